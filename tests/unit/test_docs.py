@@ -75,7 +75,7 @@ def test_every_error_code_is_documented_and_no_other() -> None:
 
 def test_every_event_is_documented_and_no_other() -> None:
     """Each name that a client of ``GET /gglib/events`` sees has a row."""
-    table = API.partition("\n### What happens\n")[2].partition("\n## ")[0]
+    table = API.partition("\n### Events\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {*EVENT_NAMES.values(), SNAPSHOT}
 
 

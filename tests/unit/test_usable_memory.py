@@ -142,7 +142,7 @@ def test_a_recurrent_model_is_estimated_with_the_slots_that_it_is_launched_with(
     """Each of 16 slots has a state of its own, in the estimate of ``doctor`` as in that of the launch."""
     layers = LayerFacts(state_convolution=4, state_inner_size=1536, state_size=16)
     mamba = GgufFacts(architecture="mamba", block_count=24, embedding_length=768, layers=layers)
-    monkeypatch.setattr(of_this_machine, "_facts", lambda *_: mamba)
+    monkeypatch.setattr(of_this_machine, "_cached_facts", lambda *_: mamba)
     plenty = free(64 << 30)
     spec = spec_of(tmp_path / "mamba.gguf")
     of_doctor = default_fit(spec, Settings(home=tmp_path, slots=16, default_ctx=512), plenty)

@@ -85,14 +85,14 @@ def check_access(
     if exposure is Exposure.UNPROTECTED:
         return Finding(
             Verdict.FAIL,
-            f"{host} lets other machines in, and no key is set: set GGLIB_API_KEY or [api_keys], or say --insecure.",
+            f"{host} is reachable from other machines and no access key is set: set GGLIB_API_KEY or [api_keys].",
         )
     if exposure is Exposure.INSECURE:
         return Finding(
-            Verdict.WARN, f"whoever can reach {host} may use the models, without a key (insecure)."
+            Verdict.WARN, f"anyone who can reach {host} can use the models without an access key (insecure)."
         )
     who = "only this machine" if exposure is Exposure.LOOPBACK else "other machines, too"
-    what = f"a key is needed: {', '.join(key_names)}" if key_names else "no key is needed, and none is set"
+    what = f"access keys: {', '.join(key_names)}" if key_names else "no access key required"
     text = f"{who} ({host}); {what}"
     return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
 
@@ -109,21 +109,24 @@ def check_models(
     phrase, why a model that is there cannot be loaded by the engine in use.
     """
     if not models:
-        return Finding(Verdict.WARN, "No models yet: 'gglib up' offers one, 'gglib add FILE' takes yours.")
+        return Finding(
+            Verdict.WARN,
+            "No models yet: 'gglib up' downloads a starter model, 'gglib add FILE' adds a local file.",
+        )
     if missing:
         hints = [
             hint for model in models if model.name in missing and (hint := _restore_hint(model)) is not None
         ]
         if len(hints) < len(missing):
-            hints.append("put the others back" if hints else "put them back")
+            hints.append("restore the others" if hints else "restore them")
         return Finding(
             Verdict.WARN,
-            f"The files of {', '.join(missing)} are gone: {'; '.join(hints)}, or forget them with 'gglib rm'.",
+            f"The files of {', '.join(missing)} are missing: {'; '.join(hints)}, or remove the models with 'gglib rm'.",
         )
     if hidden:
         return Finding(
             Verdict.WARN,
-            f"The files of {', '.join(hidden)} are in directories that this user may not search: allow it.",
+            f"The files of {', '.join(hidden)} are in directories that this user cannot search: fix their permissions.",
         )
     if load_errors:
         each = "; ".join(f"'{name}': {error.rstrip('.')}" for name, error in load_errors.items())
@@ -134,14 +137,14 @@ def check_models(
 def _restore_hint(model: ModelSummary) -> str | None:
     """Return what brings back the files of a model that gglib downloaded; None where that is not known."""
     target = pull_target(model) if model.is_downloaded else None
-    return None if target is None else f"{quoted_command('pull', target)} brings back '{model.name}'"
+    return None if target is None else f"{quoted_command('pull', target)} restores '{model.name}'"
 
 
 def check_disk(free_bytes: int) -> Finding:
     """Whether there is room for models."""
     text = f"{free_bytes / 1e9:.1f} GB free"
     if free_bytes < LOW_DISK_BYTES:
-        return Finding(Verdict.WARN, f"{text}: little for another model.")
+        return Finding(Verdict.WARN, f"{text}: too little for another model.")
     return Finding(Verdict.OK, text)
 
 

@@ -31,6 +31,6 @@ def check_exposure(host: str, *, has_keys: bool, is_insecure: bool) -> None:
     """Raise ``InvalidSettingError``, which says what to do, for a server that must not start."""
     if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.UNPROTECTED:
         raise InvalidSettingError(
-            f"Listening on {host} lets other machines in, and no access key is set: set GGLIB_API_KEY, or [api_keys] "
-            "in config.toml, or say --insecure if everybody who can reach it may use your models."
+            f"{host} is reachable from other machines and no access key is set: set GGLIB_API_KEY or [api_keys] "
+            "in config.toml, or pass --insecure to accept requests without a key."
         )

@@ -25,7 +25,7 @@ def fit_to_machine(settings: Settings) -> Settings:
     if fitting == settings.max_connections:
         return settings
     logger.warning(
-        "max_connections is %d, not %d: this process may open no more than %d files (ulimit -Hn)",
+        "max_connections is %d, not %d: the limit on open files is %d (ulimit -Hn)",
         fitting,
         settings.max_connections,
         available,

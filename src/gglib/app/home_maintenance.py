@@ -98,7 +98,7 @@ class _HomeMaintenance:
                 limit.reschedule(None)
                 return await self._run_locked()
         except TimeoutError:
-            reason = "another gglib is at work on it"
+            reason = "another gglib is maintaining it"
         except (GglibError, OSError) as error:
             reason = str(error)
         self._freeze(reason)
@@ -179,12 +179,12 @@ class _HomeMaintenance:
         gone = await asyncio.to_thread(without_files, await self.catalog.list_models())
         for model in gone[:MAX_NAMED]:
             _log.warning(
-                "The files of '%s' are gone: %s brings them back.",
+                "The files of '%s' are missing: %s restores them.",
                 escape_line(model.name),
                 _download_command(model),
             )
         if len(gone) > MAX_NAMED:
-            _log.warning("%d more models have no files: 'gglib doctor' names them.", len(gone) - MAX_NAMED)
+            _log.warning("%d more models have no files: 'gglib doctor' lists them.", len(gone) - MAX_NAMED)
 
     def _warn_of_foreign_models_dir(self, found: HomeInspection) -> None:
         mark = self.settings.models_dir / MARK_NAME
@@ -192,8 +192,8 @@ class _HomeMaintenance:
             str(found.owner) if found.owner is not None else found.mark.path if found.mark else "another one"
         )
         _log.warning(
-            "%s is that of the home %s, so nothing that is in it is changed from here; if no other home uses it "
-            "any more, %s makes it this one's.",
+            "%s belongs to the home %s, so this home does not change its files; if no other home uses it, "
+            "%s assigns it to this home.",
             escape_line(str(self.settings.models_dir)),
             escape_line(owner),
             in_quotes(escape_line(f"rm {quote(str(mark))}")),
@@ -201,8 +201,8 @@ class _HomeMaintenance:
 
     def _freeze(self, reason: str) -> None:
         home = escape_line(str(self.settings.home))
-        _log.warning("The home %s is left as it is: %s", home, escape_line(reason))
-        self.catalog.set_read_only(f"The home {home} could not be put in order: {reason}")
+        _log.warning("Maintenance of the home %s was skipped: %s", home, escape_line(reason))
+        self.catalog.set_read_only(f"Maintenance of the home {home} failed: {reason}")
 
 
 def _is_writable(directory: Path) -> bool:
@@ -216,7 +216,9 @@ def _logged_failures(settings: Settings) -> Iterator[None]:
         yield
     except (GglibError, OSError) as error:
         _log.warning(
-            "%s is not put in order now: %s", escape_line(str(settings.home)), escape_line(str(error))
+            "Maintenance of %s failed and is retried at the next start: %s",
+            escape_line(str(settings.home)),
+            escape_line(str(error)),
         )
 
 

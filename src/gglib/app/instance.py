@@ -96,8 +96,8 @@ def _open_lock(run_dir: Path, flags: int) -> TextIO:
 
 def _not_writable_error(run_dir: Path, error: OSError) -> InvalidSettingError:
     return InvalidSettingError(
-        f"{run_dir} cannot be written ({error.strerror or error}): make room or make it writable, or name another home "
-        "with --home."
+        f"{run_dir} cannot be written ({error.strerror or error}): free disk space, make it writable, or select "
+        "another home with --home."
     )
 
 
@@ -151,5 +151,5 @@ def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
 
 def _already_running_message(instance: Instance | None) -> str:
     if instance is None or instance.url is None:
-        return "gglib is starting or stopping already on this home; try again in a moment."
-    return f"gglib is running already at {instance.url} (pid {instance.pid}); 'gglib stop --server' ends it."
+        return "Another gglib is starting or stopping with this home: try again in a moment."
+    return f"gglib is already running at {instance.url} (pid {instance.pid}): 'gglib stop --server' stops it."

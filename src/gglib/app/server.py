@@ -212,7 +212,7 @@ def _engine_fields(settings: Settings) -> frozenset[str]:
     allowed = frozenset(settings.allowed_engine_fields)
     if unknown := sorted(allowed - GUARDED_FIELDS):
         raise InvalidSettingError(
-            f"allowed_engine_fields has '{unknown[0]}', which is none of those that are kept from requests: "
+            f"allowed_engine_fields has '{unknown[0]}', which is not a protected field; the protected fields are "
             f"{', '.join(sorted(GUARDED_FIELDS))}."
         )
     return allowed

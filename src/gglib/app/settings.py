@@ -113,132 +113,135 @@ class Settings:
         8080,
         parse_integer(0, 65535),
         "a whole number from 0 to 65535",
-        "Port to listen on; 0 takes a free one.",
+        "Port to listen on; 0 selects a free port.",
     )
     default_ctx: int = setting(
         8192,
         parse_context,
         CONTEXT_EXPECTED,
-        "Context in tokens when neither request nor model says; 'max' is what the model was trained for.",
+        "Default context size in tokens, used when neither the request nor the model sets one; 'max': as trained.",
         key="ctx",
     )
     engine: Path | None = setting(
         None,
         parse_engine,
         "the path of a llama-server, or 'embedded'",
-        "The llama-server program to use, or `embedded` for the engine that comes with gglib.",
+        "Path of llama-server, or `embedded` for the engine that ships with gglib.",
     )
     slots: int = setting(
         DEFAULT_SLOTS,
         parse_integer(1, 64),
         "a whole number from 1 to 64",
-        "Requests that one model answers at a time, each with the whole context; fewer where memory is short.",
+        "Concurrent requests per model, each with the full context; fewer if memory is short.",
     )
     max_models: int = setting(
         1,
         parse_integer(1, 64),
         "a whole number from 1 to 64",
-        "Models that may be in memory at the same time.",
+        "Maximum number of models in memory.",
     )
     max_body_mb: int = setting(
-        64, parse_integer(1, 4096), "a whole number of MiB from 1 to 4096", "Largest request body in MiB."
+        64,
+        parse_integer(1, 4096),
+        "a whole number of MiB from 1 to 4096",
+        "Maximum size of a request body in MiB.",
     )
     max_bodies_mb: int = setting(
         512,
         parse_integer(1, 1024 * 1024),
         "a whole number of MiB from 1 to 1048576",
-        "Memory in MiB for the request bodies of all clients together.",
+        "Memory budget in MiB for all request bodies together.",
     )
     heartbeat_s: float = setting(
         HEARTBEAT_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds between the comments that keep a waiting stream open; 0 sends none.",
+        "Seconds between SSE comments that keep a waiting stream open; 0 disables them.",
     )
     model_wait_s: float = setting(
         MODEL_WAIT_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds that a request waits for its model at most.",
+        "Maximum seconds that a request waits for its model.",
         key="max_wait_s",
     )
     swap_wait_s: float = setting(
         SWAP_WAIT_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds after which a model gets its turn although another one is busy.",
+        "Seconds after which a queued request makes a busy model give way.",
     )
     drain_s: float = setting(
         DRAIN_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds that a stop lets answers in flight go on.",
+        "Seconds that a stop waits for responses in flight.",
     )
     first_byte_s: float = setting(
         FIRST_BYTE_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds that an engine may take to begin its answer; 0 waits for ever.",
+        "Timeout in seconds for the first byte of an engine's response; 0 disables it.",
     )
     chunk_gap_s: float = setting(
         CHUNK_GAP_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds that an engine may pause in the middle of its answer; 0 waits for ever.",
+        "Timeout in seconds between two chunks of an engine's response; 0 disables it.",
     )
     stalled_client_s: float = setting(
         STALLED_CLIENT_S,
         parse_seconds,
         "a number of seconds, 0 or more",
-        "Seconds that a client may read nothing of an answer that another model waits for; 0 gives it 60 s.",
+        "Seconds that a client may stop reading a response while another model waits; 0 allows 60 s.",
     )
     api_keys: Mapping[str, str] = setting(
         MappingProxyType({}),
         parse_keys,
         "a table of keys by name",
-        "Keys that clients must have, by name; none: everybody may come in.",
+        "Access keys by name; if there are none, no key is required.",
         env_key="api_key",
         is_secret=True,
     )
     """Access keys by name. They stand in no repr, no error and no log."""
     insecure: bool = setting(
-        False, parse_boolean, "true or false", "Serve other machines also without a key."
+        False, parse_boolean, "true or false", "Serve other machines without an access key."
     )
     allowed_hosts: tuple[str, ...] = setting(
         (),
         parse_list(read_host),
         "a list of names or addresses without a port",
-        "Names that clients may call this server by, beside those of this machine.",
+        "Host names accepted in requests, besides those of this machine.",
     )
     cors_origins: tuple[str, ...] = setting(
         (),
         parse_list(parse_origin),
         "a list of origins as https://chat.example.com, nothing after the host and port, or '*'",
-        "Origins of web pages that may use this server, beside those of this machine.",
+        "Origins of web pages that may use this server, besides those of this machine.",
     )
     allowed_engine_fields: tuple[str, ...] = setting(
         (),
         parse_list(parse_field_name),
         "a list of names of fields",
-        "Fields of a request that control the engine, and reach it all the same.",
+        "Request fields that control the engine and are forwarded anyway.",
     )
     max_schema_cost: int = setting(
         2000,
         parse_integer(1, 1000000000),
         "a whole number from 1 to 1000000000",
-        "Alternatives that a request's schemas and tools may open at one place; a value of an enum counts 1.",
+        "Maximum cost of a request's schemas and tools at one place; an enum value costs 1.",
     )
     max_schema_kb: int = setting(
         1024,
         parse_integer(1, 1048576),
         "a whole number of KiB from 1 to 1048576",
-        "Largest schema, or list of tools, of a request in KiB.",
+        "Maximum size in KiB of a request's schema or list of tools.",
     )
     max_connections: int = setting(
         MAX_CONNECTIONS,
         parse_integer(1, 1000000),
         "a whole number from 1 to 1000000",
-        "Connections of clients at the same time.",
+        "Maximum number of client connections.",
     )
     warnings: tuple[str, ...] = ()
     """What is not wrong but should not stay so, a sentence each."""
@@ -302,7 +305,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each variable that looks like a setting and is none: a key in it would protect nothing."""
     known = [HOME_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
-    return [f"gglib does not know the variable {name}{_suggestion(name, known)}" for name in unknown]
+    return [f"Unknown environment variable {name}{_suggestion(name, known)}" for name in unknown]
 
 
 def prepare_home(settings: Settings) -> None:
@@ -314,11 +317,11 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         if settings.home.is_symlink() and not settings.home.exists():
             raise CatalogError(
-                f"The home {settings.home} is a link to {settings.home.readlink()}, which is not there: "
-                "mount or create that, or name another home with --home."
+                f"The home {settings.home} is a symlink to {settings.home.readlink()}, which does not exist: "
+                "mount or create it, or select another home with --home."
             ) from error
         raise CatalogError(
-            f"The home {settings.home} cannot be used ({error.strerror}): name another with --home."
+            f"The home {settings.home} cannot be used ({error.strerror}): select another with --home."
         ) from error
 
 
@@ -336,12 +339,14 @@ def _read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
         return {}, ()
     except OSError as error:
         raise InvalidSettingError(
-            f"{path} cannot be read ({error.strerror or error}): put a file in its place that this user can read."
+            f"{path} cannot be read ({error.strerror or error}): make it a regular file that this user can read."
         ) from error
     config = _parse_config(path, content)
     _refuse_unknown(path, config)
     if is_readable_by_others and config.get(_KEYS):
-        return config, (f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'.",)
+        return config, (
+            f"{path} contains access keys and is readable by other users: run 'chmod 600 {path}'.",
+        )
     return config, ()
 
 
@@ -354,7 +359,7 @@ def _parse_config(path: Path, content: bytes) -> dict[str, object]:
     except tomllib.TOMLDecodeError as error:
         raise InvalidSettingError(f"{path} is not valid TOML: {error}.") from error
     except RecursionError as error:
-        raise InvalidSettingError(f"{path} is not valid settings: it is nested too deeply.") from error
+        raise InvalidSettingError(f"{path} cannot be parsed: it is nested too deeply.") from error
     return config
 
 
@@ -362,20 +367,18 @@ def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
     known = [spec.key for spec in SETTINGS]
     for key in config:
         if key not in known:
-            raise InvalidSettingError(
-                f"{path} sets '{key}', which gglib does not know{_suggestion(key, known)}"
-            )
+            raise InvalidSettingError(f"{path} sets the unknown key '{key}'{_suggestion(key, known)}")
     table = config.get(_KEYS)
     for key in table if isinstance(table, dict) else ():
         if key in known:
             raise InvalidSettingError(
-                f"{path} sets '{key}' below [{_KEYS}], where it would be a key: move it above that line."
+                f"{path} sets '{key}' inside [{_KEYS}], where it is an access key: move it above that line."
             )
 
 
 def _suggestion(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    return f": did you mean {' or '.join(close)}?" if close else f": it knows {', '.join(known)}."
+    return f": did you mean {' or '.join(close)}?" if close else f": valid names are {', '.join(known)}."
 
 
 def _parse(spec: SettingSpec, raw: object, source: str) -> object:

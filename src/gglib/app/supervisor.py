@@ -86,7 +86,7 @@ class ProxySupervisor:
         ``AlreadyRunningError`` on a second start, and ``InvalidSettingError`` when the address cannot be had.
         """
         if self._task is not None and not self._task.done():
-            raise AlreadyRunningError(f"The proxy is running already at {self._url}.")
+            raise AlreadyRunningError(f"The proxy is already running at {self._url}.")
         listener = bind(config.host, config.port)
         self._url = reachable_url(*listener.getsockname()[:2])
         self._cancel = asyncio.Event()
@@ -116,7 +116,7 @@ class ProxySupervisor:
         if error is None and self._cancel.is_set():
             return ProxyStatus(state=ProxyState.STOPPED.value)
         return ProxyStatus(
-            state=ProxyState.CRASHED.value, error=repr(error) if error else "it ended by itself"
+            state=ProxyState.CRASHED.value, error=repr(error) if error else "it exited unexpectedly"
         )
 
     async def wait(self) -> None:
@@ -151,9 +151,9 @@ def bind(host: str, port: int) -> socket.socket:
 def _bind_error_message(error: OSError, host: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} is taken by another program: choose one with --port, or --port 0 for a free one."
+            return f"Port {port} is in use by another program: choose another with --port, or --port 0 for a free one."
         case errno.EACCES:
-            return f"Port {port} needs more rights than you have: choose one above 1023 with --port."
+            return f"Port {port} requires elevated privileges: choose one above 1023 with --port."
         case _:
             return f"Cannot listen on {host}:{port}: {error.strerror}."
 

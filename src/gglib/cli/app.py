@@ -22,9 +22,9 @@ GROUPS = {
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 HEADINGS = {
     "start": "Start",
-    "hub": "Find and fetch models",
-    "models": "Models of this machine",
-    "running": "What runs",
+    "hub": "Find and download models",
+    "models": "Manage local models",
+    "running": "Inspect and stop",
 }
 
 
@@ -61,11 +61,11 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="gglib %(version)s")
-@click.option("--home", metavar="DIR", help="Where gglib keeps everything. Default: $GGLIB_HOME.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--home", metavar="DIR", help="Data directory of gglib. Default: $GGLIB_HOME.")
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 @click.pass_context
 def cli(ctx: click.Context, home: str | None, *, debug: bool) -> None:
-    """One OpenAI-compatible address in front of every GGUF model on this machine.
+    """Serve every GGUF model on this machine at one OpenAI-compatible address.
 
     Start with 'gglib up'.
     """

@@ -46,8 +46,8 @@ def client_settings(
 def key_hint(key_names: Sequence[str]) -> str:
     """Return what to put in the place of a key, by name."""
     first, *others = key_names
-    also = f", or one of: {', '.join(others)}" if others else ""
-    return f"where {_KEY_PLACEHOLDER}{first} stands, put the key that is called '{first}' in your settings{also}."
+    also = f", or with one of: {', '.join(others)}" if others else ""
+    return f"replace {_KEY_PLACEHOLDER}{first} with the access key '{first}' from your settings{also}."
 
 
 def _open_webui(connection: _Connection) -> ClientSetting:

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-CTX_HELP = "Context in tokens where neither request nor model says; 'max' is what the model was trained for."
+CTX_HELP = (
+    "Default context size in tokens, used when neither the request nor the model sets one; 'max': as trained."
+)
 
-MMPROJ_HELP = "The projector (mmproj) that lets the model see images"
+MMPROJ_HELP = "Projector (mmproj) file for image input"
 
-IDLE_TTL_HELP = "Leave the memory after so long without a request: 30s, 10m, 2h; 'off': never."
+IDLE_TTL_HELP = "Unload the model after this time without requests: 30s, 10m, 2h; 'off': never."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +38,10 @@ class Options:
 def kind_options(command: Command) -> Command:
     """Add the switches that say what a model is served as, whatever its header says."""
     for decorate in (
-        click.option("--chat", is_flag=True, help="Serve it as a chat model, whatever its header says."),
-        click.option("--rerank", is_flag=True, help="Serve it as a reranker, whatever its header says."),
+        click.option("--chat", is_flag=True, help="Serve it as a chat model, regardless of its header."),
+        click.option("--rerank", is_flag=True, help="Serve it as a reranker, regardless of its header."),
         click.option(
-            "--embedding", is_flag=True, help="Serve it as an embedding model, whatever its header says."
+            "--embedding", is_flag=True, help="Serve it as an embedding model, regardless of its header."
         ),
     ):
         command = decorate(command)
@@ -50,11 +52,11 @@ def server_options(command: Command) -> Command:
     """Add the options that every command has which starts a server. Texts: the settings' table checks them."""
     for decorate in (
         click.option(
-            "--insecure", is_flag=True, default=None, help="Serve other machines also without a key."
+            "--insecure", is_flag=True, default=None, help="Serve other machines without an access key."
         ),
-        click.option("--engine", metavar="FILE", help="The llama-server program to use, or 'embedded'."),
+        click.option("--engine", metavar="FILE", help="Path of llama-server, or 'embedded'."),
         click.option("--ctx", metavar="N|max", help=CTX_HELP),
-        click.option("--port", metavar="N", help="Port to listen on; 0 takes a free one. Default: 8080."),
+        click.option("--port", metavar="N", help="Port to listen on; 0 selects a free port. Default: 8080."),
         click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1."),
     ):
         command = decorate(command)

@@ -65,9 +65,9 @@ def _home_name(ctx: click.Context) -> str:
         return "gglib's home"
 
 
-_FREE_SPACE = "free some disk space, or name another home with --home"
-_FIX_PERMISSIONS = "make it readable and writable for this user, or name another home with --home"
-_MOVE_AWAY = "move what is in its way, or name another home with --home"
+_FREE_SPACE = "free disk space, or select another home with --home"
+_FIX_PERMISSIONS = "make it readable and writable for this user, or select another home with --home"
+_MOVE_AWAY = "move it away, or select another home with --home"
 _ADVICE = {
     errno.ENOSPC: _FREE_SPACE,
     errno.EDQUOT: _FREE_SPACE,
@@ -83,7 +83,7 @@ _ADVICE = {
     errno.ENXIO: _MOVE_AWAY,
     errno.ENAMETOOLONG: "use a shorter name or path",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
-    errno.ENFILE: "close other programs: the system has no more open files",
+    errno.ENFILE: "close other programs: the system limit on open files is reached",
 }
 
 
@@ -94,15 +94,15 @@ def _show_traceback(ctx: click.Context) -> None:
 
 
 def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
-    what = f"gglib met something that it does not expect ({type(error).__name__}: {error})"
+    what = f"Internal error ({type(error).__name__}: {error})"
     options: Options | None = ctx.obj
     try:
         assert options is not None  # noqa: S101 - the root command sets it; if not, the handler below says enough
         path = options.settings().log_dir / CRASH_LOG_NAME
         _write_text(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
-        return f"{what}; run it again with 'gglib --debug' to see where."
-    return f"{what}; {path} says where, and so does 'gglib --debug'."
+        return f"{what}; run the command with 'gglib --debug' for the traceback."
+    return f"{what}; {path} contains the traceback."
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -65,9 +65,7 @@ def kind_from_flags(*, embedding: bool, rerank: bool, chat: bool, auto: bool = F
     """
     kinds: dict[ModelKind, bool] = {"embedding": embedding, "rerank": rerank, "chat": chat}
     if sum((*kinds.values(), auto)) > 1:
-        raise click.UsageError(
-            "A model is served as one thing: give one of --embedding, --rerank and --chat."
-        )
+        raise click.UsageError("Use only one of --embedding, --rerank, --chat and --auto.")
     return next((kind for kind, is_given in kinds.items() if is_given), None)
 
 

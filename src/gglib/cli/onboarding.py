@@ -41,8 +41,8 @@ async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> Mo
             # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
             # model is to blame, and it must not be forgotten for another's fault.
             render.echo(
-                f"Warning: {error}\n         {quoted_command('logs', model.name)} shows what the engine said, "
-                f"{quoted_command('verify', model.name)} whether its file is whole. Trying the next one.",
+                f"Warning: {error}\n         {quoted_command('logs', model.name)} shows the engine's log, "
+                f"{quoted_command('verify', model.name)} checks its file. Trying the next model.",
                 is_error=True,
             )
         else:
@@ -55,17 +55,17 @@ async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> Mo
 async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
     """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
     if not model.capabilities.chat:
-        render.echo(f"Model    {model.name} does not chat, so no answer of it is shown.")
+        render.echo(f"Model    {model.name} is not a chat model, so the test is skipped.")
         return
     started_s = time.monotonic()
-    with wait_line(server, model.name, initial_text=f"Loading '{model.name}' and asking it something ..."):
+    with wait_line(server, model.name, initial_text=f"Loading '{model.name}' and sending a test prompt ..."):
         reply = await asyncio.to_thread(_chat_once, server, model.name)
     now_s = time.monotonic()
-    click.echo(f"Asked    {PROMPT}")
+    click.echo(f"Prompt   {PROMPT}")
     render.echo(f"Answer   {escape_line(reply)}")
     click.echo(
-        f"Time     {now_s - started_s:.1f} s for the load and the answer, "
-        f"{now_s - STARTED_S:.1f} s since the command was given"
+        f"Time     {now_s - started_s:.1f} s for load and response, "
+        f"{now_s - STARTED_S:.1f} s since the command started"
     )
 
 

@@ -91,7 +91,7 @@ def with_finder(settings: Settings, call: Callable[["ModelFinder"], Awaitable[T]
 
     with contextlib.closing(LiveStatusLine()) as line:
         if sys.stderr.isatty():
-            line.show("Asking the hub ...")
+            line.show("Querying the hub ...")
         return asyncio.run(main())
 
 
@@ -106,8 +106,10 @@ class DrainReporter:
         """Begin to wait for so many answers; 0 when the wait is over."""
         self.is_active = answers > 0
         if self.is_active:
-            what = "1 answer" if answers == 1 else f"{answers} answers"
-            _report(f"Letting {what} end, for up to {self._timeout_s:g} s; Ctrl-C again stops at once.")
+            what = "1 response" if answers == 1 else f"{answers} responses"
+            _report(
+                f"Waiting for {what} in flight, for up to {self._timeout_s:g} s; Ctrl-C again stops immediately."
+            )
 
 
 def run_in_foreground(work: Coroutine[Any, Any, None], drain: DrainReporter | None = None) -> bool:
@@ -144,10 +146,10 @@ async def _run_until_signal(work: Coroutine[Any, Any, None], drain: DrainReporte
             _report("\nStopping ...")
             task.cancel()
         elif drain is not None and drain.is_active:
-            _report("\nStopping without the rest of the answers ...")
+            _report("\nStopping without waiting for responses ...")
             task.cancel()
         else:
-            _report("\nStopping at once.")
+            _report("\nStopping immediately.")
             os._exit(EXIT_INTERRUPTED)
 
     ignores_hangup = signal.getsignal(HANGUP_SIGNAL) is signal.SIG_IGN

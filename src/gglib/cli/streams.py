@@ -64,7 +64,7 @@ def report_output_error(error: OutputError) -> int:
     """Say on stderr, as far as that is possible, that stdout failed; return the exit code."""
     with ignore_output_errors():
         sys.stderr.write(
-            f"Error: the output cannot be written ({error.strerror}): send it elsewhere, or make room.\n"
+            f"Error: the output cannot be written ({error.strerror}): redirect it, or free disk space.\n"
         )
         sys.stderr.flush()
     _discard_unwritten()

@@ -32,7 +32,7 @@ def warn_if_exposed(settings: "Settings") -> None:
         bar = "!" * 80
         for line in (
             bar,
-            f"INSECURE: whoever can reach {settings.host} may use your models, without a key.",
+            f"INSECURE: anyone who can reach {settings.host} can use your models without an access key.",
             bar,
         ):
             with ignore_output_errors():

@@ -113,7 +113,7 @@ class ModelNotFoundError(ModelRuntimeError):
         self.is_ambiguous = is_ambiguous
         self.others = others
         if is_ambiguous:
-            text = f"Model '{name}' is ambiguous: name one of {', '.join(candidates)}."
+            text = f"Model '{name}' is ambiguous: use one of {', '.join(candidates)}."
         elif candidates:
             text = f"Model '{name}' is not in the catalogue. Did you mean {' or '.join(candidates)}?"
         elif total == 0:
@@ -224,7 +224,7 @@ class EngineCrashLoopError(ModelLoadFailedError):
         super().__init__(model_name, reason, retry_after_s=retry_after_s)
         self.deaths = deaths
         self.within_s = within_s
-        died = f"its engine died {deaths} times within {within_s:.0f} s, the last time because: {reason}"
+        died = f"its engine died {deaths} times within {within_s:.0f} s, the last time: {reason}"
         self.args = (f"Model '{model_name}' is not loaded again at once: {died}",)
 
     def with_retry_after(self, retry_after_s: float) -> "EngineCrashLoopError":
@@ -271,7 +271,7 @@ class QueueFullError(ModelRuntimeError):
     def __init__(self, waiting: int, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"{waiting} requests are waiting already; try again in {max(1, round(retry_after_s))} s."
+            f"{waiting} requests are already queued; try again in {max(1, round(retry_after_s))} s."
         )
 
 
@@ -298,9 +298,7 @@ class EngineDiedError(UpstreamError):
         self.log_tail = log_tail
         self.was_alone = was_alone
         self.is_retryable = not was_alone
-        advice = (
-            "; this was the only request in flight, so change it before it is sent again" if was_alone else ""
-        )
+        advice = "; it was the only request in flight: change it before retrying" if was_alone else ""
         super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 
@@ -412,4 +410,4 @@ class DownloadNotFoundError(GglibError):
 
     def __init__(self, download_id: str) -> None:
         self.download_id = download_id
-        super().__init__(f"There is no download '{download_id}', or it has been over for too long.")
+        super().__init__(f"Download '{download_id}' does not exist, or ended too long ago.")

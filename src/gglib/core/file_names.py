@@ -55,7 +55,7 @@ def safe_path(name: str) -> PurePosixPath:
     parts = name.split("/")
     problem = _path_problem(name, parts) or next(filter(None, map(_part_problem, parts)), None)
     if problem is not None:
-        raise UnsafeNameError(f"The file name '{shown(name)}' is not used on this machine: {problem}.")
+        raise UnsafeNameError(f"The file name '{shown(name)}' is unsafe on this machine: {problem}.")
     return PurePosixPath(*parts)
 
 
@@ -128,7 +128,7 @@ def _path_problem(name: str, parts: list[str]) -> str | None:
     if name.startswith("/"):
         return "it is absolute"
     if unicodedata.normalize("NFC", name) != name:
-        return "it has a twin that looks the same"
+        return "it is not in Unicode NFC"
     return None
 
 

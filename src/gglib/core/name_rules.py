@@ -47,7 +47,7 @@ def check_name(name: str) -> None:
     """Raise ``InvalidSettingError`` when nothing may be called so."""
     check_text(name, "model name")
     if name.isdecimal():
-        raise InvalidSettingError(f"The model name '{name}' would be taken for an id: add a letter to it.")
+        raise InvalidSettingError(f"The model name '{name}' looks like an id: add a letter to it.")
 
 
 def is_name(text: str) -> bool:
@@ -65,7 +65,7 @@ def check_aliases(aliases: Iterable[str], *, name: str) -> None:
     for alias in aliases:
         check_name(alias)
         if alias.casefold() in seen:
-            raise ModelExistsError(f"Model '{name}' is called '{alias}' already: give each alias once.")
+            raise ModelExistsError(f"Model '{name}' already has the name '{alias}': pass each alias once.")
         seen.add(alias.casefold())
 
 
@@ -83,7 +83,7 @@ def names_not_in(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
 def check_text(text: str, kind: str) -> None:
     """Raise ``InvalidSettingError`` for what cannot be shown in one line; ``kind`` is what the error calls it."""
     if not text or text != text.strip():
-        raise InvalidSettingError(f"A {kind} must not be empty, nor begin or end with a blank.")
+        raise InvalidSettingError(f"A {kind} must not be empty or begin or end with whitespace.")
     if len(text) > MAX_NAME_LENGTH:
         raise InvalidSettingError(
             f"A {kind} of {len(text)} characters is too long: use at most {MAX_NAME_LENGTH}."

@@ -34,7 +34,7 @@ def test_the_commands_need_no_key_of_their_user(stocked: Home) -> None:
     with demanding_gglib(stocked) as server:
         assert json.loads(stocked.ok("ps", "--json"))["version"] == "0"
         assert "tiny" in stocked.ok("list")
-        assert "Stopped tiny" in stocked.ok("stop")
+        assert "Unloaded tiny" in stocked.ok("stop")
         assert stocked.ok("run", "tiny", "Hello").strip() == "Hello there"
         assert len(server.used) >= 4
         assert set(server.used) == {"local"}
@@ -104,13 +104,13 @@ def test_who_insists_is_warned_loudly(stocked: Home) -> None:
     with stocked.foreground("serve", "--host", EVERYWHERE, "--insecure", first_words="Listening") as server:
         assert server.process.stdout is not None
         server.process.stdout.readline()
-        assert f"INSECURE: whoever can reach {EVERYWHERE} may use your models" in errors.read_text()
+        assert f"INSECURE: anyone who can reach {EVERYWHERE} can use your models" in errors.read_text()
     stocked.set(KEYS)
     with stocked.foreground("serve", "--host", EVERYWHERE, first_words="Listening") as server:
         assert server.process.stdout is not None
         server.process.stdout.readline()
         assert "INSECURE" not in errors.read_text()
-        assert "others can read it" in errors.read_text()
+        assert "readable by other users" in errors.read_text()
 
 
 def test_up_tells_clients_which_key_by_its_name(stocked: Home) -> None:
@@ -124,7 +124,7 @@ def test_up_tells_clients_which_key_by_its_name(stocked: Home) -> None:
             if "Ctrl-C" in line:
                 break
     text = "".join(shown)
-    assert "the key that is called 'alice' in your settings, or one of: bob" in text
+    assert "the access key 'alice' from your settings, or with one of: bob" in text
     assert "Authorization: Bearer KEY_OF_alice" in text
     assert "SECRET" not in text + (stocked.path / "stderr.txt").read_text()
 
@@ -144,5 +144,5 @@ def test_doctor_says_whether_keys_are_needed_and_set(stocked: Home) -> None:
     (stocked.path / "config.toml").chmod(0o600)
     found = finding()
     assert found["verdict"] == "ok"
-    assert "a key is needed: alice, bob" in found["detail"]
+    assert "access keys: alice, bob" in found["detail"]
     assert "SECRET" not in stocked.run("doctor").stdout

@@ -64,7 +64,10 @@ class TestBackup:
         told = home.ok("restore", str(file))
         assert json.loads(home.ok("list", "--json")) == before
         (kept,) = home.path.glob("gglib.db.before-restore-*")
-        assert told == f"The catalogue is {file} now, with 2 models.\nWhat it was before is kept as {kept}.\n"
+        assert (
+            told
+            == f"Restored the catalogue from {file}, with 2 models.\nThe previous catalogue is kept as {kept}.\n"
+        )
         home.ok("restore", str(kept))
         assert names_in(home) == ["b", "c"]
         assert not list(home.path.glob("gglib.db-*"))
@@ -93,7 +96,7 @@ class TestBackup:
         home.ok("backup", str(tmp_path / "backup.db"))
         (home.path / "a.gguf").unlink()
         *_, last = home.ok("restore", str(tmp_path / "backup.db")).splitlines()
-        assert last == "a: a.gguf is gone: put a good copy in its place, or 'gglib rm a'."
+        assert last == "a: a.gguf is missing: restore the file, or remove the model: 'gglib rm a'."
 
     def test_an_older_backup_is_replaced_whole(self, home: Home, tmp_path: Path) -> None:
         """The next backup takes the place of the last one, through a link too, and leaves nothing beside it."""

@@ -100,7 +100,7 @@ def test_a_repository_that_is_not_here_is_told_how_to_get(stocked: Home) -> None
     """Who wants to chat with it has to fetch it first; what can be no repository is only not there."""
     for name in ("ada/coder-GGUF", "ada/coder-GGUF:Q4_K_M"):
         assert stocked.refused("run", name, "hi") == (
-            f"Model '{name}' is not in the catalogue: 'gglib pull {name}' fetches it."
+            f"Model '{name}' is not in the catalogue: 'gglib pull {name}' downloads it."
         )
     assert "gglib pull" not in stocked.refused("run", "coder", "hi")
     assert "gglib pull" not in stocked.refused("run", "../coder", "hi")

@@ -43,7 +43,7 @@ def test_an_argument_that_the_engine_refuses_is_refused_at_once(stocked: Home, a
     assert option in stocked.refused("add", str(other), "--engine-args", arguments)
     (model,) = json.loads(stocked.ok("list", "--json"))
     assert model["name"] == "tiny"
-    assert "Engine gets" not in stocked.ok("show", "tiny")
+    assert "Engine args" not in stocked.ok("show", "tiny")
 
 
 @pytest.mark.parametrize("command", ["set", "add"])

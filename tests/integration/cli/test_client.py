@@ -110,7 +110,7 @@ def test_a_refusal_is_the_servers_own_sentence() -> None:
             get_json(server.endpoint, "/x")
         with pytest.raises(GglibError, match=r"^No such model\.$"), stream_post(server.endpoint, "/x", {}):
             pass
-        with pytest.raises(GglibError, match=r"^gglib answered with status 500\.$"):
+        with pytest.raises(GglibError, match=r"^gglib returned status 500\.$"):
             post_json(server.endpoint, "/x")
 
 
@@ -133,7 +133,7 @@ def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
         get_json(server.endpoint, "/x")
     assert (
         str(raised.value)
-        == f"gglib at {server.endpoint.url} stopped answering ({why}): 'gglib logs' may say why."
+        == f"gglib at {server.endpoint.url} stopped responding ({why}): 'gglib logs' may show the reason."
     )
 
 
@@ -145,7 +145,7 @@ def test_nothing_listens() -> None:
         get_json(Endpoint(url), "/x")
     assert (
         str(raised.value)
-        == f"gglib at {url} stopped answering (it cannot be reached): 'gglib logs' may say why."
+        == f"gglib at {url} stopped responding (it cannot be reached): 'gglib logs' may show the reason."
     )
 
 
@@ -159,7 +159,7 @@ def test_silence_has_a_limit(said: bytes) -> None:
         connection.sendall(said)
         assert connection.recv(1) == b""
 
-    with serving(keep_silent) as server, pytest.raises(UpstreamError, match=r"it said nothing for 0\.05 s"):
+    with serving(keep_silent) as server, pytest.raises(UpstreamError, match=r"no data for 0\.05 s"):
         get_json(server.endpoint, "/x", timeout_s=0.05)
 
 

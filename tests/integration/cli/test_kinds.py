@@ -29,12 +29,12 @@ def test_the_kind_is_set_and_taken_back(stocked: Home) -> None:
     for kind in ("embedding", "rerank", "chat"):
         stocked.ok("set", "tiny", f"--{kind}")
         assert (shown(stocked)["kind"], shown(stocked)["capabilities"]) == (kind, [kind])
-        assert f"Can do:       {kind} (set)\n" in stocked.ok("show", "tiny")
+        assert f"Capabilities: {kind} (set)\n" in stocked.ok("show", "tiny")
     stocked.ok("set", "tiny", "--ctx", "512")
     assert shown(stocked)["kind"] == "chat"
     stocked.ok("set", "tiny", "--auto")
     assert (shown(stocked)["kind"], shown(stocked)["capabilities"]) == (None, ["chat"])
-    assert "Can do:       chat\n" in stocked.ok("show", "tiny")
+    assert "Capabilities: chat\n" in stocked.ok("show", "tiny")
 
 
 def test_two_kinds_at_once_are_refused(stocked: Home) -> None:
@@ -42,7 +42,7 @@ def test_two_kinds_at_once_are_refused(stocked: Home) -> None:
     for switches in (("--embedding", "--rerank"), ("--chat", "--auto")):
         done = stocked.run("set", "tiny", *switches)
         assert done.returncode == 2
-        assert "give one of --embedding, --rerank and --chat" in done.stderr
+        assert "Use only one of --embedding, --rerank, --chat" in done.stderr
     assert stocked.run("add", str(stocked.model_file), "--chat", "--rerank").returncode == 2
     assert shown(stocked)["kind"] is None
 
@@ -52,14 +52,14 @@ def test_add_says_what_a_model_is_for(home: Home) -> None:
     reranker = write_tiny_encoder(home.path / "judge.gguf", pooling_type=4, has_classifier=True)
     embedder = write_tiny_encoder(home.path / "vectors.gguf")
     assert home.ok("add", str(reranker)) == (
-        "Added 'judge' (id 1). It reranks: POST /v1/rerank "
+        "Added 'judge' (id 1). It is a reranker: POST /v1/rerank "
         "('gglib set --chat judge' serves it as a chat model).\n"
     )
     assert home.ok("add", str(embedder)).startswith(
-        "Added 'vectors' (id 2). It embeds texts: POST /v1/embeddings ("
+        "Added 'vectors' (id 2). It is an embedding model: POST /v1/embeddings ("
     )
-    assert home.refused("run", "judge", "hi").startswith("Model 'judge' does not chat. It reranks: ")
-    assert "It embeds texts" in home.ok("add", str(home.model_file), "--embedding")
+    assert home.refused("run", "judge", "hi").startswith("Model 'judge' does not chat. It is a reranker: ")
+    assert "It is an embedding model" in home.ok("add", str(home.model_file), "--embedding")
     kinds = [(model["capabilities"], model["kind"]) for model in json.loads(home.ok("list", "--json"))]
     assert kinds == [(["rerank"], None), (["embedding"], None), (["embedding"], "embedding")]
 
@@ -78,7 +78,7 @@ def test_a_projector_beside_the_file_is_taken(home: Home) -> None:
     """Add takes the projector as import does, says so, and the model can see; show names it."""
     file = model_in_own_directory(home, projector="mmproj-F16.gguf")
     added = home.ok("add", str(file), "--name", "eye")
-    assert added.splitlines()[1:] == ["Its projector is mmproj-F16.gguf: it can be sent images."]
+    assert added.splitlines()[1:] == ["It accepts images, with the projector mmproj-F16.gguf."]
     model = shown(home, "eye")
     assert (model["projector"], model["capabilities"]) == (
         str(file.with_name("mmproj-F16.gguf")),

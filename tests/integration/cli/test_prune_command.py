@@ -80,7 +80,7 @@ class TestPruning:
         path = pulled(home)
         size = path.stat().st_size
         home.ok("rm", "coder")
-        shown = [f"Deletes {path} (1 MB)", "1 file, 1 MB in all."]
+        shown = [f"Deletes {path} (1 MB)", "1 file, 1 MB in total."]
         assert size < 1_500_000
         assert home.ok("prune", "--dry-run").splitlines() == shown
         assert "'gglib prune --yes' deletes this file" in home.refused("prune")
@@ -142,9 +142,9 @@ class TestListing:
     def test_it_ends_with_a_total(self, home: Home) -> None:
         """All models, their bytes on the disk, and how much of that are gglib's own files."""
         home.ok("add", str(home.model_file))
-        assert home.ok("list").splitlines()[-1] == "1 model, 1 MB on disk, 0 MB of it gglib's own."
+        assert home.ok("list").splitlines()[-1] == "1 model, 1 MB on disk, 0 MB of that managed by gglib."
         pulled(home)
-        assert home.ok("list").splitlines()[-1] == "2 models, 1 MB on disk, 1 MB of it gglib's own."
+        assert home.ok("list").splitlines()[-1] == "2 models, 1 MB on disk, 1 MB of that managed by gglib."
 
     def test_json_has_models_alone(self, home: Home) -> None:
         """Programs sum up by themselves."""

@@ -163,15 +163,15 @@ class TestPulling:
 
     def test_what_is_unfinished_is_listed_and_can_be_given_up(self, home: Home, hub: LocalHub) -> None:
         """``gglib pull`` alone says what did not end, how to go on, and how not to."""
-        assert "No pull is unfinished" in home.ok("pull")
+        assert "No unfinished pulls" in home.ok("pull")
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         with hub.pause_after("mid-Q4_K_M.gguf", 5_000_000), _pulling(home, "ada/mid:Q4_K_M") as process:
             assert "Another gglib" in home.refused("pull", "--discard", "ada/mid:Q4_K_M")
             process.kill()
         assert "gglib pull ada/mid:Q4_K_M" in home.ok("pull")
         assert json.loads(home.ok("pull", "--json"))[0]["target"] == "ada/mid:Q4_K_M"
-        assert "Gave up 'mid-Q4_K_M'" in home.ok("pull", "--discard", "ada/mid:Q4_K_M")
-        assert "No pull is unfinished" in home.ok("pull")
+        assert "Discarded 'mid-Q4_K_M'" in home.ok("pull", "--discard", "ada/mid:Q4_K_M")
+        assert "No unfinished pulls" in home.ok("pull")
         assert files_in(home) == []
 
     def test_a_newer_version_is_called_an_update(self, home: Home, hub: LocalHub) -> None:
@@ -311,10 +311,10 @@ class TestUpdating:
         size = home.model_file.stat().st_size
         done = home.process("pull", f"{REPO}:Q4_K_M")
         assert done.stderr.splitlines()[1] == (
-            "Updates 'tiny-Q4_K_M': needs 1 MB of disk space first; the older version goes at the end, which frees "
-            "1 MB."
+            "Updates 'tiny-Q4_K_M': needs 1 MB of disk space; the older version is deleted at the end, "
+            "which frees 1 MB."
         )
-        assert "Deleted the older version, which freed" in done.stdout
+        assert "Deleted the older version and freed" in done.stdout
         hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.model_file})
         events = [json.loads(line) for line in home.ok("pull", "--json", f"{REPO}:Q4_K_M").splitlines()]
         assert (events[0]["needs_bytes"], events[0]["frees_bytes"]) == (size, size)
@@ -326,7 +326,7 @@ class TestUpdating:
         home.ok("add", str(home.path / "other.gguf"), "--name", "mine", "--alias", f"{REPO}:Q4_K_M")
         done = home.run("pull", f"{REPO}:Q4_K_M")
         assert done.returncode == 0, done.stderr
-        assert f"Another model is called '{REPO}:Q4_K_M': this one is not." in done.stderr
+        assert f"The alias '{REPO}:Q4_K_M' belongs to another model and was not added." in done.stderr
         assert names_in(home) == ["mine", "tiny-Q4_K_M"]
 
 
@@ -349,7 +349,7 @@ class TestTwoAtOnce:
             assert second.stderr is not None
             with second:
                 lines = iter(second.stderr.readline, "")
-                assert "Another gglib fetches mmproj-F16.gguf now: waiting for it.\n" in lines
+                assert "Another gglib is downloading mmproj-F16.gguf: waiting for it.\n" in lines
                 gate.release()
                 assert second.wait(20) == 0
                 assert first.wait(20) == 0
@@ -372,7 +372,7 @@ class TestTwoAtOnce:
             assert f"gglib pull --discard {owner}/mid:Q4_K_M" in done.stderr
         home.ok("pull", "--discard", "eve/mid:Q4_K_M")
         home.ok("pull", "--discard", "mid-Q4_K_M")
-        assert "No pull is unfinished" in home.ok("pull")
+        assert "No unfinished pulls" in home.ok("pull")
 
 
 class TestAddresses:
@@ -420,7 +420,7 @@ class TestInterrupted:
             _, errors = process.communicate(timeout=20)
         assert process.returncode == (130 if number == signal.SIGINT else -number)
         assert "Traceback" not in errors
-        assert ("goes on" in errors) is (number == signal.SIGINT)
+        assert ("to resume" in errors) is (number == signal.SIGINT)
         gate.release()
         before = hub.sent_bytes("mid-Q4_K_M.gguf")
         assert names_in(home) == []
@@ -565,7 +565,7 @@ def _padded(home: Home, size_bytes: int) -> Path:
 
 
 def _longer(home: Home, path: Path, size_bytes: int) -> Path:
-    """Return a copy of a file with so many bytes in all."""
+    """Return a copy of a file with so many bytes in total."""
     longer = home.path / f"longer-{path.name}"
     content = path.read_bytes()
     longer.write_bytes(content + os.urandom(size_bytes - len(content)))

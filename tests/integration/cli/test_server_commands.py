@@ -65,7 +65,7 @@ def test_a_stop_lets_an_answer_end(stocked: Home) -> None:
     stocked.set("drain_s = 30")
     with stocked.serving() as server, open_stream(server.url) as response:
         server.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "Letting 1 answer end" in (stocked.path / "stderr.txt").read_text())
+        wait_until(lambda: "Waiting for 1 response" in (stocked.path / "stderr.txt").read_text())
         assert chat_status(server.url) == 503
         assert b"[DONE]" in response.read()
         assert server.process.wait(10) == 0
@@ -77,7 +77,7 @@ def test_a_second_ctrl_c_does_not_let_answers_end(stocked: Home) -> None:
     stocked.set("drain_s = 600")
     with stocked.serving() as server, open_stream(server.url) as response:
         server.process.send_signal(signal.SIGINT)
-        wait_until(lambda: "Letting 1 answer end" in (stocked.path / "stderr.txt").read_text())
+        wait_until(lambda: "Waiting for 1 response" in (stocked.path / "stderr.txt").read_text())
 
         def insist() -> bool:
             if "without the rest" not in (stocked.path / "stderr.txt").read_text():
@@ -150,7 +150,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
     assert json.loads(stocked.ok("ps", "--json")) == nothing
     assert "No gglib is running" in stocked.refused("stop")
     with stocked.serving() as server:
-        assert "No model is in memory" in stocked.ok("ps")
+        assert "No model is loaded" in stocked.ok("ps")
         assert stocked.ok("run", "tiny", "Hello").strip() == ANSWER
         (engine,) = stocked.engine_pids()
         status = json.loads(stocked.ok("ps", "--json"))
@@ -160,9 +160,9 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         assert "ready" in stocked.ok("ps")
         assert json.loads(stocked.ok("list", "--json"))[0]["state"] == "ready"
         assert json.loads(stocked.ok("show", "tiny", "--json"))["state"] == "ready"
-        assert "Stopped tiny" in stocked.ok("stop")
+        assert "Unloaded tiny" in stocked.ok("stop")
         wait_until(lambda: not is_alive(engine))
-        assert "No model was in memory" in stocked.ok("stop")
+        assert "No model was loaded" in stocked.ok("stop")
         assert server.process.poll() is None
 
 
@@ -282,7 +282,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(stocked: Home) -> None:
     """The lock's place is taken by a directory: to root no permission is denied."""
     (stocked.path / "run" / "gglib.lock").unlink(missing_ok=True)
     (stocked.path / "run" / "gglib.lock").mkdir(parents=True)
-    assert "name another home" in stocked.refused("serve")
+    assert "select another home" in stocked.refused("serve")
 
 
 def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:

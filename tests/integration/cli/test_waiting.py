@@ -40,7 +40,7 @@ def test_who_is_waited_for_is_told(stocked: Home) -> None:
     with stocked.serving() as server, ExitStack() as busy:
         busy.enter_context(open_stream(server.url))
         with stocked.watched("run", "other", "Hello") as run:
-            run.read_until("Waiting for 'tiny' to finish its answer (in flight 1), then loading")
+            run.read_until("Waiting for 'tiny' to finish its response (in flight 1), then loading")
             assert "Waiting for 'other': 1 request, for " in stocked.ok("ps")
             busy.close()
             assert run.end().strip() == ANSWER
@@ -60,7 +60,7 @@ def test_up_tells_the_load_on_a_terminal(stocked: Home) -> None:
     """The first start shows how the load goes on before it prints the proof."""
     stocked.script(Script(load_s=1.0))
     with stocked.watched("up", "--port", "0") as up:
-        up.read_until("Loading 'tiny' and asking it something ...")
+        up.read_until("Loading 'tiny' and sending a test prompt ...")
         assert up.process.stdout is not None
         assert any(line.startswith(f"Answer   {ANSWER}") for line in up.process.stdout)
         up.process.terminate()

@@ -290,9 +290,9 @@ class TestUnderWay:
         hub.big(1)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(BIG_MMPROJ, 700)):
             told = home.ok("pull")
-            assert told.endswith("of it is here. Another gglib is pulling it now.\n")
+            assert told.endswith("downloaded. Another gglib is pulling it now.\n")
             assert [job["is_running"] for job in home.unfinished()] == [True]
-        assert f"Go on: gglib pull {BIG_TARGET}\n" in home.ok("pull")
+        assert f"Resume: gglib pull {BIG_TARGET}\n" in home.ok("pull")
         assert [job["is_running"] for job in home.unfinished()] == [False]
 
     def test_verify_during_an_update_finds_nothing_wrong(self, home: Home, hub: Hub) -> None:

@@ -95,10 +95,10 @@ def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
 def test_access_is_told_by_names() -> None:
     """Who can reach the server, whether a key is needed, which ones are set, and what to do where one is missing."""
     assert check_access("127.0.0.1", [], is_insecure=False).detail == (
-        "only this machine (127.0.0.1); no key is needed, and none is set"
+        "only this machine (127.0.0.1); no access key required"
     )
     guarded = check_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
-    assert guarded == "other machines, too (10.0.0.1); a key is needed: alice, bob. Oh. No."
+    assert guarded == "other machines, too (10.0.0.1); access keys: alice, bob. Oh. No."
     assert "GGLIB_API_KEY" in check_access("10.0.0.1", [], is_insecure=False).detail
 
 
@@ -114,10 +114,10 @@ def test_memory_that_is_short_for_all_slots_is_told() -> None:
 def test_files_that_gglib_downloaded_are_pulled_again() -> None:
     """The command can be typed as it stands; files of the user's own are to be put back."""
     assert check_models([BIG, PULLED], ["big", "pulled"]).detail == (
-        "The files of big, pulled are gone: \"gglib pull 'ada/coder/a b.gguf'\" brings back 'pulled'; "
-        "put the others back, or forget them with 'gglib rm'."
+        "The files of big, pulled are missing: \"gglib pull 'ada/coder/a b.gguf'\" restores 'pulled'; "
+        "restore the others, or remove the models with 'gglib rm'."
     )
     assert check_models([PULLED], ["pulled"]).detail.endswith(
-        "brings back 'pulled', or forget them with 'gglib rm'."
+        "restores 'pulled', or remove the models with 'gglib rm'."
     )
-    assert "are gone: put them back, or" in check_models([BIG], ["big"]).detail
+    assert "are missing: restore them, or" in check_models([BIG], ["big"]).detail

@@ -33,7 +33,7 @@ def test_unknown_variables_are_warned_of(tmp_path: Path) -> None:
     settings = load_settings({"home": str(tmp_path)}, environ)
     (warning,) = settings.warnings
     assert "GGLIB_API_KEYS" in warning
-    assert "GGLIB_API_KEY" in warning.removeprefix("gglib does not know the variable GGLIB_API_KEYS")
+    assert "GGLIB_API_KEY" in warning.removeprefix("Unknown environment variable GGLIB_API_KEYS")
     assert "long-enough-1" not in warning
 
 
@@ -189,9 +189,9 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
 
 def test_a_key_that_nobody_knows_is_refused_with_the_near_ones(tmp_path: Path) -> None:
     """A misspelt key is an error that names what may have been meant, not a silent nothing."""
-    with pytest.raises(InvalidSettingError, match=r"'prot', which gglib does not know: did you mean port"):
+    with pytest.raises(InvalidSettingError, match=r"the unknown key 'prot': did you mean port"):
         load_settings({}, configured(tmp_path, "prot = 1"))
-    with pytest.raises(InvalidSettingError, match=r"it knows host, port, ctx"):
+    with pytest.raises(InvalidSettingError, match=r"valid names are host, port, ctx"):
         load_settings({}, configured(tmp_path, "zzzzzz = 1"))
 
 
@@ -282,7 +282,7 @@ def test_settings_show_no_key() -> None:
 
 def test_a_setting_below_the_keys_is_no_key(tmp_path: Path) -> None:
     """In TOML what follows a table belongs to it: a setting that slipped below it is named, with the way out."""
-    with pytest.raises(InvalidSettingError, match=r"sets 'port' below \[api_keys\].* move it above"):
+    with pytest.raises(InvalidSettingError, match=r"sets 'port' inside \[api_keys\].* move it above"):
         load_settings({}, configured(tmp_path, '[api_keys]\nalice = "alice-key"\nport = 1\n'))
 
 
@@ -296,7 +296,7 @@ def test_a_file_with_keys_that_others_can_read_is_a_warning(
     environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\n')
     (tmp_path / "config.toml").chmod(mode)
     path = tmp_path / "config.toml"
-    warning = f"{path} has access keys in it, and others can read it: 'chmod 600 {path}'."
+    warning = f"{path} contains access keys and is readable by other users: run 'chmod 600 {path}'."
     assert load_settings({}, environ).warnings == ((warning,) if is_warned else ())
     (tmp_path / "config.toml").chmod(0o600)
     environ = configured(tmp_path, "port = 1\n")
@@ -317,7 +317,7 @@ def test_a_home_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
     link, place = tmp_path / "home", tmp_path / "disk" / "home"
     link.symlink_to(place)
     with pytest.raises(
-        CatalogError, match=rf"home {link} is a link to {place}, which is not there: mount or create"
+        CatalogError, match=rf"home {link} is a symlink to {place}, which does not exist: mount or create"
     ):
         prepare_home(Settings(home=link))
     assert not place.parent.exists()

@@ -53,7 +53,5 @@ def test_with_keys_the_place_of_one_is_shown_by_its_name() -> None:
 
 def test_the_place_of_a_key_is_explained() -> None:
     """The sentence says what to put there, and which others would do."""
-    assert key_hint(["alice"]) == (
-        "where KEY_OF_alice stands, put the key that is called 'alice' in your settings."
-    )
-    assert key_hint(["alice", "bob", "key3"]).endswith("in your settings, or one of: bob, key3.")
+    assert key_hint(["alice"]) == ("replace KEY_OF_alice with the access key 'alice' from your settings.")
+    assert key_hint(["alice", "bob", "key3"]).endswith("from your settings, or with one of: bob, key3.")

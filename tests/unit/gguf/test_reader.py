@@ -291,5 +291,5 @@ def test_more_words_than_any_model_has_are_refused(raw: Any, file_of: Callable[[
         raw.array("tokenizer.ggml.merges", 8, half, bytes(8 * half)),
     ]
 
-    with pytest.raises(InvalidGgufError, match="more than 4194304 words"):
+    with pytest.raises(InvalidGgufError, match="more than 4194304 strings"):
         read_gguf(file_of(raw.header(pairs)))

@@ -54,7 +54,7 @@ def read_deltas(lines: Iterable[bytes]) -> Iterator[ChatDelta]:
         if event.data == b"[DONE]":
             return
         yield from _deltas_of_event(event.data)
-    raise UpstreamError("The answer broke off before its end.")
+    raise UpstreamError("The response ended prematurely.")
 
 
 def error_message(body: bytes) -> str | None:
@@ -73,7 +73,7 @@ def _deltas_of_event(data: bytes) -> Iterator[ChatDelta]:
     except ValueError:
         return  # an event that was cut when the engine died: the next one, or the end of the stream, says so
     if "error" in event:
-        sentence = error_message(data) or "The model failed in the middle of its answer."
+        sentence = error_message(data) or "The model failed during its response."
         raise UpstreamError(sentence.splitlines()[0])  # the engine's last lines may follow
     for choice in event.get("choices") or ():
         delta = choice.get("delta") or {}

@@ -40,7 +40,7 @@ class Chat:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - gives input() a history and line editing
         render.echo(
-            f"Chat with {self._conversation.model}. {EXIT_COMMAND} or Ctrl-D ends it, Ctrl-C ends an answer."
+            f"Chat with {self._conversation.model}. {EXIT_COMMAND} or Ctrl-D exits, Ctrl-C stops a response."
         )
         while (prompt := _read_prompt()) is not None:
             if not prompt:

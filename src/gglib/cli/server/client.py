@@ -151,17 +151,17 @@ async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(idle_timeout_s):
             yield
     except TimeoutError as error:
-        raise _no_response_error(url, f"it said nothing for {idle_timeout_s:g} s") from error
+        raise _no_response_error(url, f"no data for {idle_timeout_s:g} s") from error
     except TransportError as error:
         raise _no_response_error(url, f"it {error.reason}") from error
     except TooManyConnectionsError as error:
-        raise _no_response_error(url, "this process may open no more files") from error
+        raise _no_response_error(url, "the limit on open files is reached") from error
 
 
 def _no_response_error(url: str, why: str) -> UpstreamError:
-    return UpstreamError(f"gglib at {url} stopped answering ({why}): 'gglib logs' may say why.")
+    return UpstreamError(f"gglib at {url} stopped responding ({why}): 'gglib logs' may show the reason.")
 
 
 def _error_text(status: int, body: bytes) -> str:
-    message = error_message(body) or f"gglib answered with status {status}."
+    message = error_message(body) or f"gglib returned status {status}."
     return message.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all

@@ -8,7 +8,7 @@ from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 
 STATUS_PATH = "/gglib/status"
-NOT_RUNNING = "No gglib is running on this home: start one with 'gglib serve'."
+NOT_RUNNING = "No gglib is running with this home: start one with 'gglib serve'."
 
 
 def require_endpoint(settings: Settings) -> Endpoint:
@@ -17,7 +17,7 @@ def require_endpoint(settings: Settings) -> Endpoint:
     if instance is None:
         raise GglibError(NOT_RUNNING)
     if instance.endpoint is None:
-        raise GglibError("gglib is just starting or stopping: try again in a moment.")
+        raise GglibError("gglib is starting or stopping: try again in a moment.")
     return instance.endpoint
 
 

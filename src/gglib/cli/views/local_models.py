@@ -33,64 +33,64 @@ def format_check(check: FileCheck) -> str:
                 if check.is_replaced
                 else ""
             )
-            return f"{what} is as its source has it{other}."
+            return f"{what} matches its source{other}."
         case FileVerdict.UNKNOWN:
-            return f"{what} has SHA-256 {check.found}; nobody says what it should be."
+            return f"{what} has SHA-256 {check.found}; no expected hash is known."
         case FileVerdict.DIFFERS:
             how = "damaged or was changed"
             if check.is_replaced:
-                how = "not the file that gglib wrote any more (written to, or replaced), and gglib never deletes it"
+                how = "no longer the file that gglib wrote (modified or replaced), and gglib never deletes it"
             return f"{what} is {how}: {recovery_hint(check.model)}"
         case FileVerdict.GONE:
-            return f"{what} is gone: {recovery_hint(check.model)}"
+            return f"{what} is missing: {recovery_hint(check.model)}"
         case FileVerdict.UNREADABLE:
             return f"{what} cannot be read ({check.reason}): make it readable for this user."
 
 
-_REPLACEMENT = {True: "it again", False: "one of gglib's own"}
+_REPLACEMENT = {True: "it again", False: "a copy managed by gglib"}
 
 
 def recovery_hint(model: ModelSummary) -> str:
     """Return how a file of the model becomes right again."""
     target = pull_target(model)
     if target is not None:
-        return f"{quoted_command('pull', target)} fetches {_REPLACEMENT[model.is_downloaded]}."
+        return f"{quoted_command('pull', target)} downloads {_REPLACEMENT[model.is_downloaded]}."
     match model.source.origin:
         case "starter":
-            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib up' fetches it again."
+            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib up' downloads it again."
         case "url":
-            return "'gglib pull' with its whole address fetches it again."
+            return "'gglib pull' with its full URL downloads it again."
         case "ollama":
-            return "'ollama pull' fetches it again."
-    return f"put a good copy in its place, or {quoted_command('rm', model.name)}."
+            return "'ollama pull' downloads it again."
+    return f"restore the file, or remove the model: {quoted_command('rm', model.name)}."
 
 
 def format_upstream(check: UpstreamCheck) -> str:
     """Return how one model stands to its repository."""
     name = escaped(check.model.name)
     pull = (
-        "gglib pull with its whole address, whose query is not shown"
+        "gglib pull with its full URL (its query is not shown)"
         if check.target is None
         else shell_command("pull", check.target)
     )
     match check.state:
         case Upstream.CURRENT:
-            return f"{name}: as {check.repo} has it."
+            return f"{name}: matches {check.repo}."
         case Upstream.CHANGED:
             files = escaped(", ".join(change.name for change in check.changes))
             revisions = _revisions(check)
             size = sum(change.new_size_bytes or 0 for change in check.changes)
             what = ", ".join(filter(None, (revisions, render.size(size) if size else "")))
-            return f"{name}: {check.repo} has another {files} ({what}). Get it: {pull}"
+            return f"{name}: {check.repo} has a newer {files} ({what}). Update: {pull}"
         case Upstream.GONE:
-            how = "does not have its file any more" if check.reason is None else "is gone, or hidden"
-            return f"{name}: {check.repo} {how}; what is here goes on working."
+            how = "no longer has its file" if check.reason is None else "was deleted or is private"
+            return f"{name}: {check.repo} {how}; the local copy keeps working."
         case Upstream.PINNED:
-            return f"{name}: pinned {check.reason}. Get the newest: {pull}"
+            return f"{name}: pinned {check.reason}. Update to the latest: {pull}"
         case Upstream.UNCHECKED:
             return f"{name}: {check.repo} could not be compared: {check.reason}"
         case Upstream.UNKNOWN:
-            return f"{name}: whether {check.repo} has another file is not known: its server says nothing of that."
+            return f"{name}: no version information from {check.repo}, so it could not be compared."
 
 
 def _revisions(check: UpstreamCheck) -> str:
@@ -114,21 +114,21 @@ def removal_lines(removal: RemovedModel, state: str | None) -> Iterator[str]:
     name = escaped(removal.model.name)
     if removal.waiting and state is not None:
         yield (
-            f"Forgot '{name}'. It is in the memory of the running gglib ({state}): "
-            f"{_size_or_nothing(removal.waiting_bytes)} of disk are freed when it leaves that. "
-            "'gglib stop' takes it out now."
+            f"Removed '{name}'. It is loaded by the running gglib ({state}): "
+            f"{_size_or_nothing(removal.waiting_bytes)} of disk space are freed when it is unloaded. "
+            "'gglib stop' unloads it now."
         )
     elif removal.waiting:
         yield (
-            f"Forgot '{name}'. Its files are in use now: {_size_or_nothing(removal.waiting_bytes)} of disk "
+            f"Removed '{name}'. Its files are in use now: {_size_or_nothing(removal.waiting_bytes)} of disk "
             "are freed by the first gglib command after that."
         )
     elif removal.deleted:
-        yield f"Forgot '{name}' and freed {_size_or_nothing(removal.freed_bytes)} of disk."
+        yield f"Removed '{name}' and freed {_size_or_nothing(removal.freed_bytes)} of disk."
     else:
-        yield f"Forgot '{name}'; no file was deleted."
+        yield f"Removed '{name}'; no file was deleted."
     for path, reason in removal.undeleted:
-        yield f"{_shown(path)} could not be deleted ({reason}): the next gglib command tries again."
+        yield f"{_shown(path)} could not be deleted ({reason}): the next gglib command retries."
     for path, reason in removal.retained:
         yield _kept_line(path, reason)
 
@@ -144,7 +144,7 @@ def prune_plan_lines(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
             continue  # it goes with its last file
         yield f"Removes the empty directory {_shown(directory)}"
     if plan.deletable:
-        yield f"{_file_count(len(plan.deletable))}, {_size_or_nothing(plan.freed_bytes)} in all."
+        yield f"{_file_count(len(plan.deletable))}, {_size_or_nothing(plan.freed_bytes)} in total."
     elif not plan.directories:
         yield f"Nothing to free in {_shown(models_dir)}."
 
@@ -155,7 +155,7 @@ def prune_lines(done: Pruned) -> Iterator[str]:
         yield f"Deleted {_file_count(len(done.deleted))} and freed {_size_or_nothing(done.freed_bytes)}."
     if done.waiting:
         what = "1 file is" if len(done.waiting) == 1 else f"{len(done.waiting)} files are"
-        yield f"{what} in use now, and deleted by the first gglib command after that."
+        yield f"{what} in use; a later gglib command deletes what is left."
     for file in done.undeleted:
         yield f"{_shown(file.path)} could not be deleted ({file.reason}): make its directory writable and try again."
 
@@ -168,7 +168,8 @@ def format_disk_use(use: DiskUse) -> str:
         if use.shared_bytes
         else ""
     )
-    return f"{models}, {render.size(use.total_bytes)} on disk, {render.size(use.own_bytes)} of it gglib's own.{shared}"
+    own = render.size(use.own_bytes)
+    return f"{models}, {render.size(use.total_bytes)} on disk, {own} of that managed by gglib.{shared}"
 
 
 def sharers_suffix(names: Sequence[str]) -> str:
@@ -185,7 +186,7 @@ def _size_or_nothing(size_bytes: int) -> str:
 
 
 def _deleted_line(file: DeletableFile) -> str:
-    other = "" if file.freed_bytes or not file.size_bytes else ", which has another name and frees nothing"
+    other = "" if file.freed_bytes or not file.size_bytes else ", hard-linked elsewhere: frees nothing"
     return f"Deletes {_shown(file.path)} ({render.size(file.size_bytes)}{other})"
 
 
@@ -197,10 +198,10 @@ def forgotten_lines(model: ModelSummary) -> Iterator[str]:
     """Return what became of a model that was forgotten without its files."""
     is_one = len(model.all_files) == 1
     files = ", ".join(map(_shown, model.all_files))
-    yield f"Forgot '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
+    yield f"Removed '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
     if model.is_downloaded:
         it = "it" if is_one else "them"
-        yield f"'gglib rm --files' would have deleted {it}, too; 'gglib prune' does it now."
+        yield f"'gglib prune' deletes {it} now; 'gglib rm --files' deletes the files with the model."
 
 
 def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:
@@ -208,7 +209,7 @@ def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:
     for item in items:
         name, path = escaped(item.name), _shown(item.path)
         if item.state is ImportState.KNOWN:
-            yield f"Known: {path} is '{name}'."
+            yield f"Already added: {path} is '{name}'."
         elif item.state is ImportState.SKIPPED:
             what = path if item.name == item.path.name else f"{name} ({path})"
             yield f"Skipped: {what}: {escaped(item.reason or '')}."
@@ -228,9 +229,9 @@ def file_state_suffix(state: FileState) -> str:
         case FileState.HERE:
             return ""
         case FileState.GONE:
-            return "  (gone)"
+            return "  (missing)"
         case FileState.HIDDEN:
-            return "  (hidden: let this user search the directories above it)"
+            return "  (not accessible: grant this user search permission on its parent directories)"
 
 
 def _shown(path: Path) -> str:

@@ -56,9 +56,9 @@ def format_context(model: ModelSummary) -> str:
 def usage_hint(model: ModelSummary) -> str:
     """Return what to do with a model that was added, as a sentence with something to type or to ask."""
     if model.capabilities.rerank:
-        return f"It reranks: POST /v1/rerank ({_serve_as_chat_hint(model)})."
+        return f"It is a reranker: POST /v1/rerank ({_serve_as_chat_hint(model)})."
     if model.capabilities.embedding:
-        return f"It embeds texts: POST /v1/embeddings ({_serve_as_chat_hint(model)})."
+        return f"It is an embedding model: POST /v1/embeddings ({_serve_as_chat_hint(model)})."
     return f"Chat to it: {shell_quoting.shell_command('run', model.name)}"
 
 

@@ -101,7 +101,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
             try:
                 result = catalog.run(pull)
             except KeyboardInterrupt:
-                click.echo("\nInterrupted: the same command goes on where this one ended.", err=True)
+                click.echo("\nInterrupted: run the same command again to resume.", err=True)
                 raise
     except GglibError as error:
         reporter.failed(error)
@@ -134,23 +134,21 @@ class PullPrompts:
             if not can_prompt:
                 raise VariantChoiceError(_choices_text(plan))
             render.echo(_summary(plan))
-            if not click.confirm(f"Fetch {escape_line(plan.quantization or plan.name)}?", default=True):
+            if not click.confirm(f"Download {escape_line(plan.quantization or plan.name)}?", default=True):
                 raise VariantChoiceError(_choices_text(plan))
         return self._with_projector(plan, can_prompt=can_prompt)
 
     def _with_projector(self, plan: "PullPlan", *, can_prompt: bool) -> "PullPlan":
         if plan.projector is None:
             if self.wants_projector:
-                raise VariantChoiceError("The repository has no projector (mmproj): leave --mmproj out.")
+                raise VariantChoiceError("The repository has no projector (mmproj): omit --mmproj.")
             return plan
         wants = self.wants_projector
         if wants is None:
             wants = plan.had_projector  # as it is
         if wants is None and can_prompt and not self.assume_yes:
             size = render.size(plan.projector.remote.size_bytes)
-            wants = click.confirm(
-                f"Fetch its projector too ({size}), so that it can see images?", default=True
-            )
+            wants = click.confirm(f"Also download its projector ({size}) for image input?", default=True)
         return plan if wants is not False else plan.without_projector()
 
 
@@ -164,7 +162,7 @@ class TextReporter:
             click.echo(room, err=True)
         if plan.fit is Fit.TOO_LARGE and plan.need is not None:
             click.echo(
-                f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free here now.",
+                f"Note: it needs about {render.size(plan.need.total_bytes)} of memory, more than is free now.",
                 err=True,
             )
 
@@ -197,7 +195,8 @@ class TextReporter:
                 if progress.phase == "waiting" and progress.file not in waited_for:
                     waited_for.add(progress.file)
                     click.echo(
-                        f"Another gglib fetches {escape_line(progress.file)} now: waiting for it.", err=True
+                        f"Another gglib is downloading {escape_line(progress.file)}: waiting for it.",
+                        err=True,
                     )
                 what = (
                     progress.phase.capitalize()
@@ -220,12 +219,12 @@ class TextReporter:
             f"{render.seconds(pulled.took_s)}{verified}). {usage_hint(model)}"
         )
         if result.freed_bytes:
-            click.echo(f"Deleted the older version, which freed {render.size(result.freed_bytes)}.")
+            click.echo(f"Deleted the older version and freed {render.size(result.freed_bytes)}.")
         for name in result.refused_names:
-            render.echo(f"Another model is called '{name}': this one is not.", is_error=True)
+            render.echo(f"The alias '{name}' belongs to another model and was not added.", is_error=True)
         if pulled.is_in_memory:
             click.echo(
-                "The older version is in memory until its requests have ended; the next request loads the new one."
+                "The older version stays loaded until its requests complete; the next request loads the new one."
             )
 
     def failed(self, error: GglibError) -> None:
@@ -318,21 +317,21 @@ def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
         return
     if not jobs:
         click.echo(
-            "No pull is unfinished. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' fetches one."
+            "No unfinished pulls. 'gglib search QUERY' finds models, 'gglib pull REPO:QUANT' downloads one."
         )
     for job, here_bytes, is_running in zip(jobs, here, running, strict=True):
-        what = f"{render.size(here_bytes)} of it is here" if here_bytes else "nothing of it is here yet"
+        what = f"{render.size(here_bytes)} downloaded" if here_bytes else "nothing downloaded yet"
         next_step = "Another gglib is pulling it now." if is_running else _resume_hint(job)
         render.echo(f"{job.name}: {what}. {next_step}")
     if not all(running):
-        click.echo("'gglib pull --discard TARGET' gives one up and deletes what came of it.")
+        click.echo("'gglib pull --discard TARGET' discards a pull and its partial files.")
 
 
 def _resume_hint(job: "PullJob") -> str:
     shown = shown_target(job.asked)
     if shown == job.asked:
-        return f"Go on: gglib pull {quote(shown)}"
-    return f"Go on: gglib pull with the whole address of {shown}, whose query is not shown"
+        return f"Resume: gglib pull {quote(shown)}"
+    return f"Resume: gglib pull with the full URL of {shown} (its query is not shown)"
 
 
 def discard(settings: "Settings", target: str) -> None:
@@ -345,7 +344,7 @@ def discard(settings: "Settings", target: str) -> None:
         return job, await discard_pull(settings, store, job)
 
     job, freed = with_catalog(settings, give_up)
-    render.echo(f"Gave up '{job.name}', and freed {render.size(freed)}.")
+    render.echo(f"Discarded '{job.name}' and freed {render.size(freed)}.")
 
 
 def _discard_target(job: "PullJob") -> str:
@@ -360,10 +359,10 @@ def _find_pull(target: str, jobs: "Sequence[PullJob]") -> "PullJob":
     shown = shown_target(target)
     if not found:
         raise VariantChoiceError(
-            f"No unfinished pull is called '{shown}': 'gglib pull' lists those that there are."
+            f"No unfinished pull matches '{shown}': 'gglib pull' lists the unfinished pulls."
         )
     lines = (f"  gglib pull --discard {quote(_discard_target(job))}  ({job.name})" for job in found)
-    raise VariantChoiceError("\n".join((f"'{shown}' means several unfinished pulls: name one.", *lines)))
+    raise VariantChoiceError("\n".join((f"'{shown}' matches several unfinished pulls: choose one.", *lines)))
 
 
 def _summary(plan: "PullPlan") -> str:
@@ -387,12 +386,12 @@ def _disk_space_note(plan: "PullPlan") -> str | None:
     if plan.known is None:
         if plan.total_bytes is None or here_bytes <= 0:
             return None
-        return f"{render.size(here_bytes)} of it is here already: {render.size(plan.needs_bytes)} to fetch."
+        return f"{render.size(here_bytes)} is already downloaded: {render.size(plan.needs_bytes)} remaining."
     if not plan.needs_bytes:
         return None
     return (
-        f"Updates '{escape_line(plan.name)}': needs {render.size(plan.needs_bytes)} of disk space first; the older "
-        f"version goes at the end, which frees {render.size(plan.frees_bytes)}."
+        f"Updates '{escape_line(plan.name)}': needs {render.size(plan.needs_bytes)} of disk space; the older "
+        f"version is deleted at the end, which frees {render.size(plan.frees_bytes)}."
     )
 
 
@@ -406,14 +405,14 @@ _FIT_TEXT = {
 def _choices_text(plan: "PullPlan") -> str:
     """Return what there is and what to type, for where nobody can be asked, or for who said no."""
     repo = plan.source.repo or ""
-    chosen = f"{render.size(plan.total_bytes)}; gglib would choose this: --yes takes it"
+    chosen = f"{render.size(plan.total_bytes)}; suggested, --yes selects it"
     choices = [(plan.asked, chosen)]
     choices += [
         (variant.target(repo, plan.asked_revision), render.size(variant.size_bytes))
         for variant in plan.others
     ]
     lines = (f"  gglib pull {quote(typed)}  ({words})" for typed, words in choices)
-    return "\n".join(("The repository has several quantizations: name one.", *lines))
+    return "\n".join(("The repository has several quantizations: choose one.", *lines))
 
 
 def _shortened(name: str) -> str:

@@ -13,7 +13,7 @@ Status = Mapping[str, Any]
 
 MODEL = "MODEL"
 TTL = "TTL"
-NO_MODELS = "No model is in memory; the next request brings one in."
+NO_MODELS = "No model is loaded; the next request loads one."
 EMPTY_STATUS: Status = {
     "residents": [],
     "waiting": [],
@@ -89,15 +89,15 @@ def _waiting_line(waiting: Status) -> str:
 def _last_swap_lines(swap: Status) -> Iterator[str]:
     moves = []
     if swap["from_model"] is not None:
-        moves.append(f"'{swap['from_model']}' left")
+        moves.append(f"'{swap['from_model']}' unloaded")
     if swap["to_model"] is not None:
-        moves.append(f"'{swap['to_model']}' {'came' if swap['error'] is None else 'failed to load'}")
+        moves.append(f"'{swap['to_model']}' {'loaded' if swap['error'] is None else 'failed to load'}")
     when = "just now" if swap["ago_s"] < 1 else f"{render.duration(swap['ago_s'])} ago"
     yield f"Last swap, {when}: {', '.join(moves)}; {swap['why']}"
     if swap["total_s"]:  # a model that died took no time for it
         yield f"  {_phase_times(swap)}"
     if swap["request_id"] is not None:
-        yield f"  asked by request {swap['request_id']}"
+        yield f"  triggered by request {swap['request_id']}"
 
 
 def _is_reported(swap: Status, failed: Sequence[Status]) -> bool:
@@ -133,16 +133,16 @@ def advanced_by(status: Status, seconds: float) -> Status:
 
 
 _STOP_REASONS = {
-    "idle": "another model is wanted, and no request uses it",
-    "overdue": "requests for another model have waited long enough",
-    "unwanted": "no request waits for it any more",
+    "idle": "idle, and a request needs another model",
+    "overdue": "requests for another model reached the swap timeout",
+    "unwanted": "no request waits for it",
     "too_small": "a request needs a larger context",
-    "expired": "no request came for its idle time",
-    "silent": "its engine fell silent",
-    "asked": "as the user asked",
+    "expired": "its idle timeout expired",
+    "silent": "its engine stopped responding",
+    "asked": "requested by the user",
     "removed": "it was removed from the catalogue",
-    "changed": "its file was overwritten",
-    "updated": "it has a newer version",
+    "changed": "its file changed",
+    "updated": "a newer version was pulled",
 }
 """Why a model leaves, by the reasons of ``swaps`` in the status."""
 
@@ -167,9 +167,9 @@ def event_line(name: str, data: Status) -> str | None:
         case "stopping":
             line = f"Stopping {model}: {_STOP_REASONS.get(data['reason'], data['reason'])}"
         case "gone":
-            line = f"{model} is gone" + (f": {data['died']}" if data["died"] else "")
+            line = f"{model} is unloaded" + (f": {data['died']}" if data["died"] else "")
         case "queued":
-            line = f"A request waits for {model}"
+            line = f"A request is queued for {model}"
         case _:
             return None
     return line

@@ -27,7 +27,7 @@ _LEGEND_WIDTH = 20
 _INDENT = 2
 _GATES = {
     Gating.AUTOMATIC: "gated: accept its terms first",
-    Gating.MANUAL: "gated: its authors must let you in",
+    Gating.MANUAL: "gated: needs approval by its authors",
 }
 _FIT_WIDTH = max(map(len, FIT_STYLES)) + 2
 
@@ -44,7 +44,7 @@ def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Li
         yield []
     if result.searched is not None:
         yield _plain_line(
-            f"These are small enough of the first {result.searched} repositories; there may be more."
+            f"Showing matches among the first {result.searched} repositories; there may be more."
         )
     yield from (_plain_line(line) for line in _legend(result.repositories, is_search=True))
 
@@ -97,7 +97,7 @@ def _facts(found: RepositoryResult) -> list[str]:
         f"{render.count(one.likes)} likes",
         updated,
         one.licence,
-        "sees images" if found.variants.projectors else None,
+        "vision" if found.variants.projectors else None,
         _GATES.get(one.gate),
     )
     return [shown(fact) for fact in facts if fact]
@@ -141,10 +141,10 @@ def _legend(repositories: Sequence[RepositoryResult], *, is_search: bool) -> lis
     first = next((found for found in usable if found.suggested), (usable or repositories)[0])
     repo = first.repository.repo
     return [
-        f"Judged for {_context(first)} and {_memory(first.memory)}.",
-        *([f"{_SUGGESTED_MARK} is what gglib would take."] if first.suggested and is_search else []),
+        f"Fit estimated for {_context(first)} and {_memory(first.memory)}.",
+        *([f"{_SUGGESTED_MARK} marks the suggested quantization."] if first.suggested and is_search else []),
         _pull_hint(first),
-        *([f"{'See all its files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
+        *([f"{'List all files:':<{_LEGEND_WIDTH}}gglib show {quote(repo)}"] if is_search else []),
     ]
 
 
@@ -156,15 +156,15 @@ def _usable(found: RepositoryResult) -> list[Variant]:
 def _pull_hint(found: RepositoryResult) -> str:
     usable = _usable(found)
     if not usable:
-        return "Nothing here fits into the memory that is free now: smaller models or quantizations may."
+        return "Nothing fits into the free memory: try a smaller model or quantization."
     choice = found.suggested or usable[0]
     typed = choice.target(found.repository.repo, found.asked_revision)
-    return f"{'Fetch one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
+    return f"{'Download one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
 
 
 def _context(found: RepositoryResult) -> str:
     return (
-        "the longest context" if found.context == UNLIMITED_CONTEXT else f"{found.context} tokens of context"
+        "the maximum context" if found.context == UNLIMITED_CONTEXT else f"{found.context} tokens of context"
     )
 
 
@@ -172,21 +172,21 @@ def _memory(memory: MachineMemory) -> str:
     if memory.gpus:
         return f"{render.size(sum(gpu.free_bytes for gpu in memory.gpus))} of free memory on the GPU"
     if memory.available_bytes is None:
-        return "memory that the system does not tell"
+        return "an unknown amount of memory"
     return f"{render.size(memory.available_bytes)} of free memory"
 
 
 def _no_results(result: SearchResult, query: str) -> str:
     if result.searched is not None:
         return (
-            f"'{shown(query)}' finds nothing that is small enough among the first {result.searched} repositories: "
-            "more words, or another --sort, may find some."
+            f"'{shown(query)}' has no match that is small enough among the first {result.searched} repositories: "
+            "refine the query, or change --sort."
         )
     if result.left_out:
         many = "1 repository" if result.left_out == 1 else f"{result.left_out} repositories"
         what = "that is small enough" if result.too_large else "that gglib can use"
-        return f"'{shown(query)}' finds {many}, with nothing to pull {what}."
-    return f"The hub has no GGUF model for '{shown(query)}': fewer or other words may find one."
+        return f"'{shown(query)}' matches {many}, with nothing to pull {what}."
+    return f"No GGUF model on the hub matches '{shown(query)}': try fewer or different words."
 
 
 def _is_first(file: FileResult) -> bool:

@@ -22,10 +22,10 @@ def wait_text(status: Status, model_name: str, waited_s: float) -> str:
     if own is not None and own["state"] == "loading":
         return loading_line(own)
     if own is not None and not _is_queued(status, model_name):
-        return f"Waiting for '{model_name}' to answer: {so_far}"
+        return f"Waiting for a response from '{model_name}': {so_far}"
     blocker = _blocker(status["residents"])
     if blocker is None:
-        return f"Waiting for the turn of '{model_name}': {so_far}"
+        return f"Queued for '{model_name}': {so_far}"
     again = "" if own is None else " again"
     return f"{blocker}, then loading '{model_name}'{again}: {so_far}"
 
@@ -53,7 +53,7 @@ def _blocker(residents: Sequence[Status]) -> str | None:
 
 def _waiting_for_answers(residents: Sequence[Status]) -> str:
     in_flight = sum(resident["in_flight"] for resident in residents)
-    answers = "its answer" if in_flight == 1 else "its answers"
+    answers = "its response" if in_flight == 1 else "its responses"
     return f"Waiting for {_names(residents)} to finish {answers} (in flight {in_flight})"
 
 

@@ -98,7 +98,7 @@ async def test_a_copy_that_shares_the_models(
         assert await catalog.list_pulls() == []
         assert await catalog.list_versions() == []
     assert [message.split(", so ")[0] for message in caplog.messages] == [
-        f"{copy.models} is that of the home {full.directory}"
+        f"{copy.models} belongs to the home {full.directory}"
     ]
     assert await copy.remove(model.name) == []
     assert await copy.prune() == []

@@ -40,8 +40,8 @@ def test_a_stream_is_its_pieces_of_text() -> None:
     [
         ([ONE, FAILED], "The engine died."),
         ([ONE, b'data: {"choi', b"\n", FAILED], "The engine died."),
-        ([ONE, TWO], "The answer broke off before its end."),
-        ([], "The answer broke off before its end."),
+        ([ONE, TWO], "The response ended prematurely."),
+        ([], "The response ended prematurely."),
     ],
     ids=["error", "cut-event", "no-end", "nothing"],
 )

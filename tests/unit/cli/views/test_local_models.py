@@ -73,7 +73,7 @@ def test_an_address_is_fetched_again_as_it_is() -> None:
     ]
     signed = replace(source, url="https://example.org/a.gguf?signature=secret")
     sentence = local_models.recovery_hint(replace(model(), source=signed))
-    assert sentence == "'gglib pull' with its whole address fetches it again."
+    assert sentence == "'gglib pull' with its full URL downloads it again."
 
 
 @pytest.mark.parametrize("origin", ["starter", None])
@@ -103,7 +103,7 @@ def test_a_newer_file_of_a_signed_address_is_not_promised_without_its_query() ->
         model=model(), repo="https://example.org/a.gguf", state=Upstream.CHANGED, target=None
     )
     told = local_models.format_upstream(check)
-    assert told.endswith("Get it: gglib pull with its whole address, whose query is not shown")
+    assert told.endswith("Update: gglib pull with its full URL (its query is not shown)")
 
 
 def test_files_that_stay_are_counted() -> None:
@@ -114,16 +114,14 @@ def test_files_that_stay_are_counted() -> None:
     assert next(local_models.forgotten_lines(two)).endswith(
         f"Its files stay: {two.paths[0]}, {MODELS / 'mmproj.gguf'}"
     )
-    assert list(local_models.forgotten_lines(two))[1].startswith(
-        "'gglib rm --files' would have deleted them, too"
-    )
+    assert list(local_models.forgotten_lines(two))[1].startswith("'gglib prune' deletes them now")
 
 
 def test_a_hidden_file_says_what_to_do() -> None:
     """A file that is hidden is not said to be gone."""
     assert local_models.file_state_suffix(FileState.HERE) == ""
-    assert "gone" in local_models.file_state_suffix(FileState.GONE)
-    assert "let this user search" in local_models.file_state_suffix(FileState.HIDDEN)
+    assert "missing" in local_models.file_state_suffix(FileState.GONE)
+    assert "search permission" in local_models.file_state_suffix(FileState.HIDDEN)
 
 
 def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
@@ -136,7 +134,7 @@ def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
     ("is_replaced", "words"),
     [
         (False, "is damaged or was changed: "),
-        (True, "is not the file that gglib wrote any more (written to, or "),
+        (True, "is no longer the file that gglib wrote (modified or "),
     ],
 )
 def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None:  # noqa: FBT001
@@ -150,7 +148,7 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
     )
     sentence = local_models.format_check(check)
     assert sentence.startswith(f"coder: coder.gguf {words}")
-    assert sentence.endswith(f"'gglib pull {REPO}/coder.gguf' fetches it again.")
+    assert sentence.endswith(f"'gglib pull {REPO}/coder.gguf' downloads it again.")
 
 
 @pytest.mark.parametrize(
@@ -159,21 +157,21 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
         (
             RemovedModel(model=model(), deleted=(Path("a"),), freed_bytes=2_000_000),
             None,
-            "Forgot 'coder' and freed 2 MB of disk.",
+            "Removed 'coder' and freed 2 MB of disk.",
         ),
-        (RemovedModel(model=model()), None, "Forgot 'coder'; no file was deleted."),
+        (RemovedModel(model=model()), None, "Removed 'coder'; no file was deleted."),
         (
             RemovedModel(model=model(), waiting=((Path("a"), "in use"),), waiting_bytes=2_000_000),
             "ready",
             (
-                "Forgot 'coder'. It is in the memory of the running gglib (ready): 2 MB of disk are freed when it "
-                "leaves that. 'gglib stop' takes it out now."
+                "Removed 'coder'. It is loaded by the running gglib (ready): 2 MB of disk space are freed "
+                "when it is unloaded. 'gglib stop' unloads it now."
             ),
         ),
         (
             RemovedModel(model=model(), waiting=((Path("a"), "in use"),), waiting_bytes=2_000_000),
             None,
-            "Forgot 'coder'. Its files are in use now: 2 MB of disk are freed by the first gglib command after that.",
+            "Removed 'coder'. Its files are in use now: 2 MB of disk are freed by the first gglib command after that.",
         ),
     ],
     ids=["freed", "nothing", "in memory", "in use"],
@@ -186,9 +184,9 @@ def test_a_removal_says_what_it_freed(removal: RemovedModel, state: str | None, 
 def test_the_total_says_what_is_shared() -> None:
     """Where two models have a file in common it counts once, and that is said."""
     use = DiskUse(models=2, total_bytes=3_000_000, own_bytes=2_000_000)
-    assert local_models.format_disk_use(use) == "2 models, 3 MB on disk, 2 MB of it gglib's own."
+    assert local_models.format_disk_use(use) == "2 models, 3 MB on disk, 2 MB of that managed by gglib."
     assert local_models.format_disk_use(replace(use, shared_bytes=1_000_000)) == (
-        "2 models, 3 MB on disk, 2 MB of it gglib's own. 1 MB are shared between models and counted once."
+        "2 models, 3 MB on disk, 2 MB of that managed by gglib. 1 MB are shared between models and counted once."
     )
     assert local_models.sharers_suffix(["q4", "q8"]) == "  (shared with q4, q8)"
     assert local_models.sharers_suffix([]) == ""

@@ -135,15 +135,15 @@ def test_who_waits_and_what_failed_is_told() -> None:
         (
             a_swap(),
             [
-                "Last swap, 12 s ago: 'big' left, 'small' came; 'small' had waited 15.0 s while 'big' was busy",
+                "Last swap, 12 s ago: 'big' unloaded, 'small' loaded; 'small' had waited 15.0 s while 'big' was busy",
                 "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
-                "  asked by request req_1",
+                "  triggered by request req_1",
             ],
         ),
         (
             a_swap(error="bad magic", request_id=None, why="'big' was idle"),
             [
-                "Last swap, 12 s ago: 'big' left, 'small' failed to load; 'big' was idle",
+                "Last swap, 12 s ago: 'big' unloaded, 'small' failed to load; 'big' was idle",
                 "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
                 "  error: bad magic",
             ],
@@ -151,20 +151,20 @@ def test_who_waits_and_what_failed_is_told() -> None:
         (
             a_swap(from_model=None, why="there was room for it", request_id=None),
             [
-                "Last swap, 12 s ago: 'small' came; there was room for it",
+                "Last swap, 12 s ago: 'small' loaded; there was room for it",
                 "  waited 15.0 s, load 3.2 s, total 19.5 s",
             ],
         ),
         (
             a_swap(to_model=None, why="the user asked for it", request_id=None, ago_s=125.0),
             [
-                "Last swap, 2 min ago: 'big' left; the user asked for it",
+                "Last swap, 2 min ago: 'big' unloaded; the user asked for it",
                 "  drain 1.2 s, stop 0.0 s, total 19.5 s",
             ],
         ),
         (
             a_swap(to_model=None, why="'big' died: killed", request_id=None, total_s=0.0),
-            ["Last swap, 12 s ago: 'big' left; 'big' died: killed"],
+            ["Last swap, 12 s ago: 'big' unloaded; 'big' died: killed"],
         ),
     ],
     ids=["swap", "failed", "came", "left", "died"],
@@ -179,7 +179,7 @@ def test_a_failure_is_told_once() -> None:
     failed = [{"model_name": "small", "reason": "bad magic"}]
     told = EMPTY | {"failed": failed, "last_swap": a_swap(error="bad magic", request_id=None, ago_s=0.4)}
     assert list(running.status_lines(told)) == [
-        "Last swap, just now: 'big' left, 'small' failed to load; 'small' had waited 15.0 s while 'big' was busy",
+        "Last swap, just now: 'big' unloaded, 'small' failed to load; 'small' had waited 15.0 s while 'big' was busy",
         "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
         "Failed to load 'small': bad magic",
     ]
@@ -212,12 +212,12 @@ def test_a_watch_begins_with_how_things_stand() -> None:
         ("load_failed", {"model_name": "a", "reason": "no memory"}, "'a' failed to load: no memory"),
         (
             *("stopping", {"model_name": "a", "reason": "idle"}),
-            "Stopping 'a': another model is wanted, and no request uses it",
+            "Stopping 'a': idle, and a request needs another model",
         ),
         ("stopping", {"model_name": "a", "reason": "new"}, "Stopping 'a': new"),
-        ("gone", {"model_name": "a", "died": None}, "'a' is gone"),
-        ("gone", {"model_name": "a", "died": "signal 9"}, "'a' is gone: signal 9"),
-        ("queued", {"model_name": "a"}, "A request waits for 'a'"),
+        ("gone", {"model_name": "a", "died": None}, "'a' is unloaded"),
+        ("gone", {"model_name": "a", "died": "signal 9"}, "'a' is unloaded: signal 9"),
+        ("queued", {"model_name": "a"}, "A request is queued for 'a'"),
         ("swap", {"swap": {}}, None),
         ("snapshot", EMPTY, None),
     ],

@@ -72,10 +72,10 @@ def test_a_repository_is_a_head_and_its_quantizations_by_how_they_fit() -> None:
         "  fits       Q4_K_M* 5.0 GB, Q8_0 9.0 GB",
         "  too large  F16 170.0 GB, 1 more",
         "",
-        "Judged for 8192 tokens of context and 12.0 GB of free memory.",
-        "* is what gglib would take.",
-        "Fetch one:          gglib pull o/m-GGUF:Q4_K_M",
-        "See all its files:  gglib show o/m-GGUF",
+        "Fit estimated for 8192 tokens of context and 12.0 GB of free memory.",
+        "* marks the suggested quantization.",
+        "Download one:       gglib pull o/m-GGUF:Q4_K_M",
+        "List all files:     gglib show o/m-GGUF",
     ]
 
 
@@ -83,18 +83,18 @@ def test_gates_and_projectors_are_said() -> None:
     """Before anybody waits for a download that will not begin."""
     sizes = {"m-Q8_0.gguf": GB, "mmproj-F16.gguf": GB}
     automatic = lines(found(sizes, gate=Gating.AUTOMATIC), width=200)[0]
-    assert "sees images" in automatic
+    assert "vision" in automatic
     assert "accept its terms" in automatic
-    assert "authors must let you in" in lines(found(sizes, gate=Gating.MANUAL), width=200)[0]
+    assert "needs approval by its authors" in lines(found(sizes, gate=Gating.MANUAL), width=200)[0]
 
 
 def test_nothing_that_is_to_be_chosen_is_marked() -> None:
     """Several models, or none that fits: the first is an example of what to type."""
     several = lines(found({"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}))
     assert not any("*" in line for line in several)
-    assert "Fetch one:          gglib pull o/m-GGUF/1B-Q8_0.gguf" in several
+    assert "Download one:       gglib pull o/m-GGUF/1B-Q8_0.gguf" in several
     none = lines(found({"m-F16.gguf": 170 * GB}), found(LADDER, "o/other"))
-    assert "Fetch one:          gglib pull o/other:Q4_K_M" in none
+    assert "Download one:       gglib pull o/other:Q4_K_M" in none
 
 
 def test_a_graphics_processor_is_named() -> None:
@@ -106,23 +106,25 @@ def test_a_graphics_processor_is_named() -> None:
     )
     assert any("7.0 GB of free memory on the GPU" in line for line in lines(found(LADDER, memory=memory)))
     unknown = MachineMemory(total_bytes=None, available_bytes=None)
-    assert any("does not tell" in line for line in lines(found(LADDER, memory=unknown)))
+    assert any("unknown amount of memory" in line for line in lines(found(LADDER, memory=unknown)))
 
 
 def test_nothing_found_says_what_to_try() -> None:
     """One sentence for each reason."""
-    assert lines() == ["The hub has no GGUF model for 'small coder': fewer or other words may find one."]
+    assert lines() == ["No GGUF model on the hub matches 'small coder': try fewer or different words."]
     assert lines(left_out=1, too_large=1) == [
-        "'small coder' finds 1 repository, with nothing to pull that is small enough."
+        "'small coder' matches 1 repository, with nothing to pull that is small enough."
     ]
     assert "2 repositories" in lines(left_out=2, too_large=1)[0]
-    assert lines(left_out=1) == ["'small coder' finds 1 repository, with nothing to pull that gglib can use."]
+    assert lines(left_out=1) == [
+        "'small coder' matches 1 repository, with nothing to pull that gglib can use."
+    ]
     assert "among the first 100 repositories" in lines(left_out=100, too_large=9, searched=100)[0]
 
 
 def test_a_search_that_ended_early_says_so() -> None:
     """Where fewer are shown than were wanted, and the hub may have more."""
-    assert any("of the first 100 repositories" in line for line in lines(found(LADDER), searched=100))
+    assert any("among the first 100 repositories" in line for line in lines(found(LADDER), searched=100))
     assert not any("of the first" in line for line in lines(found(LADDER)))
 
 
@@ -202,9 +204,9 @@ def test_a_repository_alone_has_its_revision_and_one_thing_to_type() -> None:
     """Where it has no model, it is said why."""
     one = found(LADDER)
     assert rows_of(show_lines(one, width=200)) == ["o/m-GGUF  0 downloads, 0 likes, revision cccccccccccc"]
-    assert show_legend(one)[-1] == "Fetch one:          gglib pull o/m-GGUF:Q4_K_M"
+    assert show_legend(one)[-1] == "Download one:       gglib pull o/m-GGUF:Q4_K_M"
     assert show_legend(found({"README.md": 1})) == [
-        "o/m-GGUF has no GGUF model: 'gglib search m' may find a repository that has it as one."
+        "o/m-GGUF has no GGUF model: 'gglib search m' may find a repository that has it as GGUF."
     ]
 
 
@@ -213,9 +215,9 @@ def test_nothing_is_offered_to_fetch_where_nothing_fits() -> None:
     large = found({"m-F16.gguf": 170 * GB})
     for told in (lines(large), show_legend(large)):
         assert not any("gglib pull" in line for line in told)
-        assert any(line.startswith("Nothing here fits") for line in told)
+        assert any(line.startswith("Nothing fits") for line in told)
     several = {"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}
-    assert "Fetch one:          gglib pull o/two/1B-Q8_0.gguf" in lines(large, found(several, "o/two"))
+    assert "Download one:       gglib pull o/two/1B-Q8_0.gguf" in lines(large, found(several, "o/two"))
 
 
 def test_what_is_typed_is_quoted() -> None:

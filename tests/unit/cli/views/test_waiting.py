@@ -22,39 +22,39 @@ def resident(name: str, state: str, in_flight: int = 0, **fields: object) -> dic
             QUEUED,
             "Loading 'small': 2.1 s of about 5 s",
         ),
-        ([resident("small", "ready", 1)], [], "Waiting for 'small' to answer: 12 s"),
-        ([resident("small", "draining", 1)], [], "Waiting for 'small' to answer: 12 s"),
+        ([resident("small", "ready", 1)], [], "Waiting for a response from 'small': 12 s"),
+        ([resident("small", "draining", 1)], [], "Waiting for a response from 'small': 12 s"),
         (
             [resident("small", "draining", 2)],
             QUEUED,
-            "Waiting for 'small' to finish its answers (in flight 2), then loading 'small' again: 12 s",
+            "Waiting for 'small' to finish its responses (in flight 2), then loading 'small' again: 12 s",
         ),
         ([resident("small", "stopping")], QUEUED, "Stopping 'small', then loading 'small' again: 12 s"),
-        ([resident("small", "ready")], QUEUED, "Waiting for the turn of 'small': 12 s"),
-        ([], QUEUED, "Waiting for the turn of 'small': 12 s"),
-        ([], [], "Waiting for the turn of 'small': 12 s"),
-        ([resident("big", "ready")], QUEUED, "Waiting for the turn of 'small': 12 s"),
+        ([resident("small", "ready")], QUEUED, "Queued for 'small': 12 s"),
+        ([], QUEUED, "Queued for 'small': 12 s"),
+        ([], [], "Queued for 'small': 12 s"),
+        ([resident("big", "ready")], QUEUED, "Queued for 'small': 12 s"),
         (
             [resident("big", "ready", 1)],
             QUEUED,
-            "Waiting for 'big' to finish its answer (in flight 1), then loading 'small': 12 s",
+            "Waiting for 'big' to finish its response (in flight 1), then loading 'small': 12 s",
         ),
         (
             [resident("big", "draining", 3)],
             QUEUED,
-            "Waiting for 'big' to finish its answers (in flight 3), then loading 'small': 12 s",
+            "Waiting for 'big' to finish its responses (in flight 3), then loading 'small': 12 s",
         ),
         ([resident("big", "stopping")], QUEUED, "Stopping 'big', then loading 'small': 12 s"),
         ([resident("big", "loading")], QUEUED, "Waiting for 'big' to load, then loading 'small': 12 s"),
         (
             [resident("a", "ready", 1), resident("b", "draining", 1), resident("c", "loading")],
             QUEUED,
-            "Waiting for 'b' to finish its answer (in flight 1), then loading 'small': 12 s",
+            "Waiting for 'b' to finish its response (in flight 1), then loading 'small': 12 s",
         ),
         (
             [resident("a", "ready", 1), resident("b", "ready", 1), resident("c", "ready")],
             QUEUED,
-            "Waiting for 'a' or 'b' to finish its answers (in flight 2), then loading 'small': 12 s",
+            "Waiting for 'a' or 'b' to finish its responses (in flight 2), then loading 'small': 12 s",
         ),
         (
             [resident("a", "stopping"), resident("small", "loading")],
@@ -73,4 +73,4 @@ def test_each_situation_has_its_sentence(
 def test_a_request_that_is_in_is_not_told_of_others() -> None:
     """Whatever the other residents do, a model that is there and has nobody waiting is answering."""
     status = {"residents": [resident("big", "stopping"), resident("small", "ready", 1)], "waiting": []}
-    assert wait_text(status, "small", 65) == "Waiting for 'small' to answer: 1 min 5 s"
+    assert wait_text(status, "small", 65) == "Waiting for a response from 'small': 1 min 5 s"

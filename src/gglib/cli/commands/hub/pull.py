@@ -7,19 +7,17 @@ from gglib.cli.context import Options
 
 @click.command("pull")
 @click.argument("target", metavar="[TARGET]", required=False)
-@click.option("--name", help="What to call it. Default: the file's name.")
-@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
+@click.option("--name", help="Name of the model. Default: the file's name.")
+@click.option("--alias", "aliases", multiple=True, help="Alias of the model; may be repeated.")
 @click.option(
     "--mmproj/--no-mmproj",
     "wants_projector",
     default=None,
-    help="Fetch the projector (mmproj) with which a model sees images, or do not. Default: prompts.",
+    help="Download the projector (mmproj) for image input, or skip it. Default: prompt.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Take what gglib chooses without asking.")
-@click.option("--discard", is_flag=True, help="Give up an unfinished pull and delete what came of it.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print events for programs, a JSON object on each line."
-)
+@click.option("-y", "--yes", is_flag=True, help="Accept the suggested quantization without a prompt.")
+@click.option("--discard", is_flag=True, help="Discard an unfinished pull and its partial files.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON events, one object per line.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options,
@@ -32,17 +30,19 @@ def command(  # noqa: PLR0913 - click passes each option
     discard: bool,
     as_json: bool,
 ) -> None:
-    """Fetch a model and add it to the catalogue.
+    """Download a model and add it to the catalogue.
 
-    TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the address of a GGUF file. Interrupted in whatever way, the
-    same command goes on where it ended. Without TARGET: lists the pulls that did not end.
+    TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the URL of a GGUF file. After an interruption the same command
+    resumes the download. Without TARGET: lists unfinished pulls.
+
+    In non-interactive mode nothing is prompted; if several quantizations match, the command lists them and exits.
     """
     from gglib.cli.views import pull
 
     settings = options.settings()
     if discard:
         if target is None:
-            raise click.UsageError("Name the pull to give up: 'gglib pull' lists those that did not end.")
+            raise click.UsageError("--discard requires TARGET: 'gglib pull' lists the unfinished pulls.")
         pull.discard(settings, target)
         return
     if target is None:

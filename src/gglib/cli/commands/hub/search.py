@@ -10,26 +10,24 @@ MAX_LIMIT = 100
 
 @click.command("search")
 @click.argument("query", nargs=-1, required=True)
-@click.option(
-    "--sort", type=click.Choice(SORTS), default=SORTS[0], show_default=True, help="What comes first."
-)
+@click.option("--sort", type=click.Choice(SORTS), default=SORTS[0], show_default=True, help="Sort order.")
 @click.option(
     "--limit",
     type=click.IntRange(1, MAX_LIMIT),
     metavar="N",
     default=10,
     show_default=True,
-    help="Repositories at most.",
+    help="Maximum number of repositories.",
 )
-@click.option("--max-size", metavar="SIZE", help="Leave out what is larger: 8G, 500M.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--max-size", metavar="SIZE", help="Omit larger files: 8G, 500M.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options, query: tuple[str, ...], *, sort: str, limit: int, max_size: str | None, as_json: bool
 ) -> None:
     """Search the Hugging Face hub for GGUF models.
 
-    Shows the quantizations of each, and which of them fit into this machine's memory.
+    Shows the quantizations of each repository and whether they fit into this machine's memory.
     """
     from gglib.cli.runner import with_finder
     from gglib.cli.sizes import parse_size

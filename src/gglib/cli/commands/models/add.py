@@ -9,14 +9,18 @@ from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 
 @click.command("add")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="What to call it. Default: the file's name.")
-@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given more than once.")
-@click.option("--ctx", metavar="N|max", help="Context in tokens for this model.")
-@click.option("--engine-args", default="", metavar="ARGS", help="Arguments of llama-server for this model.")
+@click.option("--name", help="Name of the model. Default: the file's name.")
+@click.option("--alias", "aliases", multiple=True, help="Alias of the model; may be repeated.")
+@click.option("--ctx", metavar="N|max", help="Context size in tokens for this model.")
+@click.option(
+    "--engine-args", default="", metavar="ARGS", help="Additional llama-server arguments for this model."
+)
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
 @kind_options
 @click.option(
-    "--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}. Default: the one beside it, if it is plain which."
+    "--mmproj",
+    metavar="FILE|none",
+    help=f"{MMPROJ_HELP}. Default: the projector in the same directory, if there is exactly one.",
 )
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
@@ -32,9 +36,9 @@ def command(  # noqa: PLR0913 - click passes each option
     mmproj: str | None,
     **kinds: bool,
 ) -> None:
-    """Add a GGUF file to the catalogue; it stays where it is.
+    """Add a GGUF file to the catalogue without moving it.
 
-    Of a model that is split into shards name any one file. A projector (mmproj) that lies beside it is taken with it.
+    For a model split into shards, FILE is any of the shards. A projector (mmproj) in the same directory is added too.
     """
     from gglib.app.catalog import add_file, validated_engine_args
     from gglib.cli.model_settings import kind_from_flags, parse_ctx, parse_idle_ttl, parse_mmproj
@@ -63,4 +67,4 @@ def command(  # noqa: PLR0913 - click passes each option
     model = with_catalog(settings, lambda store: add_file(request, store, settings))
     render.echo(f"Added '{model.name}' (id {model.id}). {model_list.usage_hint(model)}")
     if model.projector is not None:
-        render.echo(f"Its projector is {escaped(model.projector.name)}: it can be sent images.")
+        render.echo(f"It accepts images, with the projector {escaped(model.projector.name)}.")

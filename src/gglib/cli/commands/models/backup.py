@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Overwrite FILE also where it is no backup of gglib.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--force", is_flag=True, help="Overwrite FILE even if it is not a gglib backup.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, *, file: Path, force: bool, as_json: bool) -> None:
-    """Write the catalogue to FILE, also while gglib runs.
+    """Back up the catalogue to FILE, even while gglib runs.
 
-    FILE holds names, aliases, tags, settings and sources of all models, not the models' own files. An older backup in
-    its place is replaced. 'gglib restore FILE' puts it back.
+    FILE contains the names, aliases, tags, settings and sources of all models, not the model files. An older backup is
+    replaced. 'gglib restore FILE' restores it.
     """
     from gglib.cli.log_files import escape_warnings
     from gglib.cli.views import render

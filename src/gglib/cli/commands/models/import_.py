@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("where", metavar="[WHERE]", required=False)
-@click.option("-y", "--yes", is_flag=True, help="Add what is new without asking.")
-@click.option("--dry-run", is_flag=True, help="Only show what there is.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("-y", "--yes", is_flag=True, help="Add new models without a prompt.")
+@click.option("--dry-run", is_flag=True, help="Only list the models.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Add models that other programs already have, where they are.
+    """Add models of other programs without copying them.
 
-    Nothing is copied or moved; what is found is shown first, with what is left out and why.
+    Lists the models first, and the skipped ones with the reason.
 
-    WHERE is a folder, or 'hf' (the Hugging Face cache), 'ollama' or 'lm-studio'. Without it: all three.
+    WHERE is a directory, 'hf' (Hugging Face cache), 'ollama' or 'lm-studio'. Default: all three.
     """
     from gglib.app.catalog import add_imported, find_importable
     from gglib.cli.runner import with_catalog
@@ -61,7 +61,7 @@ def _scan_progress() -> "Iterator[OnScan]":
 
         def on_file(path: "Path") -> None:
             if is_watched:
-                line.show(f"Looking at {shown(path.name)} ...")
+                line.show(f"Reading {shown(path.name)} ...")
 
         yield on_file
 
@@ -76,9 +76,9 @@ def _confirm_add(new: "Sequence[ImportItem]", *, assume_yes: bool, is_non_intera
         return assume_yes
     what = "this model" if len(new) == 1 else f"these {len(new)} models"
     if not is_interactive():
-        raise GglibError(f"Nothing was added, for nobody can be asked: --yes adds {what}.")
+        raise GglibError(f"Nothing was added in non-interactive mode: 'gglib import --yes' adds {what}.")
     size = render.size(sum(item.model.size_bytes for item in new if item.model is not None))
-    return click.confirm(f"Add {what} ({size}), where they are?", default=True)
+    return click.confirm(f"Add {what} ({size}) without copying?", default=True)
 
 
 def _show_items(items: "Sequence[ImportItem]", where: str | None) -> None:
@@ -106,7 +106,7 @@ def _show_items(items: "Sequence[ImportItem]", where: str | None) -> None:
             columns, rows, wrapped=("NAME", "PROJECTOR", "FILE"), droppable=("FILE", "PROJECTOR", "FROM")
         )
     elif items:
-        click.echo("Nothing new is among it.")
+        click.echo("No new models.")
     else:
         render.echo(f"No models were found in {where}." if where else "No other program's models were found.")
 

@@ -18,13 +18,13 @@ COLUMNS = (
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(options: Options, *, as_json: bool) -> None:
     """List the models of the catalogue.
 
-    The last line says what they take on the disk, and how much of that are files that gglib downloaded. On a narrow
-    terminal some columns are left out; '--json' has everything.
+    The last line shows the disk space in use, and how much of it belongs to files that gglib downloaded. A narrow
+    terminal hides some columns; '--json' prints all fields.
     """
     import time
 
@@ -42,8 +42,8 @@ def command(options: Options, *, as_json: bool) -> None:
         render.show_json([Model.of(model, states.get(model.id)) for model in models])
     elif not models:
         click.echo(
-            "No models yet. 'gglib up' offers one to start with, 'gglib search' finds others, "
-            "'gglib add FILE' takes yours."
+            "No models yet. 'gglib up' downloads a starter model, 'gglib search' finds others, "
+            "'gglib add FILE' adds a local file."
         )
     else:
         now = time.time()

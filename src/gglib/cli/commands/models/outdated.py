@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 @click.command("outdated")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Say which models changed where they came from.
+    """List models with a newer version at their source.
 
-    Repositories of the hub and addresses are asked. A model that was pulled at a revision by name stays at that. The
-    exit code is 1 when a repository or a server could not be asked.
+    Checks hub repositories and URLs. A model pulled at a named revision stays pinned to it. The exit code is 1 if a
+    repository or a server could not be checked.
     """
     from gglib.app.hub import open_hub
     from gglib.cli.runner import with_catalog
@@ -48,11 +48,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
 def _print_totals(current: int, elsewhere: int) -> None:
     if current:
-        click.echo(f"{_model_count(current)} as at the source.")
+        click.echo(f"{_model_count(current)} up to date.")
     if elsewhere:
-        click.echo(
-            f"{_model_count(elsewhere)} from no repository and no address, so there is nothing to compare."
-        )
+        click.echo(f"{_model_count(elsewhere)} local files without a source to compare with.")
 
 
 def _model_count(number: int) -> str:

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs; deletes only with --yes.")
+@click.option("-y", "--yes", is_flag=True, help="Delete without a prompt.")
+@click.option("--dry-run", is_flag=True, help="Only list the files that would be deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; deletes only with --yes.")
 @click.pass_context
 def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Free the files that no model uses.
+    """Delete downloaded files that no model uses.
 
-    Deletes what gglib downloaded and no model of the catalogue uses any more, and what is left of downloads that no
-    pull resumes. Files that gglib did not write, links, and interrupted pulls stay; 'gglib pull' lists the latter.
+    Deletes files that gglib downloaded and no model in the catalogue uses, and partial files that no pull resumes.
+    Keeps files that gglib did not write, links, and unfinished pulls ('gglib pull' lists those).
     """
     from gglib.app.prune import pruner
     from gglib.cli.runner import catalog_session
@@ -56,9 +56,7 @@ def _confirm_delete(plan: "PrunePlan", *, assume_yes: bool, is_non_interactive: 
     count = len(plan.deletable)
     what = "this file" if count == 1 else f"these {count} files"
     if not is_interactive():
-        raise GglibError(
-            f"Nothing was deleted, because this is no terminal: 'gglib prune --yes' deletes {what}."
-        )
+        raise GglibError(f"Nothing was deleted in non-interactive mode: 'gglib prune --yes' deletes {what}.")
     return click.confirm(f"Delete {what}?", default=False)
 
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
-    """Make the backup FILE the catalogue, also while gglib runs.
+    """Restore the catalogue from the backup FILE, even while gglib runs.
 
-    The catalogue of before is kept beside it and can be restored in the same way. Files of models are not touched; a
-    model whose file is gone is listed with how to get it back.
+    The previous catalogue is kept next to it and can be restored the same way. Model files are not changed; models with
+    missing files are listed with the command that restores them.
     """
     from gglib.app.settings import prepare_home
     from gglib.cli.log_files import escape_warnings
@@ -52,12 +52,12 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
         )
         return
     count = len(models)
-    render.echo(f"The catalogue is {file} now, with {'1 model' if count == 1 else f'{count} models'}.")
+    render.echo(f"Restored the catalogue from {file}, with {'1 model' if count == 1 else f'{count} models'}.")
     if restored.before is not None:
-        render.echo(f"What it was before is kept as {restored.before}.")
+        render.echo(f"The previous catalogue is kept as {restored.before}.")
     for model, gone in missing:
         names = ", ".join(path.name for path in gone)
-        render.show_line(f"{model.name}: {names} is gone: {local_models.recovery_hint(model)}")
+        render.show_line(f"{model.name}: {names} is missing: {local_models.recovery_hint(model)}")
 
 
 def _missing_files(model: "ModelSummary") -> "Sequence[Path]":

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 @click.command("rm")
 @click.argument("model")
-@click.option("--files", "with_files", is_flag=True, help="Delete its files, those that gglib downloaded.")
-@click.option("-y", "--yes", is_flag=True, help="Delete without asking.")
+@click.option("--files", "with_files", is_flag=True, help="Also delete the files that gglib downloaded.")
+@click.option("-y", "--yes", is_flag=True, help="Delete without a prompt.")
 @click.pass_obj
 def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> None:
-    """Forget a model; its files stay where they are.
+    """Remove a model from the catalogue; its files stay.
 
-    '--files' deletes those that gglib downloaded and that no other model uses, and says how much that freed.
+    '--files' also deletes the files that gglib downloaded and no other model uses, and prints the space freed.
     """
     from gglib.app.library import removals
     from gglib.cli.runner import catalog_session
@@ -52,4 +52,4 @@ def _confirm_removal(plan: "RemovalPlan") -> None:
 
     for line in local_models.removal_plan_lines(plan):
         click.echo(line)
-    click.confirm(f"Forget '{escaped(plan.model.name)}'?", abort=True)
+    click.confirm(f"Remove '{escaped(plan.model.name)}'?", abort=True)

@@ -7,22 +7,18 @@ from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 
 @click.command("set")
 @click.argument("model")
-@click.option("--ctx", metavar="N|max|default", help="Context in tokens; 'default' takes it back.")
-@click.option("--alias", "aliases", multiple=True, help="Replaces its aliases; may be given more than once.")
-@click.option("--no-alias", is_flag=True, help="Takes all of its aliases away.")
+@click.option("--ctx", metavar="N|max|default", help="Context size in tokens; 'default' resets it.")
+@click.option("--alias", "aliases", multiple=True, help="Replace all aliases; may be repeated.")
+@click.option("--no-alias", is_flag=True, help="Remove all aliases.")
+@click.option("--add-alias", "added", metavar="NAME", multiple=True, help="Add one alias, keep the others.")
 @click.option(
-    "--add-alias", "added", metavar="NAME", multiple=True, help="Adds one alias and keeps the others."
+    "--remove-alias", "removed", metavar="NAME", multiple=True, help="Remove one alias, keep the others."
 )
-@click.option(
-    "--remove-alias", "removed", metavar="NAME", multiple=True, help="Removes one alias and keeps the others."
-)
-@click.option(
-    "--engine-args", metavar="ARGS", help="Arguments of llama-server, in one string; '' takes them back."
-)
+@click.option("--engine-args", metavar="ARGS", help="llama-server arguments in one string; '' resets them.")
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
 @kind_options
-@click.option("--auto", is_flag=True, help="Serve it as what its header says; takes the three above back.")
-@click.option("--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}; 'none' takes it away.")
+@click.option("--auto", is_flag=True, help="Serve it as its header says; resets the three options above.")
+@click.option("--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}; 'none' removes it.")
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options,
@@ -39,12 +35,12 @@ def command(  # noqa: PLR0913 - click passes each option
     mmproj: str | None,
     **kinds: bool,
 ) -> None:
-    """Change what holds for a model: names, settings, kind, projector.
+    """Change a model's aliases, settings, kind or projector.
 
-    What is not given stays as it is, also while other commands change it.
+    Options that are not given keep their values, even if another command changes them at the same time.
 
-    Context, engine arguments, kind and projector hold from its next start on, its names at once, its idle time from
-    the next request on.
+    Context, engine arguments, kind and projector take effect at the next load, aliases immediately, the idle timeout
+    at the next request.
     """
     from dataclasses import replace
 

@@ -27,12 +27,12 @@ class _ModelDetails:
 
 @click.command("show")
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(options: Options, model: str, *, as_json: bool) -> None:
-    """Show what is known of a model.
+    """Show the details of a model.
 
-    MODEL is one of the catalogue, or owner/name of a repository of the Hugging Face hub, whose files are listed.
+    MODEL is a model in the catalogue, or owner/name of a Hugging Face repository, whose files are listed.
     """
     from gglib.cli.runner import with_catalog
 
@@ -113,12 +113,12 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
         "Context": model_list.format_context(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.span(idle_ttl_s),
-        "Engine gets": " ".join(found.settings.engine_args),
-        "Can do": model_list.format_kind(found),
+        "Engine args": " ".join(found.settings.engine_args),
+        "Capabilities": model_list.format_kind(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
-        "Asked for": found.source.asked_revision,
+        "Requested": found.source.asked_revision,
         "Revision": found.source.revision,
         "Version": model_list.format_version(shown.version),
         "Template": found.chat_template_sha256,

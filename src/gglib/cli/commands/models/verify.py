@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @click.argument("model", required=False)
-@click.option("--remember", is_flag=True, help="Keep the hashes of files of which nobody says one.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--remember", is_flag=True, help="Store computed hashes for files without a known hash.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: bool) -> None:
-    """Read models' files again and compare them with their hashes.
+    """Compare model files with their SHA-256 hashes.
 
-    Of one model, or of all. The exit code is 1 when a file differs, is gone or cannot be read. '--remember' keeps what
-    was computed of files that nobody vouches for, so that the next time they are compared, too.
+    Verifies one model, or all. The exit code is 1 if a file differs, is missing or cannot be read. '--remember' stores
+    the computed hashes of files without a known hash, so that the next run can compare them.
     """
     from gglib.app.catalog import store_hashes
     from gglib.cli.runner import with_catalog
@@ -68,9 +68,9 @@ def _print_hash_note(checks: "Sequence[FileCheck]", *, is_remembering: bool, rem
     from gglib.library.verify import FileVerdict
 
     if is_remembering:
-        click.echo(f"Remembered what was computed of {remembered} model{'' if remembered == 1 else 's'}.")
+        click.echo(f"Stored the computed hashes of {remembered} model{'' if remembered == 1 else 's'}.")
     elif any(check.verdict is FileVerdict.UNKNOWN for check in checks):
-        click.echo("'gglib verify --remember' keeps what was computed, to compare with the next time.")
+        click.echo("'gglib verify --remember' stores the computed hashes for the next run.")
     if not checks:
         click.echo("No models yet: there is nothing to verify.")
 

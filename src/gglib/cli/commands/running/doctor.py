@@ -11,12 +11,12 @@ MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Check this machine and say what is wrong.
+    """Check this machine for problems.
 
-    The exit code is 1 when something keeps gglib from serving.
+    The exit code is 1 if a problem prevents gglib from serving.
     """
     import asyncio
 

@@ -16,17 +16,19 @@ TAIL_BYTES = 1024 * 1024
 
 @click.command("logs")
 @click.argument("model", required=False)
-@click.option("-n", "--lines", default=50, show_default=True, metavar="N", help="Lines from the end.")
-@click.option("-f", "--follow", is_flag=True, help="Go on as lines are written, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", default=50, show_default=True, metavar="N", help="Number of lines from the end."
+)
+@click.option("-f", "--follow", is_flag=True, help="Print new lines as they are written, until Ctrl-C.")
 @click.pass_obj
 def command(options: Options, model: str | None, lines: int, *, follow: bool) -> None:
-    """Show the log of gglib, or of a model's engine."""
+    """Print the log of gglib, or of a model's engine."""
     from gglib.cli.views import render
     from gglib.core.plain_text import StreamEscaper
 
     path, owner = _log_path(options, model)
     if not path.exists() and not follow:
-        render.echo(f"No log yet: {owner} has not run on this home.", is_error=True)
+        render.echo(f"No log yet: {owner} has not run with this home.", is_error=True)
         return
     size, inode = _size_and_inode(path)
     for line in tail(path, max(0, lines), size_bytes=size):

