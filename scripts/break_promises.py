@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIST = Path(__file__).with_name("promise_faults.toml")
 RUNTIME = Path("gglib") / "runtime"
-PROPERTIES = "tests/unit/promises"
+PROPERTIES = "tests/property/promises"
 PLAYBOOKS = "tests/unit/runtime/scheduler/test_scheduler.py"
 LIMIT_S = 900
 

@@ -1,4 +1,4 @@
-"""Run the scheduler through many random sequences: the long version of ``tests/unit/promises``.
+"""Run the scheduler through many random sequences: the long version of ``tests/property/promises``.
 
 Runs the same hypothesis state machine in several processes with different seeds. A violated promise is printed with the
 shortest sequence that violates it, and the exit code is 1.
@@ -53,7 +53,7 @@ def main() -> int:
 def start(seed: int) -> subprocess.Popen[str]:
     """Start a batch with a seed."""
     environment = os.environ | {"GGLIB_PROMISE_EXAMPLES": str(BATCH), "GGLIB_PROMISE_SEED": str(seed)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit/promises"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/property/promises"]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -33,9 +33,9 @@ from tests.integration.files.world import (
     look,
     new_place,
     unexplained,
-    wait_until,
 )
 from tests.integration.files.zygote import Ended, Moment, Zygote
+from tests.support.waiting import wait_until
 
 from gglib.testing.local_hub import LocalHub
 

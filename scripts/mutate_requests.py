@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.integration.http_server.mutation_run import Verdict, run_mutants
 from tests.integration.http_server.upstream import Recorder, recording
-from tests.integration.proxy.support import Proxy, proxy_running, until
+from tests.integration.proxy.support import Proxy, proxy_running
+from tests.support.waiting import until
 
 BATCH = 500
 WARM_UP = 1000

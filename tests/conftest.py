@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, settings
 from tests.support.golden import Golden
 
 # No test depends on the machine's speed: the default deadline of 200 ms an example fails on a busy one, and so does the
-# check for slow input generation.
-settings.register_profile("gglib", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("gglib")
+# check for slow input generation. Counts that tests set themselves are multiples of the profile's.
+settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", settings.get_profile("ci"), max_examples=20)
+settings.load_profile("dev")
 
 # A shell ignores SIGINT in what it runs in the background, and its children inherit that: Ctrl-C would end no command
 # that a test starts.

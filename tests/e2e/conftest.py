@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from tests.support.waiting import wait_until
 
 from gglib.app.instance import running_instance
 from gglib.library.starter import SMOLLM2, fetch_starter
@@ -22,6 +22,13 @@ from gglib.testing import write_tiny_gguf
 CACHE = Path(__file__).parents[2] / ".cache" / "models"
 LIMIT_S = 30.0
 LOOK_EVERY_S = 0.02
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give these tests time: the first one fetches a model of 98 MB."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 class Gglib:
@@ -148,10 +155,8 @@ class Gglib:
 
     def wait_until(self, is_true: Callable[[], bool], *, within_s: float = LIMIT_S) -> None:
         """Wait for what another process does."""
-        deadline = time.monotonic() + within_s
-        while not is_true():
-            assert time.monotonic() < deadline, (self.home / "serve.out").read_text()[-3000:]
-            time.sleep(0.02)
+        output = self.home / "serve.out"
+        wait_until(is_true, within_s=within_s, poll_s=0.02, explain=lambda: output.read_text()[-3000:])
 
     def openai(self, **options: Any) -> OpenAI:
         """Return the official client, pointed here."""

@@ -6,26 +6,34 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 """Far above what any wait takes on a busy machine: it ends a test that would hang, and measures nothing."""
 
-_POLL_S = 0.005
+POLL_S = 0.005
 
 
-async def until(condition: Callable[[], bool], *, within_s: float = LIMIT_S) -> None:
+async def until(
+    condition: Callable[[], object], *, within_s: float = LIMIT_S, poll_s: float = POLL_S
+) -> None:
     """Return once ``condition`` holds; AssertionError when it does not within ``within_s``."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"the condition did not hold within {within_s:g} s"
-        await asyncio.sleep(_POLL_S)
+        await asyncio.sleep(poll_s)
 
 
-def wait_until(condition: Callable[[], bool], *, within_s: float = LIMIT_S) -> None:
-    """Block until ``condition`` holds; AssertionError when it does not within ``within_s``."""
+def wait_until(
+    condition: Callable[[], object],
+    *,
+    within_s: float = LIMIT_S,
+    poll_s: float = POLL_S,
+    explain: Callable[[], str] = str,
+) -> None:
+    """Block until ``condition`` holds; AssertionError with what ``explain`` returns when it does not in time."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"the condition did not hold within {within_s:g} s"
-        time.sleep(_POLL_S)
+        assert time.monotonic() < deadline, f"the condition did not hold within {within_s:g} s: {explain()}"
+        time.sleep(poll_s)
 
 
 def is_alive(pid: int) -> bool:

@@ -12,25 +12,35 @@ from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions, SchemaLimits
 from gglib.runtime import RuntimeConfig
 
+SHARED = sorted({spec.field for spec in SETTINGS} & set(asdict(ProxyOptions())))
+"""Settings with an option of the same name."""
+NAMES = {
+    "allowed_engine_fields": "id_slot",
+    "allowed_hosts": "box.lan",
+    "cors_origins": "https://chat.example.com",
+}
+"""What may stand in settings that are lists."""
 
-def test_every_limit_that_can_be_set_reaches_the_proxy() -> None:
-    """Each setting that the proxy has an option of the same name for is handed on, and the defaults are the same."""
-    shared = sorted({spec.field for spec in SETTINGS} & set(asdict(ProxyOptions())))
-    values: dict[str, Any] = {
-        "allowed_engine_fields": ("id_slot",),
-        "allowed_hosts": ("box.lan",),
-        "api_keys": {"alice": "alice-key"},
-        "chunk_gap_s": 7.5,
-        "cors_origins": ("https://chat.example.com",),
-        "first_byte_s": 8.5,
-        "heartbeat_s": 9.5,
-        "max_connections": 7,
-        "model_wait_s": 10.5,
-        "stalled_client_s": 6.5,
-    }
-    assert shared == sorted(values)
-    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, max_bodies_mb=5, **values)))
-    assert {name: options[name] for name in shared} == values | {"allowed_engine_fields": {"id_slot"}}
+
+def another(name: str) -> Any:
+    """Return a value of a setting that is not its default."""
+    if name in NAMES:
+        return (NAMES[name],)
+    return {"alice": "alice-key"} if name == "api_keys" else getattr(ProxyOptions(), name) + 1
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_every_setting_reaches_the_option_of_its_name(name: str) -> None:
+    """And no other option changes with it."""
+    options = asdict(_proxy_options(Settings(home=Path("/"), **{name: another(name)})))
+    changed = {key: value for key, value in options.items() if value != asdict(ProxyOptions())[key]}
+    assert set(changed) == {name}
+    assert type(changed[name])(another(name)) == changed[name]
+
+
+def test_sizes_reach_the_proxy_in_bytes() -> None:
+    """Settings are in MB and kB."""
+    options = asdict(_proxy_options(Settings(home=Path("/"), max_body_mb=3, max_bodies_mb=5)))
     assert options["max_body_bytes"] == 3 * 1024 * 1024
     assert options["max_bodies_bytes"] == 5 * 1024 * 1024
     dear = _proxy_options(Settings(home=Path("/"), max_schema_kb=3, max_schema_cost=4))

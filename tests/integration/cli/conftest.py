@@ -8,37 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.support.waiting import LIMIT_S, is_alive
 
 from gglib.cli.app import cli
 from gglib.testing import Script, install_scripted_server, read_record, write_tiny_gguf
 
 OWN_PROCESS = ("run", "up", "serve", "--home")
-LIMIT_S = 20.0
-"""For what a process has to do; far more than it takes, also on a busy machine."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process exists and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

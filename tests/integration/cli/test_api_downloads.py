@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.hf.download.segment import BLOCK_BYTES
 from gglib.library.search import HEADER_BYTES
 from gglib.testing.local_hub import LocalHub
 
-from .conftest import Home, wait_until
+from .conftest import Home
 
 REPO = "ada/tiny-GGUF"
 LARGE = 8_000_000

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.cli.server.client import get_json
 from gglib.core.addresses import Endpoint
@@ -18,7 +19,7 @@ from gglib.db.migrations import MIGRATIONS
 from gglib.system.files.sizes import format_size
 from gglib.testing import write_tiny_gguf
 
-from .conftest import Home, wait_until
+from .conftest import Home
 
 
 def add_models(home: Home, *names: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.app import catalog
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import Home, wait_until
+from .conftest import Home
 
 INTERRUPTED = 130
 """What shells call it when a program ended by SIGINT."""

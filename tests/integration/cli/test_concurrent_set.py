@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.db.lock import exclusive
 
-from .conftest import LIMIT_S, Home, wait_until
+from .conftest import Home
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's list of open files")
 

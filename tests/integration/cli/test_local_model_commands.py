@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.core.models import ModelSource, NewModel
 from gglib.core.versions import FileRole, NewVersion, OwnFile
@@ -23,7 +24,7 @@ from gglib.gguf import read_model
 from gglib.library.versions.ownership import identity_of
 from gglib.testing import LocalHub, write_tiny_gguf
 
-from .conftest import LIMIT_S, Done, Home, wait_until
+from .conftest import Done, Home
 
 REPO = "ada/coder-GGUF"
 
@@ -365,9 +366,9 @@ class TestImport:
         assert len(json.loads(printed)) == 2
         assert "Looking at found.gguf ..." in watched.seen
 
-    def test_an_unknown_place_is_one_sentence(self, home: Home) -> None:
+    def test_an_unknown_place_is_one_sentence(self, home: Home, tmp_path: Path) -> None:
         """What is no folder names the places that are known."""
-        assert "hf, ollama, lm-studio" in home.refused("import", "/nonexistent")
+        assert "hf, ollama, lm-studio" in home.refused("import", str(tmp_path / "missing"))
 
 
 class TestHostileNames:

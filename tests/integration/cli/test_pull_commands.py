@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.db import SqliteCatalog
 from gglib.hf.download.segment import BLOCK_BYTES
@@ -22,7 +23,7 @@ from gglib.library.versions.layout import MANIFEST_NAME
 from gglib.testing import write_tiny_gguf, write_tiny_projector
 from gglib.testing.local_hub import Fault, Host, LocalHub
 
-from .conftest import Done, Home, wait_until
+from .conftest import Done, Home
 
 REPO = "ada/tiny-GGUF"
 TOKEN = "hf_wonderland_123"
@@ -240,7 +241,7 @@ def _interrupted(process: subprocess.Popen[bytes]) -> int:
     for _ in range(6):
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(5)
+            return process.wait(20)
     process.kill()
     return process.wait()
 

@@ -12,11 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.waiting import LIMIT_S, is_alive, wait_until
 
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import LIMIT_S, Home, is_alive, wait_until
+from .conftest import Home
 
 ANSWER = "t0 t1 t2"
 """What the scripted engine says."""

@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import LIMIT_S, Done, Home
+from .conftest import Done, Home
 from .test_local_model_commands import on_a_terminal
 
 COMMANDS = (
@@ -121,8 +122,6 @@ def test_a_server_needs_no_streams(streams: str, stocked: Home) -> None:
 
 def wait_for_answers(home: Home) -> None:
     """Wait until a server of the home answers."""
-    from .conftest import wait_until
-
     wait_until(lambda: "http://" in home.run("ps").stdout)
 
 

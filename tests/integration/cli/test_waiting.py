@@ -7,10 +7,12 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from tests.support.waiting import LIMIT_S
+
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.testing import Script, write_tiny_gguf
 
-from .conftest import LIMIT_S, Home
+from .conftest import Home
 from .test_server_commands import ANSWER, SLOW, open_stream
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.support.waiting import wait_until
+
 from gglib.core.errors import InvalidGgufError
 from gglib.core.models import ModelSummary
 from gglib.gguf import read_model
@@ -18,22 +20,7 @@ from gglib.testing.local_hub import Fault, Host, LocalHub
 
 from . import tiny
 from .quick import Quick
-from .world import (
-    BIG,
-    BIG_MMPROJ,
-    MMPROJ,
-    Q4,
-    Q8,
-    SHARDS,
-    VISION,
-    Done,
-    Home,
-    Hub,
-    Look,
-    look,
-    new_place,
-    wait_until,
-)
+from .world import BIG, BIG_MMPROJ, MMPROJ, Q4, Q8, SHARDS, VISION, Done, Home, Hub, Look, look, new_place
 from .zygote import Moment, Zygote
 
 VERSIONS = 3

@@ -8,7 +8,15 @@ import pytest
 
 from gglib.testing.local_hub import LocalHub
 
+from .tools import close_shared_tools
 from .world import Home, Hub, new_place
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_tools_end() -> Iterator[None]:
+    """End the hub and the process that all sequences share; a worker of a parallel run may skip ``atexit``."""
+    yield
+    close_shared_tools()
 
 
 @pytest.fixture

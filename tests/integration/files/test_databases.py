@@ -6,9 +6,10 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from . import tiny
-from .world import Home, wait_until
+from .world import Home
 
 
 def stock(home: Home, place: Path, count: int) -> None:

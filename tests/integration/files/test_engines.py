@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.testing import Script, install_scripted_server, read_record
 
-from .world import MMPROJ, Q4, VISION, Home, Hub, assert_is, assert_nothing_unexplained, files_of, wait_until
+from .world import MMPROJ, Q4, VISION, Home, Hub, assert_is, assert_nothing_unexplained, files_of
 
 EYES = f"{VISION}:Q4_K_M"
 

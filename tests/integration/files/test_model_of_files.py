@@ -3,6 +3,7 @@
 import os
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -12,7 +13,7 @@ from gglib.hf.download.retries import Retries
 from .books import MOST_CALLS, TARGETS, Target, World
 from .tools import shared_tools
 
-EXAMPLES = int(os.environ.get("GGLIB_FILES_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("GGLIB_FILES_EXAMPLES", settings().max_examples // 5))
 STEPS = int(os.environ.get("GGLIB_FILES_STEPS", "8"))
 SEED = os.environ.get("GGLIB_FILES_SEED")
 """A seed makes a run of its own that can be had again; without one, hypothesis remembers what failed."""
@@ -200,7 +201,7 @@ _SETTINGS = settings(
     phases=PHASES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-TestFilesHold = FilesHold.TestCase
+TestFilesHold = pytest.mark.timeout(1800)(FilesHold.TestCase)
 TestFilesHold.settings = _SETTINGS
 if SEED is not None:
     TestFilesHold.settings = settings(_SETTINGS, database=None)

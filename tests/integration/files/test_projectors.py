@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from tests.support.waiting import wait_until
 
 from . import tiny
 from .world import (
@@ -16,7 +17,6 @@ from .world import (
     assert_nothing_unexplained,
     files_of,
     unexplained,
-    wait_until,
 )
 
 EYES, OTHER_EYES = f"{VISION}:Q4_K_M", f"{VISION}:Q8_0"

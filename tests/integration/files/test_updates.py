@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.testing.local_hub import Fault, Host, sparse_file
 
@@ -25,7 +26,6 @@ from .world import (
     files_of,
     look,
     unexplained,
-    wait_until,
 )
 
 BIG_TARGET = f"{BIG}:Q4_K_M"

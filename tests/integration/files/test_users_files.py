@@ -5,21 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from . import tiny
-from .world import (
-    BIG,
-    MMPROJ,
-    Q4,
-    SHARDS,
-    VISION,
-    Home,
-    Hub,
-    assert_is,
-    files_of,
-    look,
-    wait_until,
-)
+from .world import BIG, MMPROJ, Q4, SHARDS, VISION, Home, Hub, assert_is, files_of, look
 
 EYES = f"{VISION}:Q4_K_M"
 BIG_TARGET = f"{BIG}:Q4_K_M"

@@ -1,6 +1,5 @@
 """What all sequences of a run share: a hub, an event loop, and a process that forks."""
 
-import atexit
 import os
 import tempfile
 from pathlib import Path
@@ -21,7 +20,6 @@ class Tools:
         self.quick = Quick()
         os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
         self.known: dict[tuple[str, str], list[Path]] = {}
-        atexit.register(self.close)
 
     def close(self) -> None:
         """End all of it."""
@@ -35,7 +33,13 @@ _shared: list[Tools] = []
 
 
 def shared_tools() -> Tools:
-    """Return the hub and the processes, which begin with the first call."""
+    """Return the hub and the processes, which begin with the first call and end with :func:`close_shared_tools`."""
     if not _shared:
         _shared.append(Tools())
     return _shared[0]
+
+
+def close_shared_tools() -> None:
+    """End what :func:`shared_tools` began, if it was called."""
+    while _shared:
+        _shared.pop().close()

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from tests.support.waiting import wait_until
 
 from gglib.cli.app import cli
 from gglib.testing.local_hub import LocalHub, PauseGate
@@ -67,14 +67,6 @@ def look(path: Path) -> Look:
 def new_place() -> Path:
     """Return a new directory with a short path: a socket's path has to fit into 100 bytes."""
     return Path(tempfile.mkdtemp(prefix="gg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll until the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 class Hub:

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.integration.hf.support import NAME, REPO, TOKEN, Pull, content, limits, sha256
+from tests.support.waiting import until
 
 from gglib.core.errors import (
     DiskFullError,
@@ -49,13 +49,6 @@ def descriptors() -> int:
 def fetch_threads() -> list[str]:
     """Return the threads that a fetch left running."""
     return [one.name for one in threading.enumerate() if one.name.startswith("gglib-")]
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for something that another thread does."""
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - it is another thread's doing
-            await asyncio.sleep(0.005)
 
 
 async def cut_off(pull: Pull, at_bytes: int, file: RemoteFile | None = None) -> int:

@@ -23,8 +23,8 @@ from tests.integration.proxy.support import (
     json_answer,
     proxy_running,
     runtime_for,
-    until,
 )
+from tests.support.waiting import until
 
 from gglib.proxy import ProxyOptions
 

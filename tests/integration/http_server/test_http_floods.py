@@ -21,8 +21,8 @@ from tests.integration.proxy.support import (
     engine_running,
     proxy_running,
     runtime_for,
-    until,
 )
+from tests.support.waiting import until
 
 from gglib.proxy import ProxyOptions
 

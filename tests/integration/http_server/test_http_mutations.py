@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from tests.integration.proxy.support import proxy_running, until
+from tests.integration.proxy.support import proxy_running
+from tests.support.waiting import until
 
 from .mutate import mutant
 from .mutation_run import judge, run_mutants

@@ -18,8 +18,8 @@ from tests.integration.proxy.support import (
     proxy_running,
     runtime_for,
     standing_still,
-    until,
 )
+from tests.support.waiting import until
 
 from gglib.http.server import deadlines
 from gglib.http.server.connection import ClientConnection

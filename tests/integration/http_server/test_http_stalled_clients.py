@@ -20,8 +20,8 @@ from tests.integration.proxy.support import (
     engine_running,
     proxy_running,
     standing_still,
-    until,
 )
+from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
 from gglib.http.server.send_queue import unsent_bytes

@@ -7,7 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from tests.integration.proxy.support import MODEL, SSE_HEAD, chunked, json_answer, until
+from tests.integration.proxy.support import MODEL, SSE_HEAD, chunked, json_answer
+from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
 from gglib.testing import FakeRuntime

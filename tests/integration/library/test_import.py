@@ -35,11 +35,12 @@ def find(
     known: Iterable[ModelSummary] = (),
     *,
     environ: Mapping[str, str] | None = None,
-    home: Path = Path("/nonexistent"),
+    home: Path | None = None,
 ) -> list[ImportItem]:
     """Look into the places that a command would look into."""
-    places = sources_of(None if where is None else str(where), environ or {}, home)
-    return find_models(places, list(known), read_model)
+    with tempfile.TemporaryDirectory() as empty:
+        places = sources_of(None if where is None else str(where), environ or {}, home or Path(empty))
+        return find_models(places, list(known), read_model)
 
 
 def new_model(item: ImportItem) -> NewModel:
@@ -346,7 +347,7 @@ class TestHuggingFace:
     def test_the_variables_are_huggingface_hubs(self, tmp_path: Path, write: Writer) -> None:
         """``HF_HUB_CACHE`` goes before ``HF_HOME``."""
         HubCache(tmp_path / "cache", write).add(COMMIT, "coder.gguf", 1)
-        environ = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HOME": "/nonexistent"}
+        environ = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "missing")}
         assert len(find("hf", environ=environ)) == 1
 
 

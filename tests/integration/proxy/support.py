@@ -9,22 +9,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self, cast
 
+from tests.support.waiting import until
+
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.proxy import ProxyOptions, serve
 from gglib.testing import FakeCatalog, FakeRuntime
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHAT = "/v1/chat/completions"
 MODEL = ModelSummary(id=1, name="tiny")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return once ``condition`` holds; fail when it does not within the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.001)
 
 
 async def standing_still(read: Callable[[], int]) -> int:
@@ -35,7 +30,7 @@ async def standing_still(read: Callable[[], int]) -> int:
         seen.append(read())
         return len(seen) > 100 and seen[-1] > 0 and seen[-100] == seen[-1]
 
-    await until(is_still)
+    await until(is_still, poll_s=0.001)
     return seen[-1]
 
 

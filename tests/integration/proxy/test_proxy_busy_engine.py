@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
 from gglib.proxy import ProxyOptions
@@ -24,7 +25,6 @@ from .support import (
     json_answer,
     proxy_running,
     quick,
-    until,
 )
 
 BACKLOG = 4

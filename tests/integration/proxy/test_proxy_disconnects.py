@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.proxy import ProxyOptions
 from gglib.testing import FakeRuntime
@@ -20,7 +21,6 @@ from .support import (
     proxy_running,
     runtime_for,
     standing_still,
-    until,
 )
 
 EVENT = b'data: {"n":1}\n\n'

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelRuntimePort
@@ -26,7 +27,7 @@ from gglib.proxy import ProxyOptions
 from gglib.proxy.routes import responses
 from gglib.testing import FakeRuntime
 
-from .support import MODEL, Proxy, ask, proxy_running, until
+from .support import MODEL, Proxy, ask, proxy_running
 
 PATH = "/gglib/events"
 TARGET = RunningTarget.local(9, 1, "tiny", 4096)

@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.errors import (
     CatalogError,
@@ -38,7 +39,6 @@ from .support import (
     proxy_running,
     quick,
     runtime_for,
-    until,
 )
 
 IMPATIENT = ProxyOptions(heartbeat_s=0.02)

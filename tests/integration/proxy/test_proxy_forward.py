@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.errors import ModelLoadingError
 from gglib.core.models import ModelSummary, RunningTarget
@@ -26,7 +27,6 @@ from .support import (
     json_answer,
     proxy_running,
     runtime_for,
-    until,
 )
 
 EVENTS = (

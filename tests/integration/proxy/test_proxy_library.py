@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core import errors
 from gglib.core.hub.downloads import DownloadState
@@ -32,7 +33,7 @@ from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.routes.table import OPERATIONS
 from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
 
-from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running, until
+from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running
 
 MODEL = ModelSummary(
     id=7,

@@ -3,6 +3,7 @@
 import asyncio
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.waiting import until
 
 from gglib.proxy import ProxyOptions
 from gglib.testing import FakeRuntime
@@ -22,7 +23,6 @@ from .support import (
     json_answer,
     proxy_running,
     runtime_for,
-    until,
 )
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 5}

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.proxy import ProxyOptions
 
@@ -25,7 +26,6 @@ from .support import (
     proxy_running,
     quick,
     runtime_for,
-    until,
 )
 
 FULL = {"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}

@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports import ModelRuntimePort
@@ -27,7 +28,6 @@ from .support import (
     proxy_running,
     runtime_for,
     standing_still,
-    until,
 )
 
 EVENT = b'data: {"n":1}\n\n'

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.errors import UpstreamStalledError
 from gglib.core.models import RunningTarget
@@ -36,7 +37,6 @@ from .support import (
     proxy_running,
     quick,
     runtime_for,
-    until,
 )
 
 LIMIT_S = 0.2
@@ -305,6 +305,7 @@ async def test_engine_that_does_not_read_the_request_is_504() -> None:
         assert [type(error) for error in proxy.runtime.heard] == [UpstreamStalledError]
 
 
+@pytest.mark.quiet  # it reads 10 times within the limit of 0.2 s
 async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
     """For as long as some of the request is taken now and then, the engine is alive."""
     size_bytes = 8_000_000
@@ -335,6 +336,7 @@ async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
     assert reads > 20  # so it took more than twice the limit
 
 
+@pytest.mark.quiet  # it says how long a check takes
 async def test_health_is_quick_while_fifty_requests_hang() -> None:
     """An engine that hangs holds nobody up but its own clients, and all of those are told."""
     async with (

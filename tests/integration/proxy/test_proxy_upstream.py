@@ -5,6 +5,7 @@ import errno
 from dataclasses import replace
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
 from gglib.http.client import pool as upstream_module
@@ -29,7 +30,6 @@ from .support import (
     proxy_running,
     runtime_for,
     standing_still,
-    until,
 )
 
 REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import is_alive
 
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
@@ -78,15 +79,6 @@ class World:
     def living(self) -> list[int]:
         """Return the pids of engines that are still there."""
         return [event["pid"] for event in self.events("start") if is_alive(event["pid"])]
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process exists and is not a zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import is_alive, wait_until
 
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.core.runtime.engine_choice import EMBEDDED
@@ -155,7 +155,8 @@ def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\nwait\n")
     assert "does not respond to '--help' within 0 s" in (find_engine().warning or "")
-    assert _is_gone(int(pids.read_text()))
+    pid = int(pids.read_text())
+    wait_until(lambda: not is_alive(pid))
     _script(on_path, "#!/bin/sh\nexec yes\n")
     assert "is not llama-server" in (find_engine().warning or "")
     assert len(run_program([on_path, "--help"], limit_s=20).text) <= MAX_OUTPUT_BYTES + 65_536
@@ -167,7 +168,8 @@ def test_a_program_that_leaves_a_child_behind_is_asked_in_time(on_path: Path) ->
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\necho {' '.join(NEEDED_OPTIONS)}\n")
     answer = run_program([on_path, "--help"], limit_s=0.5)
     assert answer.text.split() == list(NEEDED_OPTIONS)
-    assert _is_gone(int(pids.read_text()))
+    pid = int(pids.read_text())
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_a_whole_program_is_used_without_a_warning(on_path: Path) -> None:
@@ -224,17 +226,3 @@ def test_a_program_is_asked_once_and_again_when_its_file_changed(tmp_path: Path)
         _ = engine.known_options
     install_scripted_server(tmp_path)
     assert "--slots" in engine.known_options
-
-
-def _is_gone(pid: int) -> bool:
-    """Whether a process that was killed ends within a bounded time."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.01)
-    return False

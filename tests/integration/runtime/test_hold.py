@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError, ModelStoppedError
 from gglib.core.models import GgufFacts, ModelLaunchSpec, ModelSource, NewModel
@@ -230,14 +231,6 @@ async def move(world: World, name: str, *, updates: int | None = None) -> tuple[
     entered = await world.catalog.install_version(version, model, updates=updates)
     assert version.directory is not None
     return entered.model.id, version.directory
-
-
-async def until(is_true: object, *, within_s: float = 5.0) -> None:
-    """Wait for a condition that another process brings about."""
-    assert callable(is_true)
-    async with asyncio.timeout(within_s):
-        while not is_true():  # noqa: ASYNC110 - the other side is a process
-            await asyncio.sleep(0.01)
 
 
 class TestEngines:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.runtime.local import guard
 from gglib.runtime.local.os_processes import process_start_id
@@ -86,9 +87,7 @@ def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     program = subprocess.Popen([sys.executable, "-c", parent])
-    deadline = time.monotonic() + 5
-    while not (note.exists() and note.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: note.exists() and note.read_text())
     engine_pid = int(note.read_text())
     program.kill()
     program.wait()

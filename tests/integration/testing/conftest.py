@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import wait_until
 
 from gglib.testing import Script, install_scripted_server, read_record
 
@@ -67,10 +67,7 @@ class Running:
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Poll until the condition holds."""
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"never: {what}\n{self.stderr()}"
-            time.sleep(0.005)
+        wait_until(condition, explain=lambda: f"{what}\n{self.stderr()}")
 
     def wait_until_ready(self) -> None:
         """Return once the load is over."""

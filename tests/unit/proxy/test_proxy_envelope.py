@@ -193,7 +193,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return (text + draw(st.sampled_from(["", "", "", "x", "}", "\0"]))).encode()
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings().max_examples)
 @given(bodies() | texts_of_json() | mutated())
 @example(b'{"model":"m","stream":1}')
 @example(b'{"model":"m","num_ctx":true}')

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gglib.proxy.access.authorization import Caller, require_authorization
+from gglib.proxy.access.authorization import Caller, is_local_peer, require_authorization
 from gglib.proxy.errors import ForbiddenError
 
-HERE, THERE = "127.0.0.1", "192.168.1.9"
+HERE, LAN, THERE = "127.0.0.1", "192.168.1.5", "192.168.1.9"
 OWN = b"http://127.0.0.1:8080"
 
 
@@ -13,6 +13,23 @@ def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -
     """Return who asks the server at 127.0.0.1:8080."""
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
     return Caller({b"host": b"127.0.0.1:8080"} | named, peer, "127.0.0.1", has_key)
+
+
+@pytest.mark.parametrize(
+    ("peer", "own", "is_here"),
+    [
+        pytest.param(HERE, HERE, True, id="both ends loopback"),
+        pytest.param("127.0.0.2", LAN, True, id="any loopback address"),
+        pytest.param(LAN, LAN, True, id="one LAN address on both ends"),
+        pytest.param(THERE, LAN, False, id="another address of the LAN"),
+        pytest.param(THERE, HERE, False, id="a LAN address to loopback"),
+        pytest.param(LAN, None, False, id="own address unknown"),
+        pytest.param(None, None, False, id="both unknown: a Unix socket is no proof"),
+    ],
+)
+def test_a_connection_from_this_machine(peer: str | None, own: str | None, *, is_here: bool) -> None:
+    """Its peer address is loopback, or the server's own address: a server on one LAN address has no other."""
+    assert is_local_peer(peer, own) is is_here
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from .world import CONTEXTS, MODELS, World
 
-EXAMPLES = int(os.environ.get("GGLIB_PROMISE_EXAMPLES", "2000"))
+EXAMPLES = int(os.environ.get("GGLIB_PROMISE_EXAMPLES", 20 * settings().max_examples))
 SEED = os.environ.get("GGLIB_PROMISE_SEED")
 """A seed makes a run reproducible; without a seed, hypothesis replays stored failures."""
 PHASES = (Phase.generate,) if "GGLIB_PROMISE_UNSHRUNK" in os.environ else tuple(Phase)
@@ -133,7 +134,7 @@ _SETTINGS = settings(
     phases=PHASES,
     suppress_health_check=[HealthCheck.too_slow],
 )
-TestSchedulerPromises = SchedulerPromises.TestCase
+TestSchedulerPromises = pytest.mark.timeout(1800)(SchedulerPromises.TestCase)
 TestSchedulerPromises.settings = _SETTINGS
 if SEED is not None:
     TestSchedulerPromises.settings = settings(_SETTINGS, database=None)

@@ -1,0 +1,149 @@
+"""Run the tests in parts, each in several processes, and print what each part took.
+
+``make test`` runs all parts, with as many examples as the hypothesis profile ``ci`` says; ``make check`` runs the unit
+tests with the few of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
+
+Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a part that
+computes has as many. Tests marked ``quiet`` measure a time or count what the whole machine has: they run last, one
+after another.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parents[1]
+CORES = os.cpu_count() or 1
+REPORT = "report.xml"
+NOTHING_COLLECTED = 5
+"""pytest's exit code when no test was selected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tests that run together: ``workers`` processes for each core (0: in one process) and a budget in seconds."""
+
+    name: str
+    paths: tuple[str, ...]
+    budget_s: int
+    workers: int = 1
+    ignored: tuple[str, ...] = ()
+    is_quiet: bool = False
+
+    def command(self, directory: Path, profile: str, arguments: Sequence[str]) -> list[str]:
+        """Return pytest's command line, which writes into ``directory``; ``arguments`` come last and win."""
+        return [
+            *(sys.executable, "-m", "pytest", "-q", f"--hypothesis-profile={profile}"),
+            *(f"--junitxml={directory / REPORT}", f"--basetemp={directory / 't'}"),
+            *("-m", "quiet" if self.is_quiet else "not quiet"),
+            *("-n", str(self.workers * CORES), "--dist", "worksteal"),
+            *(f"--ignore={path}" for path in self.ignored),
+            *self.paths,
+            *arguments,
+        ]
+
+
+PARTS = (
+    Part("unit", ("tests/unit", "tests/contract"), 90),
+    Part("property", ("tests/property",), 60),
+    Part("http server", ("tests/integration/http_server",), 60, workers=2),
+    Part(
+        "integration",
+        ("tests/integration",),
+        90,
+        workers=3,
+        ignored=("tests/integration/http_server", "tests/integration/cli", "tests/integration/files"),
+    ),
+    Part("files", ("tests/integration/files",), 180, workers=3),
+    Part("e2e", ("tests/integration/cli", "tests/e2e"), 120, workers=2),
+    Part("quiet", ("tests",), 60, workers=0, is_quiet=True),
+)
+BUDGET_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a part ended. ``passed`` counts neither failures nor skipped tests."""
+
+    part: Part
+    exit_code: int
+    seconds: float
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        """Return one line for a person: ``unit: 6217 passed in 74 s (budget 90 s)``."""
+        counts = [f"{self.passed} passed"]
+        counts += [f"{self.failed} failed"] * bool(self.failed)
+        counts += [f"{self.skipped} skipped"] * bool(self.skipped)
+        counts += [f"exit code {self.exit_code}"] * (self.exit_code > 1)
+        over = "over its budget of" if self.seconds > self.part.budget_s else "budget"
+        return (
+            f"{self.part.name}: {', '.join(counts)} in {self.seconds:.0f} s ({over} {self.part.budget_s} s)"
+        )
+
+
+def counts_of(report: Path) -> tuple[int, int, int]:
+    """Return how many tests passed, failed (errors included) and were skipped by a JUnit report; zeros without one."""
+    if not report.exists():
+        return 0, 0, 0
+    suites = list(ET.parse(report).iter("testsuite"))  # noqa: S314 - pytest wrote it just now
+    tests, failures, errors, skipped = (
+        sum(int(suite.get(key, "0")) for suite in suites)
+        for key in ("tests", "failures", "errors", "skipped")
+    )
+    failed = failures + errors
+    return tests - failed - skipped, failed, skipped
+
+
+def run_part(part: Part, profile: str, arguments: Sequence[str]) -> Outcome:
+    """Run one part; its output goes to the terminal."""
+    with tempfile.TemporaryDirectory(prefix="gt-") as name:
+        # A short path: that of a socket in a test's directory has to fit into 100 bytes, workers' names included.
+        directory = Path(name)
+        started_s = time.monotonic()
+        ended = subprocess.run(part.command(directory, profile, arguments), cwd=ROOT, check=False)
+        return Outcome(part, ended.returncode, time.monotonic() - started_s, *counts_of(directory / REPORT))
+
+
+def exit_code_of(outcomes: Iterable[Outcome], *, is_selection: bool) -> int:
+    """Return 0 if every part passed. Only where arguments select tests may a part be empty, but not all of them."""
+    codes = [outcome.exit_code for outcome in outcomes]
+    allowed = {0, NOTHING_COLLECTED} if is_selection else {0}
+    return 0 if 0 in codes and set(codes) <= allowed else 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the parts, print their lines and the total, and return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    names = [part.name for part in PARTS]
+    parser.add_argument("--part", action="append", choices=names, help="only this part (may be repeated)")
+    parser.add_argument("--profile", default="ci", choices=("ci", "dev"), help="of hypothesis (default ci)")
+    options, selection = parser.parse_known_args(arguments)
+    outcomes = []
+    for part in PARTS:
+        if options.part and part.name not in options.part:
+            continue
+        print(f"== {part.name}", flush=True)
+        outcomes.append(run_part(part, options.profile, selection))
+        print(outcomes[-1], flush=True)
+    print("\n== all", *outcomes, sep="\n")
+    total_s = sum(outcome.seconds for outcome in outcomes)
+    print(
+        f"total: {sum(outcome.passed for outcome in outcomes)} passed in {total_s:.0f} s (budget {BUDGET_S} s)"
+    )
+    return exit_code_of(outcomes, is_selection=bool(selection))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The parts that ``make test`` runs: every test file is in one of them, and nothing that failed or was empty passes."""
+
+from pathlib import Path
+
+import pytest
+from scripts.run_tests import NOTHING_COLLECTED, PARTS, ROOT, Outcome, Part, counts_of, exit_code_of
+
+PART = Part("some", ("tests/some",), 10)
+REPORT = '<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/><testsuite tests="3"/></testsuites>'
+
+
+def parts_with(file: Path) -> list[str]:
+    """Return the names of the parts that run a test file, without the one for what runs alone."""
+    return [
+        part.name
+        for part in PARTS
+        if not part.is_quiet
+        and any(file.is_relative_to(ROOT / path) for path in part.paths)
+        and not any(file.is_relative_to(ROOT / path) for path in part.ignored)
+    ]
+
+
+def test_every_test_file_is_in_one_part() -> None:
+    """A new folder of tests that no part names would never run."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    assert len(files) > 100
+    assert {file: len(parts_with(file)) for file in files} == dict.fromkeys(files, 1)
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_selection", "expected"),
+    [
+        ([0, 0], False, 0),
+        ([0, 1], False, 1),
+        ([0, NOTHING_COLLECTED], False, 1),
+        ([0, NOTHING_COLLECTED], True, 0),
+        ([NOTHING_COLLECTED, NOTHING_COLLECTED], True, 1),
+        ([0, 3], True, 1),
+        ([0, -9], False, 1),
+        ([], False, 1),
+    ],
+)
+def test_what_failed_or_was_empty_is_no_success(
+    codes: list[int], expected: int, *, is_selection: bool
+) -> None:
+    """Where arguments select tests, some parts may be empty, but not all."""
+    outcomes = [Outcome(PART, code, 1.0) for code in codes]
+    assert exit_code_of(outcomes, is_selection=is_selection) == expected
+
+
+def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
+    """Errors count as failures; a run that ended without a report passed nothing."""
+    report = tmp_path / "report.xml"
+    assert counts_of(report) == (0, 0, 0)
+    report.write_text(REPORT)
+    assert counts_of(report) == (6, 2, 2)
+
+
+def test_a_line_says_what_a_part_took() -> None:
+    """With its budget, and with what a person has to look at."""
+    assert str(Outcome(PART, 0, 7.4, passed=6)) == "some: 6 passed in 7 s (budget 10 s)"
+    late = str(Outcome(PART, 1, 12.0, passed=6, failed=2, skipped=1))
+    assert late == "some: 6 passed, 2 failed, 1 skipped in 12 s (over its budget of 10 s)"
+    assert "exit code 3" in str(Outcome(PART, 3, 1.0))
