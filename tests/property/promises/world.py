@@ -579,7 +579,7 @@ class World:
     def _add_pending(self, request: Requested) -> None:
         """Record a pending load, as large as the largest of its requests."""
         known = self.pending.get(request.spec.model_id)
-        since = self.now
+        since = self.since[request.ticket]
         if known is not None and known.request.spec.path == request.spec.path:
             since = known.since
         if known is not None and known.request.spec == request.spec and self.now < known.until:

@@ -249,8 +249,8 @@ class Scheduler:
             waiter.spec,
             needed,
             at_launch,
-            # A launch decided earlier has the version that was requested then.
-            known.since if known is not None and known.spec.path == waiter.spec.path else now,
+            # A launch decided after the first request for this version has this version, or a newer one.
+            known.since if known is not None and known.spec.path == waiter.spec.path else waiter.since,
             now + PENDING_LOAD_S,
         )
 

@@ -1091,6 +1091,24 @@ def test_a_pending_load_of_a_newer_version_is_not_served_by_the_older_one() -> N
     assert doing(scheduler.handle(Exited(1), 3)) == [Launch(2, A2, 8192)]
 
 
+def test_a_wait_that_times_out_is_served_by_a_launch_after_its_request() -> None:
+    """A launch decided after the request arrived has its version or a newer one, so no second load is pending.
+
+    Found by the property tests: the pending load had the time of the timeout, and the model was loaded twice.
+    """
+    scheduler = scheduler_with_ready(B)
+    scheduler.handle(ask(1, B), 10)
+    scheduler.handle(ask(2, A), 11)
+    scheduler.handle(ask(3, A2), 12)
+    scheduler.handle(Tick(), 26)
+    assert doing(scheduler.handle(RequestEnded(1), 27)) == [Stop(1, Eviction(StopReason.OVERDUE, 26, 2))]
+    assert doing(scheduler.handle(Exited(1), 28)) == [Launch(2, A2, 8192, 2)]
+    assert doing(scheduler.handle(WaitTimedOut(2), 30)) == []
+    assert doing(scheduler.handle(BecameReady(2), 31)) == [Grant(3, 2)]
+    assert scheduler.pending_loads == ()
+    assert doing(scheduler.handle(RequestEnded(3), 32)) == []
+
+
 def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
     """The catalogue creates new specs with each change: they are compared by their paths, once."""
     scheduler = scheduler_with_ready(A)
