@@ -51,12 +51,12 @@ class Part:
 
 
 PARTS = (
-    Part("unit", ("tests/unit", "tests/contract"), 90),
+    Part("unit", ("tests/unit",), 90),
     Part("property", ("tests/property",), 60),
     Part("http server", ("tests/integration/http_server",), 60, workers=2),
     Part(
         "integration",
-        ("tests/integration",),
+        ("tests/integration", "tests/contract"),
         90,
         workers=3,
         ignored=("tests/integration/http_server", "tests/integration/cli", "tests/integration/files"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.library.pull_harness import REPO, URL, PullHarness, ignore, soon
 
 from gglib.core.errors import (
     DiskFullError,
@@ -25,8 +26,6 @@ from gglib.library.pull.execute import PullProgress
 from gglib.library.pull.install import finish_interrupted
 from gglib.library.set_projector import set_projector
 from gglib.testing import FakeCatalog, write_tiny_projector
-
-from .pull_harness import REPO, URL, PullHarness, ignore, soon
 
 SHARDS = ("tiny-Q4_K_M-00001-of-00002.gguf", "tiny-Q4_K_M-00002-of-00002.gguf")
 
