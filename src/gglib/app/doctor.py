@@ -1,6 +1,6 @@
-"""Looks for what would keep gglib from serving: named checks, each ok, a warning or a failure.
+"""The checks of ``gglib doctor``: each passes, warns or fails.
 
-Decides only what a fact means; the facts are gathered by the caller.
+Judges facts that the caller has gathered.
 """
 
 import shlex
@@ -19,11 +19,11 @@ from gglib.library.fit.slots import SlotFit
 
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 * 1024**3
-"""Less than this does not hold another useful model."""
+"""Less is not enough for another useful model."""
 
 
 class Verdict(StrEnum):
-    """How bad it is: only ``FAIL`` keeps gglib from serving."""
+    """The severity of a finding: only ``FAIL`` prevents gglib from serving."""
 
     OK = "ok"
     WARN = "warn"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, in words that say what to do unless all is well."""
+    """The result of one check; ``detail`` says what to do unless the check passed."""
 
     verdict: Verdict
     detail: str
@@ -51,7 +51,7 @@ Check = tuple[str, Callable[[], Awaitable[Finding]]]
 
 
 async def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
-    """Run the checks in order; one that raises an error of ours or of the system is a failure, no more."""
+    """Run the checks in order; a ``GglibError`` or ``OSError`` is recorded as a failure."""
     results = []
     for name, check in checks:
         try:
@@ -63,7 +63,7 @@ async def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
 
 
 def check_python(version: tuple[int, int, int]) -> Finding:
-    """Whether this Python is one that gglib is made for."""
+    """Check the version of Python."""
     text = ".".join(map(str, version))
     if version[:2] < MIN_PYTHON:
         return Finding(Verdict.FAIL, f"{text}: install Python 3.11 or newer.")
@@ -71,7 +71,7 @@ def check_python(version: tuple[int, int, int]) -> Finding:
 
 
 def check_engine(description: str, reason: str, warning: str | None) -> Finding:
-    """Whether the engine that is used is the one that was to be expected; ``warning`` says why not and what to do."""
+    """Report the engine in use; ``warning`` states why it is not the expected one, and what to do."""
     if warning is not None:
         return Finding(Verdict.WARN, f"{warning} It is {description}.")
     return Finding(Verdict.OK, f"{description}: {reason}")
@@ -80,7 +80,7 @@ def check_engine(description: str, reason: str, warning: str | None) -> Finding:
 def check_access(
     host: str, key_names: Sequence[str], *, is_insecure: bool, warnings: Sequence[str] = ()
 ) -> Finding:
-    """Whether others can reach the server, and what they need; ``warnings`` are what is wrong with where keys stand."""
+    """Check whether other machines reach the server, and with which keys; ``warnings`` are those of the settings."""
     exposure = exposure_of(host, has_keys=bool(key_names), is_insecure=is_insecure)
     if exposure is Exposure.UNPROTECTED:
         return Finding(
@@ -103,10 +103,10 @@ def check_models(
     hidden: Sequence[str] = (),
     load_errors: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
-    """Whether there are models, and whether each could be loaded; ``missing`` are names.
+    """Check whether there are models, and whether each could be loaded.
 
-    ``hidden`` are names, too: of those whose directories do not let this user see. ``load_errors`` says by name, in a
-    phrase, why a model that is there cannot be loaded by the engine in use.
+    ``missing`` and ``hidden`` are names: of models without their files, and of models in directories that this user
+    cannot search. ``load_errors`` has by name, as a phrase, why the engine in use cannot load a model.
     """
     if not models:
         return Finding(
@@ -135,13 +135,13 @@ def check_models(
 
 
 def _restore_hint(model: ModelSummary) -> str | None:
-    """Return what brings back the files of a model that gglib downloaded; None where that is not known."""
+    """Return how to restore the files of a downloaded model; None if unknown."""
     target = pull_target(model) if model.is_downloaded else None
     return None if target is None else f"{quoted_command('pull', target)} restores '{model.name}'"
 
 
 def check_disk(free_bytes: int) -> Finding:
-    """Whether there is room for models."""
+    """Check the free disk space."""
     text = f"{free_bytes / 1e9:.1f} GB free"
     if free_bytes < LOW_DISK_BYTES:
         return Finding(Verdict.WARN, f"{text}: too little for another model.")
@@ -149,10 +149,10 @@ def check_disk(free_bytes: int) -> Finding:
 
 
 def check_memory(available_bytes: int | None, largest: str | None, fit: SlotFit | None) -> Finding:
-    """Whether the largest model fits into the memory that is free now.
+    """Check whether the largest model fits into the free memory.
 
-    ``available_bytes`` is None where the system does not say; ``largest`` is the model's name, ``fit`` how a launch
-    with the default context would fit. Both are None where there is no model.
+    ``available_bytes`` is None if the system does not report it; ``largest`` is the model's name, ``fit`` the fit of a
+    launch with the default context. Both are None if there is no model.
     """
     if available_bytes is None:
         return Finding(Verdict.OK, "unknown on this system")

@@ -1,4 +1,4 @@
-"""Who can reach a server, and whether it may start so. Pure: one rule for every command that serves."""
+"""Decides whether a server is reachable from other machines, and whether it may start without a key. Pure."""
 
 from enum import Enum
 
@@ -7,18 +7,18 @@ from gglib.core.errors import InvalidSettingError
 
 
 class Exposure(Enum):
-    """How open a server is."""
+    """How a server can be reached."""
 
-    LOOPBACK = "only this machine reaches it"
-    KEY_REQUIRED = "other machines reach it, and need a key"
-    INSECURE = "other machines reach it and need no key, as its user insisted"
-    UNPROTECTED = "other machines would reach it and need no key, and nobody said that they should"
+    LOOPBACK = "reachable from this machine only"
+    KEY_REQUIRED = "reachable from other machines with a key"
+    INSECURE = "reachable from other machines without a key, as set by the user"
+    UNPROTECTED = "reachable from other machines without a key, not allowed by the user"
 
 
 def exposure_of(host: str, *, has_keys: bool, is_insecure: bool) -> Exposure:
-    """Return how open a server is that listens on ``host``, a name or an address.
+    """Return the exposure of a server that listens on ``host``, a name or an address.
 
-    A name other than ``localhost`` counts as one that others reach, whatever it may resolve to today.
+    A name other than ``localhost`` counts as reachable from other machines, regardless of what it resolves to.
     """
     if is_loopback(host):
         return Exposure.LOOPBACK
@@ -28,7 +28,7 @@ def exposure_of(host: str, *, has_keys: bool, is_insecure: bool) -> Exposure:
 
 
 def check_exposure(host: str, *, has_keys: bool, is_insecure: bool) -> None:
-    """Raise ``InvalidSettingError``, which says what to do, for a server that must not start."""
+    """Raise ``InvalidSettingError`` for a server that must not start; the message says what to do."""
     if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.UNPROTECTED:
         raise InvalidSettingError(
             f"{host} is reachable from other machines and no access key is set: set GGLIB_API_KEY or [api_keys] "

@@ -1,4 +1,4 @@
-"""Lets this process open as many files as the system allows, and asks for no more connections than that carries."""
+"""Raises the limit on open files, and limits ``max_connections`` to what the limit allows."""
 
 import logging
 import resource
@@ -10,15 +10,15 @@ from gglib.app.settings import Settings
 logger = logging.getLogger("gglib")
 
 PER_CONNECTION = 2
-"""The client's socket, and the engine's that answers it."""
+"""The client's socket and the engine's."""
 RESERVED = 64
-"""For everything else: the catalogue, logs, pipes of engines, the event loop."""
+"""Descriptors for everything else: the catalogue, logs, pipes of engines, the event loop."""
 
 
 def fit_to_machine(settings: Settings) -> Settings:
-    """Raise the limit on open files for this process, and return settings whose ``max_connections`` it carries.
+    """Raise the limit on open files of this process, and return settings with a ``max_connections`` within it.
 
-    A connection that is accepted and then cannot reach its engine is worse than one that is refused.
+    Refusing a connection is better than accepting it and failing to open a socket to the engine.
     """
     available = raise_limit(at_least=descriptors_for(settings.max_connections))
     fitting = connections_that_fit(settings.max_connections, available)
@@ -34,24 +34,24 @@ def fit_to_machine(settings: Settings) -> Settings:
 
 
 def descriptors_for(connections: int) -> int:
-    """Return how many descriptors a process needs that serves so many clients at the same time."""
+    """Return the number of descriptors that a server needs for this number of connections."""
     return PER_CONNECTION * connections + RESERVED
 
 
 def connections_that_fit(wanted: int, descriptors: int) -> int:
-    """Return how many connections, of those wanted, so many descriptors are enough for; one at least."""
+    """Return ``wanted``, limited to the connections that ``descriptors`` allow; at least 1."""
     return max(1, min(wanted, (descriptors - RESERVED) // PER_CONNECTION))
 
 
 def raise_limit(*, at_least: int) -> int:
-    """Raise the soft limit on open files to the hard one, and return how many files may be open.
+    """Raise the soft limit on open files to the hard limit, and return the resulting limit.
 
-    Where the hard one is infinite, as on macOS, whose kernel takes no such soft one: to ``at_least``.
+    If the hard limit is infinite, as on macOS, whose kernel rejects an infinite soft limit: to ``at_least``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return at_least
     wanted = max(soft, at_least) if hard == resource.RLIM_INFINITY else hard
-    with suppress(OSError, ValueError):  # what the system refuses stays as it was
+    with suppress(OSError, ValueError):  # the limit stays unchanged if the system refuses
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

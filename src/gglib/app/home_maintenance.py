@@ -1,13 +1,13 @@
-"""What is done when a home is opened, in this order, so that everything after it may rely on what the catalogue says.
+"""Runs the maintenance of a home when it is opened, so that the catalogue and the disk agree.
 
-1. Whether the home is where it was, a copy, or shares its models (``versions.home``).
-2. A home of an older gglib is carried over (``versions.migrate_home``).
-3. Versions that the catalogue does not know are found (``versions.reconcile``).
-4. Pulls that had come whole are entered, and retired versions deleted.
+1. Detect whether the home was moved or copied, or shares its models (``library.homes.location``).
+2. Migrate a home of an older gglib (``library.homes.migrate``).
+3. Find versions that the catalogue does not know (``library.versions.reconcile``).
+4. Finish complete pulls, and delete retired versions.
 
-On a home where nothing of the first three is due that costs a few looks at its directories and reads of the catalogue.
-What cannot be done now (a full disk, say) is said in one sentence and tried by the next open; nothing depends on it but
-the first: in a place that could not be recorded, nothing is changed.
+If none of the first three steps is due, this costs a few ``stat`` calls and reads of the catalogue. A step that fails
+(a full disk, for example) is logged in one sentence and retried at the next open. Later steps do not depend on it,
+except on the first: while the location cannot be recorded, nothing is changed.
 """
 
 import asyncio
@@ -51,19 +51,19 @@ from gglib.library.versions.reconcile import fingerprint, reconcile, without_fil
 from gglib.system.threads import run_to_completion
 
 LOCK = "home"
-"""Held while a home is put in order."""
+"""Lock that is held during the maintenance."""
 LOCK_TIMEOUT_S = 30.0
-"""For another gglib that puts it in order; it may read files whole that an older one left."""
+"""Maximum wait for another gglib's maintenance, which may hash the files of an older gglib."""
 MAX_NAMED = 3
 _RELOCATED = frozenset((HomeState.MOVED, HomeState.COPIED, HomeState.NEW))
 _NOT_OWNED = frozenset((HomeState.SHARED, HomeState.DETACHED))
-"""States in which ``models/`` is not this home's."""
+"""States in which ``models/`` does not belong to this home."""
 
 _log = logging.getLogger("gglib")
 
 
 async def maintain_home(settings: Settings, catalog: SqliteCatalog) -> None:
-    """Put a home in order; nothing where this user may not write to it. Raises ``CatalogError`` for a bad database."""
+    """Run the maintenance, unless this user cannot write to the home. Raises ``CatalogError`` for a bad database."""
     if not _is_writable(settings.home) or not os.access(settings.models_dir, os.R_OK | os.X_OK):
         return
     if await _HomeMaintenance(settings, catalog).run() and _is_writable(settings.models_dir):
@@ -74,7 +74,7 @@ async def maintain_home(settings: Settings, catalog: SqliteCatalog) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _HomeMaintenance:
-    """Puts one home in order."""
+    """The maintenance of one home."""
 
     settings: Settings
     catalog: SqliteCatalog
@@ -88,7 +88,7 @@ class _HomeMaintenance:
         )
 
     async def run(self) -> bool:
-        """Return whether the home is in a place that the catalogue knows now."""
+        """Run the steps; return whether the catalogue has recorded the home's location."""
         recorded = await self.catalog.read_home()
         try:
             found = await asyncio.to_thread(find_unchanged, self.home, recorded)
@@ -105,7 +105,7 @@ class _HomeMaintenance:
         return False
 
     async def _run_locked(self) -> bool:
-        """Do what is due, under the lock of the home. Raises ``GglibError`` or OSError where its place is not known."""
+        """Run the due steps under the lock. Raises ``GglibError`` or OSError if the location cannot be recorded."""
         found = await self._detect()
         if not _is_writable(self.settings.models_dir):
             if found.state is HomeState.SHARED:
@@ -146,7 +146,7 @@ class _HomeMaintenance:
         return found.mark.seen == await self._fingerprint()
 
     def _needs_migration(self, mark: HomeMark) -> bool:
-        """Whether there are notes of an older gglib, or the home was renamed."""
+        """Whether there are records of an older gglib, or the home was renamed."""
         is_there = mark.path in {str(self.settings.home), os.path.realpath(self.settings.home)}
         return not is_there or has_legacy_records(self.settings.models_dir)
 
@@ -211,7 +211,7 @@ def _is_writable(directory: Path) -> bool:
 
 @contextmanager
 def _logged_failures(settings: Settings) -> Iterator[None]:
-    """Say in one sentence what cannot be done now, and go on: the next open tries it again."""
+    """Log a failure in one sentence and continue: the next open retries."""
     try:
         yield
     except (GglibError, OSError) as error:
@@ -223,7 +223,7 @@ def _logged_failures(settings: Settings) -> Iterator[None]:
 
 
 def _download_command(model: ModelSummary) -> str:
-    """Return the command that brings the files of a model."""
+    """Return the command that downloads the files of a model."""
     source = model.source
     if source.origin == STARTER:
         return "'gglib up'"

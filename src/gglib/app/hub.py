@@ -1,4 +1,4 @@
-"""The environment becomes a hub: the variables are those that programs for the Hugging Face hub have in common."""
+"""Opens the hub from the environment variables that Hugging Face's own programs use."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -9,21 +9,21 @@ from gglib.hf import HubAccess, HuggingFaceHub
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _TRUE_VALUES = {"1", "ON", "YES", "TRUE"}
-"""What ``huggingface_hub`` takes for a yes."""
+"""The values that ``huggingface_hub`` treats as true."""
 
 
 @asynccontextmanager
 async def open_hub(environ: Mapping[str, str] = os.environ) -> AsyncIterator[ModelHubPort]:
-    """Yield the hub that ``HF_ENDPOINT`` names; ``HF_HUB_OFFLINE`` and ``TRANSFORMERS_OFFLINE`` say not to ask."""
+    """Yield the hub at ``HF_ENDPOINT``; ``HF_HUB_OFFLINE`` and ``TRANSFORMERS_OFFLINE`` disable requests."""
     async with HuggingFaceHub(hub_access(environ)) as hub:
         yield hub
 
 
 def hub_access(environ: Mapping[str, str]) -> HubAccess:
-    """Return how the hub is reached.
+    """Return the endpoint, the token and the offline mode.
 
-    ``TRANSFORMERS_OFFLINE`` counts where ``HF_HUB_OFFLINE`` is not set, as for ``huggingface_hub`` (its
-    ``constants.py``), which would refuse to ask by itself.
+    ``TRANSFORMERS_OFFLINE`` applies if ``HF_HUB_OFFLINE`` is not set, as in ``huggingface_hub`` (``constants.py``),
+    which would refuse the requests itself.
     """
     return HubAccess(
         endpoint=(environ.get("HF_ENDPOINT", "").strip() or DEFAULT_ENDPOINT).rstrip("/"),
@@ -34,7 +34,7 @@ def hub_access(environ: Mapping[str, str]) -> HubAccess:
 
 
 def _token() -> str | None:
-    """Return ``HF_TOKEN``, or what ``hf auth login`` left in the hub's own file."""
+    """Return ``HF_TOKEN``, or the token that ``hf auth login`` stored."""
     from gglib.hf.session import get_token  # noqa: PLC0415 - imports a library that takes a quarter of a second
 
     return get_token()

@@ -1,4 +1,4 @@
-"""One gglib for each home: an OS lock, and a state that says where it answers."""
+"""Ensures one gglib server per home: an OS lock, and a state file with the server's URL and process id."""
 
 import fcntl
 import json
@@ -28,39 +28,39 @@ _LOCK_RETRY_S = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A gglib that runs."""
+    """A running gglib server."""
 
     pid: int
     url: str | None
-    """None until it answers."""
+    """None until the server listens."""
     started_at: float
     """Unix time in seconds."""
     mark: str | None = None
-    """What tells the process from a later one with the same pid."""
+    """Distinguishes the process from a later one with the same pid."""
     key: str | None = field(default=None, repr=False)
-    """What gglib's own commands have to show it; None where it needs no key."""
+    """The key for gglib's own commands; None if no key is required."""
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """Where to ask it, and with what; None until it answers."""
+        """The URL and key for requests; None until the server listens."""
         return None if self.url is None else Endpoint(self.url, self.key)
 
 
 class InstanceLock:
-    """The right to be the gglib of a home."""
+    """The held lock of a home, which publishes the state of its server."""
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._started_at = time.time()
 
     def publish(self, url: str | None, *, key: str | None = None) -> None:
-        """Say where this gglib answers, and to its own user alone with which key."""
+        """Write the state file with the URL and the key, readable for its user only."""
         pid = os.getpid()
         instance = Instance(
             pid=pid, url=url, started_at=self._started_at, mark=process_start_id(pid), key=key
         )
         draft = self._run_dir / f"{_STATE_NAME}.new"
-        # What a crash left may have been made by an older gglib, for anybody to read.
+        # A draft that a crash left may be an older gglib's, readable for other users.
         draft.unlink(missing_ok=True)
         state = {name: value for name, value in asdict(instance).items() if name != "key" or key}
         with open(draft, "x", encoding="utf-8", opener=_owner_only) as file:
@@ -70,7 +70,7 @@ class InstanceLock:
 
 @contextmanager
 def lock_instance(run_dir: Path) -> Iterator[InstanceLock]:
-    """Hold the home for the length of the block. Raises ``AlreadyRunningError`` that says where the other one is."""
+    """Lock the home for the duration of the block. Raises ``AlreadyRunningError`` with the other server's URL."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         opened = _open_lock(run_dir, os.O_RDWR | os.O_CREAT)
@@ -96,8 +96,8 @@ def _open_lock(run_dir: Path, flags: int) -> TextIO:
 
 def _not_writable_error(run_dir: Path, error: OSError) -> InvalidSettingError:
     return InvalidSettingError(
-        f"{run_dir} cannot be written ({error.strerror or error}): free disk space, make it writable, or select "
-        "another home with --home."
+        f"{run_dir} cannot be written ({error.strerror or error}): free disk space, make it writable, or use "
+        "another --home."
     )
 
 
@@ -106,7 +106,7 @@ def _owner_only(path: str, flags: int) -> int:
 
 
 def _acquire(lock: TextIO) -> bool:
-    """Take the lock; False when somebody keeps it for longer than a look at it (``running_instance``) takes."""
+    """Acquire the lock; retries while ``running_instance`` of another process holds it briefly. False: it is taken."""
     for _ in range(_LOCK_ATTEMPTS):
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -116,7 +116,7 @@ def _acquire(lock: TextIO) -> bool:
 
 
 def running_instance(run_dir: Path) -> Instance | None:
-    """Return the gglib that holds this home, or None. The lock says so, not the state, which a crash leaves behind."""
+    """Return the running gglib of this home, or None. The lock decides, because a crash leaves the state file."""
     with suppress(FileNotFoundError), _open_lock(run_dir, os.O_RDONLY) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -126,7 +126,7 @@ def running_instance(run_dir: Path) -> Instance | None:
 
 
 def _read_state(run_dir: Path) -> Instance | None:
-    """Return what the state says; None when there is none, or when a crash left it and the next one just starts."""
+    """Return the state; None if there is none, or if a crashed process left it and another one is starting."""
     try:
         instance = _from_json(parse_json(read_small(run_dir / _STATE_NAME)))
     except FileNotFoundError:
@@ -139,7 +139,7 @@ def _read_state(run_dir: Path) -> Instance | None:
 
 
 def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
-    """Return the instance. Raises TypeError or ValueError for what is none."""
+    """Return the instance. Raises TypeError or ValueError for invalid fields."""
     instance: Any = Instance(**fields)
     is_text = all(
         value is None or isinstance(value, str) for value in (instance.url, instance.mark, instance.key)

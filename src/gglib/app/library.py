@@ -1,4 +1,4 @@
-"""Settings, a catalogue and the hub become what programs may do with the models of this machine."""
+"""Composes the model library of a server from the settings, the catalogue and the hub."""
 
 import time
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from gglib.library.versions.locks import HomeLocks
 
 @asynccontextmanager
 async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterator[ModelLibraryPort]:
-    """Yield the library of a server, with the hub that the environment names; the end cancels its downloads."""
+    """Yield the library of a server, with the hub from the environment; leaving the block cancels its downloads."""
     async with (
         open_hub() as hub,
         Downloads(
@@ -41,7 +41,7 @@ async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterato
 def build_library(
     settings: Settings, store: HomeStorePort, hub: ModelHubPort, downloads: Downloads
 ) -> ModelLibrary:
-    """Return the library made of these: each of its methods is what a command does."""
+    """Return the library; its methods call the same functions as the commands."""
     return ModelLibrary(
         downloads=downloads,
         add=partial(add_file, store=store, settings=settings),
@@ -52,7 +52,7 @@ def build_library(
 
 
 def removals(settings: Settings, store: HomeStorePort) -> Removals:
-    """Return what removes models from a home."""
+    """Return the remover of a home's models."""
     return Removals(store, settings.models_dir, HomeLocks(settings.home))
 
 

@@ -1,4 +1,4 @@
-"""What memory a model can be put into on this machine, by the engine that would do it, and with how many slots."""
+"""Decides how models fit into this machine's memory with the engine in use, and with how many slots."""
 
 import asyncio
 from dataclasses import replace
@@ -23,7 +23,7 @@ from gglib.system import read_memory
 
 
 async def usable_memory(settings: Settings) -> MachineMemory:
-    """Return the memory that is free now, without processors that the engine cannot use; never raises."""
+    """Return the free memory, without GPUs that the engine cannot use; never raises."""
 
     def read() -> MachineMemory:
         try:
@@ -36,7 +36,7 @@ async def usable_memory(settings: Settings) -> MachineMemory:
 
 
 def fit_slots(engine: Engine) -> FitSlots:
-    """Return what decides for each launch how many slots there is memory for. It blocks for some milliseconds."""
+    """Return the function that chooses the slots of a launch by the free memory. It blocks for some milliseconds."""
 
     def choose(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
         return launch_fit(spec, context, wanted, _memory_for(engine)).slots
@@ -45,9 +45,9 @@ def fit_slots(engine: Engine) -> FitSlots:
 
 
 def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: MachineMemory) -> SlotFit:
-    """Return how a model fits into ``memory`` with its projector; reads its header, unless it did before.
+    """Return how a model fits into ``memory`` with its projector; reads its header, or uses the cached facts.
 
-    A header that cannot be read leaves a guess: that the file is no model is for the engine to say.
+    If the header cannot be read, the fit is a guess: the engine reports the invalid file.
     """
     facts = _cached_facts(spec.path, *_size_and_mtime(spec.path))
     if facts is not None:
@@ -60,7 +60,7 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
 
 
 def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory) -> SlotFit:
-    """Return how a model fits into ``memory`` when no request says how much context it needs."""
+    """Return how a model fits into ``memory`` with its default context."""
     context = ContextRequest(
         requested=None,
         model_setting=spec.settings.context,
@@ -72,11 +72,11 @@ def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory
 
 
 _FULL_WINDOW_CACHE = "--swa-full"
-"""With it the layers with a sliding window keep as much as the others."""
+"""With this option, layers with a sliding window have a full-size cache."""
 
 
 def _memory_for(engine: Engine | None) -> MachineMemory:
-    """Return the memory that an engine can use; a llama-server is believed to be built for the GPUs that there are."""
+    """Return the memory that an engine can use; a llama-server is assumed to support the machine's GPUs."""
     memory = read_memory()
     if memory.gpus and isinstance(engine, EmbeddedEngine) and not engine.has_gpu():
         return replace(memory, gpus=())
@@ -84,7 +84,7 @@ def _memory_for(engine: Engine | None) -> MachineMemory:
 
 
 def _size_and_mtime(path: Path) -> tuple[int, int]:
-    """Return size and time of change of a file, by which one that was replaced is read anew."""
+    """Return size and modification time of a file: the cache key, so that a replaced file is read again."""
     try:
         found = path.stat()
     except OSError:
@@ -94,7 +94,7 @@ def _size_and_mtime(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _cached_facts(path: Path, size_bytes: int, changed_ns: int) -> GgufFacts | None:
-    del size_bytes, changed_ns  # they are part of what is remembered
+    del size_bytes, changed_ns  # only part of the cache key
     try:
         return read_model(path).facts
     except InvalidGgufError:

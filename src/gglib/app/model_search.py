@@ -1,4 +1,4 @@
-"""Settings and a hub become what finds models for this machine."""
+"""Composes the model search: hub, memory of this machine and settings."""
 
 from gglib.app.memory import usable_memory
 from gglib.app.settings import Settings
@@ -8,7 +8,7 @@ from gglib.library.search import ModelFinder
 
 
 async def model_finder(settings: Settings, hub: ModelHubPort) -> ModelFinder:
-    """Return what searches ``hub``, for this machine's memory as it is now."""
+    """Return a finder for ``hub`` and the memory that is free now."""
     return ModelFinder(
         hub=hub,
         memory=await usable_memory(settings),

@@ -1,4 +1,4 @@
-"""Settings become what frees the files that no model uses."""
+"""Composes the pruner, which deletes the files that no model uses."""
 
 from gglib.app.settings import Settings
 from gglib.hf.download.manifest import decode

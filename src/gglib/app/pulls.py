@@ -1,4 +1,4 @@
-"""A catalogue and a hub become pulls: plans, their execution, and the repair of what was interrupted."""
+"""Composes pulls: planning, execution, and the recovery of interrupted pulls."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from gglib.library.versions.locks import PULL_PREFIX, HomeLocks
 
 
 def pull_site(settings: Settings, store: HomeStorePort) -> PullSite:
-    """Return where the pulls of a home take place."""
+    """Return the store, directories and locks of a home's pulls."""
     return PullSite(
         store=store,
         models_dir=settings.models_dir,
@@ -38,7 +38,7 @@ def pull_site(settings: Settings, store: HomeStorePort) -> PullSite:
 
 
 async def planner(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> PullPlanner:
-    """Return what decides what is pulled, for this machine's memory as it is now."""
+    """Return the planner of pulls, for the memory that is free now."""
     return PullPlanner(
         hub=hub,
         store=store,
@@ -51,42 +51,42 @@ async def planner(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -
 
 
 def puller(settings: Settings, store: HomeStorePort, hub: ModelHubPort) -> Puller:
-    """Return what carries plans out."""
+    """Return the executor of pull plans."""
     return Puller(hub=hub, site=pull_site(settings, store))
 
 
 async def pull_by_name(
     settings: Settings, store: HomeStorePort, hub: ModelHubPort, target: str, progress: OnPullProgress
 ) -> ModelSummary:
-    """Pull what a text names, with the choice that fits where it leaves one: for programs, which nobody asks."""
+    """Pull a target without prompts: if several variants match, the best one that fits is chosen."""
     plan = await (await planner(settings, store, hub)).plan(read_target(target))
     return (await puller(settings, store, hub).pull(plan.as_it_was(), progress)).model
 
 
 async def recover_pulls(settings: Settings, store: HomeStorePort) -> list[ModelSummary]:
-    """Enter what came whole before a kill, and delete what kills left behind; return the models that were entered."""
+    """Add the models of pulls that were complete before a kill, and delete leftovers; return the added models."""
     site = pull_site(settings, store)
     if not await store.list_pulls() and not await asyncio.to_thread(_has_leftovers, site):
-        return []  # as it is nearly always: no lock is taken for nothing
+        return []  # the common case, without taking a lock
     finished = await finish_interrupted(site)
     await sweep(site)
     return finished
 
 
 def downloaded_bytes(settings: Settings, jobs: Sequence[PullJob]) -> list[int]:
-    """Return how much of the files of each pull is on the disk."""
+    """Return for each pull how many bytes of its files are on the disk."""
     incoming = Incoming(settings.models_dir)
     return [incoming.bytes_here({file.key for file in job.files}) for job in jobs]
 
 
 def are_running(settings: Settings, jobs: Sequence[PullJob]) -> list[bool]:
-    """Return of each pull whether a gglib is at work on it."""
+    """Return for each pull whether a gglib is running it."""
     locks = HomeLocks(settings.home)
     return [locks.are_held(lock_of(job.key)) for job in jobs]
 
 
 async def discard_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
-    """Give up a pull that did not end; return how many bytes that freed. Raises as ``give_up`` does."""
+    """Discard an unfinished pull; return the freed bytes. Raises the errors of ``give_up``."""
     return await give_up(pull_site(settings, store), job)
 
 

@@ -1,4 +1,4 @@
-"""Settings become an engine manager and a proxy that serves, in the foreground or from a thread."""
+"""Composes and runs a server: engine manager and proxy, in the foreground or in a thread."""
 
 import asyncio
 import logging
@@ -39,45 +39,45 @@ from gglib.system import read_memory_state
 logger = logging.getLogger("gglib")
 
 JOIN_TIMEOUT_S = 20.0
-"""Longer than the slowest stop; a private server that hangs must not keep a terminal."""
+"""Longer than the slowest stop; a private server that hangs must not block the terminal."""
 KIB = 1024
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class OpenHome:
-    """The home of a gglib that runs alone, and its catalogue."""
+    """A locked home and its open catalogue."""
 
     lock: InstanceLock
-    """The lock that keeps a second server out."""
+    """The lock that prevents a second server."""
     catalog: SqliteCatalog
     """Open while the home is locked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A proxy that serves, with all that stands behind it."""
+    """A running proxy with its engines and library."""
 
     url: str
-    """Where clients on this machine reach it, without a trailing slash."""
+    """The URL for clients on this machine, without a trailing slash."""
     supervisor: ProxySupervisor
-    """Runs the proxy: ``wait`` returns when it ends, and raises when it crashed."""
+    """Runs the proxy: ``wait`` returns when it ends, and raises if it crashed."""
     manager: EngineManager
     """Runs the engines."""
     library: ModelLibraryPort
-    """Adds, pulls and removes models of the same catalogue; clients do the same over HTTP."""
+    """Adds, pulls and removes models of the same catalogue, as clients do over HTTP."""
     local_key: str | None = field(default=None, repr=False)
-    """What it accepts from gglib's own commands; None where it needs no key."""
+    """The key for gglib's own commands; None if no key is required."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where to ask it, and with what."""
+        """The URL and key for requests."""
         return Endpoint(self.url, self.local_key)
 
 
 @asynccontextmanager
 async def open_home(settings: Settings) -> AsyncIterator[OpenHome]:
-    """Take ``settings.home`` for one server for as long as the block lasts, and open its catalogue.
+    """Lock ``settings.home`` for one server for the duration of the block, and open its catalogue.
 
     Creates the home if it does not exist, and runs its maintenance (``app.home_maintenance``). Raises
     ``AlreadyRunningError`` with the address of the other server, and ``CatalogError`` if the home or its catalogue
@@ -93,15 +93,15 @@ async def open_home(settings: Settings) -> AsyncIterator[OpenHome]:
 async def running_server(
     settings: Settings, home: OpenHome, engine: Engine, *, on_drain: Callable[[int], None] | None = None
 ) -> AsyncIterator[Server]:
-    """Serve for as long as the block lasts; then let answers in flight end, stop the proxy, and every engine after it.
+    """Serve for the duration of the block; then drain responses in flight, and stop the proxy and all engines.
 
-    It serves at ``settings.host`` and ``port`` when the block begins. ``home`` is ``open_home``'s; ``engine`` is
-    ``find_engine``'s. The end waits for answers in flight for ``settings.drain_s`` seconds at most: ``on_drain`` is
-    called with their number when that wait begins, and with 0 when it is over; a cancellation ends it. Installs no
+    The server listens on ``settings.host`` and ``port`` when the block begins. ``home`` is from ``open_home``,
+    ``engine`` from ``find_engine``. The drain takes at most ``settings.drain_s`` seconds: ``on_drain`` is called with
+    the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. Installs no
     signal handlers and configures no logging.
 
-    Raises ``InvalidSettingError`` where the address cannot be had, or where other machines reach it although there is
-    no key and ``insecure`` is not set (``app.exposure``).
+    Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
+    machines without a key while ``insecure`` is not set (``app.exposure``).
     """
     check_server_exposure(settings)
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
@@ -131,7 +131,7 @@ async def running_server(
 
 
 def check_server_exposure(settings: Settings) -> None:
-    """Raise ``InvalidSettingError`` where others could use a server that nobody guards, and nobody said they may."""
+    """Raise ``InvalidSettingError`` for a server that other machines reach without a key, unless ``insecure``."""
     check_exposure(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
 
 
@@ -144,10 +144,10 @@ async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> Non
 
 @contextmanager
 def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
-    """Serve on a free port from a thread of this process for as long as the block lasts, and yield where.
+    """Serve on a free port from a thread of this process for the duration of the block, and yield the endpoint.
 
-    A thread with a loop of its own, so that the caller stays an ordinary program that Ctrl-C interrupts. The engine
-    goes when its thread ends, however that ends.
+    The thread has its own event loop, so that the caller remains a blocking program that Ctrl-C interrupts. The engine
+    exits when the thread ends, for any reason.
     """
     private = replace(settings, host="127.0.0.1", port=0)
     ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
@@ -159,7 +159,7 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
     try:
         yield endpoint
     finally:
-        with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
+        with suppress(RuntimeError):  # the server has ended, and its loop is closed
             loop.call_soon_threadsafe(stop.set)
         thread.join(JOIN_TIMEOUT_S)
 
@@ -208,7 +208,7 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
 
 
 def _engine_fields(settings: Settings) -> frozenset[str]:
-    """Return the engine's fields that requests may set. Raises ``InvalidSettingError`` for one that is none."""
+    """Return the engine fields that requests may set. Raises ``InvalidSettingError`` for an unknown field."""
     allowed = frozenset(settings.allowed_engine_fields)
     if unknown := sorted(allowed - GUARDED_FIELDS):
         raise InvalidSettingError(
@@ -219,7 +219,7 @@ def _engine_fields(settings: Settings) -> frozenset[str]:
 
 
 def _listen_name(host: str) -> tuple[str, ...]:
-    """Return what the server was told to listen on, as a name to be called by; loopback ones it has anyway."""
+    """Return the configured host as an allowed host name; loopback names are always allowed."""
     try:
         name = read_host(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How the value of a setting is read, from text or from TOML. Each raises ValueError for what it does not take."""
+"""Parsers for the values of settings, from text or TOML. Each raises ValueError for an invalid value."""
 
 import math
 import re
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class InvalidValueError(ValueError):
-    """A text or a TOML value is not what the setting takes."""
+    """A text or a TOML value is invalid for the setting."""
 
 
 def parse_text(value: object) -> str:
-    """Return a text that is not blank, without white space around it."""
+    """Return a non-blank text without surrounding whitespace."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidValueError
     return value.strip()
 
 
 def parse_path(value: object) -> Path:
-    """Return an absolute path; ``~`` is the home of the user."""
+    """Return an absolute path; ``~`` is the user's home directory."""
     return Path(parse_text(str(value))).expanduser().absolute()
 
 
@@ -35,7 +35,7 @@ def parse_engine(value: object) -> Path:
 
 
 def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:
-    """Return a reader of whole numbers in these bounds, both included."""
+    """Return a parser for whole numbers within these bounds, inclusive."""
 
     def parse(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
@@ -59,7 +59,7 @@ def parse_seconds(value: object) -> float:
 
 
 def parse_boolean(value: object) -> bool:
-    """Return true or false, from TOML or from any of the usual words."""
+    """Return true or false, from TOML or from the usual words."""
     if isinstance(value, bool):
         return value
     try:
@@ -81,7 +81,7 @@ _BOOLEANS = {
 
 
 def parse_list(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
-    """Read a list, or text with commas, as the environment has it; what is named twice counts once."""
+    """Return a parser for a TOML list, or for a comma-separated text; duplicates are removed."""
 
     def parse(value: object) -> tuple[T, ...]:
         items = value.split(",") if isinstance(value, str) else value
@@ -99,14 +99,14 @@ def parse_origin(text: str) -> str:
 
 
 def parse_field_name(text: str) -> str:
-    """Return the name of a field of a request."""
+    """Return the name of a request field."""
     if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", text):
         raise InvalidValueError
     return text
 
 
 def parse_context(value: object) -> int:
-    """Return a context in tokens; ``max`` means as much as the model was trained for. Raises ValueError."""
+    """Return a context in tokens; ``max`` means the model's trained context. Raises ValueError."""
     if isinstance(value, str) and value.strip().lower() == "max":
         return UNLIMITED_CONTEXT
     return parse_integer(1, UNLIMITED_CONTEXT)(value)

@@ -1,8 +1,8 @@
-"""What a user may set, where it comes from, and which source wins.
+"""The settings, their sources and the precedence of the sources.
 
 Defaults < ``config.toml`` in the home < ``GGLIB_*`` in the environment < the command line: later sources override
-earlier ones. A setting is stated once, as a field of ``Settings``; ``SETTINGS`` is made from the fields. Adapters never
-see this module: they are given plain values.
+earlier ones. A setting is defined once, as a field of ``Settings``; ``SETTINGS`` is derived from the fields. Adapters
+never import this module: they receive plain values.
 """
 
 import difflib
@@ -48,7 +48,7 @@ T = TypeVar("T")
 HOME_VARIABLE = "GGLIB_HOME"
 CONFIG_NAME = "config.toml"
 OWNER_ONLY = 0o700
-"""The home holds conversations' traces (logs) and the way to the engines: nobody else's business."""
+"""The home contains logs with traces of conversations, and the engines' sockets and keys: only for its owner."""
 _KEYS = "api_keys"
 _READABLE_BY_OTHERS = 0o044
 _SPEC = "setting"
@@ -57,14 +57,14 @@ CONTEXT_EXPECTED = "a number of tokens above 0, or 'max'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingSpec:
-    """How a setting is named, read and described."""
+    """The name, parser and description of a setting."""
 
     key: str = ""
-    """Its name in ``config.toml``, if not the field's; the variable and the option are made from it."""
+    """Its name in ``config.toml``, if different from the field's; the variable and the option are derived from it."""
     field: str = ""
     parse: Callable[[object], object]
     expected: str
-    """Said of a wrong value; of a secret one ``parse`` says it, because the value may not be shown."""
+    """The expected value, for error messages; for a secret, the message of ``parse`` is used, without the value."""
     help: str
     env_key: str | None = None
     is_secret: bool = False
@@ -76,11 +76,11 @@ class SettingSpec:
 
     @property
     def option(self) -> str:
-        """The option of the commands that have it."""
+        """The command-line option."""
         return "--" + self.key.replace("_", "-")
 
 
-def setting(  # noqa: PLR0913 - all that is known of a setting, in one place
+def setting(  # noqa: PLR0913 - a setting is defined in one place
     default: T,
     parse: Callable[[object], object],
     expected: str,
@@ -100,14 +100,13 @@ def setting(  # noqa: PLR0913 - all that is known of a setting, in one place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set, with its built-in value. Times in seconds, contexts in tokens.
+    """All settings with their defaults. Times in seconds, contexts in tokens.
 
-    ``load_settings`` checks values from outside; one that is made directly is taken as it is. ``docs/settings.md`` says
-    what each means.
+    ``load_settings`` validates values from outside; the constructor does not. ``docs/settings.md`` documents each.
     """
 
     home: Path
-    """The directory of the catalogue, the models that gglib downloads, its logs and its lock."""
+    """The directory of the catalogue, the downloaded models, the logs and the lock."""
     host: str = setting("127.0.0.1", parse_text, "a host name or address", "Address to listen on.")
     port: int = setting(
         8080,
@@ -203,7 +202,7 @@ class Settings:
         env_key="api_key",
         is_secret=True,
     )
-    """Access keys by name. They stand in no repr, no error and no log."""
+    """Access keys by name. They appear in no repr, error or log."""
     insecure: bool = setting(
         False, parse_boolean, "true or false", "Serve other machines without an access key."
     )
@@ -244,46 +243,46 @@ class Settings:
         "Maximum number of client connections.",
     )
     warnings: tuple[str, ...] = ()
-    """What is not wrong but should not stay so, a sentence each."""
+    """Problems that do not prevent a start, one sentence each."""
 
     @property
     def database(self) -> Path:
-        """The catalogue."""
+        """The file of the catalogue."""
         return self.home / "gglib.db"
 
     @property
     def models_dir(self) -> Path:
-        """Where files go that gglib itself downloads."""
+        """The directory of downloaded files."""
         return self.home / "models"
 
     @property
     def log_dir(self) -> Path:
-        """The log of gglib itself and one for each model's engine."""
+        """The directory of gglib's log and the engines' logs."""
         return self.home / "logs"
 
     @property
     def run_dir(self) -> Path:
-        """What only lives while a server runs: its lock, its sockets and keys."""
+        """The directory of a running server's lock, sockets and keys."""
         return self.home / "run"
 
 
 SETTINGS: tuple[SettingSpec, ...] = tuple(
-    replace(spec, key=spec.key or one.name, field=one.name)
-    for one in fields(Settings)
-    if (spec := one.metadata.get(_SPEC)) is not None
+    replace(spec, key=spec.key or member.name, field=member.name)
+    for member in fields(Settings)
+    if (spec := member.metadata.get(_SPEC)) is not None
 )
-"""All that a user may set, in the order in which it is listed."""
+"""All settings, in the order of their documentation."""
 
 
 def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
-    """Return the settings that hold: ``overrides``, over ``environ``, over ``config.toml``, over built-in values.
+    """Return the effective settings: ``overrides``, over ``environ``, over ``config.toml``, over the defaults.
 
-    ``overrides`` are by key, as ``config.toml`` has them, and ``home`` (``{"port": 0, "ctx": 4096}``); None means not
-    given. ``environ`` is ``os.environ`` or a mapping like it, of which ``GGLIB_*`` are read. Without a home there or
-    here it is the platform's data directory. Reads ``config.toml`` and creates nothing.
+    ``overrides`` has the keys of ``config.toml``, and ``home`` (``{"port": 0, "ctx": 4096}``); None: not set.
+    ``environ`` is ``os.environ`` or a similar mapping, whose ``GGLIB_*`` variables are read. If neither sets a home, it
+    is the platform's data directory. Reads ``config.toml`` and creates nothing.
 
-    Raises ``InvalidSettingError``, whose sentence names the source, for a value that cannot be used or a key that is
-    not known; a variable that is not known is a sentence in ``Settings.warnings``.
+    Raises ``InvalidSettingError``, whose message names the source, for an invalid value or an unknown key; an unknown
+    variable is a warning in ``Settings.warnings``.
     """
     home = _find_home(overrides, environ)
     config_path = home / CONFIG_NAME
@@ -302,14 +301,14 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return a warning for each variable that looks like a setting and is none: a key in it would protect nothing."""
+    """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
     known = [HOME_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
     return [f"Unknown environment variable {name}{_suggestion(name, known)}" for name in unknown]
 
 
 def prepare_home(settings: Settings) -> None:
-    """Create the home and its directories, for the owner alone. Raises ``CatalogError``."""
+    """Create the home and its directories with access for the owner only. Raises ``CatalogError``."""
     try:
         settings.home.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
         for directory in (settings.models_dir, settings.log_dir, settings.run_dir):
@@ -318,10 +317,10 @@ def prepare_home(settings: Settings) -> None:
         if settings.home.is_symlink() and not settings.home.exists():
             raise CatalogError(
                 f"The home {settings.home} is a symlink to {settings.home.readlink()}, which does not exist: "
-                "mount or create it, or select another home with --home."
+                "mount or create it, or use another --home."
             ) from error
         raise CatalogError(
-            f"The home {settings.home} cannot be used ({error.strerror}): select another with --home."
+            f"The home {settings.home} cannot be used ({error.strerror}): use another --home."
         ) from error
 
 
@@ -331,7 +330,7 @@ def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> P
 
 
 def _read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return what is set in the file, and what is to be said of the file itself."""
+    """Return the settings of the file, and warnings about the file."""
     try:
         content = read_small(path, follows_links=True)
         is_readable_by_others = bool(path.stat().st_mode & _READABLE_BY_OTHERS)
@@ -351,7 +350,7 @@ def _read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
 
 
 def _parse_config(path: Path, content: bytes) -> dict[str, object]:
-    """Return the settings of the file's bytes; a byte order mark and ``CR LF`` are what some editors write."""
+    """Parse the settings; a byte order mark and ``CR LF`` are accepted, because some editors write them."""
     try:
         config: dict[str, object] = tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""Binds, starts, stops and reports the proxy. It is given ``serve`` and does not know what that is made of."""
+"""Binds, starts and stops the proxy, and reports its state. The ``serve`` function is passed in."""
 
 import asyncio
 import errno
@@ -19,7 +19,7 @@ _BACKLOG = 2_048
 
 
 class ServeFunction(Protocol):
-    """``gglib.proxy.server``, or anything like it."""
+    """The signature of ``gglib.proxy.serve``."""
 
     async def __call__(
         self,
@@ -36,18 +36,18 @@ class ServeFunction(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyConfig:
-    """Where the proxy listens, and the context of requests that ask for none."""
+    """The address of the proxy, and the default context."""
 
     host: str = "127.0.0.1"
     """A name or address of this machine."""
     port: int = 8080
-    """A TCP port; 0: one that the kernel chooses."""
+    """A TCP port; 0: the kernel chooses a free port."""
     default_ctx: int = 8192
-    """In tokens, as ``serve`` takes it."""
+    """In tokens, for requests that set none."""
 
 
 class ProxyState(Enum):
-    """What became of the proxy."""
+    """The state of the proxy."""
 
     STOPPED = "stopped"
     RUNNING = "running"
@@ -56,21 +56,21 @@ class ProxyState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyStatus:
-    """A moment in the proxy's life."""
+    """A snapshot of the proxy's state."""
 
     state: str
     """A value of ``ProxyState``."""
     url: str | None = None
-    """Where it answers; None where it does not run."""
+    """Its URL; None if it is not running."""
     error: str | None = None
-    """Why it crashed; None where it did not."""
+    """Why it crashed; None if it did not."""
 
 
 class ProxySupervisor:
-    """Runs one proxy at a time, in the caller's event loop; it may be started again after it stopped or crashed.
+    """Runs one proxy at a time, in the caller's event loop; it can be restarted after a stop or a crash.
 
-    ``serve`` is ``gglib.proxy.serve``, or a ``functools.partial`` of it that has options. A crash is logged, changes
-    the status and ends ``wait``; nothing is started again by itself.
+    ``serve`` is ``gglib.proxy.serve``, or a ``functools.partial`` with options. A crash is logged, changes the status
+    and ends ``wait``; there is no automatic restart.
     """
 
     def __init__(self, serve: ServeFunction) -> None:
@@ -80,10 +80,10 @@ class ProxySupervisor:
         self._url: str | None = None
 
     async def start(self, config: ProxyConfig, runtime: ModelRuntimePort, catalog: ModelCatalogPort) -> str:
-        """Bind, start serving, and return the address as a URL that clients on this machine reach.
+        """Bind, start serving, and return the URL for clients on this machine.
 
-        The socket listens when this returns. Stopping the ``runtime`` after the proxy is the caller's. Raises
-        ``AlreadyRunningError`` on a second start, and ``InvalidSettingError`` when the address cannot be had.
+        The socket is listening when this returns. The caller stops ``runtime`` after the proxy. Raises
+        ``AlreadyRunningError`` if the proxy is running, and ``InvalidSettingError`` if the address is not available.
         """
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is already running at {self._url}.")
@@ -97,7 +97,7 @@ class ProxySupervisor:
         return self._url
 
     async def stop(self) -> None:
-        """End the proxy and return: open streams end with an error, within 5 s. Does nothing when none runs."""
+        """Stop the proxy: open streams end with an error, within 5 s. Does nothing if the proxy is not running."""
         if self._task is None:
             return
         self._cancel.set()
@@ -107,7 +107,7 @@ class ProxySupervisor:
             await asyncio.wait([self._task], timeout=_STOP_TIMEOUT_S)
 
     def status(self) -> ProxyStatus:
-        """Return whether the proxy runs, and its URL, or the error that it crashed with."""
+        """Return the state of the proxy, with its URL or the error of a crash."""
         if self._task is None:
             return ProxyStatus(state=ProxyState.STOPPED.value)
         if not self._task.done():
@@ -120,7 +120,7 @@ class ProxySupervisor:
         )
 
     async def wait(self) -> None:
-        """Return when the proxy has ended, at once when none runs. Raises ``GglibError`` when it crashed."""
+        """Wait until the proxy has ended; returns at once if it is not running. Raises ``GglibError`` if it crashed."""
         if self._task is not None:
             await asyncio.wait([self._task])
             status = self.status()
@@ -129,7 +129,7 @@ class ProxySupervisor:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ``InvalidSettingError`` with what to do about it."""
+    """Return a listening socket. Raises ``InvalidSettingError``, which says what to do."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -1,13 +1,13 @@
-"""The command line: parse, one call, render. Importing it must stay quick, for ``--help`` and completion."""
+"""The command line: parses arguments, makes one call, renders the result. Must import fast, for ``--help``."""
 
 import time
 
 STARTED_S = time.monotonic()
-"""As near as can be to the moment when the user pressed Enter."""
+"""Approximate time at which the user started the command."""
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the command in the arguments."""
     import sys
 
     from gglib.cli.streams import OutputError, prepare_streams, report_output_error

@@ -1,4 +1,4 @@
-"""The root command: global options, and commands that are imported when they are named."""
+"""The root command: global options, and lazily imported commands."""
 
 import importlib
 import keyword
@@ -18,7 +18,7 @@ GROUPS = {
     ),
     "running": ("ps", "stop", "logs", "doctor"),
 }
-"""By the package of ``gglib.cli.commands`` that has their modules, in the order in which a newcomer needs them."""
+"""Commands by subpackage of ``gglib.cli.commands``, in the order in which a newcomer needs them."""
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 HEADINGS = {
     "start": "Start",
@@ -29,10 +29,10 @@ HEADINGS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the modules of ``gglib.cli.commands``; errors leave it as one sentence."""
+    """A group whose commands are the modules of ``gglib.cli.commands``; shows errors as one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in our order, not the alphabet's."""
+        """Return the names in the order of ``COMMANDS``, not alphabetically."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        """Run the command behind the border where errors become sentences."""
+        """Run the command inside ``error_boundary``."""
         with error_boundary(ctx):
             return super().invoke(ctx)
 

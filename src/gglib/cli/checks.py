@@ -1,4 +1,4 @@
-"""Gathers the facts that ``doctor`` judges."""
+"""Gathers the facts for the checks of ``gglib doctor``."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ from gglib.runtime.engines import Engine, find_engine
 
 
 def doctor_checks(settings: Settings) -> list[Check]:
-    """Return the checks for these settings, those first on which others depend."""
+    """Return the checks for these settings, in the order of their dependencies."""
 
     async def python() -> Finding:
         version = sys.version_info
@@ -84,7 +84,7 @@ def doctor_checks(settings: Settings) -> list[Check]:
 
 
 def _engine(settings: Settings) -> tuple[Engine, str]:
-    """Return the engine and its description; both ask the program, which may take seconds."""
+    """Return the engine and its description; both run the program, which may take seconds."""
     found = find_engine(settings.engine)
     return found, found.description
 

@@ -1,4 +1,4 @@
-"""What to paste into a client so that it talks to gglib. Pure text; one entry a client. It is never told a key."""
+"""Renders the settings of common clients for this server, without access keys. Pure."""
 
 import json
 import shlex
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 DUMMY_KEY = "gglib"
-"""Most clients insist on a key; a gglib without keys takes any."""
+"""Most clients require a key; a gglib without keys accepts any."""
 _KEY_PLACEHOLDER = "KEY_OF_"
-"""Stands where a key has to be put, with the key's name after it; harmless in a shell, in JSON, YAML and Python."""
+"""Placeholder of a key, followed by the key's name; safe in a shell, in JSON, YAML and Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """What the texts are made of: the base address, the model, its context in tokens, the key or what stands for it."""
+    """The values in the texts: base URL, model, its context in tokens, and a dummy key or placeholder."""
 
     base: str
     model: str
@@ -24,7 +24,7 @@ class _Connection:
 
 @dataclass(frozen=True, slots=True)
 class ClientSetting:
-    """What one client needs."""
+    """The settings of one client, and where to enter them."""
 
     client: str
     where: str
@@ -36,7 +36,7 @@ def client_settings(
 ) -> tuple[ClientSetting, ...]:
     """Return the settings for each client, for a proxy at ``url``, a model and its context in tokens.
 
-    ``key_names`` are the names of the keys that it accepts; the first one is shown, as ``key_hint`` explains.
+    ``key_names`` are the names of the accepted keys; the first is used for the placeholder (see ``key_hint``).
     """
     key = _KEY_PLACEHOLDER + key_names[0] if key_names else DUMMY_KEY
     connection = _Connection(f"{url}/v1", model, context, key, bool(key_names))
@@ -44,7 +44,7 @@ def client_settings(
 
 
 def key_hint(key_names: Sequence[str]) -> str:
-    """Return what to put in the place of a key, by name."""
+    """Return the instruction to replace the placeholder, with the names of the keys."""
     first, *others = key_names
     also = f", or with one of: {', '.join(others)}" if others else ""
     return f"replace {_KEY_PLACEHOLDER}{first} with the access key '{first}' from your settings{also}."
@@ -64,7 +64,7 @@ def _cline(connection: _Connection) -> ClientSetting:
 
 
 def _continue(connection: _Connection) -> ClientSetting:
-    name = json.dumps(connection.model)  # quoted, it is YAML whatever the name
+    name = json.dumps(connection.model)  # JSON quoting makes any name valid YAML
     text = (
         f"models:\n  - name: {name}\n    provider: openai\n    model: {name}\n    apiBase: {connection.base}\n"
         f"    apiKey: {connection.key}\n    defaultCompletionOptions:\n      contextLength: {connection.context}"

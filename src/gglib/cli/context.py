@@ -1,4 +1,4 @@
-"""What all commands share: the global options, and the settings that follow from them."""
+"""The global options, shared decorators for options, and the settings of a command."""
 
 import os
 from collections.abc import Callable
@@ -29,14 +29,14 @@ class Options:
     is_debug: bool = False
 
     def settings(self, **overrides: object) -> "Settings":
-        """Return the settings that hold for a command with these options of its own."""
+        """Return the settings; ``overrides`` are the command's own options."""
         from gglib.app.settings import load_settings
 
         return load_settings({"home": self.home, **overrides}, os.environ)
 
 
 def kind_options(command: Command) -> Command:
-    """Add the switches that say what a model is served as, whatever its header says."""
+    """Add the flags that override the model kind in the header."""
     for decorate in (
         click.option("--chat", is_flag=True, help="Serve it as a chat model, regardless of its header."),
         click.option("--rerank", is_flag=True, help="Serve it as a reranker, regardless of its header."),
@@ -49,7 +49,7 @@ def kind_options(command: Command) -> Command:
 
 
 def server_options(command: Command) -> Command:
-    """Add the options that every command has which starts a server. Texts: the settings' table checks them."""
+    """Add the options of commands that start a server. Values are texts, which ``load_settings`` validates."""
     for decorate in (
         click.option(
             "--insecure", is_flag=True, default=None, help="Serve other machines without an access key."

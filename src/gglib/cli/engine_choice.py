@@ -1,4 +1,4 @@
-"""Finds the engine for a command that serves, and says so where it is not the one that was expected."""
+"""Selects the engine for a server, and warns if it is not the expected one."""
 
 import asyncio
 import logging
@@ -12,9 +12,9 @@ logger = logging.getLogger("gglib")
 
 
 def choose_engine(settings: "Settings") -> "Engine":
-    """Return the engine, which has been asked for its version. Blocks for seconds where it looks for its GPUs.
+    """Return the engine, after querying its version. Blocks for seconds if the engine probes its GPUs.
 
-    A broken one on the PATH is reported on stderr and in the log. Raises ``EngineNotFoundError``.
+    A broken llama-server on the PATH is reported on stderr and in the log. Raises ``EngineNotFoundError``.
     """
     from gglib.cli.views import render
     from gglib.runtime.engines import find_engine
@@ -28,5 +28,5 @@ def choose_engine(settings: "Settings") -> "Engine":
 
 
 async def choose_engine_async(settings: "Settings") -> "Engine":
-    """Do the same without blocking the loop."""
+    """Like ``choose_engine``, without blocking the event loop."""
     return await asyncio.to_thread(choose_engine, settings)

@@ -1,4 +1,4 @@
-"""The border where errors become one sentence on stderr and an exit code."""
+"""Maps exceptions to one sentence on stderr and an exit code."""
 
 import errno
 import os
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from gglib.cli.context import Options
 
 EXIT_INTERRUPTED = 130
-"""What a shell reports for a program that Ctrl-C ended: 128 + SIGINT."""
+"""The exit code of a program that SIGINT ended, as shells report it: 128 + SIGINT."""
 CRASH_LOG_NAME = "last-crash.log"
 
 
 @contextmanager
 def error_boundary(ctx: click.Context) -> Iterator[None]:
-    """Turn what the block raises into what click shows: ``Error: sentence``, exit code 1."""
+    """Map the exceptions of the block to click's: ``Error: sentence``, exit code 1."""
     try:
         yield
     except (click.ClickException, click.Abort, click.exceptions.Exit):
@@ -33,7 +33,7 @@ def error_boundary(ctx: click.Context) -> Iterator[None]:
         click.echo(err=True)
         ctx.exit(EXIT_INTERRUPTED)
     except (BrokenPipeError, OutputError):
-        raise  # click ends quietly: its reader has closed the pipe; and main() says what is wrong with the output
+        raise  # click exits quietly on a closed pipe, main() reports OutputError
     except GglibError as error:
         _show_traceback(ctx)
         sentence = error.with_full_path() if isinstance(error, CatalogError) else str(error)
@@ -47,7 +47,7 @@ def error_boundary(ctx: click.Context) -> Iterator[None]:
 
 
 def _os_error_message(ctx: click.Context, error: OSError) -> str:
-    """Return what the system refused, of which file, and what helps; a rare kind of failure is treated as a bug."""
+    """Return the system error, its file and advice; errors without advice are reported as internal errors."""
     advice = _ADVICE.get(error.errno or 0)
     if advice is None:
         return _unexpected_error_message(ctx, error)
@@ -57,7 +57,7 @@ def _os_error_message(ctx: click.Context, error: OSError) -> str:
 
 
 def _home_name(ctx: click.Context) -> str:
-    """Return the home, in words where it is not known: a write that fails does not name its file."""
+    """Return the path of the home, or a phrase if unknown; used for errors without a file name."""
     options: Options | None = ctx.obj
     try:
         return "gglib's home" if options is None else str(options.settings().home)
@@ -65,9 +65,9 @@ def _home_name(ctx: click.Context) -> str:
         return "gglib's home"
 
 
-_FREE_SPACE = "free disk space, or select another home with --home"
-_FIX_PERMISSIONS = "make it readable and writable for this user, or select another home with --home"
-_MOVE_AWAY = "move it away, or select another home with --home"
+_FREE_SPACE = "free disk space, or use another --home"
+_FIX_PERMISSIONS = "make it readable and writable for this user, or use another --home"
+_MOVE_AWAY = "move it away, or use another --home"
 _ADVICE = {
     errno.ENOSPC: _FREE_SPACE,
     errno.EDQUOT: _FREE_SPACE,
@@ -97,7 +97,7 @@ def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
     what = f"Internal error ({type(error).__name__}: {error})"
     options: Options | None = ctx.obj
     try:
-        assert options is not None  # noqa: S101 - the root command sets it; if not, the handler below says enough
+        assert options is not None  # noqa: S101 - set by the root command; if not, the handler below suffices
         path = options.settings().log_dir / CRASH_LOG_NAME
         _write_text(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
@@ -106,7 +106,7 @@ def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Write all of a text, or, where that fails (the disk is full), leave no part of it. Raises OSError."""
+    """Write a text completely, or remove the file if that fails (a full disk). Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Where log lines go: a rotated file in the home, and stderr for a person who watches.
+"""Configures logging: to a rotated file in the home, and to stderr.
 
-A line has words of clients, models and engines in it: control characters are escaped, and the further lines of a
-record are indented, so that only gglib begins a line.
+Records contain text of clients, models and engines: control characters are escaped, and continuation lines are
+indented, so that such text cannot imitate a record.
 """
 
 import io
@@ -18,18 +18,18 @@ MAX_BYTES = 5 * 1024 * 1024
 BACKUP_COUNT = 3
 FORMAT = "%(asctime)s %(levelname)-7s %(message)s"
 ACCESS_LOGGER = "gglib.access"
-"""Its records hold lines that are whole already."""
+"""Its records are preformatted lines."""
 
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if record.name == ACCESS_LOGGER:
-            return record.getMessage()  # each of its lines is escaped where it is made
+            return record.getMessage()  # escaped by the access log
         return escape_record(super().format(record))
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
-    """A log file that is never waited for: a FIFO without a reader in its place takes no lines."""
+    """A log file that never blocks, even if its path is a FIFO without a reader."""
 
     def _open(self) -> io.TextIOWrapper:
         opened = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK, 0o666)
@@ -37,14 +37,14 @@ class _LogFile(logging.handlers.RotatingFileHandler):
 
 
 def escape_warnings() -> None:
-    """Escape what is printed to stderr where logging was not started: warnings, as bare sentences."""
+    """Escape the warnings that are printed to stderr while logging is not configured."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_Formatter())
 
 
 def start_logging(log_dir: Path, *, stderr_level: int) -> None:
-    """Write everything to the log file, and what is at least ``stderr_level`` to stderr, too."""
-    # A full disk or a closed terminal costs log lines; it must not cost a traceback for each of them.
+    """Log everything to the file, and records of at least ``stderr_level`` to stderr, too."""
+    # A full disk or a closed terminal loses log lines; it must not print a traceback for each.
     logging.raiseExceptions = False
     root = logging.getLogger("gglib")
     root.setLevel(logging.INFO)

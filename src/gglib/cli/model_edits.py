@@ -1,4 +1,4 @@
-"""What a command changes of a model, field by field. Pure: it runs inside the catalogue's transaction."""
+"""Edits of a model's aliases. Pure: runs inside the catalogue's transaction."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from gglib.core.models import ModelSummary
 def edit_aliases(
     model: ModelSummary, *, replacement: tuple[str, ...] | None, added: Sequence[str], removed: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return a model's aliases: ``replacement`` of those that it has (None: those), with and without single ones.
+    """Return a model's aliases: its current ones, or ``replacement``, without ``removed`` and with ``added``.
 
-    Case is ignored. Adding one that it has changes nothing; raises ``InvalidSettingError`` for removing one that it
-    has not, because that is a slip.
+    Case is ignored. Adding an existing alias changes nothing. Raises ``InvalidSettingError`` for removing an alias that
+    the model does not have.
     """
     aliases = list(model.aliases if replacement is None else replacement)
     for alias in removed:
-        kept = [one for one in aliases if one.casefold() != alias.casefold()]
+        kept = [known for known in aliases if known.casefold() != alias.casefold()]
         if len(kept) == len(aliases):
             raise InvalidSettingError(f"Model '{model.name}' has no alias '{alias}': {_alias_list(aliases)}.")
         aliases = kept
     for alias in added:
-        if alias.casefold() not in {one.casefold() for one in aliases}:
+        if alias.casefold() not in {known.casefold() for known in aliases}:
             aliases.append(alias)
     return tuple(aliases)
 

@@ -1,4 +1,4 @@
-"""Reads the options that set something for one model."""
+"""Parses the options for the settings of one model."""
 
 import re
 from pathlib import Path
@@ -12,17 +12,17 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
 
 DEFAULT_KEYWORD = "default"
-"""Takes a setting of a model back."""
+"""Resets a setting of a model."""
 OFF_KEYWORD = "off"
 NONE_KEYWORD = "none"
-"""Takes the projector of a model away."""
+"""Removes the projector of a model."""
 _TIME = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,3})?)\s*(?P<unit>[smh]?)", re.ASCII)
-"""Nine digits are 30 years of seconds: more is a slip of the finger."""
+"""Nine digits are 30 years in seconds."""
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def parse_ctx(text: str | None) -> int | None:
-    """Return the context in tokens that ``--ctx`` says; None when it is not given. Raises ``InvalidSettingError``."""
+    """Return the context of ``--ctx`` in tokens; None if not set. Raises ``InvalidSettingError``."""
     if text is None:
         return None
     try:
@@ -32,7 +32,7 @@ def parse_ctx(text: str | None) -> int | None:
 
 
 def parse_idle_ttl(text: str) -> float | None:
-    """Return the seconds that ``--idle-ttl`` says; None for never. Raises ``InvalidSettingError``."""
+    """Return the time of ``--idle-ttl`` in seconds; None for never. Raises ``InvalidSettingError``."""
     value = text.strip().lower()
     if value == OFF_KEYWORD:
         return None
@@ -41,12 +41,12 @@ def parse_idle_ttl(text: str) -> float | None:
         raise InvalidSettingError(
             f"--idle-ttl is {text!r}, but it must be a time like 30s, 10m or 2h, or '{OFF_KEYWORD}'."
         )
-    # The runtime takes 0 at its word, and a model that leaves after each answer is not what anybody means by it.
+    # 0 means never: to the runtime, 0 would mean unloading after each response, which no user intends.
     return float(match["number"]) * _UNIT_S[match["unit"]] or None
 
 
 def parse_model_settings(*, ctx: str | None, idle_ttl: str | None) -> dict[str, Any]:
-    """Return the fields of ``ModelSettings`` that ``--ctx`` and ``--idle-ttl`` set; those not given are not in it.
+    """Return the fields of ``ModelSettings`` that ``--ctx`` and ``--idle-ttl`` set; options not given are omitted.
 
     Raises ``InvalidSettingError``.
     """
@@ -59,9 +59,9 @@ def parse_model_settings(*, ctx: str | None, idle_ttl: str | None) -> dict[str, 
 
 
 def kind_from_flags(*, embedding: bool, rerank: bool, chat: bool, auto: bool = False) -> ModelKind | None:
-    """Return what the switches say a model is served as; None for ``--auto`` and for no switch.
+    """Return the kind that a flag sets; None for ``--auto`` and without a flag.
 
-    Raises ``click.UsageError`` for more than one.
+    Raises ``click.UsageError`` for more than one flag.
     """
     kinds: dict[ModelKind, bool] = {"embedding": embedding, "rerank": rerank, "chat": chat}
     if sum((*kinds.values(), auto)) > 1:
@@ -70,5 +70,5 @@ def kind_from_flags(*, embedding: bool, rerank: bool, chat: bool, auto: bool = F
 
 
 def parse_mmproj(text: str) -> Path | None:
-    """Return the file that ``--mmproj`` says; None for ``none``."""
+    """Return the file of ``--mmproj``; None for ``none``."""
     return None if text.strip().lower() == NONE_KEYWORD else Path(text)

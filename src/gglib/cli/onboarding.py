@@ -1,4 +1,4 @@
-"""What ``up`` shows: that a model really answers through the proxy, and what a client needs."""
+"""The output of ``gglib up``: a smoke test of a model through the proxy, and the settings for clients."""
 
 import asyncio
 import time
@@ -23,23 +23,23 @@ from gglib.core.shell_quoting import quoted_command
 
 PROMPT = "Say hello in one short sentence."
 MAX_TOKENS = 40
-"""Enough for a sentence, little enough that a slow machine is done soon."""
+"""Enough for a sentence, and quick even on a slow machine."""
 
 
 MAX_ATTEMPTS = 3
-"""One broken model must not keep the others from being served; three have something in common."""
+"""One broken model must not prevent serving the others; three failures have a common cause."""
 
 
 async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
-    """Return the first of the models that answers, having shown its answer. Raises ``GglibError`` when none does."""
+    """Print the test answer of the first model that responds; return the model. Raises ``GglibError`` if none does."""
     for model in models[: MAX_ATTEMPTS - 1]:
         try:
             await smoke_test(server, model)
         except GglibError as error:
             if model is models[-1]:
                 raise
-            # A load fails for the engine's, a setting's or the memory's sake as well: nothing here says that the
-            # model is to blame, and it must not be forgotten for another's fault.
+            # The engine, a setting or the memory may be the cause of a failed load: the message must not advise
+            # removing the model.
             render.echo(
                 f"Warning: {error}\n         {quoted_command('logs', model.name)} shows the engine's log, "
                 f"{quoted_command('verify', model.name)} checks its file. Trying the next model.",
@@ -53,7 +53,7 @@ async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> Mo
 
 
 async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
-    """Ask the model through the proxy, and print its answer and how long that took. Raises ``GglibError``."""
+    """Send a test prompt through the proxy, and print the answer and the times. Raises ``GglibError``."""
     if not model.capabilities.chat:
         render.echo(f"Model    {model.name} is not a chat model, so the test is skipped.")
         return
@@ -72,8 +72,8 @@ async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
 def show_client_settings(
     url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
 ) -> None:
-    """Print what to paste into each client, and by which name the key is known that goes with it."""
-    wish = ContextRequest(
+    """Print the settings for each client, with the names of the access keys."""
+    context = ContextRequest(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
@@ -81,7 +81,7 @@ def show_client_settings(
     )
     if key_names:
         render.echo(f"\nKeys     {key_hint(key_names)}")
-    for setting in client_settings(reachable(url), model.name, wish.needed, key_names=key_names):
+    for setting in client_settings(reachable(url), model.name, context.needed, key_names=key_names):
         click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
         for line in setting.text.splitlines():
             render.echo(f"  {line}")
@@ -90,8 +90,8 @@ def show_client_settings(
 
 def _chat_once(server: Endpoint, model_name: str) -> str:
     body = Conversation(model_name).add_prompt(PROMPT) | {"max_tokens": MAX_TOKENS}
-    with stream_chat(server, body) as pieces:
-        said = list(pieces)
-    words = "".join(piece.text for piece in said if not piece.is_reasoning)
-    thoughts = "".join(piece.text for piece in said if piece.is_reasoning)
-    return " ".join((words or thoughts).split()) or "(nothing)"
+    with stream_chat(server, body) as stream:
+        deltas = list(stream)
+    answer = "".join(delta.text for delta in deltas if not delta.is_reasoning)
+    thoughts = "".join(delta.text for delta in deltas if delta.is_reasoning)
+    return " ".join((answer or thoughts).split()) or "(nothing)"

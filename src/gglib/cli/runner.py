@@ -1,4 +1,4 @@
-"""Runs the loop: shortly for a question, or in the foreground until Ctrl-C or TERM ends it in order."""
+"""Runs the event loop: for single calls, or in the foreground until Ctrl-C or SIGTERM."""
 
 import asyncio
 import contextlib
@@ -23,26 +23,26 @@ T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNAL_DEBOUNCE_S = 0.5
-"""Signals within this time are one wish: ``make`` and ``timeout`` send theirs to the group and to each process."""
+"""Signals within this time count once: ``make`` and ``timeout`` signal the group and each process."""
 HANGUP_SIGNAL = signal.SIGHUP
-"""The terminal was closed. Ignored from the start means that the user wants gglib to outlive it (nohup)."""
+"""Sent when the terminal is closed. If it is ignored at the start (nohup), it stays ignored."""
 
 
 def with_catalog(settings: Settings, call: Callable[[HomeStorePort], Awaitable[T]]) -> T:
-    """Open the catalogue for one call and return what that returned."""
+    """Open the catalogue for one call and return its result."""
     with catalog_session(settings) as catalog:
         return catalog.run(call)
 
 
 class CatalogSession:
-    """A catalogue that stays open for several calls, for a command that asks its user something in between."""
+    """A catalogue that stays open for several calls, for a command that prompts the user in between."""
 
     def __init__(self, runner: asyncio.Runner, store: HomeStorePort) -> None:
         self._runner = runner
         self._store = store
 
     def run(self, call: Callable[[HomeStorePort], Awaitable[T]]) -> T:
-        """Run the loop for one call and return what that returned."""
+        """Run the loop for one call and return its result."""
 
         async def main() -> T:
             return await call(self._store)
@@ -52,10 +52,10 @@ class CatalogSession:
 
 @contextmanager
 def catalog_session(settings: Settings) -> Iterator[CatalogSession]:
-    """Hold the catalogue open while the block lasts.
+    """Keep the catalogue open for the duration of the block.
 
-    The loop runs during calls only. In a loop that runs, Ctrl-C cancels its task, and so would not end a question that
-    waits for an answer.
+    The loop runs during calls only: in a running loop, Ctrl-C cancels the task and would not interrupt a prompt that
+    waits for input.
     """
     from gglib.app.catalog import open_catalog
     from gglib.cli.log_files import escape_warnings
@@ -71,7 +71,7 @@ def catalog_session(settings: Settings) -> Iterator[CatalogSession]:
 
 
 async def _close(catalog_context: AbstractAsyncContextManager[object]) -> None:
-    """Close what was opened, after the tasks that a second Ctrl-C left behind: they may still write."""
+    """Cancel the tasks that a second Ctrl-C left running, which may still write, then close the catalogue."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -80,7 +80,7 @@ async def _close(catalog_context: AbstractAsyncContextManager[object]) -> None:
 
 
 def with_finder(settings: Settings, call: Callable[["ModelFinder"], Awaitable[T]]) -> T:
-    """Open the hub for one question and return its answer; a terminal shows what takes the time."""
+    """Open the hub for one call and return its result; a terminal shows a status line."""
     from gglib.app.hub import open_hub
     from gglib.app.model_search import model_finder
     from gglib.cli.terminal import LiveStatusLine
@@ -96,27 +96,27 @@ def with_finder(settings: Settings, call: Callable[["ModelFinder"], Awaitable[T]
 
 
 class DrainReporter:
-    """Says that the end waits for answers in flight, and knows whether it still does."""
+    """Reports that a shutdown waits for responses in flight, and whether the drain is active."""
 
     def __init__(self, limit_s: float) -> None:
         self.is_active = False
         self._timeout_s = limit_s
 
-    def __call__(self, answers: int) -> None:
-        """Begin to wait for so many answers; 0 when the wait is over."""
-        self.is_active = answers > 0
+    def __call__(self, responses: int) -> None:
+        """Record the start of a drain with this number of responses in flight, or its end (0)."""
+        self.is_active = responses > 0
         if self.is_active:
-            what = "1 response" if answers == 1 else f"{answers} responses"
+            what = "1 response" if responses == 1 else f"{responses} responses"
             _report(
                 f"Waiting for {what} in flight, for up to {self._timeout_s:g} s; Ctrl-C again stops immediately."
             )
 
 
 def run_in_foreground(work: Coroutine[Any, Any, None], drain: DrainReporter | None = None) -> bool:
-    """Run ``work`` until it ends or a signal stops it, and return whether a signal did.
+    """Run ``work`` until it ends or a signal stops it; return whether a signal did.
 
-    The first signal cancels the work, which cleans up behind itself. A second one ends its ``drain``, if that is what
-    it is at; else, or the third time, it ends the process on the spot (the engines notice and go by themselves).
+    The first signal cancels the work, which cleans up. A second signal ends an active ``drain``; otherwise the second,
+    else the third, exits the process immediately (the engines notice and exit).
     """
     return _run(_run_until_signal(work, drain))
 
@@ -168,6 +168,6 @@ async def _run_until_signal(work: Coroutine[Any, Any, None], drain: DrainReporte
 
 
 def _report(what: str) -> None:
-    """Write to stderr, whose reader may have ended with the same Ctrl-C (``gglib serve 2>&1 | tee``)."""
+    """Write to stderr; the same Ctrl-C may have ended its reader (``gglib serve 2>&1 | tee``)."""
     with ignore_output_errors():
         click.echo(what, err=True)

@@ -1,4 +1,4 @@
-"""Reads sizes as people write them."""
+"""Parses sizes such as ``8G``."""
 
 import re
 
@@ -11,7 +11,7 @@ _POWER = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def parse_size(text: str, option: str) -> int:
-    """Return the bytes that an option says: ``8G`` is 8,000,000,000 as files are shown, ``8GiB`` is 1024 to the third.
+    """Return the bytes of an option's value: ``8G`` is 8,000,000,000, as file sizes are shown; ``8GiB`` is 8 * 1024**3.
 
     Raises ``InvalidSettingError``.
     """

@@ -1,9 +1,9 @@
-"""The border to stdin, stdout and stderr: whatever they are, a command works or ends with one sentence.
+"""Prepares stdin, stdout and stderr, so that a command works or ends with one sentence.
 
-- Closed (``<&-``, ``>&-``): they become ``/dev/null``. Else the next file that is opened, the database for one, would
-  get their number, and what is printed would go there.
-- An encoding that lacks a character (``LC_ALL=C`` and an old locale): the character is escaped.
-- Full (``/dev/full``, a full disk): ``OutputError``, which nothing takes for the failure of another file.
+- Closed streams (``<&-``, ``>&-``) become ``/dev/null``. Otherwise the next opened file, such as the database, would
+  get their descriptor, and output would be written to it.
+- Characters that the encoding lacks (``LC_ALL=C``, an old locale) are escaped.
+- A failed write (``/dev/full``, a full disk) raises ``OutputError``, which differs from the errors of other files.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ class OutputError(OSError):
 
 
 class _OutputFile(io.FileIO):
-    """Writes to a descriptor of another owner."""
+    """Writes to a descriptor that it does not own."""
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever has bytes
-        """Write, as ``FileIO`` does. Raises ``BrokenPipeError`` where the reader is gone, else ``OutputError``."""
+        """Write like ``FileIO``. Raises ``BrokenPipeError`` if the reader has closed the pipe, else ``OutputError``."""
         try:
             return super().write(data)
         except BrokenPipeError:
@@ -34,12 +34,12 @@ class _OutputFile(io.FileIO):
 
 
 def prepare_streams() -> None:
-    """Make the three streams usable. Call it before anything is opened."""
+    """Make the three streams usable. Must be called before any file is opened."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115 - for as long as the process
     elif isinstance(sys.stdin, io.TextIOWrapper):
@@ -61,7 +61,7 @@ def _text_stream(descriptor: int, before: TextIO | None) -> TextIO:
 
 
 def report_output_error(error: OutputError) -> int:
-    """Say on stderr, as far as that is possible, that stdout failed; return the exit code."""
+    """Report on stderr, if possible, that stdout failed; return the exit code."""
     with ignore_output_errors():
         sys.stderr.write(
             f"Error: the output cannot be written ({error.strerror}): redirect it, or free disk space.\n"
@@ -73,7 +73,7 @@ def report_output_error(error: OutputError) -> int:
 
 @contextlib.contextmanager
 def ignore_output_errors() -> Iterator[None]:
-    """Go on where the block cannot print: the reader is gone, or there is no room."""
+    """Ignore write errors of the block: a closed pipe, a full disk."""
     try:
         yield
     except OSError:
@@ -81,12 +81,12 @@ def ignore_output_errors() -> Iterator[None]:
 
 
 def _discard_unwritten() -> None:
-    """Forget what could not be written: at its end the interpreter would try again, and complain."""
+    """Discard unwritten output, which the interpreter would otherwise flush again at exit, with an error."""
     null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            with contextlib.suppress(OSError, ValueError):  # it is none of ours, and has no descriptor
+            with contextlib.suppress(OSError, ValueError):  # a replaced stream without a descriptor
                 os.dup2(null, stream.fileno())
     os.close(null)

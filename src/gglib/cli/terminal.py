@@ -1,4 +1,4 @@
-"""What goes on while something takes its time: a live line or a bar on a terminal, plain lines elsewhere."""
+"""Progress output: a status line or a progress bar on a terminal, plain lines elsewhere."""
 
 import sys
 import threading
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def is_interactive() -> bool:
-    """Whether a person can be asked."""
+    """Whether the user can be prompted."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def warn_if_exposed(settings: "Settings") -> None:
-    """Say loudly that others can use this gglib, where they can without a key, and what else should not stay so."""
+    """Warn if other machines can use this server without a key, and print the warnings of the settings."""
     from gglib.app.exposure import Exposure, exposure_of
 
     exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
@@ -43,17 +43,17 @@ def warn_if_exposed(settings: "Settings") -> None:
 
 
 class StatusLine(Protocol):
-    """A line about what goes on now."""
+    """A line with the current status."""
 
     def show(self, text: str | None) -> None:
-        """Replace what is shown; None shows nothing for now."""
+        """Replace the text; None hides the line."""
 
     def close(self) -> None:
-        """Show nothing any more, whatever is still told."""
+        """Hide the line; later texts are ignored."""
 
 
 class LiveStatusLine:
-    """A line on the terminal of stderr that is replaced in place, and erased in the end. Threads may share it."""
+    """A line on the terminal of stderr, updated in place and erased at the end. Thread-safe."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
@@ -61,7 +61,7 @@ class LiveStatusLine:
         self._lock = threading.Lock()
 
     def show(self, text: str | None) -> None:
-        """Replace what is shown; None erases it for now."""
+        """Replace the text; None erases the line."""
         from rich.console import Console
         from rich.text import Text
 
@@ -76,7 +76,7 @@ class LiveStatusLine:
                 self._status.update(Text(text))
 
     def close(self) -> None:
-        """Erase the line for good."""
+        """Erase the line; later texts are ignored."""
         with self._lock:
             self._is_closed = True
             self._erase()
@@ -88,14 +88,14 @@ class LiveStatusLine:
 
 
 class FirstStatusLine:
-    """For stderr that is no terminal: the first thing that is told is a line, the rest is nobody's business."""
+    """For stderr without a terminal: prints the first text only."""
 
     def __init__(self) -> None:
         self._is_closed = False
         self._lock = threading.Lock()
 
     def show(self, text: str | None) -> None:
-        """Print the text, if they are the first ones."""
+        """Print the first text."""
         with self._lock:
             if text is not None and not self._is_closed:
                 self._is_closed = True
@@ -103,14 +103,14 @@ class FirstStatusLine:
                     click.echo(escape_line(text), err=True)
 
     def close(self) -> None:
-        """Print nothing from now on."""
+        """Print no more texts."""
         with self._lock:
             self._is_closed = True
 
 
 @contextmanager
 def progress_bar() -> Iterator["Progress"]:
-    """Yield what is to be told how many bytes are done; each new kind of work gets a bar, on stderr."""
+    """Yield a callback for the completed bytes; each task gets a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,28 +1,28 @@
-"""Which addresses mean this machine. Pure: nothing is looked up."""
+"""Loopback addresses, and the URL of a server on this machine. Pure: no name resolution."""
 
 import ipaddress
 from dataclasses import dataclass, field
 
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be replaced, not bound
-"""Listening on all addresses, a server is reached from its own machine by this one."""
+"""The loopback address of a server that listens on all addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a gglib answers, and the key that it made for the commands of its own user; None where it needs none."""
+    """The URL of a gglib server, and the key that it generated for gglib's own commands; None: no key is required."""
 
     url: str
     key: str | None = field(default=None, repr=False)
 
 
 def reachable_url(host: str, port: int | None) -> str:
-    """Return the URL at which this machine reaches a server that listens on ``host``."""
+    """Return the URL under which clients on this machine reach a server that listens on ``host``."""
     host = _LOOPBACK_OF.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address can only mean this machine."""
+    """Whether a host is ``localhost`` or a loopback address."""
     if host == "localhost":
         return True
     try:

@@ -1,6 +1,6 @@
-"""Names and addresses as URIs write them, and the origins of web pages (RFC 3986 section 3.2, RFC 6454).
+"""Hosts and ports in URI syntax, and origins of web pages (RFC 3986 section 3.2, RFC 6454).
 
-Pure: nothing is looked up, nothing is decoded, and no spelling stands for another one.
+Pure: no name resolution, no percent-decoding, and no normalization of equivalent spellings.
 """
 
 import ipaddress
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 MAX_HOST_LENGTH = 255
-"""RFC 3986 section 3.2.2: what DNS can hold."""
+"""The limit of DNS (RFC 3986 section 3.2.2)."""
 ANY_ORIGIN = "*"
 _HIGHEST_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -32,7 +32,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a page comes from, in lower case; a port that is the scheme's own is None."""
+    """The origin of a page, in lower case; ``port`` is None for the scheme's default port."""
 
     scheme: str
     host: str
@@ -40,14 +40,15 @@ class Origin:
 
     @property
     def is_page(self) -> bool:
-        """Whether a browser got it from a web server; other schemes belong to programs of this machine."""
+        """Whether the scheme is ``http`` or ``https``; other schemes are used by desktop applications."""
         return self.scheme in _DEFAULT_PORTS
 
 
 def read_authority(text: str) -> Authority:
     """Read ``uri-host [":" port]`` (RFC 9110 section 7.2): a name, an IPv4 address, or an IPv6 address in brackets.
 
-    Raises ValueError for anything else: user information, zones, an empty host, an empty port or one above 65535.
+    Raises ValueError for anything else: user information, zone ids, an empty host, and an empty port or one above
+    65535.
     """
     match = _AUTHORITY.fullmatch(text)
     if match is None:
@@ -62,7 +63,7 @@ def read_authority(text: str) -> Authority:
 
 
 def read_origin(text: str) -> Origin:
-    """Read ``scheme://host[:port]``, nothing after it. Raises ValueError."""
+    """Parse ``scheme://host[:port]`` without a path. Raises ValueError."""
     scheme, mark, rest = text.partition("://")
     if not mark or not _SCHEME.fullmatch(scheme):
         raise ValueError("not an origin")
@@ -73,10 +74,11 @@ def read_origin(text: str) -> Origin:
 
 
 def read_allowed_origin(text: str) -> Origin | str:
-    """Read an origin as a person writes it into a setting: what ``read_origin`` takes, or one without a host.
+    """Parse an origin from a setting: what ``read_origin`` accepts, or an origin without a host.
 
-    Without a host, in lower case: ``*`` for any origin; ``null``, which browsers send for pages without an origin
-    (local files, sandboxed frames); and a scheme alone, as desktop apps have it (``file://``). Raises ValueError.
+    Without a host, returned in lower case: ``*`` for any origin; ``null``, which browsers send for pages without an
+    origin (local files, sandboxed frames); and a scheme alone, as desktop apps send it (``file://``). Raises
+    ValueError.
     """
     lowered = text.lower()
     if lowered in {ANY_ORIGIN, "null"} or _SCHEME_ONLY.fullmatch(lowered):
@@ -85,9 +87,9 @@ def read_allowed_origin(text: str) -> Origin | str:
 
 
 def read_host(text: str) -> str:
-    """Read a name or an address as a person writes it into a setting: no port, IPv6 with or without brackets.
+    """Parse a host name or address from a setting: no port, IPv6 with or without brackets.
 
-    Returns it as ``Authority.host`` has it, an IPv6 address in its one canonical form (RFC 5952). Raises ValueError.
+    Returns the form of ``Authority.host``, an IPv6 address in canonical form (RFC 5952). Raises ValueError.
     """
     is_bracketed = text.startswith("[") and text.endswith("]")
     if is_bracketed or ":" in text:
@@ -100,9 +102,9 @@ def read_host(text: str) -> str:
 
 
 def is_plain_loopback(host: str) -> bool:
-    """Whether a host in lower case is ``localhost`` or a loopback address in its one canonical spelling.
+    """Whether a host in lower case is ``localhost`` or a loopback address in canonical form.
 
-    ``127.1``, ``0x7f.0.0.1`` and ``0:0:0:0:0:0:0:1`` mean the same to some, ``localhost.`` and ``::ffff:127.0.0.1``
-    to most: whoever wants this machine can say so plainly, so none of them is worth the doubt.
+    Other spellings are rejected because resolvers disagree on them: ``127.1``, ``0x7f.0.0.1``, ``0:0:0:0:0:0:0:1``,
+    ``localhost.`` and ``::ffff:127.0.0.1``.
     """
     return host in {"localhost", "::1"} or _LOOPBACK_IPV4.fullmatch(host) is not None

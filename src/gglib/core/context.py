@@ -1,8 +1,8 @@
 """Rules for the context size. Pure; sizes are in tokens.
 
-With other servers, clients that send a different ``num_ctx`` with each request cause reload storms. Here a running
-context that is large enough is used as it is, and a larger one is rounded up to a power of two: at most log2(trained)
-relaunches, whatever the clients send.
+In other servers, clients that send a different ``num_ctx`` with each request cause a reload per request. Here a running
+context that is large enough is reused, and a larger request is rounded up to a power of two. That bounds the number of
+relaunches by log2(trained).
 """
 
 from dataclasses import dataclass

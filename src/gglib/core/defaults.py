@@ -1,13 +1,13 @@
-"""Defaults that several layers share: a setting, the proxy's options and the runtime's configuration. In seconds."""
+"""Defaults shared by the settings, the proxy's options and the runtime's configuration. Times in seconds."""
 
 HEARTBEAT_S = 10.0
-"""Between the comments of a stream that waits: some clients drop a socket that was silent for 20 s."""
+"""Interval of the comments in a waiting stream: some clients close a connection that is silent for 20 s."""
 MODEL_WAIT_S = 600.0
-"""Of a request for its model, in the queue and while it loads: as long as OpenAI's client waits for an answer."""
+"""Maximum wait of a request for its model, queued or loading: the response timeout of OpenAI's client."""
 SWAP_WAIT_S = 15.0
-"""After which a model gets its turn although another one is busy."""
+"""After this wait, a request preempts a busy model."""
 DRAIN_S = 3.0
-"""For answers in flight when gglib stops."""
+"""Maximum wait for responses in flight at shutdown."""
 FIRST_BYTE_S = 600.0
 CHUNK_GAP_S = 120.0
 STALLED_CLIENT_S = 5.0

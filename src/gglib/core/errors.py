@@ -1,8 +1,8 @@
-"""What can go wrong, in the domain's own terms.
+"""The exceptions of gglib.
 
-One base, whose message is one sentence for a person. Each leaf says whose fault it is (``source``), whether the
-same request may succeed later (``is_retryable``), and a stable ``code`` for programs. The border that shows an
-error (HTTP, command line) maps the classes once; nobody else looks inside.
+All derive from one base class, whose message is one sentence for the user. Each class states the party at fault
+(``source``), whether the same request may succeed later (``is_retryable``), and a stable ``code`` for programs. Only
+the HTTP server and the command line map the classes to a presentation.
 """
 
 import math
@@ -14,7 +14,7 @@ from gglib.core.shell_quoting import quoted_command
 
 
 class ErrorSource(Enum):
-    """Who has to change something for the error to go away."""
+    """The party that has to act to resolve the error."""
 
     CLIENT = "client"
     OPERATOR = "operator"
@@ -23,9 +23,9 @@ class ErrorSource(Enum):
 
 
 class GglibError(Exception):
-    """Base of every error that gglib raises on purpose; its text is fit to be shown.
+    """Base of every error that gglib raises deliberately; its message is written for users.
 
-    ``code`` identifies the error to programs (``docs/api.md``), ``source`` is the party that has to act, and
+    ``code`` identifies the error for programs (``docs/api.md``), ``source`` is the party that has to act, and
     ``is_retryable`` says whether the same request may succeed later.
     """
 
@@ -35,9 +35,10 @@ class GglibError(Exception):
 
 
 class CatalogError(GglibError):
-    """The catalogue itself failed: it cannot be opened, read or written.
+    """The catalogue cannot be opened, read or written.
 
-    The message names its file without a directory, because clients of the proxy may see it; ``path`` is where it is.
+    The message contains the file name without its directory, because clients of the proxy may see it; ``path`` is the
+    full path.
     """
 
     code = "catalog_error"
@@ -48,52 +49,52 @@ class CatalogError(GglibError):
         super().__init__(message)
 
     def with_full_path(self) -> str:
-        """Return the message with the whole path, for the user of this machine."""
+        """Return the message with the full path, for the user of this machine."""
         text = str(self)
         return text if self.path is None else text.replace(self.path.name, str(self.path), 1)
 
 
 class ModelExistsError(CatalogError):
-    """A model with this name, alias or file is in the catalogue already."""
+    """A model with this name, alias or file is already in the catalogue."""
 
     code = "model_exists"
     source = ErrorSource.CLIENT
 
 
 class InvalidGgufError(GglibError):
-    """The file is not a GGUF file that can be used; the message says why, without its path."""
+    """The file is not a usable GGUF file; the message states the reason, without the path."""
 
     code = "invalid_gguf"
     source = ErrorSource.OPERATOR
 
 
 class UnreadableFileError(InvalidGgufError):
-    """The system does not let the file be read now, which says nothing of what is in it."""
+    """The system refuses to read the file; its content is unknown."""
 
 
 class InvalidSettingError(GglibError):
-    """A setting of gglib or of a model has a value that it cannot take."""
+    """A setting of gglib or of a model has an invalid value."""
 
     code = "invalid_setting"
     source = ErrorSource.OPERATOR
 
 
 class ModelRuntimeError(GglibError):
-    """Base of what a runtime raises when it cannot provide a model; embedders may raise it, or a subclass."""
+    """Base of the errors of a runtime that cannot provide a model; embedders may raise it or a subclass."""
 
     code = "model_runtime_error"
     source = ErrorSource.ENGINE
 
 
 class EngineArgumentError(InvalidSettingError, ModelRuntimeError):
-    """An engine argument of a model is one that the engine in use does not take, so the model cannot be launched."""
+    """The engine in use does not support an engine argument of the model, so the model cannot be launched."""
 
 
 class ModelNotFoundError(ModelRuntimeError):
     """No model has this name.
 
-    ``candidates`` are the names that come near, best first. Where none is near, ``others`` are a few of the names in
-    the catalogue, of ``total`` models; ``total`` is None where the caller does not know the catalogue.
+    ``candidates`` are similar names, best first. If there are none, ``others`` are a few of the names in the catalogue,
+    of ``total`` models; ``total`` is None if the caller does not know the catalogue.
     """
 
     code = "model_not_found"
@@ -136,10 +137,10 @@ def _name_list(names: tuple[str, ...], total: int) -> str:
 
 
 class ModelFileNotFoundError(ModelRuntimeError):
-    """The catalogue has the model, but a file of it is gone. The message names no path.
+    """The catalogue has the model, but one of its files is missing. The message contains no path.
 
-    ``file_name`` is the name of a shard or projector that is missing; None for the model's only or first file.
-    ``is_own`` says that gglib wrote it, and may know where it came from.
+    ``file_name`` is the name of the missing shard or projector; None for the model's only or first file. ``is_own``:
+    gglib wrote the file and may know its source.
     """
 
     code = "model_file_not_found"
@@ -149,24 +150,24 @@ class ModelFileNotFoundError(ModelRuntimeError):
         self.model_name = model_name
         self.file_name = file_name
         what = "The file" if file_name is None else f"The file {file_name!r}"
-        how = "no longer where it was added from: put it back"
+        how = "restore it"
         if is_own:
-            how = f"gone: {quoted_command('verify', model_name)} says what brings it back"
+            how = f"{quoted_command('verify', model_name)} shows how to restore it"
         super().__init__(
-            f"{what} of model '{model_name}' is {how}, "
-            f"or, if it is gone for good, {quoted_command('rm', model_name)} forgets the model."
+            f"{what} of model '{model_name}' is missing: {how}, "
+            f"or remove the model with {quoted_command('rm', model_name)}."
         )
 
 
 class EngineNotFoundError(ModelRuntimeError):
-    """No engine can be used on this machine."""
+    """No usable engine was found on this machine."""
 
     code = "engine_not_found"
     source = ErrorSource.OPERATOR
 
 
 class EngineBrokenError(EngineNotFoundError):
-    """The engine's program is there but cannot serve; ``why`` is a clause, and the message names its path."""
+    """The engine's program exists but cannot serve; ``why`` is a clause, and the message contains the path."""
 
     code = "engine_broken"
 
@@ -182,7 +183,8 @@ class EngineBrokenError(EngineNotFoundError):
 class ModelLoadFailedError(ModelRuntimeError):
     """The engine could not load the model.
 
-    ``reason`` is the engine's own sentence; ``log_tail`` its last lines. What clients get has file names for paths.
+    ``reason`` is the engine's own message, ``log_tail`` its last log lines. In both, file names replace paths before
+    they are sent to clients.
     """
 
     code = "model_load_failed"
@@ -203,12 +205,12 @@ class ModelLoadFailedError(ModelRuntimeError):
         super().__init__(f"Model '{model_name}' could not be loaded: {reason}")
 
     def with_retry_after(self, retry_after_s: float) -> "ModelLoadFailedError":
-        """Return the same error for somebody who asks while the model is not tried again, in seconds."""
+        """Return the same error for a request during the back-off, which lasts ``retry_after_s`` seconds more."""
         return ModelLoadFailedError(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
 
 
 class EngineCrashLoopError(ModelLoadFailedError):
-    """The model loads, but its engine died ``deaths`` times within ``within_s`` seconds, last of ``reason``."""
+    """The model loads, but its engine died ``deaths`` times within ``within_s`` seconds; ``reason`` is the last one."""
 
     is_retryable = True
 
@@ -228,14 +230,14 @@ class EngineCrashLoopError(ModelLoadFailedError):
         self.args = (f"Model '{model_name}' is not loaded again at once: {died}",)
 
     def with_retry_after(self, retry_after_s: float) -> "EngineCrashLoopError":
-        """Return the same error for somebody who asks while the model is not tried again, in seconds."""
+        """Return the same error for a request during the back-off, which lasts ``retry_after_s`` seconds more."""
         return EngineCrashLoopError(
             self.model_name, self.deaths, self.within_s, self.reason, retry_after_s=retry_after_s
         )
 
 
 class ModelStoppedError(ModelRuntimeError):
-    """The user stopped the model while it was loading, or while it answered for longer than a stop waits."""
+    """The user stopped the model during its load, or during a response that took longer than the drain timeout."""
 
     code = "model_stopped"
     source = ErrorSource.OPERATOR
@@ -247,7 +249,7 @@ class ModelStoppedError(ModelRuntimeError):
 
 
 class ModelLoadingError(ModelRuntimeError):
-    """The model is not ready yet and the caller's wait is over; the load goes on."""
+    """The caller's wait expired before the model was ready; the load continues."""
 
     code = "model_loading"
     source = ErrorSource.GGLIB
@@ -263,7 +265,7 @@ class ModelLoadingError(ModelRuntimeError):
 
 
 class QueueFullError(ModelRuntimeError):
-    """Too many requests wait already."""
+    """The queue is full."""
 
     code = "queue_full"
     is_retryable = True
@@ -276,7 +278,7 @@ class QueueFullError(ModelRuntimeError):
 
 
 class UpstreamError(ModelRuntimeError):
-    """The engine cannot be reached, or it left before the first byte of its answer."""
+    """The engine cannot be reached, or closed the connection before the first byte of its response."""
 
     code = "upstream_error"
     source = ErrorSource.ENGINE
@@ -284,10 +286,10 @@ class UpstreamError(ModelRuntimeError):
 
 
 class EngineDiedError(UpstreamError):
-    """The engine died while it answered. ``reason`` says why, ``log_tail`` is what it printed last.
+    """The engine died during a response. ``reason`` states why, ``log_tail`` has its last log lines.
 
-    ``was_alone`` says that this request was the only one in flight: it may well be the cause, and to send it again
-    unchanged would end the next engine, too.
+    ``was_alone``: this request was the only one in flight. It may be the cause, so an unchanged retry could kill the
+    next engine, too.
     """
 
     def __init__(
@@ -303,17 +305,17 @@ class EngineDiedError(UpstreamError):
 
 
 class EngineUnreachableError(UpstreamError):
-    """The engine takes no connection: not a byte of the request was sent, so it may be sent again."""
+    """The engine accepts no connection: no byte of the request was sent, so a retry is safe."""
 
 
 class UpstreamStalledError(UpstreamError):
-    """The engine took the request and fell silent, before the first byte of its answer or in the middle of it."""
+    """The engine accepted the request and stopped sending, before or after the first byte of its response."""
 
     code = "upstream_timeout"
 
 
 class ShuttingDownError(ModelRuntimeError):
-    """gglib is stopping and takes no more requests."""
+    """gglib is shutting down and accepts no more requests."""
 
     code = "shutting_down"
     is_retryable = True
@@ -330,80 +332,80 @@ class AlreadyRunningError(GglibError):
 
 
 class HubError(GglibError):
-    """What was asked of a model hub, or of a download, could not be done."""
+    """A request to a model hub, or a download, failed."""
 
     code = "hub_error"
     source = ErrorSource.OPERATOR
 
 
 class HubUnreachableError(HubError):
-    """The network, or the hub, is not there, or fails in the middle again and again; what came so far is kept."""
+    """The hub cannot be reached, or the connection breaks repeatedly; the received data is kept."""
 
     code = "hub_unreachable"
     is_retryable = True
 
 
 class HubBusyError(HubError):
-    """The hub asks for patience (429) for longer than gglib waits by itself."""
+    """The hub limits the request rate (429) for longer than gglib waits."""
 
     code = "hub_busy"
     is_retryable = True
 
 
 class RepositoryNotFoundError(HubError):
-    """The hub has no such repository, revision or file, or hides it from who asks."""
+    """The hub has no such repository, revision or file, or does not show it to this user."""
 
     code = "repository_not_found"
     source = ErrorSource.CLIENT
 
 
 class GatedRepositoryError(HubError):
-    """The hub has it, and wants terms accepted or a token shown first; the message says where."""
+    """The hub requires accepted terms or a token for this repository; the message states where."""
 
     code = "repository_gated"
     source = ErrorSource.CLIENT
 
 
 class UnsafeNameError(HubError):
-    """A name of a file from the network that must not become one on this machine."""
+    """A file name from the network that is unsafe on this machine."""
 
     code = "unsafe_name"
 
 
 class VariantChoiceError(HubError):
-    """The repository does not have what was asked of it, or leaves a choice; the message lists what there is."""
+    """The repository lacks the requested variant, or has several; the message lists them."""
 
     code = "no_such_choice"
     source = ErrorSource.CLIENT
 
 
 class DiskFullError(HubError):
-    """There is not, or no longer, room for the file; what came so far is kept."""
+    """The disk has no room for the file; the received data is kept."""
 
     code = "disk_full"
 
 
 class StorageError(HubError):
-    """The place where files go cannot be written: read-only, forbidden, broken."""
+    """The target directory cannot be written: read-only, not permitted, or an I/O error."""
 
     code = "storage_failed"
 
 
 class DownloadCorruptError(HubError):
-    """What arrived is not what the hub promised, twice over; nothing of it is kept."""
+    """The received data differs from the hub's hash or size, twice in a row; it is deleted."""
 
     code = "download_corrupt"
 
 
 class DownloadInProgressError(HubError):
-    """Another gglib fetches the same file to the same place now."""
+    """Another gglib is downloading the same file to the same path."""
 
     code = "being_fetched"
     is_retryable = True
 
 
 class DownloadNotFoundError(GglibError):
-    """No download has this id, or it has been over for too long to be remembered."""
+    """No download has this id, or its record has expired."""
 
     code = "download_not_found"
     source = ErrorSource.CLIENT

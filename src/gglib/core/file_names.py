@@ -1,17 +1,17 @@
-"""Names from the network that become names on this machine: refused unless they are harmless everywhere. Pure.
+"""Validates file names from the network: a name is rejected unless it is safe on every platform. Pure.
 
-Nothing is repaired: a repaired name may be another file's. What is refused, and why:
+Names are never repaired, because a repaired name may belong to another file. Rejected are:
 
-- what leaves its directory: ``..``, absolute paths, drives, UNC paths, backslashes (Windows reads them as ``/``);
-- what Windows reads otherwise than it is written: ``CON`` and its like with any extension, ``:`` (a stream), trailing
-  dots and spaces (dropped), and the characters that it forbids
+- names that leave their directory: ``..``, absolute paths, drives, UNC paths, backslashes (``/`` on Windows);
+- names that Windows interprets differently: device names such as ``CON`` with any extension, ``:`` (a stream), trailing
+  dots and spaces (dropped), and forbidden characters
   (https://learn.microsoft.com/windows/win32/fileio/naming-a-file);
-- what a person reads otherwise than it is written: control, bidirectional, zero-width and unassigned characters,
-  and spaces of other kinds (https://www.unicode.org/reports/tr36/);
-- what file systems take for another name: anything but NFC, for macOS takes its twin for the same name;
-- what programs read otherwise: a leading ``-`` is an option, a leading ``.`` hides, a leading ``~`` is a home;
-- what gglib writes itself beside a file while it comes (``.part``);
-- what is too long: 255 bytes is what file systems take for one part, and ``.part`` and its like go behind it.
+- names that look different from what they are: control, bidirectional, zero-width and unassigned characters, and
+  non-ASCII spaces (https://www.unicode.org/reports/tr36/);
+- names that are not in NFC: macOS treats their NFC form as the same name;
+- names that programs interpret: a leading ``-`` (an option), ``.`` (hidden) or ``~`` (a home directory);
+- names of gglib's own temporary files (``.part``);
+- names that are too long: file systems allow 255 bytes for a component, and gglib appends suffixes such as ``.part``.
 """
 
 import re
@@ -23,9 +23,9 @@ from gglib.core.errors import UnsafeNameError
 from gglib.core.part_names import PART_SUFFIX
 
 MAX_PART_BYTES = 235
-"""File systems take 255; the rest is for what gglib puts behind a name while the file comes."""
+"""File systems allow 255; the rest is reserved for the suffixes of temporary files."""
 MAX_PATH_BYTES = 700
-"""macOS takes 1024 for a whole path; the rest is for the home of gglib, the repository and its revision."""
+"""macOS allows 1024 for a whole path; the rest is for gglib's home, the repository and its revision."""
 MAX_PARTS = 16
 SHOWN_CHARACTERS = 120
 
@@ -35,7 +35,7 @@ _LEADING = frozenset("-.~ ")
 _TRAILING = frozenset(". ")
 _PART_FILE = re.compile(rf"{re.escape(PART_SUFFIX)}(?:\.|$)", re.IGNORECASE)
 _BAD_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-# Letters and marks that are drawn as nothing, or as a space: fillers, joiners, selectors.
+# Letters and marks without a visible glyph: fillers, joiners, selectors.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -48,9 +48,9 @@ _MAX_REVISION_CHARACTERS = 100
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """Return a file's name inside a repository as a relative path that stays inside any directory on any system.
+    """Return a file's name inside a repository as a relative path that stays inside its directory on every platform.
 
-    Raises ``UnsafeNameError``, whose sentence shows the name harmlessly and says what is wrong with it.
+    Raises ``UnsafeNameError``, whose message contains the escaped name and the problem.
     """
     parts = name.split("/")
     problem = _path_problem(name, parts) or next(filter(None, map(_part_problem, parts)), None)
@@ -60,7 +60,7 @@ def safe_path(name: str) -> PurePosixPath:
 
 
 def safe_repo(repo: str) -> PurePosixPath:
-    """Return ``owner/name`` as a path of two parts. Raises ``UnsafeNameError`` as ``safe_path`` does."""
+    """Return ``owner/name`` as a path of two components. Raises ``UnsafeNameError`` as ``safe_path`` does."""
     parts = repo.split("/")
     if (
         len(parts) != 2
@@ -76,9 +76,9 @@ def safe_repo(repo: str) -> PurePosixPath:
 
 
 def safe_folder(repo: str, revision: str | None = None) -> PurePosixPath:
-    """Return where a repository's files go: ``owner/name``, or ``owner/name@revision`` where one was asked for.
+    """Return the directory of a repository's files: ``owner/name``, or ``owner/name@revision`` for a named revision.
 
-    A ``/`` in a revision (``refs/pr/1``) is quoted, so that two revisions never share a folder. Raises
+    A ``/`` in a revision (``refs/pr/1``) is quoted, so that two revisions never share a directory. Raises
     ``UnsafeNameError``.
     """
     path = safe_repo(repo)
@@ -88,7 +88,7 @@ def safe_folder(repo: str, revision: str | None = None) -> PurePosixPath:
 
 
 def safe_revision(revision: str) -> str:
-    """Return a branch, tag or commit as it is, if git could have it and nothing else. Raises ``UnsafeNameError``."""
+    """Return a branch, tag or commit unchanged if it is a valid git revision name. Raises ``UnsafeNameError``."""
     if (
         not _REVISION.fullmatch(revision)
         or len(revision) > _MAX_REVISION_CHARACTERS
@@ -99,12 +99,12 @@ def safe_revision(revision: str) -> str:
 
 
 def shown(name: str) -> str:
-    """Return any text as a person may see it: what is not printable is escaped, and what is long is cut."""
+    """Return a text for display: unprintable characters are escaped, and long texts are truncated."""
     return escaped(name if len(name) <= SHOWN_CHARACTERS else name[: SHOWN_CHARACTERS - 1] + "…")
 
 
 def escaped(text: str) -> str:
-    """Return all of a text, for a terminal: what is not printable is escaped."""
+    """Return a text for display, not truncated: unprintable characters are escaped."""
     return "".join(
         character if _is_plain(character) else character.encode("unicode_escape").decode("ascii")
         for character in text
@@ -112,7 +112,7 @@ def escaped(text: str) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a name can be written in UTF-8; one that the system gave as other bytes cannot."""
+    """Whether a name can be encoded as UTF-8; a file name with other bytes cannot."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -134,7 +134,7 @@ def _path_problem(name: str, parts: list[str]) -> str | None:
 
 def _part_problem(part: str) -> str | None:
     if part in {"", ".", ".."}:
-        return "it leaves its folder, or has an empty part"
+        return "it leaves its directory, or has an empty component"
     return _character_problem(part) or _ends_problem(part)
 
 
@@ -142,7 +142,7 @@ def _character_problem(part: str) -> str | None:
     if any(unicodedata.category(character) in _BAD_CATEGORIES for character in part) or _INVISIBLE.search(
         part
     ):
-        return "it has characters that cannot be seen"
+        return "it has invisible characters"
     if any(character != " " and character.isspace() for character in part):
         return "it has characters that look like a space"
     if not _FORBIDDEN.isdisjoint(part):
@@ -153,7 +153,7 @@ def _character_problem(part: str) -> str | None:
 
 
 def _is_separator_lookalike(character: str) -> bool:
-    """Whether a character means a separator or a dot once a system simplifies it, as fullwidth forms do."""
+    """Whether NFKC maps a character to a separator or a dot, as for fullwidth forms."""
     if character.isascii():
         return False
     return not _SEPARATORS.isdisjoint(unicodedata.normalize("NFKC", character))
@@ -161,13 +161,13 @@ def _is_separator_lookalike(character: str) -> bool:
 
 def _ends_problem(part: str) -> str | None:
     if part[0] in _LEADING:
-        return "a part of it begins with a dash, a dot, a tilde or a space"
+        return "a component begins with a dash, a dot, a tilde or a space"
     if part[-1] in _TRAILING:
-        return "a part of it ends with a dot or a space"
+        return "a component ends with a dot or a space"
     if _RESERVED.fullmatch(part.split(".", maxsplit=1)[0].rstrip(" ")):
-        return "it is the name of a device"
+        return "it is a device name"
     if _PART_FILE.search(part):
-        return "'.part' is how gglib names what has not come whole"
+        return "'.part' is reserved for incomplete downloads"
     if len(part.encode()) > MAX_PART_BYTES:
-        return "a part of it is too long"
+        return "a component is too long"
     return None

@@ -1,4 +1,4 @@
-"""What a model may be called. Pure."""
+"""Rules for model names and aliases. Pure."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from gglib.core.errors import InvalidSettingError, ModelExistsError
 
 MAX_NAME_LENGTH = 200
-"""In characters. Longer than any name on a model hub; short enough for a log line."""
+"""In characters: longer than any name on a model hub, short enough for a log line."""
 
 
 _SEPARATOR = "-"
@@ -14,15 +14,15 @@ _PUNCTUATION = frozenset("_.+:-")
 
 
 def normalized_name(name: str) -> str:
-    """Return a name as it is stored and found: in NFC, which keyboards type; macOS names files in NFD."""
+    """Return a name in NFC, the form that is stored and compared: keyboards produce NFC, macOS file names are NFD."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def slugify(text: str) -> str:
-    """Return a text with each run of characters that no name should have replaced by one ``-``.
+    """Return a text with each run of unsuitable characters replaced by one ``-``.
 
-    Letters, digits, ``_ . + : -`` and combining marks stay: without its marks a word of most Indic scripts is another.
-    The joiners between them are not printable and go without a trace.
+    Letters, digits, ``_ . + : -`` and combining marks are kept: in most Indic scripts the marks distinguish words.
+    Joiners are not printable and are removed without a replacement.
     """
     kept: list[str] = []
     for character in normalized_name(text):
@@ -36,7 +36,7 @@ def slugify(text: str) -> str:
 
 
 def truncate_name(name: str, length: int) -> str:
-    """Return at most so many characters of a name, and no letter without the marks that follow it."""
+    """Return at most ``length`` characters of a name, without separating a letter from its combining marks."""
     end = length
     while 0 < end < len(name) and unicodedata.category(name[end]).startswith("M"):
         end -= 1
@@ -70,7 +70,7 @@ def check_aliases(aliases: Iterable[str], *, name: str) -> None:
 
 
 def names_not_in(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
-    """Return each of the wanted names once, without those in ``own``, ignoring case."""
+    """Return the wanted names without duplicates and without those in ``own``, ignoring case."""
     seen = {name.casefold() for name in own}
     kept: list[str] = []
     for name in wanted:
@@ -81,7 +81,7 @@ def names_not_in(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_text(text: str, kind: str) -> None:
-    """Raise ``InvalidSettingError`` for what cannot be shown in one line; ``kind`` is what the error calls it."""
+    """Raise ``InvalidSettingError`` for a text that cannot be shown in one line; the message calls it ``kind``."""
     if not text or text != text.strip():
         raise InvalidSettingError(f"A {kind} must not be empty or begin or end with whitespace.")
     if len(text) > MAX_NAME_LENGTH:

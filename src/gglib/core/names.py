@@ -1,6 +1,6 @@
-"""How a name finds a model: exact name, alias, database id, then a unique match ignoring case.
+"""Resolves a name to a model: exact name, alias, database id, then a unique match ignoring case.
 
-A name that finds nothing is tried once more with or without the tag ``:latest``, which Ollama's clients add to names.
+If nothing matches, the name is tried with or without the tag ``:latest``, which Ollama's clients add to names.
 """
 
 import difflib
@@ -13,14 +13,14 @@ from gglib.core.ports.catalog import ModelCatalogPort
 
 MAX_CANDIDATES = 3
 MAX_OTHERS = 10
-"""How many names an error lists where none is near: enough for most catalogues, short enough for a sentence."""
+"""Number of names in an error without similar names: enough for most catalogues, short enough for a sentence."""
 LATEST_TAG = ":latest"
 MIN_SUBSTRING_CHARACTERS = 3
-"""In characters: what is shorter is a part of nearly every name."""
+"""In characters: shorter texts are part of nearly every name."""
 
 
 def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None:
-    """Return the model that ``name`` means, or None when there is none or more than one."""
+    """Return the model that ``name`` resolves to, or None if there is none or more than one."""
     for model in models:
         if model.name == name:
             return model
@@ -36,7 +36,7 @@ def find_model(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None
 
 
 async def require_model(catalog: ModelCatalogPort, name: str) -> ModelSummary:
-    """Return the model that ``name`` means; raises ``ModelNotFoundError`` with the names that come near."""
+    """Return the model that ``name`` resolves to. Raises ``ModelNotFoundError`` with similar names."""
     model = await catalog.resolve_model(name)
     if model is None:
         raise not_found(name, await catalog.list_models())
@@ -44,7 +44,7 @@ async def require_model(catalog: ModelCatalogPort, name: str) -> ModelSummary:
 
 
 def not_found(name: str, models: Sequence[ModelSummary]) -> ModelNotFoundError:
-    """Return the error that names what the caller may have meant."""
+    """Return the error with similar names."""
     matches = _matches_ignoring_case(name, models) or _matches_with_other_tag(name, models)
     if len(matches) > 1:
         return ModelNotFoundError(name, tuple(model.name for model in matches), is_ambiguous=True)
@@ -66,7 +66,7 @@ def _matches_ignoring_case(name: str, models: Sequence[ModelSummary]) -> list[Mo
 
 
 def _matches_with_other_tag(name: str, models: Sequence[ModelSummary]) -> list[ModelSummary]:
-    """Return the matches of the same name with, or without, the tag ``:latest``: exact ones, else ignoring case."""
+    """Return the matches of the name with, or without, the tag ``:latest``: exact matches, else ignoring case."""
     is_tagged = name.casefold().endswith(LATEST_TAG)
     twin = name[: -len(LATEST_TAG)] if is_tagged else name + LATEST_TAG
     exact = [model for model in models if twin in _spellings(model)]

@@ -1,4 +1,4 @@
-"""Names of the files beside a download target while it is incomplete. Pure."""
+"""Names of the files next to an incomplete download. Pure."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Commands in messages, quoted so that they can be pasted into a shell. Pure."""
+"""Shell-quotes the commands in messages, so that they can be pasted. Pure."""
 
 import shlex
 
@@ -6,7 +6,7 @@ from gglib.core.plain_text import escape_line
 
 
 def shell_command(*words: str) -> str:
-    """Return a gglib command whose last word is a name: shell-quoted, and ``--`` keeps it from being an option."""
+    """Return a shell-quoted gglib command that ends with a name; ``--`` precedes a name that looks like an option."""
     *first, name = words
     guard = ("--",) if name.startswith("-") else ()
     return escape_line(shlex.join(("gglib", *first, *guard, name)))
@@ -18,5 +18,5 @@ def quoted_command(*words: str) -> str:
 
 
 def in_quotes(command: str) -> str:
-    """Return a command in quotes that it does not contain itself."""
+    """Return a command in single quotes, or in double quotes if it contains single quotes."""
     return f'"{command}"' if "'" in command else f"'{command}'"

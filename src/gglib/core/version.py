@@ -1,4 +1,4 @@
-"""The version, where every part may read it: the package itself lists the public names, of all parts."""
+"""The version of gglib, in a module without imports, so that every package may read it."""
 
 __version__ = "0.1.0"
-"""As in ``pyproject.toml``."""
+"""The same as in ``pyproject.toml``."""

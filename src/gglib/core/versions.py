@@ -57,7 +57,7 @@ class OwnFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVersion:
-    """A version that is to be recorded in the catalogue."""
+    """A version to record in the catalogue."""
 
     directory: Path | None
     """Contains the files of this version and its manifest, nothing else. None if the files share a directory with other
@@ -80,7 +80,7 @@ class Version(NewVersion):
     created_at: int
     """Unix time in seconds."""
     is_retired: bool = False
-    """Whether no model has it any more, so that it is deleted as soon as it is unused."""
+    """Whether no model has it any more: it is deleted as soon as it is unused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Backup and restore of the catalogue, with SQLite's own means, while other processes use it.
 
-A backup is one file without a write-ahead log, with its own commit id. No log was ever written on top of it: if one
+A backup is one file without a write-ahead log, with its own commit id. No log ever belonged to the file: if one
 lies beside it, where it is copied over a database, the log belongs to the old database (see ``wal_identity``).
 """
 
@@ -204,9 +204,9 @@ def _check_source(path: Path, source: Path) -> None:
 
 def _read_source(source: Path) -> sqlite3.Connection:
     """Return the content of a file, with its own log if it has one; waits for a gglib that uses the file."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if lock_path(source).exists():
-            held.enter_context(exclusive(lock_path(source)))
+            stack.enter_context(exclusive(lock_path(source)))
         file = read_file(source)
         if file.kind is FileKind.EMPTY:
             raise _file_error(source, "is empty: name a file that 'gglib backup' wrote")

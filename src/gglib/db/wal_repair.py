@@ -66,9 +66,9 @@ def repair(path: Path, *, home: Path | None = None) -> None:
     """
     if _inspect(path) is None:
         return
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            held.enter_context(exclusive(lock_path(path), wait_s=LOCK_WAIT_S))
+            stack.enter_context(exclusive(lock_path(path), wait_s=LOCK_WAIT_S))
         except CatalogError:  # the writer checks itself before it writes
             return
         repair_locked(path, home=home)

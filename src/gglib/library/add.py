@@ -242,6 +242,8 @@ def _require_regular_file(path: Path) -> None:
     try:
         is_directory = path.is_dir()
         path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InvalidGgufError(f"The file {escape_line(str(path))} does not exist.") from None
     except OSError as error:
         raise InvalidGgufError(f"{path} cannot be added: {error.strerror or error}.") from error
     except ValueError as error:  # a NUL

@@ -1,4 +1,4 @@
-"""Disk usage of the catalogue's models, and how much of it gglib may free."""
+"""Disk usage of the catalogue's models, and the share that gglib may free."""
 
 import os
 from collections.abc import Sequence

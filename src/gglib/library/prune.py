@@ -151,14 +151,14 @@ class Pruner:
         deleted = [file for file in selected if not is_there(file.path)]
         left = [file.path for file in selected if is_there(file.path)]
         reasons = {**{path: NOT_OURS for path in left if incoming in path.parents}, **reasons}
-        held = {file.path for version in retired for file in version.files}
+        retired_paths = {file.path for version in retired for file in version.files}
         return Pruned(
             deleted=tuple(file.path for file in deleted),
             freed_bytes=sum(file.freed_bytes for file in deleted),
             undeleted=tuple(
                 RetainedFile(path=path, reason=reasons[path]) for path in left if path in reasons
             ),
-            waiting=tuple(path for path in left if path in held and path not in reasons),
+            waiting=tuple(path for path in left if path in retired_paths and path not in reasons),
         )
 
     def _delete(self, path: Path) -> dict[Path, str]:
@@ -190,15 +190,17 @@ class _Scan:
         has_model = {model.version_id for model in known.models}
         publishing = {job.directory for job in known.jobs if job.directory is not None}
         self.unused = [
-            one.id
-            for one in known.versions
-            if one.id not in has_model and not one.is_retired and one.directory not in publishing
+            version.id
+            for version in known.versions
+            if version.id not in has_model and not version.is_retired and version.directory not in publishing
         ]
         """The ids of versions without a model."""
         self._files = _files_of(known.versions)
-        self._versions = {one.id: one for one in known.versions}
+        self._versions = {version.id: version for version in known.versions}
         self._manifests = {
-            one.directory / MANIFEST_NAME: one for one in known.versions if one.directory is not None
+            version.directory / MANIFEST_NAME: version
+            for version in known.versions
+            if version.directory is not None
         }
         self._busy = publishing | {parent for path in publishing for parent in path.parents}
 
@@ -291,8 +293,8 @@ class _Scan:
         """Whether a model uses the file, directly or through its version."""
         if self._uses.user_of(path) is not None:
             return True
-        ids = self._owners_of(path)
-        return any(one not in self.unused and not self._versions[one].is_retired for one in ids)
+        owners = self._owners_of(path)
+        return any(owner not in self.unused and not self._versions[owner].is_retired for owner in owners)
 
     def _owners_of(self, path: Path) -> list[int]:
         """Return the ids of the versions that a file belongs to, as a recorded file or as the manifest."""
@@ -301,7 +303,7 @@ class _Scan:
 
     def _reason_to_retain(self, path: Path) -> str | None:
         recorded = self._files.get(path, ())
-        if any(self._versions[one].is_retired for one in self._owners_of(path)):
+        if any(self._versions[owner].is_retired for owner in self._owners_of(path)):
             kept = next((reason for _, file in recorded if (reason := why_kept(file)) is not None), None)
             return kept or IN_USE
         if recorded:

@@ -131,16 +131,16 @@ def plan_removal(
     Only files of the model's version are deleted, including files that its row no longer names (a removed projector).
     Files of its row that belong to no version are the user's.
     """
-    version = next((one for one in versions if one.id == model.version_id), None)
+    version = next((candidate for candidate in versions if candidate.id == model.version_id), None)
     uses = FileUses(other for other in models if other.id != model.id)
     sharers = [
         other.name for other in models if other.id != model.id and other.version_id == model.version_id
     ]
     others = {
-        file.path: one
-        for one in versions
-        if version is not None and one.id != version.id and not one.is_retired
-        for file in one.files
+        file.path: other
+        for other in versions
+        if version is not None and other.id != version.id and not other.is_retired
+        for file in other.files
     }
     own = () if version is None else version.files
     deletable: list[Path] = []

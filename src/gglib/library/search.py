@@ -141,7 +141,10 @@ class ModelFinder:
                 return None  # the estimate is marked as inexact
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(read(*one)) if one[1].models else None for one in wanted]
+            tasks = [
+                group.create_task(read(repository, variants)) if variants.models else None
+                for repository, variants in wanted
+            ]
         return [task.result() if task else None for task in tasks]
 
 
@@ -222,7 +225,7 @@ def _suggested(
     repository: HubRepository, variants: Variants, found: Sequence[VariantResult]
 ) -> Variant | None:
     """Return the variant that a pull without a quantization would choose among the shown ones."""
-    fits = {one.variant.first.name: one.fit for one in found}
+    fits = {result.variant.first.name: result.fit for result in found}
     try:
         return choose_variant(
             variants,

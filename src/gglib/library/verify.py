@@ -26,7 +26,7 @@ OnRead = Callable[[int], None]
 HashFile = Callable[[Path, OnRead], str]
 """Returns the SHA-256 of a file in hex digits, or raises OSError. Blocks."""
 OnVerifyProgress = Callable[[Path, int], None]
-"""Called with a file and the bytes read of it, from another thread and often."""
+"""Called with a file and the number of bytes read, frequently, from another thread."""
 
 MAX_MOVES = 5
 """How often a model is looked up again if an update moved it to another version before the lock was acquired."""

@@ -76,7 +76,7 @@ class FakeHub(ModelHubPort):
         self._parts: dict[Path, str] = {}
 
     def add_repository(self, repo: str, files: Mapping[str, bytes | int], **fields: Any) -> HubRepository:  # noqa: ANN401 - fields of HubRepository
-        """Add a repository, or a further commit of it, with these files; a number is a size without content.
+        """Add a repository, or a commit to it, with these files; a number is a size without content.
 
         ``fields`` are further fields of ``HubRepository``. Files ending in ``.gguf`` have a hash, as on the hub.
         """
@@ -210,8 +210,8 @@ class FakeHub(ModelHubPort):
     def _content(self, file: RemoteFile) -> bytes:
         if file.url is not None:
             return self._at(file.url)
-        gate = self._commits[file.repo][-1].gate if file.repo in self._commits else Gating.OPEN
-        if gate is not Gating.OPEN and not self.has_access:
+        gating = self._commits[file.repo][-1].gate if file.repo in self._commits else Gating.OPEN
+        if gating is not Gating.OPEN and not self.has_access:
             raise GatedRepositoryError(
                 f"'{file.repo}' is gated: accept its terms on its page, then set HF_TOKEN."
             )

@@ -43,7 +43,7 @@ def test_the_same_file_again_is_refused(stocked: Home) -> None:
 def test_what_is_no_model_is_refused_with_the_reason(home: Home, tmp_path: Path) -> None:
     """A missing file, a directory and a text file each get a sentence of their own."""
     (tmp_path / "text.gguf").write_text("hello", encoding="utf-8")
-    assert "No such file" in home.refused("add", str(tmp_path / "none.gguf"))
+    assert "does not exist" in home.refused("add", str(tmp_path / "none.gguf"))
     assert "is a directory" in home.refused("add", str(tmp_path))
     assert "not a GGUF file" in home.refused("add", str(tmp_path / "text.gguf"))
     assert "must be a number of tokens" in home.refused("add", str(home.model_file), "--ctx", "lots")

@@ -117,7 +117,7 @@ class TestVerify:
         assert stocked.ok("verify") == "tiny: tiny.gguf matches its source.\n"
         with stocked.model_file.open("ab") as file:
             file.write(b"!")
-        assert "put a good copy in its place" in stocked.run("verify").stdout
+        assert "restore the file, or remove the model" in stocked.run("verify").stdout
 
 
 def write_copy(home: Home, name: str) -> Path:
@@ -295,7 +295,7 @@ class TestForbidden:
         assert (
             f"{closed}  (not accessible: grant this user" in without_privileges(home, "show", "coder").stdout
         )
-        assert "may not search: allow it" in without_privileges(home, "doctor").stdout
+        assert "cannot search: fix their permissions" in without_privileges(home, "doctor").stdout
 
     @pytest.mark.usefixtures("closed")
     def test_models_are_listed(self, home: Home) -> None:
@@ -331,7 +331,7 @@ class TestImport:
         told = home.ok("import", str(folder), "--dry-run")
         assert f"Skipped: {folder}/broken.gguf" in told
         assert "found" in told
-        assert "--yes adds this model" in home.refused("import", str(folder))
+        assert "'gglib import --yes' adds this model" in home.refused("import", str(folder))
         (broken, found) = json.loads(home.ok("import", str(folder), "--json"))
         assert (broken["state"], found["state"], found["path"]) == (
             "skipped",
@@ -364,7 +364,7 @@ class TestImport:
         with home.watched("import", str(folder), "--json") as watched:
             printed = watched.end()
         assert len(json.loads(printed)) == 2
-        assert "Looking at found.gguf ..." in watched.seen
+        assert "Reading found.gguf ..." in watched.seen
 
     def test_an_unknown_place_is_one_sentence(self, home: Home, tmp_path: Path) -> None:
         """What is no folder names the places that are known."""
@@ -413,7 +413,7 @@ class TestOutdated:
             (one,) = json.loads(home.ok("outdated", "--json"))
         assert f"coder: {REPO} has a newer coder.gguf" in told
         assert f"Update: gglib pull {REPO}/coder.gguf" in told
-        assert "1 model is from no repository" in told
+        assert "1 model has no source to compare with." in told
         assert (one["state"], one["changes"][0]["old_sha256"]) == ("changed", "a" * 64)
 
     def test_a_hub_that_cannot_be_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_a_model_of_the_catalogue_goes_before_the_hub(stocked: Home, hub: FakeHu
 def test_what_the_hub_does_not_have_is_said(home: Home, hub: FakeHub) -> None:
     """One sentence, also for what can be no repository."""
     assert "check the name" in home.refused("show", "ada/none")
-    assert "cannot be a repository" in home.refused("show", "../none")
+    assert "is a local path" in home.refused("show", "../none")
 
 
 def test_a_real_hub_is_searched_over_sockets(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

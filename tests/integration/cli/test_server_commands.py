@@ -283,7 +283,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(stocked: Home) -> None:
     """The lock's place is taken by a directory: to root no permission is denied."""
     (stocked.path / "run" / "gglib.lock").unlink(missing_ok=True)
     (stocked.path / "run" / "gglib.lock").mkdir(parents=True)
-    assert "select another home" in stocked.refused("serve")
+    assert "another --home" in stocked.refused("serve")
 
 
 def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:

@@ -67,7 +67,7 @@ def test_up_tells_the_load_on_a_terminal(stocked: Home) -> None:
         assert any(line.startswith(f"Answer   {ANSWER}") for line in up.process.stdout)
         up.process.terminate()
         up.end()
-    assert "Loading 'tiny'" in up.seen.partition("asking it something")[2]
+    assert "Loading 'tiny'" in up.seen.partition("sending a test prompt")[2]
 
 
 def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:

@@ -130,8 +130,6 @@ class TestTheUsersFiles:
     async def test_where_pulls_keep_files(self, harness: LibraryHarness, write: Writer, name: str) -> None:
         """It is refused in a sentence: what lies there is moved and deleted by pulls."""
         path = write(harness.models_dir / ".incoming" / name)
-        with pytest.raises(
-            InvalidGgufError, match="where pulls keep files until they are whole; copy it to another"
-        ):
+        with pytest.raises(InvalidGgufError, match="where pulls keep incomplete files; copy it to another"):
             await add(harness, path)
         assert await harness.catalog.list_models() == []

@@ -121,7 +121,7 @@ def test_a_hostile_name_is_refused_in_one_harmless_sentence(name: str) -> None:
 
 def test_a_refusal_says_what_is_wrong() -> None:
     """In words of its own for what is most dangerous."""
-    with pytest.raises(UnsafeNameError, match="it leaves its folder"):
+    with pytest.raises(UnsafeNameError, match="it leaves its directory"):
         safe_path("a/../../b.gguf")
     with pytest.raises(UnsafeNameError, match="it is absolute"):
         safe_path("/etc/passwd")

@@ -19,13 +19,13 @@ from gglib.http.request_head import MAX_FIELDS, MAX_LINE_BYTES
 
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
-    """Return the data cut at these places."""
+    """Return the data split at these positions."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes, bool, bytes]:
-    """Return the body, whether it is over, and what followed it."""
+    """Return the body, whether it is complete, and the data after it."""
     body, parts = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
     for number, piece in enumerate(pieces):
         body.receive(piece, parts)
@@ -56,7 +56,7 @@ def test_any_split_of_any_body_gives_the_same(
     cuts: list[int],
     after: bytes,
 ) -> None:
-    """Extensions and trailers are skipped; what follows the end is kept apart, wherever reads end."""
+    """Extensions and trailers are skipped; data after the end is kept apart, at any split."""
     wire = b"".join(b"%b%b\r\n%b\r\n" % (size % len(data), ext, data) for data, size, ext in chunks)
     wire += last + b"\r\n" + b"".join(line + b"\r\n" for line in trailers) + b"\r\n"
     body = b"".join(data for data, _, _ in chunks)
@@ -96,8 +96,8 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("wire", "error"), BROKEN)
-def test_broken_bodies_are_refused_wherever_reads_end(wire: bytes, error: type[HttpError]) -> None:
-    """The error is the same when the body comes at once, byte by byte, or in any two parts of a short one."""
+def test_malformed_bodies_are_refused_at_any_split(wire: bytes, error: type[HttpError]) -> None:
+    """The error is the same at once, byte by byte, or in any two parts of a short one."""
     splits = [[wire], [bytes((byte,)) for byte in wire]]
     splits += [[wire[:at], wire[at:]] for at in range(1, min(len(wire), 300))]
     for pieces in splits:
@@ -114,22 +114,22 @@ def test_broken_bodies_are_refused_wherever_reads_end(wire: bytes, error: type[H
         b"5\r\nhello\r\n0\r\n" + b"x: y\r\n" * MAX_FIELDS + b"\r\n",
     ],
 )
-def test_limits_may_be_reached_wherever_reads_end(wire: bytes) -> None:
-    """At its limit a line is read; the CR of its end, come alone, does not count against it."""
+def test_limits_hold_at_any_split(wire: bytes) -> None:
+    """A line at its limit is accepted; the CR of its end, received alone, does not count against it."""
     for pieces in ([wire], [bytes((byte,)) for byte in wire]):
         assert read(pieces) == (b"hello", True, b"")
 
 
-def test_what_came_before_a_fault_is_handed_on() -> None:
-    """Chunks that are whole are in the parts although the next one is broken."""
+def test_data_before_a_fault_is_returned() -> None:
+    """Complete chunks are in the parts although the next one is malformed."""
     parts: list[bytes] = []
     with pytest.raises(MalformedRequestError):
         ChunkedBody().receive(b"2\r\nab\r\nx\r\n", parts)
     assert parts == [b"ab"]
 
 
-def test_an_announced_chunk_counts_before_it_comes() -> None:
-    """A body that will be too large is refused by what its chunk says, not when it has come."""
+def test_announced_chunk_size_counts_before_its_data() -> None:
+    """A body that will be too large is refused by its chunk size, before the data is received."""
     with pytest.raises(BodyTooLargeError, match="larger than 10 bytes"):
         ChunkedBody(limit_bytes=10).receive(b"b\r\n", [])
 
@@ -147,12 +147,12 @@ LINES = st.lists(
 
 
 @given(st.lists(LINES, min_size=1, max_size=6), st.booleans(), CUTS)
-def test_chunks_of_known_sizes_are_read_as_any_others(
+def test_chunks_of_cached_sizes_are_parsed_the_same(
     chunks: list[list[bytes]],
     has_end: bool,  # noqa: FBT001 - a strategy's
     cuts: list[int],
 ) -> None:
-    """Whatever looks like a size or a line end in the data: what was read once gives the same when it comes again."""
+    """Data that looks like a size or a line end: a second parse of the same bytes gives the same result."""
     data = [b"".join(chunk) for chunk in chunks]
     wire = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in data) + b"0\r\n\r\n" * has_end
     chunked._size_cache.clear()
@@ -168,8 +168,8 @@ def test_chunks_of_known_sizes_are_read_as_any_others(
     st.lists(st.sampled_from([b"0", b"1", b"2", b"4", b"7", b"\r\n", b"ab", b";", b"\n", b"x"]), max_size=14),
     CUTS,
 )
-def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], cuts: list[int]) -> None:
-    """Any mixture of sizes, data and line ends is taken or refused, and read, as it is byte by byte."""
+def test_malformed_chunks_are_refused_with_cached_sizes_too(pieces: list[bytes], cuts: list[int]) -> None:
+    """Any mixture of sizes, data and line ends has the same result as byte by byte."""
     wire = b"".join(pieces)
 
     def outcome(parts: list[bytes]) -> object:
@@ -203,10 +203,10 @@ def test_what_is_no_chunk_is_refused_with_known_sizes_too(pieces: list[bytes], c
     st.sampled_from([None, 0, 3, 100]),
     st.permutations([b"02", b"3"]),  # of these, whose chunks are of one length, the last one is known
 )
-def test_a_chunk_that_comes_alone_is_read_as_any_others(
+def test_single_chunk_is_parsed_the_same(
     pieces: list[bytes], limit_bytes: int | None, seen_last: list[bytes]
 ) -> None:
-    """Whatever comes alone, and wherever it belongs: it is what it is byte by byte."""
+    """Any input in one read, at any position, has the same result as byte by byte."""
 
     def outcome(reads: list[bytes], *, is_alone: bool) -> object:
         body, taken = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
@@ -228,8 +228,8 @@ def test_a_chunk_that_comes_alone_is_read_as_any_others(
     assert outcome(pieces, is_alone=True) == walked
 
 
-def test_a_chunk_that_comes_alone_is_read_at_once() -> None:
-    """A whole chunk of a size that was seen before is taken in; nothing but it is, and nothing is taken in of it."""
+def test_single_chunk_of_a_cached_size_is_parsed_at_once() -> None:
+    """A whole chunk of a cached size takes the fast path; any other input is left to the ordinary parser."""
     chunk = b"a\r\ndata: x\r\n\n\r\n"
     body, parts = ChunkedBody(), list[bytes]()
     body.receive(chunk, parts)
@@ -253,14 +253,14 @@ def test_a_chunk_that_comes_alone_is_read_at_once() -> None:
 
 
 def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read may begin in the middle of a chunk: what it begins with is data, whatever it looks like."""
+    """A read may begin in the middle of a chunk: its first bytes are data, whatever they look like."""
     monkeypatch.setattr(chunked, "_BULK_MIN_BYTES", 0)
     chunked._size_cache.update({b"1": 1, b"c": 12})
     assert read([b"c\r\n", b"1\r\nx\r\n1\r\ny\r\n", b"\r\n0\r\n\r\n"]) == (b"1\r\nx\r\n1\r\ny\r\n", True, b"")
 
 
-def test_the_memory_of_sizes_is_bounded() -> None:
-    """An engine whose chunks are all of other sizes is read, and what is remembered of it does not grow."""
+def test_cache_of_sizes_is_bounded() -> None:
+    """A stream whose chunks all have different sizes is parsed, and the cache does not grow."""
     chunked._size_cache.clear()
     body, parts = ChunkedBody(), list[bytes]()
     for size in range(1, 5000):
@@ -271,14 +271,14 @@ def test_the_memory_of_sizes_is_bounded() -> None:
 
 
 def test_the_end_is_never_taken_for_a_chunk() -> None:
-    """What follows the end of a body is no part of it, however often such an end was read before."""
+    """Data after the end of a body is no part of the body, however often such an end was parsed before."""
     wire = b"400\r\n%b\r\n0\r\n\r\n0\r\n\r\n" % (b"x" * 1024)
     for _ in range(3):
         assert read([wire]) == (b"x" * 1024, True, b"0\r\n\r\n")
 
 
-def test_known_sizes_count_against_the_limit() -> None:
-    """A body that is too large is refused, also where it has come at once in chunks of known sizes."""
+def test_cached_sizes_count_against_the_limit() -> None:
+    """A body that is too large is refused, also when it arrives at once in chunks of cached sizes."""
     wire = b"400\r\n%b\r\n" % (b"x" * 1024) * 3
     assert read([wire]) == (b"x" * 3072, False, b"")
     with pytest.raises(BodyTooLargeError):
@@ -286,7 +286,7 @@ def test_known_sizes_count_against_the_limit() -> None:
 
 
 def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
-    """Return the body of what comes at once, and how many chunks each call has read."""
+    """Return the body of the given data, and how many chunks each call has parsed."""
     parts, counts = list[bytes](), list[int]()
     while data or body.has_unread_chunks:
         before = len(parts)
@@ -296,8 +296,8 @@ def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
     return b"".join(parts), counts
 
 
-def test_a_limited_body_is_read_a_slice_at_a_time() -> None:
-    """One call reads ``MAX_CHUNKS_PER_CALL`` chunks; the others wait for the next call, which needs nothing new."""
+def test_a_limited_body_is_parsed_a_slice_at_a_time() -> None:
+    """One call parses ``MAX_CHUNKS_PER_CALL`` chunks; the rest is left to the next call, which needs no new data."""
     wire = b"1\r\nx\r\n" * (2 * chunked.MAX_CHUNKS_PER_CALL + 7) + END + b"after"
     body = ChunkedBody(limit_bytes=10**6)
     read_bytes, counts = read_on(body, wire)
@@ -308,7 +308,7 @@ def test_a_limited_body_is_read_a_slice_at_a_time() -> None:
 
 @pytest.mark.parametrize("extension", [b"", b";x=y"], ids=["plain", "with extensions"])
 def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
-    """``CHUNK_ALLOWANCE`` are taken, the next one is not, in whatever pieces they come."""
+    """``CHUNK_ALLOWANCE`` chunks are accepted, the next one is not, at any split."""
     wire = b"1%b\r\nx\r\n" % extension * chunked.CHUNK_ALLOWANCE
     for step in (len(wire), 1000):
         body, parts = ChunkedBody(limit_bytes=10**6), list[bytes]()
@@ -324,7 +324,7 @@ def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
 
 
 @pytest.mark.parametrize("size_bytes", [chunked.BYTES_PER_EXTRA_CHUNK, 4096, 65536])
-def test_chunks_as_clients_send_them_are_never_too_many(size_bytes: int) -> None:
+def test_usual_chunks_are_never_too_many(size_bytes: int) -> None:
     """From ``BYTES_PER_EXTRA_CHUNK`` bytes on only the body's own limit counts."""
     count = 3 * chunked.CHUNK_ALLOWANCE if size_bytes < 4096 else 300
     body, parts = ChunkedBody(limit_bytes=count * size_bytes), list[bytes]()
@@ -337,7 +337,7 @@ def test_chunks_as_clients_send_them_are_never_too_many(size_bytes: int) -> None
 
 
 def test_a_body_without_a_limit_may_have_any_number_of_chunks() -> None:
-    """An engine sends a token in each."""
+    """An engine sends each token in a chunk."""
     body = ChunkedBody()
     read_bytes, counts = read_on(body, b"1\r\n\n\r\n" * (chunked.CHUNK_ALLOWANCE + 9) + END)
     assert len(read_bytes) == chunked.CHUNK_ALLOWANCE + 9

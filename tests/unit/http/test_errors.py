@@ -24,7 +24,7 @@ STATUSES = {
 
 @pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: str(value)[:20])
 def test_each_error_has_its_status(error: errors.HttpError, status: int) -> None:
-    """Every class has the one of its row; only what another try can help is not marked as hopeless."""
+    """Every class has the status of its row; only errors that a retry cannot fix are marked as not retryable."""
     error_response = to_error_response(error)
     assert error_response.status == status
     assert json.loads(error_response.body)["error"]["code"] == error.code
@@ -32,8 +32,8 @@ def test_each_error_has_its_status(error: errors.HttpError, status: int) -> None
     assert is_hopeless == (status in {501, 505})
 
 
-def test_no_class_is_forgotten() -> None:
-    """The table above has all of them."""
+def test_every_class_is_in_the_table() -> None:
+    """The table above has all classes."""
     classes = {
         value
         for value in vars(errors).values()

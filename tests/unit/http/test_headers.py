@@ -1,4 +1,4 @@
-"""Which headers pass, in both directions."""
+"""Which headers are forwarded, in both directions."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from gglib.http.headers import (
     from_upstream,
+    is_encoded,
     is_event_stream,
+    is_json_up_to,
     preferred_wait_s,
     to_upstream,
     valid_request_id,
@@ -36,13 +38,13 @@ NAMES = st.sampled_from([*SECRETS_AND_HOPS, b"content-type", b"x-a", b"x-b"])
 
 
 @pytest.mark.parametrize("name", SECRETS_AND_HOPS)
-def test_engine_never_sees(name: bytes) -> None:
-    """Secrets, hop-by-hop headers and those that are written anew do not reach the engine."""
+def test_headers_that_the_engine_never_gets(name: bytes) -> None:
+    """Secrets, hop-by-hop headers and those that the proxy sets itself do not reach the engine."""
     assert to_upstream([(name, b"x"), (b"accept", b"*/*")]) == [(b"accept", b"*/*")]
 
 
-def test_what_connection_names_goes_with_it() -> None:
-    """A header that any Connection header names is dropped, however it is spelled there."""
+def test_headers_named_by_connection_are_dropped() -> None:
+    """A header that any Connection header names is dropped, in any spelling."""
     sent = [
         (b"connection", b"close, X-One"),
         (b"x-one", b"1"),
@@ -55,8 +57,8 @@ def test_what_connection_names_goes_with_it() -> None:
 
 
 @given(st.lists(st.tuples(NAMES, st.binary())))
-def test_nothing_is_invented_and_order_is_kept(sent: list[tuple[bytes, bytes]]) -> None:
-    """What passes is a subsequence of what came, and filtering again changes nothing."""
+def test_filtering_adds_nothing_and_keeps_the_order(sent: list[tuple[bytes, bytes]]) -> None:
+    """The forwarded headers are a subsequence of the received ones, and filtering again changes nothing."""
     passed = to_upstream(sent)
     rest = iter(sent)
     assert all(header in rest for header in passed)
@@ -64,8 +66,8 @@ def test_nothing_is_invented_and_order_is_kept(sent: list[tuple[bytes, bytes]]) 
     assert to_upstream(passed) == passed
 
 
-def test_client_sees_the_rest_of_the_engines_headers() -> None:
-    """Names come in lower case, duplicates of what may repeat stay, one content type and one length remain."""
+def test_other_engine_headers_reach_the_client() -> None:
+    """Names are in lower case, duplicates of repeatable headers stay, one content type and one length remain."""
     sent = [
         (b"Server", b"llama.cpp"),
         (b"Date", b"now"),
@@ -88,7 +90,7 @@ def test_client_sees_the_rest_of_the_engines_headers() -> None:
     ]
 
 
-def test_stream_gets_the_headers_that_keep_it_flowing() -> None:
+def test_stream_gets_streaming_headers() -> None:
     """An event stream has no length, and each of its headers once."""
     sent = [
         (b"Content-Type", b"text/event-stream"),
@@ -115,10 +117,43 @@ def test_stream_gets_the_headers_that_keep_it_flowing() -> None:
         (b"", False),
     ],
 )
-def test_event_stream_is_told_by_its_type(content_type: bytes, expected: bool) -> None:  # noqa: FBT001
+def test_event_stream_is_recognized_by_its_type(content_type: bytes, expected: bool) -> None:  # noqa: FBT001
     """Only the media type counts, in any case and with any parameters."""
     assert is_event_stream([(b"content-type", content_type)]) is expected
     assert not is_event_stream([])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "length", "expected"),
+    [
+        (b"application/json", None, True),
+        (b"Application/JSON; charset=utf-8", 0, True),
+        (b"application/json", 10, True),
+        (b"application/json", 11, False),
+        (b"text/event-stream", None, False),
+        (b"application/jsonl", 10, False),
+    ],
+)
+def test_json_up_to_a_limit(content_type: bytes, length: int | None, expected: bool) -> None:  # noqa: FBT001
+    """A body as long as the limit is included, and so is a body of unknown length."""
+    assert is_json_up_to([(b"content-type", content_type)], length, 10) is expected
+    assert not is_json_up_to([], length, 10)
+
+
+@pytest.mark.parametrize(
+    ("content_encoding", "expected"),
+    [
+        (b"identity", False),
+        (b" Identity\t,identity", False),
+        (b"gzip", True),
+        (b"identity, gzip", True),
+        (b"identity,", True),
+        (b"", True),
+    ],
+)
+def test_an_encoding_other_than_identity(content_encoding: bytes, expected: bool) -> None:  # noqa: FBT001
+    """A single coding is enough, and so is an empty member, which no client should send."""
+    assert is_encoded(content_encoding) is expected
 
 
 @pytest.mark.parametrize(
@@ -134,8 +169,8 @@ def test_event_stream_is_told_by_its_type(content_type: bytes, expected: bool) -
         (b"a\n", None),
     ],
 )
-def test_request_id_must_be_sane(sent: bytes, expected: str | None) -> None:
-    """An id is taken when it is 1 to 128 visible ASCII characters."""
+def test_request_id_must_be_visible_ascii(sent: bytes, expected: str | None) -> None:
+    """An id is accepted when it is 1 to 128 visible ASCII characters."""
     assert valid_request_id({b"x-request-id": sent}) == expected
     assert valid_request_id({}) is None
 
@@ -162,12 +197,12 @@ def test_request_id_must_be_sane(sent: bytes, expected: str | None) -> None:
     ],
 )
 def test_preferred_wait(values: list[bytes], expected: int | None) -> None:
-    """The first wait that can be read counts, in one header or several; what cannot be read is no wish."""
+    """The first valid wait counts, in one header or several; an invalid one is ignored."""
     assert preferred_wait_s([(b"prefer", value) for value in values]) == expected
 
 
 @given(st.lists(st.binary()))
-def test_any_preference_is_read_or_ignored(values: list[bytes]) -> None:
-    """Whatever a client writes there, it is a wait of some seconds or none."""
+def test_any_preference_is_parsed_or_ignored(values: list[bytes]) -> None:
+    """Any value gives a wait in seconds or none."""
     wait_s = preferred_wait_s([(b"prefer", value) for value in values])
     assert wait_s is None or wait_s >= 0

@@ -1,4 +1,4 @@
-"""The head of a request: one reading, or none."""
+"""The request head: parsed unambiguously, or refused."""
 
 import re
 
@@ -33,11 +33,11 @@ HOST = b"Host: localhost"
 
 
 def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1") -> bytes:
-    """Return a head with a good host, without its last empty line."""
+    """Return a head with a valid host, without its final empty line."""
     return b"\r\n".join((first, HOST, *lines))
 
 
-def test_what_a_head_says() -> None:
+def test_parsed_head() -> None:
     """Method, path, query, version, headers in order with names in lower case, and the length of the body."""
     head = parse_head(
         a_head(b"X-A:\t one \t", b"x-a:", b"Content-Length: 007", first=b"PUT /%2f//a?b=?c HTTP/1.1")
@@ -119,8 +119,8 @@ def test_forms_of_a_target(first: bytes, lines: tuple[bytes, ...], path: str, qu
         (a_head(b"Expect: 100-continue", b"Expect: 100-continue"), ExpectationFailedError),
     ],
 )
-def test_heads_that_are_refused(block: bytes, error: type[HttpError]) -> None:
-    """What could be read in two ways, or is more than anybody needs, is refused with the error of its kind."""
+def test_refused_heads(block: bytes, error: type[HttpError]) -> None:
+    """An ambiguous or oversized head is refused with the error of its kind."""
     with pytest.raises(HttpError) as caught:
         parse_head(block)
     assert type(caught.value) is error
@@ -135,8 +135,8 @@ def test_heads_that_are_refused(block: bytes, error: type[HttpError]) -> None:
         a_head(b"Content-Length: %b" % (b"0" * 18)),
     ],
 )
-def test_limits_are_what_may_be_reached(block: bytes) -> None:
-    """At its limit, a head is served."""
+def test_heads_at_their_limit_are_accepted(block: bytes) -> None:
+    """At its limit, a head is accepted."""
     assert parse_head(block).raw_path.startswith("/")
 
 
@@ -149,8 +149,8 @@ def test_limits_are_what_may_be_reached(block: bytes) -> None:
         (b"x: y", b"POST / HTTP/1.1", False),
     ],
 )
-def test_who_waits_for_an_interim_answer(line: bytes, first: bytes, *, wants: bool) -> None:
-    """Only HTTP/1.1 knows expectations; HTTP/1.0 has them ignored, however many."""
+def test_expect_continue(line: bytes, first: bytes, *, wants: bool) -> None:
+    """Only HTTP/1.1 has expectations; HTTP/1.0 ignores them, however many."""
     assert parse_head(a_head(line, first=first)).wants_continue is wants
 
 
@@ -165,18 +165,18 @@ def test_who_waits_for_an_interim_answer(line: bytes, first: bytes, *, wants: bo
         (b"Connection: x", b"GET / HTTP/1.1", True),
     ],
 )
-def test_when_another_request_may_follow(line: bytes, first: bytes, *, may: bool) -> None:
+def test_keep_alive(line: bytes, first: bytes, *, may: bool) -> None:
     """HTTP/1.1 keeps alive by default, HTTP/1.0 only with ``keep-alive``."""
     assert parse_head(a_head(line, first=first)).may_keep_alive is may
 
 
-def test_coding_in_any_case_is_a_body_in_chunks() -> None:
+def test_transfer_coding_is_case_insensitive() -> None:
     """``Chunked`` is ``chunked``; its length is not known."""
     assert parse_head(a_head(b"Transfer-Encoding:  CHUNKED ")).content_length is None
 
 
-def test_a_head_shows_no_secret() -> None:
-    """Neither a key nor a query is in what a log may show of a head by accident."""
+def test_head_repr_shows_no_secret() -> None:
+    """The repr of a head contains neither a key nor a query."""
     shown = repr(
         parse_head(a_head(b"Authorization: Bearer top-secret", first=b"GET /a?token=hidden HTTP/1.1"))
     )
@@ -185,8 +185,8 @@ def test_a_head_shows_no_secret() -> None:
     assert "hidden" not in shown
 
 
-def test_secrets_and_long_lines_are_not_remembered() -> None:
-    """The memory of header lines, which all connections share, has no credentials in it, and nothing large."""
+def test_secrets_and_long_lines_are_not_cached() -> None:
+    """The cache of header lines, which all connections share, holds no credentials, and nothing large."""
     secrets = (
         b"Authorization: Bearer s3cret",
         b"X-Api-Key: s3cret",
@@ -199,8 +199,8 @@ def test_secrets_and_long_lines_are_not_remembered() -> None:
     assert not [line for line in known if b"s3cret" in line or line.startswith(b"x-long")]
 
 
-def test_memory_of_lines_is_bounded() -> None:
-    """Ever new lines do not grow the cache."""
+def test_cache_of_lines_is_bounded() -> None:
+    """New lines do not grow the cache without bound."""
     for number in range(module._MAX_CACHED_LINES + 10):
         parse_head(a_head(b"x-n: %d" % number))
     assert 0 < len(module._field_cache) <= module._MAX_CACHED_LINES
@@ -219,7 +219,7 @@ def test_memory_of_lines_is_bounded() -> None:
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES + b"\r\n\r\nbody\n", HeadTooLargeError),
     ],
 )
-def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpError]) -> None:
+def test_invalid_prefixes_are_refused_early(beginning: bytes, error: type[HttpError]) -> None:
     """Input that cannot become a valid head is refused before its end."""
     with pytest.raises(HttpError) as caught:
         check_partial_head(beginning)
@@ -235,20 +235,20 @@ def test_beginnings_that_can_become_nothing(beginning: bytes, error: type[HttpEr
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES)[:MAX_HEAD_BYTES] + b"\r\n\r",
     ],
 )
-def test_beginnings_that_may_go_on(beginning: bytes) -> None:
+def test_valid_prefixes_may_continue(beginning: bytes) -> None:
     """The bytes that end a line or a head do not count against its limit."""
     check_partial_head(beginning)
 
 
-def test_only_what_is_new_is_looked_at_again() -> None:
-    """A line feed that is new is seen, also when its carriage return is not new."""
+def test_only_new_bytes_are_scanned() -> None:
+    """A new line feed is found, also when its carriage return was received earlier."""
     check_partial_head(b"GET / HTTP/1.1\r\n", checked_bytes=15)
     with pytest.raises(MalformedRequestError):
         check_partial_head(b"GET / HTTP/1.1\n", checked_bytes=14)
 
 
-def test_fields() -> None:
-    """A name in lower case and a value without the blanks around it; bytes beyond ASCII are the sender's affair."""
+def test_parsed_field() -> None:
+    """A name in lower case and a value without surrounding whitespace; bytes beyond ASCII are kept."""
     assert parse_field(b"X-Y:\t a b\t ") == (b"x-y", b"a b")
     assert parse_field(b"x:\xff") == (b"x", b"\xff")
 
@@ -257,7 +257,7 @@ def test_fields() -> None:
 
 
 def outcome(block: bytes, memory: HeadCache | None = None) -> object:
-    """Return what a reading of the head comes to: all that it says but its length's spelling, or the error's class."""
+    """Return the result of parsing the head: its values without the spelling of the length, or the error's class."""
     try:
         if memory is None:
             head = parse_head(block)
@@ -318,7 +318,7 @@ FIRSTS = st.sampled_from([b"POST /a HTTP/1.1", b"POST /a HTTP/1.0", b"POST /b HT
 
 @st.composite
 def heads_alike(draw: st.DrawFn) -> bytes:
-    """Return a head of those that differ in the length alone, nearly, or in one line."""
+    """Return heads that differ in the length alone, almost so, or in one line."""
     name = draw(
         st.sampled_from([b"Content-Length: ", b"content-length: ", b"Content-Length:", b"Content-Length:  "])
     )
@@ -327,16 +327,16 @@ def heads_alike(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(heads_alike(), min_size=1, max_size=12))
-def test_memory_never_answers_otherwise_than_a_reading(blocks: list[bytes]) -> None:
-    """Whatever a connection has sent before, its next head is read as if it were the first."""
+def test_cached_result_equals_a_fresh_parse(blocks: list[bytes]) -> None:
+    """Whatever a connection has sent before, its next head is parsed as if it were the first."""
     memory = HeadCache()
     for block in blocks:
         assert outcome(block, memory) == outcome(block)
 
 
 @given(heads_alike(), st.data())
-def test_memory_sees_every_byte_that_differs(block: bytes, data: st.DataObject) -> None:
-    """A head of which one byte is another one, is gone or is new is read by itself."""
+def test_cache_detects_each_changed_byte(block: bytes, data: st.DataObject) -> None:
+    """A head with one byte changed, removed or added is parsed anew."""
     memory = HeadCache()
     outcome(block, memory)
     at = data.draw(st.integers(0, len(block) - 1))
@@ -349,8 +349,8 @@ def test_memory_sees_every_byte_that_differs(block: bytes, data: st.DataObject) 
         assert outcome(changed, memory) == outcome(changed)
 
 
-def test_memory_knows_what_differs_in_the_length_alone() -> None:
-    """What was derived from a head holds for the next one that differs in the length alone, and for no other."""
+def test_cache_matches_heads_that_differ_in_the_length_alone() -> None:
+    """A cached result is reused for the next head that differs in the length alone, and for no other."""
     memory = HeadCache()
 
     def read(length: bytes, *lines: bytes) -> RequestHead:
@@ -365,15 +365,15 @@ def test_memory_knows_what_differs_in_the_length_alone() -> None:
 
 
 @pytest.mark.parametrize("length", [b"", b"+7", b"7 ", b"7\r\nX: y", b"\xb2", b"0" * 19])
-def test_memory_takes_nothing_but_digits_for_a_length(length: bytes) -> None:
-    """What begins and ends like the head before it, with something else between, is read by itself."""
+def test_cache_accepts_only_digits_as_a_length(length: bytes) -> None:
+    """A head with the same beginning and end and other bytes between them is parsed anew."""
     memory = HeadCache()
     outcome(a_head(b"Content-Length: 5"), memory)
     changed = a_head(b"Content-Length: " + length)
     assert outcome(changed, memory) == outcome(changed)
 
 
-def test_docs_and_expression_agree_on_a_token() -> None:
+def test_expression_accepts_the_tokens_of_the_rfc() -> None:
     """The first byte of a request is one that a method may have."""
     tokens = {byte for byte in range(256) if re.fullmatch(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]", bytes((byte,)))}
     assert tokens == module._TOKEN_BYTES

@@ -1,4 +1,4 @@
-"""Requests on one connection: where a read ends means nothing, and nothing is read past the request at hand."""
+"""Requests on one connection: the split into reads has no effect, and nothing is parsed past the current request."""
 
 import itertools
 
@@ -33,18 +33,18 @@ TARGET_AND_HOST = b"/p HTTP/1.1\r\nHost: a\r\n"
 
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
-    """Return the data cut at these places."""
+    """Return the data split at these positions."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def is_complete(event: Event) -> bool:
-    """Whether a request ends with this event: by itself, or because all of it came at once."""
+    """Whether a request ends with this event: by itself, or because it arrived whole."""
     return event is End.OF_REQUEST or (isinstance(event, NewRequest) and event.body is not None)
 
 
 def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
-    """Return every request as (method, length, body), the last one as far as it came; answers come at once."""
+    """Return every request as (method, length, body), the last one as far as received; responses are immediate."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     events: list[Event] = []
     for piece in pieces:
@@ -52,29 +52,31 @@ def read(pieces: list[bytes]) -> tuple[list[object], RequestReader]:
         while new:
             events += new
             new = reader.next_request() if is_complete(new[-1]) else []
-    told: list[object] = []
+    parsed: list[object] = []
     for event in events:
         if isinstance(event, NewRequest):
-            told.append([event.head.method, event.content_length, event.body or b"", event.body is not None])
+            parsed.append(
+                [event.head.method, event.content_length, event.body or b"", event.body is not None]
+            )
         else:
-            last = told[-1]
+            last = parsed[-1]
             assert isinstance(last, list)
             if isinstance(event, bytes):
                 assert event, "an empty part"
                 last[2] += event
             else:
                 last[3] = True
-    return told, reader
+    return parsed, reader
 
 
 def receive_all(reader: RequestReader, pieces: list[bytes]) -> None:
-    """Receive one after the other."""
+    """Receive the pieces one after another."""
     for piece in pieces:
         reader.receive(piece)
 
 
 def with_length(method: bytes, body: bytes) -> tuple[bytes, object]:
-    """Return a request whose body has a length, and what is to be read of it."""
+    """Return a request whose body has a length, and its expected result."""
     return (
         b"%b %bContent-Length: %d\r\n\r\n%b" % (method, TARGET_AND_HOST, len(body), body),
         [method.decode(), len(body), body, True],
@@ -82,14 +84,14 @@ def with_length(method: bytes, body: bytes) -> tuple[bytes, object]:
 
 
 def in_chunks(method: bytes, bodies: list[bytes]) -> tuple[bytes, object]:
-    """Return a request whose body comes in chunks, and what is to be read of it."""
+    """Return a request with a chunked body, and its expected result."""
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(body), body) for body in bodies)
     wire = b"%b %bTransfer-Encoding: chunked\r\n\r\n%b0\r\n\r\n" % (method, TARGET_AND_HOST, chunks)
     return wire, [method.decode(), None, b"".join(bodies), True]
 
 
 def without_body(method: bytes, empty_lines: int) -> tuple[bytes, object]:
-    """Return a request without a body, and what is to be read of it."""
+    """Return a request without a body, and its expected result."""
     return b"\r\n" * empty_lines + b"%b %b\r\n" % (method, TARGET_AND_HOST), [method.decode(), 0, b"", True]
 
 
@@ -111,25 +113,25 @@ def test_any_split_of_any_requests_gives_the_same(
 ) -> None:
     """Consecutive requests are separated for any split, also byte by byte and all at once."""
     wire = b"".join(request for request, _ in requests)
-    expected = [told for _, told in requests]
+    expected = [request for _, request in requests]
     for pieces in ([wire], pieces_of(wire, cuts), [bytes((byte,)) for byte in wire]):
-        told, reader = read(pieces)
-        assert told == expected
+        parsed, reader = read(pieces)
+        assert parsed == expected
         assert not reader.is_in_head
         assert not reader.is_in_body
 
 
 @given(st.lists(REQUESTS, min_size=1, max_size=3), st.integers(0, 10**6))
-def test_a_request_without_its_end_is_not_over(requests: list[tuple[bytes, object]], cut: int) -> None:
-    """What is cut off anywhere ends no request but those that were whole."""
+def test_truncated_request_is_not_complete(requests: list[tuple[bytes, object]], cut: int) -> None:
+    """Data cut off at any position completes only the requests that were whole."""
     wire = b"".join(request for request, _ in requests)
     part = wire[: cut % len(wire)]
-    told, _ = read([part])
+    parsed, _ = read([part])
     whole, end = 0, 0
     for request, _ in requests:
         end += len(request)
         whole += end <= len(part)
-    assert sum(isinstance(request, list) and request[3] for request in told) == whole
+    assert sum(isinstance(request, list) and request[3] for request in parsed) == whole
 
 
 GOOD = b"GET " + TARGET_AND_HOST
@@ -159,7 +161,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("wire", "error"), [case for case in BROKEN if case[1]])
-def test_what_is_broken_is_refused_alike_wherever_reads_end(wire: bytes, error: type[HttpError]) -> None:
+def test_malformed_request_has_the_same_error_at_any_split(wire: bytes, error: type[HttpError]) -> None:
     """The error depends on the data, not on its split, and is final."""
     splits = [[wire], [bytes((byte,)) for byte in wire]]
     splits += [[wire[:at], wire[at:]] for at in range(1, len(wire), max(1, len(wire) // 100))]
@@ -175,8 +177,8 @@ def test_what_is_broken_is_refused_alike_wherever_reads_end(wire: bytes, error: 
 
 @settings(deadline=None)
 @given(st.sampled_from([wire for wire, error in BROKEN if error]), CUTS)
-def test_what_is_broken_is_refused_after_good_requests_too(wire: bytes, cuts: list[int]) -> None:
-    """A good request before it does not change what a broken one is refused for."""
+def test_malformed_request_after_good_ones_has_the_same_error(wire: bytes, cuts: list[int]) -> None:
+    """A good request before it does not change the error of a malformed one."""
     errors = set()
     for pieces in ([wire], pieces_of(GOOD + b"\r\n" + wire, cuts)):
         with pytest.raises(HttpError) as caught:
@@ -186,7 +188,7 @@ def test_what_is_broken_is_refused_after_good_requests_too(wire: bytes, cuts: li
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_limit_of_a_head_is_the_same_wherever_reads_end(over: int) -> None:
+def test_head_limit_is_the_same_at_any_split(over: int) -> None:
     """A head of exactly the limit is accepted even byte by byte; one byte more is not."""
     lines = b"x: %b\r\n" % (b"y" * 10_000) * 2
     start = GOOD + lines + b"z: "
@@ -199,7 +201,7 @@ def test_limit_of_a_head_is_the_same_wherever_reads_end(over: int) -> None:
             assert read(pieces)[0] == [["GET", 0, b"", True]]
 
 
-def test_nothing_is_read_past_the_request_at_hand() -> None:
+def test_nothing_is_parsed_past_the_current_request() -> None:
     """Pipelined data is not parsed until the response before it is complete."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     (event,) = reader.receive(GOOD + b"\r\n" + b"\0\n garbage")
@@ -216,7 +218,7 @@ def test_nothing_is_read_past_the_request_at_hand() -> None:
     "body", [b"Content-Length: 9\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n9\r\nhalf"]
 )
 def test_the_rest_of_a_body_is_never_a_head(body: bytes) -> None:
-    """Going on in the middle of a body raises, and changes nothing."""
+    """``next_request`` in the middle of a body raises, and changes nothing."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     reader.receive(b"POST " + TARGET_AND_HOST + body)
     with pytest.raises(RuntimeError, match="body"):
@@ -225,8 +227,8 @@ def test_the_rest_of_a_body_is_never_a_head(body: bytes) -> None:
     assert reader.receive(b" done")[0] == b" done"
 
 
-def test_what_is_known_of_a_body_that_has_not_come() -> None:
-    """Its rest where it has a length; nothing where it comes in chunks."""
+def test_remaining_length_of_an_incomplete_body() -> None:
+    """The rest of a body with a length is known; that of a chunked body is not."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     states = [reader.is_in_head]
     reader.receive(b"P")
@@ -242,8 +244,8 @@ def test_what_is_known_of_a_body_that_has_not_come() -> None:
     assert (reader.is_in_body, reader.remaining_body_bytes) == (True, None)
 
 
-def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
-    """How much of it was looked at is remembered, and forgotten with the head."""
+def test_head_received_byte_by_byte_is_scanned_once() -> None:
+    """The scanned position is remembered, and reset after the head."""
     reader = RequestReader(max_body_bytes=MAX_BODY_BYTES)
     for _ in range(3):
         for byte in GOOD:
@@ -254,21 +256,21 @@ def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
         assert reader.next_request() == []
 
 
-def test_a_chunked_body_is_read_a_slice_at_a_time() -> None:
-    """What one call leaves is read by calls without anything new, and only then the request ends."""
+def test_chunked_body_is_parsed_a_slice_at_a_time() -> None:
+    """The rest of a call is parsed by calls without new data, and only then the request ends."""
     reader, chunks = RequestReader(max_body_bytes=10**6), 2 * MAX_CHUNKS_PER_CALL + 1
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
-    told = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
+    batches = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
     while reader.has_unread_chunks:
-        told.append(reader.receive(b""))
-    sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in told]
+        batches.append(reader.receive(b""))
+    sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in batches]
     assert sizes == [MAX_CHUNKS_PER_CALL, MAX_CHUNKS_PER_CALL, 1]
-    assert [End.OF_REQUEST in events for events in told] == [False, False, True]
+    assert [End.OF_REQUEST in events for events in batches] == [False, False, True]
     assert reader.pipelined_bytes == 4
 
 
-def test_a_chunked_body_that_is_refused_is_not_behind() -> None:
-    """Nothing is left to read on a connection that cannot go on."""
+def test_refused_chunked_body_has_no_pending_data() -> None:
+    """Nothing is left to parse on a connection that cannot continue."""
     reader = RequestReader(max_body_bytes=10)
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
     with pytest.raises(BodyTooLargeError):

@@ -15,7 +15,7 @@ CUTS = st.lists(st.integers(0, 10**6), max_size=8)
 
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
-    """Return the data cut at these places."""
+    """Return the data split at these positions."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return [data[a:b] for a, b in itertools.pairwise(places)]
 
@@ -30,7 +30,7 @@ def read(pieces: list[bytes], *, is_ended: bool = False) -> tuple[bytes, Respons
 
 
 def reference(wire: bytes) -> tuple[int, bytes]:
-    """Return status and body of a good answer that is there as a whole, by the shortest reading that there is."""
+    """Return status and body of a complete valid response, by a minimal parser."""
     head, _, rest = wire.partition(b"\r\n\r\n")
     status = int(head.split()[1])
     if status < 200:
@@ -48,8 +48,8 @@ def reference(wire: bytes) -> tuple[int, bytes]:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> bytes:
-    """Return a good answer."""
+def valid_responses(draw: st.DrawFn) -> bytes:
+    """Return a valid response."""
     interim = draw(
         st.sampled_from([b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 \r\nLink: a\r\n\r\n"])
     )
@@ -75,9 +75,9 @@ def answers(draw: st.DrawFn) -> bytes:
             return interim + head + b"\r\n" + whole
 
 
-@given(answers(), CUTS)
-def test_any_split_of_any_answer_gives_what_a_simple_reading_gives(wire: bytes, cuts: list[int]) -> None:
-    """Status, body and completeness are the same at once, cut anywhere, and byte by byte."""
+@given(valid_responses(), CUTS)
+def test_any_split_gives_the_result_of_the_reference_parser(wire: bytes, cuts: list[int]) -> None:
+    """Status, body and completeness are the same at once, split anywhere, and byte by byte."""
     for pieces in ([wire], pieces_of(wire, cuts), [bytes((byte,)) for byte in wire]):
         body, reader = read(pieces, is_ended=True)
         assert reader.head is not None
@@ -85,9 +85,9 @@ def test_any_split_of_any_answer_gives_what_a_simple_reading_gives(wire: bytes, 
         assert (reader.is_complete, reader.fault, reader.has_trailing_data) == (True, None, False)
 
 
-@given(answers(), st.integers(0, 10**6))
-def test_an_answer_that_breaks_off_is_never_complete(wire: bytes, cut: int) -> None:
-    """Unless the connection's end is what delimits it, a part is not taken for the whole."""
+@given(valid_responses(), st.integers(0, 10**6))
+def test_truncated_response_is_never_complete(wire: bytes, cut: int) -> None:
+    """Unless the connection's end delimits it, a part is not taken for the whole."""
     part = wire[: cut % len(wire)]
     body, reader = read([part], is_ended=True)
     has_head = reader.head is not None
@@ -103,8 +103,8 @@ def test_an_answer_that_breaks_off_is_never_complete(wire: bytes, cut: int) -> N
         assert reader.fault is not None
 
 
-@given(answers(), st.binary(min_size=1, max_size=5))
-def test_what_follows_an_answer_is_surplus(wire: bytes, surplus: bytes) -> None:
+@given(valid_responses(), st.binary(min_size=1, max_size=5))
+def test_data_after_a_response_is_surplus(wire: bytes, surplus: bytes) -> None:
     """Data beyond the response makes the connection unusable, whether received with it or after it."""
     _, reader = read([wire])
     if reader.is_complete:
@@ -134,7 +134,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("wire", BROKEN)
-def test_what_is_no_answer_is_a_fault_wherever_reads_end(wire: bytes) -> None:
+def test_malformed_response_is_a_fault_at_any_split(wire: bytes) -> None:
     """A fault is final, and the data before it is kept."""
     step = max(1, len(wire) // 60)
     for pieces in (
@@ -149,14 +149,14 @@ def test_what_is_no_answer_is_a_fault_wherever_reads_end(wire: bytes) -> None:
         assert reader.receive(b"more") == b""
 
 
-def test_chunks_before_a_fault_are_handed_on() -> None:
+def test_chunks_before_a_fault_are_returned() -> None:
     """Data before a fault is returned."""
     body, reader = read([OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\nx\r\n"])
     assert (body, reader.fault) == (b"abcd", "sent a response that is not HTTP")
 
 
-def test_chunks_that_come_alone_are_read_one_by_one() -> None:
-    """Each read gives what is in its chunk, the first of its size as well as those that follow."""
+def test_single_chunks_are_returned_one_by_one() -> None:
+    """Each read gives the content of its chunk, the first of its size as well as those that follow."""
     reader = ResponseReader()
     assert reader.receive(OK + b"Transfer-Encoding: chunked\r\n\r\n") == b""
     parts = [b"one", b"two", b"three", b"six"]
@@ -166,7 +166,7 @@ def test_chunks_that_come_alone_are_read_one_by_one() -> None:
     assert reader.is_complete
 
 
-def test_a_head_at_its_limit_is_read_wherever_reads_end() -> None:
+def test_head_at_its_limit_is_parsed_at_any_split() -> None:
     """The bytes that end a head do not count against its limit."""
     start = OK + b"x: "
     wire = start + b"y" * (MAX_HEAD_BYTES - len(start)) + b"\r\n\r\n"
@@ -174,8 +174,8 @@ def test_a_head_at_its_limit_is_read_wherever_reads_end() -> None:
         assert read(pieces)[1].head is not None
 
 
-def test_heads_that_differ_in_the_length_alone_share_one() -> None:
-    """What follows from a head is worked out once; its length is each answer's own, and no header of it."""
+def test_heads_that_differ_in_the_length_alone_share_a_cache_entry() -> None:
+    """What follows from a head is computed once; the length belongs to each response and is no header of the entry."""
     first, length = parse_response_head(OK + b"Content-Length: 5\r\nX: y".rstrip())
     again, other = parse_response_head(OK + b"content-length:\t17 \r\nX: y")
     assert (again is first, length, other) == (True, 5, 17)
@@ -183,15 +183,15 @@ def test_heads_that_differ_in_the_length_alone_share_one() -> None:
     assert parse_response_head(OK + b"X: y") == (first, None)
 
 
-def test_a_remembered_head_is_checked_against_its_length() -> None:
-    """A head with chunks that is known is refused all the same when a length stands beside them."""
+def test_cached_head_is_checked_against_its_length() -> None:
+    """A cached chunked head is still refused when a length is added."""
     assert parse_response_head(OK + b"Transfer-Encoding: chunked")[0].is_chunked
     with pytest.raises(MalformedRequestError):
         parse_response_head(OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5")
 
 
-def test_memory_of_heads_is_bounded() -> None:
-    """An engine whose heads are ever new makes us forget, not grow."""
+def test_cache_of_heads_is_bounded() -> None:
+    """An engine whose heads all differ replaces cache entries, and the cache does not grow."""
     for number in range(module._MAX_CACHED_HEADS + 10):
         parse_response_head(OK + b"x-n: %d" % number)
     assert 0 < len(module._head_cache) <= module._MAX_CACHED_HEADS
@@ -206,20 +206,20 @@ def test_memory_of_heads_is_bounded() -> None:
         (b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive", True),
     ],
 )
-def test_whether_the_engine_keeps_the_connection(head: bytes, *, keeps: bool) -> None:
+def test_engine_keep_alive(head: bytes, *, keeps: bool) -> None:
     """As RFC 9112 section 9.3 has it."""
     assert parse_response_head(head)[0].may_keep_alive is keeps
 
 
-def test_what_a_client_may_see_is_written_once() -> None:
-    """Lines for the client are without what is of the engine's hop; a stream is known for one."""
+def test_client_header_lines_are_formatted_once() -> None:
+    """Lines for the client are without the engine's hop-by-hop headers; a stream is recognized."""
     head, _ = parse_response_head(OK + b"Content-Type: text/event-stream\r\nServer: x\r\nX-A: b")
     assert head.is_event_stream
     assert b"x-a: b\r\n" in head.relayed_header_lines
     assert b"server" not in head.relayed_header_lines
 
 
-def test_interim_answers_without_end_are_no_answer() -> None:
+def test_endless_interim_responses_are_a_fault() -> None:
     """A few are skipped, very many are not."""
     interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
     whole = OK + b"content-length: 2\r\n\r\n{}"
@@ -228,8 +228,8 @@ def test_interim_answers_without_end_are_no_answer() -> None:
     assert (body, reader.fault) == (b"", "sent a response that is not HTTP")
 
 
-def test_very_many_chunks_in_one_read_are_told() -> None:
-    """Others should have their turn before the next read; few are not worth a word."""
+def test_very_many_chunks_in_one_read_are_reported() -> None:
+    """Other tasks should run before the next read; a few chunks are not reported."""
     chunk, head = b"1\r\nx\r\n", OK + b"transfer-encoding: chunked\r\n\r\n"
     for count, is_many in ((module.MANY_CHUNKS - 1, False), (module.MANY_CHUNKS, True)):
         assert read([head + chunk * count])[1].should_yield is is_many

@@ -37,10 +37,10 @@ def write(
     status=st.sampled_from([200, 204, 304, 404, 499, 599]),
     has_length=st.booleans(),
 )
-def test_what_is_written_is_read_back(
+def test_written_response_is_read_back(
     parts: list[bytes], minor_version: int, status: int, *, has_length: bool
 ) -> None:
-    """A reader that knows nothing else gets the body, and knows its end; statuses without a body have none."""
+    """A reader without other information gets the body and its end; statuses without a body have none."""
     body = b"".join(parts)
     wire, writer = write(
         parts, minor_version=minor_version, status=status, length=len(body) if has_length else None
@@ -56,8 +56,8 @@ def test_what_is_written_is_read_back(
     assert reader.head.may_keep_alive is writer.may_keep_alive
 
 
-def test_the_head_in_its_order() -> None:
-    """Status line, date, the answer's own lines, and last what delimits it."""
+def test_order_of_the_head() -> None:
+    """Status line, date, the response's own lines, and last the framing."""
     assert write([b"abc"], length=3)[0].split(b"\r\n") == [
         *(b"HTTP/1.1 200 OK", b"date: today", b"x: y", b"content-length: 3", b"", b"abc")
     ]
@@ -76,10 +76,10 @@ def test_the_head_in_its_order() -> None:
         (0, None, True, True, b"connection: close\r\n"),
     ],
 )
-def test_what_is_said_of_the_connection(
+def test_connection_header(
     minor_version: int, length: int | None, line: bytes, *, may: bool, says: bool
 ) -> None:
-    """HTTP/1.0 is told what it gets; without a length its body ends with the connection."""
+    """HTTP/1.0 gets an explicit header; without a length its body ends with the connection."""
     wire, writer = write(
         [b"a"], minor_version=minor_version, length=length, may_keep_alive=may, send_keep_alive=says
     )
@@ -92,32 +92,32 @@ def test_what_is_said_of_the_connection(
 @pytest.mark.parametrize(
     ("length", "framing"), [(3, b"content-length: 3"), (None, b"transfer-encoding: chunked")]
 )
-def test_head_requests_get_the_head_alone(length: int | None, framing: bytes) -> None:
-    """HEAD is told what GET would get, and nothing follows, whether the parts come or not."""
+def test_head_request_gets_the_head_alone(length: int | None, framing: bytes) -> None:
+    """HEAD gets the head of GET, and no body, whether parts are written or not."""
     for parts in ([b"abc"], []):
         wire, _ = write(parts, method="HEAD", length=length)
         assert wire.endswith(framing + b"\r\n\r\n")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_more_than_the_length_is_a_fault_of_ours(method: str) -> None:
+def test_exceeding_the_length_raises(method: str) -> None:
     """The announced length is not exceeded: the rest would be parsed as the next response."""
     with pytest.raises(RuntimeError, match="longer"):
         write([b"ab", b"cd"], method=method, length=3)
 
 
-def test_less_than_the_length_is_a_fault_of_ours() -> None:
+def test_falling_short_of_the_length_raises() -> None:
     """The announced length has to be written."""
     with pytest.raises(RuntimeError, match="shorter"):
         write([b"ab"], length=3)
 
 
-def test_nothing_is_sent_for_an_empty_part() -> None:
+def test_empty_part_writes_nothing() -> None:
     """An empty chunk would end the body."""
     assert write([b"", b"a", b""])[0].endswith(b"\r\n\r\n1\r\na\r\n0\r\n\r\n")
 
 
-def test_lines_and_the_interim_answer() -> None:
+def test_lines_and_interim_response() -> None:
     """Headers are lines; ``100 Continue`` is a head without any."""
     assert header_lines([(b"a", b"b"), (b"c", b"")]) == b"a: b\r\nc: \r\n"
     assert header_lines([]) == b""

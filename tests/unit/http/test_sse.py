@@ -27,14 +27,14 @@ from gglib.http.sse import event_terminator as separator_after
         (b"data: 1\n\nx", b"\n\n"),
     ],
 )
-def test_separator_ends_the_event_that_broke_off(relayed: bytes, event_terminator: bytes) -> None:
+def test_separator_ends_a_truncated_event(relayed: bytes, event_terminator: bytes) -> None:
     """Between two events nothing is needed, after a line one line end, inside a line two."""
     assert separator_after(relayed) == event_terminator
 
 
 @given(st.text("a:\r\n").map(str.encode))
-def test_after_the_separator_the_stream_stands_between_two_events(relayed: bytes) -> None:
-    """However a stream breaks off, after its event_terminator none is needed."""
+def test_after_the_separator_the_stream_is_between_two_events(relayed: bytes) -> None:
+    """However a stream breaks off, after its ``event_terminator`` none is needed."""
     assert separator_after(relayed + separator_after(relayed)) == b""
 
 
@@ -42,6 +42,7 @@ def test_own_bytes_are_whole_events() -> None:
     """A heartbeat is a comment and an error one event of one line; neither has an id or a retry."""
     assert HEARTBEAT == b":\n\n"
     assert error_event(b'{"error":{}}') == b'data: {"error":{}}\n\n'
+    assert error_event(b"{}", b"response.failed") == b"event: response.failed\ndata: {}\n\n"
 
 
 STREAM = (
@@ -56,8 +57,8 @@ EVENTS = [SseEvent("loading", b"1"), SseEvent("message", b"2\n 3"), SseEvent("me
 
 
 @given(st.lists(st.integers(0, len(STREAM))))
-def test_events_are_read_wherever_a_stream_is_cut(cuts: list[int]) -> None:
-    """Names, data of several lines and both line ends are read; comments and what has no end are not."""
+def test_events_are_parsed_at_any_split(cuts: list[int]) -> None:
+    """Names, data of several lines and both line ends are parsed; comments and incomplete events are skipped."""
     bounds = [0, *sorted(cuts), len(STREAM)]
     parts = [STREAM[start:end] for start, end in pairwise(bounds)]
     assert list(read_events(parts)) == EVENTS

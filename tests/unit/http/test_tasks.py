@@ -1,4 +1,4 @@
-"""Ending a block from outside, and a task beside a block."""
+"""``CancelScope`` ends a block from outside; a background task runs beside a block."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from gglib.http.tasks import BackgroundTask, CancelScope
 
 
 class LeaveError(Exception):
-    """What a test ends a block with."""
+    """The reason for which a test ends a block."""
 
 
 async def test_cancel_scope_raises_the_reason_after_unwinding() -> None:

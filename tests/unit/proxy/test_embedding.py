@@ -1,4 +1,4 @@
-"""What a program may hand to ``serve``."""
+"""The arguments of ``serve`` for embedders."""
 
 import asyncio
 import contextlib
@@ -64,10 +64,10 @@ def listener() -> Iterator[socket.socket]:
         ({"listener": None}, TypeError, "listener must be a bound socket, not None."),
     ],
 )
-def test_a_wrong_argument_is_named(
+def test_wrong_argument_is_named(
     listener: socket.socket, changed: dict[str, object], error: type[Exception], text: str
 ) -> None:
-    """Its name, what it has to be, and what it is."""
+    """The error has the argument's name, the expected type and the actual one."""
     arguments: dict[str, Any] = {
         "listener": listener,
         "default_ctx": 4096,
@@ -81,8 +81,8 @@ def test_a_wrong_argument_is_named(
     assert text in str(refused.value)
 
 
-def test_a_socket_that_cannot_be_served_is_refused() -> None:
-    """One for datagrams, and one that is closed."""
+def test_unusable_socket_is_refused() -> None:
+    """A datagram socket and a closed socket are refused."""
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
         pytest.raises(ValueError, match="stream"),
@@ -101,11 +101,11 @@ def test_a_socket_that_cannot_be_served_is_refused() -> None:
     ],
 )
 def test_mocks_and_structural_ports_pass(listener: socket.socket, runtime: object, catalog: object) -> None:
-    """What has the methods is taken, whatever it inherits from."""
+    """An object with the port's methods is accepted, with any base class."""
     check_arguments(listener, 1, runtime, catalog, asyncio.Event())
 
 
-async def test_a_structural_runtime_gets_what_the_port_provides() -> None:
+async def test_structural_runtime_gets_the_defaults_of_the_port() -> None:
     """``admit`` and ``status`` are the port's defaults, over the three methods that the runtime has."""
     runtime = as_runtime(Structural())
     async with runtime.admit("mine", None, 4096, wait_s=1, request_id="req_1") as target:
@@ -116,7 +116,7 @@ async def test_a_structural_runtime_gets_what_the_port_provides() -> None:
     await runtime.stop_current()
 
 
-async def test_a_structural_runtime_keeps_the_methods_that_it_has() -> None:
+async def test_structural_runtime_keeps_its_own_methods() -> None:
     """Its own ``admit`` and ``status`` are called, with every argument."""
     asked: list[object] = []
 
@@ -141,8 +141,8 @@ async def test_a_structural_runtime_keeps_the_methods_that_it_has() -> None:
 
 
 @pytest.mark.parametrize("base", [Structural, FakeRuntime])
-async def test_an_admit_of_fewer_options_is_called_with_those(base: type) -> None:
-    """Whether it inherits from the port or not: options came to ``admit`` over time."""
+async def test_admit_with_fewer_options_is_called_with_those(base: type) -> None:
+    """Options were added to ``admit`` over time; an older signature is called with the options that it has."""
 
     class Older(base):  # type: ignore[misc]
         @contextlib.asynccontextmanager
@@ -156,7 +156,7 @@ async def test_an_admit_of_fewer_options_is_called_with_those(base: type) -> Non
         assert target is TARGET
 
 
-def test_a_runtime_that_inherits_from_the_port_is_used_as_it_is() -> None:
-    """Nothing stands between it and the proxy."""
+def test_runtime_that_inherits_from_the_port_is_used_directly() -> None:
+    """No adapter is put between the runtime and the proxy."""
     runtime = FakeRuntime()
     assert as_runtime(runtime) is runtime

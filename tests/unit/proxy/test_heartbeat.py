@@ -1,4 +1,4 @@
-"""A stream that waits says so, until it has something to say."""
+"""Heartbeats of a stream that waits for its first event."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ LATER_S = 3600.0
 
 
 class BeatingResponse(Response):
-    """An answer whose beats can be waited for; ``fails_with``, when set, is what they fail with."""
+    """A response whose heartbeats can be awaited; ``fails_with``, when set, is the error of each heartbeat."""
 
     __slots__ = ("beats", "fails_with", "was_beaten")
 
@@ -42,8 +42,8 @@ async def wait_for_a_beat(response: BeatingResponse, *, then_fail_with: Exceptio
             raise then_fail_with
 
 
-async def test_it_beats_again_and_again_until_it_is_stopped() -> None:
-    """While the block waits there is a beat after each interval; after ``stop`` there is none."""
+async def test_heartbeats_repeat_until_stopped() -> None:
+    """While the block waits a heartbeat is sent after each interval; after ``stop`` there is none."""
     response = BeatingResponse()
     async with Heartbeat(response, SOON_S) as heartbeat:
         for _ in range(3):
@@ -58,8 +58,8 @@ async def test_it_beats_again_and_again_until_it_is_stopped() -> None:
         assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_block_that_ends_before_the_first_beat_has_no_task() -> None:
-    """Most answers begin before: then there was only a timer, and it is gone."""
+async def test_block_that_ends_before_the_first_heartbeat_starts_no_task() -> None:
+    """Most responses begin earlier: then there was only a timer, which is cancelled."""
     response = BeatingResponse()
     async with Heartbeat(response, LATER_S) as heartbeat:
         assert len(asyncio.all_tasks()) == 1
@@ -69,24 +69,24 @@ async def test_a_block_that_ends_before_the_first_beat_has_no_task() -> None:
     assert response.beats == 0
 
 
-async def test_every_zero_seconds_is_never() -> None:
-    """A client that breaks on comments gets none."""
+async def test_interval_of_zero_disables_heartbeats() -> None:
+    """A client that fails at comments gets none."""
     response = BeatingResponse()
     async with Heartbeat(response, 0) as heartbeat:
         assert heartbeat._timer is None
     assert response.beats == 0
 
 
-async def test_the_end_of_the_block_ends_it_whatever_ended_the_block() -> None:
-    """Nothing beats on after an error."""
+async def test_heartbeats_end_with_the_block() -> None:
+    """No heartbeat is sent after the block ended, also by an error."""
     response = BeatingResponse()
     with pytest.raises(ZeroDivisionError):
         await wait_for_a_beat(response, then_fail_with=ZeroDivisionError())
     assert len(asyncio.all_tasks()) == 1
 
 
-async def test_a_beat_that_fails_is_told_when_it_is_stopped() -> None:
-    """What went wrong in the background is raised in the block that it served."""
+async def test_error_of_a_heartbeat_is_raised_at_stop() -> None:
+    """An error of the background task is raised in the block that it served."""
     response = BeatingResponse()
     response.fails_with = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""A response's moves: what may follow what, and how a failure is sent in each state."""
+"""The response's state machine: legal transitions, and how a failure is sent in each state."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ EVENT = b'data: {"choices":[]}\n\n'
 
 
 class FakeTransport:
-    """A connection that keeps what it is given; ``fails_with``, when set, is raised where it waits for the client."""
+    """A transport that records what is written; ``fails_with``, when set, is raised by ``drain``."""
 
     date_line = b"date: today\r\n"
     peer_host = server_host = None
@@ -31,7 +31,7 @@ class FakeTransport:
 
     @property
     def is_write_paused(self) -> bool:
-        """Whether a write has to wait."""
+        """Whether writes are paused."""
         return self.fails_with is not None
 
     async def drain(self) -> None:
@@ -40,11 +40,11 @@ class FakeTransport:
         raise self.fails_with
 
     def write(self, data: bytes) -> None:
-        """Keep what is sent."""
+        """Record the bytes."""
         self.sent.append(data)
 
     def end(self, *, may_keep_alive: bool) -> None:
-        """Keep how it ended."""
+        """Record how the response ended."""
         self.may_keep_alive = may_keep_alive
 
     @property
@@ -54,7 +54,7 @@ class FakeTransport:
 
     @property
     def body(self) -> bytes:
-        """All parts of the body, framing and all."""
+        """All parts of the body, with their framing."""
         return b"".join(self.sent).partition(b"\r\n\r\n")[2]
 
 
@@ -65,7 +65,7 @@ def a_response(*, can_keep_alive: bool = True) -> tuple[Response, FakeTransport]
 
 
 async def cut(response: Response) -> None:
-    """Cut it, in whatever state it is."""
+    """Cut the response in any state."""
     response._abort()
 
 
@@ -98,7 +98,7 @@ WAYS: dict[ResponseEvent, list[Callable[[Response], Awaitable[None]]]] = {
 
 
 async def bring_to(response: Response, state: ResponseState) -> None:
-    """Make the moves that lead to a state."""
+    """Bring a response to a state."""
     if state in {ResponseState.STARTED, ResponseState.ABORTED}:
         await response.start(200, PLAIN)
         await response.write(b"x")
@@ -117,10 +117,8 @@ async def bring_to(response: Response, state: ResponseState) -> None:
         for number in range(len(WAYS[event]))
     ],
 )
-async def test_a_response_moves_as_its_table_says(
-    state: ResponseState, event: ResponseEvent, number: int
-) -> None:
-    """Each way to send each event in each state: the table's move, or an error and nothing sent."""
+async def test_transitions_follow_the_table(state: ResponseState, event: ResponseEvent, number: int) -> None:
+    """Each way to send each event in each state: the table's transition, or an error and nothing sent."""
     response, transport = a_response()
     await bring_to(response, state)
     sent, way = len(transport.sent), WAYS[event][number]
@@ -134,7 +132,7 @@ async def test_a_response_moves_as_its_table_says(
 
 
 @pytest.mark.parametrize("state", ResponseState)
-async def test_a_heartbeat_is_a_head_and_a_part(state: ResponseState) -> None:
+async def test_heartbeat_is_a_part(state: ResponseState) -> None:
     """A heartbeat is a part wherever a part is legal; before the head it sends one first."""
     response, transport = a_response()
     await bring_to(response, state)
@@ -148,7 +146,7 @@ async def test_a_heartbeat_is_a_head_and_a_part(state: ResponseState) -> None:
         assert (response.state, len(transport.sent)) == (state, sent)
 
 
-async def test_head_parts_and_end_follow_one_another() -> None:
+async def test_head_parts_and_end_are_sent_in_order() -> None:
     """A head, parts and a last part are sent in this order; the head has the request's id."""
     response, transport = a_response()
     await response.start(201, PLAIN)
@@ -166,7 +164,7 @@ async def test_head_parts_and_end_follow_one_another() -> None:
     assert (response.status, response.is_ended) == (201, True)
 
 
-async def test_illegal_moves_raise_and_send_nothing() -> None:
+async def test_illegal_transitions_raise_and_send_nothing() -> None:
     """No part before the head, no second head, nothing after the end."""
     response, transport = a_response()
     with pytest.raises(RuntimeError, match="'not started' cannot take the event 'part'"):
@@ -181,8 +179,8 @@ async def test_illegal_moves_raise_and_send_nothing() -> None:
     assert len(transport.sent) == 2
 
 
-async def test_a_part_that_is_offered_is_sent_at_once_or_not_at_all() -> None:
-    """What is offered is a part like any other; a client that is slow to read is not sent it, nor is it counted."""
+async def test_try_write_sends_the_whole_part_or_nothing() -> None:
+    """An accepted part counts like any other; a paused write sends and counts nothing."""
     response, transport = a_response()
     await response.start(200, STREAM)
     assert response.try_write(b"data: 1\n\n")
@@ -195,8 +193,8 @@ async def test_a_part_that_is_offered_is_sent_at_once_or_not_at_all() -> None:
     assert response.first_byte_at_s is not None
 
 
-async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None:
-    """An illegal offer raises, sends nothing and counts nothing."""
+async def test_try_write_before_head_or_after_end_raises() -> None:
+    """An illegal ``try_write`` raises, sends nothing and counts nothing."""
     response, transport = a_response()
     with pytest.raises(RuntimeError, match="'not started' cannot take the event 'part'"):
         response.try_write(b"x")
@@ -216,8 +214,8 @@ async def test_nothing_may_be_offered_before_the_head_or_after_the_end() -> None
         max_size=40,
     )
 )
-async def test_the_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None:
-    """However a body comes, its tail is the same, and not much more than that is kept of it."""
+async def test_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None:
+    """At any segmentation of the body its tail is the same, and little more than the tail is kept."""
     response, _ = a_response()
     await response.start(200, STREAM)
     body = b""
@@ -232,8 +230,8 @@ async def test_the_tail_is_the_last_bytes_of_all_parts(sizes: list[int]) -> None
         assert sum(map(len, response._older_parts + response._parts)) < 3 * TAIL_BYTES
 
 
-async def test_send_that_was_cut_short_counts_as_not_sent() -> None:
-    """When sending is interrupted the state stays as it was, so that the error can still be sent."""
+async def test_interrupted_send_counts_as_not_sent() -> None:
+    """When sending is interrupted the state stays unchanged, so that the error can still be sent."""
     response, transport = a_response()
     transport.fails_with = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
@@ -250,7 +248,7 @@ async def test_send_that_was_cut_short_counts_as_not_sent() -> None:
 
 
 async def test_failure_before_the_head_is_a_status() -> None:
-    """Nothing was sent: the failure is a whole response of its own."""
+    """Before the head, the failure is a whole response."""
     response, transport = a_response()
     await response.fail(UpstreamError("gone"))
     assert (response.status, response.is_ended) == (502, True)
@@ -259,7 +257,7 @@ async def test_failure_before_the_head_is_a_status() -> None:
 
 
 async def test_failure_in_a_stream_is_an_event() -> None:
-    """In a stream the failure is its last event, apart from what was begun."""
+    """In a stream the failure is the last event, separated from a partial event."""
     response, transport = a_response()
     await response.start(200, STREAM)
     await response.write(b"data: par")
@@ -269,8 +267,8 @@ async def test_failure_in_a_stream_is_an_event() -> None:
     assert transport.sent[2].endswith(b"\n\n\r\n0\r\n\r\n")
 
 
-async def test_failure_in_another_body_is_no_end() -> None:
-    """In any other body nothing more is sent, so that no client takes it for whole."""
+async def test_failure_in_another_body_leaves_it_incomplete() -> None:
+    """In any other body nothing more is sent, so that no client takes it for complete."""
     response, transport = a_response()
     await response.start(200, PLAIN)
     await response.fail(UpstreamError("gone"))
@@ -283,7 +281,7 @@ async def test_failure_in_another_body_is_no_end() -> None:
 
 
 async def test_failure_after_the_end_changes_nothing() -> None:
-    """A response that was given is given."""
+    """A complete response does not change."""
     response, transport = a_response()
     await response.send({"a": 1})
     await response.fail(UpstreamError("gone"))
@@ -291,8 +289,8 @@ async def test_failure_after_the_end_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("can_keep_alive", [True, False])
-async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> None:  # noqa: FBT001
-    """The first beat decides the status; only a client that keeps its connection is told to."""
+async def test_first_heartbeat_sends_the_head_of_a_stream(can_keep_alive: bool) -> None:  # noqa: FBT001
+    """The first heartbeat decides the status; keep-alive follows the client's request."""
     response, transport = a_response(can_keep_alive=can_keep_alive)
     await response.send_heartbeat()
     await response.send_heartbeat()
@@ -303,8 +301,8 @@ async def test_first_heartbeat_is_the_head_of_a_stream(can_keep_alive: bool) -> 
 
 
 @pytest.mark.parametrize("is_started", [False, True])
-async def test_a_slow_client_gets_no_heartbeat(is_started: bool) -> None:  # noqa: FBT001
-    """A second task that waited for the client would keep the one that writes from being woken."""
+async def test_slow_client_gets_no_heartbeat(is_started: bool) -> None:  # noqa: FBT001
+    """A second task that awaits ``drain`` would keep the writing task from being woken."""
     response, transport = a_response()
     if is_started:
         await response.start(200, STREAM)

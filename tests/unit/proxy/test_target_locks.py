@@ -36,7 +36,7 @@ class Turn:
         await self.task
 
 
-def test_concurrent_exchanges_are_those_in_flight_at_the_start_or_since() -> None:
+def test_concurrent_exchanges() -> None:
     """Exchanges in flight at its start or since count, even if they have ended; earlier ones do not."""
     lock = TargetLock()
     first = lock.try_acquire_shared()
@@ -51,7 +51,7 @@ def test_concurrent_exchanges_are_those_in_flight_at_the_start_or_since() -> Non
     assert not lock.had_concurrent(third)
 
 
-async def test_an_idle_lock_is_acquired_at_once() -> None:
+async def test_idle_lock_is_acquired_at_once() -> None:
     """An idle lock is acquired exclusively without a wait, even with a limit of 0."""
     lock = TargetLock()
     async with lock.exclusive(0):
@@ -59,7 +59,7 @@ async def test_an_idle_lock_is_acquired_at_once() -> None:
     assert lock.is_idle
 
 
-async def test_a_turn_begins_when_the_others_have_left_and_new_ones_wait_behind_it() -> None:
+async def test_exclusive_exchanges_run_in_order_before_new_shared_ones() -> None:
     """Exclusive exchanges run one at a time, oldest first; then all shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
@@ -82,7 +82,7 @@ async def test_a_turn_begins_when_the_others_have_left_and_new_ones_wait_behind_
     assert lock.is_idle
 
 
-async def test_what_waits_behind_one_turn_waits_behind_the_next_as_well() -> None:
+async def test_shared_waiters_wait_for_each_exclusive_request() -> None:
     """A woken shared waiter does not acquire a lock that was requested exclusively again."""
     lock = TargetLock()
     async with lock.exclusive(0):
@@ -95,7 +95,7 @@ async def test_what_waits_behind_one_turn_waits_behind_the_next_as_well() -> Non
     await newcomer
 
 
-async def test_others_that_do_not_end_are_not_waited_for_without_bound() -> None:
+async def test_exclusive_request_times_out() -> None:
     """After the timeout the exclusive request is dropped, and shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
@@ -110,7 +110,7 @@ async def test_others_that_do_not_end_are_not_waited_for_without_bound() -> None
 
 
 @pytest.mark.parametrize("has_begun", [False, True])
-async def test_a_turn_that_is_cancelled_leaves_nothing_behind(has_begun: bool) -> None:  # noqa: FBT001
+async def test_cancelled_exclusive_exchange_leaves_no_state(has_begun: bool) -> None:  # noqa: FBT001
     """If a waiting or running exclusive exchange is cancelled, the next one runs, and shared waiters continue."""
     lock, log = TargetLock(), list[str]()
     lock.try_acquire_shared()
@@ -133,7 +133,7 @@ async def test_a_turn_that_is_cancelled_leaves_nothing_behind(has_begun: bool) -
     assert lock.is_idle
 
 
-async def test_what_waits_to_enter_may_leave() -> None:
+async def test_cancelled_shared_waiter_leaves_no_state() -> None:
     """A cancelled shared waiter leaves no state."""
     lock, log = TargetLock(), list[str]()
     turn = Turn(lock, "turn", log)
@@ -147,7 +147,7 @@ async def test_what_waits_to_enter_may_leave() -> None:
     assert lock.is_idle
 
 
-def test_each_target_has_a_lane_and_old_ones_go() -> None:
+def test_locks_are_keyed_by_target_and_dropped_when_idle() -> None:
     """Locks are keyed by socket or address; a lock in use is never dropped."""
     target_locks = TargetLocks()
 

@@ -1,4 +1,4 @@
-"""Token counts, read off the end of an answer. The answers are those of a real llama-server (b11549, embedded)."""
+"""Token counts, parsed from the end of a response; the responses are from a real llama-server (b11549, embedded)."""
 
 import json
 
@@ -84,8 +84,8 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("tail", "tokens"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_what_each_dialect_tells(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
-    """Prompt tokens are all of the prompt's, also those that came from the engine's cache."""
+def test_usage_of_each_dialect(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
+    """Prompt tokens include those that came from the engine's cache."""
     assert read_usage(tail[-TAIL_BYTES:]) == Usage(*tokens)
 
 
@@ -120,7 +120,7 @@ REPORTS = {
 @pytest.mark.parametrize("repeats", [0, 1, 400, 20_000], ids=lambda n: f"x{n}")
 @pytest.mark.parametrize("part_bytes", [700, 2049, 4096, 65_536, 10**7], ids=lambda n: f"parts of {n}")
 @pytest.mark.parametrize(("begin", "more", "end", "tokens"), REPORTS.values(), ids=REPORTS.keys())
-async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the parameters of one case
+async def test_usage_is_found_anywhere(  # noqa: PLR0917 - the parameters of one case
     begin: bytes,
     more: bytes,
     end: bytes,
@@ -128,7 +128,7 @@ async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the paramet
     part_bytes: int,
     repeats: int,
 ) -> None:
-    """The tokens of an answer are read however long it is, and however it is cut."""
+    """The token counts are read at any length and segmentation of the response."""
     body = begin + more * repeats + end
     if part_bytes < 1000 and begin.startswith(b'{"content"') and repeats > 1:
         return  # whole answers do not come in parts this small; only their beginning and end are looked at then
@@ -139,8 +139,8 @@ async def test_report_is_read_wherever_it_stands(  # noqa: PLR0917 - the paramet
     assert read_usage(answer.usage_excerpt) == Usage(*tokens)
 
 
-async def test_long_stream_of_messages_reports_at_both_ends() -> None:
-    """Anthropic's streams have the prompt's tokens in the first event and the answer's in the last but one."""
+async def test_long_anthropic_stream_reports_at_both_ends() -> None:
+    """Anthropic's streams have the prompt's tokens in the first event and the response's in the last but one."""
     answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
     await answer.start(200, [(b"content-type", b"text/event-stream")])
     await answer.write(
@@ -159,7 +159,7 @@ async def test_long_stream_of_messages_reports_at_both_ends() -> None:
 
 
 class SilentTransport:
-    """Takes everything."""
+    """A transport that accepts and drops everything."""
 
     date_line = b""
     can_keep_alive = True
@@ -170,10 +170,10 @@ class SilentTransport:
         """Return at once."""
 
     def write(self, data: bytes) -> None:
-        """Take it."""
+        """Drop the bytes."""
 
     def end(self, *, may_keep_alive: bool) -> None:
-        """Take note of nothing."""
+        """Ignore the end."""
 
 
 LOOK_ALIKES = st.lists(
@@ -193,8 +193,8 @@ LOOK_ALIKES = st.lists(
 
 
 @given(LOOK_ALIKES, LOOK_ALIKES)
-def test_what_stands_in_a_text_is_never_taken_for_usage(before: str, after: str) -> None:
-    """Whatever a model says, in an answer or in the last event of a stream, its quotes are escaped."""
+def test_generated_text_is_never_taken_for_usage(before: str, after: str) -> None:
+    """In any generated text, in a response or in the last event of a stream, quotes are escaped."""
     text = json.dumps(
         {"content": before, "usage": {"completion_tokens": 3, "prompt_tokens": 54}, "note": after}
     ).encode()
@@ -214,11 +214,11 @@ def test_what_stands_in_a_text_is_never_taken_for_usage(before: str, after: str)
         b'rompt_tokens":5',
     ],
 )
-def test_what_is_no_count_is_none(tail: bytes) -> None:
-    """No number of a sane size after the whole name: no count."""
+def test_invalid_count_is_none(tail: bytes) -> None:
+    """Without a number of a plausible size after the whole name there is no count."""
     assert read_usage(tail).prompt_tokens is None
 
 
-def test_a_tail_may_begin_with_the_name() -> None:
-    """The cut may fall right before it."""
+def test_tail_may_begin_with_the_name() -> None:
+    """The cut may be right before the name."""
     assert read_usage(b'"prompt_tokens":5,"completion_tokens":6') == Usage(5, 6)

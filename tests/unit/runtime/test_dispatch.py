@@ -8,8 +8,8 @@ from gglib.runtime.scheduler.events import BecameReady, Grant, Launch, Refuse, R
 from gglib.runtime.scheduler.scheduler import Scheduler
 
 
-async def test_what_happens_while_effects_are_carried_out_is_handled_after_them() -> None:
-    """The scheduler never sees an event in the middle of another one."""
+async def test_events_during_effects_are_handled_after_them() -> None:
+    """The scheduler never gets an event while it handles another one."""
     spec = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
     steps: list[str] = []
 

@@ -1,4 +1,4 @@
-"""A launch plan becomes the words of each engine."""
+"""A launch plan becomes the arguments of each engine."""
 
 from dataclasses import replace
 from enum import Enum
@@ -42,7 +42,7 @@ def plan_with(*engine_args: str, **capabilities: bool) -> LaunchPlan:
     return replace(PLAN, spec=spec)
 
 
-def test_llama_server_gets_what_a_user_would_choose() -> None:
+def test_default_arguments_of_llama_server() -> None:
     """Four slots that hold the context each, the model's own template, metrics on, web page off, the key in a file."""
     words = " ".join(build_arguments(PLAN, EVERYTHING))
     assert words == (
@@ -51,7 +51,7 @@ def test_llama_server_gets_what_a_user_would_choose() -> None:
     )
 
 
-def test_an_old_build_gets_only_what_it_knows() -> None:
+def test_old_build_gets_only_supported_arguments() -> None:
     """It splits the cache between its slots as every build does, so it may have all of them."""
     words = build_arguments(PLAN, frozenset({"--no-webui"}))
     assert words[words.index("--parallel") + 1] == "4"
@@ -67,7 +67,7 @@ def test_an_old_build_gets_only_what_it_knows() -> None:
     } & set(words)
 
 
-def test_an_embedding_model_is_launched_as_one() -> None:
+def test_embedding_model_is_launched_with_embeddings() -> None:
     """Both engines refuse embeddings by default."""
     assert "--embeddings" in build_arguments(plan_with(embedding=True), EVERYTHING)
     assert "--embeddings" not in build_arguments(PLAN, EVERYTHING)
@@ -84,10 +84,10 @@ def test_an_embedding_model_is_launched_as_one() -> None:
         ({"embedding": True}, "last", "--embeddings --pooling last"),
     ],
 )
-def test_pooling_models_get_what_their_inputs_need(
+def test_pooling_models_get_the_batch_that_they_need(
     capabilities: dict[str, bool], pooling: Pooling | None, expected: str
 ) -> None:
-    """Ranks need a switch and their pooling, and an input that is read whole a batch as large as the context."""
+    """Ranks need a switch and their pooling, and a whole input needs a batch as large as the context."""
     plan = plan_with(**capabilities)
     plan = replace(plan, spec=replace(plan.spec, pooling=pooling))
     words = expected.split()
@@ -101,16 +101,16 @@ def test_pooling_models_get_what_their_inputs_need(
     assert (fields.get("n_batch"), fields.get("n_ubatch")) == (batch, batch)
 
 
-def test_a_chat_model_keeps_the_engines_batches() -> None:
-    """Nothing of this is said for a model that chats."""
+def test_chat_model_keeps_the_default_batches() -> None:
+    """None of these arguments is passed for a chat model."""
     fields = parameters(PLAN)
     assert fields["embedding"] is False
     assert not {"pooling_type", "n_batch", "n_ubatch"} & set(fields)
     assert not {"--pooling", "--ubatch-size", "--reranking"} & set(build_arguments(PLAN, EVERYTHING))
 
 
-def test_the_users_batch_and_pooling_win() -> None:
-    """What a model's own arguments say of batch and pooling comes after what gglib says."""
+def test_user_batch_and_pooling_win() -> None:
+    """Batch and pooling in the model's own arguments come after gglib's."""
     plan = plan_with("--pooling", "cls", "-ub", "512", "-b", "1024", embedding=True)
     words = build_arguments(plan, EVERYTHING)
     assert words[-6:] == ["--pooling", "cls", "--ubatch-size", "512", "--batch-size", "1024"]
@@ -118,19 +118,19 @@ def test_the_users_batch_and_pooling_win() -> None:
     assert (fields["pooling_type"], fields["n_ubatch"], fields["n_batch"]) == ("cls", 512, 1024)
 
 
-def test_a_binary_that_cannot_rerank_is_refused() -> None:
+def test_binary_that_cannot_rerank_is_refused() -> None:
     """A build without the switch could not serve the model, so it is not started."""
     with pytest.raises(InvalidSettingError, match=r"does not know '--reranking': install a newer one"):
         build_arguments(plan_with(rerank=True), EVERYTHING - {"--reranking"})
 
 
-def test_a_pooling_that_no_engine_has_is_refused() -> None:
-    """The values of an argument with a list of them are checked before any engine sees them."""
+def test_unknown_pooling_is_refused() -> None:
+    """The values of an enumerated argument are checked before the launch."""
     with pytest.raises(InvalidSettingError, match="needs one of none, mean, cls, last, rank, not 'max'"):
         list(parse_engine_args(("--pooling", "max")))
 
 
-def test_the_embedded_process_knows_every_pooling() -> None:
+def test_embedded_engine_knows_every_pooling() -> None:
     """A pooling is an enum of the wheel, and each name on the list is one of its members."""
     xllamacpp = pytest.importorskip("xllamacpp")
     (option,) = (option for option in ENGINE_OPTIONS if option.field == "pooling_type")
@@ -146,7 +146,7 @@ def test_without_unix_sockets_it_listens_on_loopback() -> None:
     assert words[words.index("--host") + 1 : words.index("--host") + 4] == ["127.0.0.1", "--port", "0"]
 
 
-def test_the_models_own_arguments_come_last_and_win() -> None:
+def test_model_arguments_come_last_and_win() -> None:
     """llama-server takes the last of two; the embedded engine's field is overwritten."""
     plan = plan_with("-cram", "2", "--temp=0.5", "--swa-full")
     assert build_arguments(plan, EVERYTHING)[-5:] == ["--cache-ram", "2", "--temp", "0.5", "--swa-full"]
@@ -156,8 +156,10 @@ def test_the_models_own_arguments_come_last_and_win() -> None:
 
 @pytest.mark.parametrize("spelling", [("-np", "7"), ("--parallel=7",), ("--parallel", "2", "-np", "7")])
 @pytest.mark.parametrize("slots", [1, 3, 64])
-def test_no_argument_of_a_model_takes_context_from_a_request(slots: int, spelling: tuple[str, ...]) -> None:
-    """The cache is slots times context for both engines; a model's own number of slots is the plan's, not beside it."""
+def test_model_arguments_do_not_reduce_the_context_of_a_request(
+    slots: int, spelling: tuple[str, ...]
+) -> None:
+    """The cache is slots times context for both engines; a model's own number of slots replaces the plan's."""
     plan = replace(plan_with(*spelling), slots=slots)
     for known in (EVERYTHING, frozenset({"--parallel"})):
         words = build_arguments(plan, known)
@@ -173,15 +175,15 @@ def test_no_argument_of_a_model_takes_context_from_a_request(slots: int, spellin
 @pytest.mark.parametrize(
     ("arguments", "wanted"), [((), 4), (("-np", "-1"), 4), (("-np", "0"), 4), (("-np", "1"), 1)]
 )
-def test_slots_are_those_of_the_setting_unless_the_model_says(
+def test_slots_are_those_of_the_setting_unless_the_model_sets_them(
     arguments: tuple[str, ...], wanted: int
 ) -> None:
-    """What llama-server calls automatic is the setting."""
+    """llama-server's automatic number is the setting."""
     assert launch_slots(arguments, setting=4, context=8192) == wanted
 
 
-def test_slots_are_no_more_than_the_engine_can_count() -> None:
-    """The cache of all slots has fewer than 2^31 places; one slot is left whatever the context."""
+def test_slots_are_bounded_by_the_engine() -> None:
+    """The cache of all slots has fewer than 2^31 positions; one slot is left for any context."""
     assert launch_slots(("-np", "9"), setting=4, context=2**30) == 1
     assert launch_slots((), setting=16, context=2**28) == 7
 
@@ -189,7 +191,7 @@ def test_slots_are_no_more_than_the_engine_can_count() -> None:
 @pytest.mark.parametrize(
     "argument", ["--host", "--port", "--api-key", "--model", "--log-file", "--tools", "x", ""]
 )
-def test_what_would_take_the_engine_out_of_our_hands_is_refused(argument: str) -> None:
+def test_arguments_that_bypass_gglib_are_refused(argument: str) -> None:
     """The allow-list has neither addresses nor keys nor files."""
     with pytest.raises(InvalidSettingError):
         list(parse_engine_args([argument, "1"]))
@@ -219,8 +221,8 @@ def test_what_would_take_the_engine_out_of_our_hands_is_refused(argument: str) -
         ["--fit", "maybe"],
     ],
 )
-def test_a_missing_or_wrong_value_is_one_sentence(arguments: list[str]) -> None:
-    """It names the argument and what it needs."""
+def test_missing_or_wrong_value_is_one_sentence(arguments: list[str]) -> None:
+    """The error names the argument and its requirement."""
     with pytest.raises(InvalidSettingError, match=arguments[0].partition("=")[0]):
         list(parse_engine_args(arguments))
 
@@ -236,23 +238,23 @@ def test_a_missing_or_wrong_value_is_one_sentence(arguments: list[str]) -> None:
         ["--chat-template-kwargs", '{"enable_thinking": false}'],
     ],
 )
-def test_what_llama_cpp_takes_is_let_through(arguments: list[str]) -> None:
-    """Each is one option with its text as it was written."""
+def test_llama_cpp_arguments_are_passed_through(arguments: list[str]) -> None:
+    """Each is one option with its text unchanged."""
     ((option, text),) = parse_engine_args(arguments)
     assert option.names[0] == arguments[0].partition("=")[0]
     assert text == (arguments[1:] or ["auto"])[0]
 
 
-def test_the_embedded_engine_names_what_it_does_not_take() -> None:
-    """Without a launch, with what helps."""
+def test_embedded_engine_names_unsupported_arguments() -> None:
+    """The error comes before the launch, with a remedy."""
     engine = EmbeddedEngine(reason="")
     engine.check_engine_args(("--threads", "2"))
     with pytest.raises(InvalidSettingError, match=r"\(xllamacpp\) does not take '--flash-attn': leave this"):
         engine.check_engine_args(("--flash-attn", "on"))
 
 
-def test_an_argument_that_the_engine_lacks_is_refused_before_the_launch() -> None:
-    """Both engines say which argument it is."""
+def test_unsupported_argument_is_refused_before_the_launch() -> None:
+    """Both engines name the argument."""
     with pytest.raises(InvalidSettingError, match="--threads"):
         build_arguments(plan_with("-t", "2"), frozenset())
     with pytest.raises(InvalidSettingError, match="--device"):
@@ -260,7 +262,7 @@ def test_an_argument_that_the_engine_lacks_is_refused_before_the_launch() -> Non
 
 
 def test_every_field_of_the_table_exists_in_the_embedded_engine() -> None:
-    """A renamed field in the library is found here, not by a user."""
+    """A renamed field in the library fails here, not at a user."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -278,16 +280,16 @@ class Kind(Enum):
     GGML_BACKEND_DEVICE_TYPE_ACCEL = 3
 
 
-def test_only_where_there_is_a_gpu_there_is_something_to_fit() -> None:
-    """A processor and its maths library hold the whole model; a GPU may hold a part of it."""
+def test_fit_applies_only_to_gpus() -> None:
+    """A processor and its maths library hold the whole model; a GPU may hold a part."""
     cpu, gpu, blas = ({"name": "x", "type": kind} for kind in Kind)
     assert not has_gpu([])
     assert not has_gpu([cpu, blas])
     assert has_gpu([cpu, gpu])
 
 
-def test_a_projector_goes_to_either_engine_beside_its_model() -> None:
-    """A model that can see is launched with the file that turns images into embeddings; others name none."""
+def test_projector_is_passed_to_either_engine() -> None:
+    """A vision model is launched with its projector file; other models name none."""
     seeing = replace(PLAN, spec=replace(SPEC, projector=Path("/models/mmproj.gguf")))
     words = build_arguments(seeing, EVERYTHING)
     assert words[words.index("--mmproj") + 1] == "/models/mmproj.gguf"

@@ -1,4 +1,4 @@
-"""How long a load is waited for."""
+"""The timeout of a load."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def test_a_larger_file_may_take_longer(config: LaunchConfig) -> None:
     assert start_timeout_s(40 * GIB, config) == pytest.approx(120 + 2048)
 
 
-def test_a_silent_load_is_given_up_at_the_start_timeout(config: LaunchConfig) -> None:
-    """What the log said in the first minute does not count for more."""
+def test_a_silent_load_ends_at_the_start_timeout(config: LaunchConfig) -> None:
+    """Log lines of the first minute do not extend it."""
     assert load_deadline_s(0, 0.0, config) == 120
     assert load_deadline_s(0, 60.0, config) == 120
 
 
-def test_a_load_that_goes_on_in_the_log_goes_on(config: LaunchConfig) -> None:
-    """Until a minute after the last line, and no longer than five start timeouts."""
+def test_a_load_with_log_progress_continues(config: LaunchConfig) -> None:
+    """Until a minute after the last line, and at most five start timeouts."""
     assert load_deadline_s(0, 110.0, config) == 170
     assert load_deadline_s(0, 590.0, config) == 600

@@ -1,4 +1,4 @@
-"""The manager over a launcher in memory: what becomes of requests and launches, without a process."""
+"""The manager over an in-memory launcher: requests and launches, without a process."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ MODELS = ("a", "b")
 
 
 class MemoryRun:
-    """A launch that becomes ready, fails, dies and ends when the test says so."""
+    """A launch that becomes ready, fails, crashes and ends when the test says so."""
 
     def __init__(
         self, launch: Launch, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
@@ -45,34 +45,34 @@ class MemoryRun:
         self._is_gone = asyncio.Event()
 
     def become_ready(self) -> None:
-        """Answer requests from now on."""
+        """Become ready."""
         spec = self.spec
         self.ready_at = asyncio.get_running_loop().time()
         self.target = RunningTarget.local(1, spec.model_id, spec.model_name, self.launch.context)
         self._report(BecameReady(self.launch.generation))
 
     def fail(self, reason: str) -> None:
-        """Never become ready."""
+        """Fail before ready."""
         self._report(LoadFailed(self.launch.generation, ModelLoadFailedError(self.spec.model_name, reason)))
         self.end()
 
     def die(self, ended: EngineExit) -> None:
-        """End by itself; what is left of it goes with ``end``."""
+        """Exit; ``end`` finishes the cleanup."""
         self.exit = ended
         self.exited.set()
         self._report(Died(self.launch.generation, ended.reason))
 
     def end(self) -> None:
-        """Leave nothing behind."""
+        """Finish the cleanup."""
         self._is_gone.set()
         self._on_exit(self)
 
     async def is_file_overwritten(self) -> bool:
-        """Whether the test says so."""
+        """Whether the test set it."""
         return self.is_overwritten
 
     def stop(self) -> None:
-        """End soon."""
+        """Stop soon."""
         if not self.was_stopped:
             self.was_stopped = True
             self.exited.set()
@@ -84,7 +84,7 @@ class MemoryRun:
 
 
 class MemoryLauncher:
-    """Starts nothing but ``MemoryRun`` objects; each is ready at once unless ``is_manual``."""
+    """Starts only ``MemoryRun`` objects; each is ready at once unless ``is_manual``."""
 
     def __init__(self, *, is_manual: bool = False) -> None:
         self.calls: list[str] = []
@@ -93,7 +93,7 @@ class MemoryLauncher:
         self._is_manual = is_manual
 
     async def prepare(self) -> None:
-        """Take note."""
+        """Record the call."""
         self.calls.append("prepare")
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
@@ -125,7 +125,7 @@ if TYPE_CHECKING:
 
 
 def manager_over(launcher: Launcher, **config: object) -> EngineManager:
-    """Return a manager of two models, which does not look at the catalogue by itself."""
+    """Return a manager of two models, which does not poll the catalogue."""
     catalog = FakeCatalog(
         [
             ModelSummary(id=n, name=name, paths=(Path(f"/models/{name}.gguf"),))
@@ -135,21 +135,21 @@ def manager_over(launcher: Launcher, **config: object) -> EngineManager:
     return EngineManager(catalog, launcher, RuntimeConfig(watch_s=0, **config))  # type: ignore[arg-type]
 
 
-async def turns(count: int = 5) -> None:
-    """Let what is due happen."""
+async def run_pending_tasks(count: int = 5) -> None:
+    """Let pending tasks and callbacks run."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def test_a_swap_waits_for_the_request_in_flight_and_the_end_of_its_engine() -> None:
-    """The second model is started when nothing of the first one is left, which is when the last request has ended."""
+async def test_swap_waits_for_the_request_in_flight_and_the_exit_of_its_engine() -> None:
+    """The second model is started after the first one's process has exited, which is after its last request."""
     launcher = MemoryLauncher()
     exits: list[list[str]] = []
     async with manager_over(launcher, on_engine_exit=lambda: exits.append(launcher.calls[:])) as manager:
         async with manager.admit("a", None, 8192) as target:
             assert target.model_name == "a"
             waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
-            await turns()
+            await run_pending_tasks()
             assert not waiting.done()
             assert launcher.stopped == []
         assert (await waiting).model_name == "b"
@@ -160,7 +160,7 @@ async def test_a_swap_waits_for_the_request_in_flight_and_the_end_of_its_engine(
     assert launcher.stopped == ["a", "b"]
 
 
-async def test_a_model_that_cannot_be_loaded_stops_nothing() -> None:
+async def test_model_that_cannot_be_loaded_stops_nothing() -> None:
     """The check comes before the swap."""
     launcher = MemoryLauncher()
     launcher.refused.add("b")
@@ -172,12 +172,12 @@ async def test_a_model_that_cannot_be_loaded_stops_nothing() -> None:
         assert launcher.calls[-1] == "check b"
 
 
-async def test_a_failed_load_is_the_answer_of_the_request_that_waits() -> None:
-    """With the launcher's own words."""
+async def test_failed_load_refuses_the_waiting_request() -> None:
+    """The error has the launcher's own message."""
     launcher = MemoryLauncher(is_manual=True)
     async with manager_over(launcher) as manager:
         waiting = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
-        await turns()
+        await run_pending_tasks()
         launcher.runs[0].fail("invalid magic")
         with pytest.raises(ModelLoadFailedError, match="invalid magic"):
             await waiting
@@ -188,10 +188,10 @@ async def test_a_failed_load_is_the_answer_of_the_request_that_waits() -> None:
     ("requests", "has_changed_file", "was_alone"),
     [(1, False, True), (2, False, False), (1, True, False)],
 )
-async def test_a_request_that_is_cut_off_gets_the_reason_of_the_exit(
+async def test_interrupted_request_gets_the_exit_reason(
     *, requests: int, has_changed_file: bool, was_alone: bool
 ) -> None:
-    """Also where the connection broke before the exit is known; and whether the request itself may be the cause."""
+    """Also if the connection breaks before the exit is known; the error says whether the request may be the cause."""
     launcher = MemoryLauncher()
     ended = EngineExit(reason="SIGSEGV", last_lines=("at 0x0",), has_changed_file=has_changed_file)
     async with manager_over(launcher) as manager:
@@ -211,26 +211,26 @@ async def test_a_request_that_is_cut_off_gets_the_reason_of_the_exit(
         assert (error.reason, error.log_tail, error.was_alone) == ("SIGSEGV", ("at 0x0",), was_alone)
 
 
-async def test_a_model_whose_file_was_overwritten_is_unloaded() -> None:
-    """The next request gets a launch of its own."""
+async def test_model_whose_file_was_overwritten_is_unloaded() -> None:
+    """The next request gets a new launch."""
     launcher = MemoryLauncher()
     async with manager_over(launcher) as manager:
         await manager.ensure_model_running("a", None, 8192)
         launcher.runs[0].is_overwritten = True
         await manager._model_watch.poll()
-        await turns()
+        await run_pending_tasks()
         assert launcher.stopped == ["a"]
         await manager.ensure_model_running("a", None, 8192)
         assert len(launcher.runs) == 2
 
 
-async def test_drains_at_the_same_time_end_with_the_last_request() -> None:
-    """Each of them returns as soon as nothing is in flight, long before the limit; nothing is granted meanwhile."""
+async def test_concurrent_drains_end_with_the_last_request() -> None:
+    """Each drain returns as soon as nothing is in flight, long before the limit; nothing is granted meanwhile."""
     async with manager_over(MemoryLauncher(), drain_s=60) as manager:
         await manager.ensure_model_running("a", None, 8192)
         async with manager.admit("a", None, 8192):
             drains = [asyncio.create_task(manager.drain()) for _ in range(2)]
-            await turns()
+            await run_pending_tasks()
             assert not any(drain.done() for drain in drains)
             with pytest.raises(ShuttingDownError):
                 await manager.ensure_model_running("a", None, 8192)

@@ -1,4 +1,4 @@
-"""The watch over models in memory: what it compares, and when."""
+"""The poll for changes of loaded models: what it compares, and when."""
 
 import asyncio
 from dataclasses import replace
@@ -16,14 +16,14 @@ NEWER = replace(OLDER, path=Path("/v2/a.gguf"))
 
 
 class SlowCatalog:
-    """A catalogue that answers with what it had when it was asked, after ``meanwhile``."""
+    """A catalogue that returns its state at the time of the call, after ``meanwhile``."""
 
     def __init__(self, spec: ModelLaunchSpec, meanwhile: Any = None) -> None:
         self._spec = spec
         self._meanwhile = meanwhile
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Return the one model."""
+        """Return the only model."""
         del name
         if self._meanwhile is not None:
             self._meanwhile()
@@ -43,12 +43,12 @@ class World:
         self.dispatched: list[Event] = []
 
     def become_ready(self, spec: ModelLaunchSpec) -> None:
-        """End the load, with the version that was there."""
+        """Finish the load, with the version at that time."""
         self.scheduler.handle(BecameReady(1, spec), 1)
         self.run.ready_at, self.run.spec = 1.0, spec
 
     async def poll(self, catalog: Any) -> list[Event]:
-        """Compare once, and return the events for the scheduler."""
+        """Poll once, and return the events for the scheduler."""
         watch = ModelWatch(catalog, self.scheduler, {1: self.run}, self.dispatched.append)
         await watch.poll()
         return self.dispatched
@@ -65,8 +65,8 @@ async def test_a_model_with_a_newer_version_is_superseded() -> None:
     assert await world.poll(SlowCatalog(NEWER)) == [Superseded(1)]
 
 
-async def test_a_version_that_becomes_ready_while_the_catalogue_is_read_is_not_compared() -> None:
-    """What was read is of before: the launch may have taken a newer version than it says."""
+async def test_version_that_becomes_ready_during_the_poll_is_not_compared() -> None:
+    """The catalogue was read before: the launch may have taken a newer version."""
     world = World(OLDER)
     assert await world.poll(SlowCatalog(OLDER, lambda: world.become_ready(NEWER))) == []
     assert await world.poll(SlowCatalog(NEWER)) == []

@@ -1,1 +1,1 @@
-"""A conversation with a model in the terminal: ``gglib run``, and the proof of ``gglib up``."""
+"""Chats with a model: for ``gglib run``, and for the smoke test of ``gglib up``."""

@@ -1,6 +1,6 @@
-"""A conversation with a model over the OpenAI chat dialect: what is sent, and what an answer's stream means.
+"""A conversation in the OpenAI chat dialect: builds request bodies and parses response streams.
 
-Knows no sockets: the lines of a stream are passed in by whoever reads them.
+Performs no I/O: the lines of a stream are passed in.
 """
 
 import json
@@ -15,7 +15,7 @@ CHAT_PATH = "/v1/chat/completions"
 
 @dataclass(frozen=True, slots=True)
 class ChatDelta:
-    """A piece of an answer, or of what a reasoning model thinks before it answers."""
+    """A part of a response, or of a reasoning model's thoughts."""
 
     text: str
     is_reasoning: bool = False
@@ -23,13 +23,13 @@ class ChatDelta:
 
 @dataclass(slots=True)
 class Conversation:
-    """What was said so far; each answer is asked for with all of it."""
+    """The messages so far; each request contains all of them."""
 
     model: str
     messages: list[dict[str, str]] = field(default_factory=list)
 
     def add_prompt(self, prompt: str, *, num_ctx: int | None = None) -> dict[str, object]:
-        """Return the body of the request for an answer to ``prompt``."""
+        """Add a prompt and return the body of its request."""
         self.messages.append({"role": "user", "content": prompt})
         body: dict[str, object] = {"model": self.model, "messages": list(self.messages), "stream": True}
         if num_ctx is not None:
@@ -37,18 +37,18 @@ class Conversation:
         return body
 
     def add_answer(self, text: str) -> None:
-        """Remember the answer."""
+        """Add the model's answer."""
         self.messages.append({"role": "assistant", "content": text})
 
     def drop_prompt(self) -> None:
-        """Forget the last prompt: it was not answered."""
+        """Remove the last prompt, whose request failed."""
         self.messages.pop()
 
 
 def read_deltas(lines: Iterable[bytes]) -> Iterator[ChatDelta]:
-    """Yield a streamed answer as it arrives, from the lines of its event stream.
+    """Yield the parts of a streamed response from the lines of its event stream.
 
-    Raises ``UpstreamError`` when the stream carries an error, or ends before the answer did.
+    Raises ``UpstreamError`` if the stream contains an error, or ends prematurely.
     """
     for event in read_events(lines):
         if event.data == b"[DONE]":
@@ -58,7 +58,7 @@ def read_deltas(lines: Iterable[bytes]) -> Iterator[ChatDelta]:
 
 
 def error_message(body: bytes) -> str | None:
-    """Return the sentence of an error body in OpenAI's shape, or None when it has another."""
+    """Return the message of an error body in OpenAI's form, or None for other bodies."""
     try:
         error = json.loads(body)["error"]
         message = error["message"]
@@ -71,10 +71,10 @@ def _deltas_of_event(data: bytes) -> Iterator[ChatDelta]:
     try:
         event = json.loads(data)
     except ValueError:
-        return  # an event that was cut when the engine died: the next one, or the end of the stream, says so
+        return  # truncated by the engine's death, which the next event or the end of the stream reports
     if "error" in event:
         sentence = error_message(data) or "The model failed during its response."
-        raise UpstreamError(sentence.splitlines()[0])  # the engine's last lines may follow
+        raise UpstreamError(sentence.splitlines()[0])  # the engine's last log lines may follow
     for choice in event.get("choices") or ():
         delta = choice.get("delta") or {}
         for key, is_reasoning in (("reasoning_content", True), ("content", False)):

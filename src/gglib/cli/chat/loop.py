@@ -1,4 +1,4 @@
-"""A chat with a person at a terminal: prompts in, answers out as they arrive. Ctrl-C ends an answer, not the chat."""
+"""The interactive chat: reads prompts and prints streamed answers. Ctrl-C stops an answer, not the chat."""
 
 import contextlib
 import sys
@@ -26,7 +26,7 @@ class Chat:
         self._num_ctx = num_ctx
 
     def send(self, prompt: str) -> None:
-        """Send a prompt and print the answer as it arrives. What fails is not remembered. Raises ``GglibError``."""
+        """Send a prompt and stream the answer to stdout. A failed prompt is dropped. Raises ``GglibError``."""
         body = self._conversation.add_prompt(prompt, num_ctx=self._num_ctx)
         try:
             answer = self._print_answer(body)
@@ -70,26 +70,26 @@ class Chat:
 
 
 class _TerminalPrinter:
-    """Shows an answer on a terminal: what a model writes is text there, and never a control sequence."""
+    """Prints an answer to a terminal, with control characters escaped."""
 
     def __init__(self) -> None:
         self._escaper = StreamEscaper()
 
     def write(self, delta: ChatDelta) -> None:
-        """Show what can be shown of it."""
+        """Print a part, except what the escaper holds back."""
         text = self._escaper.feed(delta.text)
         click.echo(click.style(text, dim=True) if delta.is_reasoning else text, nl=False)
 
     def finish(self) -> None:
-        """Show the rest, and end the line."""
+        """Print the rest, and end the line."""
         click.echo(self._escaper.finish())
 
 
 class _PipePrinter:
-    """Hands an answer to a program or a file as the model wrote it."""
+    """Writes an answer to a pipe or a file unchanged."""
 
     def write(self, delta: ChatDelta) -> None:
-        """Write it at once. Raises OSError."""
+        """Write a part and flush. Raises OSError."""
         sys.stdout.write(delta.text)
         sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Asks a model through a running proxy, and hands on its answer as it arrives."""
+"""Streams a chat completion from a running server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,6 @@ from gglib.core.addresses import Endpoint
 
 @contextmanager
 def stream_chat(server: Endpoint, body: dict[str, object]) -> Iterator[Iterator[ChatDelta]]:
-    """Send the request and yield the pieces of the answer; leaving the block ends the answer. Raises ``GglibError``."""
+    """Send the request and yield the parts of the response; leaving the block cancels it. Raises ``GglibError``."""
     with stream_post(server, CHAT_PATH, body) as lines:
         yield read_deltas(lines)

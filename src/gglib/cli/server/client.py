@@ -1,6 +1,6 @@
-"""Talks to a gglib that runs, over plain HTTP on this machine. HTTP_PROXY does not apply between its programs.
+"""HTTP client for a running gglib on this machine. HTTP_PROXY is ignored.
 
-Most commands are blocking programs: for them a request has a loop of its own. What follows events is async.
+Most commands are blocking programs: each of their requests runs its own event loop. Following events is async.
 """
 
 import asyncio
@@ -20,32 +20,32 @@ from gglib.http.errors import TooManyConnectionsError, TransportError
 from gglib.http.sse import SseEvent, SseReader
 
 REQUEST_TIMEOUT_S = 30.0
-"""For questions that wait for nothing; an engine may take some seconds to stop."""
+"""For requests that do not wait for a model; an engine may take some seconds to stop."""
 STREAM_TIMEOUT_S = 900.0
-"""Silence that long means that nothing comes any more: a wait for a model ends before."""
+"""Maximum silence of a stream, longer than any wait for a model."""
 
 
 def reachable(url: str) -> str:
-    """Return the address at which this machine reaches a server that listens on all of its addresses."""
+    """Return the URL with a loopback host if the server listens on all addresses."""
     parts = urlsplit(url)
     return reachable_url(parts.hostname or "", parts.port)
 
 
 def get_json(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
-    """Return what the server says at ``path``. Raises ``GglibError`` with the server's own message."""
+    """GET ``path`` and return the parsed JSON. Raises ``GglibError`` with the server's message."""
     return asyncio.run(get_json_async(server, path, timeout_s=timeout_s))
 
 
 def post_json(
     server: Endpoint, path: str, body: object = None, *, timeout_s: float = REQUEST_TIMEOUT_S
 ) -> Any:  # noqa: ANN401 - JSON
-    """Post ``body`` and return the answer. Raises like ``get_json``."""
+    """POST ``body`` and return the parsed JSON. Raises like ``get_json``."""
     return asyncio.run(_json(server, _post(path, body), timeout_s))
 
 
 @contextmanager
 def stream_post(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
-    """Post ``body`` and yield the chunks of the answer as they arrive; leaving the block ends the request.
+    """POST ``body`` and yield the chunks of the response as they arrive; leaving the block cancels the request.
 
     Raises like ``get_json``, in the block as well.
     """
@@ -59,13 +59,13 @@ def stream_post(server: Endpoint, path: str, body: object) -> Iterator[Iterator[
 
 
 async def get_json_async(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
-    """Return what the server says at ``path``. Raises like ``get_json``."""
+    """GET ``path`` and return the parsed JSON. Raises like ``get_json``."""
     return await _json(server, _get(path), timeout_s)
 
 
 @asynccontextmanager
 async def stream_events(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
-    """Yield the events of a stream as they arrive; leaving the block ends the request. Raises like ``streamed``."""
+    """Yield the events of a stream as they arrive; leaving the block cancels the request. Raises like ``get_json``."""
     async with _response(server, _get(path), STREAM_TIMEOUT_S) as chunks:
         yield _events(chunks)
 
@@ -83,7 +83,7 @@ def _iterate(runner: asyncio.Runner, chunks: AsyncIterator[bytes]) -> Iterator[b
 
 
 async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes:
-    """Return the next chunk, or nothing at the end."""
+    """Return the next chunk, or an empty one at the end."""
     return await anext(chunks, b"")
 
 
@@ -111,9 +111,9 @@ async def _json(server: Endpoint, request: OneShotRequest, timeout_s: float) -> 
 async def _response(
     server: Endpoint, request: OneShotRequest, idle_timeout_s: float
 ) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Send a request and yield the chunks of its answer; the server may be silent for ``idle_timeout_s`` at a time.
+    """Send a request and yield the chunks of its response, with a timeout of ``idle_timeout_s`` for each.
 
-    Raises ``GglibError``: the server's own message where it refuses, else that it stopped answering.
+    Raises ``GglibError``: with the server's message for an error status, else that the server stopped responding.
     """
     origin = ServerAddress(reachable(server.url), bearer_key=server.key)
     sent = request_once(origin, request, connect_timeout_s=idle_timeout_s)
@@ -143,9 +143,9 @@ async def _body_chunks(
 
 @asynccontextmanager
 async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
-    """Bound a step of an exchange, and make one message of what it fails with.
+    """Limit the time of one step of an exchange, and map its failures to ``UpstreamError``.
 
-    Around reads alone: a closed terminal is not the server's fault.
+    Wraps reads only, so that a failed write to the terminal is not reported as the server's fault.
     """
     try:
         async with asyncio.timeout(idle_timeout_s):
@@ -164,4 +164,4 @@ def _no_response_error(url: str, why: str) -> UpstreamError:
 
 def _error_text(status: int, body: bytes) -> str:
     message = error_message(body) or f"gglib returned status {status}."
-    return message.splitlines()[0]  # the engine's last lines may follow; 'gglib logs' has them all
+    return message.splitlines()[0]  # the engine's last log lines may follow; 'gglib logs' shows them

@@ -1,4 +1,4 @@
-"""The gglib that runs on this home, seen from another process."""
+"""Finds the running gglib of a home, and queries its status."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NOT_RUNNING = "No gglib is running with this home: start one with 'gglib serve'.
 
 
 def require_endpoint(settings: Settings) -> Endpoint:
-    """Return where the gglib of this home answers, and with which key. Raises ``GglibError`` when none does."""
+    """Return the endpoint of this home's gglib. Raises ``GglibError`` if none is running."""
     instance = find_instance(settings)
     if instance is None:
         raise GglibError(NOT_RUNNING)
@@ -22,12 +22,12 @@ def require_endpoint(settings: Settings) -> Endpoint:
 
 
 def find_instance(settings: Settings) -> Instance | None:
-    """Return the gglib of this home, or None."""
+    """Return the running gglib of this home, or None."""
     return running_instance(settings.run_dir)
 
 
 def get_status(server: Endpoint) -> dict[str, Any]:
-    """Ask a running gglib what it does now; ``docs/api.md`` has the fields."""
+    """Return the status of a running gglib; ``docs/api.md`` has the fields."""
     from gglib.cli.server.client import get_json
 
     status: dict[str, Any] = get_json(server, STATUS_PATH)
@@ -35,7 +35,7 @@ def get_status(server: Endpoint) -> dict[str, Any]:
 
 
 def model_states(settings: Settings) -> dict[int, str]:
-    """Return the state of each model that is in memory, by id; empty when nothing runs or does not answer."""
+    """Return the states of the models in memory, by id; empty if no server runs or responds."""
     instance = find_instance(settings)
     if instance is None or instance.endpoint is None:
         return {}

@@ -1,4 +1,4 @@
-"""Shows what a request waits for until its answer begins. A thread beside the request follows the runtime's events."""
+"""Shows a status line until a response begins. A thread follows the runtime's events meanwhile."""
 
 import asyncio
 import sys
@@ -16,22 +16,22 @@ from gglib.core.addresses import Endpoint
 from gglib.core.errors import UpstreamError
 
 REDRAW_S = 0.25
-"""Often enough for tenths of a second to look alive. The clock is this program's own: the server is not asked."""
+"""Interval of redraws, which count on locally and send no request."""
 RECONNECT_S = 1.0
-"""After a stream of events has ended."""
+"""Delay before reconnecting a closed event stream."""
 REPORT_AFTER_S = 2.0
-"""Where stderr is a file or a pipe, a wait that lasts longer than this is noted there once."""
+"""If stderr is a file or a pipe, a longer wait is reported there once."""
 
 StatusSource = Callable[[], AbstractAsyncContextManager[AsyncIterator[Status]]]
-"""Opens a stream of statuses: the one of now, and another one after each change."""
+"""Opens a stream of statuses: the current one, then one after each change."""
 
 
 @contextmanager
 def wait_line(server: Endpoint, model_name: str, *, initial_text: str | None = None) -> Iterator[None]:
-    """Show on stderr what a request for the model waits for, as long as the block lasts; nothing of it stays.
+    """Show on stderr what a request for the model waits for, until the block ends; the line is erased then.
 
-    ``initial_text`` are shown before anything is known; where stderr is no terminal they are all that is shown, and
-    without them there is one line for a wait that is long. A status that cannot be had shows nothing.
+    ``initial_text`` is shown until a status is known. If stderr is no terminal, only ``initial_text`` is shown, or,
+    without it, one line for a long wait. If the status is not available, nothing is shown.
     """
     is_terminal = sys.stderr.isatty()
     line: StatusLine = LiveStatusLine() if is_terminal else FirstStatusLine()
@@ -42,12 +42,12 @@ def wait_line(server: Endpoint, model_name: str, *, initial_text: str | None = N
         with _in_background(watch.live() if is_terminal else watch.once()):
             yield
     finally:
-        line.close()  # from here on nothing is shown, whatever the thread still receives
+        line.close()  # later statuses in the thread are not shown
 
 
 @contextmanager
 def _in_background(work: Coroutine[Any, Any, None]) -> Iterator[None]:
-    """Run ``work`` in a thread with a loop of its own, and cancel it at the end of the block without waiting for it."""
+    """Run ``work`` in a thread with its own event loop, and cancel it at the end of the block without joining."""
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
 
@@ -57,17 +57,17 @@ def _in_background(work: Coroutine[Any, Any, None]) -> Iterator[None]:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
-    # A daemon: a server that keeps silent must not keep the program from ending.
+    # A daemon: an unresponsive server must not prevent the program's exit.
     threading.Thread(target=run, name="wait-line", daemon=True).start()
     try:
         yield
     finally:
-        with suppress(RuntimeError):  # the work has ended by itself, and its loop is closed
+        with suppress(RuntimeError):  # the work has ended, and its loop is closed
             loop.call_soon_threadsafe(task.cancel)
 
 
 class StatusWatcher:
-    """Follows the status of a server, and shows what it means for one request. It never raises an error."""
+    """Follows the status of a server, and shows what one request waits for. Never raises."""
 
     def __init__(self, follow: StatusSource, model_name: str, line: StatusLine) -> None:
         self._follow = follow
@@ -75,10 +75,10 @@ class StatusWatcher:
         self._line = line
         self._since_s = time.monotonic()
         self._latest: tuple[Status, float] | None = None
-        """The last status and when it came; None while none is known."""
+        """The last status and the time of its arrival; None if unknown."""
 
     async def live(self) -> None:
-        """Show each change, and between changes how the time passes, until cancelled. A short wait shows nothing."""
+        """Show changes and the elapsed time until cancelled. A short wait shows nothing."""
         await asyncio.sleep(REDRAW_S)
         following = asyncio.create_task(self._follow_with_reconnects())
         try:
@@ -90,7 +90,7 @@ class StatusWatcher:
             await asyncio.wait([following])
 
     async def once(self) -> None:
-        """Show one sentence, unless cancelled soon."""
+        """Show one sentence after ``REPORT_AFTER_S``."""
         await asyncio.sleep(REPORT_AFTER_S)
         with suppress(Exception):
             async with self._follow() as statuses:
@@ -98,13 +98,13 @@ class StatusWatcher:
             self._line.show(self._text())
 
     async def _follow_with_reconnects(self) -> None:
-        """Keep the newest status. A server that refuses is left alone: it is another version, or offers no events."""
+        """Keep the latest status; reconnects. Gives up if the server refuses: another version, or without events."""
         while True:
             try:
                 await self._follow_until_closed()
             except UpstreamError:
                 pass  # the connection broke
-            except Exception:  # noqa: BLE001 - the answer matters, not this line
+            except Exception:  # noqa: BLE001 - the status line is optional
                 return
             finally:
                 self._latest = None

@@ -1,4 +1,4 @@
-"""Follows what happens to the models in memory: for ``gglib ps --watch`` and for the line of a request that waits."""
+"""Follows the runtime's events: for ``gglib ps --watch`` and for the status line of a waiting request."""
 
 import asyncio
 import json
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 EVENTS_PATH = "/gglib/events"
 SNAPSHOT = "snapshot"
 ERROR = "message"
-"""An event without a name: the error that a server which stops sends last."""
+"""An event without a name: the error that a stopping server sends last."""
 REFRESHES_PER_S = 2
 
 Status = Mapping[str, Any]
 
 
 def watch(server: Endpoint, heading: str, *, as_json: bool) -> None:
-    """Show what is in memory until Ctrl-C or the end of the server: live on a terminal, else a line for each event.
+    """Show the models in memory until Ctrl-C or the server stops: live on a terminal, else one line per event.
 
     Raises ``GglibError``.
     """
@@ -37,10 +37,10 @@ def watch(server: Endpoint, heading: str, *, as_json: bool) -> None:
 
 @asynccontextmanager
 async def stream_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]]:
-    """Yield what ``GET /gglib/status`` says: now, and again after each change, until the server stops.
+    """Yield the status (``GET /gglib/status``): the current one, then one after each event, until the server stops.
 
-    A change is an event that says what happened, but not what follows from it for requests: so the status is asked for.
-    Raises ``GglibError``.
+    An event does not include its effect on waiting requests, so the status is requested after each. Raises
+    ``GglibError``.
     """
     async with stream_events(server, EVENTS_PATH) as events:
 

@@ -1,6 +1,6 @@
-"""What ``verify``, ``outdated``, ``rm`` and ``import`` say, a sentence for each thing, and what to do next. Pure.
+"""The output of ``verify``, ``outdated``, ``rm`` and ``import``: one sentence per item, with the next step. Pure.
 
-Names of files and what other programs call a model are escaped: they are anybody's, and this goes to a terminal.
+File names and the model names of other programs are untrusted, so they are escaped for the terminal.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from gglib.library.versions.deletable_files import DeletableFile
 
 
 def format_check(check: FileCheck) -> str:
-    """Return what became of one file."""
+    """Return the result for one file."""
     what = escaped(f"{check.model.name}: {check.path.name}")
     match check.verdict:
         case FileVerdict.GOOD:
@@ -51,7 +51,7 @@ _REPLACEMENT = {True: "it again", False: "a copy managed by gglib"}
 
 
 def recovery_hint(model: ModelSummary) -> str:
-    """Return how a file of the model becomes right again."""
+    """Return how to restore a file of the model."""
     target = pull_target(model)
     if target is not None:
         return f"{quoted_command('pull', target)} downloads {_REPLACEMENT[model.is_downloaded]}."
@@ -66,7 +66,7 @@ def recovery_hint(model: ModelSummary) -> str:
 
 
 def format_upstream(check: UpstreamCheck) -> str:
-    """Return how one model stands to its repository."""
+    """Return how one model compares with its source."""
     name = escaped(check.model.name)
     pull = (
         "gglib pull with its full URL (its query is not shown)"
@@ -95,7 +95,7 @@ def format_upstream(check: UpstreamCheck) -> str:
 
 def _revisions(check: UpstreamCheck) -> str:
     if check.new_revision is None:
-        return ""  # an address
+        return ""  # a URL
     new = check.new_revision[:SHORT_COMMIT_CHARACTERS]
     return (
         f"{check.old_revision[:SHORT_COMMIT_CHARACTERS]} -> {new}" if check.old_revision else f"now at {new}"
@@ -103,14 +103,14 @@ def _revisions(check: UpstreamCheck) -> str:
 
 
 def removal_plan_lines(plan: RemovalPlan) -> Iterator[str]:
-    """Return what will go and what will stay."""
+    """Return the files that will be deleted, and those that stay."""
     yield from map(_deleted_line, plan.deletable)
     for file in plan.retained:
         yield _kept_line(file.path, file.reason)
 
 
 def removal_lines(removal: RemovedModel, state: str | None) -> Iterator[str]:
-    """Return what became of a model that was removed with its files; ``state`` is its own in a running server."""
+    """Return the result of removing a model with its files; ``state`` is its state in a running server."""
     name = escaped(removal.model.name)
     if removal.waiting and state is not None:
         yield (
@@ -134,14 +134,14 @@ def removal_lines(removal: RemovedModel, state: str | None) -> Iterator[str]:
 
 
 def prune_plan_lines(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
-    """Return what no model uses: what goes, what stays and why, and a total."""
+    """Return the files that will be deleted, those that stay with the reason, and a total."""
     yield from map(_deleted_line, plan.deletable)
     for file in plan.retained:
         yield _kept_line(file.path, file.reason)
     emptied = {parent for file in plan.deletable for parent in file.path.parents}
     for directory in plan.directories:
         if directory in emptied:
-            continue  # it goes with its last file
+            continue  # deleted with its last file
         yield f"Removes the empty directory {_shown(directory)}"
     if plan.deletable:
         yield f"{_file_count(len(plan.deletable))}, {_size_or_nothing(plan.freed_bytes)} in total."
@@ -150,7 +150,7 @@ def prune_plan_lines(plan: PrunePlan, models_dir: Path) -> Iterator[str]:
 
 
 def prune_lines(done: Pruned) -> Iterator[str]:
-    """Return what became of it."""
+    """Return the result of a prune."""
     if done.deleted:
         yield f"Deleted {_file_count(len(done.deleted))} and freed {_size_or_nothing(done.freed_bytes)}."
     if done.waiting:
@@ -161,7 +161,7 @@ def prune_lines(done: Pruned) -> Iterator[str]:
 
 
 def format_disk_use(use: DiskUse) -> str:
-    """Return the last line of a list: what the models take on the disk, and how much of that gglib may free."""
+    """Return the last line of a list: the models' disk use, and gglib's own share."""
     models = "1 model" if use.models == 1 else f"{use.models} models"
     shared = (
         f" {render.size(use.shared_bytes)} are shared between models and counted once."
@@ -173,7 +173,7 @@ def format_disk_use(use: DiskUse) -> str:
 
 
 def sharers_suffix(names: Sequence[str]) -> str:
-    """Return what is said behind a file that other models have on the disk, too."""
+    """Return the suffix of a file that other models share."""
     return f"  (shared with {escaped(', '.join(names))})" if names else ""
 
 
@@ -195,7 +195,7 @@ def _kept_line(path: Path, reason: str) -> str:
 
 
 def forgotten_lines(model: ModelSummary) -> Iterator[str]:
-    """Return what became of a model that was forgotten without its files."""
+    """Return the result of removing a model without its files."""
     is_one = len(model.all_files) == 1
     files = ", ".join(map(_shown, model.all_files))
     yield f"Removed '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
@@ -205,7 +205,7 @@ def forgotten_lines(model: ModelSummary) -> Iterator[str]:
 
 
 def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:
-    """Return what is not added, and why."""
+    """Return the models that are not added, with the reason."""
     for item in items:
         name, path = escaped(item.name), _shown(item.path)
         if item.state is ImportState.KNOWN:
@@ -216,7 +216,7 @@ def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:
 
 
 def format_imported(item: ImportItem) -> str:
-    """Return what became of one model."""
+    """Return the result for one model."""
     name = escaped(item.name)
     if item.state is ImportState.ADDED:
         return f"Added '{name}'."
@@ -224,7 +224,7 @@ def format_imported(item: ImportItem) -> str:
 
 
 def file_state_suffix(state: FileState) -> str:
-    """Return what is said behind a file that cannot be used."""
+    """Return the suffix of a file that cannot be used."""
     match state:
         case FileState.HERE:
             return ""

@@ -1,4 +1,4 @@
-"""A model as ``list`` and ``show`` present it."""
+"""Formats the fields of a model for ``list`` and ``show``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +12,11 @@ from gglib.core.versions import Version
 from gglib.library.verify import known_hashes
 
 SHORT_COMMIT_CHARACTERS = 7
-"""Of a commit, as git shows it."""
+"""Length of an abbreviated commit hash, as in git."""
 
 
 def format_source(model: ModelSummary) -> str | None:
-    """Return where a model came from, in one word: its repository at its commit, else what brought it."""
+    """Return the source of a model in one word: its repository and commit, else its origin."""
     source = model.source
     if source.repo is None:
         return source.origin
@@ -25,7 +25,7 @@ def format_source(model: ModelSummary) -> str | None:
 
 
 def format_version(version: Version | None) -> str | None:
-    """Return which version of its files a model has: the name of its directory, and how many files of what size."""
+    """Return a model's version: the name of its directory, and the number and size of its files."""
     if version is None:
         return None
     count = len(version.files)
@@ -35,7 +35,7 @@ def format_version(version: Version | None) -> str | None:
 
 
 def labelled_files(model: ModelSummary) -> Iterator[tuple[str, Path, str | None]]:
-    """Return what each file is, where, and its hash where its source named one."""
+    """Return the label, path and expected hash of each file."""
     for path, sha256 in zip(model.paths, known_hashes(model), strict=True):
         yield "File", path, sha256
     if model.projector is not None:
@@ -43,7 +43,7 @@ def labelled_files(model: ModelSummary) -> Iterator[tuple[str, Path, str | None]
 
 
 def format_context(model: ModelSummary) -> str:
-    """Return the model's context in words: its own, else what it was trained for."""
+    """Return the model's context as text: its setting, else the trained context."""
     own = model.settings.context
     trained = max_context(model)
     if own is None:
@@ -54,7 +54,7 @@ def format_context(model: ModelSummary) -> str:
 
 
 def usage_hint(model: ModelSummary) -> str:
-    """Return what to do with a model that was added, as a sentence with something to type or to ask."""
+    """Return how to use an added model: a command or a route."""
     if model.capabilities.rerank:
         return f"It is a reranker: POST /v1/rerank ({_serve_as_chat_hint(model)})."
     if model.capabilities.embedding:
@@ -67,6 +67,6 @@ def _serve_as_chat_hint(model: ModelSummary) -> str:
 
 
 def format_kind(model: ModelSummary) -> str:
-    """Return what a model can do, in words, and whether that is the user's word."""
+    """Return a model's capabilities as text, and whether the user has set them."""
     names = ", ".join(model.capabilities.names())
     return names if model.settings.kind is None else f"{names} (set)"

@@ -1,4 +1,4 @@
-"""What a pull prompts, shows and says: questions on a terminal, a bar, one line, or events for programs."""
+"""The user interface of a pull: prompts, a progress bar and a result line, or JSON events for programs."""
 
 import contextlib
 import time
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from gglib.library.pull.plan import PullPlan
 
 EVENT_INTERVAL_S = 0.5
-"""Between two events of progress for programs."""
+"""Interval of progress events for programs."""
 SHOWN_FILE_CHARACTERS = 28
-"""Of a file's name, beside a bar on 80 columns."""
+"""Length of a file name next to a progress bar in 80 columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullOutcome:
-    """What became of a pull."""
+    """The outcome of a pull."""
 
     plan: "PullPlan"
     result: "PulledModel"
     took_s: float
     is_in_memory: bool
-    """Whether a gglib that serves has the model in memory now, as it was before."""
+    """Whether a running server has the older version in memory."""
 
     @property
     def model(self) -> "ModelSummary":
@@ -49,23 +49,23 @@ class PullOutcome:
 
 
 class PullReporter(Protocol):
-    """Who is told of a pull."""
+    """Reports the progress of a pull."""
 
     def planned(self, plan: "PullPlan") -> None:
-        """Say what will be fetched."""
+        """Report what will be downloaded."""
 
     def progress(self) -> AbstractContextManager["OnPullProgress"]:
-        """Show how far it is while the block lasts."""
+        """Report progress for the duration of the block."""
         ...
 
     def pulled(self, pulled: PullOutcome) -> None:
-        """Say what became of it."""
+        """Report the outcome."""
 
     def failed(self, error: GglibError) -> None:
-        """Say what went wrong, where the sentence on stderr is not enough."""
+        """Report an error, in addition to the sentence on stderr."""
 
 
-def run(  # noqa: PLR0913 - what the user said, and how to answer
+def run(  # noqa: PLR0913 - the user's options, prompts and the reporter
     settings: "Settings",
     target: str,
     *,
@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
     prompts: "PullPrompts",
     reporter: PullReporter,
 ) -> None:
-    """Pull ``target``: plan, ask, fetch, enter. Ctrl-C leaves what came so far, and says so."""
+    """Pull ``target``: plan, prompt, download, add to the catalogue. After Ctrl-C the partial files are kept."""
     from gglib.app.hub import open_hub
     from gglib.app.pulls import planner, puller
     from gglib.cli.runner import catalog_session
@@ -83,8 +83,8 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
 
     async def make_plan(store: "HomeStorePort") -> "PullPlan":
         async with open_hub() as hub:
-            wish = read_target(target)
-            return await (await planner(settings, store, hub)).plan(wish, name=name, aliases=aliases)
+            parsed = read_target(target)
+            return await (await planner(settings, store, hub)).plan(parsed, name=name, aliases=aliases)
 
     async def pull(store: "HomeStorePort") -> "PulledModel":
         async with open_hub() as hub:
@@ -93,9 +93,8 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
 
     try:
         with catalog_session(settings) as catalog:
-            plan = prompts.confirmed(
-                catalog.run(make_plan)
-            )  # between the calls, where Ctrl-C ends a question
+            # Prompts between the calls, where Ctrl-C interrupts them (see ``catalog_session``).
+            plan = prompts.confirmed(catalog.run(make_plan))
             reporter.planned(plan)
             started_s = time.monotonic()
             try:
@@ -118,15 +117,15 @@ def run(  # noqa: PLR0913 - what the user said, and how to answer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullPrompts:
-    """What the user said in advance, and what is still to be asked."""
+    """Prompts for what the options leave open."""
 
     assume_yes: bool
     wants_projector: bool | None
     is_non_interactive: bool = False
-    """Whether a program reads: nobody is asked."""
+    """Whether the output is for a program: there are no prompts."""
 
     def confirmed(self, plan: "PullPlan") -> "PullPlan":
-        """Return the plan as the user wants it. Raises ``VariantChoiceError`` where nobody can be asked."""
+        """Return the confirmed plan. Raises ``VariantChoiceError`` if a prompt is needed but not possible."""
         from gglib.cli.terminal import is_interactive
 
         can_prompt = is_interactive() and not self.is_non_interactive
@@ -145,7 +144,7 @@ class PullPrompts:
             return plan
         wants = self.wants_projector
         if wants is None:
-            wants = plan.had_projector  # as it is
+            wants = plan.had_projector  # unchanged by an update
         if wants is None and can_prompt and not self.assume_yes:
             size = render.size(plan.projector.remote.size_bytes)
             wants = click.confirm(f"Also download its projector ({size}) for image input?", default=True)
@@ -153,10 +152,10 @@ class PullPrompts:
 
 
 class TextReporter:
-    """For people."""
+    """Reports a pull to the user, as text."""
 
     def planned(self, plan: "PullPlan") -> None:
-        """Say what will be fetched, and what to expect of it on this machine."""
+        """Report what will be downloaded, and how it fits this machine."""
         render.echo(_summary(plan), is_error=True)
         if (room := _disk_space_note(plan)) is not None:
             click.echo(room, err=True)
@@ -168,7 +167,7 @@ class TextReporter:
 
     @contextmanager
     def progress(self) -> Iterator["OnPullProgress"]:
-        """Show a bar over all files with speed and time left; elsewhere than on a terminal nothing."""
+        """Show one progress bar for all files, with speed and remaining time, on a terminal only."""
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -208,10 +207,10 @@ class TextReporter:
             yield on_progress
 
     def pulled(self, pulled: PullOutcome) -> None:
-        """Say what it is called, and what to type next."""
+        """Report the model's name and the next step."""
         model = pulled.model
         result = pulled.result
-        done = "PullOutcome" if result.is_new else "Updated" if result.is_updated else "Up to date:"
+        done = "Pulled" if result.is_new else "Updated" if result.is_updated else "Up to date:"
         has_hashes = all(file.remote.sha256 for file in pulled.plan.all_files)
         verified = ", SHA-256 verified" if has_hashes else ""
         render.echo(
@@ -228,19 +227,19 @@ class TextReporter:
             )
 
     def failed(self, error: GglibError) -> None:
-        """Say nothing: the command's end does."""
+        """Do nothing: the command reports the error."""
 
 
 @dataclass(slots=True)
 class JsonReporter:
-    """For programs: a JSON object on each line of stdout, ``event`` first."""
+    """Reports a pull to programs: one JSON object per line of stdout, ``event`` first."""
 
     clock: Callable[[], float] = time.monotonic
     _last_event_s: float = field(default=float("-inf"))
     _phase: str = ""
 
     def planned(self, plan: "PullPlan") -> None:
-        """Tell what will be fetched."""
+        """Emit ``plan``."""
         _emit(
             "plan",
             name=plan.name,
@@ -256,7 +255,7 @@ class JsonReporter:
 
     @contextmanager
     def progress(self) -> Iterator["OnPullProgress"]:
-        """Tell how far it is, twice a second and when it begins something else."""
+        """Emit ``progress`` twice a second, and when the phase changes."""
 
         def on_progress(progress: "PullProgress") -> None:
             now_s = self.clock()
@@ -274,7 +273,7 @@ class JsonReporter:
         yield on_progress
 
     def pulled(self, pulled: PullOutcome) -> None:
-        """Tell what it is called."""
+        """Emit ``done``."""
         import msgspec
 
         from gglib.proxy.routes.responses import Model
@@ -290,12 +289,12 @@ class JsonReporter:
         )
 
     def failed(self, error: GglibError) -> None:
-        """Tell why, with a code."""
+        """Emit ``error``."""
         _emit("error", code=error.code, message=str(error))
 
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
-    """List the pulls that did not end, and how to go on with them."""
+    """List the unfinished pulls, and how to resume them."""
     from gglib.app.pulls import are_running, downloaded_bytes
     from gglib.cli.runner import with_catalog
 
@@ -335,7 +334,7 @@ def _resume_hint(job: "PullJob") -> str:
 
 
 def discard(settings: "Settings", target: str) -> None:
-    """Give up the unfinished pull that ``target`` names, and say what that freed. Raises ``VariantChoiceError``."""
+    """Discard the unfinished pull that matches ``target``, and print the freed size. Raises ``VariantChoiceError``."""
     from gglib.app.pulls import discard_pull
     from gglib.cli.runner import with_catalog
 
@@ -348,7 +347,7 @@ def discard(settings: "Settings", target: str) -> None:
 
 
 def _discard_target(job: "PullJob") -> str:
-    """Return what names a pull and may be shown: of an address with a query, its key."""
+    """Return a name of the pull that may be shown: its key if the target is a URL with a query."""
     return job.asked if shown_target(job.asked) == job.asked else job.key
 
 
@@ -381,7 +380,7 @@ def _summary(plan: "PullPlan") -> str:
 
 
 def _disk_space_note(plan: "PullPlan") -> str | None:
-    """Return what an update takes of the disk, and when it gives back what; None for what takes just its size."""
+    """Return the disk space that a resumed pull or an update needs and frees; None for an ordinary pull."""
     here_bytes = (plan.total_bytes or 0) - plan.needs_bytes
     if plan.known is None:
         if plan.total_bytes is None or here_bytes <= 0:
@@ -403,7 +402,7 @@ _FIT_TEXT = {
 
 
 def _choices_text(plan: "PullPlan") -> str:
-    """Return what there is and what to type, for where nobody can be asked, or for who said no."""
+    """Return the variants and their commands, if a prompt is not possible or was declined."""
     repo = plan.source.repo or ""
     chosen = f"{render.size(plan.total_bytes)}; suggested, --yes selects it"
     choices = [(plan.asked, chosen)]
@@ -411,7 +410,7 @@ def _choices_text(plan: "PullPlan") -> str:
         (variant.target(repo, plan.asked_revision), render.size(variant.size_bytes))
         for variant in plan.others
     ]
-    lines = (f"  gglib pull {quote(typed)}  ({words})" for typed, words in choices)
+    lines = (f"  gglib pull {quote(target)}  ({note})" for target, note in choices)
     return "\n".join(("The repository has several quantizations: choose one.", *lines))
 
 

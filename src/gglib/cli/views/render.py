@@ -1,4 +1,4 @@
-"""How values look in a terminal: numbers with units, tables, JSON. Pure but for the printing itself."""
+"""Formats and prints values: numbers with units, tables, JSON. Pure except for printing."""
 
 import math
 import sys
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_WIDTH = 1000
-"""Nothing is wrapped or cut for a program that reads a table."""
+"""Width without a terminal, so that tables in pipes are not wrapped or truncated."""
 NO_STYLES: Mapping[str, str] = {}
 
 Styled = tuple[str, str]
-"""Words, and how they look: a style of rich's, or nothing."""
+"""A text and its rich style, or an empty string."""
 GAP = 2
-"""Between two columns."""
+"""Columns between two table columns."""
 MIN_WRAPPED_WIDTH = 20
-"""What a column that may go on in the next line keeps at least: names stay readable."""
+"""Minimum width of a wrapped column, so that names stay readable."""
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON, readable by people too, with nothing in it that a terminal would execute.
+    """Print a value as indented JSON, with control characters escaped.
 
-    Dataclasses are objects; ``gglib.proxy.routes.responses`` has those that the HTTP API answers with as well.
+    Dataclasses become objects; those of the HTTP API are in ``gglib.proxy.routes.responses``.
     """
     import msgspec
 
@@ -38,9 +38,9 @@ def show_json(value: object) -> None:
 
 
 def echo(text: str, *, is_error: bool = False) -> None:
-    """Print a text that has words of others in it: names, sentences of engines and hubs. See ``plain_text``.
+    """Print a text with untrusted parts, escaped: names, messages of engines and hubs. See ``plain_text``.
 
-    What goes to stderr (``is_error``) only reports progress: where it cannot be written, the command goes on.
+    Output to stderr (``is_error``) is informational: write errors are ignored.
     """
     with ignore_output_errors() if is_error else nullcontext():
         click.echo(escape_block(text), err=is_error)
@@ -71,9 +71,9 @@ def fit_columns(
     wrapped: Collection[str],
     droppable: Sequence[str],
 ) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows without as many of ``droppable`` as are too many for ``width``, the first one first.
+    """Drop columns in the order of ``droppable`` until the table fits ``width``; return the columns and rows.
 
-    A column of ``wrapped`` is counted with ``MIN_WRAPPED_WIDTH`` characters where it has more.
+    A column of ``wrapped`` counts at most ``MIN_WRAPPED_WIDTH`` characters.
     """
     kept = list(range(len(columns)))
 
@@ -95,10 +95,10 @@ def build_table(
     wrapped: Collection[str] = (),
     styles: Mapping[str, str] = NO_STYLES,
 ) -> "Table":
-    """Return rows under their columns; a column whose cells are all numbers is aligned to the right.
+    """Return the table; columns of numbers are right-aligned.
 
-    On a narrow terminal only the columns ``wrapped`` go on in the next line; without any, all may. A cell that is a
-    key of ``styles`` has that style where there are colours.
+    On a narrow terminal only the columns in ``wrapped`` are wrapped, or all columns if it is empty. A cell that is a
+    key of ``styles`` gets that style on a terminal with colours.
     """
     from rich.table import Table
     from rich.text import Text
@@ -118,7 +118,7 @@ def build_table(
 
 
 def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
-    """Print lines of styled words, which are wrapped already; the styles show on a terminal with colours only."""
+    """Print lines of styled texts, already wrapped; styles are used on a terminal with colours only."""
     from rich.console import Console
     from rich.text import Text
 
@@ -128,14 +128,14 @@ def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
 
 
 def terminal_width() -> int:
-    """Return how many characters go into a line."""
+    """Return the number of characters per line."""
     import shutil
 
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
 def show_line(line: str) -> None:
-    """Print a line; on a terminal that is too narrow for it, go on between two words and indented."""
+    """Print a line; on a narrow terminal it is wrapped at spaces and indented."""
     line = escape_line(line)
     if not sys.stdout.isatty():
         click.echo(line)
@@ -153,12 +153,12 @@ def show_line(line: str) -> None:
 
 
 def size(size_bytes: int | None) -> str:
-    """Return a size in bytes as people say it, in powers of ten as disks are sold."""
+    """Format a size in bytes with a decimal unit."""
     return "-" if size_bytes is None else format_size(size_bytes)
 
 
 def count(number: int | None) -> str:
-    """Return a parameter count as models are named: 135M, 7.6B."""
+    """Format a parameter count as in model names: 135M, 7.6B."""
     if number is None:
         return "-"
     for limit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
@@ -169,7 +169,7 @@ def count(number: int | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration as people say it."""
+    """Format a duration, rounded."""
     if seconds is None:
         return "-"
     if seconds < 60:
@@ -179,7 +179,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(seconds: float | None) -> str:
-    """Return how long ago something was, as people say it; None: it never was."""
+    """Format the time since an event; None: it never happened."""
     if seconds is None:
         return "-"
     if seconds < 60:
@@ -191,14 +191,14 @@ def ago(seconds: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return how long something took, to the tenth of a second while that matters."""
+    """Format a duration, with tenths of a second below a minute."""
     if value is None:
         return "-"
-    return f"{value:.1f} s" if value < 60 else span(value)
+    return f"{value:.1f} s" if value < 60 else exact_duration(value)
 
 
-def span(value: float) -> str:
-    """Return a time of any length with all of its parts, so that a limit is read as it was set: 1 h 30 min."""
+def exact_duration(value: float) -> str:
+    """Format a duration exactly, so that a limit reads as it was set: 1 h 30 min."""
     if value < 60:
         return f"{value:g} s"
     minutes, rest = divmod(round(value), 60)
@@ -208,5 +208,5 @@ def span(value: float) -> str:
 
 
 def text(value: object) -> str:
-    """Return a value that may be missing."""
+    """Format a value that may be missing."""
     return "-" if value is None or value == "" else str(value)

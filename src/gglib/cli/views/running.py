@@ -1,7 +1,7 @@
-"""What ``ps`` shows of a status: a table of what is in memory, and sentences for the rest. Pure.
+"""The output of ``gglib ps``: a table of the models in memory, and sentences for the rest. Pure.
 
-A status is what ``GET /gglib/status`` answers; ``docs/api.md`` has its fields. The server may be older than this
-command: what has come since may be missing.
+A status is the response of ``GET /gglib/status``; ``docs/api.md`` has its fields. The server may be older than this
+command and lack newer fields.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ EMPTY_STATUS: Status = {
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and the rows for what is in memory. Without an idle time there is no column for it."""
+    """Return the columns and rows of the models in memory. The TTL column is omitted if no model has one."""
     residents = status["residents"]
     columns = [MODEL, "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", TTL, "PID"]
     rows = [
@@ -36,7 +36,7 @@ def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
             str(resident["in_flight"]),
             render.duration(resident["uptime_s"]),
             render.seconds(resident["load_time_s"]),
-            "-" if resident.get("idle_ttl_s") is None else render.span(resident["idle_ttl_s"]),
+            "-" if resident.get("idle_ttl_s") is None else render.exact_duration(resident["idle_ttl_s"]),
             render.text(resident["pid"]),
         ]
         for resident in residents
@@ -49,9 +49,9 @@ def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
 
 
 def status_lines(status: Status) -> Iterator[str]:
-    """Return what goes on, who waits, what the last swap was and what failed.
+    """Return the loads, the queue, the last swap and the failures.
 
-    An indented line goes with the one above it.
+    An indented line continues the line above.
     """
     for resident in status["residents"]:
         if resident["state"] == "loading":
@@ -68,7 +68,7 @@ def status_lines(status: Status) -> Iterator[str]:
 
 
 def loading_line(resident: Status) -> str:
-    """Return how far a load is, and how far it may have to go."""
+    """Return the elapsed and expected time of a load."""
     so_far_s, whole_s = resident.get("loading_for_s"), resident.get("expected_load_s")
     what = f"Loading '{resident['model_name']}'"
     if so_far_s is None:
@@ -77,7 +77,7 @@ def loading_line(resident: Status) -> str:
         return f"{what}: {render.seconds(so_far_s)}"
     about_s = max(1, round(whole_s))
     link = " of about" if so_far_s <= about_s else ", expected about"
-    return f"{what}: {render.seconds(so_far_s)}{link} {render.span(about_s)}"
+    return f"{what}: {render.seconds(so_far_s)}{link} {render.exact_duration(about_s)}"
 
 
 def _waiting_line(waiting: Status) -> str:
@@ -94,28 +94,28 @@ def _last_swap_lines(swap: Status) -> Iterator[str]:
         moves.append(f"'{swap['to_model']}' {'loaded' if swap['error'] is None else 'failed to load'}")
     when = "just now" if swap["ago_s"] < 1 else f"{render.duration(swap['ago_s'])} ago"
     yield f"Last swap, {when}: {', '.join(moves)}; {swap['why']}"
-    if swap["total_s"]:  # a model that died took no time for it
+    if swap["total_s"]:  # 0 for a model that died
         yield f"  {_phase_times(swap)}"
     if swap["request_id"] is not None:
-        yield f"  triggered by request {swap['request_id']}"
+        yield f"  requested by {swap['request_id']}"
 
 
 def _is_reported(swap: Status, failed: Sequence[Status]) -> bool:
-    """Whether the failure of the swap is among those that are told anyway."""
+    """Whether the failure of the swap is among ``failed``, which is shown separately."""
     return any(
         known["model_name"] == swap["to_model"] and known["reason"] == swap["error"] for known in failed
     )
 
 
 def _phase_times(swap: Status) -> str:
-    """Return where the time went, in the order in which it passed, without what did not happen."""
+    """Return the durations of the swap's phases, in order, without phases that did not happen."""
     leaving = () if swap["from_model"] is None else ("drain", "stop")
     keys = leaving if swap["to_model"] is None else ("waited", *leaving, "load")
     return ", ".join(f"{key} {render.seconds(swap[f'{key}_s'])}" for key in (*keys, "total"))
 
 
 def advanced_by(status: Status, seconds: float) -> Status:
-    """Return what a status says so many seconds later, when nothing has happened since."""
+    """Return the status with its times advanced by ``seconds``."""
 
     def later(values: Status, *names: str) -> dict[str, Any]:
         return {
@@ -126,8 +126,8 @@ def advanced_by(status: Status, seconds: float) -> Status:
     swap = status.get("last_swap")
     return {
         **status,
-        "residents": [later(one, "uptime_s", "loading_for_s") for one in status["residents"]],
-        "waiting": [later(one, "longest_wait_s") for one in status["waiting"]],
+        "residents": [later(resident, "uptime_s", "loading_for_s") for resident in status["residents"]],
+        "waiting": [later(waiting, "longest_wait_s") for waiting in status["waiting"]],
         "last_swap": None if swap is None else later(swap, "ago_s"),
     }
 
@@ -144,28 +144,28 @@ _STOP_REASONS = {
     "changed": "its file changed",
     "updated": "a newer version was pulled",
 }
-"""Why a model leaves, by the reasons of ``swaps`` in the status."""
+"""Why a model is unloaded, by the reasons of ``swaps`` in the status."""
 
 
 def snapshot_line(status: Status) -> str:
-    """Return how things stand when a watch begins."""
-    states = [f"'{one['model_name']}' is {one['state']}" for one in status["residents"]]
-    states += [_waiting_line(one) for one in status["waiting"]]
+    """Return the state at the beginning of a watch."""
+    states = [f"'{resident['model_name']}' is {resident['state']}" for resident in status["residents"]]
+    states += [_waiting_line(waiting) for waiting in status["waiting"]]
     return "; ".join(states) or NO_MODELS
 
 
 def event_line(name: str, data: Status) -> str | None:
-    """Return an event as a line; None for what other lines say already."""
+    """Return an event as a line; None if other lines cover it."""
     model = f"'{data.get('model_name')}'"
     match name:
         case "loading":
-            line = f"Loading {model}, about {render.span(max(1, round(data['expected_s'])))}"
+            line = f"Loading {model}, about {render.exact_duration(max(1, round(data['expected_s'])))}"
         case "ready":
             line = f"{model} is ready after {render.seconds(data['load_s'])}"
         case "load_failed":
             line = f"{model} failed to load: {data['reason']}"
         case "stopping":
-            line = f"Stopping {model}: {_STOP_REASONS.get(data['reason'], data['reason'])}"
+            line = f"Unloading {model}: {_STOP_REASONS.get(data['reason'], data['reason'])}"
         case "gone":
             line = f"{model} is unloaded" + (f": {data['died']}" if data["died"] else "")
         case "queued":

@@ -1,4 +1,4 @@
-"""What ``search`` and ``show`` tell of repositories: lines of styled words, and a table of files. Pure."""
+"""The output of ``search`` and ``show`` for repositories: styled lines, and a table of files. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ Line = list[Styled]
 
 
 def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Line]:
-    """Yield what a search brought, in lines of ``width``, and what to type next."""
+    """Yield the results of a search in lines of ``width``, with the next step."""
     if not result.repositories:
         yield [(_no_results(result, query), "")]
         return
@@ -50,19 +50,19 @@ def search_lines(result: SearchResult, *, query: str, width: int) -> Iterator[Li
 
 
 def show_lines(found: RepositoryResult, *, width: int) -> Iterator[Line]:
-    """Yield what is known of one repository; its files are a table of their own."""
+    """Yield the details of one repository; ``file_rows`` has its files."""
     yield from _head_lines(
         found, width, [*_facts(found), f"revision {shown(found.repository.revision)[:12]}"]
     )
 
 
 def file_rows(found: RepositoryResult) -> list[list[str]]:
-    """Return a row for each file, under ``FILE_COLUMNS``."""
+    """Return one row per file, with the columns ``FILE_COLUMNS``."""
     return [_file_row(file, is_first=_is_first(file)) for file in found.files()]
 
 
 def show_legend(found: RepositoryResult) -> list[str]:
-    """Return what a list of files does not say: what was judged, and what to type."""
+    """Return the legend of the file table: the basis of the fit estimate, and the next step."""
     if found.results:
         return _legend([found], is_search=False)
     return [str(no_variant(found.variants, shown(found.repository.repo)))]
@@ -71,14 +71,14 @@ def show_legend(found: RepositoryResult) -> list[str]:
 def _repository_lines(found: RepositoryResult, width: int) -> Iterator[Line]:
     yield from _head_lines(found, width, _facts(found))
     for fit in Fit:
-        units = _variant_labels(found, [one for one in found.results if one.fit is fit], fit)
+        units = _variant_labels(found, [result for result in found.results if result.fit is fit], fit)
         if units:
             head = f"{'':<{_INDENT}}{fit.value:<{_FIT_WIDTH}}"
             yield from _wrap((head, FIT_STYLES[fit.value]), units, width)
 
 
 def _head_lines(found: RepositoryResult, width: int, facts: Sequence[str]) -> Iterator[Line]:
-    """Yield the name and the facts: in one line where they go into it."""
+    """Yield the name and the facts, in one line if they fit."""
     name: Styled = (shown(found.repository.repo), "bold")
     joined = ", ".join(facts)
     if len(name[0]) + _INDENT + len(joined) <= min(width, 120):
@@ -89,23 +89,23 @@ def _head_lines(found: RepositoryResult, width: int, facts: Sequence[str]) -> It
 
 
 def _facts(found: RepositoryResult) -> list[str]:
-    one = found.repository
-    updated = None if one.updated_at is None else f"{datetime.fromtimestamp(one.updated_at, UTC):%Y-%m-%d}"
+    repository = found.repository
+    updated_at = repository.updated_at
     facts = (
         render.count(found.parameter_count) if found.parameter_count else None,
-        f"{render.count(one.downloads)} downloads",
-        f"{render.count(one.likes)} likes",
-        updated,
-        one.licence,
+        f"{render.count(repository.downloads)} downloads",
+        f"{render.count(repository.likes)} likes",
+        None if updated_at is None else f"{datetime.fromtimestamp(updated_at, UTC):%Y-%m-%d}",
+        repository.licence,
         "vision" if found.variants.projectors else None,
-        _GATES.get(one.gate),
+        _GATES.get(repository.gate),
     )
     return [shown(fact) for fact in facts if fact]
 
 
 def _variant_labels(found: RepositoryResult, variants: Sequence[VariantResult], fit: Fit) -> list[Styled]:
-    """Return the variants in words; of what is too large anyway only the smallest is named."""
-    units = [_variant_label(one, is_suggested=one.variant is found.suggested) for one in variants]
+    """Return the labels of the variants; of those that are too large, only the smallest is named."""
+    units = [_variant_label(result, is_suggested=result.variant is found.suggested) for result in variants]
     if fit is Fit.TOO_LARGE and len(units) > 1:
         return [units[0], (f"{len(units) - 1} more", "")]
     return units
@@ -120,7 +120,7 @@ def _variant_label(found: VariantResult, *, is_suggested: bool) -> Styled:
 
 
 def _wrap(head: Styled, units: Sequence[Styled], width: int) -> Iterator[Line]:
-    """Yield the units one after the other, with commas; none is broken, and later lines begin below the first."""
+    """Yield the units separated by commas, wrapped between units and aligned with the first."""
     line: Line = [head]
     used = len(head[0])
     for index, (words, style) in enumerate(units):
@@ -149,8 +149,8 @@ def _legend(repositories: Sequence[RepositoryResult], *, is_search: bool) -> lis
 
 
 def _usable(found: RepositoryResult) -> list[Variant]:
-    """Return what may be pulled for this machine, smallest first."""
-    return [one.variant for one in found.results if one.fit is not Fit.TOO_LARGE]
+    """Return the variants that fit this machine, smallest first."""
+    return [result.variant for result in found.results if result.fit is not Fit.TOO_LARGE]
 
 
 def _pull_hint(found: RepositoryResult) -> str:
@@ -158,8 +158,8 @@ def _pull_hint(found: RepositoryResult) -> str:
     if not usable:
         return "Nothing fits into the free memory: try a smaller model or quantization."
     choice = found.suggested or usable[0]
-    typed = choice.target(found.repository.repo, found.asked_revision)
-    return f"{'Download one:':<{_LEGEND_WIDTH}}gglib pull {quote(typed)}"
+    target = choice.target(found.repository.repo, found.asked_revision)
+    return f"{'Download one:':<{_LEGEND_WIDTH}}gglib pull {quote(target)}"
 
 
 def _context(found: RepositoryResult) -> str:
@@ -205,7 +205,7 @@ def _file_row(file: FileResult, *, is_first: bool) -> list[str]:
 
 
 def _file_size(size_bytes: int) -> str:
-    """Return the size of any file; models are never so small that they need this."""
+    """Format the size of any file; ``render.size`` has no kB."""
     return f"{max(1, round(size_bytes / 1e3))} kB" if size_bytes < 1e6 else render.size(size_bytes)
 
 

@@ -1,6 +1,6 @@
-"""Why a request for a model has no answer yet, in one sentence read off a status. Pure.
+"""Derives from a status why a request for a model has no response yet, as one sentence. Pure.
 
-A status is what ``GET /gglib/status`` answers; ``docs/api.md`` has its fields.
+A status is the response of ``GET /gglib/status``; ``docs/api.md`` has its fields.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ Status = Mapping[str, Any]
 def wait_text(status: Status, model_name: str, waited_s: float) -> str:
     """Return what a request for the model, sent ``waited_s`` seconds ago, waits for.
 
-    ``model_name`` is the catalogue's own name, not an alias: residents are told by it.
+    ``model_name`` is the catalogue's name, not an alias, because residents are identified by it.
     """
-    so_far = render.span(int(waited_s))
+    so_far = render.exact_duration(int(waited_s))
     own = next((r for r in status["residents"] if r["model_name"] == model_name), None)
     if own is not None and own["state"] == "loading":
         return loading_line(own)
@@ -31,17 +31,17 @@ def wait_text(status: Status, model_name: str, waited_s: float) -> str:
 
 
 def _is_queued(status: Status, model_name: str) -> bool:
-    """Whether requests for the model wait to be let in: it is there, but leaves, or its context is too small."""
+    """Whether requests for the loaded model are queued: it is being unloaded, or its context is too small."""
     return any(waiting["model_name"] == model_name for waiting in status["waiting"])
 
 
 def _blocker(residents: Sequence[Status]) -> str | None:
-    """Return what has to be over before another model is loaded: the first that can be the case, nearest first."""
+    """Return what has to finish before another model can be loaded: the step that is closest to its end."""
     by_state: dict[str, list[Status]] = {}
     for resident in residents:
         by_state.setdefault(resident["state"], []).append(resident)
     if stopping := by_state.get("stopping"):
-        return f"Stopping {_names(stopping)}"
+        return f"Unloading {_names(stopping)}"
     if draining := by_state.get("draining"):
         return _waiting_for_answers(draining)
     if loading := by_state.get("loading"):

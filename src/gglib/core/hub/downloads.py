@@ -35,7 +35,7 @@ class Download:
     file: str | None = None
     """The current file, by its name in the repository."""
     phase: str | None = None
-    """``waiting`` (another gglib fetches the file), ``downloading``, ``verifying`` or ``adding``; None at first."""
+    """``waiting`` (another gglib downloads the file), ``downloading``, ``verifying`` or ``adding``; None at first."""
     done_bytes: int = 0
     """Sum over all files."""
     total_bytes: int | None = None

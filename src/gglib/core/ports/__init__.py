@@ -1,6 +1,6 @@
-"""The ports that a program meets that embeds gglib, with the values and errors that cross them.
+"""The public ports for programs that embed gglib, with the values and errors that cross them.
 
-``__all__`` is public and stable. The ports between gglib's own parts are in the modules beside this one: ``catalog``
+``__all__`` is public and stable. The ports between gglib's own packages are in the other modules here: ``catalog``
 (``ModelStorePort``), ``hub``, ``versions``, ``store``.
 """
 

@@ -1,4 +1,4 @@
-"""What is known of the models on this machine."""
+"""The catalogue ports: read and change the models of this machine."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -6,34 +6,34 @@ from typing import Protocol
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel
 
 EditModel = Callable[[ModelSummary], ModelEdit]
-"""Returns what to change of a model. Runs inside the transaction that applies it, in any thread, and again when that is
-repeated: it only computes. What it raises ends the transaction unchanged, and reaches the caller as it is."""
+"""Returns the change of a model. Runs inside the transaction, in any thread, and again if the transaction is retried,
+so it must be pure. An exception rolls the transaction back and reaches the caller unchanged."""
 
 
 class ModelCatalogPort(Protocol):
-    """Reads the catalogue: these three methods are enough to serve with, also without inheriting from this class.
+    """Reads the catalogue. These three methods are enough for a server; inheriting from this class is not required.
 
-    What is not there is None, never an exception. A failure of the catalogue itself is a ``CatalogError``, which
-    clients get as a 500 with its code. Several requests may call at the same time, in one event loop.
+    A missing model is None, never an exception. A failure of the catalogue itself is a ``CatalogError``, which clients
+    receive as a 500 with its code. Requests call the methods concurrently, in one event loop.
     """
 
     async def list_models(self) -> list[ModelSummary]:
-        """Return every model, in the order in which they were added."""
+        """Return all models, in the order in which they were added."""
         ...
 
     async def resolve_model(self, name: str) -> ModelSummary | None:
-        """Return the model that ``name`` means, or None: unknown and ambiguous alike.
+        """Return the model that ``name`` resolves to, or None if it is unknown or ambiguous.
 
-        ``name`` is a request's ``model`` as the client wrote it. gglib's own catalogue tries the name, an alias, the id
-        in decimal, then a unique match that ignores case (``core.names.find_model``); another one may have other rules.
+        ``name`` is a request's ``model`` as the client sent it. gglib's catalogue tries the name, an alias, the id in
+        decimal, then a unique match ignoring case (``core.names.find_model``); other catalogues may have other rules.
         """
         ...
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Return what an engine needs to load the model, or None where ``resolve_model`` would.
+        """Return what an engine needs to load the model, or None in the cases of ``resolve_model``.
 
-        The proxy calls it for each request that runs a model and hands what it returns to ``ModelRuntimePort.admit``.
-        Beside a runtime that launches nothing it may return None for every model: then ``resolve_model`` decides.
+        The proxy calls it for each request that runs a model and passes the result to ``ModelRuntimePort.admit``. With
+        a runtime that launches nothing it may return None for every model: then ``resolve_model`` decides.
         """
         ...
 
@@ -42,37 +42,38 @@ class ModelStorePort(ModelCatalogPort, Protocol):
     """Reads and changes the catalogue."""
 
     async def add_model(self, model: NewModel) -> ModelSummary:
-        """Store a model; when this returns, the row survives a kill and a power cut.
+        """Add a model; the row is durable when this returns (kill, power loss).
 
-        Raises ``ModelExistsError`` when the name or an alias is taken (ignoring case), or a path is.
+        Raises ``ModelExistsError`` if the name or an alias (ignoring case) or a path is taken.
         """
         ...
 
     async def remove_model(self, name: str) -> ModelSummary | None:
-        """Forget a model and return what it was; its files stay. None when there is no such model."""
+        """Remove a model and return its last state, or None if there is no such model. Its files stay."""
         ...
 
     async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
-        """Apply ``edit`` to the model as it is now, in one transaction, and return it; None when there is none.
+        """Apply ``edit`` to the current model in one transaction and return the result; None if there is no such model.
 
-        Edits of different processes are applied one after the other: each sees what the others changed. All of an
-        edit is applied or, with ``ModelExistsError``, ``InvalidSettingError`` or what ``edit`` raises, nothing.
+        Edits of different processes are serialized: each sees the changes of the earlier ones. An edit is applied
+        completely, or not at all if ``ModelExistsError``, ``InvalidSettingError`` or an exception of ``edit`` is
+        raised.
         """
         ...
 
     async def replace_model(
         self, name: str, model: NewModel, *, seen: ModelSummary | None = None
     ) -> ModelSummary | None:
-        """Put other files and facts in the place of a model's; it keeps its id, names, tags, settings and dates.
+        """Replace a model's files and facts; it keeps its id, names, tags, settings and dates.
 
-        Of ``model`` its name, aliases, tags and settings are not looked at. A model whose paths stay the same keeps
-        its version; with other paths it has none. ``seen`` is the model that ``model`` was computed from: where files,
+        The name, aliases, tags and settings of ``model`` are ignored. A model whose paths stay the same keeps its
+        version; with other paths it has none. ``seen`` is the model that ``model`` was computed from: if its files,
         hashes, source or version have changed since, nothing is replaced, and this returns None.
 
-        None when there is no such model, too; raises ``ModelExistsError`` when another model has one of the paths.
+        Also returns None if there is no such model. Raises ``ModelExistsError`` if another model has one of the paths.
         """
         ...
 
     async def note_use(self, used_at: Mapping[int, int]) -> None:
-        """Remember when models were used last: Unix time in seconds by id. Ids that are gone are passed over."""
+        """Record when models were last used: Unix time in seconds by id. Unknown ids are ignored."""
         ...

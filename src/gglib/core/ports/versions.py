@@ -59,7 +59,7 @@ class VersionStorePort(Protocol):
     async def assign_version(self, model_id: int, version_id: int) -> ModelSummary | None:
         """Record that a model has a version whose files its row already names; the version is no longer retired.
 
-        The model is returned unchanged if the version is gone, if the row's first file is not part of it, or if the
+        The model is returned unchanged if the version is gone, if the row's first file does not belong to it, or if the
         model has another version. Returns None if the model is gone.
         """
         ...

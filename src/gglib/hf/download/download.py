@@ -112,7 +112,7 @@ class Download:
         )
 
     def _receive(self, part: PartFile) -> tuple[int, str]:
-        """Return the size and the hash of the file once all of it is stored."""
+        """Return the size and the hash of the completely stored file."""
         retries = Retries(self._limits.retries)
         while True:
             try:

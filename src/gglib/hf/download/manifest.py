@@ -28,7 +28,7 @@ MAX_RANGES = 14
 
 _MAGIC = b"ggp1"
 _HEAD = struct.Struct("<4sHH16s")
-_SPAN = struct.Struct("<QQ")
+_RANGE = struct.Struct("<QQ")
 _CRC = struct.Struct("<I")
 
 
@@ -90,9 +90,9 @@ def encode_identity(identity: Identity, file: RemoteFile) -> bytes:
 
 def encode_progress(progress: Progress, identity: bytes) -> bytes:
     """Return the second part of a manifest, bound to the bytes of the first."""
-    spans = b"".join(_SPAN.pack(*span) for kind in (progress.received, progress.durable) for span in kind)
+    ranges = b"".join(_RANGE.pack(*pair) for kind in (progress.received, progress.durable) for pair in kind)
     head = _HEAD.pack(_MAGIC, len(progress.received), len(progress.durable), progress.boot_id)
-    body = (head + spans).ljust(PROGRESS_BYTES - _CRC.size, b"\0")
+    body = (head + ranges).ljust(PROGRESS_BYTES - _CRC.size, b"\0")
     return body + _CRC.pack(zlib.crc32(body, zlib.crc32(identity)))
 
 
@@ -107,9 +107,9 @@ def decode(manifest: bytes) -> tuple[Identity, Progress] | None:
     _, here, durable, boot_id = _HEAD.unpack_from(body)
     if here + durable > 2 * MAX_RANGES:
         return None
-    spans = [_SPAN.unpack_from(body, _HEAD.size + at * _SPAN.size) for at in range(here + durable)]
+    ranges = [_RANGE.unpack_from(body, _HEAD.size + at * _RANGE.size) for at in range(here + durable)]
     progress = Progress(
-        received=ByteRanges.of(spans[:here]), durable=ByteRanges.of(spans[here:]), boot_id=boot_id
+        received=ByteRanges.of(ranges[:here]), durable=ByteRanges.of(ranges[here:]), boot_id=boot_id
     )
     try:
         return _decode_identity(identity), progress

@@ -7,7 +7,7 @@ from gglib.http.errors import BodyTooLargeError
 
 PREALLOCATE_FROM_BYTES = 256 * 1024
 PREALLOCATE_DIVISOR = 16
-"""A body of known length is preallocated when at least this much, and a sixteenth of it, has been received."""
+"""A body of known length is preallocated once this many bytes and a sixteenth of the length have been received."""
 
 
 class RequestBody:

@@ -34,7 +34,7 @@ class BodyBudget(Generic[Owner]):
         self.held_bytes = 0
 
     def grow(self, owner: Owner, size_bytes: int) -> bool:
-        """Record the current size of a body, and return whether more of it may be read.
+        """Record the current size of a body, and return whether reading may continue.
 
         If not, ``admit`` returns the owner once there is room.
         """

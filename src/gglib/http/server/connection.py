@@ -424,7 +424,7 @@ class ClientConnection(asyncio.Protocol):
             self._pause_reading(_PauseReason.BUDGET)
 
     def _grow_body(self, size_bytes: int) -> bool:
-        """Count a body against the budget, and return whether more of it may be read."""
+        """Count a body against the budget, and return whether reading may continue."""
         self._is_body_counted = True
         return self._server.bodies.grow(self, size_bytes)
 

@@ -117,13 +117,13 @@ class LegacyPulls:
     def locked(self, pull: MigratedPull) -> Iterator[bool]:
         """Hold the locks of a pull; yield False if an older gglib is running it. Raises OSError."""
         lock = pull.record.with_suffix(".lock")
-        with ExitStack() as held:
+        with ExitStack() as stack:
             try:
-                held.enter_context(_locked(lock, flags=os.O_RDWR | os.O_CREAT))
-                held.callback(lock.unlink, missing_ok=True)  # while it is held
+                stack.enter_context(_locked(lock, flags=os.O_RDWR | os.O_CREAT))
+                stack.callback(lock.unlink, missing_ok=True)  # while it is held
                 for target in pull.targets:
                     with contextlib.suppress(FileNotFoundError):
-                        held.enter_context(_locked(part_manifest_path(target)))
+                        stack.enter_context(_locked(part_manifest_path(target)))
             except BlockingIOError:
                 yield False
                 return

@@ -114,7 +114,7 @@ class Puller:
             is_new=installed.is_new,
             is_updated=installed.is_updated,
             refused_names=installed.refused_names,
-            freed_bytes=sum(one.freed_bytes for one in freed if one.version.id == replaced),
+            freed_bytes=sum(collected.freed_bytes for collected in freed if collected.version.id == replaced),
         )
 
 
@@ -200,7 +200,7 @@ class _PullRun:
                 fetched.append(await self._fetch(file, before))
         except DownloadCorruptError:
             if not await asyncio.to_thread(
-                self._site.incoming.bytes_here, {one.key for one in self._job.files}
+                self._site.incoming.bytes_here, {file.key for file in self._job.files}
             ):
                 await end(self._site, self._job)
             raise
@@ -240,10 +240,11 @@ class _PullRun:
     async def _install(self, fetched: Sequence[FetchedFile]) -> Installed:
         plan, site = self._plan, self._site
         job = self._fetched_job(fetched, await self._updated(fetched[0].sha256))
-        if any(
-            _is_unknown(file) for file in plan.all_files
-        ):  # without an expected hash, the same content is recognised only now
-            remotes = [_downloaded(file, one) for file, one in zip(plan.all_files, fetched, strict=True)]
+        # Without an expected hash, the same content is recognised only now.
+        if any(_is_unknown(file) for file in plan.all_files):
+            remotes = [
+                _downloaded(file, download) for file, download in zip(plan.all_files, fetched, strict=True)
+            ]
             if (installed := await self._install_present(remotes, job)) is not None:
                 return installed
         self._on_progress(
@@ -276,9 +277,12 @@ class _PullRun:
         """Return the job with the downloaded files, and the directory of the version."""
         files = tuple(
             replace(
-                file, size_bytes=one.size_bytes, sha256=one.sha256, validator=one.validator or file.validator
+                file,
+                size_bytes=download.size_bytes,
+                sha256=download.sha256,
+                validator=download.validator or file.validator,
             )
-            for file, one in zip(self._job.files, fetched, strict=True)
+            for file, download in zip(self._job.files, fetched, strict=True)
         )
         plan = self._plan
         return replace(

@@ -190,8 +190,8 @@ def _moved_aliases(
     job: PullJob, models: Sequence[ModelSummary], known: ModelSummary | None
 ) -> tuple[tuple[int, str], ...]:
     """Return each ``OWNER/NAME:QUANT`` alias that moves from an earlier pull: it names the latest pull."""
-    held = names_held(source_of(job), models, but=None if known is None else known.id)
-    return tuple((holder.id, name) for holder, names in held for name in names)
+    holders = names_held(source_of(job), models, but=None if known is None else known.id)
+    return tuple((holder.id, name) for holder, names in holders for name in names)
 
 
 def _new_model(job: PullJob, version: NewVersion, facts: GgufFacts, known: ModelSummary | None) -> NewModel:

@@ -45,7 +45,7 @@ def lock_of(job_key: str) -> str:
 
 
 async def begin(site: PullSite, job: PullJob) -> None:
-    """Record a pull or its progress; incoming files that only an older record of it needed are deleted."""
+    """Record a pull or its progress; incoming files that only its older record needed are deleted."""
     async with site.locks.hold(SWEEP_LOCK):
         older = [pull for pull in await site.store.list_pulls() if pull.key == job.key]
         await site.store.begin_pull(job)

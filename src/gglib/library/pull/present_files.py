@@ -15,7 +15,7 @@ from gglib.system.files.hashing import hash_file
 
 Wanted = Sequence[tuple[RemoteFile, FileRole]]
 OnProgress = Callable[[int, int], None]
-"""Called with the index of the file and the bytes read of it, from any thread."""
+"""Called with the index of the file and the number of bytes read, from any thread."""
 
 
 class _StoppedError(Exception):
@@ -32,12 +32,12 @@ def candidates_of(
 
     ``gglib rm`` without ``--files`` leaves such versions.
     """
-    held = {model.version_id for model in models}
+    used = {model.version_id for model in models}
     own = None if known is None else known.version_id
     return [
         version
         for version in versions
-        if version.id == own or (version.id not in held and _is_from(version, source))
+        if version.id == own or (version.id not in used and _is_from(version, source))
     ]
 
 

@@ -1,7 +1,7 @@
 """Runs pip as a child process, reports its download progress, and extracts the reason of a failure.
 
 pip is a program, not a library, so it runs as a child process: hash-checked, binary only and without dependencies, so
-that only the pinned file is downloaded and no code of it is executed.
+that only the pinned file is downloaded and none of its code is executed.
 """
 
 import asyncio

@@ -96,7 +96,7 @@ def _is_same_file(name: str, wanted: str) -> bool:
 
 def _why_not_that_file(variants: Variants, name: str, target: PullTarget, repo: str) -> str:
     if stem_of(name) in variants.incomplete:
-        return f"'{shown(name)}' cannot be used: shards of it are missing in {repo}."
+        return f"'{shown(name)}' cannot be used: some of its shards are missing in {repo}."
     if kind_of(name) not in {FileKind.MODEL, FileKind.SHARD}:
         listed = _listed(variants.models, target, repo)
         return f"'{shown(name)}' is not a complete model ({kind_of(name).value}). {listed}"

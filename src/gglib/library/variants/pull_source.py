@@ -57,12 +57,12 @@ def names_held(
     Only pulled models of the same repository: an alias that the user gave to another model is kept.
     """
     names = {name.casefold() for name in source.names}
-    held = []
+    holders = []
     for model in models:
         found = tuple(alias for alias in model.aliases if alias.casefold() in names)
         if found and model.id != but and _is_of_repository(model, source):
-            held.append((model, found))
-    return held
+            holders.append((model, found))
+    return holders
 
 
 def possible_renames(

@@ -26,6 +26,8 @@ HUB_HOSTS = frozenset(("huggingface.co", "www.huggingface.co", "hf.co"))
 DEFAULT_BRANCH = "main"
 _FORMS = "write owner/name, owner/name:QUANT, owner/name/FILE.gguf or https://…/FILE.gguf"
 _FILE_WORDS = frozenset(("resolve", "blob", "raw"))
+_LOCAL_PATH = re.compile(r"\.{0,2}/|~")
+"""No owner on a hub begins like this."""
 _HUB_PREFIX = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(HUB_HOSTS)))})/", re.IGNORECASE)
 
 
@@ -48,6 +50,12 @@ class PullTarget:
 def read_target(text: str) -> PullTarget:
     """Parse a pull target. Raises ``VariantChoiceError`` and ``UnsafeNameError``, which say what to write instead."""
     text = text.strip()
+    if not text:
+        raise VariantChoiceError(f"The pull target is empty: {_FORMS}.")
+    if _LOCAL_PATH.match(text):
+        raise VariantChoiceError(
+            f"'{shown(text)}' is a local path: {quoted_command('add', shown(text))} adds a local file."
+        )
     if re.match(r"https?://", text, re.IGNORECASE):
         return _read_address(text)
     if "://" in text:

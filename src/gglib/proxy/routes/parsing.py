@@ -55,6 +55,8 @@ def read_query(kind: type[T], query: bytes) -> T:
 
 def read_body(kind: type[T], body: bytes) -> T:
     """Return a parsed JSON object; null fields count as absent. Raises ``BadRequestError``, which names the field."""
+    if not body.strip():
+        raise BadRequestError("The request body is empty: it must be a JSON object.")
     try:
         _SCANNER.scan(body)
     except JsonRefusedError as error:

@@ -296,17 +296,17 @@ class Variant:
     files: Annotated[tuple[File, ...], Meta(description="In shard order.")]
 
     @classmethod
-    def of(cls, one: search_results.VariantResult, repo: str, revision: str | None) -> Self:
+    def of(cls, result: search_results.VariantResult, repo: str, revision: str | None) -> Self:
         """Return the JSON form of a variant."""
         return cls(
-            label=one.variant.label,
-            pull=one.variant.target(repo, revision),
-            quantization=one.variant.quantization,
-            size_bytes=one.variant.size_bytes,
-            fit=one.fit,
-            slots=one.slots,
-            need=Need.of(one.need),
-            files=tuple(map(File.of, one.variant.files)),
+            label=result.variant.label,
+            pull=result.variant.target(repo, revision),
+            quantization=result.variant.quantization,
+            size_bytes=result.variant.size_bytes,
+            fit=result.fit,
+            slots=result.slots,
+            need=Need.of(result.need),
+            files=tuple(map(File.of, result.variant.files)),
         )
 
 
@@ -336,9 +336,9 @@ class Repository:
     ]
 
     @classmethod
-    def of(cls, one: search_results.RepositoryResult) -> Self:
+    def of(cls, result: search_results.RepositoryResult) -> Self:
         """Return the JSON form of a repository."""
-        return cls(**_repository_fields(one))
+        return cls(**_repository_fields(result))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,15 +353,15 @@ class ShownFile:
     unsafe: bool
 
     @classmethod
-    def of(cls, one: search_results.FileResult) -> Self:
+    def of(cls, row: search_results.FileResult) -> Self:
         """Return the JSON form of a file."""
         return cls(
-            name=shown(one.file.name) if one.is_unsafe else one.file.name,
-            size_bytes=one.file.size_bytes,
-            sha256=one.file.sha256,
-            kind=one.kind,
-            label=one.result.variant.label if one.result else None,
-            unsafe=one.is_unsafe,
+            name=shown(row.file.name) if row.is_unsafe else row.file.name,
+            size_bytes=row.file.size_bytes,
+            sha256=row.file.sha256,
+            kind=row.kind,
+            label=row.result.variant.label if row.result else None,
+            unsafe=row.is_unsafe,
         )
 
 
@@ -373,10 +373,10 @@ class ShownRepository(Repository):
     files: tuple[ShownFile, ...]
 
     @classmethod
-    def of(cls, one: search_results.RepositoryResult) -> Self:
+    def of(cls, result: search_results.RepositoryResult) -> Self:
         """Return the JSON form of a repository."""
-        files = tuple(map(ShownFile.of, one.files()))
-        return cls(**_repository_fields(one), memory=Memory.of(one.memory), files=files)
+        files = tuple(map(ShownFile.of, result.files()))
+        return cls(**_repository_fields(result), memory=Memory.of(result.memory), files=files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,8 +405,8 @@ class SearchResult:
         )
 
 
-def _repository_fields(one: search_results.RepositoryResult) -> dict[str, Any]:
-    repository = one.repository
+def _repository_fields(result: search_results.RepositoryResult) -> dict[str, Any]:
+    repository = result.repository
     return {
         "repo": repository.repo,
         "revision": shown(repository.revision),
@@ -416,18 +416,18 @@ def _repository_fields(one: search_results.RepositoryResult) -> dict[str, Any]:
         "licence": repository.licence and shown(repository.licence),
         "gate": repository.gate,
         "tags": tuple(map(shown, repository.tags)),
-        "architecture": one.architecture and shown(one.architecture),
-        "parameter_count": one.parameter_count,
-        "trained_context": one.trained_context,
-        "context": one.context,
-        "suggested": one.suggested.label if one.suggested else None,
+        "architecture": result.architecture and shown(result.architecture),
+        "parameter_count": result.parameter_count,
+        "trained_context": result.trained_context,
+        "context": result.context,
+        "suggested": result.suggested.label if result.suggested else None,
         "variants": tuple(
-            Variant.of(variant, repository.repo, one.asked_revision) for variant in one.results
+            Variant.of(variant, repository.repo, result.asked_revision) for variant in result.results
         ),
-        "projectors": tuple(map(File.of, one.variants.projectors)),
-        "incomplete": one.variants.incomplete,
-        "pieces": one.variants.pieces,
-        "unsafe": tuple(map(shown, one.variants.unsafe)),
+        "projectors": tuple(map(File.of, result.variants.projectors)),
+        "incomplete": result.variants.incomplete,
+        "pieces": result.variants.pieces,
+        "unsafe": tuple(map(shown, result.variants.unsafe)),
     }
 
 

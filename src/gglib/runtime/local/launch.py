@@ -141,7 +141,10 @@ async def launched(
     ``name`` is unique among the launches of this home directory. Raises ``ModelFileNotFoundError``,
     ``EngineNotFoundError``, ``ModelLoadFailedError`` or ``EngineArgumentError``.
     """
-    async with holding(spec, config.resolve) as held, _run(held, context, name, config) as engine:
+    async with (
+        holding(spec, config.resolve) as locked_spec,
+        _run(locked_spec, context, name, config) as engine,
+    ):
         yield engine
 
 

@@ -39,10 +39,10 @@ class LocalLauncher:
         """Check a model's files and engine arguments and run ``preflight``; raises a ``GglibError``."""
         config = self._config
         try:
-            async with holding(spec, config.resolve) as held:
-                if held.settings.engine_args:
-                    await asyncio.to_thread(config.engine.check_engine_args, held.settings.engine_args)
-                return held if self._preflight is None else await self._preflight(held)
+            async with holding(spec, config.resolve) as locked_spec:
+                if locked_spec.settings.engine_args:
+                    await asyncio.to_thread(config.engine.check_engine_args, locked_spec.settings.engine_args)
+                return locked_spec if self._preflight is None else await self._preflight(locked_spec)
         except GglibError as error:
             shown = await asyncio.to_thread(redact_preflight_error, error, spec, config)
             if shown is error:

@@ -50,14 +50,14 @@ async def holding(spec: ModelLaunchSpec, resolve: Resolve | None = None) -> Asyn
     ``LOCK_TIMEOUT_S``.
     """
     try:
-        held, lock = await _hold(spec)
+        locked_spec, lock = await _hold(spec)
     except ModelFileNotFoundError:
         newer = None if resolve is None else await resolve(spec.model_name)
         if newer is None or newer.model_id != spec.model_id or newer.path == spec.path:
             raise
-        held, lock = await _hold(newer)
+        locked_spec, lock = await _hold(newer)
     try:
-        yield held
+        yield locked_spec
     finally:
         lock.release()
 

@@ -51,7 +51,7 @@ class LocalHub:
     every response; ``times`` limits the number of responses. The first matching rule is used. The returned rule counts
     (``used``) and can be removed (``end()``).
 
-    **Exact moments.** ``pause_after(file, n)`` stops all senders of a file once ``n`` bytes of it were sent in all
+    **Exact moments.** ``pause_after(file, n)`` stops all senders of a file once they have sent ``n`` bytes in total
     (over all responses), until the gate's ``release()``; ``wait_until_sent(file, n)`` waits for that many.
 
     Leaving the context closes all connections at once, including those that stall or wait at a gate.
@@ -125,8 +125,8 @@ class LocalHub:
         old = self._get(repo)
         commit = self._store.new_commit()
         files = dict(old.files(old.commits[-1][0]))
-        files.update(_contents({name: one for name, one in changes.items() if one is not None}))
-        kept = {name: one for name, one in files.items() if changes.get(name, one) is not None}
+        files.update(_contents({name: source for name, source in changes.items() if source is not None}))
+        kept = {name: file for name, file in files.items() if changes.get(name, file) is not None}
         self._store.put(replace(old, commits=(*old.commits, (commit, kept)), **shown))
         return commit
 
@@ -220,7 +220,7 @@ class LocalHub:
             raise TimeoutError(f"{len(self.requests)} requests came, not {count}.")
 
     def pause_after(self, file: str, sent_bytes: int) -> PauseGate:
-        """Stop the senders of a file once ``sent_bytes`` of it were sent in all, until the gate is released."""
+        """Stop the senders of a file once they have sent ``sent_bytes`` in total, until the gate is released."""
         return self.meters.add_gate(file, sent_bytes)
 
     def sent_bytes(self, file: str) -> int:

@@ -55,7 +55,7 @@ def model(repository: Repository, commit: str, *, blobs: bool) -> dict[str, Any]
         "trendingScore": repository.trending,
         "tags": tags,
         "cardData": card,
-        "siblings": [sibling(name, one, blobs=blobs) for name, one in repository.files(commit).items()],
+        "siblings": [sibling(name, file, blobs=blobs) for name, file in repository.files(commit).items()],
     }
     if repository.gguf is not None:
         truth["gguf"] = dict(repository.gguf)

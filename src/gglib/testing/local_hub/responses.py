@@ -142,7 +142,7 @@ def send_file(request: Request, fault: Fault, content: Content, *, etag: str, mo
 
 
 def _plain_file(request: Request, state: HubState) -> Content | None:
-    """Return the file at an address, whose query may be part of it."""
+    """Return the file at a URL, which may include a query."""
     store = state.store
     return store.address(unquote(request.target)) or store.address(unquote(request.path))
 

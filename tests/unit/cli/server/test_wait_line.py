@@ -99,7 +99,7 @@ async def test_each_status_becomes_what_is_shown() -> None:
     """The line follows the status until the answer begins."""
     assert await watched(Server([STOPPING, LOADING])) == [
         None,
-        "Stopping 'big', then loading 'small': 0 s",
+        "Unloading 'big', then loading 'small': 0 s",
         "Loading 'small' ...",
     ]
 
@@ -121,7 +121,7 @@ async def test_a_stream_that_ends_is_followed_again() -> None:
     server = Server([STOPPING, UpstreamError("It is gone.")], [UpstreamError("It is gone.")], [], [LOADING])
     assert await watched(server) == [
         None,
-        "Stopping 'big', then loading 'small': 0 s",
+        "Unloading 'big', then loading 'small': 0 s",
         None,
         "Loading 'small' ...",
     ]

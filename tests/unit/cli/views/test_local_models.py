@@ -10,7 +10,6 @@ from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import RemovedModel
-from gglib.core.shell_quoting import quoted_command, shell_command
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.outdated import Upstream, UpstreamCheck
@@ -36,22 +35,6 @@ def typed_in(sentence: str) -> list[str]:
     """Return the words of the command in a sentence, as a shell reads them."""
     before, _, behind = sentence.partition("gglib ")
     return ["gglib", *shlex.split(behind.partition(before[-1])[0])]
-
-
-@pytest.mark.parametrize(
-    ("words", "typed"),
-    [
-        (("rm", "coder"), "gglib rm coder"),
-        (("rm", "my coder"), "gglib rm 'my coder'"),
-        (("rm", "--files", "-x"), "gglib rm --files -- -x"),
-        (("run", "a;b"), "gglib run 'a;b'"),
-        (("run", "a\x1bb"), "gglib run 'a\\x1bb'"),
-    ],
-)
-def test_a_command_is_quoted(words: tuple[str, ...], typed: str) -> None:
-    """A name with a space, a dash in front or what a shell reads otherwise comes through; an escape does not."""
-    assert shell_command(*words) == typed
-    assert quoted_command(*words).strip('"') == (typed if "'" in typed else f"'{typed}'")
 
 
 def test_a_pinned_file_is_fetched_at_its_branch() -> None:

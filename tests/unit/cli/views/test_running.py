@@ -137,7 +137,7 @@ def test_who_waits_and_what_failed_is_told() -> None:
             [
                 "Last swap, 12 s ago: 'big' unloaded, 'small' loaded; 'small' had waited 15.0 s while 'big' was busy",
                 "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
-                "  triggered by request req_1",
+                "  requested by req_1",
             ],
         ),
         (
@@ -212,9 +212,9 @@ def test_a_watch_begins_with_how_things_stand() -> None:
         ("load_failed", {"model_name": "a", "reason": "no memory"}, "'a' failed to load: no memory"),
         (
             *("stopping", {"model_name": "a", "reason": "idle"}),
-            "Stopping 'a': idle, and a request needs another model",
+            "Unloading 'a': idle, and a request needs another model",
         ),
-        ("stopping", {"model_name": "a", "reason": "new"}, "Stopping 'a': new"),
+        ("stopping", {"model_name": "a", "reason": "new"}, "Unloading 'a': new"),
         ("gone", {"model_name": "a", "died": None}, "'a' is unloaded"),
         ("gone", {"model_name": "a", "died": "signal 9"}, "'a' is unloaded: signal 9"),
         ("queued", {"model_name": "a"}, "A request is queued for 'a'"),

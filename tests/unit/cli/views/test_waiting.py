@@ -29,7 +29,7 @@ def resident(name: str, state: str, in_flight: int = 0, **fields: object) -> dic
             QUEUED,
             "Waiting for 'small' to finish its responses (in flight 2), then loading 'small' again: 12 s",
         ),
-        ([resident("small", "stopping")], QUEUED, "Stopping 'small', then loading 'small' again: 12 s"),
+        ([resident("small", "stopping")], QUEUED, "Unloading 'small', then loading 'small' again: 12 s"),
         ([resident("small", "ready")], QUEUED, "Queued for 'small': 12 s"),
         ([], QUEUED, "Queued for 'small': 12 s"),
         ([], [], "Queued for 'small': 12 s"),
@@ -44,7 +44,7 @@ def resident(name: str, state: str, in_flight: int = 0, **fields: object) -> dic
             QUEUED,
             "Waiting for 'big' to finish its responses (in flight 3), then loading 'small': 12 s",
         ),
-        ([resident("big", "stopping")], QUEUED, "Stopping 'big', then loading 'small': 12 s"),
+        ([resident("big", "stopping")], QUEUED, "Unloading 'big', then loading 'small': 12 s"),
         ([resident("big", "loading")], QUEUED, "Waiting for 'big' to load, then loading 'small': 12 s"),
         (
             [resident("a", "ready", 1), resident("b", "draining", 1), resident("c", "loading")],

@@ -1,9 +1,8 @@
-"""Web addresses, redirects, and which header is sent where."""
+"""Web addresses and redirects."""
 
 import pytest
 
 from gglib.core.errors import HubError
-from gglib.hf.transport.headers import Request, request_headers
 from gglib.hf.transport.urls import (
     HubLocation,
     file_address,
@@ -15,7 +14,6 @@ from gglib.hf.transport.urls import (
 )
 
 HUB = "https://hub.example"
-TOKEN = "hf_secret"
 
 
 @pytest.mark.parametrize(
@@ -102,54 +100,6 @@ def test_a_redirect_to_plain_http_or_worse_is_not_followed(location: str) -> Non
 def test_a_redirect_from_http_to_https_is_followed() -> None:
     """A redirect from http to https is safe."""
     assert resolve_redirect(parse_address("http://host/a"), "https://host/a").origin.scheme == "https"
-
-
-@pytest.mark.parametrize(
-    ("address", "way", "has_token"),
-    [
-        ("https://hub.example/a", (), True),
-        ("https://HUB.example:443/a", (), True),
-        ("https://hub.example/b", ("https://hub.example/a",), True),
-        ("http://hub.example/a", (), False),
-        ("https://hub.example:8443/a", (), False),
-        ("https://cdn.hub.example/a", (), False),
-        ("https://hub.example.evil/a", (), False),
-        ("https://cdn/a", ("https://hub.example/a",), False),
-        ("https://hub.example/a", ("https://evil/a",), False),
-        ("https://hub.example/a", ("https://hub.example/a", "https://evil/a"), False),
-    ],
-)
-def test_the_token_goes_to_the_hub_alone_and_never_back_to_it(
-    *, address: str, way: tuple[str, ...], has_token: bool
-) -> None:
-    """The token is bound to scheme, host and port, and is not sent after a redirect through another origin."""
-    origins = tuple(parse_address(each).origin for each in way)
-    at = parse_address(address)
-    headers = request_headers(
-        Request(address=at), at, redirected_from=origins, hub=parse_address(HUB).origin, token=TOKEN
-    )
-    assert headers.get("Authorization") == (f"Bearer {TOKEN}" if has_token else None)
-    assert (TOKEN in str(headers)) == has_token
-
-
-@pytest.mark.parametrize(
-    ("first", "end", "validator", "expected"),
-    [
-        (0, None, '"v"', (None, None)),
-        (5, None, '"v"', ("bytes=5-", '"v"')),
-        (5, 9, '"v"', ("bytes=5-8", '"v"')),
-        (0, 9, None, ("bytes=0-8", None)),
-    ],
-)
-def test_a_part_is_asked_for_of_one_version(
-    first: int, end: int | None, validator: str | None, expected: tuple[str | None, str | None]
-) -> None:
-    """Range includes its last byte; If-Range is sent only with Range."""
-    address = parse_address(HUB)
-    request = Request(address=address, first_byte=first, end_byte=end, validator=validator)
-    headers = request_headers(request, address, redirected_from=(), hub=address.origin, token=None)
-    assert (headers.get("Range"), headers.get("If-Range")) == expected
-    assert headers["Accept-Encoding"] == "identity"
 
 
 def test_names_in_a_repository_are_quoted() -> None:

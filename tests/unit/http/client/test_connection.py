@@ -1,4 +1,4 @@
-"""What a connection to an engine hands on: at once where it can, in order, and never as whole what is not."""
+"""What a client connection relays: at once where it can, in order, and never as complete what is truncated."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -22,7 +22,7 @@ class Transport(asyncio.Transport):
     """Accepts everything."""
 
     def write(self, data: object) -> None:
-        """Take it."""
+        """Accept it."""
 
     def is_closing(self) -> bool:
         """Never."""
@@ -41,7 +41,7 @@ class ListTarget:
         self.is_free.set()
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Keep it where there is room."""
+        """Record the part if there is room."""
         if not self.is_free.is_set():
             return False
         assert part or is_last
@@ -52,11 +52,11 @@ class ListTarget:
         return True
 
     async def drain(self) -> None:
-        """Wait until it is free."""
+        """Wait until there is room."""
         await self.is_free.wait()
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Keep it."""
+        """Record the part."""
         assert part or is_last
         assert not self.is_ended
         self.written.append(part)
@@ -64,14 +64,14 @@ class ListTarget:
         self.is_ended = is_last
 
 
-async def turns_of_the_loop() -> None:
-    """Let tasks do what they can."""
+async def run_pending_tasks() -> None:
+    """Let tasks run for some iterations of the loop."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 def framed(part: bytes) -> bytes:
-    """Return it as a chunk."""
+    """Return the data as a chunk."""
     return b"%x\r\n%b\r\n" % (len(part), part)
 
 
@@ -85,7 +85,7 @@ async def relaying(
     connection.send_small(b"", stall_timer or StallTimer(first_byte_s=0, chunk_gap_s=0))
     connection.data_received(head)
     task = asyncio.create_task(connection.relay_to(target))
-    await turns_of_the_loop()
+    await run_pending_tasks()
     try:
         async with asyncio.timeout(5):
             yield connection, target, task
@@ -116,12 +116,12 @@ async def test_queued_parts_are_not_overtaken() -> None:
     async with relaying() as (connection, target, task):
         target.is_free.clear()
         connection.data_received(framed(EVENTS[0]))
-        await turns_of_the_loop()
+        await run_pending_tasks()
         assert not target.written  # it is queued in the connection, which counts it
         target.is_free.set()
         connection.data_received(framed(EVENTS[1]))
         assert target.all == b""
-        await turns_of_the_loop()
+        await run_pending_tasks()
         assert target.written == [EVENTS[0] + EVENTS[1]]
         connection.data_received(framed(EVENTS[2]))
         connection.data_received(framed(EVENTS[3]) + END)
@@ -178,10 +178,10 @@ async def test_time_counts_as_a_stall_after_the_part_that_filled_the_target() ->
     async with relaying(stall_timer=stall_timer) as (connection, target, _):
         connection.data_received(framed(EVENTS[0]))
         target.is_free.clear()
-        await turns_of_the_loop()
+        await run_pending_tasks()
         assert stall_timer.is_running
         connection.data_received(framed(EVENTS[1]))
-        await turns_of_the_loop()
+        await run_pending_tasks()
         assert not stall_timer.is_running
 
 
@@ -226,7 +226,7 @@ def test_any_split_and_any_full_target_relay_the_same_stream(
                     target.is_free.clear()
                 connection.data_received(piece)
                 if number in pauses:
-                    await turns_of_the_loop()
+                    await run_pending_tasks()
                 target.is_free.set()
             await task
             return target
@@ -242,11 +242,11 @@ async def test_many_small_chunks_yield_to_the_loop_after_each_read() -> None:
         states: list[str]
 
         def pause_reading(self) -> None:
-            """Note it."""
+            """Record the call."""
             self.states.append("pause")
 
         def resume_reading(self) -> None:
-            """Note it."""
+            """Record the call."""
             self.states.append("resume")
 
     transport = Pausing()

@@ -30,7 +30,7 @@ def test_first_byte_s_applies_until_the_response_has_begun() -> None:
 
 
 def test_chunk_gap_s_applies_after_content() -> None:
-    """From the moment that a task waits again."""
+    """From the moment a task waits again."""
     timer = stall_timer(chunk_gap_s=2.5)
     timer.record_part(WORD, None)
     assert not timer.is_expired(100)
@@ -68,7 +68,7 @@ def test_comments_do_not_reset_the_timer(now_s: float | None) -> None:
 
 
 def test_a_comment_after_a_reset_restarts_the_timer() -> None:
-    """The task still waits although the reset had stopped the timer."""
+    """The task still waits although the reset stopped the timer."""
     timer = stall_timer()
     timer.record_head(is_event_stream=True)
     timer.reset()
@@ -113,6 +113,16 @@ def test_a_reset_does_not_begin_the_response() -> None:
     assert "sent nothing" in str(timer.error())
 
 
+def test_a_line_that_continues_is_no_comment() -> None:
+    """A part may end inside a line, and the next part may begin with a colon."""
+    timer = stall_timer()
+    timer.record_head(is_event_stream=True)
+    timer.record_part(b"da", 1)
+    timer.record_part(b": x\n", 3)
+    assert not timer.is_expired(5.9)
+    assert timer.is_expired(6)
+
+
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_zero_disables_a_limit(has_begun: bool) -> None:  # noqa: FBT001 - a case
     """Each limit by itself."""
@@ -146,7 +156,7 @@ def test_the_next_check_is_soon_enough_for_either_limit(
     ),
 )
 def test_scheduled_checks_detect_the_expiry(limits: tuple[int, int], steps: list[tuple[str, int]]) -> None:
-    """No expiry lies before the next check, whatever happens and whenever."""
+    """No expiry lies before the next check, for any events at any times."""
     timer = StallTimer(first_byte_s=limits[0], chunk_gap_s=limits[1])
     look_at_s = timer.next_check_s(0)
     now_s = 0
@@ -202,9 +212,7 @@ def test_a_part_with_only_comments_has_no_content(parts: list[bytes], expected: 
     ),
     cuts=st.sets(st.integers(1, 60)),
 )
-def test_content_is_found_exactly_where_a_line_is_no_comment(
-    lines: list[tuple[str, str]], cuts: set[int]
-) -> None:
+def test_content_is_a_line_that_is_no_comment(lines: list[tuple[str, str]], cuts: set[int]) -> None:
     """However a stream is split, a part has content if it has a byte of a line that is no comment."""
     kinds, stream = [], b""
     for line, end in lines:

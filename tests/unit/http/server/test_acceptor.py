@@ -1,4 +1,4 @@
-"""Clients are refused with descriptors from a reserve, which an acceptor that was stopped does not fill again."""
+"""Clients are refused with descriptors from a reserve, which a stopped acceptor does not refill."""
 
 import asyncio
 import socket

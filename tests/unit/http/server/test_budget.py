@@ -1,4 +1,4 @@
-"""The memory of all bodies together: which of them may go on, and how much they hold at most."""
+"""The memory budget of all request bodies: which bodies may continue, and the most they hold."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,8 +29,8 @@ def test_received_bytes_are_counted_and_released() -> None:
     assert budget.held_bytes == 5
 
 
-def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None:
-    """One body always completes; then the next oldest may."""
+def test_beyond_the_budget_the_oldest_body_continues_and_the_others_wait() -> None:
+    """One body always completes; then the next oldest may continue."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     for owner in "abc":
         assert budget.grow(owner, UNCOUNTED_BYTES + 1)
@@ -47,7 +47,7 @@ def test_beyond_the_budget_the_oldest_body_goes_on_and_the_others_wait() -> None
     assert budget.admit() == ["c"]
 
 
-def test_admits_as_many_as_there_is_room_for() -> None:
+def test_admits_waiting_bodies_while_there_is_room() -> None:
     """The longest waiting first, one for each read that fits."""
     budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
     assert budget.grow("held", UNCOUNTED_BYTES + LIMIT_BYTES)
@@ -59,7 +59,7 @@ def test_admits_as_many_as_there_is_room_for() -> None:
     assert budget.admit() == waiting[: -(-(LIMIT_BYTES - 10) // READ_BYTES)]
 
 
-def test_finished_bodies_never_exceed_the_budget_by_more_than_one_body() -> None:
+def test_complete_bodies_exceed_the_budget_by_at_most_one_body() -> None:
     """Requests that wait for their model hold their bodies, and further uploads get no room."""
     budget = BodyBudget[int](LIMIT_BYTES, body_bytes=LIMIT_BYTES)
     for owner in (1, 2):
@@ -92,10 +92,10 @@ def test_a_released_owner_is_forgotten() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["grow", "finish", "release"])), max_size=80))
-def test_some_body_can_always_go_on(steps: list[tuple[int, str]]) -> None:
-    """Whatever happens: the oldest that has not ended waits for none but those that have, and the count is the sum.
+def test_the_oldest_incomplete_body_can_always_continue(steps: list[tuple[int, str]]) -> None:
+    """In any sequence the oldest incomplete body waits only for complete ones, and the count is the sum.
 
-    All together hold one body more than the budget at most, and what each has read when it is paused.
+    Together the bodies hold at most one body more than the budget, and what each has read when it is paused.
     """
     limit_bytes, body_bytes = 3 * READ_BYTES, 4 * READ_BYTES
     budget, sizes, growing, paused = (

@@ -1,4 +1,4 @@
-"""A connection takes a slice of a turn: what it reads at once, what it leaves for later, and when it reads on."""
+"""A connection parses a slice per iteration of the loop: what it reads at once, what it defers, and when it resumes."""
 
 import asyncio
 import errno
@@ -22,17 +22,17 @@ GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
 class NoSocket:
-    """Stands for a socket of no family that matters."""
+    """Stands for a socket whose family does not matter."""
 
     family = socket.AF_UNIX
 
     def fileno(self) -> int:
-        """Return what is never open."""
+        """Return a descriptor that is never open."""
         return -1
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written, and whether it reads."""
+    """Records what is written, and whether reading is paused."""
 
     def __init__(self) -> None:
         super().__init__({"socket": NoSocket()})
@@ -41,7 +41,7 @@ class Transport(asyncio.Transport):
         self.is_closed = False
 
     def write(self, data: Any) -> None:
-        """Keep it."""
+        """Record the bytes."""
         self.written += data
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -52,25 +52,25 @@ class Transport(asyncio.Transport):
         return 0
 
     def is_closing(self) -> bool:
-        """Whether it was closed."""
+        """Whether the transport was closed."""
         return self.is_closed
 
     def can_write_eof(self) -> bool:
-        """Return that it cannot."""
+        """Return False."""
         return False
 
     def pause_reading(self) -> None:
-        """Read no more."""
+        """Pause reading."""
         assert self.is_reading_now
         self.is_reading_now = False
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Resume reading."""
         assert not self.is_reading_now
         self.is_reading_now = True
 
     def close(self) -> None:
-        """Close it."""
+        """Close the transport."""
         self.is_closed = True
 
     abort = close
@@ -83,12 +83,12 @@ class Watch:
         self.on_disconnect: Callable[[], None] | None = None
 
     def watch(self, descriptor: int, on_disconnect: Callable[[], None]) -> None:
-        """Keep it."""
+        """Record the watched connection."""
         del descriptor
         self.on_disconnect = on_disconnect
 
     def unwatch(self, descriptor: int) -> None:
-        """Forget it."""
+        """Drop the watched connection."""
         del descriptor
         self.on_disconnect = None
 
@@ -138,7 +138,7 @@ async def turn() -> None:
 
 
 async def test_small_chunks_are_parsed_in_slices() -> None:
-    """However many are buffered: reading pauses meanwhile, and the body is complete in the end."""
+    """However many are buffered: reading pauses meanwhile, and the body is complete at the end."""
     server = FakeServer()
     connection, transport = server.connect()
     slices, chunks = 5, 5 * MAX_CHUNKS_PER_CALL

@@ -1,4 +1,4 @@
-"""The transitions of a connection are those of its tables, whatever happens in any order."""
+"""The transitions of a connection follow its tables, for any sequence of events."""
 
 import asyncio
 import random
@@ -53,20 +53,20 @@ EVENTS: dict[PhaseEvent, str] = {
 
 
 class SlowTransport(Transport):
-    """Has a send buffer that a test fills, and can end one side."""
+    """Has a send buffer that a test fills, and can shut down its write side."""
 
     unsent = 0
 
     def get_write_buffer_size(self) -> int:
-        """Return what the test says."""
+        """Return the size that the test set."""
         return self.unsent
 
     def can_write_eof(self) -> bool:
-        """Return that it can."""
+        """Return True."""
         return True
 
     def write_eof(self) -> None:
-        """Nothing more is written."""
+        """Shut down the write side."""
 
 
 def recorded(moves: set[tuple[Phase, PhaseEvent]]) -> type[Deadlines]:
@@ -116,7 +116,7 @@ class Walk:
             await response.fail(error)
 
     def _piece(self) -> bytes:
-        """Return what the client sends next: mostly what makes sense now."""
+        """Return what the client sends next: mostly what is valid now."""
         reader = self.connection._reader
         if self._random.random() < 0.1:
             return self._random.choice(BEGINNINGS + IN_HEAD + IN_BODY)
@@ -125,7 +125,7 @@ class Walk:
         )
 
     async def step(self) -> None:
-        """Let one thing happen."""
+        """Trigger one event."""
         connection, transport, what = self.connection, self._transport, self._random.random()
         if what < 0.5:
             if transport.is_reading_now:
@@ -148,7 +148,7 @@ class Walk:
             await turn()
 
     async def end(self) -> None:
-        """Lose both connections, and let what serves them end. Raises what went wrong there."""
+        """Close both connections, let their handlers end and raise their errors."""
         self._server.may_answer.set()
         self._other.connection_lost(None)
         self.connection.connection_lost(None)

@@ -1,4 +1,4 @@
-"""How long a connection may take for what it does, without a clock."""
+"""The deadlines of a connection, without a clock."""
 
 import math
 from collections.abc import Callable
@@ -23,12 +23,12 @@ LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, id
 
 
 def new(limits: DeadlineLimits = LIMITS) -> Deadlines:
-    """Return the deadlines with a connection that began at 100."""
+    """Return the deadlines of a connection that began at 100."""
     return Deadlines(limits, 100)
 
 
 def ends(deadlines: Deadlines, phase: Phase, at_s: float) -> bool:
-    """Whether it ends at this time, in this phase, and not a moment earlier."""
+    """Whether the deadlines expire at this time, in this phase, and not earlier."""
     return deadlines.check(at_s - 0.001, 0) is None and deadlines.check(at_s, 0) is phase
 
 
@@ -72,7 +72,7 @@ def test_phase_transitions_follow_the_table(phase: Phase, event: PhaseEvent) -> 
         assert (deadlines.phase, deadlines.deadline_s) == (phase, deadline_s)
 
 
-def test_a_lingering_client_that_does_not_read_lingers_on() -> None:
+def test_lingering_close_of_a_client_that_does_not_read_stays_short() -> None:
     """A late ``block_write`` does not restore the write deadline: once all is sent, the lingering close is short."""
     deadlines = new()
     deadlines.begin_lingering_close(100, 0)
@@ -127,7 +127,7 @@ def test_received_body_bytes_extend_the_deadline() -> None:
     assert dripped_for == 31
 
 
-def test_a_stalled_body_times_out_whatever_was_received() -> None:
+def test_a_stalled_body_times_out_after_any_progress() -> None:
     """The deadline is capped: 60 MB and then a stall are held for 30 s, not for a day."""
     deadlines = new()
     deadlines.begin_body(100)
@@ -169,10 +169,10 @@ def test_a_queued_body_has_its_own_deadline() -> None:
     ],
     ids=["head", "body", "waiting for room"],
 )
-def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
+def test_a_late_client_gets_a_short_lingering_close(
     begin: Callable[[Deadlines], object], end_s: float, lingering_s: float
 ) -> None:
-    """Its connection ends at its deadline; a client that was kept waiting has the time of any other."""
+    """Its connection ends at its deadline; a client that was kept waiting has the usual time."""
     deadlines = new()
     begin(deadlines)
     assert deadlines.check(end_s, 0) is not None
@@ -181,7 +181,7 @@ def test_a_client_that_was_late_is_listened_to_for_a_moment_only(
 
 
 def test_body_bytes_outside_a_body_extend_nothing() -> None:
-    """Only while a body is read."""
+    """Received bytes count only while a body is read."""
     deadlines = new()
     deadlines.receive_body(50_000, 100)
     assert ends(deadlines, Phase.NEW, 110)
@@ -196,7 +196,7 @@ def test_a_response_has_no_deadline() -> None:
 
 
 def test_a_client_that_reads_nothing_times_out_and_a_slow_reader_does_not() -> None:
-    """Unsent bytes have to decrease."""
+    """The number of unsent bytes has to decrease."""
     deadlines = new()
     deadlines.block_write(100, 5000)
     assert deadlines.check(159, 5000) is None
@@ -282,7 +282,7 @@ def test_steady_slow_reader_passes_although_it_blocks_others() -> None:
 
 
 def test_steady_reader_that_stops_has_at_most_the_ordinary_timeout() -> None:
-    """However slow its reads were."""
+    """The ordinary timeout is the limit, however slow its reads were."""
     deadlines = new(WANTED)
     deadlines.block_write(0, 5000)
     assert deadlines.check(50, 4000, is_blocking_others=True) is None

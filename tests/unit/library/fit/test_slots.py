@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.memory import Fit, GpuMemory, MachineMemory, MemoryNeed
-from gglib.core.runtime.slots import MAX_CACHE_TOKENS, clamp_slots
 from gglib.library.fit.estimate import judge_fit
 from gglib.library.fit.slots import fit_slots, model_fit
 
@@ -57,10 +56,6 @@ def test_where_the_system_says_nothing_there_are_as_many_as_are_wanted() -> None
 
 def test_no_cache_is_larger_than_an_engine_counts() -> None:
     """Slots times context stays within 32 bits with a sign, whatever is wanted."""
-    assert clamp_slots(4, 131_072) == 4
-    assert clamp_slots(4, MAX_CACHE_TOKENS // 3) == 3
-    assert clamp_slots(4, MAX_CACHE_TOKENS) == 1
-    assert clamp_slots(4, 2 * MAX_CACHE_TOKENS) == 1
     unknown = MachineMemory(total_bytes=None, available_bytes=None)
     assert model_fit(None, weights_bytes=1, context=2**30, slots=9, memory=unknown).slots == 1
 

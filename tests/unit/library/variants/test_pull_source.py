@@ -1,4 +1,4 @@
-"""Which model a pull is a version of, and what may be shown of what was asked for."""
+"""Which model a pull is a version of."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from gglib.core.hub.repository import RemoteFile
-from gglib.core.hub.shown_source import shown_target
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, PullJob, Version
 from gglib.library.variants.pull_source import (
@@ -170,12 +169,7 @@ class TestContent:
         assert bool(found) is is_same
 
 
-class TestShown:
-    def test_an_address_is_shown_without_its_query(self) -> None:
-        """What is no address has none."""
-        assert shown_target(SIGNED) == "https://h/m.gguf"
-        assert shown_target("ada/tiny:Q4?x") == "ada/tiny:Q4?x"
-
+class TestJobs:
     def test_a_pull_is_named_by_all_that_it_is_called(self) -> None:
         """What was asked for, with or without its query, its name, its aliases, its key."""
         job = PullJob(key="0" * 16, asked=SIGNED, name="m", aliases=("n",), source=ModelSource(), files=())

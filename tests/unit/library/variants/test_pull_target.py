@@ -57,7 +57,7 @@ def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "the repository is missing"),
+        ("", "The pull target is empty"),
         ("gemma", "'gglib search gemma'"),
         (":Q4_0", "the repository is missing"),
         ("o/n:", "after the colon"),
@@ -68,7 +68,9 @@ def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
         ("o/n@v1:Q4_0", "cannot be a revision"),
         ("o/n/a.bin", "must end in .gguf"),
         ("o/n/d", "must end in .gguf"),
-        ("../n", "cannot be a repository"),
+        ("../n", "is a local path"),
+        ("/nope.gguf", "'gglib add /nope.gguf' adds a local file"),
+        ("~/models/a.gguf", "is a local path"),
         ("o/n--m", "cannot be a repository"),
         ("ftp://example.com/a.gguf", "only https:// and http://"),
         ("https://", "it is not a valid URL"),

@@ -1,4 +1,4 @@
-"""Who may change what this machine has."""
+"""Which callers may use the admin API."""
 
 import pytest
 
@@ -10,7 +10,7 @@ OWN = b"http://127.0.0.1:8080"
 
 
 def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -> Caller:
-    """Return who asks the server at 127.0.0.1:8080."""
+    """Return a caller of the server at 127.0.0.1:8080."""
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
     return Caller({b"host": b"127.0.0.1:8080"} | named, peer, "127.0.0.1", has_key)
 
@@ -27,8 +27,8 @@ def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -
         pytest.param(None, None, False, id="both unknown: a Unix socket is no proof"),
     ],
 )
-def test_a_connection_from_this_machine(peer: str | None, own: str | None, *, is_here: bool) -> None:
-    """Its peer address is loopback, or the server's own address: a server on one LAN address has no other."""
+def test_local_peer(peer: str | None, own: str | None, *, is_here: bool) -> None:
+    """A peer is local if its address is loopback or the server's own: a server on one LAN address has no other."""
     assert is_local_peer(peer, own) is is_here
 
 
@@ -47,8 +47,8 @@ def test_a_connection_from_this_machine(peer: str | None, own: str | None, *, is
         caller(host=b"[::1]:8080", origin=b"http://[::1]:8080"),
     ],
 )
-def test_who_is_trusted(who: Caller) -> None:
-    """Programs of this machine, whoever showed a key, and pages of this very server."""
+def test_authorized_callers(who: Caller) -> None:
+    """Local programs, callers with a key and pages of the server itself are authorized."""
     require_authorization(who)
 
 
@@ -77,7 +77,7 @@ def test_who_is_trusted(who: Caller) -> None:
         pytest.param(caller(peer=THERE, origin=OWN), id="its own page from another machine"),
     ],
 )
-def test_who_is_not(who: Caller) -> None:
-    """Everybody else is refused."""
+def test_unauthorized_callers(who: Caller) -> None:
+    """All other callers are refused."""
     with pytest.raises(ForbiddenError):
         require_authorization(who)

@@ -1,4 +1,4 @@
-"""Which web pages are answered, and what their browsers are told."""
+"""Which web origins are allowed, and which CORS headers a browser gets."""
 
 import json
 
@@ -81,7 +81,7 @@ PROGRAMS = [
 
 
 def is_refused(rules: CorsRules, origin: bytes | None, host: bytes | None = None) -> bool:
-    """Whether a request with this ``Origin`` is."""
+    """Whether a request with this ``Origin`` is refused."""
     try:
         rules.check(origin, host)
     except OriginNotAllowedError:
@@ -90,13 +90,13 @@ def is_refused(rules: CorsRules, origin: bytes | None, host: bytes | None = None
 
 
 def preflight_of(origin: bytes, *more: tuple[bytes, bytes]) -> Headers:
-    """Return what a browser asks with."""
+    """Return the headers of a preflight request."""
     return [(b"host", b"localhost"), (b"origin", origin), (b"access-control-request-method", b"POST"), *more]
 
 
 @pytest.mark.parametrize("origin", ANSWERED)
-def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
-    """Loopback pages and configured ones get their own origin back, as they wrote it, and the headers that help."""
+def test_allowed_origin_may_read_the_response(origin: bytes) -> None:
+    """Loopback and configured origins get their own origin back, as they wrote it, and the other CORS headers."""
     assert not is_refused(RULES, origin)
     assert RULES.response_headers(origin) == [
         (b"access-control-allow-origin", origin),
@@ -109,23 +109,23 @@ def test_a_page_that_is_allowed_may_read_its_answer(origin: bytes) -> None:
 
 
 @pytest.mark.parametrize("origin", REFUSED)
-def test_a_page_that_is_not_allowed_is_refused(origin: bytes) -> None:
-    """What may not read the answer must not cause it: no other page, ``null``, and nothing that could be one."""
+def test_other_origins_are_refused(origin: bytes) -> None:
+    """A request that may not read the response is not served either: other pages, ``null`` and malformed origins."""
     assert is_refused(RULES, origin)
     assert RULES.response_headers(origin) == []
     assert RULES.preflight(preflight_of(origin)) is None
 
 
 @pytest.mark.parametrize("origin", PROGRAMS)
-def test_a_program_of_this_machine_is_served_without_cors(origin: bytes) -> None:
-    """Editors and desktop apps have schemes of their own: not refused, and told nothing unless configured."""
+def test_local_program_is_served_without_cors_headers(origin: bytes) -> None:
+    """Editors and desktop apps have their own schemes: not refused, but without CORS headers unless configured."""
     assert not is_refused(RULES, origin)
     assert RULES.response_headers(origin) == []
 
 
 @pytest.mark.parametrize("origin", PROGRAMS)
-def test_a_preflight_of_a_program_that_is_not_configured_names_the_setting(origin: bytes) -> None:
-    """Its browser engine asks first and needs the headers, so the error says where they come from."""
+def test_preflight_of_an_unconfigured_program_names_the_setting(origin: bytes) -> None:
+    """Its browser engine sends a preflight and needs the headers, so the error names the setting."""
     with pytest.raises(OriginNotAllowedError, match="'cors_origins'"):
         RULES.preflight(preflight_of(origin))
 
@@ -140,8 +140,8 @@ def test_a_preflight_of_a_program_that_is_not_configured_names_the_setting(origi
         ("app://", b"app://"),
     ],
 )
-def test_an_origin_without_a_host_can_be_configured(allowed: str, origin: bytes) -> None:
-    """Local files, sandboxed frames and desktop apps may ask first and may read the answer."""
+def test_origin_without_a_host_can_be_configured(allowed: str, origin: bytes) -> None:
+    """Configured local files, sandboxed frames and desktop apps may send a preflight and read the response."""
     rules = CorsRules([allowed])
     assert not is_refused(rules, origin)
     assert rules.preflight(preflight_of(origin)) is not None
@@ -149,21 +149,21 @@ def test_an_origin_without_a_host_can_be_configured(allowed: str, origin: bytes)
 
 
 @pytest.mark.parametrize("origin", [b"https://evil.com", b"file://host", b"nullx", b"app://x"])
-def test_an_origin_without_a_host_allows_no_other(origin: bytes) -> None:
-    """``null`` and a scheme alone match themselves, not what begins like them."""
+def test_origin_without_a_host_allows_no_other(origin: bytes) -> None:
+    """``null`` and a bare scheme match only themselves, not origins with the same prefix."""
     rules = CorsRules(["null", "file://", "app://"])
     assert rules.response_headers(origin) == []
 
 
-def test_what_is_no_page_is_none_of_its_business() -> None:
-    """Without ``Origin`` nothing is refused, and nothing is added."""
+def test_request_without_origin_is_unaffected() -> None:
+    """Without ``Origin`` nothing is refused, and no header is added."""
     assert not is_refused(RULES, None)
     assert RULES.response_headers(None) == []
     assert RULES.preflight([(b"access-control-request-method", b"POST")]) is None
 
 
-def test_a_page_of_our_own_origin_may_ask() -> None:
-    """The same host and port as in ``Host`` are us, also behind something that ends TLS; anything else is not."""
+def test_same_origin_is_allowed() -> None:
+    """The host and port of ``Host`` are the same origin, also behind a TLS proxy; other ports and hosts are not."""
     assert not is_refused(RULES, b"http://gg.lan:8080", b"GG.lan:8080")
     assert not is_refused(RULES, b"https://gg.lan", b"gg.lan")
     assert is_refused(RULES, b"http://gg.lan:8081", b"gg.lan:8080")
@@ -173,22 +173,22 @@ def test_a_page_of_our_own_origin_may_ask() -> None:
 
 
 @pytest.mark.parametrize("origin", [*ANSWERED, *PROGRAMS, b"https://evil.com", b"null"])
-def test_a_star_means_any(origin: bytes) -> None:
-    """Whoever sets it lets every page in, ``null`` too, each told its own origin."""
+def test_star_allows_any_origin(origin: bytes) -> None:
+    """A star allows every origin, ``null`` included; each response names the request's own origin."""
     assert not is_refused(ANY, origin)
     assert ANY.response_headers(origin)[0] == (b"access-control-allow-origin", origin)
     assert ANY.preflight(preflight_of(origin)) is not None
 
 
 @pytest.mark.parametrize("origin", [b"", b"a b", b"http://\xff", b"x" * 513])
-def test_a_star_does_not_mean_anything_at_all(origin: bytes) -> None:
-    """What no browser sends is not echoed."""
+def test_star_does_not_echo_invalid_origins(origin: bytes) -> None:
+    """A value that no browser sends is not echoed."""
     assert ANY.response_headers(origin) == []
     assert is_refused(ANY, origin)
 
 
-def test_a_browser_that_asks_first_is_told_what_it_may_send() -> None:
-    """Origin, methods and the requested headers come back; nothing about credentials, which are never allowed."""
+def test_preflight_lists_what_may_be_sent() -> None:
+    """Origin, methods and the requested headers come back; no credentials header, as credentials are never allowed."""
     asked = preflight_of(
         b"http://localhost:3000",
         (b"access-control-request-headers", b"content-type,Authorization , x-stainless-os,"),
@@ -204,41 +204,41 @@ def test_a_browser_that_asks_first_is_told_what_it_may_send() -> None:
 
 
 @pytest.mark.parametrize("names", [b"a b", b"a,b c", b"x-\xff", b"a\x00", b"(a)", b""])
-def test_headers_that_are_no_names_are_not_echoed(names: bytes) -> None:
-    """One that is none spoils the list: the browser then sends none of them."""
-    told = RULES.preflight(preflight_of(b"http://localhost", (b"access-control-request-headers", names)))
-    assert told is not None
-    assert b"access-control-allow-headers" not in dict(told)
+def test_invalid_header_names_are_not_echoed(names: bytes) -> None:
+    """One invalid name drops the whole list: the browser then sends none of the headers."""
+    headers = RULES.preflight(preflight_of(b"http://localhost", (b"access-control-request-headers", names)))
+    assert headers is not None
+    assert b"access-control-allow-headers" not in dict(headers)
 
 
-def test_only_a_browser_that_asks_for_a_private_network_is_told_of_it() -> None:
-    """A public page that is allowed may reach this machine; one that does not ask is not told."""
+def test_private_network_header_only_on_request() -> None:
+    """An allowed public page gets the private network header only if its preflight requests it."""
     asks = (b"access-control-request-private-network", b"true")
-    told = RULES.preflight(preflight_of(b"https://chat.example.com", asks))
-    assert told is not None
-    assert (b"access-control-allow-private-network", b"true") in told
+    headers = RULES.preflight(preflight_of(b"https://chat.example.com", asks))
+    assert headers is not None
+    assert (b"access-control-allow-private-network", b"true") in headers
     untold = RULES.preflight(preflight_of(b"https://chat.example.com", (asks[0], b"false")))
     assert untold is not None
     assert b"access-control-allow-private-network" not in dict(untold)
 
 
-def test_what_only_looks_like_a_preflight_is_none() -> None:
-    """Without the method that the browser wants, OPTIONS is an ordinary method that no path has."""
+def test_incomplete_preflight_is_an_ordinary_request() -> None:
+    """Without ``Access-Control-Request-Method``, OPTIONS is an ordinary method that no path has."""
     assert RULES.preflight([(b"origin", b"http://localhost")]) is None
 
 
 @pytest.mark.parametrize(
     "origin", ["", "nul", "chat.example.com", "https://chat.example.com/", "https://*.x.com"[:8]]
 )
-def test_a_rule_that_is_no_origin_is_told_at_once(origin: str) -> None:
-    """An origin that could never match is a mistake, not a rule."""
+def test_invalid_configured_origin_is_rejected_at_startup(origin: str) -> None:
+    """A configured origin that could never match is an error."""
     with pytest.raises(ValueError, match=r"."):
         CorsRules([origin])
 
 
 @given(st.binary(max_size=60))
-def test_no_origin_makes_another_error_or_an_unsafe_header(origin: bytes) -> None:
-    """Whatever comes is decided, and what is echoed is visible ASCII."""
+def test_any_origin_is_decided_and_echoed_safely(origin: bytes) -> None:
+    """Every value is allowed or refused without another error, and what is echoed is visible ASCII."""
     for rules in (RULES, ANY, CorsRules()):
         is_refused(rules, origin, origin)
         for _, value in rules.response_headers(origin):
@@ -246,13 +246,13 @@ def test_no_origin_makes_another_error_or_an_unsafe_header(origin: bytes) -> Non
             assert not set(value) & set(b"\r\n\0")
 
 
-def test_the_refusal_names_the_setting() -> None:
-    """The answer says whose pages are meant, not at any length, and what to set."""
+def test_refusal_names_the_setting() -> None:
+    """The error names the origin, cut to a bounded length, and the setting."""
     for origin in (b"https://evil.com", b"https://" + b"e" * 5_000, b"\xff"):
         with pytest.raises(OriginNotAllowedError) as refused:
             RULES.check(origin)
         error_response = to_error_response(refused.value)
-        told = json.loads(error_response.body)["error"]
-        assert (error_response.status, told["code"]) == (403, "origin_not_allowed")
-        assert "'cors_origins'" in told["message"]
-        assert len(told["message"]) < 250
+        headers = json.loads(error_response.body)["error"]
+        assert (error_response.status, headers["code"]) == (403, "origin_not_allowed")
+        assert "'cors_origins'" in headers["message"]
+        assert len(headers["message"]) < 250

@@ -1,4 +1,4 @@
-"""By which names a client may call this server: the table of good and hostile ``Host`` values."""
+"""Which ``Host`` values are accepted: the table of good and hostile values."""
 
 import json
 
@@ -146,7 +146,7 @@ MALFORMED = [
 
 
 def verdict(value: bytes, rules: HostRules = RULES, server_host: str | None = OWN) -> str:
-    """Return what comes of a ``Host``: fine, foreign or malformed."""
+    """Return the result of checking a ``Host``: fine, foreign or malformed."""
     try:
         rules.check(parse_authority(value), server_host)
     except BadRequestError:
@@ -156,50 +156,50 @@ def verdict(value: bytes, rules: HostRules = RULES, server_host: str | None = OW
     return "fine"
 
 
-def test_the_table_is_as_large_as_it_has_to_be() -> None:
-    """At least 45 hostile values, each once."""
+def test_table_of_hostile_hosts_is_complete() -> None:
+    """The table has at least 45 hostile values, each once."""
     everything = FINE + FOREIGN + MALFORMED
     assert len(set(everything)) == len(everything)
     assert len(FOREIGN + MALFORMED) >= 45
 
 
 @pytest.mark.parametrize("value", FINE)
-def test_a_name_of_ours_is_answered(value: bytes) -> None:
-    """Loopback, the bound address, the address that was called and the configured names, with any port."""
+def test_own_hosts_are_accepted(value: bytes) -> None:
+    """Loopback, the bound address, the connection's address and the configured names pass, with any port."""
     assert verdict(value) == "fine"
 
 
 @pytest.mark.parametrize("value", FOREIGN)
-def test_a_name_that_is_not_ours_is_refused(value: bytes) -> None:
-    """What is well-formed and not on the list is 403, however much it looks like ours."""
+def test_foreign_host_is_403(value: bytes) -> None:
+    """A well-formed name that is not on the list is 403, however similar to an accepted one."""
     assert verdict(value) == "foreign"
     assert verdict(value, server_host=None) == "foreign"
 
 
 @pytest.mark.parametrize("value", MALFORMED)
-def test_what_is_no_name_is_a_bad_request(value: bytes) -> None:
-    """What RFC 9110 does not allow as a ``Host`` is 400, also the second time."""
+def test_malformed_host_is_400(value: bytes) -> None:
+    """A ``Host`` that RFC 9110 does not allow is 400, also the second time."""
     assert [verdict(value), verdict(value)] == ["malformed", "malformed"]
 
 
 @given(st.binary(max_size=40))
-def test_no_value_makes_another_error(value: bytes) -> None:
-    """Whatever comes is fine, foreign or malformed; of random bytes, only names of ours are fine."""
+def test_any_value_is_decided(value: bytes) -> None:
+    """Every value is fine, foreign or malformed; of random bytes, only own names are fine."""
     if verdict(value) == "fine":
         host = value.lower().rpartition(b":")[0] or value.lower()
         assert host in {b"localhost", b"gglib", b"box.lan", b"[::1]"} or host.startswith(b"127.")
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=12), st.text(st.characters(codec="ascii"), max_size=12))
-def test_nothing_may_be_added_to_a_name_of_ours(before: str, after: str) -> None:
-    """Only a port makes no difference to a name."""
+def test_own_host_with_additions_is_refused(before: str, after: str) -> None:
+    """An accepted name with anything but a port added is refused."""
     value = f"{before}localhost{after}".encode()
     is_port = after.startswith(":") and after[1:].isdigit() and len(after) <= 6 and int(after[1:]) <= 65535
     assert (verdict(value) == "fine") == (not before and (not after or is_port))
 
 
-def test_an_address_counts_as_ours_only_while_it_is() -> None:
-    """The address that a connection came to is ours for that connection; unspecified ones are nobody's unless bound."""
+def test_address_is_own_only_on_its_connection() -> None:
+    """The local address of a connection is accepted on it; unspecified addresses only if bound."""
     rules = HostRules(bound=frozenset({"127.0.0.1"}), allowed=frozenset())
     assert verdict(b"10.0.0.7", rules, "10.0.0.7") == "fine"
     assert verdict(b"10.0.0.7", rules, "10.0.0.8") == "foreign"
@@ -211,20 +211,20 @@ def test_an_address_counts_as_ours_only_while_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "*", "http://box", "box:80", "a b"])
-def test_a_rule_that_is_no_name_is_told_at_once(name: str) -> None:
-    """A name that could never match is a mistake, not a rule."""
+def test_invalid_configured_host_is_rejected_at_startup(name: str) -> None:
+    """A configured name that could never match is an error."""
     with pytest.raises(ValueError, match=r"."):
         HostRules(bound=frozenset(), allowed=frozenset({name}))
 
 
-def test_the_refusal_names_the_setting() -> None:
-    """The answer says what was called, not at any length, and what to set."""
+def test_refusal_names_the_setting() -> None:
+    """The error names the host, cut to a bounded length, and the setting."""
     for name in ("evil.com", "e" * 255):
         with pytest.raises(HostNotAllowedError) as refused:
             RULES.check(Authority(name, None), OWN)
         error_response = to_error_response(refused.value)
-        told = json.loads(error_response.body)["error"]
-        assert (error_response.status, told["code"]) == (403, "host_not_allowed")
-        assert "'allowed_hosts'" in told["message"]
-        assert name[:100] in told["message"]
-        assert len(told["message"]) < 250
+        error = json.loads(error_response.body)["error"]
+        assert (error_response.status, error["code"]) == (403, "host_not_allowed")
+        assert "'allowed_hosts'" in error["message"]
+        assert name[:100] in error["message"]
+        assert len(error["message"]) < 250

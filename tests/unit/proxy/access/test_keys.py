@@ -1,4 +1,4 @@
-"""Who carries a key, and that nothing else is ever said about keys."""
+"""API keys: which requests carry one, and that keys never appear in output."""
 
 import contextlib
 
@@ -58,34 +58,34 @@ WRONG: list[Headers] = [
 
 
 def refusal(headers: Headers, keys: AccessKeys = KEYS) -> ErrorResponse:
-    """Return what a request without a good key is told."""
+    """Return the error response to a request without a good key."""
     with pytest.raises(UnauthorizedError) as refused:
         keys.check(headers)
     return to_error_response(refused.value)
 
 
 @pytest.mark.parametrize(("headers", "name"), RIGHT)
-def test_a_good_key_is_known_by_its_name(headers: Headers, name: str) -> None:
-    """Either header, the scheme in any case; several headers with the same key are one."""
+def test_good_key_gives_its_name(headers: Headers, name: str) -> None:
+    """The key may be in either header, the scheme in any case; several headers with the same key count as one."""
     assert KEYS.check(headers) == name
 
 
-def test_whatever_is_wrong_the_answer_is_the_same() -> None:
+def test_refusals_do_not_differ() -> None:
     """Status, headers and body do not say whether a key was missing, malformed, wrong or contradicted."""
-    told = {refusal(headers) for headers in WRONG}
-    assert len(told) == 1
-    (error_response,) = told
+    responses = {refusal(headers) for headers in WRONG}
+    assert len(responses) == 1
+    (error_response,) = responses
     assert (error_response.status, error_response.headers) == (401, ((b"www-authenticate", b"Bearer"),))
     assert b'"code":"invalid_api_key"' in error_response.body
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"authorization", b"x-api-key"]))
-def test_no_other_bytes_are_a_key(value: bytes, header: bytes) -> None:
-    """Random credentials get the one answer."""
+def test_random_credentials_are_refused(value: bytes, header: bytes) -> None:
+    """Random credentials get the same response as no credentials."""
     assert refusal([(header, value)]) == refusal([])
 
 
-def test_ten_thousand_wrong_keys_get_one_answer() -> None:
+def test_ten_thousand_wrong_keys_get_the_same_response() -> None:
     """Keys that differ from a good one in one place only, or in length, are all refused alike."""
     near = [ALICE[:at] + chr(33 + n % 94) + ALICE[at + 1 :] for n in range(500) for at in range(len(ALICE))]
     wrong = [key for key in near if key != ALICE]
@@ -94,28 +94,28 @@ def test_ten_thousand_wrong_keys_get_one_answer() -> None:
 
 
 @pytest.mark.parametrize("headers", [headers for headers, _ in RIGHT] + WRONG)
-def test_without_keys_nothing_is_asked(headers: Headers) -> None:
-    """A gglib without keys takes whatever clients send as one, because most clients insist on sending one."""
+def test_without_keys_any_credentials_pass(headers: Headers) -> None:
+    """Without configured keys any credentials are accepted, because most clients insist on sending a key."""
     keys = AccessKeys({})
     assert keys.check(headers) is None
     assert not keys
     assert KEYS
 
 
-def test_no_two_keys_are_told_apart_by_their_order() -> None:
-    """The first and the last of many are found; a key under two names has the first."""
+def test_position_of_a_key_does_not_matter() -> None:
+    """The first and the last of many keys are found; a key under two names has the first."""
     many = AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)} | {"again": f"key-{7:020}"})
     assert [many.check([(b"x-api-key", f"key-{n:020}".encode())]) for n in (0, 49, 7)] == ["n0", "n49", "n7"]
 
 
 @pytest.mark.parametrize("key", [f"key-{0:020}", f"key-{49:020}", f"key-{50:020}"])
-def test_every_key_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    """The first key, the last one and none of them cost the same comparisons, each of whole digests."""
+def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """The first key, the last one and an unknown one cost the same comparisons, each of whole digests."""
     compared: list[tuple[int, int]] = []
 
-    def compare_digest(one: bytes, other: bytes) -> bool:
-        compared.append((len(one), len(other)))
-        return one == other
+    def compare_digest(left: bytes, right: bytes) -> bool:
+        compared.append((len(left), len(right)))
+        return left == right
 
     monkeypatch.setattr("gglib.proxy.access.keys.hmac.compare_digest", compare_digest)
     with contextlib.suppress(UnauthorizedError):
@@ -123,18 +123,18 @@ def test_every_key_is_compared_whichever_it_is(monkeypatch: pytest.MonkeyPatch, 
     assert compared == [(32, 32)] * 51
 
 
-def test_an_empty_key_is_none() -> None:
-    """An empty key would let everybody in who sends an empty header."""
+def test_empty_key_is_rejected() -> None:
+    """An empty key would accept every client that sends an empty header."""
     with pytest.raises(ValueError, match="empty"):
         AccessKeys({"alice": ALICE, "nobody": ""})
 
 
 def test_keys_are_never_shown() -> None:
-    """Neither the repr of the keys nor an error has one in it."""
+    """Neither the repr of the keys nor an error contains a key."""
     assert ALICE not in repr(KEYS)
     assert ALICE.encode() not in refusal([(b"x-api-key", f"{ALICE}x".encode())]).body
 
 
 def test_only_the_health_check_is_open() -> None:
-    """What is open is a path as it comes, so that no other spelling of another path can be taken for it."""
+    """Open paths are compared as received, so that no other spelling of a path can match."""
     assert frozenset({b"/health"}) == PUBLIC_PATHS

@@ -1,4 +1,4 @@
-"""Who may come in: three questions, in one order, on the path as it came."""
+"""The access policy: host, origin and key are checked in this order, on the path as received."""
 
 import pytest
 from hypothesis import given
@@ -28,12 +28,12 @@ CHAT = b"Origin: https://chat.example.com"
 
 
 def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1", host: bytes = b"localhost") -> RequestHead:
-    """Return a head."""
+    """Return a request head."""
     return parse_head(b"\r\n".join((first, b"Host: " + host, *lines)))
 
 
 def pass_through(head: RequestHead) -> str:
-    """Return what becomes of a request at the policy."""
+    """Return the policy's decision for a request."""
     try:
         if POLICY.preflight(head, "192.168.1.5") is not None:
             return "preflight"
@@ -98,8 +98,8 @@ def pass_through(head: RequestHead) -> str:
         ),
     ],
 )
-def test_who_comes_in(head: RequestHead, what: str) -> None:
-    """Name, page and key are looked at in this order, and the first that does not do decides."""
+def test_order_of_checks(head: RequestHead, what: str) -> None:
+    """Host, origin and key are checked in this order; the first failing check decides."""
     assert pass_through(head) == what
 
 
@@ -113,29 +113,29 @@ def test_who_comes_in(head: RequestHead, what: str) -> None:
         (b"GET /v1/models HTTP/1.0\r\nx-api-key: bob-key", BadRequestError.__name__),
     ],
 )
-def test_a_request_of_http_1_0_without_a_host(block: bytes, what: str) -> None:
-    """HTTP/1.0 knows no Host: such a request gets the health answer, and all else with a key only."""
+def test_http_1_0_without_host(block: bytes, what: str) -> None:
+    """HTTP/1.0 requests need no Host: without it they get the health response, and all else with a key only."""
     assert pass_through(parse_head(block)) == what
 
 
-def test_without_keys_the_rule_for_names_stays() -> None:
-    """A header that looks like a key lets nothing in where no keys are set: a rebound page could send it."""
+def test_without_keys_the_host_check_stays() -> None:
+    """A key header does not replace the host check when no keys are set: a rebound page could send it."""
     policy = AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
     with pytest.raises(HostNotAllowedError) as refused:
         policy.preflight(a_head(KEY, host=b"host.docker.internal"), None)
     assert str(refused.value).endswith("add it to the setting 'allowed_hosts'.")
 
 
-def test_a_foreign_name_without_a_key_says_that_a_key_would_do() -> None:
-    """Where keys are set, the error names both ways in."""
+def test_foreign_host_without_key_mentions_the_key() -> None:
+    """Where keys are set, the error names both remedies."""
     with pytest.raises(HostNotAllowedError, match="or send one of its API keys"):
         POLICY.preflight(a_head(host=b"host.docker.internal"), None)
 
 
-def test_every_answer_to_a_page_that_may_ask_can_be_read_by_it() -> None:
-    """The headers for the page follow from its origin alone; there are none for others, or for who has none."""
-    told = POLICY.response_headers(a_head(CHAT))
-    assert (b"access-control-allow-origin", b"https://chat.example.com") in told
+def test_cors_headers_follow_from_the_origin() -> None:
+    """The CORS headers depend on the origin alone; other or missing origins get none."""
+    headers = POLICY.response_headers(a_head(CHAT))
+    assert (b"access-control-allow-origin", b"https://chat.example.com") in headers
     assert POLICY.response_headers(a_head(EVIL)) == []
     assert POLICY.response_headers(a_head()) == []
 
@@ -156,8 +156,8 @@ CREDENTIALS = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.lists(CREDENTIALS, max_size=2), st.integers(0, 10**6)), min_size=2, max_size=8))
-def test_no_request_comes_in_by_what_another_one_carried(requests: list[tuple[list[bytes], int]]) -> None:
-    """On one connection, whose heads are remembered, each request is judged by its own credentials."""
+def test_each_request_is_judged_by_its_own_credentials(requests: list[tuple[list[bytes], int]]) -> None:
+    """On a connection with cached heads, each request is judged by its own credentials."""
     memory = HeadCache()
     for lines, length in requests:
         block = b"\r\n".join(
@@ -169,6 +169,6 @@ def test_no_request_comes_in_by_what_another_one_carried(requests: list[tuple[li
         assert head.derived == pass_through(parse_head(block))
 
 
-def test_nothing_that_guards_shows_a_key() -> None:
-    """A policy that is logged by accident has no key in it."""
+def test_policy_repr_shows_no_key() -> None:
+    """A policy that is logged by accident contains no key."""
     assert "alice-key" not in repr(POLICY)

@@ -1,4 +1,4 @@
-"""What becomes of the engine's errors: whose fault each is, and what the client learns."""
+"""Classification of the engine's errors: status, code and message for the client."""
 
 import json
 
@@ -19,12 +19,12 @@ TINY = ModelSummary(id=1, name="my tiny", trained_context=32_768)
 
 
 def answer(message: str, *, status: int = 500, type_: str = "server_error", **more: object) -> bytes:
-    """Return the body that llama-server sends."""
+    """Return an error body as llama-server sends it."""
     return json.dumps({"error": {"code": status, "message": message, "type": type_, **more}}).encode()
 
 
 def read(message: str, *, status: int = 500, type_: str = "server_error") -> EngineError:
-    """Return how an answer of the engine is read."""
+    """Return the classified error of an engine response."""
     error = read_response(status, answer(message, status=status, type_=type_))
     assert error is not None
     return error
@@ -78,8 +78,8 @@ UNSUPPORTED = [
 
 
 @pytest.mark.parametrize("message", REFUSED)
-def test_what_its_parsing_refuses_is_the_clients_fault(message: str) -> None:
-    """A 500 that says what is wrong with the body is a 400 in the engine's words: no client sends it again."""
+def test_parse_error_of_the_request_is_400(message: str) -> None:
+    """A 500 that reports a fault in the body becomes a 400 in the engine's words, so that no client retries."""
     error = read(message)
     assert type(error) is RefusedByEngineError
     error_response = to_error_response(error)
@@ -93,8 +93,8 @@ def test_what_its_parsing_refuses_is_the_clients_fault(message: str) -> None:
 
 
 @pytest.mark.parametrize(("message", "status", "capability"), UNSUPPORTED)
-def test_what_the_model_cannot_do_is_a_400(message: str, status: int, capability: str | None) -> None:
-    """No retry gives a model what it lacks."""
+def test_unsupported_capability_is_400(message: str, status: int, capability: str | None) -> None:
+    """A retry does not give a model a missing capability."""
     error = read(message, status=status, type_="not_supported_error")
     assert isinstance(error, UnsupportedByModelError)
     assert error.capability == capability
@@ -116,14 +116,14 @@ def test_what_the_model_cannot_do_is_a_400(message: str, status: int, capability
         "Failed to decode the batch",
     ],
 )
-def test_what_fails_while_it_computes_stays_a_500_that_may_be_tried_again(message: str) -> None:
-    """The engine's own fault is not made the client's."""
+def test_compute_error_stays_a_retryable_500(message: str) -> None:
+    """The engine's own fault is not reported as the client's."""
     error_response = to_error_response(read(message))
     assert (error_response.status, error_response.code, error_response.headers) == (500, "engine_error", ())
 
 
-def test_a_500_that_is_not_known_is_not_tried_again() -> None:
-    """A living engine that refuses a request does so each time."""
+def test_unknown_500_is_not_retryable() -> None:
+    """A running engine that refuses a request refuses it each time."""
     error_response = to_error_response(read("a sentence of a later build", type_="odd"))
     assert (error_response.status, error_response.type_, error_response.code) == (500, "odd", "engine_error")
     assert error_response.headers == ((b"x-should-retry", b"false"),)
@@ -142,8 +142,8 @@ def test_a_500_that_is_not_known_is_not_tried_again() -> None:
         (404, "not_found_error", (404, "not_found_error", None, ())),
     ],
 )
-def test_other_statuses_keep_what_they_mean(status: int, type_: str, expected: tuple[object, ...]) -> None:
-    """Loading is retried; the key between gglib and its engine is never the client's; a 4xx is passed on."""
+def test_other_statuses_keep_their_meaning(status: int, type_: str, expected: tuple[object, ...]) -> None:
+    """Loading is retried; the key between gglib and its engine is never the client's fault; a 4xx is passed on."""
     error_response = to_error_response(read("anything", status=status, type_=type_))
     assert (
         error_response.status,
@@ -153,8 +153,8 @@ def test_other_statuses_keep_what_they_mean(status: int, type_: str, expected: t
     ) == expected
 
 
-def test_a_word_for_a_code_is_kept_and_a_number_is_not() -> None:
-    """OpenAI's clients look for a string or null."""
+def test_string_code_is_kept_and_number_is_not() -> None:
+    """OpenAI's clients expect a string or null."""
     busy = read_response(429, b'{"error":{"code":"busy","message":"no","type":"t"}}')
     assert busy is not None
     assert to_error_response(busy).error == {"message": "no", "type": "t", "param": None, "code": "busy"}
@@ -174,13 +174,13 @@ def test_a_word_for_a_code_is_kept_and_a_number_is_not() -> None:
         b"\xff",
     ],
 )
-def test_what_is_no_error_of_an_engine_is_none(body: bytes) -> None:
-    """It is relayed as it is."""
+def test_unrecognized_body_is_not_an_error(body: bytes) -> None:
+    """The body is relayed unchanged."""
     assert read_response(500, body) is None
     assert read_event(b"data: " + body + b"\n\n") is None
 
 
-def test_a_message_of_megabytes_is_cut() -> None:
+def test_long_message_is_cut() -> None:
     """The engine repeats all tools in a message about one of them."""
     assert str(read("Failed to parse tools: " + "x" * 5000)) == "Failed to parse tools: " + "x" * 977 + "..."
 
@@ -201,8 +201,8 @@ def test_a_message_of_megabytes_is_cut() -> None:
         ("failed to get embeddings, the question and its options must fit in one batch", {}),
     ],
 )
-def test_each_way_to_be_too_long_is_one_code(message: str, details: dict[str, int]) -> None:
-    """Clients shorten what they send at this code, by the numbers that the engine names."""
+def test_every_overflow_has_the_same_code(message: str, details: dict[str, int]) -> None:
+    """Clients shorten their request at this code, by the numbers that the engine names."""
     error = read(message)
     assert isinstance(error, ContextLengthExceededError)
     assert error.details == details
@@ -216,7 +216,7 @@ def test_each_way_to_be_too_long_is_one_code(message: str, details: dict[str, in
 
 
 def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> EngineError:
-    """Return an overflow as the client learns of it."""
+    """Return an overflow as the client gets it."""
     if asked is None:
         error = read("Context size has been exceeded.")
         error.n_ctx = most
@@ -233,8 +233,8 @@ def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> Eng
     return explain(error, model, [])
 
 
-def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
-    """llama.cpp's words and OpenAI's, the next power of two, and a command that can be typed as it stands."""
+def test_overflow_keeps_its_numbers_and_names_the_command() -> None:
+    """The message has llama.cpp's words and OpenAI's, the next power of two, and a command ready to paste."""
     error_response = to_error_response(overflow(asked=18_049, most=1024))
     assert error_response.error == {
         "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
@@ -262,16 +262,16 @@ def test_an_overflow_keeps_its_numbers_and_says_how_to_get_more() -> None:
         ("a later wording", "a later wording; the maximum context length is 64 tokens as"),
     ],
 )
-def test_the_engines_options_are_not_advised(message: str, begin: str) -> None:
-    """Its sentence stays, but for the option of a command line that the client does not have."""
+def test_engine_options_are_removed_from_the_message(message: str, begin: str) -> None:
+    """The engine's sentence stays, without the command-line option that the client does not have."""
     found = read_response(400, answer(message, status=400, type_="exceed_context_size_error"))
     error = read(message) if found is None or "later" not in message else found
     error.n_ctx = 64
     assert str(explain(error, TINY, [])).startswith(begin)
 
 
-def test_a_full_cache_names_the_context_that_the_model_runs_with() -> None:
-    """The engine does not say in mid-stream how much it has; what launched it knows."""
+def test_full_cache_names_the_context_size() -> None:
+    """The engine does not report its context size in mid-stream; the launch configuration has it."""
     error = overflow(asked=None, most=1024)
     assert str(error) == (
         "Context size has been exceeded; the maximum context length is 1024 tokens as the model runs: shorten the "
@@ -300,10 +300,10 @@ def test_a_full_cache_names_the_context_that_the_model_runs_with() -> None:
         (None, 8192, None, "'num_ctx': 16384 with it, or run 'gglib set m --ctx 16384'."),
     ],
 )
-def test_what_is_advised_is_never_above_what_the_model_was_trained_for(
+def test_advised_context_is_at_most_the_trained_one(
     asked: int | None, most: int, trained: int | None, end: str
 ) -> None:
-    """Where it has all that it can take, only a shorter request helps."""
+    """At the trained context size, only a shorter request helps."""
     model = ModelSummary(id=1, name="m", trained_context=trained)
     assert str(overflow(asked=asked, most=most, model=model)).endswith(end)
 
@@ -337,8 +337,8 @@ def test_an_unsupported_capability_names_models_that_have_it(golden: Golden) -> 
     assert str(audio).startswith("Model 'm1': audio input is not supported")
 
 
-def test_the_forms_of_an_error_event() -> None:
-    """The engine has one for OpenAI's routes and one for Anthropic's; a status in it counts."""
+def test_error_event_formats() -> None:
+    """The engine has one format for OpenAI's routes and one for Anthropic's; a status in it counts."""
     for event in (
         b'data: {"error":{"code":503,"message":"m","type":"unavailable_error"}}\n\n',
         b'event: error\ndata: {"code":503,"message":"m","type":"unavailable_error"}\n\n',

@@ -1,4 +1,4 @@
-"""An engine's error in its stream is found however the stream is cut, and nothing else is."""
+"""Error events in an engine's stream are found at every segmentation, without false positives."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ HARMLESS = (
 
 
 class Recorder:
-    """A transport that keeps what is written."""
+    """A transport that records what is written."""
 
     date_line = b""
     can_keep_alive = True
@@ -69,12 +69,12 @@ class Recorder:
         self.written = b""
 
     def write(self, data: bytes) -> None:
-        """Keep it."""
+        """Record the part."""
         self.written += data
 
 
 def is_handed_on(part: bytes) -> bool:
-    """Whether a part that begins a line is handed on at once: then as one chunk, and noted, in every place."""
+    """Whether a part that begins a line is forwarded at once: as one chunk, and counted, in every place."""
     transport = Recorder()
     answer = Response(cast("ResponseTransport", transport), method="POST", minor_version=1, request_id="r")
     asyncio.run(answer.start(200, [(b"content-type", b"text/event-stream")]))
@@ -104,7 +104,7 @@ def run(parts: list[bytes]) -> tuple[bytes, EngineError | None]:
 
 
 def cut(text: bytes, at: list[int]) -> list[bytes]:
-    """Return ``text`` in parts, cut at the given places as far as it has them."""
+    """Return ``text`` in parts, cut at those of the given positions that lie inside it."""
     places = sorted({0, len(text), *(place % (len(text) + 1) for place in at)})
     return [text[begin:end] for begin, end in pairwise(places)]
 
@@ -113,8 +113,8 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=12)
 
 
 @pytest.mark.parametrize("event", ERRORS)
-def test_an_error_is_found_wherever_its_stream_is_cut(event: bytes) -> None:
-    """What came before it is relayed whole, and not a byte of it is, for each place of one cut."""
+def test_error_is_found_at_every_split(event: bytes) -> None:
+    """What precedes the error is relayed whole, and no byte of the error, for each position of one split."""
     before = chunk("a") + chunk("error")
     stream = before + event
     for place in range(len(stream) + 1):
@@ -124,10 +124,8 @@ def test_an_error_is_found_wherever_its_stream_is_cut(event: bytes) -> None:
 
 
 @given(before=st.lists(st.sampled_from(HARMLESS[:-1]), max_size=6), event=st.sampled_from(ERRORS), at=CUTS)
-def test_an_error_is_found_behind_any_events_and_cuts(
-    before: list[bytes], event: bytes, at: list[int]
-) -> None:
-    """Neither what a model says nor how the stream arrives hides an error, or makes one."""
+def test_error_is_found_after_any_events_and_splits(before: list[bytes], event: bytes, at: list[int]) -> None:
+    """Neither the model's text nor the segmentation hides an error, or fakes one."""
     stream = b"".join(before)
     relayed, error = run(cut(stream + event + b"data: [DONE]\n\n", at))
     assert relayed == stream
@@ -137,15 +135,15 @@ def test_an_error_is_found_behind_any_events_and_cuts(
 @given(events=st.lists(st.sampled_from(HARMLESS), max_size=8), at=CUTS)
 @example(events=[b'data: {"error":'], at=[])
 @example(events=[b"event: error\n"], at=[3])
-def test_a_stream_without_an_error_passes_byte_for_byte(events: list[bytes], at: list[int]) -> None:
-    """Nothing is added, lost or reordered, however it is cut and wherever it breaks off."""
+def test_stream_without_error_is_relayed_unchanged(events: list[bytes], at: list[int]) -> None:
+    """Nothing is added, lost or reordered, at any segmentation and any early end."""
     stream = b"".join(events)
     assert run(cut(stream, at)) == (stream, None)
 
 
 @given(text=st.text(alphabet='dataevn: rro{}"\\\r\n[]', max_size=60), at=CUTS)
-def test_the_letters_of_the_marks_in_any_order_pass_too(text: str, at: list[int]) -> None:
-    """A stream of nothing but beginnings keeps its bytes."""
+def test_partial_markers_are_relayed(text: str, at: list[int]) -> None:
+    """A stream that consists of beginnings of the markers keeps its bytes."""
     stream = text.encode()
     relayed, error = run(cut(stream, at))
     assert error is None
@@ -153,7 +151,7 @@ def test_the_letters_of_the_marks_in_any_order_pass_too(text: str, at: list[int]
 
 
 def test_whole_lines_are_relayed_at_once() -> None:
-    """Nothing waits behind a complete line, and only what may become an error waits at all."""
+    """A complete line is never delayed; only a possible beginning of an error is buffered."""
     watch = ErrorEventDetector()
     for part, now in (
         (chunk("error"), chunk("error")),
@@ -166,8 +164,8 @@ def test_whole_lines_are_relayed_at_once() -> None:
     assert watch.is_at_line_start
 
 
-def test_what_is_too_long_for_an_error_is_relayed() -> None:
-    """An event that begins like an error and does not end is held no longer than an error can be."""
+def test_overlong_error_event_is_relayed() -> None:
+    """An event that begins like an error and does not end is buffered up to the maximum length of an error."""
     watch = ErrorEventDetector()
     begun = b'data: {"error":{"message":"'
     assert watch.feed(begun) == (b"", None)
@@ -176,8 +174,8 @@ def test_what_is_too_long_for_an_error_is_relayed() -> None:
     assert not watch.is_at_line_start
 
 
-def test_an_error_without_its_last_line_end_is_one() -> None:
-    """An engine that closes right behind its error has said it."""
+def test_error_without_final_newline_is_found() -> None:
+    """An engine may close the stream right after its error."""
     for event in ERRORS:
         for end in (b"", b"\n"):
             relayed, error = run([event.rstrip(b"\r\n") + end])
@@ -198,8 +196,8 @@ def test_an_error_without_its_last_line_end_is_one() -> None:
         b'data: {"choices":[]}\n\ndata: [DONE]\n\n',
     ],
 )
-def test_events_of_an_answer_are_content(part: bytes) -> None:
-    """They are relayed without a look at more than their last line."""
+def test_events_of_a_response_are_content(part: bytes) -> None:
+    """They are relayed with a check of their last line only."""
     assert is_content(part)
     assert is_handed_on(part)
     assert is_content(b"data: [DONE]\n\n")
@@ -216,8 +214,8 @@ def test_events_of_an_answer_are_content(part: bytes) -> None:
         b"data: {",
     ],
 )
-def test_what_ends_with_an_error_is_not_content(event: bytes, rest: bytes) -> None:
-    """Nor is what an engine may send behind one, the beginning of a line, nothing at all, or half an event."""
+def test_content_ends_at_the_error(event: bytes, rest: bytes) -> None:
+    """Whatever an engine sends after an error is dropped: a partial line, nothing at all, or half an event."""
     for before in (
         b"",
         b'data: {"choices":[]}\n\n',

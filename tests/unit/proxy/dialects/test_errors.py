@@ -1,4 +1,4 @@
-"""The form of an error in each dialect."""
+"""The error format of each dialect."""
 
 import json
 
@@ -49,23 +49,23 @@ OPENAI_BODY = (
         ("*", OPENAI),
     ],
 )
-def test_the_path_alone_says_the_dialect(path: str, dialect: ErrorDialect) -> None:
-    """A client that mistypes what follows still gets the form that it reads."""
+def test_dialect_follows_from_the_path(path: str, dialect: ErrorDialect) -> None:
+    """A client with a typo in the rest of the path still gets its own format."""
     assert dialect_of(path) is dialect
 
 
 @pytest.mark.parametrize("dialect", [OPENAI, RESPONSES])
-def test_openai_has_one_object_on_every_route(dialect: ErrorDialect) -> None:
-    """Message, type, param and code stand in ``error``."""
+def test_openai_error_is_one_object_on_every_route(dialect: ErrorDialect) -> None:
+    """``error`` has message, type, param and code."""
     assert dialect.body(PROBLEM, "r-1") == OPENAI_BODY
 
 
-def test_a_chat_ends_with_one_unnamed_event() -> None:
+def test_chat_stream_ends_with_an_unnamed_event() -> None:
     """OpenAI's client raises at data with an ``error``."""
     assert OPENAI.events(PROBLEM, "r-1", b"") == b"data: " + OPENAI_BODY + b"\n\n"
 
 
-def test_anthropic_has_its_type_at_the_root_and_the_request_id() -> None:
+def test_anthropic_error_has_its_type_at_the_root_and_the_request_id() -> None:
     """The same object is the body and the data of the event ``error``."""
     body = b'{"type":"error","error":{"type":"invalid_request_error","message":"no"},"request_id":"r-1"}'
     assert ANTHROPIC.body(PROBLEM, "r-1") == body
@@ -93,13 +93,13 @@ def test_anthropic_has_its_type_at_the_root_and_the_request_id() -> None:
         (529, "overloaded_error"),
     ],
 )
-def test_each_status_has_anthropics_type(status: int, type_: str) -> None:
-    """Its clients decide by the type whether to try again."""
+def test_anthropic_type_of_each_status(status: int, type_: str) -> None:
+    """Anthropic's clients decide by the type whether to retry."""
     assert anthropic_type(status) == type_
 
 
-def test_responses_end_with_error_and_failed() -> None:
-    """The specification's event, with the object that OpenAI's client raises at, and the one that Codex reads."""
+def test_responses_stream_ends_with_error_and_failed() -> None:
+    """The specification's event, with the object that OpenAI's client raises at, and the event that Codex reads."""
     first, second, rest = RESPONSES.events(OVERFLOW, "r-1", b"").split(b"\n\n")
     assert rest == b""
     message = "request (9 tokens) exceeds it: help."
@@ -133,15 +133,15 @@ def test_responses_end_with_error_and_failed() -> None:
     }
 
 
-def test_sequence_numbers_go_on_where_the_stream_has_them() -> None:
-    """An engine that numbers its events is followed by the next two numbers."""
+def test_sequence_numbers_continue_those_of_the_stream() -> None:
+    """If the engine numbers its events, the error events have the next two numbers."""
     tail = b'data: {"type":"a","sequence_number":7}\n\ndata: {"type":"b","sequence_number": 8,"x":1}\n\n'
     events = RESPONSES.events(PROBLEM, "r", tail)
     assert events.count(b'"sequence_number":9,') == events.count(b'"sequence_number":10,') == 1
 
 
-def test_an_overflow_has_the_words_that_anthropics_clients_look_for() -> None:
-    """The numbers stay, in the words and beside them; without one of them the words still begin the message."""
+def test_overflow_has_the_phrase_that_anthropic_clients_match() -> None:
+    """The numbers stay, in the message and as fields; if one is missing the phrase still begins the message."""
     error = json.loads(ANTHROPIC.body(OVERFLOW, "r"))["error"]
     assert error == {
         "type": "invalid_request_error",
@@ -157,8 +157,8 @@ def test_an_overflow_has_the_words_that_anthropics_clients_look_for() -> None:
     assert error["n_ctx"] == 8
 
 
-def test_a_failed_load_keeps_its_log_in_every_dialect() -> None:
-    """What the engine said last is in the message, whatever the form."""
+def test_failed_load_keeps_its_log_in_every_dialect() -> None:
+    """The last lines of the engine's log are in the message, in every format."""
     error_response = to_error_response(errors.ModelLoadFailedError("tiny", "bad magic", ("line 1", "line 2")))
     for dialect in (OPENAI, RESPONSES, ANTHROPIC):
         for text in (dialect.body(error_response, "r"), dialect.events(error_response, "r", b"")):

@@ -1,4 +1,4 @@
-"""Requests that crash engines are refused, and no others."""
+"""Refusal of requests that repeatedly crash engines."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from gglib.proxy.guards.poison_requests import (
 POISON, SAME_SIZE = b'{"model":"m","x":1}', b'{"model":"m","x":2}'
 
 
-def test_one_death_may_be_an_accident() -> None:
+def test_one_crash_refuses_nothing() -> None:
     """One crash refuses nothing; without crashes there is nothing to check."""
     assert not PoisonRequests().has_entries
     bodies = PoisonRequests()
@@ -22,7 +22,7 @@ def test_one_death_may_be_an_accident() -> None:
     bodies.check("m", POISON, 1)
 
 
-def test_a_body_that_ended_two_engines_is_refused() -> None:
+def test_body_that_crashed_two_engines_is_refused() -> None:
     """The second crash refuses the body for a minute; others of its size, and the same body for another model, pass."""
     bodies = PoisonRequests()
     bodies.record_crash("m", POISON, 0)
@@ -34,7 +34,7 @@ def test_a_body_that_ended_two_engines_is_refused() -> None:
     bodies.check("other", POISON, 6)
 
 
-def test_each_further_death_doubles_the_time() -> None:
+def test_each_further_crash_doubles_the_time() -> None:
     """The refusal doubles with each crash, up to an hour."""
     bodies = PoisonRequests()
     now = 0.0
@@ -47,7 +47,21 @@ def test_each_further_death_doubles_the_time() -> None:
         bodies.check("m", POISON, now)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_old_crashes_are_forgotten() -> None:
+    """An hour after the last refusal has ended, a crash is the first one again."""
+    end_s = FIRST_REFUSAL_S + MAX_REFUSAL_S
+    for age_s, is_refused in ((end_s - 0.1, True), (end_s, False)):
+        bodies = PoisonRequests()
+        bodies.record_crash("m", POISON, 0)
+        bodies.record_crash("m", POISON, age_s)
+        if is_refused:
+            with pytest.raises(PoisonRequestError):
+                bodies.check("m", POISON, age_s)
+        else:
+            bodies.check("m", POISON, age_s)
+
+
+def test_memory_of_crashes_is_bounded() -> None:
     """A new body replaces the oldest one."""
     bodies = PoisonRequests()
     for number in range(MAX_ENTRIES + 1):

@@ -1,4 +1,4 @@
-"""What schemas and grammars cost the engine. The costs of real ones are far below what is refused."""
+"""The cost of schemas and grammars for the engine. Real ones are far below the limit."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def an_object(**properties: object) -> dict[str, Any]:
 
 
 def values(count: int) -> list[str]:
-    """Return so many values of an enum."""
+    """Return the given number of enum values."""
     return [f"v{number}" for number in range(count)]
 
 
@@ -39,6 +39,7 @@ COSTS: dict[str, tuple[object, int]] = {
     "an enum": (an_object(a={"enum": values(300)}), 300),
     "enums one after the other": (an_object(a={"enum": values(300)}, b={"enum": values(200)}), 300),
     "an enum in an array of arrays": ({"items": {"items": {"enum": values(7)}}}, 7),
+    "an enum in a list of lists": ([[{"enum": values(9)}]], 9),
     "an enum in a definition": ({"$defs": {"x": {"enum": values(8)}}, "$ref": "#/$defs/x"}, 8),
     "constants": ({"anyOf": [{"const": value} for value in values(100)]}, 400),
     "objects": ({"oneOf": [an_object(**{value: {}}) for value in values(100)]}, 500),
@@ -58,14 +59,14 @@ COSTS: dict[str, tuple[object, int]] = {
 
 @pytest.mark.parametrize(("schema", "expected"), COSTS.values(), ids=COSTS.keys())
 def test_cost_of_each_construct(schema: object, expected: int) -> None:
-    """The dearest place counts, wherever it stands."""
+    """The most expensive place counts, wherever it is."""
     assert cost(schema) == expected
     assert cost({"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}) == expected
     assert cost([{"type": "function", "function": {"name": "x", "parameters": schema}}] * 3) == expected
 
 
-def test_each_duplicate_counts() -> None:
-    """Whichever of two members the engine takes, it was looked at; and so was a key in escapes."""
+def test_duplicate_members_all_count() -> None:
+    """Whichever of two members the engine takes, both are checked; so are keys with escapes."""
     assert schema_cost(b'{"enum":[1,2,3],"enum":[1]}') == 3
     assert schema_cost(b'{"enum":[1],"enum":[1,2,3]}') == 3
     assert schema_cost(b'{"\\u0065num":[1,2,3]}') == 3
@@ -88,15 +89,15 @@ def test_each_duplicate_counts() -> None:
     ],
 )
 def test_ordinary_patterns_pass(pattern: str) -> None:
-    """Dates, addresses, numbers and names as schemas have them."""
+    """Dates, addresses, numbers and names as schemas have them pass."""
     assert pattern_cost(pattern) <= DEFAULT_MAX_COST
 
 
 @pytest.mark.parametrize(
     "pattern", ["(a?)" * 100, "(.*)" * 100, "(.{0,40}){0,40}", "((a{0,20}){0,20}){0,20}", "(a{0,99999}b?)*"]
 )
-def test_patterns_that_stop_an_engine_do_not(pattern: str) -> None:
-    """Each of these kept one at 100 % of a core for longer than 10 s, or multiplies one that did."""
+def test_expensive_patterns_are_refused(pattern: str) -> None:
+    """Each of these kept an engine at 100 % of a core for longer than 10 s, or multiplies one that did."""
     assert pattern_cost(f"^{pattern}$") > DEFAULT_MAX_COST
 
 
@@ -115,7 +116,7 @@ def test_patterns_that_stop_an_engine_do_not(pattern: str) -> None:
     ],
 )
 def test_quantifiers_multiply(pattern: str, expected: int) -> None:
-    """A group repeats what is in it; what is escaped, in a set or of a fixed count opens nothing."""
+    """A group repeats its content; an escaped brace, one in a set or one with a fixed count opens nothing."""
     assert pattern_cost(pattern) == expected
 
 
@@ -130,13 +131,13 @@ GRAMMARS = {
 
 
 @pytest.mark.parametrize(("grammar", "expected"), GRAMMARS.items(), ids=range(len(GRAMMARS)))
-def test_cost_of_a_grammar_is_that_of_its_dearest_rule(grammar: str, expected: int) -> None:
-    """Alternatives and quantifiers of one rule; those in literals, sets and comments are none."""
+def test_cost_of_a_grammar_is_that_of_its_most_expensive_rule(grammar: str, expected: int) -> None:
+    """Alternatives and quantifiers of one rule count; those in literals, sets and comments do not."""
     assert grammar_cost(grammar) == expected
 
 
 def test_tools_of_agents_pass() -> None:
-    """Some 80 KB of tools, and ten thousand trivial ones, cost next to nothing."""
+    """About 80 KB of tools, and ten thousand trivial ones, cost next to nothing."""
     described = {"type": "string", "description": "What it is for, and how to use it. " * 8}
     tool = {
         "name": "edit",
@@ -159,8 +160,8 @@ def test_tools_of_agents_pass() -> None:
     )
 
 
-def test_what_has_too_many_parts_is_not_built() -> None:
-    """Memory and time stay bounded for crumbs."""
+def test_values_with_too_many_parts_are_not_parsed() -> None:
+    """Memory and time stay bounded for values with very many small parts."""
     with pytest.raises(TooManyPartsError):
         schema_cost(b"[" + b"0," * MAX_PARTS + b"0]")
 
@@ -202,8 +203,8 @@ SCHEMAS = st.recursive(
 @example({"anyOf": [{}] * 100})
 @example({"allOf": [{"enum": values(100)}] * 2})
 @example({"anyOf": [{"anyOf": [{"properties": {value: {} for value in values(20)}}] * 5}] * 5})
-def test_highest_cost_is_never_exceeded(schema: object) -> None:
-    """Whatever it is made of."""
+def test_highest_cost_is_an_upper_bound(schema: object) -> None:
+    """No schema costs more than the quick upper bound."""
     assert cost(schema) <= cost_upper_bound(json.dumps(schema))
 
 
@@ -211,14 +212,14 @@ def test_highest_cost_is_never_exceeded(schema: object) -> None:
     ("text", "expected"),
     [('{"enum":[1,2,3]}', 20 + 16 / 64), ('{"properties":{"pattern":{"type":"string"}}}', math.inf)],
 )
-def test_highest_cost_counts_values_and_knows_nothing_of_patterns(text: str, expected: float) -> None:
-    """Commas and opening brackets are as many as there are values; a pattern's cost has nothing to do with either."""
+def test_highest_cost_counts_values_and_ignores_patterns(text: str, expected: float) -> None:
+    """The bound counts commas and opening brackets, which are as many as the values; pattern costs are not in it."""
     assert cost_upper_bound(text) == expected
 
 
 @given(JSON_VALUES, st.text(alphabet='(){}[]*+?|\\,01a\n:="#', max_size=30))
-def test_no_value_and_no_text_is_too_odd(value: object, text: str) -> None:
-    """Whatever stands where a schema should has a cost, and raises nothing."""
+def test_any_value_has_a_cost(value: object, text: str) -> None:
+    """Any value in place of a schema has a cost, and raises nothing."""
     assert cost(value) >= 0
     assert pattern_cost(text) >= 0
     assert grammar_cost(text) >= 0

@@ -1,4 +1,4 @@
-"""What clients say in paths, queries and small bodies is read as strictly as it is described."""
+"""Strict parsing of paths, queries and small bodies."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from gglib.proxy.routes.table import OPERATIONS
 
 
 class Sort(Enum):
-    """What comes first."""
+    """A sort order."""
 
     A = "a"
     B = "b"
@@ -36,8 +36,8 @@ class Query(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files: bool = False
 
 
-def test_a_query_is_read_with_its_defaults() -> None:
-    """What is there has its type, what is not there its default or None."""
+def test_query_is_parsed_with_defaults() -> None:
+    """Present parameters have their type, absent ones their default or None."""
     query = read_query(Query, b"q=a+%C3%A4%2B&limit=7&files=true")
     assert query == Query(q="a ä+", sort=Sort.A, limit=7, size=None, files=True)
 
@@ -66,15 +66,15 @@ def test_a_query_is_read_with_its_defaults() -> None:
         (b"q=a&files", "files"),
     ],
 )
-def test_a_query_that_is_not_as_described_is_refused(query: bytes, param: str) -> None:
+def test_invalid_query_is_refused(query: bytes, param: str) -> None:
     """The error names the parameter."""
     with pytest.raises(BadRequestError) as refused:
         read_query(Query, query)
     assert refused.value.param == param
 
 
-def test_a_path_is_read_after_it_was_taken_apart() -> None:
-    """An escaped slash belongs to the value, one that stands as it is parts values, but in the rest."""
+def test_path_is_decoded_after_splitting() -> None:
+    """An escaped slash belongs to the value; a literal slash separates values, except in the rest."""
     two = OperationSpec(
         id="x",
         method="GET",
@@ -91,8 +91,8 @@ def test_a_path_is_read_after_it_was_taken_apart() -> None:
         read_path(rest.pattern, "/a/%ff")
 
 
-def test_a_body_is_read() -> None:
-    """What is left out, or null, is None; a byte order mark may stand before it."""
+def test_body_is_parsed() -> None:
+    """Omitted or null fields are None; a byte order mark may come first."""
     body = b'\xef\xbb\xbf{"path": "/m/\\u00e4.gguf", "name": null}'
     assert read_body(NewModel, body) == NewModel(path="/m/ä.gguf")
     assert read_body(NewDownload, b'{"target":"a/b"}') == NewDownload(target="a/b")
@@ -129,15 +129,15 @@ def test_a_body_is_read() -> None:
         (b'{"path":' + b"[" * 70 + b"]" * 70 + b"}", None),
     ],
 )
-def test_a_body_that_is_not_as_described_is_refused(body: bytes, param: str | None) -> None:
-    """The error names the field, where one is at fault."""
+def test_invalid_body_is_refused(body: bytes, param: str | None) -> None:
+    """The error names the field, if one is at fault."""
     with pytest.raises(BadRequestError) as refused:
         read_body(NewModel, body)
     assert refused.value.param == param
 
 
-def test_many_members_are_compared_once() -> None:
-    """The time to find a name that is there twice grows with the members, not with their square."""
+def test_duplicate_check_is_linear() -> None:
+    """The time to find a duplicate name grows with the members, not with their square."""
     members = b",".join(b'"%x":1' % number for number in (*range(40_000), 39_999))
     begin_s = time.monotonic()
     with pytest.raises(BadRequestError) as refused:
@@ -147,8 +147,8 @@ def test_many_members_are_compared_once() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
-    """No body ends in anything but its values or ``BadRequestError``."""
+def test_any_body_is_parsed_or_refused(data: bytes) -> None:
+    """Any body gives its values or ``BadRequestError``."""
     try:
         download = read_body(NewDownload, data)
     except BadRequestError:
@@ -157,7 +157,7 @@ def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
 
 
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text() | st.lists(st.text())))
-def test_only_what_is_described_is_taken(members: dict[str, Any]) -> None:
+def test_only_valid_bodies_pass(members: dict[str, Any]) -> None:
     """A body passes exactly when it has a target of the right type and length, and nothing else."""
     is_right = set(members) == {"target"} and isinstance(members["target"], str) and members["target"] != ""
     try:
@@ -169,14 +169,16 @@ def test_only_what_is_described_is_taken(members: dict[str, Any]) -> None:
 
 
 def types_of_requests() -> Iterator[type[Struct]]:
-    """Yield every type that a request of ours is read by."""
-    for one in OPERATIONS:
-        yield from (kind for kind in (one.spec.query, one.spec.body) if kind not in {None, Forwarded})
+    """Yield every type that a request is parsed into."""
+    for operation in OPERATIONS:
+        yield from (
+            kind for kind in (operation.spec.query, operation.spec.body) if kind not in {None, Forwarded}
+        )
 
 
 @pytest.mark.parametrize("kind", [*types_of_requests()], ids=lambda kind: kind.__name__)
-def test_every_field_of_a_request_has_its_phrase(kind: type[Struct]) -> None:
-    """A value of a wrong type is refused in a sentence that says what is right, and unknown fields are refused."""
+def test_every_request_field_has_a_requirement_phrase(kind: type[Struct]) -> None:
+    """A value of a wrong type is refused with a sentence that states the requirement; unknown fields are refused."""
     assert kind.__struct_config__.forbid_unknown_fields
     for schema in schemas_of(kind).values():
         assert re.match(r"(a|an|one of|true) ", requirement(schema))

@@ -1,4 +1,4 @@
-"""Spellings of a path that mean a route of another spelling."""
+"""Alternative spellings of a path that map to a route."""
 
 import pytest
 from hypothesis import given
@@ -45,8 +45,8 @@ CHAT = "/v1/chat/completions"
         ("GET", "/health/", "/health"),
     ],
 )
-def test_a_path_that_can_mean_one_route_is_served_by_it(method: str, path: str, served: str) -> None:
-    """The handler is the route's own, and the path that goes to the engine is spelled as the route."""
+def test_unambiguous_path_is_served(method: str, path: str, served: str) -> None:
+    """The handler is the route's own, and the path for the engine is spelled as the route."""
     handler, spelled = find_handler(method, path)
     assert spelled == served
     table = ROUTES.get(served) or TEMPLATES[route_of(served)]
@@ -75,8 +75,8 @@ def test_a_path_that_can_mean_one_route_is_served_by_it(method: str, path: str, 
         *("/v1/gglib/models", "/v1/health", "/v1/v1", "/chat", "/v1/v1/completion"),
     ],
 )
-def test_any_other_path_is_refused_with_the_base_urls(path: str) -> None:
-    """The error says what to enter into a client, at the address that the client used."""
+def test_other_paths_are_refused_with_the_base_urls(path: str) -> None:
+    """The error names the base URL to configure, at the address that the client used."""
     with pytest.raises(UnknownPathError) as refused:
         find_handler("POST", path, b"box.lan:8080")
     assert f"POST {path}." in str(refused.value)
@@ -84,13 +84,13 @@ def test_any_other_path_is_refused_with_the_base_urls(path: str) -> None:
     assert "http://box.lan:8080 for Anthropic's" in str(refused.value)
 
 
-def test_a_path_is_shown_at_a_bounded_length() -> None:
-    """A path of 8 KiB does not come back whole."""
+def test_path_is_shown_at_a_bounded_length() -> None:
+    """A path of 8 KiB is not echoed whole."""
     assert len(str(UnknownPathError("GET", "/" + "x" * 8000, b"h" * 255))) < 600
 
 
-def test_a_wrong_method_is_told_as_such_for_another_spelling_too() -> None:
-    """The path exists: 405 with the methods that it has, not 404."""
+def test_wrong_method_is_405_for_another_spelling_too() -> None:
+    """The path exists: 405 with its methods, not 404."""
     with pytest.raises(MethodNotAllowedError) as refused:
         find_handler("GET", "/chat/completions")
     assert refused.value.allowed == ("POST",)
@@ -102,8 +102,8 @@ PATHS = st.lists(
 
 
 @given(PATHS)
-def test_a_corrected_path_needs_no_more_correction(path: str) -> None:
-    """It has no empty segment and does not change again."""
+def test_normalization_is_idempotent(path: str) -> None:
+    """A normalized path has no empty segment and does not change again."""
     once = normalize_path(path)
     assert normalize_path(once) == once
     assert once.startswith("/")
@@ -111,7 +111,7 @@ def test_a_corrected_path_needs_no_more_correction(path: str) -> None:
 
 
 @given(PATHS, st.sampled_from(["GET", "POST", "DELETE"]))
-def test_what_a_route_serves_as_it_came_keeps_its_spelling(path: str, method: str) -> None:
+def test_exact_path_of_a_route_keeps_its_spelling(path: str, method: str) -> None:
     """The path of a request that names a route exactly is never rewritten."""
     try:
         _, spelled = find_handler(method, path)

@@ -39,7 +39,7 @@ LINE = (
 )
 
 
-def test_a_line_has_what_is_known() -> None:
+def test_line_has_the_known_values() -> None:
     """Times are in milliseconds; unknown values are omitted, or a dash in fixed columns."""
     assert format_line(RECORD) == LINE
     unknown = replace(
@@ -71,7 +71,7 @@ def test_a_line_has_what_is_known() -> None:
         ("key_name", "al\x1bice", r" key=al\x1bice request_id=req_1"),
     ],
 )
-def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, written: str) -> None:
+def test_client_text_cannot_forge_lines_or_fields(field: str, value: str, written: str) -> None:
     """Control characters are escaped, and a name with spaces is quoted."""
     record = replace(RECORD)
     setattr(record, field, value)
@@ -80,8 +80,8 @@ def test_a_clients_words_forge_no_line_and_no_field(field: str, value: str, writ
     assert text.isprintable()
 
 
-def test_a_refusal_is_one_line(records: Records) -> None:
-    """A reason may quote what the client sent."""
+def test_refusal_is_one_line(records: Records) -> None:
+    """A reason may quote the client's text."""
     log = AccessLog()
     log.record_refusal(Refusal(400, "not 'a\r\n2026 INFO'", "req_9"), AT_S)
     log.flush()
@@ -89,7 +89,7 @@ def test_a_refusal_is_one_line(records: Records) -> None:
     assert message.endswith(r"refused: not 'a\r\n2026 INFO' request_id=req_9")
 
 
-def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
+def test_cut_response_has_its_reason() -> None:
     """If the status was sent before the failure, ``cut`` has the reason."""
     assert " status=200 cut=client_stalled waited_ms=" in format_line(
         replace(RECORD, cut="client_stalled", error_code="client_stalled")
@@ -97,14 +97,14 @@ def test_line_of_an_answer_without_its_end_is_not_that_of_a_whole_one() -> None:
     assert " status=200 cut=client_left waited_ms=" in format_line(replace(RECORD, cut="client_left"))
 
 
-def test_line_of_an_error_has_its_code() -> None:
-    """If the status was still open, it is that of the error, with its code."""
+def test_error_line_has_its_code() -> None:
+    """If no status was sent yet, the line has that of the error, with its code."""
     assert " status=502 error=upstream_error waited_ms=" in format_line(
         replace(RECORD, status=502, error_code="upstream_error")
     )
 
 
-def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None:
+def test_quiet_path_is_logged_when_its_response_was_cut(records: Records) -> None:
     """A status of 200 alone would hide the failure."""
     log = AccessLog()
     log.record(replace(RECORD, path="/metrics", cut="client_left"), AT_S)
@@ -114,7 +114,7 @@ def test_quiet_path_is_logged_where_its_answer_was_cut(records: Records) -> None
     assert " /metrics " in message
 
 
-def test_lines_are_handed_over_together(records: Records) -> None:
+def test_lines_are_written_together(records: Records) -> None:
     """``flush`` writes all buffered lines in one record, in order, once."""
     log = AccessLog()
     log.record(RECORD, AT_S)
@@ -142,7 +142,7 @@ def test_each_line_has_its_own_time(records: Records) -> None:
     assert stamps == [f"{expected[0]},000", f"{expected[1]},062", f"{expected[2]},999"]
 
 
-def test_a_flood_is_not_held(records: Records) -> None:
+def test_full_buffer_is_written_at_once(records: Records) -> None:
     """A full buffer is written at once."""
     log = AccessLog()
     for _ in range(MAX_BUFFERED_LINES - 1):
@@ -153,7 +153,7 @@ def test_a_flood_is_not_held(records: Records) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(QUIET_PATHS))
-def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records) -> None:
+def test_polled_paths_are_quiet(path: str, records: Records) -> None:
     """Polled paths are logged only on failure."""
     log = AccessLog()
     log.record(replace(RECORD, path=path), AT_S)
@@ -164,7 +164,7 @@ def test_what_programs_ask_again_and_again_is_quiet(path: str, records: Records)
     assert f" {path} " in records.messages[0]
 
 
-def test_nobody_listens_and_nothing_is_made(records: Records) -> None:
+def test_disabled_log_formats_nothing(records: Records) -> None:
     """A disabled log formats no lines."""
     access_log.log.setLevel(logging.WARNING)
     log = AccessLog()

@@ -55,7 +55,7 @@ def counted(*records: RequestRecord) -> RequestMetrics:
     return metrics
 
 
-def test_an_answer_is_counted_in_all_that_it_says() -> None:
+def test_response_is_counted() -> None:
     """A response counts its labels, times, parts and tokens, once per request."""
     metrics = counted(ANSWER, ANSWER)
     assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", "200"): 2}
@@ -69,13 +69,13 @@ def test_an_answer_is_counted_in_all_that_it_says() -> None:
     assert (metrics.errors, metrics.refusals) == ({}, {})
 
 
-def test_an_answer_that_is_not_streamed_has_its_own_times() -> None:
+def test_unstreamed_response_has_its_own_times() -> None:
     """Its first byte comes with the last one; mixed with streams it would hide the time to the first token."""
     model = counted(replace(ANSWER, is_streamed=False)).models["tiny"]
     assert (sum(model.first_byte.counts), sum(model.first_byte_streamed.counts)) == (1, 0)
 
 
-def test_what_got_to_no_model_has_an_empty_name() -> None:
+def test_request_without_a_model_has_an_empty_name() -> None:
     """Its chunks and times do not count for a model."""
     metrics = counted(REFUSED)
     assert metrics.requests == {RequestLabels(CHAT, "POST", "", "404"): 1}
@@ -84,7 +84,7 @@ def test_what_got_to_no_model_has_an_empty_name() -> None:
     assert (model.chunks, sum(model.waited.counts), sum(model.first_byte.counts)) == (0, 0, 0)
 
 
-def test_a_failure_is_no_time_to_the_first_token() -> None:
+def test_failure_is_no_time_to_first_token() -> None:
     """A fast error does not count as first byte; its wait for the model counts."""
     failed = replace(ANSWER, status=502, is_streamed=False, error_code="upstream_error")
     metrics = counted(failed)
@@ -93,7 +93,7 @@ def test_a_failure_is_no_time_to_the_first_token() -> None:
     assert metrics.errors == {("tiny", "upstream_error"): 1}
 
 
-def test_an_answer_without_numbers_adds_none() -> None:
+def test_response_without_numbers_adds_none() -> None:
     """Responses without usage or body count; a response that did not start has no status."""
     bare = replace(ANSWER, status=None, first_byte_s=None, prompt_tokens=None, completion_tokens=None)
     metrics = counted(bare)
@@ -103,7 +103,7 @@ def test_an_answer_without_numbers_adds_none() -> None:
     assert sum(model.first_byte_streamed.counts) == 0
 
 
-def test_refusals_of_the_edge_are_counted_by_status() -> None:
+def test_refusals_of_the_http_server_are_counted_by_status() -> None:
     """Refusals are not requests and count by status only."""
     metrics = counted()
     for status in (400, 431, 400):
@@ -138,19 +138,19 @@ def test_refusals_of_the_edge_are_counted_by_status() -> None:
         ("", "other"),
     ],
 )
-def test_a_path_is_counted_as_its_route(path: str, route: str) -> None:
+def test_path_is_counted_as_its_route(path: str, route: str) -> None:
     """Known paths are their own route, model paths share a template, all others are ``other``."""
     assert route_of(path) == route
     assert [kind.route for kind in counted(replace(REFUSED, path=path)).requests] == [route]
 
 
 @pytest.mark.parametrize("method", ["BREW", "get", "other", "X" * 200])
-def test_a_method_that_nobody_knows_is_another_one(method: str) -> None:
+def test_unknown_method_is_counted_as_other(method: str) -> None:
     """Unknown methods count as ``other``."""
     assert [kind.method for kind in counted(replace(REFUSED, method=method)).requests] == ["other"]
 
 
-def test_what_clients_make_up_takes_no_memory() -> None:
+def test_unknown_paths_and_methods_take_no_memory() -> None:
     """A thousand unknown paths and methods create one series and no cache entries."""
     metrics = counted(*(replace(REFUSED, path=f"/v1/{n}", method=f"M{n}") for n in range(1000)))
     model_metrics = counted(*(replace(REFUSED, path=f"/v1/models/{n}", method="GET") for n in range(1000)))
@@ -162,7 +162,7 @@ def test_what_clients_make_up_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "place"), [(0.0, 0), (0.005, 0), (0.0051, 1), (600.0, 15), (600.1, 16)])
-def test_a_bound_belongs_to_its_bucket(seconds: float, place: int) -> None:
+def test_bucket_bounds_are_inclusive(seconds: float, place: int) -> None:
     """Bounds are inclusive, as ``le`` of Prometheus; values above the last bound count too."""
     times = Histogram()
     times.add(seconds)
@@ -183,9 +183,9 @@ def records() -> st.SearchStrategy[RequestRecord]:
 
 
 @given(st.lists(records()))
-def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
+def test_each_request_is_counted_once(requests: list[RequestRecord]) -> None:
     """In any order, each request counts once in one series and in one bucket of its duration."""
-    metrics = counted(*told)
+    metrics = counted(*requests)
     assert metrics.requests == Counter(
         RequestLabels(
             route_of(record.path),
@@ -193,11 +193,11 @@ def test_nothing_is_lost_or_counted_twice(told: list[RequestRecord]) -> None:
             record.model or "",
             str(record.status or ""),
         )
-        for record in told
+        for record in requests
     )
     places = Counter(
         (route_of(r.path), r.model or "", next((b for b in BOUNDS_S if r.duration_s <= b), None))
-        for r in told
+        for r in requests
     )
     assert places == {
         (route, model, bound): count

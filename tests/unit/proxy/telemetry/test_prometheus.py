@@ -65,7 +65,7 @@ def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_what_was_counted_is_what_is_shown() -> None:
+def test_every_metric_is_rendered() -> None:
     """Every number of the metrics and of the runtime has its name and labels."""
     text = shown(all_metrics())
     assert numbers(text, "gglib_requests_total") == {
@@ -99,7 +99,7 @@ def test_what_was_counted_is_what_is_shown() -> None:
     assert numbers(text, "gglib_build_info") == {(gglib.__version__,): 1}
 
 
-def test_each_bucket_holds_the_smaller_ones() -> None:
+def test_buckets_are_cumulative() -> None:
     """Buckets are cumulative: two responses of 2 s are in no bucket up to 1 s and in all from 2.5 s."""
     text = shown(all_metrics())
     buckets = {
@@ -110,8 +110,8 @@ def test_each_bucket_holds_the_smaller_ones() -> None:
     assert buckets == {bound: 2 * (bound > 2) for bound in (*BOUNDS_S, float("inf"))}
 
 
-def test_with_nothing_to_tell_there_is_a_page() -> None:
-    """After the start all metrics exist, and no request waits."""
+def test_page_after_startup() -> None:
+    """After startup all metrics exist, and no request waits."""
     text = shown(RequestMetrics(route_of), RuntimeStatus(), 0)
     assert set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) == set(
         re.findall(r"^# TYPE (\S+)", shown(all_metrics()), re.MULTILINE)
@@ -120,7 +120,7 @@ def test_with_nothing_to_tell_there_is_a_page() -> None:
     assert numbers(text, "gglib_requests_total") == {}
 
 
-def test_what_was_collected_changes_no_more() -> None:
+def test_collected_metrics_are_a_snapshot() -> None:
     """Collected metrics do not change while a thread renders them."""
     metrics = all_metrics()
     collected = MetricsSnapshot(metrics, STATUS, 6).collect()
@@ -130,7 +130,7 @@ def test_what_was_collected_changes_no_more() -> None:
         assert numbers(render(collected).decode(), name) == numbers(shown(all_metrics()), name)
 
 
-def test_two_residents_of_one_name_are_one_number() -> None:
+def test_residents_of_the_same_name_are_summed() -> None:
     """Rows with equal labels are summed: an embedder's runtime may report a model twice."""
     twins = RuntimeStatus(residents=(resident("tiny", "ready", 1), resident("tiny", "ready", 2)))
     text = shown(RequestMetrics(route_of), twins)
@@ -140,7 +140,7 @@ def test_two_residents_of_one_name_are_one_number() -> None:
 
 
 @pytest.mark.parametrize("name", ['say "hi"', "back\\slash", "two\nlines", "Org/Qwen3 8B:Q4", "größe-模型"])
-def test_any_name_of_a_model_can_be_shown(name: str) -> None:
+def test_model_names_are_escaped(name: str) -> None:
     """Special characters of the format are escaped."""
     metrics = RequestMetrics(route_of)
     metrics.record(replace(ANSWER, model=name))
@@ -167,9 +167,9 @@ def table(text: str) -> list[str]:
                 else sample.name
             )
             labels[name] = [label for label in sample.labels if label != "le"]
-    told = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
+    help_texts = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
     return [
-        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels[name])} | {told[name]} |"
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels[name])} | {help_texts[name]} |"
         for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)
     ]
 
@@ -181,14 +181,14 @@ def test_every_reason_of_a_swap_is_documented_and_no_other() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == reasons | {"room", "died"}
 
 
-def test_the_docs_ask_only_for_what_there_is() -> None:
+def test_documented_queries_use_existing_metrics() -> None:
     """Documented queries use existing metrics."""
     text = shown(all_metrics())
     names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
     assert set(re.findall(r"gglib_\w+", METRICS_PAGE.partition("## What to ask")[2])) <= names
 
 
-def test_upstream_errors_are_those_that_are_told_as_such() -> None:
+def test_upstream_error_codes_exist() -> None:
     """The codes of engine failures exist."""
 
     def codes(cls: type[GglibError]) -> set[str]:
@@ -197,7 +197,7 @@ def test_upstream_errors_are_those_that_are_told_as_such() -> None:
     assert codes(GglibError) >= UPSTREAM_CODES == {"upstream_error", "upstream_timeout"}
 
 
-def test_a_start_imports_no_library_for_metrics() -> None:
+def test_startup_does_not_import_the_metrics_library() -> None:
     """prometheus_client is imported at the first scrape only, because the import takes a tenth of a second."""
     code = (
         "import sys; import gglib.cli.app, gglib.cli.commands.start.serve, gglib.app.server, gglib.proxy;"

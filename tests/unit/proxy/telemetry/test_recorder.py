@@ -33,7 +33,7 @@ def a_record(number: int = 1) -> RequestRecord:
     )
 
 
-async def test_numbers_are_those_of_this_moment(records: Records) -> None:
+async def test_metrics_are_up_to_date(records: Records) -> None:
     """``metrics`` processes all pending records at once, including tokens and log lines."""
     seen = RequestRecorder(route_of)
     seen.record(a_record(), TAIL)
@@ -50,7 +50,7 @@ async def test_numbers_are_those_of_this_moment(records: Records) -> None:
     assert seen.metrics().models["tiny"].prompt_tokens == 54  # nothing counts twice
 
 
-async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_line_has_the_time_of_the_end(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line has the time of the request's end, not of its processing."""
     seen = RequestRecorder(route_of)
     for ended_s in (1_795_503_871.25, 1_795_503_872.5):
@@ -61,7 +61,7 @@ async def test_lines_have_the_time_of_the_end(records: Records, monkeypatch: pyt
     assert [text[17:23] for text in records.batches[0]] == ["31,250", "32,500"]
 
 
-async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_full_batch_is_processed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full batch is processed at once."""
     looked_at = 0
 
@@ -79,7 +79,7 @@ async def test_a_flood_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looked_at == FLUSH_THRESHOLD
 
 
-async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
+async def test_failing_record_does_not_affect_others(
     records: Records, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A bug in processing loses only the record that caused it."""
@@ -99,7 +99,7 @@ async def test_a_record_that_cannot_be_read_takes_nobody_with_it(
     assert "req_1: cannot be counted or logged" in caplog.text
 
 
-async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusals_alone_are_flushed_too(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals start the timer like requests."""
     monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
     seen = RequestRecorder(route_of)
@@ -109,7 +109,9 @@ async def test_refusals_alone_are_told_too(records: Records, monkeypatch: pytest
     assert [len(batch) for batch in records.batches] == [1]
 
 
-async def test_what_is_held_is_looked_at_soon(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pending_records_are_flushed_by_the_timer(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The timer flushes pending records; the next request starts it again."""
     monkeypatch.setattr(recorder, "FLUSH_INTERVAL_S", 0)
     seen = RequestRecorder(route_of)

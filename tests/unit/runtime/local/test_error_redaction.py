@@ -1,4 +1,4 @@
-"""What clients are shown of a failed launch."""
+"""The error that clients see after a failed launch."""
 
 import tempfile
 from pathlib import Path
@@ -13,10 +13,10 @@ from gglib.runtime.local.error_redaction import redact_preflight_error
 from gglib.runtime.local.launch import LaunchConfig
 
 
-def test_a_traceback_of_the_runner_shows_no_installation(
+def test_traceback_of_the_runner_shows_no_installation_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Known is the directory that gglib is installed in, with all that stands beside it."""
+    """The directory that gglib is installed in is redacted, with everything beside it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # gglib itself may lie below the usual one
     config = LaunchConfig(
         engine=EmbeddedEngine(reason="test"), engines_dir=tmp_path / "engines", log_dir=tmp_path

@@ -1,4 +1,4 @@
-"""What a launch decides about memory before the engine is started: its prompt cache and its slots."""
+"""Memory decisions of a launch before the engine is started: its prompt cache and its slots."""
 
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,13 @@ GIB = 1024**3
 
 
 class PlanReader:
-    """An engine that keeps the plan it is asked to run, and cannot run."""
+    """An engine that records the requested plan, and cannot run."""
 
     def __init__(self) -> None:
         self.plan: LaunchPlan | None = None
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Keep the plan."""
+        """Record the plan."""
         self.plan = plan
         raise EngineBrokenError(Path("nowhere"), "it is not started")
 
@@ -30,7 +30,7 @@ class PlanReader:
 async def plan_of(
     home: Path, *engine_args: str, ram: Ram | None = None, root: Path | None = None, slots: int = 4
 ) -> LaunchPlan:
-    """Return the plan of a launch on a machine with so much RAM, or with the virtual files below ``root``."""
+    """Return the plan of a launch on a machine with the given RAM, or with the virtual files below ``root``."""
     model = home / "model.gguf"
     model.write_bytes(b"GGUF")
     engines = home / "engines"
@@ -53,8 +53,8 @@ async def plan_of(
     return engine.plan
 
 
-async def test_the_prompt_cache_is_bounded_by_the_containers_limit(tmp_path: Path) -> None:
-    """An eighth of the 4 GiB that the control group leaves, not of the machine's 64."""
+async def test_prompt_cache_is_bounded_by_the_container_limit(tmp_path: Path) -> None:
+    """An eighth of the control group's 4 GiB, not of the machine's 64."""
     root = tmp_path / "root"
     for name, text in {
         "proc/meminfo": f"MemTotal: {64 * GIB // 1024} kB\nMemAvailable: {32 * GIB // 1024} kB\n",
@@ -68,8 +68,8 @@ async def test_the_prompt_cache_is_bounded_by_the_containers_limit(tmp_path: Pat
     assert (await plan_of(tmp_path, root=root)).cache_ram_mib == 512
 
 
-async def test_slots_are_the_settings_or_the_models(tmp_path: Path) -> None:
-    """The number that the setting names is launched, unless the model's arguments name another."""
+async def test_slots_come_from_the_setting_or_the_model(tmp_path: Path) -> None:
+    """The setting's number of slots is used, unless the model's arguments name another."""
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     assert (await plan_of(tmp_path / "one", slots=16)).slots == 16

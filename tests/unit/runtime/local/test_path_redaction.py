@@ -1,4 +1,4 @@
-"""Paths that a launch knows become file names."""
+"""Paths that a launch knows are replaced with file names."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ NAMES = PathRedactor([Path("/data/my models"), HOME / "gguf", Path("/run/user/7/
     ],
 )
 def test_known_paths_become_file_names(text: str, shown: str) -> None:
-    """As they stand, escaped for JSON or an address, with a tilde; what is not known stays, the home shortened."""
+    """Literal, escaped for JSON or a URL, or with a tilde; unknown paths stay, with the home directory shortened."""
     assert NAMES.redact(text) == shown
 
 
@@ -46,18 +46,18 @@ def test_known_paths_become_file_names(text: str, shown: str) -> None:
         ("/data/a\nb", repr("/data/a\nb/a.gguf"), "'a.gguf'"),
     ],
 )
-def test_names_that_are_no_plain_text_are_known_too(directory: str, text: str, shown: str) -> None:
+def test_paths_with_special_characters_are_known_too(directory: str, text: str, shown: str) -> None:
     """A directory's name in another encoding, in letters beyond ASCII, with a quote or a line break in it."""
     assert PathRedactor([Path(directory)], None).redact(text) == shown
 
 
-def test_nothing_known_changes_nothing() -> None:
-    """No directory, or only the root: every path begins with it."""
+def test_no_known_path_changes_nothing() -> None:
+    """No directory, or only the root: every path begins with the root."""
     assert PathRedactor([], None).redact("/a/b") == "/a/b"
     assert PathRedactor([Path("/")], None).redact("/a/b") == "/a/b"
 
 
-def test_the_home_directory_is_shown_as_a_tilde() -> None:
+def test_home_directory_is_shown_as_a_tilde() -> None:
     """A root home stays: every path begins with it."""
     assert shorten_home("open /home/ann/m.gguf", HOME) == "open ~/m.gguf"
     assert shorten_home("open /m.gguf", Path("/")) == "open /m.gguf"

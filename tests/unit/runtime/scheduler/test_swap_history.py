@@ -27,39 +27,39 @@ A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
 
 
-def ask(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
+def request_for(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
     """Return a request whose id contains its ticket."""
     return Requested(ticket, spec, context, context, f"req-{ticket}")
 
 
-def told(*story: tuple[float, Event]) -> list[SwapStatus]:
-    """Return every swap of a story, as a scheduler and its history live through it."""
-    return lived(*story)[0]
+def swaps_of(*scenario: tuple[float, Event]) -> list[SwapStatus]:
+    """Return every swap of a scenario, as a scheduler and its history record it."""
+    return run_scenario(*scenario)[0]
 
 
-def lived(*story: tuple[float, Event]) -> tuple[list[SwapStatus], SwapHistory]:
-    """Return every swap of a story, and the history at its end."""
+def run_scenario(*scenario: tuple[float, Event]) -> tuple[list[SwapStatus], SwapHistory]:
+    """Return every swap of a scenario, and the history at its end."""
     scheduler, history = Scheduler(max_wait_s=15), SwapHistory()
     swaps: list[SwapStatus] = []
-    for now, event in story:
+    for now, event in scenario:
         swaps += history.record(event, scheduler.handle(event, now), now)
     assert history.last(1_000) is None or swaps
     assert sum(counted.count for counted in history.swap_counts) == len(swaps)
     return swaps, history
 
 
-def reasons(*story: tuple[float, Event]) -> dict[str, int]:
-    """Return how many swaps a story had for each reason."""
-    return {counted.reason: counted.count for counted in lived(*story)[1].swap_counts}
+def reasons(*scenario: tuple[float, Event]) -> dict[str, int]:
+    """Return how many swaps a scenario had for each reason."""
+    return {counted.reason: counted.count for counted in run_scenario(*scenario)[1].swap_counts}
 
 
-A_IS_READY: Sequence[tuple[float, Event]] = ((0.0, ask(1, A)), (4.0, BecameReady(1)))
+A_IS_READY: Sequence[tuple[float, Event]] = ((0.0, request_for(1, A)), (4.0, BecameReady(1)))
 A_IS_IDLE = (*A_IS_READY, (10.0, RequestEnded(1)))
 
 
-def test_the_first_load_came_where_there_was_room() -> None:
+def test_a_load_into_free_capacity_evicts_no_model() -> None:
     """No model was evicted; the whole time was the load."""
-    (swap,) = told(*A_IS_READY)
+    (swap,) = swaps_of(*A_IS_READY)
     assert swap == SwapStatus(
         from_model=None,
         to_model="a",
@@ -71,10 +71,10 @@ def test_the_first_load_came_where_there_was_room() -> None:
 
 
 def test_a_drain_is_recorded_with_all_its_parts(golden: Golden) -> None:
-    """B asks at 5 and is overdue at 20; A is free at 23, gone at 23.5, and B is ready at 27.5."""
-    *_, swap = told(
+    """B is requested at 5 and overdue at 20; A is idle at 23, stopped at 23.5, and B is ready at 27.5."""
+    *_, swap = swaps_of(
         *A_IS_READY,
-        (5.0, ask(2, B)),
+        (5.0, request_for(2, B)),
         (20.0, Tick()),
         (23.0, RequestEnded(1)),
         (23.5, Exited(1)),
@@ -97,39 +97,49 @@ def test_a_drain_is_recorded_with_all_its_parts(golden: Golden) -> None:
 
 def test_an_idle_model_is_evicted_without_a_drain() -> None:
     """The request came long after the last one ended: the swap begins with it."""
-    *_, swap = told(*A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (54.5, BecameReady(2)))
+    *_, swap = swaps_of(*A_IS_IDLE, (50.0, request_for(2, B)), (50.5, Exited(1)), (54.5, BecameReady(2)))
     assert (swap.why, swap.waited_s, swap.drain_s, swap.total_s) == ("'a' was idle", 0.0, 0.0, 4.5)
 
 
-def test_the_request_that_made_room_is_named_although_it_left() -> None:
+def test_the_request_that_caused_the_swap_is_named_although_it_left() -> None:
     """The first request counts, also if it is cancelled during the load."""
-    *_, swap = told(
-        *A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (51.0, RequestEnded(2)), (54.5, BecameReady(2))
+    *_, swap = swaps_of(
+        *A_IS_IDLE,
+        (50.0, request_for(2, B)),
+        (50.5, Exited(1)),
+        (51.0, RequestEnded(2)),
+        (54.5, BecameReady(2)),
     )
     assert swap.request_id == "req-2"
 
 
 def test_a_larger_context_is_a_swap_of_a_model_with_itself(golden: Golden) -> None:
     """The reason says so."""
-    *_, swap = told(*A_IS_IDLE, (50.0, ask(2, A, 16384)), (50.5, Exited(1)), (54.5, BecameReady(2)))
+    *_, swap = swaps_of(
+        *A_IS_IDLE, (50.0, request_for(2, A, 16384)), (50.5, Exited(1)), (54.5, BecameReady(2))
+    )
     assert (swap.from_model, swap.to_model) == ("a", "a")
     assert golden(swap.why)
 
 
 def test_an_abandoned_load_is_recorded_as_the_evicted_model(golden: Golden) -> None:
     """Its request was cancelled, and another model was requested."""
-    (swap,) = told(
-        (0.0, ask(1, A)), (1.0, RequestEnded(1)), (2.0, ask(2, B)), (2.5, Exited(1)), (6.5, BecameReady(2))
+    (swap,) = swaps_of(
+        (0.0, request_for(1, A)),
+        (1.0, RequestEnded(1)),
+        (2.0, request_for(2, B)),
+        (2.5, Exited(1)),
+        (6.5, BecameReady(2)),
     )
     assert (swap.from_model, swap.to_model) == ("a", "b")
     assert golden(swap.why)
 
 
-def test_a_failed_load_says_why() -> None:
+def test_a_failed_load_has_its_reason() -> None:
     """The swap is finished although its load failed."""
-    *_, swap = told(
+    *_, swap = swaps_of(
         *A_IS_IDLE,
-        (50.0, ask(2, B)),
+        (50.0, request_for(2, B)),
         (50.5, Exited(1)),
         (51.0, LoadFailed(2, ModelLoadFailedError("b", "bad magic"))),
     )
@@ -138,19 +148,21 @@ def test_a_failed_load_says_why() -> None:
 
 
 def test_an_unload_without_a_load_is_recorded_alone(golden: Golden) -> None:
-    """Stopped by the user, stalled, dead: without waiters, no model is loaded."""
-    (_, stopped) = told(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1)))
+    """Stopped by the user, stalled, crashed: without waiters, no model is loaded."""
+    (_, stopped) = swaps_of(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1)))
     assert (stopped.from_model, stopped.to_model) == ("a", None)
     assert golden(stopped.why)
     assert (stopped.drain_s, stopped.stop_s) == (3.0, 0.5)
-    (_, silent) = told(*A_IS_READY, (600.0, RequestStalled(1)), (600.0, RequestEnded(1)), (600.5, Exited(1)))
+    (_, silent) = swaps_of(
+        *A_IS_READY, (600.0, RequestStalled(1)), (600.0, RequestEnded(1)), (600.5, Exited(1))
+    )
     assert golden(silent.why)
-    (_, dead) = told(*A_IS_READY, (5.0, Died(1, "signal 6")), (5.0, RequestEnded(1)), (5.1, Exited(1)))
+    (_, dead) = swaps_of(*A_IS_READY, (5.0, Died(1, "signal 6")), (5.0, RequestEnded(1)), (5.1, Exited(1)))
     assert (dead.to_model, dead.why) == (None, "'a' died: signal 6")
     assert golden(describe_swap(dead))
 
 
-def test_the_last_swap_grows_older() -> None:
+def test_age_of_the_last_swap() -> None:
     """A status says how long it has been over."""
     scheduler, history = Scheduler(), SwapHistory()
     assert history.last(1.0) is None
@@ -163,18 +175,20 @@ def test_the_last_swap_grows_older() -> None:
 
 def test_swaps_are_counted_by_their_reason() -> None:
     """Each reason is counted, with or without a load for it; so is a load into free capacity."""
-    idle = (*A_IS_IDLE, (50.0, ask(2, B)), (50.5, Exited(1)), (54.5, BecameReady(2)))
+    idle = (*A_IS_IDLE, (50.0, request_for(2, B)), (50.5, Exited(1)), (54.5, BecameReady(2)))
     assert reasons(*A_IS_READY) == {"room": 1}
     assert reasons(*idle) == {"room": 1, "idle": 1}
     assert reasons(
         *A_IS_READY,
-        (5.0, ask(2, B)),
+        (5.0, request_for(2, B)),
         (20.0, Tick()),
         (23.0, RequestEnded(1)),
         (23.5, Exited(1)),
         (27.5, BecameReady(2)),
     ) == {"room": 1, "overdue": 1}
-    assert reasons(*A_IS_IDLE, (50.0, ask(2, A, 16384)), (50.5, Exited(1)), (54.5, BecameReady(2))) == {
+    assert reasons(
+        *A_IS_IDLE, (50.0, request_for(2, A, 16384)), (50.5, Exited(1)), (54.5, BecameReady(2))
+    ) == {
         "room": 1,
         "too_small": 1,
     }
@@ -191,22 +205,22 @@ def test_swaps_are_counted_by_their_reason() -> None:
         (5.0, Died(1, "signal 6")),
         (5.0, RequestEnded(1)),
         (5.1, Exited(1)),
-        (6.0, ask(2, A)),
+        (6.0, request_for(2, A)),
         (9.0, BecameReady(2)),
     ) == {"room": 2, "died": 1}
 
 
 def test_loads_are_counted_by_model_and_outcome_with_their_time() -> None:
     """A was loaded twice, in 4 s and 3 s; B failed after 0.5 s, and once was stopped after 2 s."""
-    _, history = lived(
+    _, history = run_scenario(
         *A_IS_IDLE,
-        (50.0, ask(2, B)),
+        (50.0, request_for(2, B)),
         (50.5, Exited(1)),
         (51.0, LoadFailed(2, ModelLoadFailedError("b", "bad magic"))),
         (52.0, RequestEnded(2)),
-        (100.0, ask(3, B)),
+        (100.0, request_for(3, B)),
         (101.0, RequestEnded(3)),
-        (102.0, ask(4, A)),
+        (102.0, request_for(4, A)),
         (102.5, Exited(3)),
         (105.5, BecameReady(4)),
     )
@@ -225,8 +239,8 @@ def test_loads_are_counted_by_model_and_outcome_with_their_time() -> None:
 def test_a_late_event_of_a_load_is_not_counted_twice() -> None:
     """Its ready or failed event arrives after it was stopped."""
     for late in (BecameReady(1), LoadFailed(1, ModelLoadFailedError("a", "killed"))):
-        _, history = lived(
-            (0.0, ask(1, A)), (2.0, StopRequested(2.0)), (2.0, Tick()), (2.1, late), (2.2, Exited(1))
+        _, history = run_scenario(
+            (0.0, request_for(1, A)), (2.0, StopRequested(2.0)), (2.0, Tick()), (2.1, late), (2.2, Exited(1))
         )
         assert history.load_counts == (LoadCount(model_name="a", outcome="stopped", count=1, total_s=2.0),)
         assert history.swap_counts == (SwapCount(reason="asked", count=1),)

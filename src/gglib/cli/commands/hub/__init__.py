@@ -1,1 +1,1 @@
-"""Find models on the hub, and fetch them."""
+"""Commands that search the hub and download models."""

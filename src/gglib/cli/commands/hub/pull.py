@@ -1,4 +1,4 @@
-"""``gglib pull``: a model of the hub becomes one of the catalogue."""
+"""``gglib pull``: downloads a model and adds it to the catalogue."""
 
 import click
 

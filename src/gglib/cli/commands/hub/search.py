@@ -1,4 +1,4 @@
-"""``gglib search``: what the hub has, and what of it this machine holds."""
+"""``gglib search``: searches the hub, and shows which models fit this machine."""
 
 import click
 

@@ -1,1 +1,1 @@
-"""The models of this machine: added, shown, changed, checked and removed."""
+"""Commands that add, show, change, check and remove local models."""

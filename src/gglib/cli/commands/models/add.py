@@ -1,4 +1,4 @@
-"""``gglib add``: a file becomes a model of the catalogue."""
+"""``gglib add``: adds a file to the catalogue."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``gglib backup``: the catalogue as a file of its own."""
+"""``gglib backup``: backs the catalogue up to a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

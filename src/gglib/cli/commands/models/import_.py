@@ -1,4 +1,4 @@
-"""``gglib import``: models that other programs already have, taken in where they are."""
+"""``gglib import``: adds the models of other programs in place."""
 
 import sys
 from contextlib import closing, contextmanager
@@ -52,7 +52,7 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
 @contextmanager
 def _scan_progress() -> "Iterator[OnScan]":
-    """Yield what shows on a terminal what is looked at just now: large headers on a slow disk take their time."""
+    """Yield a callback that shows the current file on a terminal: large headers on a slow disk take time."""
     from gglib.cli.terminal import LiveStatusLine
     from gglib.core.file_names import shown
 
@@ -67,7 +67,7 @@ def _scan_progress() -> "Iterator[OnScan]":
 
 
 def _confirm_add(new: "Sequence[ImportItem]", *, assume_yes: bool, is_non_interactive: bool) -> bool:
-    """Ask the user in a terminal, unless the answer was given already."""
+    """Prompt the user on a terminal, unless the answer is preset."""
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import render
     from gglib.core.errors import GglibError

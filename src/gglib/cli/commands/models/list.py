@@ -1,4 +1,4 @@
-"""``gglib list``: what is in the catalogue."""
+"""``gglib list``: lists the models in the catalogue."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ COLUMNS = (
 def command(options: Options, *, as_json: bool) -> None:
     """List the models of the catalogue.
 
-    The last line shows the disk space in use, and how much of it belongs to files that gglib downloaded. A narrow
+    The last line shows the disk space in use, and the share of files that gglib downloaded. A narrow
     terminal hides some columns; '--json' prints all fields.
     """
     import time

@@ -1,4 +1,4 @@
-"""``gglib outdated``: which models their repositories have in a newer version."""
+"""``gglib outdated``: lists models with a newer version at their source."""
 
 from typing import TYPE_CHECKING
 
@@ -28,33 +28,30 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     options: Options = ctx.obj
     settings = options.settings()
 
-    async def check(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[UpstreamCheck]]":
+    async def compare(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[UpstreamCheck]]":
         models = await store.list_models()
         async with open_hub() as hub:
             return models, await check_upstream(models, await store.list_versions(), hub)
 
-    models, checks = with_catalog(settings, check)
+    models, checks = with_catalog(settings, compare)
     if as_json:
-        render.show_json([_as_json(one) for one in checks])
+        render.show_json([_as_json(check) for check in checks])
     else:
-        current = [one for one in checks if one.state is Upstream.CURRENT]
-        for one in checks:
-            if one not in current:
-                render.show_line(local_models.format_upstream(one))
+        current = [check for check in checks if check.state is Upstream.CURRENT]
+        for check in checks:
+            if check not in current:
+                render.show_line(local_models.format_upstream(check))
         _print_totals(len(current), len(models) - len(checks))
-    if any(one.state is Upstream.UNCHECKED for one in checks):
+    if any(check.state is Upstream.UNCHECKED for check in checks):
         ctx.exit(1)
 
 
 def _print_totals(current: int, elsewhere: int) -> None:
     if current:
-        click.echo(f"{_model_count(current)} up to date.")
+        click.echo("1 model is up to date." if current == 1 else f"{current} models are up to date.")
     if elsewhere:
-        click.echo(f"{_model_count(elsewhere)} local files without a source to compare with.")
-
-
-def _model_count(number: int) -> str:
-    return "1 model is" if number == 1 else f"{number} models are"
+        has = "1 model has" if elsewhere == 1 else f"{elsewhere} models have"
+        click.echo(f"{has} no source to compare with.")
 
 
 def _as_json(check: "UpstreamCheck") -> dict[str, object]:

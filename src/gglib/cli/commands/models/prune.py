@@ -1,4 +1,4 @@
-"""``gglib prune``: frees the files that gglib wrote and no model uses."""
+"""``gglib prune``: deletes the files that gglib wrote and no model uses."""
 
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
 
 
 def _confirm_delete(plan: "PrunePlan", *, assume_yes: bool, is_non_interactive: bool) -> bool:
-    """Ask the user in a terminal, unless the answer was given already."""
+    """Prompt the user on a terminal, unless the answer is preset."""
     from gglib.cli.terminal import is_interactive
     from gglib.core.errors import GglibError
 

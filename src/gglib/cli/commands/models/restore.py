@@ -1,4 +1,4 @@
-"""``gglib restore``: a backup becomes the catalogue."""
+"""``gglib restore``: restores the catalogue from a backup."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
 
 
 def _missing_files(model: "ModelSummary") -> "Sequence[Path]":
-    """Return the files of the model that are not there."""
+    """Return the missing files of the model."""
     import os
 
-    return [path for path in model.all_files if not os.path.exists(path)]  # noqa: PTH110 - one that may not be seen is no error
+    return [path for path in model.all_files if not os.path.exists(path)]  # noqa: PTH110 - no error for inaccessible files

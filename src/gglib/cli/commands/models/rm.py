@@ -1,4 +1,4 @@
-"""``gglib rm``: the catalogue forgets a model, and the disk, too, where it is told to."""
+"""``gglib rm``: removes a model from the catalogue, and with ``--files`` also its files."""
 
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,8 @@ def command(options: "Options", model: str, *, with_files: bool, yes: bool) -> N
         if with_files and is_interactive() and not yes:
             plan = catalog.run(lambda store: removals(settings, store).plan(model))
             _confirm_removal(plan)
-            model = str(
-                plan.model.id
-            )  # its name may have become another one's while the user thought about it
+            # By id: the name may refer to another model by now.
+            model = str(plan.model.id)
         states = model_states(settings) if with_files else {}
         removed = catalog.run(
             lambda store: removals(settings, store).remove_model(model, with_files=with_files)

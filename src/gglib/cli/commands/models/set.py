@@ -1,4 +1,4 @@
-"""``gglib set``: what holds for one model."""
+"""``gglib set``: changes the settings of one model."""
 
 import click
 
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - click passes each option
     own = options.settings()
     settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl)
     if engine_args is not None:
-        # Outside of the event loop, which would hold back Ctrl-C: the engine may take 20 s to answer.
+        # Outside of the event loop, which would delay Ctrl-C: the engine may take 20 s to respond.
         settings["engine_args"] = validated_engine_args(engine_args, own)
     if any(kinds.values()):
         settings["kind"] = kind

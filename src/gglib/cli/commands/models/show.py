@@ -1,4 +1,4 @@
-"""``gglib show``: all that is known of one model, or of a repository of the hub."""
+"""``gglib show``: shows the details of a model, or of a repository on the hub."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ModelDetails:
-    """A model of the catalogue, with all that it is shown beside."""
+    """A model of the catalogue with its context for display."""
 
     model: "ModelSummary"
     models: "Sequence[ModelSummary]"
@@ -45,7 +45,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
 
 
 async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | None:
-    """Return the model of the catalogue; None for what can only be a repository."""
+    """Return the model of the catalogue; None for a name that can only be a repository."""
     from gglib.core.names import require_model
 
     if "/" in name and await store.resolve_model(name) is None:
@@ -112,7 +112,7 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
         "Size": render.size(found.size_bytes),
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
         "Context": model_list.format_context(found) if found.settings.context else "the default",
-        "Idle TTL": None if idle_ttl_s is None else render.span(idle_ttl_s),
+        "Idle TTL": None if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
         "Engine args": " ".join(found.settings.engine_args),
         "Capabilities": model_list.format_kind(found),
         "State": state or "not in memory",

@@ -1,4 +1,4 @@
-"""``gglib verify``: whether the files of models are still what their sources said."""
+"""``gglib verify``: compares model files with their expected hashes."""
 
 from typing import TYPE_CHECKING
 

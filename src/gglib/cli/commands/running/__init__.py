@@ -1,1 +1,1 @@
-"""What runs now: shown, stopped, and explained."""
+"""Commands that inspect and stop a running server."""

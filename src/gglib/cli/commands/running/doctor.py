@@ -1,4 +1,4 @@
-"""``gglib doctor``: what would keep gglib from serving."""
+"""``gglib doctor``: checks this machine for problems."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``gglib logs``: what gglib, or the engine of a model, wrote. Control characters in it are escaped."""
+"""``gglib logs``: prints the log of gglib or of a model's engine, with control characters escaped."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from gglib.cli.context import Options
 
 POLL_S = 0.2
 TAIL_BYTES = 1024 * 1024
-"""Lines further back than this are for an editor."""
+"""Lines before this distance from the end are not shown."""
 
 
 @click.command("logs")
@@ -40,9 +40,9 @@ def command(options: Options, model: str | None, lines: int, *, follow: bool) ->
 
 
 def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
-    """Return the last lines of a file, or of its first ``size_bytes``; none when it is missing.
+    """Return the last lines of a file, or of its first ``size_bytes``; empty if the file is missing.
 
-    Only a line feed ends a line.
+    Lines end with a line feed only.
     """
     try:
         with _open(path) as file:
@@ -57,7 +57,7 @@ def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
 
 
 def _size_and_inode(path: Path) -> tuple[int, int]:
-    """Return where a file ends now, and which file it is; zeros where there is none."""
+    """Return the size and the inode of a file; zeros if it is missing."""
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -66,11 +66,11 @@ def _size_and_inode(path: Path) -> tuple[int, int]:
 
 
 def follow_file(path: Path, position: int, inode: int) -> Iterator[str]:
-    """Yield what is written to a file from a position on, also when it is rotated or does not exist yet."""
+    """Yield what is written to a file after ``position``; follows rotation, and waits for a missing file."""
     import codecs
     import time
 
-    # A read may end within a character.
+    # A read may end inside a character.
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     while True:
         if path.exists():

@@ -1,4 +1,4 @@
-"""``gglib ps``: what runs now."""
+"""``gglib ps``: shows the models in memory and the queue."""
 
 from collections.abc import Mapping
 from typing import Any

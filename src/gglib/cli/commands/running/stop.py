@@ -1,4 +1,4 @@
-"""``gglib stop``: takes the model out of memory, or ends the server."""
+"""``gglib stop``: unloads all models, or stops the server."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gglib.app.settings import Settings
 
 STOP_TIMEOUT_S = 20.0
-"""After the drain the server ends its streams and its engines within about 12 s at worst."""
+"""After the drain, the server closes its streams and stops its engines within about 12 s at worst."""
 POLL_S = 0.05
 
 
@@ -50,7 +50,7 @@ def _stop_server(settings: "Settings") -> None:
     try:
         os.kill(instance.pid, signal.SIGTERM)
     except ProcessLookupError:
-        pass  # it went by itself meanwhile
+        pass  # it has exited in the meantime
     except PermissionError as error:
         raise GglibError(
             f"gglib (pid {instance.pid}) belongs to another user: only that user can stop it."

@@ -1,1 +1,1 @@
-"""Start gglib, and talk to a model."""
+"""Commands that start gglib, or chat with a model."""

@@ -1,4 +1,4 @@
-"""``gglib run``: a chat in the terminal."""
+"""``gglib run``: chats with a model in the terminal."""
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -58,7 +58,7 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
-    """Return the error's sentence, and for what may be a repository how it is fetched."""
+    """Return the error's message; for a possible repository, with the command that downloads it."""
     from gglib.core.errors import HubError
     from gglib.core.shell_quoting import quoted_command
     from gglib.library.variants.pull_target import read_target

@@ -1,4 +1,4 @@
-"""``gglib serve``: the proxy in the foreground, nothing else."""
+"""``gglib serve``: runs the server in the foreground."""
 
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,13 @@ async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
     from gglib.core.plain_text import escape_line
     from gglib.system.gc_tuning import tune_gc
 
-    engine = await choose_engine_async(
-        settings
-    )  # asks the binary, which may take seconds: not while requests wait
+    # Before the server listens: running the binary may take seconds.
+    engine = await choose_engine_async(settings)
     async with (
         open_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain) as server,
     ):
-        with ignore_output_errors():  # it serves also where this cannot be printed
+        with ignore_output_errors():  # a failed write to stdout does not stop the server
             click.echo(f"Listening on {server.url}")
             warn_if_exposed(settings)
             click.echo(f"Engine: {escape_line(engine.description)}")

@@ -1,4 +1,4 @@
-"""``gglib up``: from nothing to a model that answers, and what to paste into a client."""
+"""``gglib up``: sets up a model, starts the server, tests it, and prints the settings for clients."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     from gglib.cli.runner import DrainReporter, run_in_foreground, with_catalog
 
     settings = options.settings(**overrides)
-    check_server_exposure(settings)  # before anything is asked or fetched
+    check_server_exposure(settings)  # before a prompt or a download
     has_models = bool(with_catalog(settings, lambda store: store.list_models()))
     _require_not_running(settings)
     if not has_models and not yes:
@@ -43,7 +43,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
 
 
 class _StartupState:
-    """How far a start came: Ctrl-C before it serves is an interruption, afterwards it is the ordinary end."""
+    """Whether the server is up: Ctrl-C is an interruption before, and the normal end afterwards."""
 
     is_serving = False
 
@@ -52,7 +52,7 @@ def _require_not_running(settings: "Settings") -> None:
     from gglib.app.instance import lock_instance
 
     with lock_instance(settings.run_dir):
-        pass  # before anything is asked or fetched: the claim that counts is taken again
+        pass  # fails early, before a prompt or a download; the server takes the lock again
 
 
 def _confirm_starter() -> None:
@@ -97,7 +97,7 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
 
 
 async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
-    """Return the models in the order to prove with: those that can chat first, and of them the smallest."""
+    """Return the models in the order of the smoke test: chat models first, smallest first."""
     from gglib.app.catalog import add_starter
     from gglib.cli.terminal import progress_bar
     from gglib.cli.views import render

@@ -1,4 +1,4 @@
-"""What an engine's end is put down to: its log, its exit code, and what the system says of memory."""
+"""The reason of an engine's exit: from its log, its exit code, and the system's memory counters."""
 
 import tomllib
 from pathlib import Path
@@ -19,7 +19,7 @@ GB = 10**9
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_a_real_log_gives_its_true_reason(case: dict[str, Any]) -> None:
+def test_real_log_gives_its_true_reason(case: dict[str, Any]) -> None:
     """Logs of five builds, with and without levels, with and without the fit's trial load."""
     assert reason_for_exit(case["log"], case["exit_code"], was_ready=case["was_ready"]) == case["reason"]
 
@@ -56,13 +56,13 @@ def test_a_real_log_gives_its_true_reason(case: dict[str, Any]) -> None:
         ([], 255, "the engine exited with code 255"),
     ],
 )  # fmt: skip
-def test_an_end_while_loading_is_explained(lines: list[str], code: int, reason: str) -> None:
-    """By errors before warnings, causes before consequences, the system's sentence before a number."""
+def test_exit_while_loading_is_explained(lines: list[str], code: int, reason: str) -> None:
+    """Errors come before warnings, causes before consequences, the system's sentence before a number."""
     assert reason_for_exit(lines, code) == reason
 
 
-def test_two_errors_that_may_be_independent_are_both_shown() -> None:
-    """A build for a GPU complains of the missing driver at each start, and it is not why the file is refused."""
+def test_two_independent_errors_are_both_shown() -> None:
+    """A GPU build logs the missing driver at each start, which is not why the file is refused."""
     lines = [
         "0.00.01 E ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device is detected",
         "0.00.02 I srv    load_model: loading model '/models/a.gguf'",
@@ -74,8 +74,8 @@ def test_two_errors_that_may_be_independent_are_both_shown() -> None:
     )
 
 
-def test_what_the_runner_says_is_the_reason_only_where_the_engine_says_nothing() -> None:
-    """The engine writes from a thread of its own, and on a busy machine later than the runner that gives up on it."""
+def test_runner_message_is_the_reason_only_without_an_engine_message() -> None:
+    """The engine logs from its own thread, and on a busy machine later than the runner that gives up."""
     runner = "engine: Failed to init server, please check the input params."
     engine = "0.00.003.467 E llama_model_load: error loading model: data is not within the file bounds"
     torn = (
@@ -107,22 +107,22 @@ def test_what_the_runner_says_is_the_reason_only_where_the_engine_says_nothing()
         (["0.02 I slot release: id 0"], -6, "the engine aborted (SIGABRT)"),
     ],
 )  # fmt: skip
-def test_a_death_while_serving_is_explained_by_its_last_words_alone(
+def test_exit_while_serving_is_explained_by_the_last_lines_alone(
     lines: list[str], code: int, reason: str
 ) -> None:
-    """A ready engine has complained about a request before; that did not kill it. What an abort says did."""
+    """A ready engine's earlier complaint about a request is not the cause; an abort message is."""
     assert reason_for_exit(lines, code, was_ready=True) == reason
 
 
-def test_a_long_or_unprintable_sentence_is_cut_and_cleaned() -> None:
-    """A reason goes to terminals and into logs."""
+def test_long_or_unprintable_reason_is_cut_and_cleaned() -> None:
+    """A reason is written to terminals and logs."""
     reason = reason_for_exit(["0.01 E x_y: \x1b]52;c;AAAA\x07 tensor " + "x" * 5_000], 1)
     assert reason.startswith("\N{REPLACEMENT CHARACTER}]52;c;AAAA\N{REPLACEMENT CHARACTER} tensor x")
     assert len(reason) == MAX_REASON_CHARACTERS + len("...")
 
 
-def test_a_kill_is_called_out_of_memory_only_on_evidence() -> None:
-    """The system's counter proves it; little memory makes it likely; 21 GB free say nothing."""
+def test_kill_is_called_out_of_memory_only_on_evidence() -> None:
+    """The system's counter proves it; little memory makes it likely; 21 GB free prove nothing."""
     free = MemoryState(oom_kills=2, available_bytes=21 * GB)
     killed = MemoryState(oom_kills=3, available_bytes=21 * GB)
     scarce = MemoryState(oom_kills=None, available_bytes=GB // 10)
@@ -139,8 +139,8 @@ def test_a_kill_is_called_out_of_memory_only_on_evidence() -> None:
     )
 
 
-def test_a_kill_without_evidence_says_what_is_known() -> None:
-    """The signal, and what the log says where it says something."""
+def test_kill_without_evidence_gives_the_known_facts() -> None:
+    """The reason has the signal, and the log's message if there is one."""
     silent = ["0.00.001 I loading"]
     assert reason_for_exit(silent, -9) == (
         "the engine was killed by signal 9 (SIGKILL); nothing in its log says why, "

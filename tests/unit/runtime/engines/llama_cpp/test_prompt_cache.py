@@ -1,4 +1,4 @@
-"""How much memory the engine may use for the prompts that it keeps."""
+"""The engine's memory limit for cached prompts."""
 
 import pytest
 
@@ -10,6 +10,6 @@ GIB = 1024**3
 @pytest.mark.parametrize(
     ("total_bytes", "mib"), [(16 * GIB, 2_048), (4 * GIB, 512), (1, 0), (512 * GIB, 8_192), (None, 1_024)]
 )
-def test_prompts_take_an_eighth(total_bytes: int | None, mib: int) -> None:
-    """No more than llama-server's own default; little where the memory is not known."""
+def test_prompt_cache_is_an_eighth_of_memory(total_bytes: int | None, mib: int) -> None:
+    """At most llama-server's own default; little where the memory is not known."""
     assert prompt_cache_mib(total_bytes) == mib

@@ -18,6 +18,8 @@ GEMMA = ["gemma-3-4b-it-Q4_K_M.gguf", "gemma-3-4b-it-Q8_0.gguf"]
         (GEMMA, ["mmproj-qwen2-vl-7b-f16.gguf"], None),
         ([*GEMMA, "llama-8b-Q4_0.gguf"], ["mmproj-F16.gguf"], None),  # whose is it?
         ([*GEMMA, "llama-8b-Q4_0.gguf"], ["mmproj-gemma-3-4b-it-f16.gguf"], "mmproj-gemma-3-4b-it-f16.gguf"),
+        ([*GEMMA, "llama-8b-Q4_0.gguf"], ["mmproj-gemma-3-4b-f16.gguf"], "mmproj-gemma-3-4b-f16.gguf"),
+        ([*GEMMA, "llama-8b-Q4_0.gguf"], ["mmproj-gemma-3-4b-it-v2.gguf"], "mmproj-gemma-3-4b-it-v2.gguf"),
         (["vl-Q8_0-00001-of-00002.gguf"], ["mmproj-F16.gguf"], "mmproj-F16.gguf"),
         (GEMMA, [], None),
     ],

@@ -1,0 +1,148 @@
+"""Messages, codes and attributes of the errors."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from gglib.core import errors
+from gglib.core.errors import (
+    CatalogError,
+    DownloadNotFoundError,
+    EngineBrokenError,
+    EngineCrashLoopError,
+    EngineDiedError,
+    GglibError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ModelLoadingError,
+    ModelNotFoundError,
+    ModelStoppedError,
+    QueueFullError,
+    ShuttingDownError,
+)
+
+ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, GglibError)]
+
+
+def test_unrelated_errors_have_different_codes() -> None:
+    """Each code is defined by a single class; subclasses may inherit it."""
+    defined_codes = [vars(kind)["code"] for kind in ALL if "code" in vars(kind)]
+    assert len(defined_codes) > 10
+    assert len(defined_codes) == len(set(defined_codes))
+
+
+def test_a_catalogue_error_shows_its_directory_only_on_this_machine() -> None:
+    """Clients of the proxy see the name of the file."""
+    error = CatalogError("catalog.db is locked: catalog.db", path=Path("/home/ada/catalog.db"))
+    assert str(error) == "catalog.db is locked: catalog.db"
+    assert error.with_full_path() == "/home/ada/catalog.db is locked: catalog.db"
+    assert CatalogError("The catalogue is full.").with_full_path() == "The catalogue is full."
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "not_said"),
+    [
+        (ModelNotFoundError("x"), [], ["has", "mean", "empty"]),
+        (ModelNotFoundError("x", ("a", "b")), ["Did you mean a or b?"], ["has"]),
+        (ModelNotFoundError("x", ("X", "x"), is_ambiguous=True), ["ambiguous", "X, x"], ["mean"]),
+        (ModelNotFoundError("x", total=0), ["empty", "gglib pull", "gglib add"], ["mean"]),
+        (ModelNotFoundError("x", total=1), [], ["has", "empty"]),
+        (ModelNotFoundError("x", others=("a", "b")), ["It has a, b."], ["more"]),
+        (ModelNotFoundError("x", others=("a", "b"), total=2), ["It has a, b."], ["more"]),
+        (ModelNotFoundError("x", others=("a", "b"), total=3), ["It has a, b and 1 more", "gglib list"], []),
+        (ModelNotFoundError("x", ("a",), others=("b",), total=3), ["mean a?"], ["has"]),
+    ],
+)
+def test_an_unknown_name_gets_suggestions(
+    error: ModelNotFoundError, said: list[str], not_said: list[str]
+) -> None:
+    """Similar names, else names from the catalogue, else the commands that add a model."""
+    assert "'x'" in str(error)
+    assert all(word in str(error) for word in said)
+    assert not any(f" {word} " in str(error) for word in not_said)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "not_said"),
+    [
+        (ModelFileNotFoundError("m"), ["The file of model 'm'", "put it back", "'gglib rm m'"], ["verify"]),
+        (ModelFileNotFoundError("m", "b.gguf"), ["'b.gguf'", "put it back"], ["verify"]),
+        (ModelFileNotFoundError("m", is_own=True), ["'gglib verify m'", "'gglib rm m'"], ["put it back"]),
+        (ModelFileNotFoundError("a b"), ["\"gglib rm 'a b'\""], []),
+    ],
+)
+def test_a_missing_file_has_a_remedy(
+    error: ModelFileNotFoundError, said: list[str], not_said: list[str]
+) -> None:
+    """The user puts back an own file; ``verify`` shows how a downloaded file is restored."""
+    assert all(word in str(error) for word in said)
+    assert not any(word in str(error) for word in not_said)
+
+
+def test_a_broken_engine_names_its_path_and_another_engine() -> None:
+    """The user can repair the engine or use the embedded one."""
+    error = EngineBrokenError(Path("/opt/llama-server"), "it is empty")
+    assert "/opt/llama-server cannot be used: it is empty;" in str(error)
+    assert "gglib serve --engine embedded" in str(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelLoadFailedError("m", "bad magic", ("line",)),
+        EngineCrashLoopError("m", 3, 60.0, "signal 9"),
+    ],
+)
+def test_a_failure_is_repeated_with_the_time_until_the_next_attempt(error: ModelLoadFailedError) -> None:
+    """All other attributes stay the same."""
+    repeated = error.with_retry_after(2.5)
+    assert (type(repeated), str(repeated), error.retry_after_s) == (type(error), str(error), None)
+    assert vars(repeated) == {**vars(error), "retry_after_s": 2.5}
+
+
+def test_a_crash_loop_counts_the_deaths() -> None:
+    """The message has the last reason; a crash loop is retryable, a failed load is not."""
+    error = EngineCrashLoopError("m", 3, 60.0, "signal 9")
+    assert "died 3 times within 60 s, the last time: signal 9" in str(error)
+    assert error.is_retryable
+    assert not ModelLoadFailedError("m", "bad magic").is_retryable
+
+
+@pytest.mark.parametrize(("was_loading", "said"), [(True, "loading"), (False, "answering")])
+def test_the_error_of_a_stopped_model_names_its_state(said: str, *, was_loading: bool) -> None:
+    """A stop aborts a load, or a response that takes too long."""
+    assert (
+        str(ModelStoppedError("m", was_loading=was_loading)) == f"Model 'm' was stopped while it was {said}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "loading_s", "queue_s"), [(0.0, 1, 1), (0.2, 1, 1), (2.2, 3, 2), (7.0, 7, 7)]
+)
+def test_a_message_names_a_wait_of_at_least_a_second(
+    retry_after_s: float, loading_s: int, queue_s: int
+) -> None:
+    """In whole seconds; rounded up for a load, rounded to the nearest for the queue."""
+    assert f"in {loading_s} s" in str(ModelLoadingError("m", retry_after_s))
+    assert f"in {queue_s} s" in str(QueueFullError(9, retry_after_s))
+
+
+@pytest.mark.parametrize("was_alone", [True, False])
+def test_a_request_that_was_alone_when_its_engine_died_is_not_retryable(*, was_alone: bool) -> None:
+    """It is the likely cause; of several requests each may be retried."""
+    error = EngineDiedError("m", "signal 11", was_alone=was_alone)
+    assert error.is_retryable is not was_alone
+    assert ("change it before retrying" in str(error)) is was_alone
+    assert "'m' died: signal 11" in str(error)
+
+
+def test_an_unknown_download_is_named() -> None:
+    """By the id that the client sent."""
+    assert "'7'" in str(DownloadNotFoundError("7"))
+
+
+def test_a_shutdown_has_a_message_of_its_own() -> None:
+    """The default message, unless the caller has another."""
+    assert "shutting down" in str(ShuttingDownError())
+    assert str(ShuttingDownError("The node leaves.")) == "The node leaves."

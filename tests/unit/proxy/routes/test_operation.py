@@ -1,0 +1,136 @@
+"""What follows from the spec of an operation."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from gglib.core import errors
+from gglib.http.errors import BodyTooLargeError, RequestTimeoutError, TooManyBodiesError
+from gglib.proxy.errors import (
+    BadRequestError,
+    ContentEncodingError,
+    ForbiddenError,
+    HostNotAllowedError,
+    NoLibraryError,
+    OriginNotAllowedError,
+    UnauthorizedError,
+)
+from gglib.proxy.routes.operation import Access, OperationSpec
+
+
+class Query(msgspec.Struct):
+    """A query with one parameter."""
+
+    q: str
+
+
+def a_spec(path: str = "/gglib/x", **fields: Any) -> OperationSpec:
+    """Return the spec of an operation, with defaults for what does not matter."""
+    return OperationSpec(**{"id": "x", "method": "GET", "path": path, "group": "g", "summary": "s", **fields})
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "found"),
+    [
+        ("/x", "/x", {}),
+        ("/x", "/xy", None),
+        ("/x", "/y/x", None),
+        ("/a.b", "/a.b", {}),
+        ("/a.b", "/aXb", None),
+        ("/m/{name}", "/m/tiny", {"name": "tiny"}),
+        ("/m/{name}", "/m/", None),
+        ("/m/{name}", "/m/a/b", None),
+        ("/m/{name}/x.y", "/m/tiny/x.y", {"name": "tiny"}),
+        ("/m/{name}/x.y", "/m/tiny/x-y", None),
+        ("/m/{name}/x.y", "/m/tiny", None),
+        ("/{a}/b/{c}", "/1/b/2", {"a": "1", "c": "2"}),
+    ],
+)
+def test_a_path_matches_its_template(template: str, path: str, found: dict[str, str] | None) -> None:
+    """A parameter matches one segment that is not empty; all other characters match themselves."""
+    match = a_spec(template).pattern.fullmatch(path)
+    assert (match and match.groupdict()) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/m/x/tiny", {"a": "x", "name": "tiny"}),
+        ("/m/x/y/tiny", {"a": "x", "name": "y/tiny"}),
+        ("/m/x/tiny/", {"a": "x", "name": "tiny/"}),
+        ("/m/x//tiny", None),
+        ("/m/x/", None),
+        ("/m/x", None),
+    ],
+)
+def test_the_last_parameter_may_take_the_rest_of_the_path(path: str, found: dict[str, str] | None) -> None:
+    """Names of models have slashes, but do not begin with one; the other parameters match one segment."""
+    match = a_spec("/m/{a}/{name}", has_path_tail=True).pattern.fullmatch(path)
+    assert (match and match.groupdict()) == found
+
+
+def test_only_a_parameter_at_the_end_takes_the_rest() -> None:
+    """A template that ends with fixed text has no tail."""
+    pattern = a_spec("/m/{name}/x", has_path_tail=True).pattern
+    assert pattern.fullmatch("/m/a/x")
+    assert not pattern.fullmatch("/m/a/b/x")
+
+
+@pytest.mark.parametrize(("path", "is_template"), [("/x", False), ("/x/{name}", True)])
+def test_a_path_with_parameters_is_a_template(path: str, is_template: bool) -> None:  # noqa: FBT001 - a row's value
+    """Other paths are looked up, not matched."""
+    assert a_spec(path).is_template is is_template
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "is_strict"),
+    [
+        ("/gglib/x", None, True),
+        ("/gglib/x", Query, True),
+        ("/x", Query, True),
+        ("/v1/models", None, False),
+        ("/gglib", None, False),
+    ],
+)
+def test_the_own_api_refuses_unknown_parameters(
+    path: str,
+    query: type[msgspec.Struct] | None,
+    is_strict: bool,  # noqa: FBT001 - a row's value
+) -> None:
+    """Operations with a query of their own do too; pages and the APIs of others ignore unknown parameters."""
+    assert a_spec(path, query=query).is_strict is is_strict
+
+
+FOR_ALL = {HostNotAllowedError, OriginNotAllowedError, BadRequestError, errors.ShuttingDownError}
+FOR_BODIES = {BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError}
+
+
+@pytest.mark.parametrize(
+    ("fields", "further"),
+    [
+        ({"access": Access.PUBLIC}, set()),
+        ({"access": Access.CLIENT}, {UnauthorizedError}),
+        ({"access": Access.AUTHORIZED}, {UnauthorizedError, ForbiddenError}),
+        ({"access": Access.PUBLIC, "needs_library": True}, {NoLibraryError}),
+        ({"access": Access.PUBLIC, "method": "POST"}, FOR_BODIES),
+        ({"access": Access.PUBLIC, "method": "DELETE"}, FOR_BODIES),
+        ({"access": Access.PUBLIC, "errors": (errors.HubError,)}, {errors.HubError}),
+    ],
+)
+def test_errors_follow_from_the_other_fields(fields: dict[str, Any], further: set[type]) -> None:
+    """From access, method and library, in addition to those that are declared."""
+    assert set(a_spec(**fields).all_errors()) == FOR_ALL | further
+
+
+def test_each_error_is_listed_once_and_the_declared_ones_first() -> None:
+    """An error may be declared although it follows from another field."""
+    found = a_spec(errors=(errors.HubError, ForbiddenError)).all_errors()
+    assert found[:2] == (errors.HubError, ForbiddenError)
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize(("method", "may_have_body"), [("GET", False), ("POST", True), ("DELETE", True)])
+def test_only_a_get_request_has_no_body(method: str, may_have_body: bool) -> None:  # noqa: FBT001 - a row's value
+    """The content of other requests is read, if only to refuse it."""
+    assert a_spec(method=method).may_have_body is may_have_body

@@ -1,0 +1,76 @@
+"""How long an idle model is kept for its clients while a request waits for another model."""
+
+import pytest
+
+from gglib.runtime.scheduler.keep_warm import QUICK_RETURNS, TURNAROUND_S, KeepWarm
+
+MODEL, OTHER = 1, 2
+
+
+def after_returns(*returns_s: float, load_s: float = 3.0, stop_s: float = 1.0) -> KeepWarm:
+    """Return the records of a model whose clients returned after these times, and which is idle since 1,000 s."""
+    keep_warm = KeepWarm()
+    keep_warm.record_load(MODEL, load_s)
+    keep_warm.record_stop(stop_s)
+    for number, seconds in enumerate(returns_s):
+        keep_warm.record_idle(MODEL, 100.0 * number)
+        keep_warm.record_request(MODEL, 100.0 * number + seconds)
+    keep_warm.record_idle(MODEL, 1000.0)
+    return keep_warm
+
+
+def test_a_swap_back_costs_a_stop_and_a_load() -> None:
+    """Both as last measured; without a measurement they count as nothing."""
+    keep_warm = after_returns(load_s=3.0, stop_s=1.0)
+    assert keep_warm.swap_s(MODEL) == 4.0
+    assert keep_warm.swap_s(OTHER) == 1.0
+    keep_warm.record_load(MODEL, 2.5)
+    keep_warm.record_stop(0.25)
+    assert keep_warm.swap_s(MODEL) == 2.75
+
+
+@pytest.mark.parametrize(
+    ("load_s", "stop_s", "keep_s"),
+    [(0.25, 0.25, 0.125), (0.75, 0.25, TURNAROUND_S), (60.0, 1.0, TURNAROUND_S), (0.0, 0.0, 0.0)],
+)
+def test_for_unknown_clients_a_model_is_kept_for_a_turnaround_at_most(
+    load_s: float, stop_s: float, keep_s: float
+) -> None:
+    """And for no more than a quarter of a swap."""
+    assert after_returns(load_s=load_s, stop_s=stop_s).keep_s(MODEL) == keep_s
+
+
+@pytest.mark.parametrize(
+    ("returns_s", "keep_s"),
+    [
+        ((1.0,), TURNAROUND_S),
+        ((1.0, 1.0), 4.0),
+        ((4.0, 4.0), 4.0),
+        ((4.5, 1.0), 0.0),
+        ((1.0, 4.5), 0.0),
+        ((4.5, 1.0, 1.0), 4.0),
+    ],
+)
+def test_a_model_is_kept_for_a_swap_if_its_clients_return_within_a_swap(
+    returns_s: tuple[float, ...], keep_s: float
+) -> None:
+    """Only the last two returns count; before the second, the clients are unknown."""
+    assert QUICK_RETURNS == 2
+    assert after_returns(*returns_s).keep_s(MODEL) == keep_s
+
+
+def test_an_idle_model_is_kept_from_the_end_of_its_last_request() -> None:
+    """A model that is in use, or was never used, is not kept."""
+    keep_warm = after_returns(1.0, 1.0)
+    assert keep_warm.keep_until(MODEL) == 1004.0
+    assert keep_warm.keep_until(OTHER) == float("-inf")
+    keep_warm.record_request(MODEL, 1001.0)
+    assert keep_warm.keep_until(MODEL) == float("-inf")
+
+
+def test_a_request_for_a_busy_model_is_no_return() -> None:
+    """Only the first request after an idle period says how soon the clients return."""
+    keep_warm = after_returns(1.0)
+    keep_warm.record_request(MODEL, 1001.0)
+    keep_warm.record_request(MODEL, 1900.0)
+    assert keep_warm.keep_s(MODEL) == 4.0
