@@ -25,6 +25,7 @@ from gglib.proxy.routes.responses import EVENT_NAMES
 from gglib.proxy.routes.table import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
+TREES = ("src", "tests", "scripts", "bench")
 API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 HTTP_SERVER = (ROOT / "docs" / "http-server.md").read_text()
@@ -172,3 +173,11 @@ def test_every_script_and_target_that_contributing_names_exists() -> None:
     assert not [name for name in scripts if not list((ROOT / "scripts").glob(name))]
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", page, re.MULTILINE)) <= set(targets)
+
+
+def test_every_module_that_the_docs_name_exists() -> None:
+    """A path like ``proxy/forward.py`` in a page is the end of a path in the tree, so renames reach the docs."""
+    modules = {path.relative_to(ROOT).as_posix() for top in TREES for path in (ROOT / top).rglob("*.py")}
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")):
+        for name in re.findall(r"`([\w/]+\.py)`", page.read_text()):
+            assert any(f"/{module}".endswith(f"/{name}") for module in modules), f"{page.name}: {name}"

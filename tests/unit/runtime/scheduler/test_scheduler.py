@@ -1111,9 +1111,8 @@ def test_a_wait_that_times_out_is_served_by_a_launch_after_its_request() -> None
     scheduler.handle(request_for(2, A), 11)
     scheduler.handle(request_for(3, A2), 12)
     scheduler.handle(Tick(), 26)
-    assert effects_without_wakeups(scheduler.handle(RequestEnded(1), 27)) == [
-        Stop(1, Eviction(StopReason.OVERDUE, 26, 2))
-    ]
+    drained = scheduler.handle(RequestEnded(1), 27)
+    assert effects_without_wakeups(drained) == [Stop(1, Eviction(StopReason.OVERDUE, 26, 2))]
     assert effects_without_wakeups(scheduler.handle(Exited(1), 28)) == [Launch(2, A2, 8192, 2)]
     assert effects_without_wakeups(scheduler.handle(WaitTimedOut(2), 30)) == []
     assert effects_without_wakeups(scheduler.handle(BecameReady(2), 31)) == [Grant(3, 2)]
