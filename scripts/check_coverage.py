@@ -3,9 +3,9 @@
     python -m pytest tests/unit --cov=gglib --cov-branch --cov-report=json
     python -m scripts.check_coverage coverage.json
 
-Reads coverage.py's JSON report of the unit tests alone: what decides is pure, so unit tests reach all of it. The rest
-(sockets, processes, SQLite, the terminal) is tested by integration tests in processes of their own, which coverage
-does not follow; its floors keep what unit tests reach from shrinking unnoticed.
+``make test`` does both. Reads coverage.py's JSON report of the unit tests alone: what decides is pure, so unit tests
+reach all of it. The rest (sockets, processes, SQLite, the terminal) is tested by integration tests in processes that
+coverage does not follow; its floors keep what unit tests reach from shrinking unnoticed.
 """
 
 import json

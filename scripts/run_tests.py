@@ -22,6 +22,7 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
 REPORT = "report.xml"
+COVERAGE = "coverage.json"
 NOTHING_COLLECTED = 5
 """pytest's exit code when no test was selected."""
 
@@ -36,6 +37,7 @@ class Part:
     workers: int = 1
     ignored: tuple[str, ...] = ()
     is_quiet: bool = False
+    measures_coverage: bool = False
 
     def command(self, directory: Path, profile: str, arguments: Sequence[str]) -> list[str]:
         """Return pytest's command line, which writes into ``directory``; ``arguments`` come last and win."""
@@ -44,14 +46,21 @@ class Part:
             *(f"--junitxml={directory / REPORT}", f"--basetemp={directory / 't'}"),
             *("-m", "quiet" if self.is_quiet else "not quiet"),
             *("-n", str(self.workers * CORES), "--dist", "worksteal"),
+            *self._coverage_options(directory, profile, arguments),
             *(f"--ignore={path}" for path in self.ignored),
             *self.paths,
             *arguments,
         ]
 
+    def _coverage_options(self, directory: Path, profile: str, arguments: Sequence[str]) -> Sequence[str]:
+        """Return the options that write a report; none for a selection, of which coverage says nothing."""
+        if not self.measures_coverage or profile != "ci" or arguments:
+            return ()
+        return ("--cov=gglib", "--cov-branch", "--cov-report=", f"--cov-report=json:{directory / COVERAGE}")
+
 
 PARTS = (
-    Part("unit", ("tests/unit",), 90),
+    Part("unit", ("tests/unit",), 90, measures_coverage=True),
     Part("property", ("tests/property",), 60),
     Part("http server", ("tests/integration/http_server",), 60, workers=2),
     Part(
@@ -110,8 +119,13 @@ def run_part(part: Part, profile: str, arguments: Sequence[str]) -> Outcome:
         # A short path: that of a socket in a test's directory has to fit into 100 bytes, workers' names included.
         directory = Path(name)
         started_s = time.monotonic()
-        ended = subprocess.run(part.command(directory, profile, arguments), cwd=ROOT, check=False)
-        return Outcome(part, ended.returncode, time.monotonic() - started_s, *counts_of(directory / REPORT))
+        environment = {**os.environ, "COVERAGE_FILE": str(directory / ".coverage")}
+        command = part.command(directory, profile, arguments)
+        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        if code == 0 and (report := directory / COVERAGE).exists():
+            gate = [sys.executable, "-m", "scripts.check_coverage", str(report)]
+            code = subprocess.run(gate, cwd=ROOT, check=False).returncode
+        return Outcome(part, code, time.monotonic() - started_s, *counts_of(directory / REPORT))
 
 
 def exit_code_of(outcomes: Iterable[Outcome], *, is_selection: bool) -> int:

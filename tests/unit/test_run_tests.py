@@ -56,6 +56,18 @@ def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
     assert counts_of(report) == (6, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("profile", "arguments", "is_measured"),
+    [("ci", [], True), ("dev", [], False), ("ci", ["-k", "x"], False)],
+)
+def test_only_a_whole_run_measures_coverage(
+    tmp_path: Path, profile: str, arguments: list[str], *, is_measured: bool
+) -> None:
+    """A selection of tests says nothing of coverage, and ``make check`` has to be quick."""
+    unit = next(part for part in PARTS if part.name == "unit")
+    assert ("--cov=gglib" in unit.command(tmp_path, profile, arguments)) is is_measured
+
+
 def test_a_line_says_what_a_part_took() -> None:
     """With its budget, and with what a person has to look at."""
     assert str(Outcome(PART, 0, 7.4, passed=6)) == "some: 6 passed in 7 s (budget 10 s)"
