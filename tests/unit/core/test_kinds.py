@@ -118,3 +118,22 @@ def test_a_launch_carries_what_holds() -> None:
         MAX_SINGLE_BATCH_CONTEXT,
     )
     assert max_context(model) == MAX_SINGLE_BATCH_CONTEXT
+
+
+def test_a_model_without_a_setting_is_launched_as_its_header_says() -> None:
+    """With the header's pooling, and a context that fits into one batch."""
+    model = ModelSummary(
+        id=1,
+        name="m",
+        trained_context=131_072,
+        capabilities=EMBEDDING,
+        pooling="cls",
+        paths=(Path("/m.gguf"),),
+    )
+    spec = launch_spec(with_kind(model), Path("/m.gguf"))
+    assert (spec.capabilities, spec.pooling, spec.trained_context) == (
+        EMBEDDING,
+        "cls",
+        MAX_SINGLE_BATCH_CONTEXT,
+    )
+    assert spec.size_bytes == 0

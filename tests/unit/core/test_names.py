@@ -2,8 +2,10 @@
 
 import pytest
 
+from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
-from gglib.core.names import find_model, not_found
+from gglib.core.names import find_model, not_found, require_model
+from gglib.testing import FakeCatalog
 
 MODELS = [
     ModelSummary(id=1, name="SmolLM2-135M", aliases=("smol", "gpt-4")),
@@ -131,3 +133,12 @@ def test_only_a_few_candidates_are_named() -> None:
     """A sentence is no list; an ambiguous name has all of its own."""
     models = [ModelSummary(id=n, name=f"coder-{n}b") for n in range(1, 9)]
     assert len(not_found("coder", models).candidates) == 3
+
+
+async def test_a_required_model_is_the_one_that_its_name_means() -> None:
+    """Otherwise the error has the similar names of the catalogue."""
+    catalog = FakeCatalog(MODELS)
+    assert await require_model(catalog, "gpt-4") == MODELS[0]
+    with pytest.raises(ModelNotFoundError) as caught:
+        await require_model(catalog, "gema")
+    assert caught.value.candidates == ("Gemma",)

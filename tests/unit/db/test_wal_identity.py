@@ -101,7 +101,13 @@ def test_a_log_is_read_up_to_its_last_commit() -> None:
     older = frame(3, page_of(f"{X} {C}"), size=12, salts=(6, 8))
     whole = WalContent(2, 10, (CommitStamp(B, A), CommitStamp(C, B)))
     assert parse_wal(HEADER + first + second) == whole
-    for end in (open_end, older, open_end[:100], frame(3, page_of(f"{X} {C}"), size=12)[:-1]):
+    for end in (
+        open_end,
+        frame(3, bytes(PAGE_BYTES)),
+        older,
+        open_end[:100],
+        frame(3, page_of(f"{X} {C}"), size=12)[:-1],
+    ):
         assert parse_wal(HEADER + first + second + end) == whole
     assert parse_wal(HEADER + first) == WalContent(1, 9, (CommitStamp(B, A),))
 

@@ -106,6 +106,7 @@ def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
         ({"gguf": [1]}, "gguf"),
         ({"gguf": {"architecture": 3}}, "gguf.architecture"),
         ({"last_modified": "today"}, "last_modified"),
+        ({"last_modified": datetime.min}, "no time"),  # noqa: DTZ901 - before any time stamp
         ({"card_data": SimpleNamespace(license=4)}, "license"),
         ({"siblings": [file(None)]}, "rfilename"),
         ({"siblings": [file(size=None)]}, "how large"),
@@ -168,3 +169,9 @@ def test_nothing_else_comes_of_it(fields: dict[str, Any]) -> None:
     """Any input gives a repository, or the one error."""
     with contextlib.suppress(InvalidResponseError):
         assert isinstance(read_repository(model_info(**fields)), HubRepository)
+
+
+def test_a_large_file_may_have_no_hash() -> None:
+    """It is downloaded without a comparison."""
+    (found,) = read_repository(model_info(siblings=[file(lfs=SimpleNamespace(sha256=None, size=5))])).files
+    assert found.sha256 is None

@@ -31,11 +31,6 @@ class Retries:
         self._failures = 0
         self._max_bytes = -1
 
-    @property
-    def failures(self) -> int:
-        """How many consecutive attempts made no progress."""
-        return self._failures
-
     def record_failure(self, received_bytes: int, jitter: float) -> float | None:
         """Record a failed attempt; return the pause in seconds before the next one, None to give up.
 

@@ -444,12 +444,15 @@ class Scheduler:
         eviction = resident.eviction
         if eviction is None or eviction.ticket in self._waiters:
             return
-        for waiter in self._next_waiters():
-            if self._is_overdue(waiter, now) and not waiter.is_served_by(resident):
-                reason = _replacement_reason(resident, waiter) or StopReason.OVERDUE
-                resident.eviction = Eviction(reason, eviction.since, waiter.ticket)
-                resident.evicted_for = waiter.spec.model_id
-                return
+        # There is one: a drain that no overdue waiter needs was cancelled before.
+        waiter = next(
+            waiter
+            for waiter in self._next_waiters()
+            if self._is_overdue(waiter, now) and not waiter.is_served_by(resident)
+        )
+        reason = _replacement_reason(resident, waiter) or StopReason.OVERDUE
+        resident.eviction = Eviction(reason, eviction.since, waiter.ticket)
+        resident.evicted_for = waiter.spec.model_id
 
     def _grant_ready(self) -> Iterator[Effect]:
         for waiter in self.waiters:

@@ -1,6 +1,8 @@
 """The manifest beside a part file."""
 
 import json
+import struct
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -13,8 +15,10 @@ from gglib.hf.download.manifest import (
     IDENTITY_BYTES,
     MANIFEST_BYTES,
     MAX_RANGES,
+    PROGRESS_BYTES,
     Identity,
     Progress,
+    decode,
     encode_identity,
     encode_progress,
     key_of,
@@ -149,3 +153,21 @@ def test_all_spans_that_there_may_be_fit() -> None:
     """Of both kinds."""
     spans = ByteRanges.of((at * 10, at * 10 + 5) for at in range(MAX_RANGES))
     assert read(note_of(spans, spans)) == spans
+
+
+@pytest.mark.parametrize(
+    "identity", [b"no JSON", b"[]", b'{"size_bytes": 1, "etag": null}', b"[" * IDENTITY_BYTES]
+)
+def test_a_manifest_whose_checksum_is_right_may_still_be_invalid(identity: bytes) -> None:
+    """Another program could have written it: content that is not an identity is rejected."""
+    head = identity.ljust(IDENTITY_BYTES, b"\0")
+    assert decode(head + encode_progress(Progress(), head)) is None
+
+
+@pytest.mark.parametrize(("count", "is_valid"), [(2 * MAX_RANGES, True), (2 * MAX_RANGES + 1, False)])
+def test_more_ranges_than_fit_are_invalid(count: int, *, is_valid: bool) -> None:
+    """The count is checked before the ranges are read."""
+    head = encode_identity(Identity(key=KEY, size_bytes=1000, etag=None), FILE)
+    body = struct.pack("<4sHH16s", b"ggp1", count, 0, BOOT).ljust(PROGRESS_BYTES - 4, b"\0")
+    note = head + body + struct.pack("<I", zlib.crc32(body, zlib.crc32(head)))
+    assert (decode(note) is not None) is is_valid

@@ -89,7 +89,8 @@ def test_a_redirect_may_be_relative(location: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["http://hub.example/a", "ftp://x/a", "https://u:p@x/a", "javascript:1", "file:///x"]
+    "location",
+    ["http://hub.example/a", "ftp://x/a", "https://u:p@x/a", "javascript:1", "file:///x", "https://[::1/x"],
 )
 def test_a_redirect_to_plain_http_or_worse_is_not_followed(location: str) -> None:
     """Not even to the same host."""

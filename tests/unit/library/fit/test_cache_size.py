@@ -150,6 +150,13 @@ def test_growth_with_the_context(facts: GgufFacts, expected: float) -> None:
             facts_of("lfm2", {"head_counts_kv": (0, 0, 0, 0), "short_convolution": 3}),
             4 * 1024 * 2 * 16,
         ),
+        (
+            facts_of(
+                "lfm2",
+                {"head_counts_kv": (0, 0, 0, 0), "short_convolution": 3, "state_size": 16, "state_inner_size": 32},
+            ),
+            4 * (1024 * 2 + 16 * 32) * 16,
+        ),
     ],
 )  # fmt: skip
 def test_states_are_there_once_for_each_slot(facts: GgufFacts, expected: int) -> None:

@@ -1014,6 +1014,21 @@ def test_a_drain_whose_waiter_left_makes_room_for_the_next_waiter() -> None:
     assert effects_without_wakeups(scheduler.handle(Exited(1), 20)) == [Launch(2, C, 8192)]
 
 
+def test_a_drain_whose_waiter_left_is_not_for_the_draining_model_itself() -> None:
+    """Of the overdue waiters, the oldest that needs another model gets the place."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(Tick(), 15)
+    scheduler.handle(ask(3, A), 16)
+    scheduler.handle(ask(4, C), 17)
+    assert doing(scheduler.handle(RequestEnded(2), 40)) == []
+    (stop,) = doing(scheduler.handle(RequestEnded(1), 41))
+    assert isinstance(stop, Stop)
+    assert stop.eviction is not None
+    assert (stop.eviction.reason, stop.eviction.ticket) == (StopReason.OVERDUE, 4)
+
+
 # --- newer versions ------------------------------------------------------------------------------------------------
 
 A2 = replace(A, path=Path("/v2/a.gguf"))
@@ -1126,3 +1141,52 @@ def test_an_equal_spec_of_a_later_snapshot_is_the_same_version() -> None:
     copy = replace(A)
     assert scheduler.try_grant(1, copy, 8192, 5) == 1
     assert scheduler.residents[0].matched_spec is copy
+
+
+# --- events that concern only one of several models -----------------------------------------------------------------
+
+
+def test_the_end_of_an_unknown_wait_changes_nothing() -> None:
+    """The request may have been granted in the meantime."""
+    scheduler = scheduler_with_ready(A)
+    assert scheduler.handle(WaitTimedOut(7), 1) == []
+    assert not scheduler.waiters
+
+
+def test_a_stall_concerns_only_the_model_that_serves_the_request() -> None:
+    """The other model keeps its requests."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(ask(1, A), 1)
+    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(RequestStalled(2), 3)
+    assert [resident.state for resident in scheduler.residents] == [
+        ResidentState.READY,
+        ResidentState.DRAINING,
+    ]
+
+
+def test_a_stop_refuses_only_the_waiters_of_loading_models() -> None:
+    """A request for a model that was not loading is launched after the stop."""
+    scheduler = Scheduler()
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    refusal, stop = doing(scheduler.handle(StopRequested(10), 1))
+    assert isinstance(refusal, Refuse)
+    assert (refusal.ticket, stop) == (1, Stop(1))
+    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, B, 8192)]
+
+
+def test_a_draining_model_whose_file_changed_is_not_reopened() -> None:
+    """It drains for another reason then, also if the waiter that it drained for leaves."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(ask(1, A), 0)
+    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(Tick(), 15)
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    scheduler.handle(FileChanged(1), 16)
+    scheduler.handle(RequestEnded(2), 17)
+    (resident,) = scheduler.residents
+    assert resident.state is ResidentState.DRAINING
+    assert resident.eviction is not None
+    assert resident.eviction.reason is StopReason.CHANGED

@@ -12,13 +12,17 @@ from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
     Event,
+    Eviction,
     Exited,
     LoadFailed,
     Requested,
     RequestEnded,
     RequestStalled,
+    Stop,
+    StopReason,
     StopRequested,
     Tick,
+    WaitTimedOut,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
@@ -244,3 +248,34 @@ def test_a_late_event_of_a_load_is_not_counted_twice() -> None:
         )
         assert history.load_counts == (LoadCount(model_name="a", outcome="stopped", count=1, total_s=2.0),)
         assert history.swap_counts == (SwapCount(reason="asked", count=1),)
+
+
+def test_a_request_that_is_served_at_once_is_no_swap() -> None:
+    """Only the load of the model was one."""
+    assert told(*A_IS_IDLE, (11.0, ask(2, A)), (12.0, RequestEnded(2))) == told(*A_IS_IDLE)
+
+
+def test_a_load_without_waiters_is_for_its_newest_request() -> None:
+    """The requests did not wait: each replaced the previous one, also after it ended."""
+    *_, swap = told(
+        *A_IS_READY,
+        (5.0, Requested(2, B, 8192, 8192, "req-2", waits=False)),
+        (6.0, Requested(3, B, 8192, 8192, "req-3", waits=False)),
+        (7.0, RequestEnded(2)),
+        (7.0, RequestEnded(3)),
+        (40.0, RequestEnded(1)),
+        (41.0, Tick()),
+        (42.0, Exited(1)),
+        (43.0, BecameReady(2)),
+    )
+    assert (swap.to_model, swap.request_id) == ("b", "req-3")
+
+
+def test_events_of_unknown_requests_and_launches_are_ignored() -> None:
+    """The history may have begun after them."""
+    history = SwapHistory()
+    eviction = Eviction(StopReason.IDLE, 0.0)
+    error = ModelLoadFailedError("a", "bad")
+    for event in (WaitTimedOut(9), BecameReady(9), LoadFailed(9, error), Died(9, "bang"), Exited(9)):
+        assert history.record(event, [Stop(9, eviction)], 1.0) == []
+    assert history.last(2.0) is None

@@ -158,3 +158,8 @@ def test_kill_without_evidence_gives_the_known_facts() -> None:
     assert is_kill(-9)
     assert is_kill(137)
     assert not is_kill(9)
+
+
+def test_a_signal_without_a_name_is_shown_as_its_number() -> None:
+    """A real-time signal has none in Python."""
+    assert reason_for_exit([], -40) == "the engine was killed by signal 40 (40)"
