@@ -35,7 +35,7 @@ class Upstream(StrEnum):
     """The repository, the file in it, or the URL no longer exists."""
     PINNED = "pinned"
     """It was pulled at an explicit revision, so it gets no updates."""
-    UNCHECKED = "not told"
+    UNCHECKED = "unchecked"
     """The source could not be checked."""
     UNKNOWN = "unknown"
     """The server of a URL sends neither hash, size nor validator to compare."""

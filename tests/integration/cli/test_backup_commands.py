@@ -131,7 +131,7 @@ class TestBackup:
         for each in home.path.glob("gglib.db*"):
             each.unlink()
         assert home.ok("restore", str(tmp_path / "backup.db")) == (
-            f"The catalogue is {tmp_path / 'backup.db'} now, with 1 model.\n"
+            f"Restored the catalogue from {tmp_path / 'backup.db'}, with 1 model.\n"
         )
         assert databases(home) == ["gglib.db"]
 

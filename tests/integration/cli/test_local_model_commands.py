@@ -313,7 +313,7 @@ class TestForbidden:
         """One that cannot be read is listed as that, or refused in one sentence."""
         for folder in (closed.parent, home.path / "models"):
             done = without_privileges(home, "import", str(folder))
-            assert "Permission denied" in done.stdout or "is not a readable folder" in done.stderr
+            assert "Permission denied" in done.stdout or "is not a readable directory" in done.stderr
 
 
 class TestImport:

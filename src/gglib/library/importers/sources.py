@@ -56,7 +56,7 @@ def sources_of(where: str | None, environ: Mapping[str, str], home: Path) -> tup
     if not there:
         looked = ", ".join(str(source.path) for source in wanted)
         raise InvalidSettingError(
-            f"{TITLES[where]} has no models on this machine (searched {looked}): name its folder instead."
+            f"{TITLES[where]} has no models on this machine (searched {looked}): name its directory instead."
         )
     return there
 
@@ -65,7 +65,7 @@ def _folder(where: str) -> ImportSource:
     path = Path(where).expanduser().absolute()
     if not is_directory(path):
         raise InvalidSettingError(
-            f"'{where}' is not a readable folder: name a folder, or one of {', '.join(NAMES)}."
+            f"'{where}' is not a readable directory: name a directory, or one of {', '.join(NAMES)}."
         )
     if hf_cache.is_hub_cache(path):
         return ImportSource(HF, path, hf_cache.find_in_hub_cache)

@@ -41,7 +41,9 @@ def walk(root: Path, *, max_entries: int = MAX_ENTRIES) -> Walk:
         entries_left -= len(entries)
         if entries_left < 0:
             found.faults.append(
-                Candidate(path=root, fault=f"it has more than {max_entries} entries: name a folder below it")
+                Candidate(
+                    path=root, fault=f"it has more than {max_entries} entries: name a directory below it"
+                )
             )
             break
         files, directories = _split(entries)

@@ -31,7 +31,7 @@ SHARED = "another version has it too"
 _GONE = (FileNotFoundError, NotADirectoryError)
 _WHY = {
     errno.EROFS: "its disk is read-only",
-    errno.EACCES: "this user may not write to its folder",
+    errno.EACCES: "this user may not write to its directory",
     errno.EPERM: "the system does not let this user delete it",
 }
 

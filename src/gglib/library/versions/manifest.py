@@ -183,7 +183,7 @@ def _inner_path(path: str) -> PurePosixPath:
     try:
         return safe_path(path)
     except UnsafeNameError as error:
-        raise ValueError("it names a file outside of its folder") from error
+        raise ValueError("it names a file outside its directory") from error
 
 
 def _text(value: object) -> str:

@@ -282,7 +282,7 @@ def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
 @pytest.mark.parametrize(
     ("number", "reason"),
     [
-        (errno.EACCES, "this user may not write to its folder"),
+        (errno.EACCES, "this user may not write to its directory"),
         (errno.EPERM, "the system does not let this user delete it"),
         (errno.EROFS, "its disk is read-only"),
         (errno.EIO, os.strerror(errno.EIO)),

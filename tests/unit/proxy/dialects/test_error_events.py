@@ -168,9 +168,10 @@ def test_overlong_error_event_is_relayed() -> None:
     """An event that begins like an error and does not end is buffered up to the maximum length of an error."""
     watch = ErrorEventDetector()
     begun = b'data: {"error":{"message":"'
+    longest = begun + b"x" * (SIZE_LIMIT_BYTES - len(begun))
     assert watch.feed(begun) == (b"", None)
-    rest = b"x" * SIZE_LIMIT_BYTES
-    assert watch.feed(rest) == (begun + rest, None)
+    assert watch.feed(longest[len(begun) :]) == (b"", None)
+    assert watch.feed(b"x") == (longest + b"x", None)
     assert not watch.is_at_line_start
 
 
