@@ -1,4 +1,4 @@
-"""A pull: what is fetched and installed, what an update keeps, what is shared, what is never touched."""
+"""Pulls: what is fetched and installed, what an update keeps, what is shared, what is never changed."""
 
 import asyncio
 import os
@@ -47,8 +47,8 @@ def shards(harness: PullHarness, seed: int = 0) -> dict[str, bytes]:
 
 
 class TestPulling:
-    async def test_the_model_is_in_the_catalogue_with_all_that_is_known(self, harness: PullHarness) -> None:
-        """Source, hash, alias, and its version, which lies in a directory of its own; nothing else is left."""
+    async def test_model_is_in_the_catalogue_with_its_facts(self, harness: PullHarness) -> None:
+        """Source, hash, alias, and its version, which has its own directory; nothing else is left."""
         pulled = await harness.pull()
         model = pulled.model
         assert (pulled.is_new, pulled.is_updated, pulled.refused_names) == (True, False, ())
@@ -64,8 +64,8 @@ class TestPulling:
         assert harness.incoming() == []
         assert await harness.store.list_pulls() == []
 
-    async def test_a_projector_is_fetched_and_the_model_can_see(self, harness: PullHarness) -> None:
-        """It is a file of the version, whose model is still one file; without it nothing is said of seeing."""
+    async def test_projector_is_fetched_and_enables_vision(self, harness: PullHarness) -> None:
+        """It is a file of the version, whose model is still one file; without it the model has no vision capability."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )
@@ -82,20 +82,20 @@ class TestPulling:
         assert harness.files() == ["ada/eye/Q4_K_M/eye-Q4_K_M.gguf"]
 
     async def test_progress_is_counted_over_all_files(self, harness: PullHarness) -> None:
-        """It never goes back, ends at the total, and says when it enters the model."""
+        """It never decreases, ends at the total, and reports when the model is entered."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )
-        told: list[PullProgress] = []
-        await harness.puller.pull(await harness.plan("ada/eye:Q4_K_M"), told.append)
-        done = [progress.done_bytes for progress in told]
+        reports: list[PullProgress] = []
+        await harness.puller.pull(await harness.plan("ada/eye:Q4_K_M"), reports.append)
+        done = [progress.done_bytes for progress in reports]
         assert done == sorted(done)
         assert done[-1] == len(harness.file) + len(harness.eye)
-        assert told[-1].phase == "adding"
-        assert {progress.file for progress in told} == {"eye-Q4_K_M.gguf", "mmproj-F16.gguf"}
+        assert reports[-1].phase == "adding"
+        assert {progress.file for progress in reports} == {"eye-Q4_K_M.gguf", "mmproj-F16.gguf"}
 
-    async def test_pulled_again_nothing_is_fetched(self, harness: PullHarness) -> None:
-        """The same version, with what the user set for the model, and not a byte from the network."""
+    async def test_second_pull_fetches_nothing(self, harness: PullHarness) -> None:
+        """The same version, with the user's settings of the model, and not a byte from the network."""
         model = (await harness.pull()).model
         await harness.store.edit_model(model.name, lambda _: ModelEdit(settings=ModelSettings(context=512)))
         fetches = len(harness.hub.fetches)
@@ -107,15 +107,15 @@ class TestPulling:
         assert harness.incoming() == []
 
     async def test_shards_are_one_version(self, harness: PullHarness) -> None:
-        """Both are beside one another under their own names, where an engine looks for them."""
+        """Both have their own names in one directory, where an engine looks for them."""
         harness.hub.add_repository("ada/big", shards(harness))
         model = (await harness.pull("ada/big")).model
         assert [path.name for path in model.paths] == list(SHARDS)
         assert len({path.parent for path in model.paths}) == 1
         assert read_model(model.paths[0]).paths == model.paths
 
-    async def test_a_damaged_file_is_fetched_again(self, harness: PullHarness) -> None:
-        """What is there is read whole, so a byte that changed is noticed; the damaged file is not gglib's any more."""
+    async def test_damaged_file_is_fetched_again(self, harness: PullHarness) -> None:
+        """A present file is read whole, so a changed byte is noticed; the damaged file is no longer gglib's."""
         model = (await harness.pull()).model
         path = model.paths[0]
         path.chmod(0o644)
@@ -125,10 +125,8 @@ class TestPulling:
         assert repaired.model.paths[0].read_bytes() == harness.file
         assert repaired.model.paths != model.paths
 
-    async def test_a_bit_that_rots_is_noticed_though_the_file_looks_the_same(
-        self, harness: PullHarness
-    ) -> None:
-        """Size, inode and date are as recorded; only the content says that it is damaged."""
+    async def test_bit_rot_is_noticed_with_unchanged_metadata(self, harness: PullHarness) -> None:
+        """Size, inode and date are as recorded; only the content shows the damage."""
         model = (await harness.pull()).model
         path = model.paths[0]
         status = path.stat()
@@ -140,10 +138,10 @@ class TestPulling:
         repaired = await harness.pull()
         assert repaired.model.paths[0].read_bytes() == harness.file
 
-    async def test_a_disk_without_room_is_told_before_the_first_byte(
+    async def test_full_disk_is_reported_before_the_first_byte(
         self, harness: PullHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of what is needed for all files together, and what is free."""
+        """With the need of all files together, and the free space."""
         monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
         with pytest.raises(DiskFullError, match=r"tiny-Q4_K_M needs .* more disk space in .* are free"):
             await harness.pull()
@@ -151,8 +149,8 @@ class TestPulling:
         assert harness.files() == []
         assert await harness.store.list_pulls() == []
 
-    async def test_a_place_that_cannot_be_written_is_one_sentence(self, harness: PullHarness) -> None:
-        """A file stands where the directory would be: said before the first byte."""
+    async def test_unwritable_directory_is_one_sentence(self, harness: PullHarness) -> None:
+        """A file has the directory's name: reported before the first byte."""
         (harness.models / "ada").write_text("in the way")
         with pytest.raises(StorageError, match="cannot be written"):
             await harness.pull()
@@ -161,8 +159,8 @@ class TestPulling:
 
 
 class TestUpdating:
-    async def test_a_newer_version_takes_the_place_of_the_older_one(self, harness: PullHarness) -> None:
-        """Same name, same id, new content in a directory of its own; the older one is deleted at the end."""
+    async def test_newer_version_replaces_the_older_one(self, harness: PullHarness) -> None:
+        """Same name, same id, new content in its own directory; the older version is deleted at the end."""
         old = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file)
         plan = await harness.plan()
@@ -175,8 +173,10 @@ class TestUpdating:
         assert new.freed_bytes >= len(harness.file)
         assert harness.files() == ["ada/tiny-GGUF/Q4_K_M/tiny-Q4_K_M.gguf"]
 
-    async def test_cut_on_its_second_shard_the_older_version_is_whole(self, harness: PullHarness) -> None:
-        """Row and files stay as they were, and the same pull goes on with what came of the first shard."""
+    async def test_update_interrupted_in_its_second_shard_keeps_the_older_version(
+        self, harness: PullHarness
+    ) -> None:
+        """Row and files stay as they were, and the same pull resumes with the first shard."""
         harness.hub.add_repository(REPO, shards(harness))
         old = (await harness.pull()).model
         before = [path.read_bytes() for path in old.paths]
@@ -195,10 +195,10 @@ class TestUpdating:
         assert not old.paths[0].exists()
 
     @pytest.mark.parametrize("lost_bytes", [1, 1000])
-    async def test_a_truncated_file_of_its_source_changes_nothing(
+    async def test_file_truncated_at_its_source_changes_nothing(
         self, harness: PullHarness, lost_bytes: int
     ) -> None:
-        """It arrives as it is there, and no engine could load it: the older version stays, what came goes."""
+        """It arrives complete but unloadable: the older version stays, the new file is deleted."""
         old = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file[:-lost_bytes])
         with pytest.raises(InvalidGgufError, match="'tiny-Q4_K_M' is unchanged") as raised:
@@ -208,16 +208,16 @@ class TestUpdating:
         assert old.paths[0].read_bytes() == harness.file
         assert (harness.incoming(), await harness.store.list_pulls()) == ([], [])
 
-    async def test_a_truncated_second_shard_is_named(self, harness: PullHarness) -> None:
-        """By its name in the repository, not by what it is called while it comes."""
+    async def test_truncated_second_shard_is_named(self, harness: PullHarness) -> None:
+        """By its name in the repository, not by that of the incoming file."""
         files = shards(harness)
         harness.hub.add_repository("ada/big", {**files, SHARDS[1]: files[SHARDS[1]][:-500]})
         with pytest.raises(InvalidGgufError, match=f"its shard '{SHARDS[1]}' cannot be used: incomplete"):
             await harness.pull("ada/big")
         assert harness.files() == []
 
-    async def test_a_broken_projector_is_refused_as_a_broken_model_is(self, harness: PullHarness) -> None:
-        """An engine that is launched with it would not start: the blind model is unchanged."""
+    async def test_broken_projector_is_refused_like_a_broken_model(self, harness: PullHarness) -> None:
+        """An engine that is launched with it would not start: the model without vision is unchanged."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )
@@ -230,7 +230,7 @@ class TestUpdating:
         assert old.projector is not None
         assert old.projector.read_bytes() == harness.eye
 
-    async def test_what_is_called_a_shard_and_is_none_leaves_nothing(self, harness: PullHarness) -> None:
+    async def test_false_shards_leave_nothing(self, harness: PullHarness) -> None:
         """Two files whose names say that they are one model, and whose headers do not."""
         names = [f"odd-Q4_K_M-0000{number}-of-00002.gguf" for number in (1, 2)]
         harness.hub.add_repository("ada/odd", dict.fromkeys(names, harness.file))
@@ -238,14 +238,14 @@ class TestUpdating:
             await harness.pull("ada/odd")
         assert (harness.files(), harness.incoming()) == ([], [])
 
-    async def test_a_shard_alone_is_no_model(self, harness: PullHarness) -> None:
+    async def test_single_shard_is_no_model(self, harness: PullHarness) -> None:
         """Its header says that it is one of two, and its name does not: no engine would find the other one."""
         harness.hub.add_repository("ada/half", {"half-Q4_K_M.gguf": shards(harness)[SHARDS[0]]})
         with pytest.raises(InvalidGgufError, match="one of 2 shards"):
             await harness.pull("ada/half")
 
-    async def test_a_newer_version_keeps_what_the_user_set(self, harness: PullHarness) -> None:
-        """What a model is served as, and a projector of the user's own, stay when its files are replaced."""
+    async def test_newer_version_keeps_user_settings(self, harness: PullHarness) -> None:
+        """The model's kind, and the user's own projector, stay when its files are replaced."""
         old = (await harness.pull()).model
         eyes = write_tiny_projector(harness.home / "eyes.gguf")
         seeing = await set_projector(old, eyes, harness.store, read_model)
@@ -259,8 +259,8 @@ class TestUpdating:
         assert back is not None
         assert back.capabilities.vision
 
-    async def test_a_users_projector_beside_the_model_survives_an_update(self, harness: PullHarness) -> None:
-        """A newer version keeps the projector that the user set, wherever it is: no pull brought it."""
+    async def test_user_projector_beside_the_model_survives_an_update(self, harness: PullHarness) -> None:
+        """A newer version keeps the projector that the user set, in any place: no pull fetched it."""
         model = (await harness.pull()).model
         path = model.paths[0].with_name("mmproj-mine.gguf")
         write_tiny_projector(path)
@@ -271,8 +271,8 @@ class TestUpdating:
             assert (updated.id, updated.projector, updated.capabilities.vision) == (model.id, path, True)
         assert path.is_file()
 
-    async def test_programs_get_no_projector_that_the_user_left_out(self, harness: PullHarness) -> None:
-        """Nobody is asked when a server pulls: an update is what the model was."""
+    async def test_server_pull_adds_no_projector_that_the_user_left_out(self, harness: PullHarness) -> None:
+        """A server does not prompt: an update has the model's former choice."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )
@@ -283,10 +283,10 @@ class TestUpdating:
         assert plan.as_it_was().projector is None
 
     @pytest.mark.parametrize("is_newer", [False, True])
-    async def test_a_projector_that_the_user_took_away_or_set_stays_so(
+    async def test_projector_that_the_user_removed_or_set_stays(
         self, harness: PullHarness, tmp_path: Path, *, is_newer: bool
     ) -> None:
-        """Pulled again, a model whose repository has a projector keeps what was chosen since; it can be asked for."""
+        """Pulled again, a model whose repository has a projector keeps the later choice; it can be requested."""
         files = {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         harness.hub.add_repository("ada/eye", files)
         model = (await harness.pull("ada/eye")).model
@@ -304,8 +304,8 @@ class TestUpdating:
         asked = (await harness.puller.pull(plan, ignore)).model
         assert asked.projector not in {None, own}
 
-    async def test_a_whole_file_that_cannot_be_read_just_now_is_kept(self, harness: PullHarness) -> None:
-        """Too many open files, a disk that hiccups: it was verified, and the next start enters it."""
+    async def test_complete_file_with_a_temporary_read_error_is_kept(self, harness: PullHarness) -> None:
+        """Too many open files or an I/O error: it was verified, and the next start enters it."""
 
         def read(paths: Sequence[Path], names: Sequence[str]) -> ModelFiles:
             raise UnreadableFileError("cannot be read: Too many open files")
@@ -316,8 +316,8 @@ class TestUpdating:
         assert await harness.store.list_models() == []
         assert [model.name for model in await finish_interrupted(harness.site)] == ["tiny-Q4_K_M"]
 
-    async def test_an_update_says_what_room_it_takes_and_gives_back(self, harness: PullHarness) -> None:
-        """The new version whole, and the old one at the end; what both have in common neither needs nor frees."""
+    async def test_update_reports_needed_and_freed_space(self, harness: PullHarness) -> None:
+        """The whole new version, and the old one at the end; common files neither need nor free space."""
         files = {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         harness.hub.add_repository("ada/eye", files)
         assert (await harness.plan("ada/eye")).needs_bytes == len(harness.file) + len(harness.eye)
@@ -329,7 +329,7 @@ class TestUpdating:
 
 
 class TestSharing:
-    async def test_two_quantizations_have_one_projector_on_the_disk(self, harness: PullHarness) -> None:
+    async def test_two_quantizations_share_one_projector_on_the_disk(self, harness: PullHarness) -> None:
         """The second one links it: one inode, nothing fetched, and each version has it under its own name."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
@@ -347,8 +347,8 @@ class TestSharing:
         assert first.projector != second.projector
         assert first.projector.samefile(second.projector)
 
-    async def test_an_update_of_one_leaves_the_other_as_it_is(self, harness: PullHarness) -> None:
-        """A newer projector comes with the one that is pulled; the other one keeps its own."""
+    async def test_update_of_one_leaves_the_other_unchanged(self, harness: PullHarness) -> None:
+        """A newer projector comes with the pulled one; the other one keeps its own."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
             "eye-Q8_0.gguf": harness.other_file,
@@ -367,8 +367,8 @@ class TestSharing:
         assert not second.projector.exists()
         assert await harness.store.resolve_model("eye-Q4_K_M") == first
 
-    async def test_two_pulls_at_once_fetch_the_projector_once(self, harness: PullHarness) -> None:
-        """The second one waits while the first one fetches it, says so, and then finds it whole."""
+    async def test_two_concurrent_pulls_fetch_the_projector_once(self, harness: PullHarness) -> None:
+        """The second one waits for the first one's fetch, reports the wait, and then finds it whole."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
             "eye-Q8_0.gguf": harness.other_file,
@@ -377,10 +377,10 @@ class TestSharing:
         harness.hub.add_repository("ada/eye", files)
         gate, waits = asyncio.Event(), asyncio.Event()
         harness.hub.pauses["mmproj-F16.gguf"] = gate
-        told: list[str] = []
+        reports: list[str] = []
 
-        def tell(progress: PullProgress) -> None:
-            told.append(progress.phase)
+        def on_progress(progress: PullProgress) -> None:
+            reports.append(progress.phase)
             if progress.phase == "waiting":
                 waits.set()
 
@@ -388,8 +388,8 @@ class TestSharing:
             await asyncio.sleep(0)
 
         puller = replace(harness.puller, sleep=sleep)
-        first = asyncio.ensure_future(puller.pull(await harness.plan("ada/eye:Q4_K_M"), tell))
-        second = asyncio.ensure_future(puller.pull(await harness.plan("ada/eye:Q8_0"), tell))
+        first = asyncio.ensure_future(puller.pull(await harness.plan("ada/eye:Q4_K_M"), on_progress))
+        second = asyncio.ensure_future(puller.pull(await harness.plan("ada/eye:Q8_0"), on_progress))
         await soon(waits)
         gate.set()
         done = [(await pull).model for pull in (first, second)]
@@ -397,7 +397,7 @@ class TestSharing:
         assert [fetch.name for fetch in harness.hub.fetches].count("mmproj-F16.gguf") == 1
         assert (harness.incoming(), await harness.store.list_pulls()) == ([], [])
 
-    async def test_the_same_model_twice_at_once_is_one_model(self, harness: PullHarness) -> None:
+    async def test_same_model_pulled_twice_concurrently_is_one_model(self, harness: PullHarness) -> None:
         """The second pull waits for the first one, and finds the model up to date."""
         gate, waits = asyncio.Event(), asyncio.Event()
         harness.hub.pauses["tiny-Q4_K_M.gguf"] = gate
@@ -406,19 +406,19 @@ class TestSharing:
         first = asyncio.ensure_future(harness.puller.pull(plans[0], lambda _: reached.set()))
         await soon(reached)
 
-        def tell(progress: PullProgress) -> None:
+        def on_progress(progress: PullProgress) -> None:
             if progress.phase == "waiting":
                 waits.set()
 
-        second = asyncio.ensure_future(harness.puller.pull(plans[1], tell))
+        second = asyncio.ensure_future(harness.puller.pull(plans[1], on_progress))
         await soon(waits)
         gate.set()
         done = [await first, await second]
-        assert [(one.is_new, one.is_updated) for one in done] == [(True, False), (False, False)]
+        assert [(model.is_new, model.is_updated) for model in done] == [(True, False), (False, False)]
         assert len(await harness.store.list_models()) == 1
         assert len(harness.hub.fetches) == 1
 
-    async def test_a_version_that_was_kept_without_a_row_is_adopted(self, harness: PullHarness) -> None:
+    async def test_version_kept_without_a_row_is_adopted(self, harness: PullHarness) -> None:
         """``rm`` without ``--files`` leaves it: pulled again, it is the same directory and nothing is fetched."""
         model = (await harness.pull()).model
         await harness.store.remove_model(model.name)
@@ -430,8 +430,8 @@ class TestSharing:
 
 
 class TestWhatIsNotOurs:
-    async def test_files_of_the_users_own_are_never_replaced(self, harness: PullHarness) -> None:
-        """Where an older gglib put models, in the version's directory, and in the place of that directory."""
+    async def test_user_files_are_never_replaced(self, harness: PullHarness) -> None:
+        """In an older gglib's place for models, in the version's directory, and in the place of that directory."""
         model = (await harness.pull()).model
         await harness.store.remove_with_version(model.id)
         directory = model.paths[0].parent
@@ -448,7 +448,7 @@ class TestWhatIsNotOurs:
         assert again.paths[0].parent == directory.with_name(f"{directory.name}-2")
         assert {path: path.read_bytes() for path in own} == own
 
-    async def test_what_was_put_beside_a_version_stays_when_that_goes(self, harness: PullHarness) -> None:
+    async def test_user_file_beside_a_version_stays_when_it_is_deleted(self, harness: PullHarness) -> None:
         """An update deletes the older version's files, and nothing that it did not write."""
         model = (await harness.pull()).model
         mine = model.paths[0].with_name("mine.txt")
@@ -458,8 +458,8 @@ class TestWhatIsNotOurs:
         assert mine.read_text() == "mine"
         assert not model.paths[0].exists()
 
-    async def test_what_was_written_into_a_version_stays_when_that_goes(self, harness: PullHarness) -> None:
-        """A file that was changed is the user's: an update leaves it where it is."""
+    async def test_modified_file_of_a_version_stays_when_it_is_deleted(self, harness: PullHarness) -> None:
+        """A modified file is the user's: an update leaves it in place."""
         model = (await harness.pull()).model
         path = model.paths[0]
         path.unlink()
@@ -471,33 +471,33 @@ class TestWhatIsNotOurs:
 
 
 class TestNames:
-    async def test_another_alias_is_added_to_a_model_that_is_here(self, harness: PullHarness) -> None:
-        """The names that it has stay."""
+    async def test_another_alias_is_added_to_a_present_model(self, harness: PullHarness) -> None:
+        """Its present names stay."""
         model = (await harness.pull()).model
         again = await harness.puller.pull(await harness.plan(aliases=("coder",)), ignore)
         assert (again.model.name, again.model.aliases) == (model.name, (*model.aliases, "coder"))
 
     async def test_another_name_is_refused(self, harness: PullHarness) -> None:
-        """It would be ignored: the sentence says what it is called, and how to add a name."""
+        """It would be ignored: the sentence has the model's name, and how to add one."""
         await harness.pull()
         with pytest.raises(ModelExistsError, match="--alias"):
             await harness.plan(name="coder")
         assert (await harness.plan(name="TINY-q4_k_m")).name == "tiny-Q4_K_M"
 
-    async def test_an_alias_that_is_set_during_an_update_stays(self, harness: PullHarness) -> None:
-        """The update was planned before: it adds its own names and takes none away."""
+    async def test_alias_set_during_an_update_stays(self, harness: PullHarness) -> None:
+        """The update was planned before: it adds its own names and removes none."""
         model = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file)
         plan = await harness.plan(aliases=("coder",))
-        await harness.store.edit_model(model.name, lambda one: ModelEdit(aliases=(*one.aliases, "mine")))
+        await harness.store.edit_model(model.name, lambda model: ModelEdit(aliases=(*model.aliases, "mine")))
         updated = await harness.puller.pull(plan, ignore)
         assert updated.model.aliases == (f"{REPO}:Q4_K_M", "mine", "coder")
         assert updated.refused_names == ()
 
-    async def test_an_alias_that_is_taken_meanwhile_is_told_and_the_pull_succeeds(
+    async def test_alias_taken_meanwhile_is_reported_and_the_pull_succeeds(
         self, harness: PullHarness
     ) -> None:
-        """Another model got it while the files came."""
+        """Another model got it during the fetch."""
         other = (await harness.pull(f"{REPO}:Q8_0")).model
         plan = await harness.plan(aliases=("coder",))
         taken = asyncio.Event()
@@ -505,32 +505,32 @@ class TestNames:
         reached = asyncio.Event()
         pull = asyncio.ensure_future(harness.puller.pull(plan, lambda _: reached.set()))
         await soon(reached)
-        await harness.store.edit_model(other.name, lambda one: ModelEdit(aliases=(*one.aliases, "coder")))
+        await harness.store.edit_model(other.name, lambda model: ModelEdit(aliases=(*model.aliases, "coder")))
         taken.set()
         pulled = await pull
         assert pulled.refused_names == ("coder",)
         assert pulled.model.aliases == (f"{REPO}:Q4_K_M",)
 
-    async def test_an_alias_that_is_taken_before_it_begins_is_told_too(self, harness: PullHarness) -> None:
-        """While the user thought about the plan: what was agreed to is pulled, without the alias."""
+    async def test_alias_taken_before_the_start_is_reported_too(self, harness: PullHarness) -> None:
+        """It was taken while the user read the plan: the model is pulled, without the alias."""
         other = (await harness.pull(f"{REPO}:Q8_0")).model
         plan = await harness.plan(aliases=("coder",))
-        await harness.store.edit_model(other.name, lambda one: ModelEdit(aliases=(*one.aliases, "coder")))
+        await harness.store.edit_model(other.name, lambda model: ModelEdit(aliases=(*model.aliases, "coder")))
         pulled = await harness.puller.pull(plan, ignore)
         assert pulled.refused_names == ("coder",)
 
-    async def test_what_another_pull_entered_meanwhile_gets_the_name_as_an_alias(
+    async def test_model_entered_by_another_pull_gets_the_name_as_an_alias(
         self, harness: PullHarness
     ) -> None:
-        """Two commands at once for one model, one of them with a name: it answers to both."""
+        """Two commands at once for one model, one of them with a name: it has both names."""
         named = await harness.plan(name="coder")
         model = (await harness.pull()).model
         again = await harness.puller.pull(named, ignore)
         assert (again.model.id, again.model.name) == (model.id, "tiny-Q4_K_M")
         assert "coder" in again.model.aliases
 
-    async def test_a_name_that_is_taken_meanwhile_gives_way_to_another(self, harness: PullHarness) -> None:
-        """Gigabytes came: the model is entered under the next name that is free, and the user is told."""
+    async def test_name_taken_meanwhile_is_replaced(self, harness: PullHarness) -> None:
+        """After gigabytes of downloads the model is entered under the next free name, which is reported."""
         harness.hub.add_repository("bob/tiny", {"tiny-Q4_K_M.gguf": harness.third_file})
         plan = await harness.plan("bob/tiny")
         gate, reached = asyncio.Event(), asyncio.Event()
@@ -543,8 +543,8 @@ class TestNames:
         assert other.model.name == "tiny-Q4_K_M"
         assert (pulled.model.name, pulled.refused_names) == ("bob/tiny:Q4_K_M", ("tiny-Q4_K_M",))
 
-    async def test_a_file_that_was_renamed_upstream_is_the_same_model(self, harness: PullHarness) -> None:
-        """``owner/name:QUANT`` means what was pulled under it last: the row moves, the name stays with it."""
+    async def test_file_renamed_upstream_is_the_same_model(self, harness: PullHarness) -> None:
+        """``owner/name:QUANT`` means its latest pull: the row moves, the name stays with it."""
         old = (await harness.pull()).model
         harness.changes("tiny-v2-Q4_K_M.gguf", harness.other_file)
         new = await harness.pull()
@@ -553,7 +553,7 @@ class TestNames:
         assert await harness.store.resolve_model(f"{REPO}:Q4_K_M") == new.model
         assert harness.files() == ["ada/tiny-GGUF/Q4_K_M/tiny-v2-Q4_K_M.gguf"]
 
-    async def test_renamed_without_a_change_nothing_is_fetched(self, harness: PullHarness) -> None:
+    async def test_renamed_file_without_a_change_is_not_fetched(self, harness: PullHarness) -> None:
         """The same content under another name: it is linked."""
         await harness.pull()
         harness.changes("tiny-v2-Q4_K_M.gguf", harness.file)
@@ -563,10 +563,10 @@ class TestNames:
         assert len(harness.hub.fetches) == fetches
         assert harness.files() == ["ada/tiny-GGUF/Q4_K_M/tiny-v2-Q4_K_M.gguf"]
 
-    async def test_split_into_shards_upstream_it_is_the_same_model(self, harness: PullHarness) -> None:
+    async def test_model_split_into_shards_upstream_is_the_same_model(self, harness: PullHarness) -> None:
         """And joined again, too."""
         old = (await harness.pull()).model
-        harness.hub.add_repository(REPO, {f"Q4_K_M/{name}": one for name, one in shards(harness).items()})
+        harness.hub.add_repository(REPO, {f"Q4_K_M/{name}": model for name, model in shards(harness).items()})
         split = (await harness.pull()).model
         assert (split.id, len(split.paths)) == (old.id, 2)
         harness.changes("tiny-Q4_K_M.gguf", harness.file)
@@ -574,16 +574,16 @@ class TestNames:
         assert (joined.id, len(joined.paths)) == (old.id, 1)
         assert len(await harness.store.list_models()) == 1
 
-    async def test_without_its_alias_the_quantization_says_which_model_it_is(
+    async def test_without_its_alias_the_quantization_identifies_the_model(
         self, harness: PullHarness
     ) -> None:
-        """The user took the alias away; the file was renamed."""
+        """The user removed the alias; the file was renamed."""
         old = (await harness.pull()).model
         await harness.store.edit_model(old.name, lambda _: ModelEdit(aliases=()))
         harness.changes("tiny-v2-Q4_K_M.gguf", harness.other_file)
         assert (await harness.pull()).model.id == old.id
 
-    async def test_the_name_moves_to_what_was_pulled_under_it_last(self, harness: PullHarness) -> None:
+    async def test_alias_moves_to_the_latest_pull(self, harness: PullHarness) -> None:
         """Two files of one quantization, each pulled by its name; then only the second one is left."""
         first = (await harness.pull()).model
         both = {"tiny-Q4_K_M.gguf": harness.file, "other-Q4_K_M.gguf": harness.other_file}
@@ -596,17 +596,15 @@ class TestNames:
         assert named is not None
         assert named.id == second.id
 
-    async def test_what_was_asked_for_is_a_name_too(self, harness: PullHarness) -> None:
-        """``Q4_K_M`` where there is only ``UD-Q4_K_M``: the name that was typed finds what came."""
+    async def test_requested_target_is_a_name_too(self, harness: PullHarness) -> None:
+        """``Q4_K_M`` where there is only ``UD-Q4_K_M``: the target that was entered finds the model."""
         harness.hub.add_repository("ada/ud", {"tiny-UD-Q4_K_M.gguf": harness.file})
         model = (await harness.pull("ada/ud:q4_k_m")).model
         assert await harness.store.resolve_model("ada/ud:Q4_K_M") == model
         assert await harness.store.resolve_model("ada/ud:UD-Q4_K_M") == model
 
-    async def test_a_name_that_means_another_quantization_by_now_moves_the_row(
-        self, harness: PullHarness
-    ) -> None:
-        """``Q4_K_M`` was ``UD-Q4_K_M``, for want of a plain one; the name that was typed decides."""
+    async def test_target_that_changed_its_quantization_moves_the_row(self, harness: PullHarness) -> None:
+        """``Q4_K_M`` was ``UD-Q4_K_M``, for lack of a plain one; the target that was entered decides."""
         harness.hub.add_repository("ada/ud", {"tiny-UD-Q4_K_M.gguf": harness.file})
         old = (await harness.pull("ada/ud:Q4_K_M")).model
         both = {"tiny-UD-Q4_K_M.gguf": harness.file, "tiny-Q4_K_M.gguf": harness.other_file}
@@ -615,8 +613,8 @@ class TestNames:
         assert (new.id, new.paths[0].read_bytes()) == (old.id, harness.other_file)
 
     @pytest.mark.parametrize("asked", [f"{REPO}:Q4_K_M", "eve/tiny-GGUF:Q4_K_M"])
-    async def test_a_repository_that_moved_is_the_same_one(self, harness: PullHarness, asked: str) -> None:
-        """Pulled under its old name or its new one: one row, which both names find, and which both update."""
+    async def test_moved_repository_is_the_same_one(self, harness: PullHarness, asked: str) -> None:
+        """Pulled under its old name or its new one: one row, found and updated under both names."""
         old = (await harness.pull()).model
         harness.hub.rename_repository(REPO, "eve/tiny-GGUF")
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file, repo="eve/tiny-GGUF")
@@ -627,8 +625,8 @@ class TestNames:
             assert (await harness.plan(name)).known == new
         assert len(await harness.store.list_models()) == 1
 
-    async def test_a_namesake_of_another_owner_is_another_model(self, harness: PullHarness) -> None:
-        """The same file in a repository of the same name, which the first one did not become."""
+    async def test_repository_of_another_owner_is_another_model(self, harness: PullHarness) -> None:
+        """The same file in a repository of the same name that is not the first one's new place."""
         old = (await harness.pull()).model
         harness.hub.add_repository("eve/tiny-GGUF", {"tiny-Q4_K_M.gguf": harness.file})
         new = (await harness.pull("eve/tiny-GGUF:Q4_K_M")).model
@@ -638,8 +636,8 @@ class TestNames:
 
 
 class TestAddresses:
-    async def test_the_whole_address_is_kept(self, harness: PullHarness) -> None:
-        """It says what is brought up to date; its host is where the files go."""
+    async def test_whole_url_is_kept(self, harness: PullHarness) -> None:
+        """It identifies the model to update; its host is the directory of the files."""
         harness.hub.add_address(URL, harness.file)
         model = (await harness.pull(URL)).model
         assert (model.name, model.source.url, model.source.file) == ("found", URL, "found.gguf")
@@ -652,7 +650,7 @@ class TestAddresses:
     async def test_new_content_of_equal_size_is_an_update(
         self, harness: PullHarness, validators: tuple[str | None, str | None]
     ) -> None:
-        """By another ETag, by another date; where its server says nothing it is fetched again and compared."""
+        """By another ETag, by another date; without validators it is fetched again and compared."""
         assert len(harness.file) == len(harness.other_file)
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = validators[0]
@@ -665,8 +663,8 @@ class TestAddresses:
         assert harness.files() == ["files.invalid/found/found.gguf"]
 
     @pytest.mark.parametrize("validator", ['"a"', "Mon, 1"])
-    async def test_the_same_validator_means_the_same_file(self, harness: PullHarness, validator: str) -> None:
-        """Nothing is fetched, and what is there is verified."""
+    async def test_same_validator_means_the_same_file(self, harness: PullHarness, validator: str) -> None:
+        """Nothing is fetched, and the present file is verified."""
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = validator
         model = (await harness.pull(URL)).model
@@ -674,9 +672,7 @@ class TestAddresses:
         assert (again.model.paths, again.is_updated) == (model.paths, False)
         assert len(harness.hub.fetches) == 1
 
-    async def test_without_a_validator_it_is_fetched_again_and_found_equal(
-        self, harness: PullHarness
-    ) -> None:
+    async def test_without_a_validator_the_file_is_fetched_and_compared(self, harness: PullHarness) -> None:
         """The row has one model with the same content."""
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = None
@@ -688,7 +684,7 @@ class TestAddresses:
         assert harness.files() == ["files.invalid/found/found.gguf"]
 
     async def test_another_query_is_another_file(self, harness: PullHarness) -> None:
-        """With another content: a second model, under a name of its own; the first one stays."""
+        """With other content: a second model, under its own name; the first one stays."""
         for version, content in (("1", harness.file), ("2", harness.other_file)):
             harness.hub.add_address(f"{URL}?v={version}", content)
         first = (await harness.pull(f"{URL}?v=1")).model
@@ -701,7 +697,7 @@ class TestAddresses:
     async def test_another_signature_for_the_same_content_is_the_same_file(
         self, harness: PullHarness, validator: str | None
     ) -> None:
-        """A strong ETag says so at once; else it is fetched and compared. The row gets the newer address."""
+        """A strong ETag proves it at once; otherwise it is fetched and compared. The row gets the newer URL."""
         signed = [f"{URL}?Signature={number}" for number in (1, 2)]
         for url in signed:
             harness.hub.add_address(url, harness.file)
@@ -712,10 +708,10 @@ class TestAddresses:
         assert len(harness.hub.fetches) == (1 if validator == '"a"' else 2)
         assert len(await harness.store.list_models()) == 1
 
-    async def test_what_an_earlier_pull_left_is_not_believed_without_a_validator(
+    async def test_complete_file_of_an_earlier_pull_is_not_trusted_without_a_validator(
         self, harness: PullHarness
     ) -> None:
-        """A file came whole and its pull was killed; the server has another one of that size by now."""
+        """A file arrived and its pull was killed; the server has another file of that size by now."""
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = None
         plan = await harness.plan(URL)

@@ -1,4 +1,4 @@
-"""Keys as people write them down."""
+"""Parsing of configured API keys."""
 
 import string
 
@@ -16,8 +16,8 @@ KEYS = st.text(VISIBLE, min_size=8, max_size=512)
 
 
 @given(st.lists(st.tuples(NAMES, KEYS), unique_by=(lambda entry: entry[0], lambda entry: entry[1])))
-def test_a_table_is_taken_as_it_is(entries: list[tuple[str, str]]) -> None:
-    """Names and keys that are fine come back, in their order."""
+def test_table_is_accepted_unchanged(entries: list[tuple[str, str]]) -> None:
+    """Valid names and keys are returned in their order."""
     assert list(parse_keys(dict(entries)).items()) == entries
 
 
@@ -33,8 +33,8 @@ def test_a_table_is_taken_as_it_is(entries: list[tuple[str, str]]) -> None:
         ("YWxpY2VhbGljZTE=", {"key1": "YWxpY2VhbGljZTE="}),
     ],
 )
-def test_a_line_has_keys_with_names_or_without(line: str, keys: dict[str, str]) -> None:
-    """What stands before ``=`` is a name, unless nothing but the padding of base64 follows."""
+def test_line_has_keys_with_or_without_names(line: str, keys: dict[str, str]) -> None:
+    """The text before ``=`` is a name, unless only base64 padding follows."""
     assert parse_keys(line) == keys
 
 
@@ -65,14 +65,14 @@ def test_a_line_has_keys_with_names_or_without(line: str, keys: dict[str, str]) 
         ({"alice": "a-long-key", "bob": "a-long-key"}, "key 2 is the same"),
     ],
 )
-def test_what_cannot_be_a_key_is_told_by_its_place(value: object, why: str) -> None:
-    """The sentence says which one and how, and shows nothing of it."""
+def test_invalid_key_is_named_by_its_position(value: object, why: str) -> None:
+    """The sentence has the position and the reason, and no part of the key."""
     with pytest.raises(ValueError, match=why) as refused:
         parse_keys(value)
     assert "long" not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["12345678", "x" * 512, VISIBLE])
-def test_the_limits_of_a_key_are_keys(key: str) -> None:
+def test_key_length_limits_are_inclusive(key: str) -> None:
     """8 and 512 characters, and each visible one."""
     assert parse_keys({"alice": key}) == {"alice": key}

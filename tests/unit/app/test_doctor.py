@@ -1,4 +1,4 @@
-"""What each fact about a machine means."""
+"""The verdict on each fact about a machine."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from gglib.library.fit.slots import SlotFit
 
 
 def fit(verdict: Fit, *, slots: int = 4) -> SlotFit:
-    """Return how a model of 10 GB fits that should answer four requests at a time."""
+    """Return the fit of a model of 10 GB with four requested slots."""
     need = MemoryNeed(weights_bytes=10**10, kv_bytes=0, compute_bytes=0, overhead_bytes=0, is_exact=True)
     return SlotFit(slots=slots, wanted=4, need=need, fit=verdict)
 
@@ -37,8 +37,8 @@ PULLED = ModelSummary(
 )
 
 
-async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
-    """One broken thing does not hide the next."""
+async def test_check_that_raises_is_a_failure_and_the_others_run() -> None:
+    """One failing check does not hide the next."""
 
     async def broken() -> Finding:
         raise EngineNotFoundError("No engine.")
@@ -86,14 +86,14 @@ async def test_a_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (check_memory(10**9, None, None), Verdict.OK),
     ],
 )
-def test_a_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
-    """Only what keeps gglib from serving fails; what may be trouble warns, and every finding says something."""
+def test_fact_has_its_verdict(finding: Finding, verdict: Verdict) -> None:
+    """Only what prevents serving fails; possible trouble warns, and every finding has a text."""
     assert finding.verdict is verdict
     assert finding.detail
 
 
-def test_access_is_told_by_names() -> None:
-    """Who can reach the server, whether a key is needed, which ones are set, and what to do where one is missing."""
+def test_access_is_reported_by_key_names() -> None:
+    """The reachable clients, whether a key is needed, which keys are set, and the remedy if one is missing."""
     assert check_access("127.0.0.1", [], is_insecure=False).detail == (
         "only this machine (127.0.0.1); no access key required"
     )
@@ -102,17 +102,17 @@ def test_access_is_told_by_names() -> None:
     assert "GGLIB_API_KEY" in check_access("10.0.0.1", [], is_insecure=False).detail
 
 
-def test_memory_that_is_short_for_all_slots_is_told() -> None:
-    """A model that answers fewer requests at a time than are wanted is no fault, and not a secret."""
-    told = check_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
-    assert told == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
+def test_memory_for_fewer_slots_is_reported() -> None:
+    """A model that serves fewer concurrent requests than requested is no fault, but is shown."""
+    detail = check_memory(2 * 10**10, "big", fit(Fit.FITS, slots=1)).detail
+    assert detail == "20.0 GB available; 'big' answers 1 request at a time in it, not 4."
     too_large = check_memory(10**9, "big model", fit(Fit.TOO_LARGE)).detail
     assert too_large.startswith("1.0 GB available, and 'big model' needs about 10.0 GB: ")
     assert "\"gglib set 'big model' --ctx N\"" in too_large
 
 
-def test_files_that_gglib_downloaded_are_pulled_again() -> None:
-    """The command can be typed as it stands; files of the user's own are to be put back."""
+def test_damaged_downloads_are_pulled_again() -> None:
+    """The command can be pasted; files of the user's own have to be restored."""
     assert check_models([BIG, PULLED], ["big", "pulled"]).detail == (
         "The files of big, pulled are missing: \"gglib pull 'ada/coder/a b.gguf'\" restores 'pulled'; "
         "restore the others, or remove the models with 'gglib rm'."

@@ -1,4 +1,4 @@
-"""Where a server may listen without a key."""
+"""The addresses on which a server may listen without a key."""
 
 import pytest
 
@@ -15,17 +15,15 @@ THERE = [
 @pytest.mark.parametrize("host", HERE)
 @pytest.mark.parametrize("has_keys", [False, True])
 @pytest.mark.parametrize("is_insecure", [False, True])
-def test_this_machine_is_private_whatever_else_is_set(
-    host: str, *, has_keys: bool, is_insecure: bool
-) -> None:
+def test_loopback_is_always_private(host: str, *, has_keys: bool, is_insecure: bool) -> None:
     """On loopback nothing is required."""
     assert exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is Exposure.LOOPBACK
     check_exposure(host, has_keys=has_keys, is_insecure=is_insecure)
 
 
 @pytest.mark.parametrize("host", THERE)
-def test_others_need_a_key_or_a_user_who_insists(host: str) -> None:
-    """Everything that is not plainly this machine counts as open to others."""
+def test_other_addresses_need_a_key_or_the_override(host: str) -> None:
+    """Every address that is not clearly loopback counts as public."""
     assert exposure_of(host, has_keys=True, is_insecure=False) is Exposure.KEY_REQUIRED
     assert exposure_of(host, has_keys=True, is_insecure=True) is Exposure.KEY_REQUIRED
     assert exposure_of(host, has_keys=False, is_insecure=True) is Exposure.INSECURE
@@ -35,8 +33,8 @@ def test_others_need_a_key_or_a_user_who_insists(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", THERE)
-def test_the_refusal_says_what_to_do(host: str) -> None:
-    """One sentence with the address and the three ways out."""
+def test_refusal_has_its_remedies(host: str) -> None:
+    """One sentence with the address and the three remedies."""
     with pytest.raises(InvalidSettingError) as refused:
         check_exposure(host, has_keys=False, is_insecure=False)
     sentence = str(refused.value)

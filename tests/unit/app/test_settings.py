@@ -1,4 +1,4 @@
-"""Which source of a setting wins, and what is said of a wrong one."""
+"""The precedence of sources of a setting, and the errors of wrong values."""
 
 import json
 import stat
@@ -28,7 +28,7 @@ def configured(home: Path, text: str) -> dict[str, str]:
 
 
 def test_unknown_variables_are_warned_of(tmp_path: Path) -> None:
-    """A key in a variable of the wrong name protects nothing: somebody has to say so."""
+    """A key in a variable of the wrong name protects nothing, so a warning is needed."""
     environ = {"GGLIB_API_KEYS": "long-enough-1", "GGLIB_PORT": "1", "PATH": "/bin"}
     settings = load_settings({"home": str(tmp_path)}, environ)
     (warning,) = settings.warnings
@@ -37,15 +37,15 @@ def test_unknown_variables_are_warned_of(tmp_path: Path) -> None:
     assert "long-enough-1" not in warning
 
 
-def test_every_setting_has_a_value_of_its_own_when_nothing_is_set(tmp_path: Path) -> None:
-    """With no source at all the built-in values hold, and the home is the platform's."""
+def test_defaults_without_any_source(tmp_path: Path) -> None:
+    """Without any source the built-in values apply, and the home is the platform's."""
     settings = load_settings({}, {})
     assert settings == Settings(home=settings.home)
     assert settings.home.is_absolute()
     assert settings.home.name == "gglib"
 
 
-def test_the_nearest_source_wins(tmp_path: Path) -> None:
+def test_precedence_of_sources(tmp_path: Path) -> None:
     """The command line beats the environment, which beats config.toml, which beats the built-in value."""
     environ = configured(tmp_path, 'port = 1001\nhost = "::1"\nslots = 2\n')
     environ |= {"GGLIB_PORT": "1002", "GGLIB_HOST": "127.0.0.2"}
@@ -58,12 +58,12 @@ def test_the_nearest_source_wins(tmp_path: Path) -> None:
     )
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     """``GGLIB_PORT=`` leaves the setting to the sources below."""
     assert load_settings({}, {"GGLIB_HOME": str(tmp_path), "GGLIB_PORT": ""}).port == 8080
 
 
-def test_the_option_home_beats_the_variable(tmp_path: Path) -> None:
+def test_option_home_overrides_the_variable(tmp_path: Path) -> None:
     """``--home`` decides which config.toml is read."""
     (tmp_path / "config.toml").write_text("slots = 3\n", encoding="utf-8")
     settings = load_settings({"home": tmp_path}, {"GGLIB_HOME": "/elsewhere"})
@@ -71,19 +71,19 @@ def test_the_option_home_beats_the_variable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["max", "MAX", " max "])
-def test_max_context_means_what_the_model_was_trained_for(tmp_path: Path, spelling: str) -> None:
-    """``max`` is a context larger than any model's, in whatever case it is written."""
+def test_max_context_is_the_trained_context(tmp_path: Path, spelling: str) -> None:
+    """``max`` is a context larger than any model's, in any case."""
     assert load_settings({"ctx": spelling}, {}).default_ctx == UNLIMITED_CONTEXT
 
 
-def test_the_embedded_engine_is_chosen_by_its_name(tmp_path: Path) -> None:
+def test_embedded_engine_is_selected_by_its_name(tmp_path: Path) -> None:
     """``embedded`` is no path; a program of that name in this directory is ``./embedded``."""
     assert load_settings({"engine": "embedded"}, {}).engine == EMBEDDED
     assert load_settings({"engine": "./embedded"}, {}).engine == Path("embedded").absolute()
 
 
 def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
-    """What config.toml can say the environment can say too, with the same meaning."""
+    """A value has the same meaning in config.toml and in the environment."""
     raw: dict[str, object] = {
         "host": "0.0.0.0",  # noqa: S104 - only parsed
         "port": 1,
@@ -162,8 +162,8 @@ def as_variable(value: object) -> str:
         ("max_connections", "0"),
     ],
 )
-def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> None:
-    """The sentence says where the wrong value stands, what it is and what it must be."""
+def test_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> None:
+    """The sentence has the source, the value and the requirement."""
     spec = next(spec for spec in SETTINGS if spec.key == key)
     with pytest.raises(InvalidSettingError) as in_environment:
         load_settings({}, {spec.env: wrong, "GGLIB_HOME": str(tmp_path)})
@@ -181,28 +181,28 @@ def test_a_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) ->
         *("allowed_hosts = 1", "allowed_hosts = [1]", "allowed_hosts = [[]]", "cors_origins = {}"),
     ],
 )
-def test_a_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
-    """TOML's booleans, fractions and lists are no whole numbers, whatever Python thinks of True."""
+def test_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
+    """TOML's booleans, fractions and lists are no whole numbers, although True is an int in Python."""
     with pytest.raises(InvalidSettingError, match="must be"):
         load_settings({}, configured(tmp_path, line))
 
 
-def test_a_key_that_nobody_knows_is_refused_with_the_near_ones(tmp_path: Path) -> None:
-    """A misspelt key is an error that names what may have been meant, not a silent nothing."""
+def test_unknown_key_is_refused_with_similar_names(tmp_path: Path) -> None:
+    """A misspelt key is an error with suggestions, and not ignored."""
     with pytest.raises(InvalidSettingError, match=r"the unknown key 'prot': did you mean port"):
         load_settings({}, configured(tmp_path, "prot = 1"))
     with pytest.raises(InvalidSettingError, match=r"valid names are host, port, ctx"):
         load_settings({}, configured(tmp_path, "zzzzzz = 1"))
 
 
-def test_a_file_that_is_not_toml_is_one_sentence(tmp_path: Path) -> None:
+def test_invalid_toml_is_one_sentence(tmp_path: Path) -> None:
     """A broken config.toml is reported with its path and line."""
     with pytest.raises(InvalidSettingError, match=r"config\.toml is not valid TOML: .*line 1"):
         load_settings({}, configured(tmp_path, "port = = 1"))
 
 
-def test_the_home_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """The home and what is in it are created with mode 0700, and creating them twice is fine."""
+def test_home_is_private_to_its_owner(tmp_path: Path) -> None:
+    """The home and its content are created with mode 0700, and creating them twice is allowed."""
     settings = Settings(home=tmp_path / "a" / "home")
     prepare_home(settings)
     prepare_home(settings)
@@ -210,22 +210,22 @@ def test_the_home_is_for_its_owner_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
-def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
-    """A file where the home should be is said so, with the way out."""
+def test_home_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> None:
+    """A file in place of the home is reported, with the remedy."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(CatalogError, match=r"cannot be used .*--home"):
         prepare_home(Settings(home=tmp_path / "file" / "home"))
 
 
 @pytest.mark.parametrize("text", ["1", "true", "YES", " on "])
-def test_a_switch_is_on_in_the_words_that_people_use(text: str) -> None:
-    """And off in theirs."""
+def test_switch_accepts_the_usual_words(text: str) -> None:
+    """For on and for off."""
     assert load_settings({}, {"GGLIB_INSECURE": text}).insecure
     assert not load_settings({"insecure": False}, {"GGLIB_INSECURE": text}).insecure
     assert not any(load_settings({}, {"GGLIB_INSECURE": off}).insecure for off in ("0", "false", "No", "off"))
 
 
-def test_a_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
+def test_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
     """``*`` needs no scheme; a list may be empty."""
     environ = configured(tmp_path, 'cors_origins = ["*"]\nallowed_hosts = []\n[api_keys]\n')
     settings = load_settings({}, environ)
@@ -233,7 +233,7 @@ def test_a_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
 
 
 def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
-    """The environment's keys count alone: nobody is let in whom its setter does not know of."""
+    """The environment's keys replace those of the file: no other key is accepted."""
     environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\nbob = "bob-key-1"\n')
     assert load_settings({}, environ).api_keys == {"alice": "alice-key", "bob": "bob-key-1"}
     environ["GGLIB_API_KEY"] = "carol-key"
@@ -255,7 +255,7 @@ def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
     ],
 )
 def test_no_error_shows_a_key(tmp_path: Path, config: str) -> None:
-    """Whatever is wrong with keys, neither the sentence nor what a traceback adds to it has one in it."""
+    """Neither the sentence nor the traceback of a wrong key contains a key."""
     with pytest.raises(InvalidSettingError) as refused:
         load_settings({}, configured(tmp_path, config))
     shown = "".join(traceback.format_exception(refused.value))
@@ -267,7 +267,7 @@ def test_no_error_shows_a_key(tmp_path: Path, config: str) -> None:
     "text", ["SECRET", "SECRET key 1", "a=SECRET", "SECRET-key,", ",", " ", "a=SECRET-k,a=SECRET-l"]
 )
 def test_no_error_shows_a_key_of_the_environment(text: str) -> None:
-    """The variable is named, and the place in it, nothing of what it holds; nothing wrong is taken for no keys."""
+    """The variable is named, and the position in it, without its content; an invalid value never means no keys."""
     with pytest.raises(InvalidSettingError, match=r"^GGLIB_API_KEY cannot be used: .*key \d ") as refused:
         load_settings({}, {"GGLIB_API_KEY": text})
     assert "SECRET" not in "".join(traceback.format_exception(refused.value))
@@ -280,8 +280,8 @@ def test_settings_show_no_key() -> None:
     assert "SECRET" not in repr(settings)
 
 
-def test_a_setting_below_the_keys_is_no_key(tmp_path: Path) -> None:
-    """In TOML what follows a table belongs to it: a setting that slipped below it is named, with the way out."""
+def test_setting_below_the_keys_table_is_no_key(tmp_path: Path) -> None:
+    """In TOML lines after a table header belong to it: a misplaced setting is named, with the remedy."""
     with pytest.raises(InvalidSettingError, match=r"sets 'port' inside \[api_keys\].* move it above"):
         load_settings({}, configured(tmp_path, '[api_keys]\nalice = "alice-key"\nport = 1\n'))
 
@@ -289,10 +289,8 @@ def test_a_setting_below_the_keys_is_no_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "is_warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)]
 )
-def test_a_file_with_keys_that_others_can_read_is_a_warning(
-    tmp_path: Path, mode: int, *, is_warned: bool
-) -> None:
-    """The warning names the file and what to do; without keys there is nothing to hide."""
+def test_readable_file_with_keys_is_a_warning(tmp_path: Path, mode: int, *, is_warned: bool) -> None:
+    """The warning names the file and the remedy; a file without keys has no secret."""
     environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\n')
     (tmp_path / "config.toml").chmod(mode)
     path = tmp_path / "config.toml"
@@ -312,8 +310,8 @@ def test_no_option_takes_a_key() -> None:
         assert not [option for parameter in command.params for option in parameter.opts if "key" in option]
 
 
-def test_a_home_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
-    """Its disk is not mounted, most likely: nothing is made in its place, and the sentence names both ends."""
+def test_dangling_link_as_home_is_refused(tmp_path: Path) -> None:
+    """Most likely its disk is not mounted: nothing is created in its place, and the sentence names both ends."""
     link, place = tmp_path / "home", tmp_path / "disk" / "home"
     link.symlink_to(place)
     with pytest.raises(

@@ -27,7 +27,7 @@ def test_help_lists_every_command_with_a_sentence_that_fits() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name: str) -> None:
+def test_every_command_has_help(name: str) -> None:
     """Each command has help that starts with a sentence, and each of its options is described."""
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
@@ -38,8 +38,8 @@ def test_every_command_explains_itself(name: str) -> None:
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
-def test_the_options_of_a_server_are_settings() -> None:
-    """What serve takes on its command line is what config.toml and the environment take, under the same names."""
+def test_options_of_a_server_are_settings() -> None:
+    """The options of serve are those of config.toml and the environment, under the same names."""
     command = cli.get_command(click.Context(cli), "serve")
     assert command is not None
     options = {parameter.name for parameter in command.params}
@@ -47,8 +47,8 @@ def test_the_options_of_a_server_are_settings() -> None:
     assert {"host", "port", "ctx"} <= options
 
 
-def test_help_imports_nothing_that_is_slow() -> None:
-    """An overview needs no loop, no database, no HTTP and no tables: that is what keeps it quick."""
+def test_help_imports_no_slow_module() -> None:
+    """An overview needs no event loop, no database, no HTTP and no tables, which keeps it quick."""
     code = (
         "import sys; from gglib.cli.app import cli; cli.main(['--help'], standalone_mode=False);"
         "slow = ('asyncio', 'sqlite3', 'rich', 'gglib.proxy', 'http.client', 'logging');"
@@ -58,12 +58,12 @@ def test_help_imports_nothing_that_is_slow() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_version_is_the_packages() -> None:
-    """``--version`` says what is installed."""
+def test_version_is_that_of_the_package() -> None:
+    """``--version`` prints the installed version."""
     assert CliRunner().invoke(cli, ["--version"]).stdout == f"gglib {__version__}\n"
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
+def test_unknown_command_is_a_usage_error() -> None:
     """A misspelt command exits with 2, as shells expect."""
     result = CliRunner().invoke(cli, ["serv"])
     assert result.exit_code == 2
@@ -71,7 +71,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 
 
 def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> click.testing.Result:
-    """Run a command that raises ``error`` behind the border."""
+    """Run a command that raises ``error`` inside the error handler."""
 
     @click.command()
     @click.pass_context
@@ -82,14 +82,14 @@ def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> clic
     return CliRunner().invoke(command, obj=Options(home=str(home), is_debug=is_debug))
 
 
-def test_an_error_on_purpose_is_its_sentence(tmp_path: Path) -> None:
-    """One line on stderr, exit code 1, no traceback, unless it is asked for."""
+def test_expected_error_is_one_sentence(tmp_path: Path) -> None:
+    """One line on stderr, exit code 1, no traceback, unless requested."""
     result = failing(GglibError("It is so."), tmp_path)
     assert (result.exit_code, result.stderr, result.stdout) == (1, "Error: It is so.\n", "")
     assert "Traceback" in failing(GglibError("It is so."), tmp_path, is_debug=True).stderr
 
 
-def test_an_error_that_nobody_meant_says_where_its_traceback_is(tmp_path: Path) -> None:
+def test_unexpected_error_names_the_file_of_its_traceback(tmp_path: Path) -> None:
     """A bug is one line too, and its traceback is kept for a report."""
     result = failing(ZeroDivisionError("oops"), tmp_path)
     path = tmp_path / "logs" / "last-crash.log"
@@ -100,10 +100,10 @@ def test_an_error_that_nobody_meant_says_where_its_traceback_is(tmp_path: Path) 
     assert "Traceback" in path.read_text()
 
 
-def test_a_traceback_that_does_not_fit_on_the_disk_leaves_no_file(
+def test_traceback_that_does_not_fit_on_the_disk_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full disk takes the name of the report and none of its words: then there is no report."""
+    """On a full disk the file is created, but not its content: then there is no report."""
 
     def fill_up(path: Path, *_: object, **__: object) -> None:
         path.touch()
@@ -114,7 +114,7 @@ def test_a_traceback_that_does_not_fit_on_the_disk_leaves_no_file(
     assert not (tmp_path / "logs" / "last-crash.log").exists()
 
 
-def test_an_interruption_has_the_exit_code_that_shells_know(tmp_path: Path) -> None:
+def test_interruption_exits_with_130(tmp_path: Path) -> None:
     """Ctrl-C is no error: no sentence, exit code 130."""
     result = failing(KeyboardInterrupt(), tmp_path)
     assert result.exit_code == 130

@@ -1,4 +1,4 @@
-"""A command's catalogue: opened once for several calls, and closed whatever ends them."""
+"""A command's catalogue: opened once for several calls, and always closed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ SETTINGS = Settings(home=Path("/nowhere"))
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return what becomes of the catalogue, in order."""
+    """Return the steps of the catalogue, in order."""
     steps: list[str] = []
 
     @asynccontextmanager
@@ -38,13 +38,13 @@ async def _no_models(store: HomeStorePort) -> bool:
 
 
 def test_one_call_opens_and_closes(steps: list[str]) -> None:
-    """And returns what the call returned."""
+    """The call's result is returned."""
     assert with_catalog(SETTINGS, _no_models)
     assert steps == ["opened", "closed"]
 
 
 def test_several_calls_open_once(steps: list[str]) -> None:
-    """Between them no loop runs, so that Ctrl-C interrupts a question."""
+    """Between them no loop runs, so that Ctrl-C interrupts a prompt."""
     with catalog_session(SETTINGS) as catalog:
         catalog.run(_no_models)
         with pytest.raises(RuntimeError, match="no running event loop"):
@@ -55,15 +55,15 @@ def test_several_calls_open_once(steps: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
-def test_a_failure_between_the_calls_closes(steps: list[str], kind: type[BaseException]) -> None:
-    """It comes out as it is."""
+def test_failure_between_the_calls_closes(steps: list[str], kind: type[BaseException]) -> None:
+    """The error is passed on."""
     with pytest.raises(kind), catalog_session(SETTINGS):
         raise kind
     assert steps == ["opened", "closed"]
 
 
-def test_an_interrupted_call_cleans_up_before_the_catalogue_is_closed(steps: list[str]) -> None:
-    """A second Ctrl-C leaves the loop with the call still in it; what that does at its end may need the catalogue."""
+def test_interrupted_call_cleans_up_before_the_catalogue_is_closed(steps: list[str]) -> None:
+    """A second Ctrl-C leaves the loop with the call still in it; its cleanup may need the catalogue."""
 
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What is pasted into clients must be what those clients read."""
+"""The settings for clients are valid for those clients."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ SETTINGS = {
 }
 
 
-def test_every_client_is_told_the_address() -> None:
+def test_every_client_gets_the_address() -> None:
     """Each text holds the real base address."""
     assert set(SETTINGS) == {"Open WebUI", "Cline", "Continue", "Aider", "Zed", "OpenAI SDK", "curl"}
     assert all("http://127.0.0.1:8080/v1" in text for text in SETTINGS.values())
@@ -22,26 +22,26 @@ def test_zed_gets_json_with_the_context() -> None:
     assert provider["available_models"] == [{"name": "it's", "display_name": "it's", "max_tokens": 4096}]
 
 
-def test_the_command_lines_survive_a_shell() -> None:
+def test_command_lines_are_quoted_for_a_shell() -> None:
     """A model's name with a quote in it breaks neither curl nor aider."""
     words = shlex.split(SETTINGS["curl"])
     assert json.loads(words[-1])["model"] == "it's"
     assert shlex.split(SETTINGS["Aider"])[-1] == "openai/it's"
 
 
-def test_the_python_lines_are_python() -> None:
-    """The lines for the SDK compile, whatever the model's name."""
+def test_python_lines_compile() -> None:
+    """The lines for the SDK compile with any model name."""
     compile(SETTINGS["OpenAI SDK"], "pasted", "exec")
 
 
-def test_without_keys_any_key_is_pasted() -> None:
-    """Clients that insist on a key get one that means nothing, and curl is asked for none."""
+def test_without_keys_a_placeholder_key_is_shown() -> None:
+    """Clients that require a key get a meaningless one, and curl gets none."""
     assert not any("KEY_OF" in text for text in SETTINGS.values())
     assert "Authorization" not in SETTINGS["curl"]
 
 
-def test_with_keys_the_place_of_one_is_shown_by_its_name() -> None:
-    """Each text that has a key names the one to put there, in a form that breaks no text."""
+def test_with_keys_a_placeholder_names_the_key() -> None:
+    """Each text with a key names the key to insert, in a form that breaks no text."""
     settings = client_settings("http://box:1", "it's", 4096, key_names=("al-ice.1", "bob"))
     texts = {setting.client: f"{setting.where}\n{setting.text}" for setting in settings}
     assert all("KEY_OF_al-ice.1" in text for text in texts.values())
@@ -51,7 +51,7 @@ def test_with_keys_the_place_of_one_is_shown_by_its_name() -> None:
     compile(texts["OpenAI SDK"].partition("\n")[2], "pasted", "exec")
 
 
-def test_the_place_of_a_key_is_explained() -> None:
-    """The sentence says what to put there, and which others would do."""
+def test_key_placeholder_is_explained() -> None:
+    """The sentence names the key to insert, and the alternatives."""
     assert key_hint(["alice"]) == ("replace KEY_OF_alice with the access key 'alice' from your settings.")
     assert key_hint(["alice", "bob", "key3"]).endswith("from your settings, or with one of: bob, key3.")

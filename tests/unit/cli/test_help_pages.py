@@ -10,7 +10,7 @@ from gglib.cli.app import COMMANDS, cli
 @pytest.mark.parametrize(
     "words", [(), *((name,) for name in COMMANDS)], ids=lambda words: "-".join(words) or "gglib"
 )
-def test_the_help_page_is_the_recorded_one(words: tuple[str, ...], golden: Golden) -> None:
+def test_help_page_is_the_recorded_one(words: tuple[str, ...], golden: Golden) -> None:
     """``--help`` prints the recorded page at 80 columns."""
     result = CliRunner().invoke(cli, [*words, "--help"], prog_name="gglib", terminal_width=80)
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""What a command changes of a model, field by field."""
+"""The fields of a model that a command changes."""
 
 import pytest
 
@@ -21,7 +21,7 @@ MODEL = ModelSummary(id=1, name="coder", aliases=("a", "B"))
         (("x",), ("y",), (), ("x", "y")),
     ],
 )
-def test_aliases_change_one_by_one(
+def test_aliases_are_changed_in_order(
     replacement: tuple[str, ...] | None,
     added: tuple[str, ...],
     removed: tuple[str, ...],
@@ -31,8 +31,8 @@ def test_aliases_change_one_by_one(
     assert edit_aliases(MODEL, replacement=replacement, added=added, removed=removed) == expected
 
 
-@pytest.mark.parametrize(("replacement", "said"), [(None, "it has 'a', 'B'"), ((), "it has none")])
-def test_an_alias_that_it_has_not_cannot_be_removed(replacement: tuple[str, ...] | None, said: str) -> None:
-    """Removing an alias that the model has not is refused, with those that it has."""
-    with pytest.raises(InvalidSettingError, match=f"Model 'coder' has no alias 'c': {said}"):
+@pytest.mark.parametrize(("replacement", "reason"), [(None, "it has 'a', 'B'"), ((), "it has none")])
+def test_unknown_alias_cannot_be_removed(replacement: tuple[str, ...] | None, reason: str) -> None:
+    """Removing an alias that the model does not have is refused, with a list of its aliases."""
+    with pytest.raises(InvalidSettingError, match=f"Model 'coder' has no alias 'c': {reason}"):
         edit_aliases(MODEL, replacement=replacement, added=(), removed=("c",))

@@ -1,4 +1,4 @@
-"""How the options for one model are read."""
+"""Parsing of the options for one model."""
 
 import pytest
 
@@ -21,16 +21,16 @@ from gglib.core.errors import InvalidSettingError
         ("0.0m", None),
     ],
 )
-def test_an_idle_time_is_seconds_minutes_or_hours(text: str, seconds: float | None) -> None:
-    """A number of seconds, or one with its unit; off and 0 mean that the model stays."""
+def test_idle_time_is_seconds_minutes_or_hours(text: str, seconds: float | None) -> None:
+    """A number of seconds, or one with its unit; off and 0 disable the unload."""
     assert parse_idle_ttl(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "-5", "10d", "1e9", "nan", "inf", "10m30s", "1_0", "٣", "9" * 10, "m"]
 )
-def test_what_is_no_idle_time_is_one_sentence(text: str) -> None:
-    """The refusal shows what was given and what is taken."""
+def test_invalid_idle_time_is_one_sentence(text: str) -> None:
+    """The error has the value and the accepted forms."""
     with pytest.raises(InvalidSettingError) as raised:
         parse_idle_ttl(text)
     assert str(raised.value) == (

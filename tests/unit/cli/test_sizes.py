@@ -1,4 +1,4 @@
-"""How sizes are written."""
+"""Parsing of sizes."""
 
 import pytest
 
@@ -20,13 +20,13 @@ from gglib.core.errors import InvalidSettingError
         ("512Mi", 512 * 2**20),
     ],
 )
-def test_a_size_is_read_as_people_write_it(text: str, size_bytes: int) -> None:
-    """Powers of ten as files are shown, of two where that is said."""
+def test_size_is_parsed_in_common_notation(text: str, size_bytes: int) -> None:
+    """Decimal units as files are shown, binary ones with their suffix."""
     assert parse_size(text, "--max-size") == size_bytes
 
 
 @pytest.mark.parametrize("text", ["", "8", "G", "-1G", "0G", "1e3G", "8 GX", "nan G", "8G8G", "1" * 10 + "G"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    """With the option's name and an example; a bare number could be anything."""
+def test_invalid_size_is_refused(text: str) -> None:
+    """With the option's name and an example; a bare number is ambiguous."""
     with pytest.raises(InvalidSettingError, match=r"--max-size is .* must be a size like 8G"):
         parse_size(text, "--max-size")

@@ -1,4 +1,4 @@
-"""Names, addresses and origins as they are written."""
+"""Parsing of hosts, addresses and origins."""
 
 import pytest
 from hypothesis import given
@@ -19,22 +19,22 @@ PORTS = st.none() | st.integers(0, 65535)
 
 
 @given(NAMES, PORTS)
-def test_a_name_and_a_port_come_back(name: str, port: int | None) -> None:
-    """What is put together is taken apart again, the name in lower case."""
+def test_host_and_port_round_trip(name: str, port: int | None) -> None:
+    """A formatted authority is parsed back, with the host in lower case."""
     text = name if port is None else f"{name}:{port}"
     assert read_authority(text) == Authority(name.lower(), port)
 
 
 @given(st.ip_addresses(v=6), PORTS)
-def test_an_ipv6_address_comes_back_without_brackets(address: object, port: int | None) -> None:
-    """Brackets belong to the writing, not to the address."""
+def test_ipv6_address_is_parsed_without_brackets(address: object, port: int | None) -> None:
+    """Brackets belong to the notation, not to the address."""
     text = f"[{address}]" if port is None else f"[{address}]:{port}"
     assert read_authority(text) == Authority(str(address), port)
 
 
 @given(st.text())
-def test_any_text_is_read_or_is_a_value_error(text: str) -> None:
-    """No text makes another error, and what is read holds nothing that separates."""
+def test_any_text_is_parsed_or_a_value_error(text: str) -> None:
+    """No text raises another error, and the result contains no separator."""
     for read in (read_authority, read_origin, read_host):
         try:
             found = read(text)
@@ -58,8 +58,8 @@ def test_any_text_is_read_or_is_a_value_error(text: str) -> None:
         ("vscode-webview://1abc", Origin("vscode-webview", "1abc", None)),
     ],
 )
-def test_an_origin_has_one_spelling(text: str, origin: Origin) -> None:
-    """Case and the port that the scheme has anyway make no difference; another port does."""
+def test_origin_is_normalized(text: str, origin: Origin) -> None:
+    """Case and the default port make no difference; another port does."""
     assert read_origin(text) == origin
     assert origin.is_page == text.lower().startswith("http")
 
@@ -78,7 +78,7 @@ def test_an_origin_has_one_spelling(text: str, origin: Origin) -> None:
         ),
     ],
 )
-def test_what_is_more_or_less_than_an_origin_is_refused(text: str) -> None:
+def test_other_urls_are_no_origins(text: str) -> None:
     """Scheme, host and port, and nothing else."""
     with pytest.raises(ValueError, match=r"."):
         read_origin(text)
@@ -94,8 +94,8 @@ def test_what_is_more_or_less_than_an_origin_is_refused(text: str) -> None:
         ("[2001:db8::1]", "2001:db8::1"),
     ],
 )
-def test_a_host_in_a_setting_is_read_as_people_write_it(text: str, host: str) -> None:
-    """Any case, IPv6 with or without brackets and however long."""
+def test_configured_host_is_accepted_in_usual_notation(text: str, host: str) -> None:
+    """Any case, IPv6 with or without brackets and of any length."""
     assert read_host(text) == host
 
 
@@ -118,7 +118,7 @@ def test_a_host_in_a_setting_is_read_as_people_write_it(text: str, host: str) ->
         *("-box", "user@box", "b\u00f6x", "x" * 256, "[::1]:80"),
     ],
 )
-def test_what_is_no_host_cannot_be_set(text: str) -> None:
+def test_invalid_configured_host_is_refused(text: str) -> None:
     """No port, no pattern, no zone, nothing around it."""
     with pytest.raises(ValueError, match=r"."):
         read_host(text)
@@ -127,8 +127,8 @@ def test_what_is_no_host_cannot_be_set(text: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "::1", "127.0.0.1", "127.0.0.0", "127.255.255.255", "127.10.199.249"]
 )
-def test_what_plainly_means_this_machine(host: str) -> None:
-    """The name, and each loopback address in its one spelling."""
+def test_loopback_hosts(host: str) -> None:
+    """The name, and each loopback address in its canonical spelling."""
     assert is_plain_loopback(host)
 
 
@@ -151,13 +151,13 @@ def test_what_plainly_means_this_machine(host: str) -> None:
         *("0x7f.0.0.1", "0177.0.0.1", "2130706433", "\u0661\u0662\u0667.0.0.1", "127.0.0.1\n"),
     ],
 )
-def test_what_only_looks_like_this_machine(host: str) -> None:
+def test_hosts_similar_to_loopback(host: str) -> None:
     """Another spelling, another number base, a longer name."""
     assert not is_plain_loopback(host)
 
 
 @pytest.mark.parametrize("text", ["*", "null", "NULL", "file://", "FILE://", "app://", "capacitor+x://"])
-def test_an_origin_without_a_host_can_be_allowed(text: str) -> None:
+def test_origin_without_a_host_can_be_allowed(text: str) -> None:
     """Any origin, pages without one, and a scheme of desktop apps; in lower case."""
     assert read_allowed_origin(text) == text.lower()
 
@@ -165,7 +165,7 @@ def test_an_origin_without_a_host_can_be_allowed(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "http://", "HTTPS://", "://", "file:", "file:///", "1app://", "nul", "* ", "null\n"]
 )
-def test_what_is_no_origin_cannot_be_allowed(text: str) -> None:
-    """Pages of http and https have a host, and nothing stands behind a scheme."""
+def test_invalid_origin_cannot_be_allowed(text: str) -> None:
+    """Pages of http and https have a host, and nothing follows a scheme."""
     with pytest.raises(ValueError, match=r"."):
         read_allowed_origin(text)

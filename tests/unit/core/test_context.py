@@ -1,4 +1,4 @@
-"""How large the context must be."""
+"""The required context size."""
 
 import pytest
 from hypothesis import given
@@ -21,16 +21,16 @@ from gglib.core.context import FALLBACK_TRAINED_CONTEXT, UNLIMITED_CONTEXT, Cont
         (1, None, 8192, 32768, 1, 1),
     ],
 )
-def test_request_then_model_then_default_and_never_above_the_trained(  # noqa: PLR0917 - a table
+def test_request_then_model_then_default_up_to_the_trained(  # noqa: PLR0917 - a table
     requested: int | None, setting: int | None, default: int, trained: int | None, needed: int, at_launch: int
 ) -> None:
-    """What the user set holds to the token; what a request asked for is rounded up to a power of two."""
+    """The user's value is exact; a request's value is rounded up to a power of two."""
     wish = ContextRequest(requested=requested, model_setting=setting, default=default, trained=trained)
     assert (wish.needed, wish.at_launch) == (needed, at_launch)
 
 
 @given(st.lists(st.integers(1, 10**30), min_size=1), st.integers(1, 200_000))
-def test_any_sequence_of_wishes_relaunches_a_handful_of_times(wishes: list[int], trained: int) -> None:
+def test_any_sequence_of_requests_causes_few_relaunches(wishes: list[int], trained: int) -> None:
     """Clients that send another num_ctx with each request cause at most log2(trained) reloads."""
     running, launches = 0, 0
     for requested in wishes:

@@ -1,4 +1,4 @@
-"""Which names from the network may become names here."""
+"""Which names from the network are accepted as local names."""
 
 import unicodedata
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -109,8 +109,8 @@ REAL = (
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)
-def test_a_hostile_name_is_refused_in_one_harmless_sentence(name: str) -> None:
-    """Nothing is repaired, and the sentence has no character that does anything to a terminal."""
+def test_hostile_name_is_refused_in_one_printable_sentence(name: str) -> None:
+    """Nothing is repaired, and the sentence has no control character."""
     with pytest.raises(UnsafeNameError) as refusal:
         safe_path(name)
     sentence = str(refusal.value)
@@ -127,20 +127,20 @@ def test_a_refusal_says_what_is_wrong() -> None:
         safe_path("/etc/passwd")
 
 
-def test_there_are_enough_hostile_names() -> None:
-    """The table is at least the forty that the issue asks for, no two of them the same."""
+def test_table_of_hostile_names_is_complete() -> None:
+    """The table has at least forty distinct names."""
     assert len(set(HOSTILE)) == len(HOSTILE) >= 40
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_name_is_kept_as_it_is(name: str) -> None:
-    """What repositories really have passes unchanged."""
+def test_real_name_is_kept_unchanged(name: str) -> None:
+    """Names of real repositories pass unchanged."""
     assert str(safe_path(name)) == name
 
 
 @given(st.one_of(st.text(), st.text(alphabet="./\\:~-aCON\u0301\u202e\x00 ", max_size=12)))
-def test_whatever_passes_stays_inside_on_every_system(name: str) -> None:
-    """A name that is not refused has the same plain parts on POSIX and on Windows, below any directory."""
+def test_accepted_name_stays_inside_on_every_system(name: str) -> None:
+    """An accepted name has the same plain parts on POSIX and on Windows, below any directory."""
     try:
         path = safe_path(name)
     except UnsafeNameError:
@@ -157,8 +157,8 @@ def test_whatever_passes_stays_inside_on_every_system(name: str) -> None:
 @pytest.mark.parametrize(
     "repo", ["bartowski/Llama-3.2-1B-Instruct-GGUF", "o/n", "a_b/c.d-e", "01-ai/Yi-1.5-9B", "_x/y_"]
 )
-def test_a_repository_of_the_hub_is_two_parts(repo: str) -> None:
-    """Owner and name become folder and folder."""
+def test_repository_of_the_hub_is_two_parts(repo: str) -> None:
+    """Owner and name become two nested folders."""
     assert safe_repo(repo) == PurePosixPath(*repo.split("/"))
 
 
@@ -183,21 +183,21 @@ def test_a_repository_of_the_hub_is_two_parts(repo: str) -> None:
         *("a/b.git", "a b/c", "a/b:c", "a\\b/c", "con/b", "a/nul.x", "é/b", "a/" + "b" * 95, "a/b\n"),
     ],
 )
-def test_what_the_hub_would_not_take_for_a_repository_is_refused(repo: str) -> None:
+def test_invalid_repository_is_refused(repo: str) -> None:
     """The rules are the hub's own, and those of names."""
     with pytest.raises(UnsafeNameError):
         safe_repo(repo)
 
 
-def test_each_revision_that_was_asked_for_has_a_folder_of_its_own() -> None:
-    """A slash in it makes no folder below, and is not the same as anything else."""
+def test_each_requested_revision_has_its_own_folder() -> None:
+    """A slash in it makes no sub-folder, and no other revision has the same folder."""
     assert safe_folder("o/n") == PurePosixPath("o/n")
     assert safe_folder("o/n", "main") == PurePosixPath("o/n@main")
     assert safe_folder("o/n", "refs/pr/1") == PurePosixPath("o/n@refs%2Fpr%2F1")
 
 
 @pytest.mark.parametrize("revision", ["main", "v1.0", "refs/pr/12", "a" * 40, "release+1", "feature/x_y"])
-def test_a_revision_is_what_git_takes(revision: str) -> None:
+def test_revision_that_git_accepts(revision: str) -> None:
     """Branches, tags, commits and pull requests pass."""
     assert safe_revision(revision) == revision
 
@@ -205,15 +205,15 @@ def test_a_revision_is_what_git_takes(revision: str) -> None:
 @pytest.mark.parametrize(
     "revision", ["", "..", "a..b", "-x", "/a", "a/", "a//b", "a b", "a:b", "a\n", "x" * 101, ".a"]
 )
-def test_a_revision_that_git_does_not_take_is_refused(revision: str) -> None:
-    """So is what would leave a folder."""
+def test_revision_that_git_refuses(revision: str) -> None:
+    """So is one that would leave its folder."""
     with pytest.raises(UnsafeNameError):
         safe_revision(revision)
 
 
 @given(st.text())
-def test_what_is_shown_can_be_printed(name: str) -> None:
-    """Any text at all becomes one printable line of bounded length."""
+def test_shown_text_is_printable(name: str) -> None:
+    """Any text becomes one printable line of bounded length."""
     text = shown(name)
     assert text.isprintable()
     assert len(text) <= 1_300

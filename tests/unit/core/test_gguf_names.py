@@ -1,4 +1,4 @@
-"""What the files of a repository are."""
+"""Classification of the files of a repository by name."""
 
 import pytest
 
@@ -41,13 +41,13 @@ from gglib.core.gguf_names import FileKind, Shard, kind_of, shard_of, stem_of
         ("", FileKind.OTHER),
     ],
 )
-def test_a_file_is_what_its_name_says(name: str, kind: FileKind) -> None:
-    """Models are told from what stands beside them, as llama.cpp and the naming rule of ggml do."""
+def test_file_is_classified_by_its_name(name: str, kind: FileKind) -> None:
+    """Models and companion files are distinguished as in llama.cpp and the naming rule of ggml."""
     assert kind_of(name) is kind
 
 
-def test_a_shard_knows_its_place() -> None:
-    """Five digits each, as llama.cpp prints them; anything else is no shard."""
+def test_shard_number_is_parsed() -> None:
+    """Five digits each, as llama.cpp prints them; any other form is no shard."""
     assert shard_of("d/m-Q8_0-00002-of-00003.gguf") == Shard("d/m-Q8_0", 2, 3)
     assert shard_of("d/m-Q8_0-2-of-3.gguf") is None
     assert stem_of("d/m-Q8_0-00002-of-00003.gguf") == "d/m-Q8_0"

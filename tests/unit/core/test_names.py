@@ -1,4 +1,4 @@
-"""How a name finds a model."""
+"""Resolution of model names."""
 
 import pytest
 
@@ -40,7 +40,7 @@ MODELS = [
 def test_exact_name_then_alias_then_id_then_a_unique_match_ignoring_case(
     name: str, found: int | None
 ) -> None:
-    """An alias goes before an id of the same spelling; two matches that differ in case only are none."""
+    """An alias precedes an id of the same spelling; two matches that differ in case only are ambiguous."""
     model = find_model(name, MODELS)
     assert (model.id if model else None) == found
 
@@ -75,19 +75,19 @@ TAGGED = [
         ("coder:7b", None),
     ],
 )
-def test_the_tag_latest_may_be_added_or_left_out(name: str, found: int | None) -> None:
+def test_tag_latest_is_optional(name: str, found: int | None) -> None:
     """``model:latest`` finds ``model`` and the other way round, after every other rule; an id has no tag."""
     model = find_model(name, TAGGED)
     assert (model.id if model else None) == found
 
 
-def test_a_name_that_is_ambiguous_without_its_tag_has_candidates() -> None:
+def test_name_that_is_ambiguous_without_its_tag_has_candidates() -> None:
     """The error names both, as it does for the name without the tag."""
     assert not_found("TWIN:latest", TAGGED).candidates == ("Twin", "twin")
 
 
-def test_a_name_like_no_other_lists_what_the_catalogue_has() -> None:
-    """All of a small catalogue; ten of a large one, with how many more there are and the command that lists them."""
+def test_unknown_name_lists_the_catalogue() -> None:
+    """All of a small catalogue; ten of a large one, with the number of others and the command that lists them."""
     assert str(not_found("zzzz", MODELS[:3])) == (
         "Model 'zzzz' is not in the catalogue. It has SmolLM2-135M, smollm2-135m, Gemma."
     )
@@ -98,15 +98,15 @@ def test_a_name_like_no_other_lists_what_the_catalogue_has() -> None:
     )
 
 
-def test_an_empty_catalogue_says_how_a_model_comes_into_it() -> None:
-    """Nothing can be listed, so the two commands are named."""
+def test_empty_catalogue_names_the_commands_to_add_a_model() -> None:
+    """There is no model to list, so the two commands are named."""
     text = str(not_found("llama3", []))
     assert "which is empty" in text
     assert "gglib pull" in text
     assert "gglib add" in text
 
 
-def test_an_ambiguous_name_is_told_its_candidates() -> None:
+def test_ambiguous_name_has_its_candidates() -> None:
     """The error names both spellings."""
     error = not_found("SMOLLM2-135M", MODELS)
     assert error.is_ambiguous
@@ -118,19 +118,19 @@ def test_an_ambiguous_name_is_told_its_candidates() -> None:
     ("name", "near"),
     [("gema", "Gemma"), ("qwen", "Qwen2.5-Coder-7B"), ("Qwen2.5-Coder-7b-Q4", "Qwen2.5-Coder-7B")],
 )
-def test_a_wrong_name_is_told_what_comes_near(name: str, near: str) -> None:
-    """A typo, a part and a longer spelling all find it."""
+def test_unknown_name_has_suggestions(name: str, near: str) -> None:
+    """A typo, a part and a longer spelling all find the name."""
     assert near in not_found(name, MODELS).candidates
 
 
-def test_a_name_like_no_other_has_no_candidates() -> None:
-    """Nothing is suggested for the sake of it, and a name of any length costs little."""
+def test_dissimilar_name_has_no_suggestions() -> None:
+    """No weak match is suggested, and a name of any length is cheap."""
     assert not_found("zzzzzz" * 10_000, MODELS).candidates == ()
     assert not_found("e", MODELS).candidates == ()
 
 
-def test_only_a_few_candidates_are_named() -> None:
-    """A sentence is no list; an ambiguous name has all of its own."""
+def test_number_of_suggestions_is_bounded() -> None:
+    """A sentence is no list; an ambiguous name has all of its candidates."""
     models = [ModelSummary(id=n, name=f"coder-{n}b") for n in range(1, 9)]
     assert len(not_found("coder", models).candidates) == 3
 

@@ -1,4 +1,4 @@
-"""What a terminal and a log get of text that is not gglib's own."""
+"""Escaping of foreign text for terminals and logs."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ HARMLESS = "हिन्दी, Mélodie, 日本語, فارسی\u200cها, 👩\
 
 @pytest.mark.parametrize("character", UNSAFE, ids=ascii)
 def test_each_control_character_is_escaped(character: str) -> None:
-    """It becomes its Python escape, everywhere in a text."""
+    """It becomes its Python escape, at any position."""
     written = character.encode("unicode_escape").decode()
     assert escape_line(f"{character}a{character}") == f"{written}a{written}"
     assert escape_block(f"{character}a{character}") == f"{written}a{written}"
@@ -37,30 +37,30 @@ def test_each_control_character_is_escaped(character: str) -> None:
         (HARMLESS, HARMLESS, HARMLESS),
     ],
 )
-def test_what_becomes_of_a_text(text: str, line: str, block: str) -> None:
+def test_line_breaks(text: str, line: str, block: str) -> None:
     """In one line breaks are escaped; in a block they stay, and ``CR LF`` is one of them."""
     assert escape_line(text) == line
     assert escape_block(text) == block
 
 
 def test_further_lines_of_a_record_are_indented() -> None:
-    """A message with line breaks cannot begin a record."""
+    """A message with line breaks cannot forge a record."""
     assert escape_record("a\n2026-01-01 INFO forged\r\nb") == "a\n    2026-01-01 INFO forged\n    b"
     assert escape_record("plain") == "plain"
 
 
 @settings(deadline=None)
 @given(st.text(), st.lists(st.integers(min_value=0, max_value=40)))
-def test_pieces_are_escaped_as_the_whole_is(text: str, cuts: list[int]) -> None:
-    """Wherever a text is cut, nothing slips through and nothing changes."""
+def test_pieces_are_escaped_like_the_whole(text: str, cuts: list[int]) -> None:
+    """At any split, no control character passes and nothing changes."""
     escaper = StreamEscaper()
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     pieces = [text[first:last] for first, last in itertools.pairwise(edges)]
     assert "".join([*map(escaper.feed, pieces), escaper.finish()]) == escape_block(text)
 
 
-def test_a_carriage_return_at_the_end_is_not_lost() -> None:
-    """It waits for what comes after it, and is escaped when nothing does."""
+def test_carriage_return_at_the_end_is_not_lost() -> None:
+    """It is held for the next piece, and escaped if there is none."""
     escaper = StreamEscaper()
     assert [escaper.feed("a\r"), escaper.feed("\nb\r"), escaper.feed("c\r"), escaper.finish()] == [
         "a",
@@ -74,8 +74,8 @@ def test_a_carriage_return_at_the_end_is_not_lost() -> None:
 @given(
     st.recursive(st.text() | st.integers() | st.none(), lambda v: st.lists(v) | st.dictionaries(st.text(), v))
 )
-def test_json_means_the_same_and_is_safe(value: object) -> None:
-    """What a program reads is the value; what a terminal shows has nothing to execute."""
+def test_json_keeps_its_value_and_is_safe(value: object) -> None:
+    """A program reads the same value; a terminal gets no control character."""
     text = json_text(value)
     assert json.loads(text) == value
     assert escape_block(text) == text

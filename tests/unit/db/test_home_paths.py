@@ -32,15 +32,15 @@ def test_below_the_home_is_relative(path: str, stored: str | bytes) -> None:
     assert home.path(stored) == Path(path)
 
 
-def test_a_home_that_moved_finds_its_files() -> None:
-    """What was stored in one place is read in another, also where the home's own name is not Unicode."""
+def test_moved_home_finds_its_files() -> None:
+    """Paths stored in one place are read in another, also where the home's own name is not Unicode."""
     stored = HomePaths(HOME).stored(HOME / "models" / "a.gguf")
     moved = Path(os.fsdecode(b"/mnt/\xe4"))
     assert HomePaths(moved).path(stored) == moved / "models" / "a.gguf"
     assert HomePaths(moved).stored(moved / "models" / "a.gguf") == "models/a.gguf"
 
 
-def test_both_spellings_are_looked_for(tmp_path: Path) -> None:
+def test_both_spellings_are_searched(tmp_path: Path) -> None:
     """A path below the home has its relative form, and absolute forms through the home and through its link target."""
     real, link = tmp_path / "real", tmp_path / "link"
     real.mkdir()
@@ -53,14 +53,14 @@ def test_both_spellings_are_looked_for(tmp_path: Path) -> None:
     assert home.path("a.gguf") == link / "a.gguf"
 
 
-def test_a_home_at_the_root_holds_everything() -> None:
+def test_home_at_the_root_contains_everything() -> None:
     """The root of the file system is a home like any other."""
     home = HomePaths(Path("/"))
     assert home.stored(Path("/models/a.gguf")) == "models/a.gguf"
     assert home.path("models/a.gguf") == Path("/models/a.gguf")
 
 
-def test_a_relative_path_is_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path_is_of_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A caller's relative path is resolved by the system; that of an old row is unchanged."""
     monkeypatch.chdir(tmp_path)
     home = HomePaths(tmp_path)

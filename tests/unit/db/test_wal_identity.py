@@ -1,4 +1,4 @@
-"""Whether a log belongs to a database file, by the stamps of its transactions."""
+"""Whether a write-ahead log belongs to a database file, by the stamps of its transactions."""
 
 import struct
 
@@ -22,12 +22,12 @@ A, B, C, X = ("A" * 16, "B" * 16, "C" * 16, "F" * 16)
 
 
 def file_of(commit_id: str) -> DatabaseFile:
-    """Return a database file that can be read, of 9 pages."""
+    """Return a readable database file of 9 pages."""
     return DatabaseFile(FileKind.READABLE, commit_id, 9)
 
 
 def log_of(*stamps: tuple[str, str], commits: int | None = None, has_image: bool = False) -> WalContent:
-    """Return a log of transactions with and without stamps."""
+    """Return a write-ahead log of transactions with and without stamps."""
     return WalContent(
         len(stamps) if commits is None else commits,
         11,
@@ -54,14 +54,12 @@ def log_of(*stamps: tuple[str, str], commits: int | None = None, has_image: bool
         (log_of((B, A)), DatabaseFile(FileKind.EMPTY), WalOrigin.OWN),
     ],
 )
-def test_a_log_is_foreign_only_where_that_is_proven(
-    log: WalContent, file: DatabaseFile, origin: WalOrigin
-) -> None:
+def test_log_is_foreign_only_if_proven(log: WalContent, file: DatabaseFile, origin: WalOrigin) -> None:
     """A file's own log names its commit; a torn file, an image and missing stamps prove nothing."""
     assert origin_of(log, file) is origin
 
 
-def test_what_a_reader_sees() -> None:
+def test_state_that_a_reader_sees() -> None:
     """The last transaction of the log counts, else the file."""
     assert current_of(log_of(), file_of(A)) == (A, 9)
     assert current_of(log_of((B, A), (C, B)), file_of(A)) == (C, 11)
@@ -71,8 +69,8 @@ def test_what_a_reader_sees() -> None:
 @pytest.mark.parametrize(
     "text", ["", "gglib-commit", f"gglib-commit {A} {B} ", f"gglib-commit {A} b", None, 7, b"x"]
 )
-def test_no_stamp(text: object) -> None:
-    """What is not written as gglib does is none."""
+def test_missing_stamp(text: object) -> None:
+    """A page that gglib did not write has no stamp."""
     assert parse_stamp(text) is None
 
 
@@ -93,7 +91,7 @@ def frame(number: int, page: bytes, *, size: int = 0, salts: tuple[int, int] = (
 HEADER = struct.pack(">8I", 0x377F0682, 3007000, PAGE_BYTES, 0, 7, 8, 0, 0)
 
 
-def test_a_log_is_read_up_to_its_last_commit() -> None:
+def test_log_is_read_up_to_its_last_commit() -> None:
     """Frames without a commit, truncated frames, and frames from before a log restart do not count."""
     first = frame(5, page_of(None)) + frame(3, page_of(f"{B} {A}"), size=9)
     second = frame(3, page_of(f"{C} {B}")) + frame(9, page_of(None), size=10)
@@ -112,8 +110,8 @@ def test_a_log_is_read_up_to_its_last_commit() -> None:
     assert parse_wal(HEADER + first) == WalContent(1, 9, (CommitStamp(B, A),))
 
 
-def test_a_transaction_of_every_page_is_an_image() -> None:
-    """A stamped transaction that wrote all pages of the database does not depend on what the file holds."""
+def test_transaction_of_every_page_is_an_image() -> None:
+    """A stamped transaction that wrote all pages of the database does not depend on the file's content."""
     pages = [frame(1, page_of(None)), frame(2, page_of(f"{B} {A}"))]
     assert parse_wal(HEADER + pages[0] + pages[1] + frame(3, page_of(None), size=3)).has_image
     assert not parse_wal(HEADER + pages[0] + pages[1] + frame(4, page_of(None), size=4)).has_image
@@ -121,6 +119,6 @@ def test_a_transaction_of_every_page_is_an_image() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", HEADER[:31], HEADER, b"\0" * 4096, b"\xff" * 4096])
-def test_what_is_no_log(content: bytes) -> None:
-    """An empty, a zeroed and a strange file hold no transactions."""
+def test_invalid_log(content: bytes) -> None:
+    """An empty, a zeroed and a foreign file hold no transactions."""
     assert parse_wal(content) == WalContent()

@@ -70,7 +70,7 @@ SEARCH = HubRequest(endpoint="https://hub.example")
         (400, {"x-error-message": "no"}, ASKED, HubError, ["400", "no"]),
     ],
 )
-def test_each_says_what_to_do(
+def test_each_error_response_has_its_class_and_advice(
     status: int, headers: dict[str, str], asked: HubRequest, kind: type[HubError], words: list[str]
 ) -> None:
     """Each error response maps to its own class, and the message says what to do."""
@@ -79,7 +79,7 @@ def test_each_says_what_to_do(
     assert [word for word in words if word not in str(error)] == []
 
 
-def test_each_is_one_sentence_on_one_line() -> None:
+def test_each_message_is_one_sentence_on_one_line() -> None:
     """Any hub message gives one line that ends in a full stop and has no control characters."""
     codes = ["", "GatedRepo", "RepoNotFound", "RevisionNotFound", "EntryNotFound", "Surprise"]
     messages = ["", "x" * 10_000, "a\x1b[2J\r\nb", "Invalid credentials", "."]
@@ -107,12 +107,12 @@ def test_each_is_one_sentence_on_one_line() -> None:
         ({"ratelimit": "garbage"}, None),
     ],
 )
-def test_patience_is_read_in_both_forms(headers: dict[str, str], seconds: int | None) -> None:
+def test_retry_time_is_read_in_both_forms(headers: dict[str, str], seconds: int | None) -> None:
     """Seconds to wait are in Retry-After, or in the draft's header where nothing is left; else unknown."""
     assert retry_after_s(headers) == seconds
 
 
-def test_a_secret_in_the_address_is_not_shown() -> None:
+def test_secret_in_the_address_is_not_shown() -> None:
     """User name and password of an endpoint are never shown."""
     asked = HubRequest(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
     assert asked.page == "https://hub.example:8443/hf/a/b"

@@ -7,7 +7,7 @@ import pytest
 from gglib.hf.cancellation import CancelToken, OperationCancelledError
 
 
-def test_a_stop_is_heard_by_who_looks_and_by_who_waits() -> None:
+def test_cancel_reaches_pollers_and_waiters() -> None:
     """A cancel reaches the children, including those created later."""
     cancel_token = CancelToken()
     child = CancelToken(cancel_token)
@@ -21,7 +21,7 @@ def test_a_stop_is_heard_by_who_looks_and_by_who_waits() -> None:
             each.sleep(1000)
 
 
-def test_a_child_ends_alone() -> None:
+def test_child_is_cancelled_alone() -> None:
     """The parent and the other children are not affected."""
     parent = CancelToken()
     one, other = CancelToken(parent), CancelToken(parent)
@@ -33,7 +33,7 @@ def test_a_child_ends_alone() -> None:
     assert other.is_cancelled
 
 
-def test_a_watched_socket_is_shut_down_under_who_reads() -> None:
+def test_registered_socket_is_shut_down_during_a_read() -> None:
     """An unregistered socket is left alone, and a socket cannot be registered after the cancel."""
     cancel_token, (one, other), (kept, peer) = CancelToken(), socket.socketpair(), socket.socketpair()
     with one, other, kept, peer:

@@ -15,13 +15,13 @@ from gglib.core.errors import HubError, HubUnreachableError
         ("\thttps://hub.example/mirror//", "https://hub.example/mirror"),
     ],
 )
-def test_blanks_around_an_endpoint_do_not_count(text: str, endpoint: str) -> None:
-    """Nor do slashes at its end."""
+def test_whitespace_around_an_endpoint_is_ignored(text: str, endpoint: str) -> None:
+    """Trailing slashes are ignored, too."""
     assert hub_access({"HF_ENDPOINT": text}).endpoint == endpoint
 
 
 @pytest.mark.parametrize("text", ["huggingface.co", "http://", "http://[::1", "https://hub.example:99999"])
-async def test_a_wrong_endpoint_is_blamed_on_the_variable(text: str) -> None:
+async def test_invalid_endpoint_names_the_variable(text: str) -> None:
     """The error is raised before any request."""
     with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co"):
         async with open_hub({"HF_ENDPOINT": text}):
@@ -38,12 +38,12 @@ async def test_a_wrong_endpoint_is_blamed_on_the_variable(text: str) -> None:
         ({"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "1"}, False),
     ],
 )
-def test_both_offline_switches_count(variables: dict[str, str], *, is_offline: bool) -> None:
+def test_both_offline_variables_count(variables: dict[str, str], *, is_offline: bool) -> None:
     """Both variables are read as the library reads them."""
     assert hub_access(variables).is_offline is is_offline
 
 
-async def test_both_offline_switches_are_named() -> None:
+async def test_both_offline_variables_are_named() -> None:
     """The message names every variable to unset."""
     async with open_hub({"TRANSFORMERS_OFFLINE": "1"}) as hub:
         with pytest.raises(HubUnreachableError, match="HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE"):

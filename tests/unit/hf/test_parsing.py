@@ -25,12 +25,12 @@ def file(name: Any = "m.gguf", size: Any = 5, **fields: Any) -> SimpleNamespace:
     return SimpleNamespace(**{"rfilename": name, "size": size, "lfs": None, **fields})
 
 
-def test_little_is_enough() -> None:
-    """A name and a commit make a repository; all else has its default."""
+def test_minimal_repository() -> None:
+    """A name and a commit make a repository; all other fields have their defaults."""
     assert read_repository(model_info()) == HubRepository(repo="a/b", revision="c0ffee")
 
 
-def test_all_of_it_is_read() -> None:
+def test_all_fields_are_parsed() -> None:
     """Each field is mapped to its attribute."""
     found = read_repository(
         model_info(
@@ -75,7 +75,7 @@ def test_all_of_it_is_read() -> None:
         (SimpleNamespace(license=""), [], None),
     ],
 )
-def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], licence: str | None) -> None:
+def test_licence_is_that_of_the_card_or_the_tags(card: object, tags: list[str], licence: str | None) -> None:
     """The licence is the card's, a custom one by its own name; else that of the tags."""
     assert read_repository(model_info(card_data=card, tags=tags)).licence == licence
 
@@ -84,7 +84,7 @@ def test_the_licence_is_the_cards_or_the_tags(card: object, tags: list[str], lic
     ("gated", "gate"),
     [(None, Gating.OPEN), (False, Gating.OPEN), ("auto", Gating.AUTOMATIC), ("manual", Gating.MANUAL)],
 )
-def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
+def test_gating_has_three_values(gated: object, gate: Gating) -> None:
     """Each gating of the hub maps to one of gglib's."""
     assert read_repository(model_info(gated=gated)).gate is gate
 
@@ -115,14 +115,14 @@ def test_the_gate_is_one_of_three(gated: object, gate: Gating) -> None:
         ({"siblings": [file(lfs=SimpleNamespace(sha256="ab", size=5))]}, "SHA-256"),
     ],
 )
-def test_what_cannot_be_is_named(fields: dict[str, Any], word: str) -> None:
+def test_invalid_field_is_named(fields: dict[str, Any], word: str) -> None:
     """A missing required field, or one of another type, is an error that names it."""
     with pytest.raises(InvalidResponseError) as caught:
         read_repository(model_info(**fields))
     assert word in str(caught.value)
 
 
-def test_the_size_may_be_the_large_files_own() -> None:
+def test_size_may_be_in_the_lfs_entry() -> None:
     """The size is read from the LFS entry if a mirror sends it only there."""
     found = read_repository(
         model_info(siblings=[file(size=None, lfs=SimpleNamespace(sha256=SHA256, size=9))])
@@ -131,7 +131,7 @@ def test_the_size_may_be_the_large_files_own() -> None:
 
 
 @given(name=st.text(min_size=1))
-def test_names_are_kept_and_shown_without_harm(name: str) -> None:
+def test_names_are_kept_and_escaped_in_messages(name: str) -> None:
     """A name is kept unchanged; in an error message it is escaped."""
     assert read_repository(model_info(siblings=[file(name)])).files[0].name == name
     with pytest.raises(InvalidResponseError) as caught:
@@ -165,7 +165,7 @@ ANYTHING = st.recursive(
         ANYTHING,
     )
 )
-def test_nothing_else_comes_of_it(fields: dict[str, Any]) -> None:
+def test_any_input_gives_a_repository_or_the_error(fields: dict[str, Any]) -> None:
     """Any input gives a repository, or the one error."""
     with contextlib.suppress(InvalidResponseError):
         assert isinstance(read_repository(model_info(**fields)), HubRepository)

@@ -28,7 +28,7 @@ HUB = "https://hub.example"
         ("https://sub.hub.example/", False),
     ],
 )
-def test_the_token_is_for_the_endpoints_own_origin(url: str, *, is_shown: bool) -> None:
+def test_token_is_sent_only_to_the_origin_of_the_endpoint(url: str, *, is_shown: bool) -> None:
     """The token stays in requests to the endpoint's scheme, host and port; it is removed from all others."""
     request = httpx2.Request(
         "GET", url, headers={"Authorization": "Bearer hf_secret", "User-Agent": "library"}
@@ -39,14 +39,14 @@ def test_the_token_is_for_the_endpoints_own_origin(url: str, *, is_shown: bool) 
     assert request.headers["accept-encoding"] == "gzip"
 
 
-def test_no_request_waits_for_ever() -> None:
+def test_every_request_has_a_timeout() -> None:
     """Each request has timeouts, including requests that the library sends without."""
     request = httpx2.Request("GET", HUB, extensions={"timeout": {"read": None}})
     _prepare(request, HubRequest(endpoint=HUB))
     assert None not in request.extensions["timeout"].values()
 
 
-def answer_of(body: bytes, encoding: str | None, piece_bytes: int = 1 << 16) -> httpx2.Response:
+def response_of(body: bytes, encoding: str | None, piece_bytes: int = 1 << 16) -> httpx2.Response:
     """Return a response whose body arrives in pieces."""
 
     def pieces() -> Iterator[bytes]:
@@ -57,23 +57,23 @@ def answer_of(body: bytes, encoding: str | None, piece_bytes: int = 1 << 16) -> 
     return httpx2.Response(200, headers=headers, content=pieces())
 
 
-def test_a_packed_answer_is_unpacked() -> None:
+def test_compressed_response_is_decoded() -> None:
     """The body is decoded as the library does it, from pieces of any size."""
     text = bytes(range(256)) * 40
-    assert _read(answer_of(text, None), math.inf, HubRequest(endpoint=HUB)) == text
-    assert _read(answer_of(text, "identity"), math.inf, HubRequest(endpoint=HUB)) == text
+    assert _read(response_of(text, None), math.inf, HubRequest(endpoint=HUB)) == text
+    assert _read(response_of(text, "identity"), math.inf, HubRequest(endpoint=HUB)) == text
     packed = gzip.compress(text)
     for piece_bytes in (1, 7, 1 << 16):
-        assert _read(answer_of(packed, "GZip", piece_bytes), math.inf, HubRequest(endpoint=HUB)) == text
+        assert _read(response_of(packed, "GZip", piece_bytes), math.inf, HubRequest(endpoint=HUB)) == text
 
 
-def test_an_answer_that_unpacks_without_end_is_not_unpacked() -> None:
+def test_decompression_is_bounded() -> None:
     """A body that expands a thousandfold is limited while it is decoded, not afterwards."""
     bomb = gzip.compress(bytes(1 << 28), 9)
     tracemalloc.start()
     try:
         with pytest.raises(CallFailedError, match="too large"):
-            _read(answer_of(bomb, "gzip", len(bomb)), math.inf, HubRequest(endpoint=HUB))
+            _read(response_of(bomb, "gzip", len(bomb)), math.inf, HubRequest(endpoint=HUB))
         assert tracemalloc.get_traced_memory()[1] < 1 << 27
     finally:
         tracemalloc.stop()
@@ -83,7 +83,7 @@ def test_an_answer_that_unpacks_without_end_is_not_unpacked() -> None:
     ("body", "encoding"),
     [(b"x", "br"), (zlib.compress(b"x"), "deflate"), (b"no gzip", "gzip"), (b"x", "gzip, gzip")],
 )
-def test_an_answer_in_another_packing_is_refused(body: bytes, encoding: str) -> None:
+def test_other_encoding_is_refused(body: bytes, encoding: str) -> None:
     """Another encoding than gzip, the only one requested, is an error."""
     with pytest.raises(CallFailedError, match="cannot be read"):
-        _read(answer_of(body, encoding), math.inf, HubRequest(endpoint=HUB))
+        _read(response_of(body, encoding), math.inf, HubRequest(endpoint=HUB))

@@ -1,4 +1,4 @@
-"""A home with a catalogue, and a hub with one repository of two quantizations: where the tests of pulls take place."""
+"""A home with a catalogue, and a hub with one repository of two quantizations: the fixture of the pull tests."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ PLENTY = MachineMemory(total_bytes=64 << 30, available_bytes=64 << 30)
 
 
 def ignore(_progress: PullProgress) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 async def soon(event: asyncio.Event) -> None:
@@ -87,12 +87,12 @@ class PullHarness:
         name: str | None = None,
         aliases: Sequence[str] = (),
     ) -> PullPlan:
-        """Plan a pull of what a text names."""
+        """Plan a pull of the target of a text."""
         planner = replace(self.planner, memory=memory)
         return await planner.plan(read_target(target), name=name, aliases=aliases)
 
     async def pull(self, target: str = f"{REPO}:Q4_K_M", *, name: str | None = None) -> PulledModel:
-        """Pull what a text names."""
+        """Pull the target of a text."""
         return await self.puller.pull(await self.plan(target, name=name), ignore)
 
     def files(self) -> list[str]:
@@ -101,11 +101,11 @@ class PullHarness:
         return sorted(_without_digest(path.relative_to(self.models)) for path in paths)
 
     def changes(self, name: str, content: bytes, repo: str = REPO) -> None:
-        """Have a commit in which a repository has this one file."""
+        """Add a commit in which a repository has this one file."""
         self.hub.add_repository(repo, {name: content})
 
     def incoming(self) -> list[str]:
-        """Return what lies in ``.incoming``."""
+        """Return the names in ``.incoming``."""
         directory = self.site.incoming.directory
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 

@@ -1,4 +1,4 @@
-"""What a file is called, what is refused, and what reaches the store."""
+"""``add``: the name of the model, what is refused, and what is stored."""
 
 import os
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from gglib.testing import FakeCatalog
 
 @dataclass(frozen=True)
 class Files:
-    """What a reader found."""
+    """The result of a reader."""
 
     facts: GgufFacts
     paths: tuple[Path, ...]
@@ -27,7 +27,7 @@ class Files:
 
 
 def reads(path: Path) -> ModelFiles:
-    """Stand for the reader of headers: every file is a llama in one piece."""
+    """Stand in for the header reader: every file is a llama in one piece."""
     return Files(GgufFacts(architecture="llama"), (path,))
 
 
@@ -62,13 +62,13 @@ def make_file(tmp_path: Path) -> Path:
         ("e\u0302\u0323" + "q\u0323" * 60 + ".gguf", "\u1ec7" + "q\u0323" * 49),
     ],
 )
-def test_a_name_is_made_from_the_file(file_name: str, name: str) -> None:
+def test_name_is_derived_from_the_file(file_name: str, name: str) -> None:
     """Ending, shard number and odd characters go; versions with dots stay; the quantization stays readable."""
     assert default_name(Path(file_name)) == name
 
 
 async def test_names_are_stored_composed(file: Path) -> None:
-    """A name and an alias that were typed in NFD are found by what a keyboard types."""
+    """A name and an alias that were entered in NFD are found in NFC."""
     added = await add_model(
         AddRequest(path=file, name="Me\u0301lodie", aliases=("e\u0301",)), FakeCatalog(), reads
     )
@@ -76,9 +76,7 @@ async def test_names_are_stored_composed(file: Path) -> None:
 
 
 @pytest.mark.parametrize("is_directory", [True, False])
-async def test_a_name_that_is_not_utf8_is_refused_in_a_sentence(
-    tmp_path: Path, *, is_directory: bool
-) -> None:
+async def test_name_that_is_not_utf8_is_refused(tmp_path: Path, *, is_directory: bool) -> None:
     """The file or its directory: no JSON could carry the path. The sentence can be printed."""
     odd = tmp_path / os.fsdecode(b"caf\xe9.gguf")
     path = odd / "a.gguf" if is_directory else odd
@@ -93,8 +91,8 @@ async def test_a_name_that_is_not_utf8_is_refused_in_a_sentence(
     assert str(caught.value).isprintable()
 
 
-async def test_a_shard_that_is_not_utf8_is_refused(file: Path) -> None:
-    """All files of a model are looked at."""
+async def test_shard_that_is_not_utf8_is_refused(file: Path) -> None:
+    """All files of a model are checked."""
 
     def split(path: Path) -> ModelFiles:
         return Files(GgufFacts(architecture="llama"), (path, path.with_name("b\udcff.gguf")))
@@ -103,13 +101,13 @@ async def test_a_shard_that_is_not_utf8_is_refused(file: Path) -> None:
         await add_model(AddRequest(path=file), FakeCatalog(), split)
 
 
-async def test_a_nul_in_a_path_is_a_sentence() -> None:
-    """A program that posts one gets an answer, not a crash."""
+async def test_nul_in_a_path_is_an_error() -> None:
+    """A client that posts a NUL gets a response, not a crash."""
     with pytest.raises(InvalidGgufError, match=r"a\\x00b cannot be added: no file can have this name\."):
         await add_model(AddRequest(path=Path("/a\0b")), FakeCatalog(), reads)
 
 
-async def test_what_was_asked_for_reaches_the_store(file: Path) -> None:
+async def test_arguments_reach_the_store(file: Path) -> None:
     """Names, facts and size are stored, under the absolute path."""
     store = FakeCatalog()
     added = await add_model(AddRequest(path=file, aliases=("m",)), store, reads)
@@ -118,14 +116,14 @@ async def test_what_was_asked_for_reaches_the_store(file: Path) -> None:
     assert (await store.list_models()) == [added]
 
 
-async def test_a_relative_path_becomes_absolute(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_relative_path_becomes_absolute(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is started elsewhere finds the file."""
     monkeypatch.chdir(file.parent)
     added = await add_model(AddRequest(path=Path("..") / file.parent.name / file.name), FakeCatalog(), reads)
     assert added.paths == (file,)
 
 
-async def test_a_link_keeps_its_own_name(file: Path) -> None:
+async def test_link_keeps_its_own_name(file: Path) -> None:
     """Caches keep readable links to files that are named by a hash: the link is what is added."""
     link = file.with_name("readable.gguf")
     link.symlink_to(file)
@@ -133,8 +131,8 @@ async def test_a_link_keeps_its_own_name(file: Path) -> None:
     assert (added.name, added.paths) == ("readable", (link,))
 
 
-async def test_a_later_shard_brings_the_whole_model(tmp_path: Path) -> None:
-    """Whichever shard was named, the model has all of them, the first one first."""
+async def test_later_shard_adds_the_whole_model(tmp_path: Path) -> None:
+    """For any named shard, the model has all of them, the first one first."""
     shards = tuple(tmp_path / f"big-0000{number}-of-00002.gguf" for number in (1, 2))
     for shard in shards:
         shard.write_bytes(b"GGUF")
@@ -143,14 +141,14 @@ async def test_a_later_shard_brings_the_whole_model(tmp_path: Path) -> None:
     assert (added.name, added.paths) == ("big", shards)
 
 
-async def test_a_projector_is_refused(file: Path) -> None:
-    """The companion of a vision model is not a model, which is said."""
+async def test_projector_is_refused(file: Path) -> None:
+    """The error says that a projector is not a model."""
     projector = Files(GgufFacts(architecture="clip"), (file,))
     with pytest.raises(InvalidGgufError, match="projector"):
         await add_model(AddRequest(path=file), FakeCatalog(), lambda _: projector)
 
 
-async def test_a_broken_file_is_named_with_the_reason(file: Path) -> None:
+async def test_broken_file_is_named_with_the_reason(file: Path) -> None:
     """The reader's phrase becomes a sentence that names the file."""
 
     def fails(_: Path) -> ModelFiles:
@@ -161,8 +159,8 @@ async def test_a_broken_file_is_named_with_the_reason(file: Path) -> None:
     assert str(raised.value) == "My Model.Q4_K_M.gguf cannot be added: its header holds nothing."
 
 
-async def test_the_same_file_and_a_taken_name_are_different_mistakes(file: Path) -> None:
-    """The same file again says what it is already; another file with that name says how to call it."""
+async def test_same_file_and_taken_name_are_different_errors(file: Path) -> None:
+    """The same file again names its model; another file with a taken name says how to name it."""
     store = FakeCatalog()
     await add_model(AddRequest(path=file, name="m"), store, reads)
     with pytest.raises(ModelExistsError, match="is already in the catalogue as 'm'"):
@@ -182,21 +180,21 @@ async def test_the_same_file_and_a_taken_name_are_different_mistakes(file: Path)
         (GgufFacts(architecture="llama", kind="adapter"), "LoRA"),
     ],
 )
-async def test_what_goes_with_a_model_is_none(file: Path, facts: GgufFacts, what: str) -> None:
-    """A projector and an adapter are refused, each with what it is."""
+async def test_companions_are_refused(file: Path, facts: GgufFacts, what: str) -> None:
+    """A projector and an adapter are refused, each with its kind."""
     with pytest.raises(InvalidGgufError, match=what):
         await add_model(AddRequest(path=file), FakeCatalog(), lambda path: Files(facts, (path,)))
 
 
-async def test_what_is_known_of_a_download_reaches_the_store(file: Path) -> None:
+async def test_facts_of_a_download_reach_the_store(file: Path) -> None:
     """Hashes, and that gglib may delete the file, are kept."""
     request = AddRequest(path=file, hashes=("a" * 64,), is_downloaded=True)
     added = await add_model(request, FakeCatalog(), reads)
     assert (added.hashes, added.is_downloaded) == (("a" * 64,), True)
 
 
-async def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
-    """To open a pipe would wait for whoever writes into it: for ever, in a server that was named one."""
+async def test_special_file_is_not_opened(tmp_path: Path) -> None:
+    """Opening a pipe would wait for its writer: in a server for ever."""
     pipe = tmp_path / "pipe.gguf"
     os.mkfifo(pipe)
 

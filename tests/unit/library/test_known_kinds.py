@@ -1,4 +1,4 @@
-"""A model that an older gglib understood less of is read again before it is launched."""
+"""A model that an older gglib classified wrongly is read again before its launch."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from gglib.testing import FakeCatalog, write_tiny_encoder
 
 
 async def old_row(path: Path, settings: ModelSettings) -> FakeCatalog:
-    """Return a catalogue that knows a reranker as an embedding model of an unknown pooling."""
+    """Return a catalogue that has a reranker as an embedding model of an unknown pooling."""
     write_tiny_encoder(path, pooling_type=None, has_classifier=True)
     files = read_model(path)
     facts: GgufFacts = replace(files.facts, capabilities=ModelCapabilities(embedding=True), pooling=None)
@@ -23,8 +23,8 @@ async def old_row(path: Path, settings: ModelSettings) -> FakeCatalog:
     return store
 
 
-async def test_a_reranker_of_an_older_catalogue_is_launched_as_one(tmp_path: Path) -> None:
-    """What the header says is taken into the catalogue at the first launch, and then agrees."""
+async def test_reranker_of_an_older_catalogue_is_launched_as_reranker(tmp_path: Path) -> None:
+    """The header's kind is stored at the first launch, and agrees from then on."""
     store = await old_row(tmp_path / "judge.gguf", ModelSettings())
     spec = await store.resolve_for_launch("judge")
     assert spec is not None
@@ -35,8 +35,8 @@ async def test_a_reranker_of_an_older_catalogue_is_launched_as_one(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["chat", "embedding"])
-async def test_what_the_user_set_is_no_difference(tmp_path: Path, kind: str) -> None:
-    """The user's word is compared with nothing: the header's is, which stays behind it."""
+async def test_user_setting_is_no_difference(tmp_path: Path, kind: str) -> None:
+    """The user's kind is not compared; the header's kind, which it overrides, is."""
     store = await old_row(tmp_path / "judge.gguf", ModelSettings(kind=kind))  # type: ignore[arg-type] # cases
     spec = await store.resolve_for_launch("judge")
     assert spec is not None

@@ -1,4 +1,4 @@
-"""When models were used last reaches the catalogue, and never disturbs who serves."""
+"""The time of last use reaches the catalogue, and never disturbs requests."""
 
 import asyncio
 import logging
@@ -12,20 +12,20 @@ from gglib.testing import FakeCatalog
 
 
 class Used:
-    """Gathers ids as a runtime does."""
+    """Collects ids as a runtime does."""
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
 
     def take(self) -> set[int]:
-        """Hand over what was gathered."""
+        """Return the collected ids."""
         taken, self.ids = self.ids, set()
         return taken
 
 
 @pytest.fixture(name="used")
 def make_used() -> Used:
-    """Return what gathers."""
+    """Return a collector."""
     return Used()
 
 
@@ -36,12 +36,12 @@ def make_catalog() -> FakeCatalog:
 
 
 async def times(catalog: FakeCatalog) -> list[int | None]:
-    """Return when each model was used last."""
+    """Return the time of last use of each model."""
     return [model.last_used_at for model in await catalog.list_models()]
 
 
-async def test_what_was_used_is_written_with_the_time(catalog: FakeCatalog, used: Used) -> None:
-    """Whoever answered since the last time gets this moment in whole seconds; the others keep theirs."""
+async def test_used_models_are_written_with_the_time(catalog: FakeCatalog, used: Used) -> None:
+    """Models used since the last write get the present time in whole seconds; the others keep theirs."""
     now = 1_700_000_000.7
     uses = LastUsedRecorder(used.take, catalog, lambda: now)
     used.ids = {1}
@@ -52,10 +52,10 @@ async def test_what_was_used_is_written_with_the_time(catalog: FakeCatalog, used
     assert await times(catalog) == [1_700_000_000, 1_700_000_060]
 
 
-async def test_what_could_not_be_written_is_not_lost(
+async def test_failed_write_loses_nothing(
     catalog: FakeCatalog, used: Used, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A catalogue that fails is complained of once, raises nothing, and has it all when it is well again."""
+    """A failing catalogue is logged once, raises nothing, and gets everything when it works again."""
     uses = LastUsedRecorder(used.take, catalog, lambda: 5.0)
     used.ids = {1}
     catalog.fails_with = CatalogError("The disk is full.")
@@ -70,8 +70,8 @@ async def test_what_could_not_be_written_is_not_lost(
     assert await times(catalog) == [5, None]
 
 
-async def test_it_is_written_after_each_pause_and_at_the_end(catalog: FakeCatalog, used: Used) -> None:
-    """Between two pauses nothing is written; what was used last of all is written when the block ends."""
+async def test_written_after_each_pause_and_at_the_end(catalog: FakeCatalog, used: Used) -> None:
+    """Between two pauses nothing is written; the last uses are written when the block ends."""
     pauses: asyncio.Queue[None] = asyncio.Queue()
     written = asyncio.Event()
 
@@ -89,8 +89,8 @@ async def test_it_is_written_after_each_pause_and_at_the_end(catalog: FakeCatalo
     assert await times(catalog) == [5, 5]
 
 
-async def test_a_block_that_fails_writes_all_the_same(catalog: FakeCatalog, used: Used) -> None:
-    """A server that ends with an error does not forget what was used."""
+async def test_failing_block_still_writes(catalog: FakeCatalog, used: Used) -> None:
+    """A server that ends with an error does not lose the last uses."""
     used.ids = {1}
     uses = LastUsedRecorder(used.take, catalog, lambda: 5.0)
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""What the catalogue says of a model follows its files, and costs a look where they have not changed."""
+"""The catalogue's facts of a model follow its files, at the cost of a ``stat`` if they are unchanged."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ MODEL = ModelSummary(
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What a reader found."""
+    """The result of a reader."""
 
     facts: GgufFacts = FACTS
     paths: tuple[Path, ...] = (PATH,)
@@ -48,7 +48,7 @@ class Files:
 
 
 class Disk:
-    """Files whose marks and headers a test sets; it counts the readings."""
+    """Files whose stat and headers a test sets; it counts the reads."""
 
     def __init__(self) -> None:
         self.mark: FileMark | None = MARK
@@ -61,7 +61,7 @@ class Disk:
         self.facts = ModelFacts(self.catalog, self.read_model, lambda _: self.mark)
 
     def read_model(self, path: Path) -> Files:
-        """Return what is there."""
+        """Return the file's header."""
         if path == self.projector:
             return Files(GgufFacts(architecture="clip"))
         self.readings += 1
@@ -86,13 +86,13 @@ def disk() -> Disk:
     return Disk()
 
 
-async def test_an_unchanged_file_is_read_once(disk: Disk) -> None:
+async def test_unchanged_file_is_read_once(disk: Disk) -> None:
     """The first launch reads it, the next ones do not."""
     assert [await disk.check() for _ in range(3)] == [8192] * 3
     assert disk.readings == 1
 
 
-async def test_a_replaced_file_is_launched_with_its_own_facts(disk: Disk) -> None:
+async def test_replaced_file_is_launched_with_its_own_facts(disk: Disk) -> None:
     """The row is updated too; the model keeps its id."""
     await disk.check()
     disk.mark = replace(MARK, inode=8)
@@ -105,8 +105,8 @@ async def test_a_replaced_file_is_launched_with_its_own_facts(disk: Disk) -> Non
     assert disk.readings == 2
 
 
-async def test_what_the_user_said_of_a_replaced_file_stays(disk: Disk) -> None:
-    """Kind, settings, names and projector are the user's; what follows from the header is the new file's."""
+async def test_user_settings_of_a_replaced_file_stay(disk: Disk) -> None:
+    """Kind, settings, names and projector are the user's; facts from the header are the new file's."""
     projector, settings = (
         Path("/mmproj.gguf"),
         ModelSettings(context=512, engine_args=("-t", "1"), kind="rerank"),
@@ -133,8 +133,8 @@ async def test_what_the_user_said_of_a_replaced_file_stays(disk: Disk) -> None:
     assert disk.readings == before
 
 
-async def test_what_changed_while_the_file_was_read_is_not_undone(disk: Disk) -> None:
-    """The row has got other files meanwhile, by a pull or by the user: the facts of the former ones are not stored."""
+async def test_change_during_the_read_is_not_undone(disk: Disk) -> None:
+    """A pull or the user replaced the row's files meanwhile: the facts of the former files are not stored."""
     disk.found = Files(GgufFacts(architecture="llama", trained_context=2048))
     projector = Path("/mmproj.gguf")
 
@@ -160,8 +160,8 @@ async def test_a_row_of_an_older_gglib_is_read_again(disk: Disk, capabilities: M
     assert not await disk.facts.refresh()
 
 
-async def test_a_broken_file_is_read_once_and_tried_again_when_it_changes(disk: Disk) -> None:
-    """Its refusal costs a look; any change of it is a new try."""
+async def test_broken_file_is_read_once_and_again_when_it_changes(disk: Disk) -> None:
+    """Its refusal costs a ``stat``; any change leads to a new read."""
     disk.found = InvalidGgufError("incomplete: it has 1 of the 2 bytes that it needs")
     for _ in range(3):
         with pytest.raises(
@@ -174,7 +174,7 @@ async def test_a_broken_file_is_read_once_and_tried_again_when_it_changes(disk: 
     assert await disk.check() == 8192
 
 
-async def test_what_says_nothing_of_the_file_is_not_remembered(disk: Disk) -> None:
+async def test_system_error_is_not_remembered(disk: Disk) -> None:
     """The system had no descriptor left: the next request reads again."""
     disk.found = UnreadableFileError("cannot be read: Too many open files")
     for _ in range(2):
@@ -183,7 +183,7 @@ async def test_what_says_nothing_of_the_file_is_not_remembered(disk: Disk) -> No
     assert disk.readings == 2
 
 
-async def test_a_model_that_was_removed_meanwhile_is_not_launched(disk: Disk) -> None:
+async def test_model_removed_meanwhile_is_not_launched(disk: Disk) -> None:
     """It is not found, as for the next request."""
     spec = await disk.catalog.resolve_for_launch("m")
     assert spec is not None
@@ -192,8 +192,8 @@ async def test_a_model_that_was_removed_meanwhile_is_not_launched(disk: Disk) ->
         await disk.facts.check(spec)
 
 
-async def test_a_refresh_reads_only_what_may_have_changed(disk: Disk) -> None:
-    """A file that is older than its row and as large is believed, however often one looks."""
+async def test_refresh_reads_only_files_that_may_have_changed(disk: Disk) -> None:
+    """A file that is older than its row and of the same size is not read, however often it is checked."""
     for _ in range(3):
         assert not await disk.facts.refresh()
     assert disk.readings == 0
@@ -208,10 +208,8 @@ async def test_a_refresh_reads_only_what_may_have_changed(disk: Disk) -> None:
     ],
     ids=["another size", "in the second of the row", "moved there later"],
 )
-async def test_a_refresh_notices_a_file_that_was_replaced_before_the_start(
-    disk: Disk, mark: FileMark
-) -> None:
-    """Whatever it is known by, it is read once."""
+async def test_refresh_finds_a_file_replaced_before_startup(disk: Disk, mark: FileMark) -> None:
+    """It is read once, whatever identified it."""
     disk.mark = mark
     disk.found = Files(GgufFacts(architecture="llama", trained_context=2048))
     assert await disk.facts.refresh()
@@ -222,8 +220,8 @@ async def test_a_refresh_notices_a_file_that_was_replaced_before_the_start(
 
 
 @pytest.mark.parametrize("happens", ["gone", "broken"])
-async def test_a_refresh_changes_nothing_for_files_that_have_no_facts(disk: Disk, happens: str) -> None:
-    """A file that is missing or broken leaves the row as it was."""
+async def test_refresh_keeps_the_row_of_a_file_without_facts(disk: Disk, happens: str) -> None:
+    """A file that is missing or broken leaves the row unchanged."""
     if happens == "gone":
         disk.mark = None
     else:
@@ -234,8 +232,8 @@ async def test_a_refresh_changes_nothing_for_files_that_have_no_facts(disk: Disk
     assert disk.readings == (happens == "broken")
 
 
-def test_hashes_that_a_hub_promised_stay() -> None:
-    """So ``gglib verify`` finds the damage; what gglib computed itself is of another file."""
+def test_hashes_of_the_hub_stay() -> None:
+    """So ``gglib verify`` finds the damage; a hash that gglib computed itself belongs to another file."""
     found = Files(GgufFacts(architecture="llama", trained_context=2048))
     for is_downloaded, hashes in ((True, ("ab",)), (False, ())):
         known = replace(MODEL, hashes=("ab",), is_downloaded=is_downloaded)
@@ -245,8 +243,8 @@ def test_hashes_that_a_hub_promised_stay() -> None:
     assert changed_model(MODEL, Files()) is None
 
 
-async def test_a_listing_looks_at_the_files_at_most_every_so_often() -> None:
-    """The first one does, and the next ones after ``REFRESH_S``; a look that fails fails no listing."""
+async def test_listing_checks_the_files_at_intervals() -> None:
+    """The first one does, and the next ones after ``REFRESH_S``; a failing check fails no listing."""
     now, looks = [0.0], 0
 
     async def refresh() -> bool:

@@ -1,4 +1,4 @@
-"""When versions that nothing uses are collected beside a server."""
+"""The periodic collection of unused versions in a server."""
 
 import asyncio
 
@@ -23,15 +23,15 @@ class Collector:
             raise self.fails_with
 
     async def seen(self, count: int) -> None:
-        """Return when there were so many collections."""
+        """Return after the given number of collections."""
         async with asyncio.timeout(5):
             while self.count < count:
                 self._changed.clear()
                 await self._changed.wait()
 
 
-async def test_it_collects_when_asked_and_at_the_end() -> None:
-    """Each engine that ends asks for one; the last one comes when the server has stopped."""
+async def test_collects_on_request_and_at_the_end() -> None:
+    """Each engine that ends requests a collection; the last one runs when the server has stopped."""
     collector = Collector()
     async with collected_periodically(collector, interval_s=3600) as collect_soon:
         assert collector.count == 0
@@ -42,18 +42,16 @@ async def test_it_collects_when_asked_and_at_the_end() -> None:
     assert collector.count == 3
 
 
-async def test_it_collects_regularly() -> None:
-    """Also when nothing asks for it."""
+async def test_collects_regularly() -> None:
+    """Also without a request."""
     collector = Collector()
     async with collected_periodically(collector, interval_s=0.001):
         await collector.seen(3)
 
 
 @pytest.mark.parametrize("error", [CatalogError("The disk is gone."), OSError("The disk is gone.")])
-async def test_a_failure_is_logged_once_and_tried_again(
-    error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The next turn comes, and the same sentence is not repeated."""
+async def test_failure_is_logged_once_and_retried(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The next interval tries again, and the same sentence is not repeated."""
     collector = Collector()
     collector.fails_with = error
     async with collected_periodically(collector, interval_s=0.001):

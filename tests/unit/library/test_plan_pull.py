@@ -1,4 +1,4 @@
-"""What a pull is planned to do: what is fetched, what it is called, which model it is a version of."""
+"""The plan of a pull: its files, its name, and the model that it updates."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,8 @@ def harness(tmp_path: Path) -> PullHarness:
 
 
 class TestPlanning:
-    async def test_a_named_quantization_is_taken_and_nobody_is_asked(self, harness: PullHarness) -> None:
-        """The file, where it goes, what it is called, and where it comes from."""
+    async def test_named_quantization_is_planned_without_a_prompt(self, harness: PullHarness) -> None:
+        """The file, its place, its name, and its source."""
         plan = await harness.plan(f"{REPO}:q8_0")
         assert (plan.name, plan.aliases, plan.was_chosen) == ("tiny-Q8_0", (f"{REPO}:Q8_0",), False)
         assert (str(plan.folder), plan.label) == ("ada/tiny-GGUF", "Q8_0")
@@ -38,14 +38,14 @@ class TestPlanning:
         assert plan.fit is Fit.FITS
         assert harness.files() == []
 
-    async def test_without_a_name_the_usual_one_that_fits_is_chosen(self, harness: PullHarness) -> None:
-        """Q4_K_M goes first; the plan says that gglib chose, and what else there is."""
+    async def test_without_a_name_the_best_that_fits_is_chosen(self, harness: PullHarness) -> None:
+        """Q4_K_M goes first; the plan says that gglib chose, and lists the alternatives."""
         plan = await harness.plan(REPO)
         assert (plan.quantization, plan.was_chosen) == ("Q4_K_M", True)
         assert [variant.quantization for variant in plan.others] == ["Q8_0"]
 
     async def test_nothing_that_fits_is_one_sentence(self, harness: PullHarness) -> None:
-        """On a machine without memory the error says what the smallest needs, and how to get it all the same."""
+        """On a machine without memory the error has the smallest need, and how to pull it anyway."""
         with pytest.raises(VariantChoiceError, match="gglib pull"):
             await harness.plan(REPO, memory=MachineMemory(total_bytes=1 << 20, available_bytes=1 << 20))
         plan = await harness.plan(
@@ -53,24 +53,22 @@ class TestPlanning:
         )
         assert plan.fit is Fit.TOO_LARGE
 
-    async def test_a_revision_that_was_asked_for_has_a_place_of_its_own(self, harness: PullHarness) -> None:
-        """Two versions of a file can be here at the same time."""
+    async def test_requested_revision_has_its_own_place(self, harness: PullHarness) -> None:
+        """Two versions of a file can be present at the same time."""
         commit = (await harness.hub.repository(REPO)).revision
         harness.hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": harness.other_file})
         plan = await harness.plan(f"{REPO}:Q4_K_M@{commit}")
         assert str(plan.folder) == f"ada/tiny-GGUF@{commit}"
         assert (plan.source.revision, plan.source.asked_revision) == (commit, commit)
 
-    async def test_what_is_no_model_is_refused_before_it_is_fetched(self, harness: PullHarness) -> None:
-        """A file with another content than its name says, and a projector by itself."""
+    async def test_file_that_is_no_model_is_refused_before_the_fetch(self, harness: PullHarness) -> None:
+        """A file whose content contradicts its name, and a projector by itself."""
         harness.hub.add_repository("ada/odd", {"odd-Q4_K_M.gguf": b"<html>" * 100})
         with pytest.raises(InvalidGgufError, match="cannot be pulled"):
             await harness.plan("ada/odd")
 
-    async def test_a_name_that_no_model_may_have_is_said_before_anything_is_asked(
-        self, harness: PullHarness
-    ) -> None:
-        """Not by the catalogue when all of the model is here."""
+    async def test_invalid_name_is_refused_before_any_request(self, harness: PullHarness) -> None:
+        """Not by the catalogue after the whole model has arrived."""
         unfit: list[tuple[str | None, list[str]]] = [("12", []), (" x", []), ("x", ["7"]), (None, ["\x1b"])]
         for name, aliases in unfit:
             with pytest.raises(InvalidSettingError):
@@ -79,15 +77,13 @@ class TestPlanning:
             with pytest.raises(ModelExistsError, match="already"):
                 await harness.plan(f"{REPO}:Q4_K_M", aliases=aliases)
 
-    async def test_a_file_that_is_called_by_a_number_gets_a_name_that_can_be_stored(
-        self, harness: PullHarness
-    ) -> None:
+    async def test_numeric_file_name_gets_a_valid_name(self, harness: PullHarness) -> None:
         """A number would be taken for an id."""
         harness.hub.add_repository("ada/odd", {"7.gguf": harness.file})
         assert (await harness.plan("ada/odd")).name == "model-7"
 
-    async def test_an_adapter_is_refused_as_it_is_when_it_is_added(self, harness: PullHarness) -> None:
-        """It names its model's architecture, and says what it is; no engine answers with it alone."""
+    async def test_adapter_is_refused_as_in_add(self, harness: PullHarness) -> None:
+        """The error names its model's architecture and its kind; no engine can serve it alone."""
 
         def read(start: bytes) -> GgufFacts:
             return replace(read_partial_facts(start), kind="adapter")
@@ -96,10 +92,8 @@ class TestPlanning:
         with pytest.raises(InvalidGgufError, match="is an adapter"):
             await planner.plan(read_target(f"{REPO}:Q4_K_M"))
 
-    async def test_a_name_that_is_taken_is_said_before_anything_is_fetched(
-        self, harness: PullHarness
-    ) -> None:
-        """A name of the user's own is an error; one of ours gives way to the repository's."""
+    async def test_taken_name_is_refused_before_the_fetch(self, harness: PullHarness) -> None:
+        """A taken name of the user's choice is an error; a derived one is replaced with the repository's."""
         harness.hub.add_repository("bob/tiny-GGUF", {"tiny-Q4_K_M.gguf": harness.file})
         await harness.pull()
         assert (await harness.plan("bob/tiny-GGUF")).name == "bob/tiny-GGUF:Q4_K_M"
@@ -108,7 +102,7 @@ class TestPlanning:
         with pytest.raises(ModelExistsError, match="--alias"):
             await harness.plan("bob/tiny-GGUF", aliases=("tiny-Q4_K_M",))
 
-    async def test_a_missing_repository_is_the_hubs_error(self, harness: PullHarness) -> None:
-        """What the hub does not have is told in its adapter's words."""
+    async def test_missing_repository_is_the_hub_error(self, harness: PullHarness) -> None:
+        """The hub adapter's error is passed on."""
         with pytest.raises(RepositoryNotFoundError):
             await harness.plan("ada/none")

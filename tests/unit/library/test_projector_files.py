@@ -1,4 +1,4 @@
-"""Which projector lies beside a model's file."""
+"""The projector file beside a model's file."""
 
 from pathlib import Path
 
@@ -21,16 +21,16 @@ from gglib.library.projector_files import checked_projector, projector_beside
         (["a.gguf"], "a.gguf", None),
     ],
 )  # fmt: skip
-def test_the_projector_of_a_file(tmp_path: Path, files: list[str], model: str, found: str | None) -> None:
-    """It is the one that an import of the directory would take, for whichever shard."""
+def test_projector_of_a_file(tmp_path: Path, files: list[str], model: str, found: str | None) -> None:
+    """The same projector that an import of the directory would take, for any shard."""
     for name in files:
         (tmp_path / name).touch()
     beside = projector_beside(tmp_path / model)
     assert (None if beside is None else beside.name) == found
 
 
-def test_a_directory_that_cannot_be_read_has_none(tmp_path: Path) -> None:
-    """What cannot be looked at is no reason not to add a model."""
+def test_unreadable_directory_has_none(tmp_path: Path) -> None:
+    """An unreadable directory does not prevent adding a model."""
     assert projector_beside(tmp_path / "gone" / "a.gguf") is None
 
 
@@ -44,7 +44,7 @@ def test_a_directory_that_cannot_be_read_has_none(tmp_path: Path) -> None:
         (GgufFacts(architecture="llama", kind="adapter"), False),
     ],
 )
-def test_a_header_says_whether_it_is_one(tmp_path: Path, facts: GgufFacts, is_taken: bool) -> None:  # noqa: FBT001
+def test_header_identifies_a_projector(tmp_path: Path, facts: GgufFacts, is_taken: bool) -> None:  # noqa: FBT001
     """The type in the header counts, and the architecture of older files."""
     path = tmp_path / "mmproj.gguf"
     path.touch()
@@ -56,8 +56,8 @@ def test_a_header_says_whether_it_is_one(tmp_path: Path, facts: GgufFacts, is_ta
 
 
 @pytest.mark.parametrize("name", ["mmproj-\udcff.gguf", "mmproj-\0.gguf"])
-def test_a_projector_that_no_engine_could_name_is_refused(tmp_path: Path, name: str) -> None:
-    """It would be taken, and the model would then fail to load; nothing of it is written raw to the terminal."""
+def test_projector_with_an_unusable_path_is_refused(tmp_path: Path, name: str) -> None:
+    """The model would otherwise fail to load; the path is never written raw to the terminal."""
     with pytest.raises(InvalidGgufError, match=r"^mmproj-\S+ cannot be a model's projector: \w") as refused:
         checked_projector(tmp_path / name, lambda _: GgufFacts(architecture="clip"))
     str(refused.value).encode()

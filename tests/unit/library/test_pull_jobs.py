@@ -1,4 +1,4 @@
-"""Pulls that did not end: what is recorded, what the next start finishes, what giving up deletes and leaves."""
+"""Unfinished pulls: their records, what the next start finishes, and what discarding deletes."""
 
 import asyncio
 import threading
@@ -30,7 +30,7 @@ VISION = "ada/eye"
 
 
 class DyingCatalog(FakeCatalog):
-    """The process dies when the row is written, as long as ``is_dying``."""
+    """The process dies when the row is written, while ``is_dying`` is set."""
 
     is_dying = True
 
@@ -67,8 +67,8 @@ async def cut(
 
 
 class TestInterrupted:
-    async def test_a_cut_pull_goes_on_where_it_ended(self, harness: PullHarness) -> None:
-        """It is listed as unfinished, and its second half is all that is fetched then."""
+    async def test_interrupted_pull_resumes(self, harness: PullHarness) -> None:
+        """It is listed as unfinished, and only its second half is fetched then."""
         await cut(harness)
         assert [job.asked for job in await harness.store.list_pulls()] == [f"{REPO}:Q4_K_M"]
         assert await finish_interrupted(harness.site) == []
@@ -77,7 +77,7 @@ class TestInterrupted:
         assert harness.hub.fetches[-1].start_bytes == 100_000
         assert await harness.store.list_pulls() == []
 
-    async def test_cancelled_it_keeps_what_came(self, harness: PullHarness) -> None:
+    async def test_cancelled_pull_keeps_its_part(self, harness: PullHarness) -> None:
         """Ctrl-C in the middle leaves a part and no row."""
         harness.hub.pauses["tiny-Q4_K_M.gguf"] = asyncio.Event()
         reached = asyncio.Event()
@@ -89,10 +89,10 @@ class TestInterrupted:
         assert await harness.store.list_models() == []
         assert len(await harness.store.list_pulls()) == 1
 
-    async def test_cancelled_while_it_is_published_it_keeps_its_lock_until_that_has_ended(
+    async def test_pull_cancelled_while_publishing_keeps_its_lock_until_the_end(
         self, harness: PullHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A second pull of the same would else clear the draft that is being filled."""
+        """A second pull of the same model would otherwise clear the draft that is being filled."""
         started, gate = threading.Event(), threading.Event()
 
         def slow(job: PullJob, incoming: Incoming, models_dir: Path) -> NewVersion:
@@ -113,8 +113,8 @@ class TestInterrupted:
         [model] = await finish_interrupted(harness.site)
         assert model.paths[0].read_bytes() == harness.file
 
-    async def test_an_older_part_goes_when_a_newer_version_is_pulled(self, harness: PullHarness) -> None:
-        """Upstream changed meanwhile: what came of the older version is of no use to any pull."""
+    async def test_older_part_is_deleted_when_a_newer_version_is_pulled(self, harness: PullHarness) -> None:
+        """Upstream changed meanwhile: no pull needs the part of the older version."""
         await cut(harness)
         assert len(harness.incoming()) == 1
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file)
@@ -124,10 +124,10 @@ class TestInterrupted:
         ]
 
     @pytest.mark.parametrize("is_published", [False, True])
-    async def test_killed_before_its_row_it_is_finished_at_the_next_start(
+    async def test_pull_killed_before_its_row_is_finished_at_the_next_start(
         self, tmp_path: Path, *, is_published: bool
     ) -> None:
-        """All files came, nobody lives to enter them: the next start does, once; also where the directory is there."""
+        """All files arrived, but no row: the next start writes it, once; also if the directory exists."""
         store = DyingCatalog()
         harness = PullHarness(tmp_path, store)
         if not is_published:
@@ -147,7 +147,7 @@ class TestInterrupted:
         assert await store.list_models() == [model]
         assert (harness.incoming(), harness.files()) == ([], ["ada/tiny-GGUF/Q4_K_M/tiny-Q4_K_M.gguf"])
 
-    async def test_killed_before_the_row_of_an_update_moves_the_next_start_moves_it(
+    async def test_update_killed_before_its_row_moved_is_finished_at_the_next_start(
         self, tmp_path: Path
     ) -> None:
         """The older version is whole until then, and has its row."""
@@ -165,9 +165,7 @@ class TestInterrupted:
         [new] = await finish_interrupted(harness.site)
         assert (new.id, new.paths[0].read_bytes()) == (old.id, harness.other_file)
 
-    async def test_killed_before_its_row_moves_an_alias_is_still_the_other_models(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_alias_of_a_killed_update_still_means_the_other_model(self, tmp_path: Path) -> None:
         """``owner/name:QUANT`` moves in the transaction of the row: at no moment does it mean nothing."""
         store = DyingCatalog()
         store.is_dying = False
@@ -188,7 +186,7 @@ class TestInterrupted:
         assert now is not None
         assert now.id == second.id
 
-    async def test_killed_after_its_row_only_what_came_is_left_to_clear(self, harness: PullHarness) -> None:
+    async def test_pull_killed_after_its_row_leaves_only_incoming_files(self, harness: PullHarness) -> None:
         """The job is gone with the row; its incoming file is swept, and the model is not entered twice."""
         model = (await harness.pull()).model
         key = (await harness.plan()).files[0].key
@@ -197,8 +195,8 @@ class TestInterrupted:
         await sweep(harness.site)
         assert (harness.incoming(), await harness.store.list_models()) == ([], [model])
 
-    async def test_what_came_and_is_gone_is_fetched_again(self, tmp_path: Path) -> None:
-        """Somebody emptied ``.incoming`` after the last byte: the pull is unfinished, and goes on."""
+    async def test_deleted_incoming_file_is_fetched_again(self, tmp_path: Path) -> None:
+        """``.incoming`` was emptied after the last byte: the pull is unfinished, and resumes."""
         store = DyingCatalog()
         harness = PullHarness(tmp_path, store)
         with pytest.MonkeyPatch.context() as patch:
@@ -213,7 +211,7 @@ class TestInterrupted:
         assert not job.is_fetched
         assert (await harness.pull()).model.paths[0].read_bytes() == harness.file
 
-    async def test_where_there_are_no_links_a_killed_pull_keeps_what_came(
+    async def test_without_links_a_killed_pull_keeps_its_files(
         self, harness: PullHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The draft of its version has the files themselves: they are put back, and nothing is fetched again."""
@@ -228,8 +226,8 @@ class TestInterrupted:
         assert len(harness.hub.fetches) == fetches
         assert harness.incoming() == []
 
-    async def test_what_no_engine_loads_is_given_up_at_the_next_start(self, harness: PullHarness) -> None:
-        """Killed after the last byte of a truncated file: it is said in the log, and nothing of it stays."""
+    async def test_unloadable_file_is_discarded_at_the_next_start(self, harness: PullHarness) -> None:
+        """Killed after the last byte of a truncated file: the log says so, and nothing is left."""
         harness.changes("tiny-Q4_K_M.gguf", harness.file[:-1000])
         plan = await harness.plan()
         harness.site.incoming.prepare()
@@ -244,15 +242,15 @@ class TestInterrupted:
 
 
 class TestGivingUp:
-    async def test_a_discarded_pull_leaves_nothing(self, harness: PullHarness) -> None:
-        """Its part, its record and its place in the list are gone, and it says what that freed."""
+    async def test_discarded_pull_leaves_nothing(self, harness: PullHarness) -> None:
+        """Its part, its record and its place in the list are gone, and the freed bytes are reported."""
         await cut(harness)
         [job] = await harness.store.list_pulls()
         assert await give_up(harness.site, job) > 90_000
         assert (harness.incoming(), await harness.store.list_pulls(), harness.files()) == ([], [], [])
 
-    async def test_an_update_that_is_discarded_leaves_the_older_version(self, harness: PullHarness) -> None:
-        """The model's own file is not what came of it."""
+    async def test_discarded_update_leaves_the_older_version(self, harness: PullHarness) -> None:
+        """The model's own file is not part of the update."""
         old = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file)
         await cut(harness)
@@ -261,10 +259,8 @@ class TestGivingUp:
         assert harness.files() == ["ada/tiny-GGUF/Q4_K_M/tiny-Q4_K_M.gguf"]
         assert old.paths[0].read_bytes() == harness.file
 
-    async def test_a_pull_that_is_under_way_is_neither_finished_nor_discarded(
-        self, harness: PullHarness
-    ) -> None:
-        """The lock says so, whatever the record says."""
+    async def test_running_pull_is_neither_finished_nor_discarded(self, harness: PullHarness) -> None:
+        """The lock decides, whatever the record says."""
         await cut(harness)
         [job] = await harness.store.list_pulls()
         with harness.site.locks.try_hold(lock_of(job.key)):
@@ -275,8 +271,8 @@ class TestGivingUp:
         assert len(await harness.store.list_pulls()) == 1
         assert harness.incoming() != []
 
-    async def test_a_projector_that_another_pull_waits_for_stays(self, harness: PullHarness) -> None:
-        """Both quantizations were cut after the projector's first bytes: giving one up takes nothing from the other."""
+    async def test_projector_of_another_pull_stays(self, harness: PullHarness) -> None:
+        """Both quantizations were interrupted in the projector: discarding one leaves the projector to the other."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
             "eye-Q8_0.gguf": harness.other_file,
@@ -294,8 +290,8 @@ class TestGivingUp:
         await give_up(harness.site, second)
         assert harness.incoming() == []
 
-    async def test_discarding_one_leaves_the_fetch_of_another_alone(self, harness: PullHarness) -> None:
-        """The other one fetches the projector at that very moment, and ends as if nothing had been."""
+    async def test_discarding_does_not_affect_a_concurrent_fetch(self, harness: PullHarness) -> None:
+        """The other pull fetches the projector at that very moment, and ends normally."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
             "eye-Q8_0.gguf": harness.other_file,
@@ -309,11 +305,11 @@ class TestGivingUp:
         gate, reached = asyncio.Event(), asyncio.Event()
         harness.hub.pauses["mmproj-F16.gguf"] = gate
 
-        def tell(progress: PullProgress) -> None:
+        def on_progress(progress: PullProgress) -> None:
             if progress.file == "mmproj-F16.gguf" and progress.phase == "downloading":
                 reached.set()
 
-        other = asyncio.ensure_future(harness.puller.pull(await harness.plan(f"{VISION}:Q8_0"), tell))
+        other = asyncio.ensure_future(harness.puller.pull(await harness.plan(f"{VISION}:Q8_0"), on_progress))
         await soon(reached)
         await give_up(harness.site, given_up)
         gate.set()
@@ -321,8 +317,8 @@ class TestGivingUp:
         assert model.projector is not None
         assert model.projector.read_bytes() == harness.eye
 
-    async def test_a_version_that_has_no_row_goes_with_its_pull(self, harness: PullHarness) -> None:
-        """Killed between the directory's name and the row, and then given up."""
+    async def test_version_without_a_row_is_discarded_with_its_pull(self, harness: PullHarness) -> None:
+        """Killed between the directory's rename and the row, and then discarded."""
         plan = await harness.plan()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(install, "install", _die)
@@ -335,8 +331,8 @@ class TestGivingUp:
 
 
 class TestSweeping:
-    async def test_what_no_pull_waits_for_is_swept_and_the_rest_stays(self, harness: PullHarness) -> None:
-        """Parts of a pull that the catalogue forgot, and a draft; not those of one that is recorded."""
+    async def test_files_of_no_pull_are_swept_and_others_stay(self, harness: PullHarness) -> None:
+        """Parts of a pull that is not in the catalogue, and a draft; not those of a recorded pull."""
         await cut(harness, f"{REPO}:Q8_0", name="tiny-Q8_0.gguf")
         kept = harness.incoming()
         await cut(harness)
@@ -347,8 +343,8 @@ class TestSweeping:
         await sweep(harness.site)
         assert harness.incoming() == sorted([*kept, "mine.txt"])
 
-    async def test_a_draft_of_a_killed_pull_is_swept(self, harness: PullHarness) -> None:
-        """It was being filled when its process died, and its pull was given up."""
+    async def test_draft_of_a_killed_pull_is_swept(self, harness: PullHarness) -> None:
+        """It was being filled when its process died, and its pull was discarded."""
         plan = await harness.plan()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("gglib.library.versions.publishing._rename", _die)
@@ -360,9 +356,7 @@ class TestSweeping:
         await give_up(harness.site, job)
         assert harness.incoming() == []
 
-    async def test_an_emptied_lock_of_a_killed_pull_is_no_reason_to_look_again(
-        self, harness: PullHarness
-    ) -> None:
+    async def test_lock_file_of_a_killed_pull_is_swept(self, harness: PullHarness) -> None:
         """Swept with the rest; while a pull runs its lock is left."""
         locks = harness.site.locks
         with locks.try_hold(lock_of("0" * 16)):
@@ -373,23 +367,23 @@ class TestSweeping:
         await sweep(harness.site)
         assert not locks.has_any("pull-")
 
-    async def test_a_corrupt_download_leaves_no_record(self, harness: PullHarness) -> None:
-        """It came twice and was wrong: nothing of it is here, and nothing is unfinished."""
+    async def test_corrupt_download_leaves_no_record(self, harness: PullHarness) -> None:
+        """It was fetched twice and was wrong: no file is left, and nothing is unfinished."""
         harness.hub.corrupted.add("tiny-Q4_K_M.gguf")
         with pytest.raises(DownloadCorruptError):
             await harness.pull()
         assert (harness.incoming(), await harness.store.list_pulls()) == ([], [])
 
-    async def test_two_records_of_one_pull_are_one(self, harness: PullHarness) -> None:
-        """A job that is recorded again takes the place of the older record."""
+    async def test_second_record_of_a_pull_replaces_the_first(self, harness: PullHarness) -> None:
+        """A job that is recorded again replaces the older record."""
         await cut(harness)
         [job] = await harness.store.list_pulls()
         await begin(harness.site, replace(job, name="other"))
-        assert [one.name for one in await harness.store.list_pulls()] == ["other"]
+        assert [pull.name for pull in await harness.store.list_pulls()] == ["other"]
         assert len(harness.incoming()) == 1
 
-    async def test_an_address_that_is_unfinished_keeps_its_query(self, harness: PullHarness) -> None:
-        """It is needed to go on; who shows it leaves it out."""
+    async def test_unfinished_url_keeps_its_query(self, harness: PullHarness) -> None:
+        """It is needed to resume; output leaves it out."""
         harness.hub.add_address(f"{URL}?Signature=hush", harness.file)
         await cut(harness, f"{URL}?Signature=hush", name="found.gguf")
         assert [job.asked for job in await harness.store.list_pulls()] == [f"{URL}?Signature=hush"]

@@ -1,4 +1,4 @@
-"""What a search brings, and how memory is judged; the hub is a value here."""
+"""Search results, and the judgement of memory; the hub is in memory."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ Told = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
 
 
 class Hub(FakeHub):
-    """A hub whose files all have the same start; it remembers what it was asked, and lets reads wait at a gate."""
+    """A hub whose files all have the same start; it records requests, and lets reads wait at a gate."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class Hub(FakeHub):
         """Set once as many read as may."""
         self._start = start
         self._gate = gate
-        for repo, sizes, told in repositories:
-            self.add_repository(repo, sizes, **told)
+        for repo, sizes, metadata in repositories:
+            self.add_repository(repo, sizes, **metadata)
 
     async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
         self.asked.append((query, sort, limit))
@@ -102,15 +102,15 @@ class Hub(FakeHub):
             self.reading -= 1
 
 
-def repository(repo: str, sizes: Mapping[str, int | bytes], **told: Any) -> Told:
+def repository(repo: str, sizes: Mapping[str, int | bytes], **metadata: Any) -> Told:
     """Return a repository with files of these sizes."""
-    return repo, sizes, told
+    return repo, sizes, metadata
 
 
 def model_finder(
     hub: Hub, *, free_bytes: int = 12 * GB, context: int = 2048, headers_wait_s: float = 60
 ) -> ModelFinder:
-    """Return what searches for a machine with so much free memory."""
+    """Return a finder for a machine with the given free memory."""
 
     def read_facts(start: bytes) -> GgufFacts:
         if start != HEADER:
@@ -128,17 +128,17 @@ def model_finder(
 
 
 async def test_each_quantization_is_judged_by_one_header() -> None:
-    """One short read a repository tells the shape for all of them; what is suggested is what a pull would take."""
+    """One short read a repository gives the shape for all of them; the suggestion is what a pull would take."""
     hub = Hub(repository(*LADDER))
     (found,) = (await model_finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
     assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
-    assert [one.variant.label for one in found.results] == ["Q4_K_M", "Q8_0", "F16"]
-    for one in found.results:
-        facts = replace(FACTS, quantization=one.variant.quantization)
-        assert one.need == estimate(
-            facts, weights_bytes=one.variant.size_bytes, context=2048, slots=one.slots
+    assert [result.variant.label for result in found.results] == ["Q4_K_M", "Q8_0", "F16"]
+    for result in found.results:
+        facts = replace(FACTS, quantization=result.variant.quantization)
+        assert result.need == estimate(
+            facts, weights_bytes=result.variant.size_bytes, context=2048, slots=result.slots
         )
-        assert one.need.is_exact
+        assert result.need.is_exact
     assert found.results[0].fit is Fit.FITS
     assert found.results[-1].fit is Fit.TOO_LARGE
     assert found.suggested is found.results[0].variant
@@ -146,8 +146,8 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
 
 
 @pytest.mark.parametrize(("context", "judged"), [(2048, 2048), (8192, 4096), (UNLIMITED_CONTEXT, 4096)])
-async def test_memory_is_judged_for_no_more_than_the_model_was_trained_for(context: int, judged: int) -> None:
-    """That is what it would be launched with."""
+async def test_memory_is_judged_for_at_most_the_trained_context(context: int, judged: int) -> None:
+    """That is the context of a launch."""
     found = await model_finder(Hub(repository(*LADDER)), context=context).show(PullTarget(repo="o/m"))
     assert found.context == judged
     expected = estimate(FACTS, weights_bytes=GB, context=judged, slots=found.results[0].slots)
@@ -160,8 +160,8 @@ def refuse() -> bytes:
 
 
 @pytest.mark.parametrize("start", [refuse, lambda: b"<html>"])
-async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> None:
-    """Gated or broken: what the hub says of the model serves instead, and the estimate says so."""
+async def test_without_a_header_the_need_is_guessed(start: Callable[[], bytes]) -> None:
+    """Gated or broken: the hub's metadata of the model serves instead, and the estimate is marked as a guess."""
     hub = Hub(repository(*LADDER, parameter_count=7 * GB, trained_context=1024), start=start)
     (found,) = (await model_finder(hub).search("m")).repositories
     assert found.context == 1024
@@ -172,23 +172,23 @@ async def test_without_a_header_it_is_guessed(start: Callable[[], bytes]) -> Non
     )
 
 
-async def test_where_nothing_is_known_the_context_has_a_ceiling() -> None:
-    """A default of 'as much as it was trained for' is not taken at its word."""
+async def test_unknown_context_has_a_ceiling() -> None:
+    """A default of the whole trained context is capped if that is unknown."""
     hub = Hub(repository(*LADDER), start=refuse)
     found = await model_finder(hub, context=UNLIMITED_CONTEXT).show(PullTarget(repo="o/m"))
     assert found.context == FALLBACK_TRAINED_CONTEXT
 
 
-async def test_a_slow_hub_delays_no_answer() -> None:
-    """Headers that have not come in time are done without, and nothing is left waiting for them."""
+async def test_slow_hub_delays_no_result() -> None:
+    """Headers that miss the deadline are left out, and no task is left waiting for them."""
     hub = Hub(repository(*LADDER), gate=asyncio.Event())
     (found,) = (await model_finder(hub, headers_wait_s=0).search("m")).repositories
     assert not found.results[0].need.is_exact
     assert hub.reading == 0
 
 
-async def test_only_a_few_headers_are_read_at_once() -> None:
-    """A hub is not stormed for a long list."""
+async def test_headers_are_read_with_bounded_concurrency() -> None:
+    """A long list does not flood the hub."""
     gate = asyncio.Event()
     hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(20)), gate=gate)
     async with asyncio.TaskGroup() as group:
@@ -199,31 +199,31 @@ async def test_only_a_few_headers_are_read_at_once() -> None:
     assert hub.most_reading == MAX_CONCURRENT_HEADERS
 
 
-async def test_one_header_does_not_speak_for_other_models() -> None:
+async def test_header_does_not_apply_to_other_models() -> None:
     """Of a repository with several models only the one that was read is known."""
     hub = Hub(repository("o/m", {"m-1B-Q8_0.gguf": GB, "m-9B-Q8_0.gguf": 9 * GB}, parameter_count=GB))
     (found,) = (await model_finder(hub).search("m")).repositories
-    assert [one.need.is_exact for one in found.results] == [True, False]
+    assert [result.need.is_exact for result in found.results] == [True, False]
     assert found.results[1].need == estimate(None, weights_bytes=9 * GB, context=2048, slots=4)
     assert found.suggested is None
 
 
-async def test_what_is_above_the_size_is_not_shown() -> None:
-    """Neither models nor repositories of which none is left; more is asked for, so that enough are left."""
+async def test_larger_models_are_not_shown() -> None:
+    """Neither models nor repositories without a match; more results are requested to fill the page."""
     big, none = repository("o/big", {"m-Q8_0.gguf": 8 * GB}), repository("o/none", {"mmproj-F16.gguf": GB})
     hub = Hub(big, repository(*LADDER), none)
     result = await model_finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
     assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
     assert hub.skipped[:2] == [0, 4]
     (found,) = result.repositories
-    assert [one.variant.label for one in found.results] == ["Q4_K_M"]
+    assert [hit.variant.label for hit in found.results] == ["Q4_K_M"]
     assert found.suggested is found.results[0].variant
     assert (result.left_out, result.too_large) == (2, 1)
     assert result.searched is None
 
 
-async def test_what_is_small_enough_is_looked_for_further_down() -> None:
-    """The best of a hub are often large: it is asked on until enough are found, and for none of them twice."""
+async def test_small_models_are_searched_further_down() -> None:
+    """The top results of a hub are often large: pages are requested until enough match, without duplicates."""
     sizes = [8 * GB] * 40 + [GB] * 5
     hub = Hub(
         *(repository(f"o/m{n}", {"m-Q8_0.gguf": size}, downloads=100 - n) for n, size in enumerate(sizes))
@@ -235,16 +235,16 @@ async def test_what_is_small_enough_is_looked_for_further_down() -> None:
     assert result.searched is None
 
 
-async def test_a_search_for_small_models_ends() -> None:
-    """After so many it is told how many of the best were looked at."""
+async def test_search_for_small_models_is_bounded() -> None:
+    """After the limit, the result says how many of the top results were checked."""
     hub = Hub(*(repository(f"o/m{n}", {"m-Q8_0.gguf": 8 * GB}) for n in range(MAX_LIMIT + 5)))
     result = await model_finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
     assert (result.repositories, result.left_out, result.too_large) == ((), MAX_LIMIT, MAX_LIMIT)
     assert result.searched == MAX_LIMIT
 
 
-async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
-    """What it gave before it failed is shown; one that gives nothing is an error."""
+async def test_hub_failure_keeps_earlier_results() -> None:
+    """Results before the failure are shown; without any it is an error."""
 
     class Tired(Hub):
         async def search(
@@ -262,16 +262,16 @@ async def test_a_hub_that_is_tired_takes_nothing_away() -> None:
         await model_finder(Tired(*big)).search("o/", limit=2, max_size_bytes=5 * GB)
 
 
-async def test_what_is_suggested_is_among_what_is_shown() -> None:
-    """A better one that is left out is not."""
+async def test_suggestion_is_among_the_shown_results() -> None:
+    """A better variant that is left out is not suggested."""
     hub = Hub(repository("o/m", {"m-Q2_K.gguf": GB, "m-Q4_K_M.gguf": 2 * GB}))
     (found,) = (await model_finder(hub).search("m", max_size_bytes=GB)).repositories
     assert found.suggested is found.results[0].variant
     assert found.suggested.label == "Q2_K"
 
 
-async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
-    """Its name could not be pulled, and is not put on a terminal."""
+async def test_invalid_repository_name_is_not_shown() -> None:
+    """It could not be pulled, and is not written to a terminal."""
     hostile = repository("o/\x1b[2Jm", {"m-Q8_0.gguf": GB})
     result = await model_finder(Hub(hostile, repository(*LADDER))).search("m")
     assert [found.repository.repo for found in result.repositories] == ["o/m"]
@@ -280,16 +280,16 @@ async def test_a_repository_that_cannot_be_one_is_not_shown() -> None:
         await model_finder(Hub(hostile)).show(PullTarget(repo="o/\x1b[2Jm"))
 
 
-async def test_no_more_than_the_limit_is_shown_or_looked_at() -> None:
-    """Also where more was asked for."""
+async def test_limit_bounds_results_and_checks() -> None:
+    """Also if more was requested."""
     hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)))
     result = await model_finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m0", "o/m1"]
     assert len(hub.asked) == 3
 
 
-async def test_a_repository_is_shown_with_every_file() -> None:
-    """Models first, in shard order; then the rest, with what each is."""
+async def test_repository_is_shown_with_every_file() -> None:
+    """Models first, in shard order; then the rest, with each file's kind."""
     sizes = {
         "README.md": 1,
         "m-F16-00002-of-00002.gguf": 9 * GB,
@@ -314,8 +314,8 @@ async def test_a_repository_is_shown_with_every_file() -> None:
 
 
 @pytest.mark.parametrize("target", [{"quantization": "q8_0"}, {"file": "m-Q8_0.gguf"}])
-async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
-    """With its own files and nothing else; one that is not there is an error that lists what is."""
+async def test_named_model_is_shown_alone(target: dict[str, str]) -> None:
+    """With its own files and nothing else; an unknown one is an error that lists the models."""
     hub = Hub(repository(*LADDER))
     found = await model_finder(hub).show(PullTarget(repo="o/m", **target))
     assert [file.file.name for file in found.files()] == ["m-Q8_0.gguf"]
@@ -323,8 +323,8 @@ async def test_a_named_model_is_shown_alone(target: dict[str, str]) -> None:
         await model_finder(hub).show(PullTarget(repo="o/m", quantization="Q2_K"))
 
 
-async def test_a_named_model_keeps_its_projector() -> None:
-    """It still sees images; a projector of another folder is not its own."""
+async def test_named_model_keeps_its_projector() -> None:
+    """It keeps vision; a projector of another folder is not its own."""
     sizes = {"a/m-Q8_0.gguf": GB, "a/mmproj-F16.gguf": GB, "b/n-Q4_0.gguf": GB}
     seeing = model_finder(Hub(repository("o/m", sizes)))
     found = await seeing.show(PullTarget(repo="o/m", quantization="Q8_0"))
@@ -332,22 +332,22 @@ async def test_a_named_model_keeps_its_projector() -> None:
     assert (await seeing.show(PullTarget(repo="o/m", quantization="Q4_0"))).variants.projectors == ()
 
 
-async def test_an_address_cannot_be_shown() -> None:
+async def test_url_cannot_be_shown() -> None:
     """Only a repository has files to list."""
     with pytest.raises(VariantChoiceError, match="owner/name"):
         await model_finder(Hub()).show(PullTarget(url="https://example.com/a.gguf"))
 
 
-async def test_json_is_complete_and_can_be_printed() -> None:
-    """Every part of the estimate is there, and no text of the hub's can break a program that reads it."""
-    one = repository(
+async def test_json_is_complete_and_printable() -> None:
+    """Every part of the estimate is present, and no text of the hub can break a program that parses it."""
+    gated = repository(
         "o/m",
         {"m-Q8_0.gguf": GB, "\ud800.gguf": b""},
         licence="\x1b[2J",
         tags=("gguf", "\ud800"),
         gate=Gating.MANUAL,
     )
-    result = await model_finder(Hub(one)).search("m")
+    result = await model_finder(Hub(gated)).search("m")
     found = json.loads(msgspec.json.encode(responses.SearchResult.of(result, "m")))
     assert found["query"] == "m"
     assert found["memory"] == {"total_bytes": 64 * GB, "available_bytes": 12 * GB, "gpus": []}
@@ -374,15 +374,15 @@ async def test_json_is_complete_and_can_be_printed() -> None:
     ]
 
 
-async def test_a_listing_of_any_length_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are looked at elsewhere than in the thread that has others to answer."""
+async def test_long_listing_does_not_block_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """File names are parsed in another thread."""
     threads = set()
 
-    def look(files: Iterable[HubFile]) -> Variants:
+    def find_in_thread(files: Iterable[HubFile]) -> Variants:
         threads.add(threading.current_thread())
         return find_variants(files)
 
-    monkeypatch.setattr(search, "find_variants", look)
+    monkeypatch.setattr(search, "find_variants", find_in_thread)
     found = model_finder(Hub(repository(*LADDER)))
     await found.search("m")
     await found.show(PullTarget(repo="o/m"))

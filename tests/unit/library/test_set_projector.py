@@ -22,14 +22,14 @@ def version_of(path: Path) -> NewVersion:
 
 
 class Moving:
-    """Reads headers; while it reads the first one of the model, an update moves the row to another file."""
+    """Reads headers; during the first read of the model's header, an update moves the row to another file."""
 
     def __init__(self, store: FakeCatalog, old: Path, new: Path) -> None:
         self.store, self.old, self.new = store, old, new
         self.has_moved = False
 
     def __call__(self, path: Path) -> ModelFiles:
-        """Return what a header says, after the update."""
+        """Return the header, after the update."""
         if path == self.old and not self.has_moved:
             self.has_moved = True
             asyncio.run(self._move())
@@ -53,8 +53,8 @@ def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     )
 
 
-async def test_a_projector_is_given_to_the_newer_version(files: tuple[Path, Path, Path]) -> None:
-    """An update that comes while headers are read is kept, and the projector is the newer file's."""
+async def test_projector_is_set_on_the_newer_version(files: tuple[Path, Path, Path]) -> None:
+    """An update during the read of headers is kept, and the projector is the newer file's."""
     old, new, projector = files
     store = FakeCatalog()
     model = await add_model(AddRequest(path=old, name="m"), store, read_model)
@@ -64,8 +64,8 @@ async def test_a_projector_is_given_to_the_newer_version(files: tuple[Path, Path
     assert changed.capabilities.vision
 
 
-async def test_a_header_is_read_of_the_newer_version(files: tuple[Path, Path, Path]) -> None:
-    """Reading a header again does not bring the older version's file back."""
+async def test_header_of_the_newer_version_is_read(files: tuple[Path, Path, Path]) -> None:
+    """Reading a header again does not restore the older version's file."""
     old, new, _ = files
     store = FakeCatalog()
     model = await add_model(AddRequest(path=old, name="m"), store, read_model)
@@ -73,7 +73,7 @@ async def test_a_header_is_read_of_the_newer_version(files: tuple[Path, Path, Pa
     assert (changed.paths, changed.version_id) == ((new,), 1)
 
 
-async def test_a_model_that_is_gone_is_not_found(files: tuple[Path, Path, Path]) -> None:
+async def test_removed_model_is_not_found(files: tuple[Path, Path, Path]) -> None:
     """A model that was removed meanwhile is an error."""
     store = FakeCatalog()
     model = await add_model(AddRequest(path=files[0], name="m"), store, read_model)

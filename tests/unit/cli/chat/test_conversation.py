@@ -1,4 +1,4 @@
-"""What a conversation sends, and what a stream of an answer means."""
+"""The requests of a conversation, and the parsing of a streamed response."""
 
 import pytest
 
@@ -21,12 +21,12 @@ FAILED = (
 
 
 def ended(lines: list[bytes]) -> list[bytes]:
-    """Return lines with the blank one that ends an event behind each."""
-    return [line for one in lines for line in (one, b"\n")]
+    """Return lines, each followed by the blank line that ends an event."""
+    return [part for line in lines for part in (line, b"\n")]
 
 
-def test_a_stream_is_its_pieces_of_text() -> None:
-    """Comments, blank lines, roles and usage are no text; thoughts are marked."""
+def test_stream_gives_its_text() -> None:
+    """Comments, blank lines, roles and usage are no text; reasoning is marked."""
     lines = [b":\n", b"\n", THOUGHT, b"\n", ONE, b"\n", TWO, USAGE, DONE]
     assert list(read_deltas(ended(lines))) == [
         ChatDelta("hm", is_reasoning=True),
@@ -45,8 +45,8 @@ def test_a_stream_is_its_pieces_of_text() -> None:
     ],
     ids=["error", "cut-event", "no-end", "nothing"],
 )
-def test_an_answer_without_its_end_is_an_error_after_what_came(lines: list[bytes], sentence: str) -> None:
-    """What arrived is handed on, then the reason is raised; an answer is never taken for whole that is not."""
+def test_truncated_response_is_an_error_after_its_text(lines: list[bytes], sentence: str) -> None:
+    """The received text is returned, then the reason is raised; a truncated response is never taken for complete."""
     pieces = read_deltas(ended(lines))
     if lines:
         assert next(pieces) == ChatDelta("one ")
@@ -55,8 +55,8 @@ def test_an_answer_without_its_end_is_an_error_after_what_came(lines: list[bytes
     assert str(raised.value) == sentence
 
 
-def test_a_conversation_sends_what_was_said_and_forgets_what_was_not_answered() -> None:
-    """Each request carries the answered turns before it, and none that failed."""
+def test_conversation_sends_answered_turns_only() -> None:
+    """Each request carries the answered turns before it, and no failed one."""
     conversation = Conversation("m")
     conversation.add_prompt("first")
     conversation.add_answer("reply")
@@ -68,6 +68,6 @@ def test_a_conversation_sends_what_was_said_and_forgets_what_was_not_answered() 
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"error":"text"}', b'{"error":{"message":1}}'])
-def test_a_body_of_another_shape_has_no_sentence(body: bytes) -> None:
-    """What is not an OpenAI error is not shown as one."""
+def test_other_body_has_no_message(body: bytes) -> None:
+    """A body that is not an OpenAI error is not shown as an error message."""
     assert error_message(body) is None

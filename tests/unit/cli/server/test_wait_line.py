@@ -1,4 +1,4 @@
-"""The line about what a request waits for: what it follows, what it shows, when it is silent."""
+"""The wait line of a request: what it follows, what it shows, and when it is empty."""
 
 import asyncio
 import time
@@ -32,22 +32,22 @@ Stream = list[Mapping[str, Any] | Exception]
 
 
 class RecordedLine:
-    """Keeps what it is shown, each sentence once in a row."""
+    """Records the shown sentences, without repetitions."""
 
     def __init__(self) -> None:
         self.shown: list[str | None] = []
 
     def show(self, words: str | None) -> None:
-        """Keep the words."""
+        """Record the sentence."""
         if self.shown[-1:] != [words]:
             self.shown.append(words)
 
     def close(self) -> None:
-        """Keep nothing of it."""
+        """Do nothing."""
 
 
 class Server:
-    """Offers one stream of statuses after the other; the last one stays open once all of it was sent."""
+    """Offers one stream of statuses after another; the last one stays open after all were sent."""
 
     def __init__(self, *streams: Stream) -> None:
         self.all_sent = asyncio.Event()
@@ -56,7 +56,7 @@ class Server:
 
     @asynccontextmanager
     async def follow(self) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
-        """Open the next stream. One that begins with an error cannot be opened."""
+        """Open the next stream; raise if it begins with an error."""
         self.opened += 1
         stream = self._streams.pop(0)
         if stream and isinstance(stream[0], Exception):
@@ -77,13 +77,13 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is nothing to pause for."""
+    """Disable pauses."""
     for name in ("REDRAW_S", "RECONNECT_S", "REPORT_AFTER_S"):
         monkeypatch.setattr(wait_line, name, 0)
 
 
 async def watched(server: Server) -> list[str | None]:
-    """Watch until the server has sent all, and a little longer; return what was shown."""
+    """Watch until the server has sent all, and a little longer; return the shown sentences."""
     line = RecordedLine()
     task = asyncio.create_task(StatusWatcher(server.follow, "small", line).live())
     await server.all_sent.wait()
@@ -95,8 +95,8 @@ async def watched(server: Server) -> list[str | None]:
     return line.shown
 
 
-async def test_each_status_becomes_what_is_shown() -> None:
-    """The line follows the status until the answer begins."""
+async def test_each_status_becomes_its_sentence() -> None:
+    """The line follows the status until the response begins."""
     assert await watched(Server([STOPPING, LOADING])) == [
         None,
         "Unloading 'big', then loading 'small': 0 s",
@@ -104,8 +104,8 @@ async def test_each_status_becomes_what_is_shown() -> None:
     ]
 
 
-async def test_the_clock_goes_on_without_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One status is enough: the seconds that a load has taken grow with this program's own clock."""
+async def test_elapsed_time_grows_between_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One status is enough: the seconds of a load grow with this program's own clock."""
     start_s, steps = time.monotonic(), iter(range(100))
     monkeypatch.setattr(time, "monotonic", lambda: start_s + next(steps))
     server = Server([BEGUN])
@@ -116,8 +116,8 @@ async def test_the_clock_goes_on_without_the_server(monkeypatch: pytest.MonkeyPa
     assert server.opened == 1
 
 
-async def test_a_stream_that_ends_is_followed_again() -> None:
-    """A connection that breaks, or is refused for now, takes the line away, and the next one brings it back."""
+async def test_ended_stream_is_followed_again() -> None:
+    """A connection that breaks, or is refused for now, clears the line, and the next one restores it."""
     server = Server([STOPPING, UpstreamError("It is gone.")], [UpstreamError("It is gone.")], [], [LOADING])
     assert await watched(server) == [
         None,
@@ -128,8 +128,8 @@ async def test_a_stream_that_ends_is_followed_again() -> None:
     assert server.opened == 4
 
 
-async def test_a_server_that_offers_no_events_is_left_alone() -> None:
-    """A refusal does not change with time: nothing is shown, and nothing is asked again."""
+async def test_server_without_events_is_not_asked_again() -> None:
+    """A permanent refusal: nothing is shown, and no further request is sent."""
     server = Server([GglibError("There is no such route.")], [LOADING])
     line = RecordedLine()
     task = asyncio.create_task(StatusWatcher(server.follow, "small", line).live())
@@ -140,13 +140,13 @@ async def test_a_server_that_offers_no_events_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("status", [{}, {"residents": None}, {"residents": [{}], "waiting": []}])
-async def test_a_status_that_is_none_is_silent(status: Mapping[str, Any]) -> None:
-    """What another version answers takes the line away, and the next status brings it back."""
+async def test_invalid_status_clears_the_line(status: Mapping[str, Any]) -> None:
+    """The response of another version clears the line, and the next status restores it."""
     assert await watched(Server([status, LOADING])) == [None, "Loading 'small' ..."]
 
 
-async def test_a_file_gets_one_sentence() -> None:
-    """One status is taken from the stream; a wait that is over by then takes none."""
+async def test_redirected_output_gets_one_sentence() -> None:
+    """One status is read from the stream; a wait that has ended by then reads none."""
     server, line = Server([LOADING, STOPPING]), RecordedLine()
     await StatusWatcher(server.follow, "small", line).once()
     assert (line.shown, server.opened) == (["Loading 'small' ..."], 1)
@@ -155,7 +155,7 @@ async def test_a_file_gets_one_sentence() -> None:
     assert refused.shown == []
 
 
-def test_what_runs_beside_a_block_ends_with_it() -> None:
+def test_background_work_ends_with_its_block() -> None:
     """The work is cancelled at the end of the block, and has cleaned up soon after."""
     done: list[str] = []
 
@@ -173,13 +173,13 @@ def test_what_runs_beside_a_block_ends_with_it() -> None:
     assert done == ["cancelled"]
 
 
-def test_a_plain_line_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first words are a line on stderr; what follows, and what comes after the end, is not."""
+def test_plain_line_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first sentence is a line on stderr; later ones, and those after the end, are not printed."""
     line = FirstStatusLine()
     for words in (None, "first", "second"):
         line.show(words)
     closed = FirstStatusLine()
     closed.close()
     closed.show("too late")
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", "first\n")
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "first\n")

@@ -1,4 +1,4 @@
-"""What the commands that keep models tell to do can be typed as it stands."""
+"""Commands in the messages about local models can be pasted unchanged."""
 
 import shlex
 from dataclasses import replace
@@ -21,7 +21,7 @@ REPO = "ada/coder-GGUF"
 
 
 def model(file: str = "coder.gguf", *, directory: str = REPO, name: str = "coder") -> ModelSummary:
-    """Return a model that was pulled."""
+    """Return a pulled model."""
     return ModelSummary(
         id=1,
         name=name,
@@ -31,8 +31,8 @@ def model(file: str = "coder.gguf", *, directory: str = REPO, name: str = "coder
     )
 
 
-def typed_in(sentence: str) -> list[str]:
-    """Return the words of the command in a sentence, as a shell reads them."""
+def command_in(sentence: str) -> list[str]:
+    """Return the words of the command in a sentence, as a shell parses them."""
     before, _, behind = sentence.partition("gglib ")
     return ["gglib", *shlex.split(behind.partition(before[-1])[0])]
 
@@ -41,15 +41,15 @@ def test_a_pinned_file_is_fetched_at_its_branch() -> None:
     """The branch is typed as it was asked for, whatever its directory is called."""
     pinned = model("my coder.gguf")
     pinned = replace(pinned, source=replace(pinned.source, asked_revision="feature/x"))
-    words = typed_in(local_models.recovery_hint(pinned))
+    words = command_in(local_models.recovery_hint(pinned))
     assert words == ["gglib", "pull", f"{REPO}/my coder.gguf@feature/x"]
     assert read_target(words[-1]).revision == "feature/x"
 
 
-def test_an_address_is_fetched_again_as_it_is() -> None:
-    """One with a query is not shown: it may have a signature in it."""
+def test_url_is_fetched_again_unchanged() -> None:
+    """A URL with a query is not shown: it may contain a signature."""
     source = ModelSource(origin="url", url="https://example.org/a b.gguf")
-    assert typed_in(local_models.recovery_hint(replace(model(), source=source))) == [
+    assert command_in(local_models.recovery_hint(replace(model(), source=source))) == [
         "gglib",
         "pull",
         source.url,
@@ -60,15 +60,15 @@ def test_an_address_is_fetched_again_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("origin", ["starter", None])
-def test_a_model_is_forgotten_by_its_name(origin: str | None) -> None:
-    """Whatever it is called."""
+def test_model_is_forgotten_by_its_name(origin: str | None) -> None:
+    """With any name."""
     named = replace(model(name="-my coder"), source=ModelSource(origin=origin), is_downloaded=False)
     files = ["--files"] if origin else []
-    assert typed_in(local_models.recovery_hint(named)) == ["gglib", "rm", *files, "--", "-my coder"]
+    assert command_in(local_models.recovery_hint(named)) == ["gglib", "rm", *files, "--", "-my coder"]
 
 
 @pytest.mark.parametrize("state", [Upstream.CHANGED, Upstream.PINNED])
-def test_the_newest_is_pulled_by_its_name(state: Upstream) -> None:
+def test_newest_version_is_pulled_by_its_name(state: Upstream) -> None:
     """Also a file with a space in its name."""
     check = UpstreamCheck(
         model=model("my coder.gguf"),
@@ -80,37 +80,37 @@ def test_the_newest_is_pulled_by_its_name(state: Upstream) -> None:
     assert local_models.format_upstream(check).endswith(f"gglib pull '{REPO}/my coder.gguf'")
 
 
-def test_a_newer_file_of_a_signed_address_is_not_promised_without_its_query() -> None:
+def test_newer_file_of_a_signed_url_has_no_command_without_its_query() -> None:
     """Without its query it is another file: pulled, it would become another model."""
     check = UpstreamCheck(
         model=model(), repo="https://example.org/a.gguf", state=Upstream.CHANGED, target=None
     )
-    told = local_models.format_upstream(check)
-    assert told.endswith("Update: gglib pull with its full URL (its query is not shown)")
+    message = local_models.format_upstream(check)
+    assert message.endswith("Update: gglib pull with its full URL (its query is not shown)")
 
 
-def test_files_that_stay_are_counted() -> None:
+def test_remaining_files_are_counted() -> None:
     """One file stays, two stay; of a model with a projector both are named."""
-    one = model()
-    two = replace(one, projector=MODELS / "mmproj.gguf")
-    assert "Its file stays: " in next(local_models.forgotten_lines(one))
-    assert next(local_models.forgotten_lines(two)).endswith(
-        f"Its files stay: {two.paths[0]}, {MODELS / 'mmproj.gguf'}"
+    plain = model()
+    with_projector = replace(plain, projector=MODELS / "mmproj.gguf")
+    assert "Its file stays: " in next(local_models.forgotten_lines(plain))
+    assert next(local_models.forgotten_lines(with_projector)).endswith(
+        f"Its files stay: {with_projector.paths[0]}, {MODELS / 'mmproj.gguf'}"
     )
-    assert list(local_models.forgotten_lines(two))[1].startswith("'gglib prune' deletes them now")
+    assert list(local_models.forgotten_lines(with_projector))[1].startswith("'gglib prune' deletes them now")
 
 
-def test_a_hidden_file_says_what_to_do() -> None:
-    """A file that is hidden is not said to be gone."""
+def test_hidden_file_has_its_remedy() -> None:
+    """A file that is hidden is not reported as gone."""
     assert local_models.file_state_suffix(FileState.HERE) == ""
     assert "missing" in local_models.file_state_suffix(FileState.GONE)
     assert "search permission" in local_models.file_state_suffix(FileState.HIDDEN)
 
 
-def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
-    """The error that everybody sees quotes the name, too."""
+def test_model_without_its_file_is_forgotten_by_its_name() -> None:
+    """The error in all clients quotes the name, too."""
     sentence = str(ModelFileNotFoundError("my coder"))
-    assert typed_in(sentence[sentence.index('"gglib rm') :]) == ["gglib", "rm", "my coder"]
+    assert command_in(sentence[sentence.index('"gglib rm') :]) == ["gglib", "rm", "my coder"]
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_model_without_its_file_is_forgotten_by_its_name() -> None:
         (True, "is no longer the file that gglib wrote (modified or "),
     ],
 )
-def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None:  # noqa: FBT001
-    """Damage of the file that gglib wrote, and another file in its place, are two things."""
+def test_state_of_a_file_is_named(is_replaced: bool, words: str) -> None:  # noqa: FBT001
+    """Damage of gglib's own file, and another file in its place, are distinguished."""
     check = FileCheck(
         model=model(),
         path=model().paths[0],
@@ -159,13 +159,13 @@ def test_what_became_of_a_file_is_named(is_replaced: bool, words: str) -> None: 
     ],
     ids=["freed", "nothing", "in memory", "in use"],
 )
-def test_a_removal_says_what_it_freed(removal: RemovedModel, state: str | None, line: str) -> None:
-    """Or what will be, and when."""
+def test_removal_reports_the_freed_bytes(removal: RemovedModel, state: str | None, line: str) -> None:
+    """Or the bytes to be freed, and when."""
     assert list(local_models.removal_lines(removal, state)) == [line]
 
 
-def test_the_total_says_what_is_shared() -> None:
-    """Where two models have a file in common it counts once, and that is said."""
+def test_total_reports_shared_files() -> None:
+    """A file that two models share counts once, and the message says so."""
     use = DiskUse(models=2, total_bytes=3_000_000, own_bytes=2_000_000)
     assert local_models.format_disk_use(use) == "2 models, 3 MB on disk, 2 MB of that managed by gglib."
     assert local_models.format_disk_use(replace(use, shared_bytes=1_000_000)) == (

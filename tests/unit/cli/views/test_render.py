@@ -1,4 +1,4 @@
-"""How values look, and how a log's end is read."""
+"""Formatting of values, and the tail of a log."""
 
 import sys
 from pathlib import Path
@@ -48,7 +48,7 @@ from gglib.library.pull.execute import PullProgress
         (render.ago(400 * 86_400), "400 d ago"),
     ],
 )
-def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> None:
+def test_number_has_its_usual_unit(shown: str, expected: str) -> None:
     """Sizes, counts and times are short, and a missing one is a dash."""
     assert shown == expected
 
@@ -63,8 +63,8 @@ def test_a_number_has_the_unit_that_people_use(shown: str, expected: str) -> Non
         (UNLIMITED_CONTEXT, None, "max"),
     ],
 )
-def test_a_context_says_whose_it_is(own: int | None, trained: int | None, expected: str) -> None:
-    """What the user set is told from what the model was trained for."""
+def test_context_has_its_source(own: int | None, trained: int | None, expected: str) -> None:
+    """The user's context and the trained one are distinguished."""
     model = ModelSummary(id=1, name="m", trained_context=trained, settings=ModelSettings(context=own))
     assert format_context(model) == expected
 
@@ -79,15 +79,15 @@ def test_a_context_says_whose_it_is(own: int | None, trained: int | None, expect
         ("http://192.168.1.2:1", "http://192.168.1.2:1"),
     ],
 )
-def test_a_server_on_all_addresses_is_reached_on_loopback(url: str, expected: str) -> None:
-    """An address that means every address is not one to connect to."""
+def test_server_on_all_addresses_is_shown_at_loopback(url: str, expected: str) -> None:
+    """A wildcard address is not one to connect to."""
     assert reachable(url) == expected
 
 
-def test_a_long_line_goes_on_indented_on_a_terminal_and_is_whole_elsewhere(
+def test_long_line_is_wrapped_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A person sees words that are not cut; a program gets a line."""
+    """A terminal gets wrapped, indented words; a pipe gets one line."""
     monkeypatch.setenv("COLUMNS", "20")
     line = "  error: tensor x-y-z is not within the file"
     render.show_line(line)
@@ -97,8 +97,8 @@ def test_a_long_line_goes_on_indented_on_a_terminal_and_is_whole_elsewhere(
     assert capsys.readouterr().out == "  error: tensor\n    x-y-z is not\n    within the file\n"
 
 
-def test_the_end_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
-    """As many lines as asked for, fewer when there are fewer, none of a file that is missing."""
+def test_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
+    """At most the requested number, none of a missing file."""
     path = tmp_path / "log"
     assert tail(path, 5) == []
     path.write_text("a\nb\nc\n", encoding="utf-8")
@@ -122,7 +122,7 @@ ROWS = [("1", "n" * 30, "owner/name", "1 MB"), ("2", "short", "-", "12 MB")]
     ],
 )
 def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...]) -> None:
-    """On a narrow terminal the columns go that may, in the order in which they may, and no more of them."""
+    """On a narrow terminal optional columns are dropped in their order, and no more than necessary."""
     columns, rows = render.fit_columns(COLUMNS, ROWS, width, wrapped=("NAME",), droppable=("ID", "SOURCE"))
     assert tuple(columns) == kept
     assert all(len(row) == len(kept) for row in rows)
@@ -130,15 +130,17 @@ def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...])
 
 
 @pytest.mark.parametrize("kind", ["pull", "other"])
-def test_a_name_with_brackets_is_shown_as_it_is(
+def test_name_with_brackets_is_shown_unchanged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Beside a bar, too: nothing in a name is taken for a style."""
+    """In a progress bar, too: no part of a name is parsed as a style."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
     if kind == "pull":
-        with TextReporter().progress() as tell:
-            tell(PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading"))
+        with TextReporter().progress() as on_progress:
+            on_progress(
+                PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading")
+            )
     else:
         with progress_bar() as tell_bytes:
             tell_bytes("m[bold]-Q8_0.gguf", 1, 2)

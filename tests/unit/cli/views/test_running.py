@@ -1,4 +1,4 @@
-"""What ps makes of a status."""
+"""``ps``: the view of a status."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ EMPTY: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swa
 
 
 def resident(name: str = "small", **fields: Any) -> dict[str, Any]:
-    """Return a resident as a status has it, ready for a while."""
+    """Return a resident of a status, ready for a while."""
     return {
         "model_id": 1,
         "model_name": name,
@@ -32,12 +32,12 @@ def resident(name: str = "small", **fields: Any) -> dict[str, Any]:
 
 
 def a_load(**fields: Any) -> dict[str, Any]:
-    """Return a resident on its way in."""
+    """Return a resident that is loading."""
     return resident(state="loading", in_flight=0, uptime_s=None, load_time_s=None, **fields)
 
 
 def a_swap(**fields: object) -> dict[str, Any]:
-    """Return a swap as a status has it."""
+    """Return a swap of a status."""
     return {
         "from_model": "big",
         "to_model": "small",
@@ -54,8 +54,8 @@ def a_swap(**fields: object) -> dict[str, Any]:
     }
 
 
-def test_a_resident_has_a_cell_for_each_column() -> None:
-    """Times have their units, and there is a column for idle times only when somebody has one."""
+def test_resident_has_a_cell_for_each_column() -> None:
+    """Times have their units, and the column of idle times is shown only if a model has one."""
     columns, rows = running.resident_table(EMPTY | {"residents": [resident()]})
     assert columns == ["MODEL", "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", "PID"]
     assert rows == [["small", "ready", "8192", "1", "2 min", "3.2 s", "4711"]]
@@ -73,8 +73,8 @@ def test_a_resident_has_a_cell_for_each_column() -> None:
         ("Qwen2.5-Coder-32B-Instruct", ["Qwen2.5-Coder-32B-", "Instruct"]),
     ],
 )
-def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
-    """In 80 columns a model is one line; a name that is too long goes on below itself, and no number does."""
+def test_table_fits_a_terminal(name: str, shown: list[str]) -> None:
+    """In 80 columns a model is one line; a long name wraps in its column, and no number does."""
     wide = resident(name, effective_ctx=131072, uptime_s=7300.0, load_time_s=9.9, idle_ttl_s=1800.0)
     columns, rows = running.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
     drawn = io.StringIO()
@@ -108,21 +108,21 @@ def test_a_table_fits_a_terminal(name: str, shown: list[str]) -> None:
         ({}, "Loading 'small' ..."),
     ],
 )
-def test_a_load_says_how_far_it_is(times: dict[str, object], expected: str) -> None:
-    """What has passed and what may be needed; a load that takes longer does not hide it."""
+def test_load_has_its_progress(times: dict[str, object], expected: str) -> None:
+    """The elapsed and the expected time; a load that takes longer still shows it."""
     assert list(running.status_lines(EMPTY | {"residents": [a_load(**times), resident()]})) == [expected]
 
 
-def test_who_waits_and_what_failed_is_told() -> None:
+def test_waiting_requests_and_failures_are_shown() -> None:
     """One request or several, with the longest wait; a reason for each model that does not load."""
-    told = EMPTY | {
+    status = EMPTY | {
         "waiting": [
             {"model_name": "a", "waiting": 1, "longest_wait_s": 0.52},
             {"model_name": "b", "waiting": 3, "longest_wait_s": 12.0},
         ],
         "failed": [{"model_name": "c", "reason": "bad magic"}],
     }
-    assert list(running.status_lines(told)) == [
+    assert list(running.status_lines(status)) == [
         "Waiting for 'a': 1 request, for 0.5 s",
         "Waiting for 'b': 3 requests, the longest for 12.0 s",
         "Failed to load 'c': bad magic",
@@ -169,24 +169,24 @@ def test_who_waits_and_what_failed_is_told() -> None:
     ],
     ids=["swap", "failed", "came", "left", "died"],
 )
-def test_the_last_swap_says_who_why_and_how_long(swap: dict[str, Any], expected: list[str]) -> None:
-    """Who left, who came, why and when; where the time went; which request asked for it."""
+def test_last_swap_has_models_reason_and_times(swap: dict[str, Any], expected: list[str]) -> None:
+    """Evicted and loaded model, reason and age; the parts of its time; the request that caused it."""
     assert list(running.status_lines(EMPTY | {"last_swap": swap})) == expected
 
 
-def test_a_failure_is_told_once() -> None:
-    """A model whose load failed in the last swap is told among the failed ones, where it stays."""
+def test_failure_is_shown_once() -> None:
+    """A model whose load failed in the last swap is shown only among the failed ones."""
     failed = [{"model_name": "small", "reason": "bad magic"}]
-    told = EMPTY | {"failed": failed, "last_swap": a_swap(error="bad magic", request_id=None, ago_s=0.4)}
-    assert list(running.status_lines(told)) == [
+    status = EMPTY | {"failed": failed, "last_swap": a_swap(error="bad magic", request_id=None, ago_s=0.4)}
+    assert list(running.status_lines(status)) == [
         "Last swap, just now: 'big' unloaded, 'small' failed to load; 'small' had waited 15.0 s while 'big' was busy",
         "  waited 15.0 s, drain 1.2 s, stop 0.0 s, load 3.2 s, total 19.5 s",
         "Failed to load 'small': bad magic",
     ]
 
 
-def test_a_server_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
-    """What came later than the server is left out, and nothing fails."""
+def test_status_of_an_older_server_is_shown() -> None:
+    """Fields that the server does not know are left out, and nothing fails."""
     young = {"loading_for_s", "expected_load_s", "idle_ttl_s"}
     old = {key: value for key, value in a_load().items() if key not in young}
     status = {"residents": [old], "waiting": [], "failed": []}
@@ -194,8 +194,8 @@ def test_a_server_of_an_older_version_is_shown_as_far_as_it_tells() -> None:
     assert list(running.status_lines(status)) == ["Loading 'small' ..."]
 
 
-def test_a_watch_begins_with_how_things_stand() -> None:
-    """Also when nothing is in memory: so a user sees that it is connected."""
+def test_watch_begins_with_the_current_state() -> None:
+    """Also when no model is loaded: so a user sees that it is connected."""
     assert running.snapshot_line(EMPTY) == running.NO_MODELS
     waiting = {"model_name": "big", "waiting": 1, "longest_wait_s": 2.0}
     line = running.snapshot_line(
@@ -223,10 +223,10 @@ def test_a_watch_begins_with_how_things_stand() -> None:
     ],
 )
 def test_each_event_is_a_line(name: str, data: dict[str, Any], line: str | None) -> None:
-    """But what other lines say already."""
+    """Except those that another line covers."""
     assert running.event_line(name, data) == line
 
 
-def test_every_reason_to_leave_has_words() -> None:
+def test_every_eviction_reason_has_a_text() -> None:
     """Those of the scheduler."""
     assert set(running._STOP_REASONS) == {reason_code(reason) for reason in StopReason}

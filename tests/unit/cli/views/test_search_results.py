@@ -1,4 +1,4 @@
-"""What search and show tell of repositories."""
+"""The views of search and show."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -34,16 +34,16 @@ LADDER = {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 170 * GB
 
 
 def found(
-    sizes: Mapping[str, int], repo: str = "o/m-GGUF", *, memory: MachineMemory = MEMORY, **told: Any
+    sizes: Mapping[str, int], repo: str = "o/m-GGUF", *, memory: MachineMemory = MEMORY, **metadata: Any
 ) -> RepositoryResult:
-    """Return a repository as a machine sees it."""
+    """Return a repository judged for a machine."""
     files = tuple(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
 
     def read_facts(start: bytes) -> GgufFacts:
         raise NotImplementedError
 
     return repository_result(
-        HubRepository(repo=repo, revision="c" * 40, files=files, **told),
+        HubRepository(repo=repo, revision="c" * 40, files=files, **metadata),
         find_variants(files),
         None,
         finder=ModelFinder(hub=FakeHub(), memory=memory, context=8192, slots=4, read_facts=read_facts),
@@ -56,18 +56,18 @@ def rows_of(printed: Iterable[Line]) -> list[str]:
     return ["".join(words for words, _ in line) for line in printed]
 
 
-def lines(*repositories: RepositoryResult, width: int = 80, left_out: int = 0, **told: Any) -> list[str]:
-    """Return what a search prints."""
-    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **told)
+def lines(*repositories: RepositoryResult, width: int = 80, left_out: int = 0, **metadata: Any) -> list[str]:
+    """Return the output of a search."""
+    result = SearchResult(repositories=repositories, memory=MEMORY, left_out=left_out, **metadata)
     return rows_of(search_lines(result, query="small coder", width=width))
 
 
-def test_a_repository_is_a_head_and_its_quantizations_by_how_they_fit() -> None:
-    """Words tell it, so that it is read without colours too; of what is too large the smallest will do."""
-    one = found(
+def test_repository_is_a_head_and_its_quantizations_by_fit() -> None:
+    """The fit is in words, so that it is readable without colours; of the too large ones the smallest is shown."""
+    repository = found(
         LADDER, parameter_count=8 * GB, downloads=412_345, likes=130, updated_at=1_728_400_000, licence="mit"
     )
-    assert lines(one) == [
+    assert lines(repository) == [
         "o/m-GGUF  8.0B, 412K downloads, 130 likes, 2024-10-08, mit",
         "  fits       Q4_K_M* 5.0 GB, Q8_0 9.0 GB",
         "  too large  F16 170.0 GB, 1 more",
@@ -79,8 +79,8 @@ def test_a_repository_is_a_head_and_its_quantizations_by_how_they_fit() -> None:
     ]
 
 
-def test_gates_and_projectors_are_said() -> None:
-    """Before anybody waits for a download that will not begin."""
+def test_gating_and_projectors_are_shown() -> None:
+    """Before the user starts a download that is refused."""
     sizes = {"m-Q8_0.gguf": GB, "mmproj-F16.gguf": GB}
     automatic = lines(found(sizes, gate=Gating.AUTOMATIC), width=200)[0]
     assert "vision" in automatic
@@ -88,8 +88,8 @@ def test_gates_and_projectors_are_said() -> None:
     assert "needs approval by its authors" in lines(found(sizes, gate=Gating.MANUAL), width=200)[0]
 
 
-def test_nothing_that_is_to_be_chosen_is_marked() -> None:
-    """Several models, or none that fits: the first is an example of what to type."""
+def test_ambiguous_choice_is_not_marked() -> None:
+    """Several models, or none that fits: the first is the example command."""
     several = lines(found({"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}))
     assert not any("*" in line for line in several)
     assert "Download one:       gglib pull o/m-GGUF/1B-Q8_0.gguf" in several
@@ -97,8 +97,8 @@ def test_nothing_that_is_to_be_chosen_is_marked() -> None:
     assert "Download one:       gglib pull o/other:Q4_K_M" in none
 
 
-def test_a_graphics_processor_is_named() -> None:
-    """It is what the model has to fit into."""
+def test_gpu_is_named() -> None:
+    """Its memory is what the model has to fit into."""
     memory = MachineMemory(
         total_bytes=64 * GB,
         available_bytes=32 * GB,
@@ -109,7 +109,7 @@ def test_a_graphics_processor_is_named() -> None:
     assert any("unknown amount of memory" in line for line in lines(found(LADDER, memory=unknown)))
 
 
-def test_nothing_found_says_what_to_try() -> None:
+def test_empty_result_has_advice() -> None:
     """One sentence for each reason."""
     assert lines() == ["No GGUF model on the hub matches 'small coder': try fewer or different words."]
     assert lines(left_out=1, too_large=1) == [
@@ -122,8 +122,8 @@ def test_nothing_found_says_what_to_try() -> None:
     assert "among the first 100 repositories" in lines(left_out=100, too_large=9, searched=100)[0]
 
 
-def test_a_search_that_ended_early_says_so() -> None:
-    """Where fewer are shown than were wanted, and the hub may have more."""
+def test_truncated_search_is_reported() -> None:
+    """If fewer are shown than requested, and the hub may have more."""
     assert any("among the first 100 repositories" in line for line in lines(found(LADDER), searched=100))
     assert not any("of the first" in line for line in lines(found(LADDER)))
 
@@ -143,37 +143,41 @@ def test_a_search_that_ended_early_says_so() -> None:
 def test_no_line_is_wider_than_the_terminal(
     sizes: dict[str, int], name_length: int, width: int, gate: Gating
 ) -> None:
-    """Whatever is found, and nothing is lost: every model that fits is there with its size."""
-    one = found(sizes, "o/" + "n" * name_length, downloads=10**9, licence="apache-2.0", gate=gate)
+    """With any result, and nothing is lost: every model that fits is listed with its size."""
+    repository = found(sizes, "o/" + "n" * name_length, downloads=10**9, licence="apache-2.0", gate=gate)
     shown = rows_of(
-        search_lines(SearchResult(repositories=(one,), memory=MEMORY, left_out=0), query="m", width=width)
+        search_lines(
+            SearchResult(repositories=(repository,), memory=MEMORY, left_out=0), query="m", width=width
+        )
     )
     legend_start = shown.index("")
     assert all(len(line) <= width for line in shown[:legend_start])
     text = " ".join(line.strip() for line in shown)
-    for model in one.results[:1]:
+    for model in repository.results[:1]:
         assert model.variant.label in text
-    assert render.size(one.results[0].variant.size_bytes) in text
+    assert render.size(repository.results[0].variant.size_bytes) in text
 
 
-def test_lines_are_as_full_as_they_may_be() -> None:
-    """Of all widths each holds, and some line reaches it."""
-    one = found({f"m-Q{bits}_{kind}.gguf": bits * GB for bits in (2, 3, 4) for kind in ("K", "K_S", "K_M")})
-    widest = {width: max(map(len, lines(one, width=width)[1:-5])) for width in range(40, 100)}
+def test_lines_are_filled_to_the_width() -> None:
+    """Each line fits its width, and some line reaches it."""
+    repository = found(
+        {f"m-Q{bits}_{kind}.gguf": bits * GB for bits in (2, 3, 4) for kind in ("K", "K_S", "K_M")}
+    )
+    widest = {width: max(map(len, lines(repository, width=width)[1:-5])) for width in range(40, 100)}
     assert all(length <= width for width, length in widest.items())
     assert any(length == width for width, length in widest.items())
 
 
-def test_what_the_hub_says_cannot_reach_the_terminal_as_a_command() -> None:
-    """Names of licences are anybody's text."""
+def test_hub_text_cannot_control_the_terminal() -> None:
+    """Names of licences are foreign text."""
     text = "\n".join(lines(found(LADDER, licence="\x1b[2J\u202e")))
     assert "\x1b" not in text
     assert "\u202e" not in text
 
 
-def test_files_are_rows_that_say_what_each_is() -> None:
-    """A model's fit is said once, with its first file."""
-    one = found(
+def test_files_are_rows_with_their_kind() -> None:
+    """A model's fit is shown once, with its first file."""
+    repository = found(
         {
             "README.md": 5_000,
             "d/m-Q8_0-00001-of-00002.gguf": 90 * GB,
@@ -185,7 +189,7 @@ def test_files_are_rows_that_say_what_each_is() -> None:
             "\x1b[2J.gguf": GB,
         }
     )
-    assert [dict(zip(FILE_COLUMNS, row, strict=True)) for row in file_rows(one)] == [
+    assert [dict(zip(FILE_COLUMNS, row, strict=True)) for row in file_rows(repository)] == [
         {"SIZE": size, "QUANT": quant, "FIT": fit, "WHAT": what, "FILE": file}
         for size, quant, fit, what, file in (
             ("1.0 GB", "Q4_0", "fits", "model", "m-Q4_0.gguf"),
@@ -200,35 +204,37 @@ def test_files_are_rows_that_say_what_each_is() -> None:
     ]
 
 
-def test_a_repository_alone_has_its_revision_and_one_thing_to_type() -> None:
-    """Where it has no model, it is said why."""
-    one = found(LADDER)
-    assert rows_of(show_lines(one, width=200)) == ["o/m-GGUF  0 downloads, 0 likes, revision cccccccccccc"]
-    assert show_legend(one)[-1] == "Download one:       gglib pull o/m-GGUF:Q4_K_M"
+def test_single_repository_has_its_revision_and_one_command() -> None:
+    """Without a model, the reason is shown."""
+    repository = found(LADDER)
+    assert rows_of(show_lines(repository, width=200)) == [
+        "o/m-GGUF  0 downloads, 0 likes, revision cccccccccccc"
+    ]
+    assert show_legend(repository)[-1] == "Download one:       gglib pull o/m-GGUF:Q4_K_M"
     assert show_legend(found({"README.md": 1})) == [
         "o/m-GGUF has no GGUF model: 'gglib search m' may find a repository that has it as GGUF."
     ]
 
 
-def test_nothing_is_offered_to_fetch_where_nothing_fits() -> None:
-    """A command that is refused at once is no advice; of several repositories one that fits is the example."""
+def test_no_command_is_shown_if_nothing_fits() -> None:
+    """A command that would be refused is not shown; of several repositories one that fits is the example."""
     large = found({"m-F16.gguf": 170 * GB})
-    for told in (lines(large), show_legend(large)):
-        assert not any("gglib pull" in line for line in told)
-        assert any(line.startswith("Nothing fits") for line in told)
+    for output in (lines(large), show_legend(large)):
+        assert not any("gglib pull" in line for line in output)
+        assert any(line.startswith("Nothing fits") for line in output)
     several = {"1B-Q8_0.gguf": GB, "3B-Q8_0.gguf": 3 * GB}
     assert "Download one:       gglib pull o/two/1B-Q8_0.gguf" in lines(large, found(several, "o/two"))
 
 
-def test_what_is_typed_is_quoted() -> None:
-    """Names of files may have blanks."""
+def test_command_is_quoted() -> None:
+    """Names of files may have spaces."""
     (line,) = [line for line in show_legend(found({"my model.gguf": GB})) if "gglib pull" in line]
     assert line.endswith("gglib pull 'o/m-GGUF/my model.gguf'")
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_colours_are_for_terminals(is_terminal: bool) -> None:  # noqa: FBT001
-    """The same words go to a pipe."""
+    """A pipe gets the same words."""
     result = SearchResult(repositories=(found(LADDER),), memory=MEMORY, left_out=0)
     out = io.StringIO()
     colours: Literal["standard", "auto"] = "standard" if is_terminal else "auto"
@@ -241,7 +247,7 @@ def test_colours_are_for_terminals(is_terminal: bool) -> None:  # noqa: FBT001
 
 
 def test_cells_of_a_table_may_have_a_style() -> None:
-    """By what is in them."""
+    """The style follows from the content."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, color_system="standard", width=80)
     console.print(render.build_table(("A", "B"), [("fits", "x")], styles=FIT_STYLES))

@@ -1,4 +1,4 @@
-"""What somebody is told who waits for the first word of 'small'."""
+"""The sentence for a user who waits for the first token of 'small'."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ QUEUED = [{"model_name": "small", "waiting": 1, "longest_wait_s": 12.0}]
 
 
 def resident(name: str, state: str, in_flight: int = 0, **fields: object) -> dict[str, Any]:
-    """Return a resident as a status has it."""
+    """Return a resident of a status."""
     return {"model_name": name, "state": state, "in_flight": in_flight, **fields}
 
 
@@ -66,11 +66,11 @@ def resident(name: str, state: str, in_flight: int = 0, **fields: object) -> dic
 def test_each_situation_has_its_sentence(
     residents: list[dict[str, Any]], waiting: list[dict[str, Any]], expected: str
 ) -> None:
-    """The nearest thing that has to happen first is named, and how long this request has waited."""
+    """The next event that the request waits for is named, with its waiting time."""
     assert wait_text({"residents": residents, "waiting": waiting}, "small", 12.9) == expected
 
 
-def test_a_request_that_is_in_is_not_told_of_others() -> None:
-    """Whatever the other residents do, a model that is there and has nobody waiting is answering."""
+def test_granted_request_shows_no_other_model() -> None:
+    """In any state of the other residents, a ready model without waiters is answering."""
     status = {"residents": [resident("big", "stopping"), resident("small", "ready", 1)], "waiting": []}
     assert wait_text(status, "small", 65) == "Waiting for a response from 'small': 1 min 5 s"

@@ -1,4 +1,4 @@
-"""Labels of quantizations: read, compared, preferred."""
+"""Quantization labels: parsing, comparison, preference."""
 
 import pytest
 
@@ -36,13 +36,13 @@ from gglib.core.hub.quantizations import folded, label_of
         ("model.gguf", None),
     ],
 )
-def test_a_label_is_read_as_publishers_write_it(name: str, label: str | None) -> None:
-    """The last one of the last part that has one, in its usual spelling."""
+def test_label_is_parsed_from_usual_names(name: str, label: str | None) -> None:
+    """The last label of the last part that has one, in its usual spelling."""
     assert label_of(name) == label
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("q4-k-m", "Q4_K_M"),
         ("Q4.K.M", "q4_k_m"),
@@ -51,6 +51,6 @@ def test_a_label_is_read_as_publishers_write_it(name: str, label: str | None) ->
         ("UD_Q4_K_XL", "ud-q4-k-xl"),
     ],
 )
-def test_spellings_of_one_label_are_the_same(one: str, other: str) -> None:
+def test_spellings_of_one_label_are_equal(left: str, right: str) -> None:
     """Case and separators do not count, and some have two names."""
-    assert folded(one) == folded(other)
+    assert folded(left) == folded(right)

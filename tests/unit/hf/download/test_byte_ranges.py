@@ -1,4 +1,4 @@
-"""Which bytes of a file are stored."""
+"""The stored byte ranges of a file."""
 
 import itertools
 
@@ -17,7 +17,7 @@ def bytes_of(spans: list[ByteRange]) -> set[int]:
 
 
 @given(spans_in_file)
-def test_it_holds_the_bytes_that_were_put_in_and_as_few_spans_as_that_takes(spans: list[ByteRange]) -> None:
+def test_ranges_hold_the_added_bytes_in_minimal_form(spans: list[ByteRange]) -> None:
     """Ranges may come in any order and overlap; merged ranges are never adjacent."""
     kept = ByteRanges.of(spans)
     assert bytes_of(list(kept)) == bytes_of(spans)
@@ -26,7 +26,7 @@ def test_it_holds_the_bytes_that_were_put_in_and_as_few_spans_as_that_takes(span
 
 
 @given(spans_in_file)
-def test_growing_piece_by_piece_is_the_same_as_all_at_once(spans: list[ByteRange]) -> None:
+def test_growing_piece_by_piece_equals_all_at_once(spans: list[ByteRange]) -> None:
     """The fast path for a growing last range gives the same result."""
     grown = ByteRanges()
     for start, end in spans:
@@ -36,9 +36,7 @@ def test_growing_piece_by_piece_is_the_same_as_all_at_once(spans: list[ByteRange
 
 
 @given(spans_in_file, st.integers(0, SIZE), st.integers(0, SIZE))
-def test_what_is_here_and_what_is_missing_make_up_the_file(
-    spans: list[ByteRange], first: int, last: int
-) -> None:
+def test_ranges_and_gaps_partition_the_file(spans: list[ByteRange], first: int, last: int) -> None:
     """Gaps and ranges partition any part of the file."""
     holes = ByteRanges.of(spans).missing_in((first, last))
     assert bytes_of(list(holes)) == set(range(first, last)) - bytes_of(spans)
@@ -46,7 +44,7 @@ def test_what_is_here_and_what_is_missing_make_up_the_file(
 
 
 @given(spans_in_file)
-def test_the_prefix_ends_at_the_first_missing_byte(spans: list[ByteRange]) -> None:
+def test_prefix_ends_at_the_first_missing_byte(spans: list[ByteRange]) -> None:
     """The prefix is empty if the first byte is missing."""
     missing = set(range(SIZE + 1)) - bytes_of(spans)
     assert ByteRanges.of(spans).prefix_bytes == min(missing)

@@ -1,4 +1,4 @@
-"""How many connections a download uses, and which bytes each fetches."""
+"""The number of connections of a download, and the bytes that each fetches."""
 
 import itertools
 
@@ -22,14 +22,14 @@ def drive(policy: ConnectionPolicy, rate_of: list[float], *, seconds: int, missi
     return connections
 
 
-def test_a_server_that_limits_each_connection_gets_as_many_as_are_allowed() -> None:
-    """Twice as many each time, within seconds."""
+def test_per_connection_limit_gets_the_allowed_connections() -> None:
+    """The number doubles each time, within seconds."""
     connections = drive(ConnectionPolicy(LIMITS), [n * MB for n in range(9)], seconds=8, missing=1000 * MB)
     assert sorted(set(connections)) == [1, 2, 4, 8]
     assert connections[60] == 8
 
 
-def test_a_line_that_is_full_with_one_connection_keeps_one() -> None:
+def test_line_saturated_by_one_connection_keeps_one() -> None:
     """A second connection without gain is dropped; it is retried much later, and then later still."""
     connections = drive(ConnectionPolicy(LIMITS), [10 * MB] * 9, seconds=120, missing=10_000 * MB)
     assert connections[0] == connections[29] == 1
@@ -39,7 +39,7 @@ def test_a_line_that_is_full_with_one_connection_keeps_one() -> None:
     assert connections.count(2) < 60
 
 
-def test_more_lanes_that_bring_a_little_are_not_worth_it() -> None:
+def test_small_gain_is_ignored() -> None:
     """A gain of less than 15 % is ignored."""
     connections = drive(
         ConnectionPolicy(LIMITS), [0, 10 * MB, 20 * MB, *[22 * MB] * 6], seconds=20, missing=1000 * MB
@@ -47,19 +47,19 @@ def test_more_lanes_that_bring_a_little_are_not_worth_it() -> None:
     assert connections[-1] == 2
 
 
-def test_what_is_soon_over_by_itself_is_left_alone() -> None:
+def test_nearly_complete_download_gets_no_second_connection() -> None:
     """No second connection for the last seconds."""
     assert set(drive(ConnectionPolicy(LIMITS), [n * MB for n in range(9)], seconds=8, missing=3 * MB)) == {1}
 
 
-def test_a_number_that_the_server_refused_is_not_tried_again() -> None:
+def test_refused_number_is_not_tried_again() -> None:
     """``limit_to`` applies for the rest of the download."""
     policy = ConnectionPolicy(LIMITS)
     policy.limit_to(1)
     assert set(drive(policy, [n * MB for n in range(9)], seconds=60, missing=10_000 * MB)) == {1}
 
 
-def test_a_refused_connection_is_tried_again_only_later() -> None:
+def test_refused_connection_is_retried_later() -> None:
     """The measurement in progress is discarded."""
     policy = ConnectionPolicy(LIMITS)
     assert drive(policy, [n * MB for n in range(9)], seconds=2, missing=1000 * MB)[-1] == 2
@@ -70,7 +70,7 @@ def test_a_refused_connection_is_tried_again_only_later() -> None:
     assert policy.update(35.0, 33 * MB, 1000 * MB) == 2
 
 
-def test_nothing_that_comes_is_no_reason_for_more() -> None:
+def test_stalled_server_gets_no_second_connection() -> None:
     """A stalled server gets no second connection."""
     assert set(drive(ConnectionPolicy(LIMITS), [0.0] * 9, seconds=8, missing=1000 * MB)) == {1}
 
@@ -87,7 +87,7 @@ def test_nothing_that_comes_is_no_reason_for_more() -> None:
         ((), (), None),
     ],
 )
-def test_the_next_piece_is_what_nobody_brings_else_half_of_the_largest_rest(
+def test_next_segment_is_unassigned_or_half_of_the_largest_rest(
     gaps: tuple[ByteRange, ...], taken: tuple[ByteRange, ...], expected: ByteRange | None
 ) -> None:
     """None where half of the largest is too small for a connection of its own."""
@@ -95,7 +95,7 @@ def test_the_next_piece_is_what_nobody_brings_else_half_of_the_largest_rest(
 
 
 @given(st.integers(1, 100), st.data())
-def test_lanes_bring_each_byte_once(size: int, data: st.DataObject) -> None:
+def test_each_byte_is_assigned_once(size: int, data: st.DataObject) -> None:
     """After any sequence of assignments and failures, assigned ranges are missing and do not overlap."""
     blocks, here, connections = size * 65_536, ByteRanges(), dict[int, list[int]]()
     for step in range(200):

@@ -31,30 +31,30 @@ BOOT, OTHER_BOOT = b"b" * 16, b"o" * 16
 some_spans = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), max_size=MAX_RANGES)
 
 
-def note_of(here: ByteRanges, durable: ByteRanges, identity: Identity | None = None) -> bytes:
+def manifest_of(here: ByteRanges, durable: ByteRanges, identity: Identity | None = None) -> bytes:
     """Return the bytes of a manifest."""
     head = encode_identity(identity or Identity(key=KEY, size_bytes=1000, etag='"v1"'), FILE)
     return head + encode_progress(Progress(received=here, durable=durable, boot_id=BOOT), head)
 
 
 def read(
-    note: bytes, *, key: str = KEY, boot_id: bytes = BOOT, part_size_bytes: int = 1000
+    manifest: bytes, *, key: str = KEY, boot_id: bytes = BOOT, part_size_bytes: int = 1000
 ) -> ByteRanges | None:
     """Return the trusted ranges."""
-    found = trusted_progress(note, key=key, boot_id=boot_id, part_size_bytes=part_size_bytes)
+    found = trusted_progress(manifest, key=key, boot_id=boot_id, part_size_bytes=part_size_bytes)
     return None if found is None else found[1]
 
 
 @given(some_spans, some_spans)
-def test_what_is_written_is_read_back(here: list[ByteRange], durable: list[ByteRange]) -> None:
+def test_manifest_round_trip(here: list[ByteRange], durable: list[ByteRange]) -> None:
     """All received bytes are valid in the same boot, only durable ones after a reboot."""
-    note = note_of(ByteRanges.of(here), ByteRanges.of(durable))
-    assert len(note) == MANIFEST_BYTES
-    assert read(note) == ByteRanges.of(here)
-    assert read(note, boot_id=OTHER_BOOT) == ByteRanges.of(durable)
+    manifest = manifest_of(ByteRanges.of(here), ByteRanges.of(durable))
+    assert len(manifest) == MANIFEST_BYTES
+    assert read(manifest) == ByteRanges.of(here)
+    assert read(manifest, boot_id=OTHER_BOOT) == ByteRanges.of(durable)
 
 
-def test_where_nothing_names_the_start_of_the_machine_only_what_is_durable_is_believed() -> None:
+def test_without_a_boot_id_only_durable_bytes_are_trusted() -> None:
     """Two unknown boot ids need not be equal."""
     identity = encode_identity(Identity(key=KEY, size_bytes=1000, etag=None), FILE)
     progress = Progress(received=ByteRanges(((0, 9),)), durable=ByteRanges(((0, 5),)))
@@ -62,29 +62,29 @@ def test_where_nothing_names_the_start_of_the_machine_only_what_is_durable_is_be
 
 
 @given(st.integers(0, MANIFEST_BYTES * 8 - 1))
-def test_a_note_with_any_bit_changed_is_not_believed(bit: int) -> None:
+def test_manifest_with_any_bit_changed_is_rejected(bit: int) -> None:
     """A torn, damaged or forged manifest restarts the download."""
-    note = bytearray(note_of(ByteRanges(((0, 10), (20, 30))), ByteRanges(((0, 10),))))
-    note[bit // 8] ^= 1 << bit % 8
-    assert read(bytes(note)) is None
+    manifest = bytearray(manifest_of(ByteRanges(((0, 10), (20, 30))), ByteRanges(((0, 10),))))
+    manifest[bit // 8] ^= 1 << bit % 8
+    assert read(bytes(manifest)) is None
 
 
 @pytest.mark.parametrize("length", [0, 1, IDENTITY_BYTES, MANIFEST_BYTES - 1, MANIFEST_BYTES + 1])
-def test_a_note_of_another_length_is_not_believed(length: int) -> None:
+def test_manifest_of_another_length_is_rejected(length: int) -> None:
     """A truncated manifest, or any other content, is rejected."""
-    assert read(note_of(ByteRanges(), ByteRanges()).ljust(length, b"\0")[:length]) is None
+    assert read(manifest_of(ByteRanges(), ByteRanges()).ljust(length, b"\0")[:length]) is None
 
 
-def test_a_note_that_counts_bytes_that_are_not_there_is_not_believed() -> None:
+def test_manifest_beyond_the_part_file_is_rejected() -> None:
     """A part file that is one byte too short makes the manifest invalid."""
-    note = note_of(ByteRanges(((0, 10), (20, 30))), ByteRanges())
-    assert read(note, part_size_bytes=29) is None
-    assert read(note, part_size_bytes=30) is not None
+    manifest = manifest_of(ByteRanges(((0, 10), (20, 30))), ByteRanges())
+    assert read(manifest, part_size_bytes=29) is None
+    assert read(manifest, part_size_bytes=30) is not None
 
 
-def test_a_note_that_counts_more_than_the_file_has_is_not_believed() -> None:
-    """Whatever the part's size is."""
-    assert read(note_of(ByteRanges(((0, 1001),)), ByteRanges()), part_size_bytes=2000) is None
+def test_manifest_beyond_the_file_size_is_rejected() -> None:
+    """With any size of the part file."""
+    assert read(manifest_of(ByteRanges(((0, 1001),)), ByteRanges()), part_size_bytes=2000) is None
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_a_note_that_counts_more_than_the_file_has_is_not_believed() -> None:
         RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000),
     ],
 )
-def test_a_note_of_another_file_is_not_believed(other: RemoteFile) -> None:
+def test_manifest_of_another_file_is_rejected(other: RemoteFile) -> None:
     """Another size or hash is another file, and so is a file without a known hash."""
-    assert read(note_of(ByteRanges(((0, 10),)), ByteRanges()), key=key_of(other)) is None
+    assert read(manifest_of(ByteRanges(((0, 10),)), ByteRanges()), key=key_of(other)) is None
 
 
 @pytest.mark.parametrize(
@@ -109,29 +109,29 @@ def test_a_note_of_another_file_is_not_believed(other: RemoteFile) -> None:
         RemoteFile(name="m.gguf", url="https://h/m.gguf"),
     ],
 )
-def test_without_a_hash_every_commit_has_files_of_its_own(other: RemoteFile) -> None:
+def test_without_a_hash_the_commit_identifies_the_file(other: RemoteFile) -> None:
     """Without a known hash, only the same address is the same file."""
     file = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40)
     assert key_of(file) != key_of(other)
     assert key_of(file) == key_of(replace(file))
 
 
-def test_the_same_content_under_another_commit_goes_on() -> None:
+def test_same_content_under_another_commit_resumes() -> None:
     """A branch that moved for its README does not discard the bytes of a large file."""
     moved = RemoteFile(name="m.gguf", repo="ada/m", revision="d" * 40, size_bytes=1000, sha256="a" * 64)
     assert key_of(moved) == KEY
 
 
-def test_progress_is_not_believed_with_another_identity_than_it_was_written_with() -> None:
+def test_progress_with_another_identity_is_rejected() -> None:
     """A kill between the two writes of a restart does not mix versions."""
     old, new = (
-        note_of(ByteRanges(), ByteRanges(), Identity(key=KEY, size_bytes=1000, etag=tag))
+        manifest_of(ByteRanges(), ByteRanges(), Identity(key=KEY, size_bytes=1000, etag=tag))
         for tag in ('"v1"', '"v2"')
     )
     assert read(new[:IDENTITY_BYTES] + old[IDENTITY_BYTES:]) is None
 
 
-def test_a_person_can_read_of_what_it_is_and_finds_no_address() -> None:
+def test_manifest_is_readable_and_contains_no_address() -> None:
     """An address may be a secret: the manifest has only its hash."""
     file = RemoteFile(name="m.gguf", url="https://h/m.gguf?Signature=hush")
     head = encode_identity(Identity(key=key_of(file), size_bytes=None, etag=None), file)
@@ -139,20 +139,22 @@ def test_a_person_can_read_of_what_it_is_and_finds_no_address() -> None:
     assert b"hush" not in head
 
 
-def test_names_and_tags_of_any_length_make_a_note_of_the_same_length() -> None:
-    """What does not fit is omitted: first the readable fields, then the ETag, which resuming needs."""
+def test_manifest_has_a_fixed_length() -> None:
+    """Fields that do not fit are omitted: first the readable ones, then the ETag, which resuming needs."""
     long = RemoteFile(name="n" * 5000, repo="ada/m", revision="c")
     for etag in ('"v1"', '"' + "v" * 5000 + '"'):
         identity = encode_identity(Identity(key=key_of(long), size_bytes=9, etag=etag), long)
         assert len(identity) == IDENTITY_BYTES
-        note = identity + encode_progress(Progress(received=ByteRanges(((0, 5),)), boot_id=BOOT), identity)
-        assert read(note, key=key_of(long)) == ByteRanges(((0, 5),))
+        manifest = identity + encode_progress(
+            Progress(received=ByteRanges(((0, 5),)), boot_id=BOOT), identity
+        )
+        assert read(manifest, key=key_of(long)) == ByteRanges(((0, 5),))
 
 
-def test_all_spans_that_there_may_be_fit() -> None:
+def test_maximum_number_of_ranges_fits() -> None:
     """Of both kinds."""
     spans = ByteRanges.of((at * 10, at * 10 + 5) for at in range(MAX_RANGES))
-    assert read(note_of(spans, spans)) == spans
+    assert read(manifest_of(spans, spans)) == spans
 
 
 @pytest.mark.parametrize(
@@ -169,5 +171,5 @@ def test_more_ranges_than_fit_are_invalid(count: int, *, is_valid: bool) -> None
     """The count is checked before the ranges are read."""
     head = encode_identity(Identity(key=KEY, size_bytes=1000, etag=None), FILE)
     body = struct.pack("<4sHH16s", b"ggp1", count, 0, BOOT).ljust(PROGRESS_BYTES - 4, b"\0")
-    note = head + body + struct.pack("<I", zlib.crc32(body, zlib.crc32(head)))
-    assert (decode(note) is not None) is is_valid
+    manifest = head + body + struct.pack("<I", zlib.crc32(body, zlib.crc32(head)))
+    assert (decode(manifest) is not None) is is_valid

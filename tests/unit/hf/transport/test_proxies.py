@@ -31,7 +31,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"https_proxy": "http://p:1", "no_proxy": ".example"}, "https://a.example/", None),
     ],
 )
-def test_the_usual_variables_count(
+def test_usual_variables_count(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], url: str, host: str | None
 ) -> None:
     """The proxy is chosen by scheme, and excluded hosts are contacted directly."""
@@ -42,7 +42,7 @@ def test_the_usual_variables_count(
 
 
 def test_credentials_are_kept_and_not_shown() -> None:
-    """Percent-encoded in the variable."""
+    """Credentials are percent-encoded in the variable."""
     proxy = parse_proxy("http://me:hu%20sh@p")
     assert proxy.authorization == "Basic bWU6aHUgc2g="
     assert proxy.port == 80
@@ -53,14 +53,14 @@ def test_credentials_are_kept_and_not_shown() -> None:
     "url",
     ["socks5://me:hush@p:1", "https://p:1", "http://me:hush@", "http://p:x", "http://[::1", "me:hush@[::1"],
 )
-def test_a_proxy_that_cannot_be_used_is_said_so(url: str) -> None:
+def test_unusable_proxy_is_an_error(url: str) -> None:
     """The error does not contain the password, and there is no fallback to a direct connection."""
     with pytest.raises(HubError, match="https_proxy") as caught:
         parse_proxy(url)
     assert "hush" not in str(caught.value)
 
 
-def test_a_proxy_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names host and port, including those of a proxy for other addresses."""
     assert parse_proxy("http://me:hush@p:3128").authority == "p:3128"
     assert parse_proxy("http://[::1]:3128").authority == "[::1]:3128"

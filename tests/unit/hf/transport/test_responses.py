@@ -1,4 +1,4 @@
-"""What a response to a request for a file means."""
+"""Classification of the responses to a request for a file."""
 
 import pytest
 
@@ -24,7 +24,7 @@ IN_REPOSITORY = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40)
 AT_ADDRESS = RemoteFile(name="m.gguf", url="https://other/m.gguf")
 
 
-def test_the_whole_file_begins_at_its_beginning() -> None:
+def test_whole_file_starts_at_zero() -> None:
     """A 200 is the whole file, whichever range was requested."""
     body = describe_body(200, {"Content-Length": "10", "ETag": '"v"'}, first_byte=7, is_chunked=False)
     assert (body.first_byte, body.length_bytes, body.total_bytes, body.etag, body.is_part) == (
@@ -36,8 +36,8 @@ def test_the_whole_file_begins_at_its_beginning() -> None:
     )
 
 
-def test_a_part_says_how_long_the_whole_is() -> None:
-    """Or, with a star, does not."""
+def test_part_has_the_total_length() -> None:
+    """With a star the total length is unknown."""
     body = describe_body(206, {"Content-Range": "bytes 7-9/10"}, first_byte=7, is_chunked=False)
     assert (body.first_byte, body.length_bytes, body.total_bytes, body.is_part) == (7, 3, 10, True)
     assert (
@@ -49,13 +49,13 @@ def test_a_part_says_how_long_the_whole_is() -> None:
 @pytest.mark.parametrize(
     "sent", ["bytes 0-9/10", "bytes 8-9/10", "bytes 7-9", "items 7-9/10", "", "bytes -3/10"]
 )
-def test_another_part_than_was_asked_for_is_not_taken(sent: str) -> None:
+def test_other_part_than_requested_is_refused(sent: str) -> None:
     """Its bytes would be written to the wrong offset."""
     with pytest.raises(FileChangedError):
         describe_body(206, {"Content-Range": sent}, first_byte=7, is_chunked=False)
 
 
-def test_a_body_without_an_end_of_its_own_is_not_taken() -> None:
+def test_body_without_framing_is_refused() -> None:
     """A truncated body could not be detected; a chunked body has an end."""
     with pytest.raises(HubError, match="length of the file"):
         describe_body(200, {}, first_byte=0, is_chunked=False)
@@ -74,9 +74,7 @@ def test_a_body_without_an_end_of_its_own_is_not_taken() -> None:
         ({}, None),
     ],
 )
-def test_a_server_says_how_long_it_wants_to_be_left_alone(
-    headers: dict[str, str], expected: float | None
-) -> None:
+def test_retry_after_is_parsed(headers: dict[str, str], expected: float | None) -> None:
     """In seconds, as a date, or in the draft's header, which the hub sends."""
     assert retry_after_s(headers, NOW) == expected
 
@@ -99,7 +97,7 @@ def test_a_server_says_how_long_it_wants_to_be_left_alone(
         (418, {}, AT_ADDRESS, False, HubError),
     ],
 )
-def test_an_answer_without_the_file_says_whether_to_try_again(
+def test_error_response_says_whether_to_retry(
     *, status: int, headers: dict[str, str], file: RemoteFile, is_hub: bool, error: type[Exception]
 ) -> None:
     """A signed address that another host refuses has expired: the hub issues another one."""
@@ -107,31 +105,31 @@ def test_an_answer_without_the_file_says_whether_to_try_again(
         raise_for_status(status, headers, hub_request_for(file, HUB, has_token=False), is_hub=is_hub, now=NOW)
 
 
-def test_a_file_is_no_error() -> None:
-    """Whole or in part."""
+def test_file_is_no_error() -> None:
+    """Neither a whole file nor a part is an error."""
     for status in (200, 206):
         raise_for_status(status, {}, hub_request_for(AT_ADDRESS, HUB, has_token=False), is_hub=False, now=NOW)
 
 
-def test_only_a_strong_tag_names_one_version() -> None:
-    """RFC 9110, 13.1.5: a weak one must not stand in If-Range."""
+def test_only_a_strong_etag_identifies_a_version() -> None:
+    """RFC 9110, 13.1.5: a weak one must not be sent in If-Range."""
     assert [strong_etag(tag) for tag in ('"v"', 'W/"v"', "v", None)] == ['"v"', None, None, None]
 
 
-def test_the_hub_names_the_hash_of_a_large_file() -> None:
+def test_hub_names_the_hash_of_a_large_file() -> None:
     """For a small one it is git's, which is another hash."""
     assert linked_sha256({"X-Linked-Etag": f'"{"aB" * 32}"'}) == "ab" * 32
     assert linked_sha256({"X-Linked-Etag": f'"{"a" * 40}"'}) is None
     assert linked_sha256({}) is None
 
 
-def test_an_answer_416_says_how_long_the_file_is() -> None:
+def test_response_416_has_the_length_of_the_file() -> None:
     """The validator is None if the server sends none."""
     assert unsatisfied_total({"Content-Range": "bytes */10"}) == 10
     assert unsatisfied_total({}) is None
 
 
-def test_numbers_that_no_file_has_are_not_read() -> None:
+def test_absurd_numbers_are_not_parsed() -> None:
     """Python's int() rejects thousands of digits, which would not raise gglib's error."""
     digits = "9" * 5000
     for sent in (f"bytes 0-{digits}/*", f"bytes 0-9/{digits}", "bytes 0-\u0669/10"):
@@ -159,8 +157,6 @@ def test_numbers_that_no_file_has_are_not_read() -> None:
         ({}, None),
     ],
 )
-def test_a_validator_is_the_etag_else_a_date_that_is_over(
-    headers: dict[str, str], validator: str | None
-) -> None:
-    """A file may change again within the second that the date names."""
+def test_validator_is_the_etag_or_a_past_date(headers: dict[str, str], validator: str | None) -> None:
+    """A file may change again within the second of the date."""
     assert validator_of(headers) == validator

@@ -31,8 +31,8 @@ HUB = "https://hub.example"
         ("https://host/a\r\nHost: other", "blanks"),
     ],
 )
-def test_an_address_that_must_not_be_asked_is_refused_in_one_sentence(url: str, said: str) -> None:
-    """The error does not contain the address's password."""
+def test_unsafe_url_is_refused_in_one_sentence(url: str, said: str) -> None:
+    """The error does not contain the URL's password."""
     with pytest.raises(HubError, match=said) as caught:
         parse_address(url)
     assert "hush" not in str(caught.value)
@@ -42,14 +42,14 @@ def test_an_address_that_must_not_be_asked_is_refused_in_one_sentence(url: str, 
     "text",
     ["huggingface.co", "http://", "http:", "http://[::1", "https://h:99999", "https://h:0", "https://h/?a=1"],
 )
-def test_an_endpoint_that_is_none_is_blamed_on_its_variable(text: str) -> None:
+def test_invalid_endpoint_names_its_variable(text: str) -> None:
     """The error quotes the value, and shows a valid one."""
     with pytest.raises(HubError, match=r"HF_ENDPOINT .*https://huggingface\.co") as caught:
         parse_endpoint(text)
     assert f"'{text}'" in str(caught.value)
 
 
-def test_an_endpoints_password_is_not_shown() -> None:
+def test_password_of_an_endpoint_is_not_shown() -> None:
     """A password is not used either: a hub authenticates by token."""
     with pytest.raises(HubError, match="HF_ENDPOINT") as caught:
         parse_endpoint("https://me:hush@hub.example")
@@ -64,12 +64,12 @@ def test_an_endpoints_password_is_not_shown() -> None:
         ("http://[::1]:8080/ä", "http://[::1]:8080/%C3%A4"),
     ],
 )
-def test_an_address_is_shown_without_its_query(url: str, shown: str) -> None:
+def test_url_is_shown_without_its_query(url: str, shown: str) -> None:
     """The query may be a signature; host and scheme are lower case, the default port is omitted."""
     assert str(parse_address(url)) == shown
 
 
-def test_a_fragment_is_not_sent() -> None:
+def test_fragment_is_not_sent() -> None:
     """A fragment is only for browsers."""
     assert parse_address("https://host/m.gguf?a=1#top").url == "https://host/m.gguf?a=1"
 
@@ -83,7 +83,7 @@ def test_a_fragment_is_not_sent() -> None:
         ("//cdn/x", "https://cdn/x"),
     ],
 )
-def test_a_redirect_may_be_relative(location: str, expected: str) -> None:
+def test_redirect_may_be_relative(location: str, expected: str) -> None:
     """The hub sends relative redirects after a repository was renamed."""
     assert resolve_redirect(parse_address(f"{HUB}/a/b"), location).url == expected
 
@@ -92,13 +92,13 @@ def test_a_redirect_may_be_relative(location: str, expected: str) -> None:
     "location",
     ["http://hub.example/a", "ftp://x/a", "https://u:p@x/a", "javascript:1", "file:///x", "https://[::1/x"],
 )
-def test_a_redirect_to_plain_http_or_worse_is_not_followed(location: str) -> None:
+def test_redirect_to_plain_http_or_worse_is_refused(location: str) -> None:
     """Not even to the same host."""
     with pytest.raises(HubError):
         resolve_redirect(parse_address(f"{HUB}/a/b"), location)
 
 
-def test_a_redirect_from_http_to_https_is_followed() -> None:
+def test_redirect_from_http_to_https_is_followed() -> None:
     """A redirect from http to https is safe."""
     assert resolve_redirect(parse_address("http://host/a"), "https://host/a").origin.scheme == "https"
 
@@ -124,12 +124,12 @@ def test_names_in_a_repository_are_quoted() -> None:
         ("http://hub.example/ada/m/resolve/main/m.gguf", None),
     ],
 )
-def test_an_address_of_the_hub_is_a_file_of_its_repository(url: str, expected: HubLocation | None) -> None:
+def test_url_of_the_hub_is_a_file_of_its_repository(url: str, expected: HubLocation | None) -> None:
     """Only of its own scheme, host and port, and only of a model."""
     assert hub_location(parse_address(url), parse_address(HUB)) == expected
 
 
-def test_a_name_is_the_decoded_last_part() -> None:
+def test_file_name_is_the_decoded_last_segment() -> None:
     """The name is not validated as a local path here."""
     assert file_name(parse_address("https://h/a/b%2Fc%20d.gguf?x=/y")) == "b/c d.gguf"
     assert file_name(parse_address("https://h/a/")) == ""

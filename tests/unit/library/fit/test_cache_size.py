@@ -1,4 +1,4 @@
-"""The engine's rules for the size of a cache, each with a model of which its numbers are known."""
+"""The engine's rules for the size of a cache, each with a model whose numbers are known."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def facts_of(architecture: str, layers: dict[str, Any] | None = None, **counts: 
 
 
 def kib_a_token(facts: GgufFacts) -> float:
-    """Return how much a token adds to a long context, in KiB."""
+    """Return the size of one more token of a long context, in KiB."""
     longer, shorter = cache_bytes(facts, 131_072, 1), cache_bytes(facts, 65_536, 1)
     assert longer is not None
     assert shorter is not None
@@ -102,7 +102,7 @@ def kib_a_token(facts: GgufFacts) -> float:
     ],
 )  # fmt: skip
 def test_growth_with_the_context(facts: GgufFacts, expected: float) -> None:
-    """A token adds what the layers that see the whole context keep of it, and nothing else."""
+    """A token adds its entry in the layers that see the whole context, and nothing else."""
     assert kib_a_token(facts) == pytest.approx(expected)
 
 
@@ -159,7 +159,7 @@ def test_growth_with_the_context(facts: GgufFacts, expected: float) -> None:
         ),
     ],
 )  # fmt: skip
-def test_states_are_there_once_for_each_slot(facts: GgufFacts, expected: int) -> None:
+def test_states_are_allocated_once_per_slot(facts: GgufFacts, expected: int) -> None:
     """A state's size depends on the model and the number of slots, not on the context."""
     assert cache_bytes(facts, 512, 4) == cache_bytes(facts, 100_000, 4) == expected
     assert cache_bytes(facts, 512, 1) == expected // 4
@@ -174,10 +174,10 @@ def test_states_are_there_once_for_each_slot(facts: GgufFacts, expected: int) ->
     ],
 )
 def test_each_slot_has_a_whole_cache(facts: GgufFacts) -> None:
-    """So many slots take so many times as much: nothing is shared, so nothing can be taken away."""
-    one = cache_bytes(facts, 8192, 1)
-    assert one
-    assert [cache_bytes(facts, 8192, slots) for slots in (2, 4, 64)] == [2 * one, 4 * one, 64 * one]
+    """The cache size is proportional to the slots: nothing is shared between them."""
+    single = cache_bytes(facts, 8192, 1)
+    assert single
+    assert [cache_bytes(facts, 8192, slots) for slots in (2, 4, 64)] == [2 * single, 4 * single, 64 * single]
 
 
 def test_window_has_room_for_a_batch() -> None:
@@ -189,8 +189,8 @@ def test_window_has_room_for_a_batch() -> None:
     assert cache_bytes(gemma, 768, 1) == a_place * (768 + 5 * 768)
 
 
-def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
-    """Layers with a window may have other heads; the last ones may use what earlier ones keep."""
+def test_window_layers_may_have_their_own_heads_and_share() -> None:
+    """Layers with a window may have other heads; the last layers may use the cache of earlier ones."""
     gemma4 = facts_of(
         "gemma4",
         {
@@ -210,7 +210,7 @@ def test_window_layers_may_have_heads_of_their_own_and_share() -> None:
 
 
 def test_lists_and_periods_of_the_header_come_first() -> None:
-    """What a header says of its windows holds before what an architecture usually has."""
+    """The header's windows override the default of the architecture."""
     assert window_layers(facts_of("gemma3", {"window": 9, "window_period": 2}), 4) == (
         True,
         False,
@@ -218,18 +218,18 @@ def test_lists_and_periods_of_the_header_come_first() -> None:
         False,
     )
     assert window_layers(facts_of("cohere2moe", {"window": 9}), 4) == (False, True, True, True)
-    told = facts_of("gpt-oss", {"window": 9, "window_layers": (False, True)})
-    assert window_layers(told, 4) == (False, True, False, False)
+    facts = facts_of("gpt-oss", {"window": 9, "window_layers": (False, True)})
+    assert window_layers(facts, 4) == (False, True, False, False)
     assert window_layers(facts_of("gemma4", {"window": 9}), 2) == (False, False)
     assert window_layers(facts_of("lfm2", {"window": 9}), 2) == (True, True)
 
 
-def test_context_has_whole_steps() -> None:
+def test_context_is_rounded_up() -> None:
     """The engine rounds the context up to a multiple of 256."""
     assert cache_bytes(facts_of("llama"), 1000, 1) == cache_bytes(facts_of("llama"), 1024, 1)
 
 
-def test_mask_has_the_places_of_both_caches() -> None:
+def test_mask_covers_both_caches() -> None:
     """A model with windows has two masks, one with a state only has none."""
     assert mask_cells(facts_of("llama"), 8192) == 8192
     assert mask_cells(facts_of("gemma3", {"window": 512}, block_count=6), 8192) == 8192 + 1024
@@ -247,12 +247,12 @@ def test_mask_has_the_places_of_both_caches() -> None:
         facts_of("llama", block_count=2**32 - 1),
     ],
 )
-def test_without_the_shape_nothing_is_said(facts: GgufFacts) -> None:
-    """A header that does not tell, or claims the absurd, gives no size."""
+def test_without_the_shape_there_is_no_size(facts: GgufFacts) -> None:
+    """An incomplete or absurd header gives no size."""
     assert cache_bytes(facts, 4096, 1) is None
 
 
-def test_absurd_counts_do_not_end_in_an_error() -> None:
-    """More draft layers than layers, more shared ones than there are: sizes stay at zero or above."""
+def test_absurd_counts_raise_no_error() -> None:
+    """More draft layers than layers, more shared layers than there are: sizes stay at zero or above."""
     assert cache_bytes(facts_of("llama", {"predict_layers": 99}), 4096, 1) == 0
     assert cache_bytes(facts_of("gemma4", {"shared_cache_layers": 99}), 4096, 1) == 0

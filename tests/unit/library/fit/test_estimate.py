@@ -1,4 +1,4 @@
-"""What a model takes, part by part, and whether a machine has it."""
+"""The memory need of a model, part by part, and whether a machine has it."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ FILE_8B = 4_920_000_000
 
 
 def need_of(total_bytes: int, *, left_behind_bytes: int = 0) -> MemoryNeed:
-    """Return a need of so many bytes."""
+    """Return a need of the given bytes."""
     return MemoryNeed(
         weights_bytes=total_bytes,
         kv_bytes=0,
@@ -40,7 +40,7 @@ def need_of(total_bytes: int, *, left_behind_bytes: int = 0) -> MemoryNeed:
 
 
 def machine(available: int | None = None, total: int | None = None, *gpus: int) -> MachineMemory:
-    """Return a machine with so many GiB."""
+    """Return a machine with the given GiB."""
     return MachineMemory(
         total_bytes=None if total is None else total * GIB,
         available_bytes=None if available is None else available * GIB,
@@ -64,14 +64,14 @@ def test_parts_of_a_usual_model() -> None:
     )
 
 
-def test_a_slot_takes_a_cache_and_what_belongs_to_it() -> None:
-    """Two more slots take two more caches, notes of their places, and logits; the weights and masks are there once."""
-    one, three = (estimate(LLAMA_8B, weights_bytes=FILE_8B, context=8192, slots=slots) for slots in (1, 3))
+def test_a_slot_adds_its_cache_positions_and_logits() -> None:
+    """Two more slots take two more caches, position tables and logits; weights and masks are allocated once."""
+    single, three = (estimate(LLAMA_8B, weights_bytes=FILE_8B, context=8192, slots=slots) for slots in (1, 3))
 
-    assert three.weights_bytes == one.weights_bytes
-    assert three.kv_bytes == 3 * one.kv_bytes
-    assert three.compute_bytes - one.compute_bytes == 2 * 4 * 128_256
-    assert three.overhead_bytes - one.overhead_bytes == 2 * 8192 * 128
+    assert three.weights_bytes == single.weights_bytes
+    assert three.kv_bytes == 3 * single.kv_bytes
+    assert three.compute_bytes - single.compute_bytes == 2 * 4 * 128_256
+    assert three.overhead_bytes - single.overhead_bytes == 2 * 8192 * 128
 
 
 QWEN_MOE = GgufFacts(
@@ -107,10 +107,10 @@ TINY = replace(
         (replace(TINY, architecture="bert"), "mean", 2048, 11.55),
     ],
 )
-def test_buffers_of_models_that_embed_or_rerank(
+def test_buffers_of_embedding_and_reranking_models(
     facts: GgufFacts, pooling: Pooling, context: int, measured_mib: float
 ) -> None:
-    """Each input is one batch, with a logit for each of its tokens: what the wheel (b11549) printed, and some more."""
+    """Each input is one batch, with a logit for each of its tokens: the wheel's (b11549) figures, and a margin."""
     is_reranker = pooling == "rank"
     launched = replace(
         facts, capabilities=ModelCapabilities(embedding=not is_reranker, rerank=is_reranker), pooling=pooling
@@ -120,7 +120,7 @@ def test_buffers_of_models_that_embed_or_rerank(
 
 
 def test_experts_in_use_count_for_the_buffers() -> None:
-    """A batch needs room for as many experts as a token goes through."""
+    """A batch needs room for each expert that a token uses."""
     dense = LayerFacts(feed_forward_length=1024)
     sparse = LayerFacts(feed_forward_length=1024, experts_used=8, expert_feed_forward_length=768)
     sizes = [
@@ -133,7 +133,7 @@ def test_experts_in_use_count_for_the_buffers() -> None:
 
 
 def test_a_state_counts_for_the_buffers() -> None:
-    """A layer with a state needs room for a batch as wide as the state's inside, where that is more than its rest."""
+    """A layer with a state needs room for a batch as wide as the state's inner size, if that is the larger one."""
     layers = LayerFacts(state_inner_size=512, state_size=16)
     mamba = GgufFacts(architecture="mamba", block_count=1, embedding_length=256, layers=layers)
 
@@ -142,8 +142,8 @@ def test_a_state_counts_for_the_buffers() -> None:
     )
 
 
-def test_weights_in_a_second_form_are_told_apart() -> None:
-    """What the engine stores anew leaves its first form behind; an embedding that is used in both is there twice."""
+def test_repacked_weights_are_counted_separately() -> None:
+    """Repacked weights leave their first form behind; an embedding that is used in both forms is stored twice."""
     usual = {"architecture": "llama", "block_count": 1, "embedding_length": 64, "head_count": 1}
     tensors = {"type_bytes": (("F32", 5), ("Q4_K", 700), ("Q6_K", 200)), "embedding_bytes": 100}
 
@@ -156,14 +156,14 @@ def test_weights_in_a_second_form_are_told_apart() -> None:
     assert parts(embedding_type="Q4_K", has_output=False) == (1005, 600)
 
 
-def test_second_form_is_guessed_from_the_name_where_tensors_are_not_known() -> None:
-    """Of a remote file only the quantization is known: the share that is stored anew is guessed from it."""
+def test_repacked_share_is_guessed_from_the_quantization() -> None:
+    """Of a remote file only the quantization is known: the repacked share is guessed from it."""
     assert estimate(LLAMA_8B, weights_bytes=1000, context=256, slots=1).left_behind_bytes == 600
     other = GgufFacts(architecture="llama", quantization="Q8_0")
     assert estimate(other, weights_bytes=1000, context=256, slots=1).left_behind_bytes == 0
 
 
-def test_merges_and_vocabulary_take_room() -> None:
+def test_merges_and_vocabulary_take_memory() -> None:
     """A larger vocabulary, and one with merges, takes more of the process's memory."""
     small, large, merged = (
         estimate(
@@ -215,7 +215,7 @@ def test_guess_is_near_the_estimate_of_usual_models(
 
 
 def test_header_without_the_shape_is_a_guess_too() -> None:
-    """A header that does not tell the shape gives a guess, with what it does tell."""
+    """A header without the shape gives a guess, from the fields that it has."""
     need = estimate(GgufFacts(architecture="llama"), weights_bytes=FILE_8B, context=8192, slots=1)
 
     assert not need.is_exact
@@ -253,14 +253,14 @@ def test_verdicts(need_gib: float, memory: MachineMemory, expected: Fit) -> None
 
 
 def test_small_models_need_a_margin_in_bytes() -> None:
-    """A tenth of a small model is not enough to spare."""
+    """A tenth of a small model is not enough of a margin."""
     memory = MachineMemory(total_bytes=GIB, available_bytes=500 * MIB)
 
     assert judge_fit(need_of(200 * MIB), memory) is Fit.FITS
     assert judge_fit(need_of(300 * MIB), memory) is Fit.TIGHT
 
 
-def test_what_is_left_behind_does_not_count() -> None:
+def test_reclaimable_pages_do_not_count() -> None:
     """Pages that the engine never reads again leave the memory when others need it."""
     assert judge_fit(need_of(4 * GIB, left_behind_bytes=40 * GIB), machine(8, 16)) is Fit.FITS
 
@@ -276,7 +276,7 @@ SIZES = st.integers(0, 64 * GIB)
     total=st.none() | SIZES,
     free=st.lists(SIZES, max_size=3),
 )
-def test_more_is_never_judged_better(
+def test_a_larger_need_is_never_judged_better(
     smaller: int, more: int, available: int | None, total: int | None, free: list[int]
 ) -> None:
     """On the same machine a larger need is never judged better than a smaller one."""

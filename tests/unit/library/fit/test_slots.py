@@ -1,4 +1,4 @@
-"""How many requests a launch answers at a time: as many as are wanted and fit, at least one."""
+"""The slots of a launch: the requested number if it fits, at least one."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,14 +11,14 @@ GIB = 1024**3
 
 
 def need_of(slots: int, *, base: int = 4 * GIB, each: int = GIB) -> MemoryNeed:
-    """Return what so many slots take: something for the model, and something for each."""
+    """Return the need of a number of slots: something for the model, and something for each."""
     return MemoryNeed(
         weights_bytes=base, kv_bytes=slots * each, compute_bytes=0, overhead_bytes=0, is_exact=True
     )
 
 
 def free(gib: float, *gpus: int) -> MachineMemory:
-    """Return a machine with so much free memory."""
+    """Return a machine with the given free memory."""
     return MachineMemory(
         total_bytes=int(gib * GIB),
         available_bytes=int(gib * GIB),
@@ -26,8 +26,8 @@ def free(gib: float, *gpus: int) -> MachineMemory:
     )
 
 
-def test_slots_are_given_up_one_by_one_as_memory_gets_short() -> None:
-    """A model of 4 GiB with 1 GiB for each slot and a tenth to spare has as many as go in; the last one stays."""
+def test_slots_are_reduced_one_by_one_as_memory_gets_short() -> None:
+    """A model of 4 GiB with 1 GiB for each slot and a tenth to spare has as many as fit; the last slot stays."""
     found = [
         (fit.slots, fit.fit)
         for fit in (fit_slots(need_of, free(gib), wanted=4) for gib in (9, 8, 7, 6, 5, 4))
@@ -40,15 +40,15 @@ def test_slots_are_given_up_one_by_one_as_memory_gets_short() -> None:
     assert short.need == need_of(2)
 
 
-def test_a_processors_memory_counts_where_the_model_is() -> None:
-    """With all of it on a graphics processor the slots have to be there, too; what is offloaded in part gets one."""
+def test_memory_of_the_device_with_the_model_counts() -> None:
+    """A model that is fully offloaded needs its slots on the GPU, too; a partly offloaded model gets one."""
     assert fit_slots(need_of, free(2, 24), wanted=4).slots == 4
     assert fit_slots(need_of, free(64, 7), wanted=4).slots == 2
     assert fit_slots(need_of, free(64, 4), wanted=4).slots == 1
 
 
-def test_where_the_system_says_nothing_there_are_as_many_as_are_wanted() -> None:
-    """What is not known makes nothing slow."""
+def test_unknown_memory_keeps_the_requested_slots() -> None:
+    """Unknown memory reduces nothing."""
     unknown = MachineMemory(total_bytes=None, available_bytes=None)
     assert fit_slots(need_of, unknown, wanted=64).slots == 64
     assert fit_slots(need_of, unknown, wanted=0).slots == 1
@@ -67,10 +67,10 @@ def test_no_cache_is_larger_than_an_engine_counts() -> None:
     available=st.integers(0, 128),
     gpu=st.integers(0, 48),
 )
-def test_it_is_the_largest_number_that_fits(
+def test_result_is_the_largest_number_that_fits(
     wanted: int, base: int, each: int, available: int, gpu: int
 ) -> None:
-    """One more would not fit, and with so many it fits, unless not even one does."""
+    """One more would not fit, and the result fits, unless not even one slot does."""
     memory = free(available, *([gpu] if gpu else []))
 
     def fits(slots: int) -> bool:

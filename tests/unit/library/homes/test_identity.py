@@ -1,4 +1,4 @@
-"""Whether a home is the one that its catalogue was last used as: every case of the decision."""
+"""Whether a home is the one its catalogue was last used with: every case of the decision."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ WITH_BOTH = Evidence(is_shared=True, is_original_elsewhere=True)
 def recorded(
     device: int = 1, inode: int = 10, models_device: int = 1, models_inode: int = 11
 ) -> HomeIdentity:
-    """Return what the catalogue says; by default that it was here."""
+    """Return the catalogue's record; by default of this place."""
     place = HomeLocation(device=device, inode=inode, models_device=models_device, models_inode=models_inode)
     return identity_at(place, ID)
 
@@ -71,12 +71,12 @@ ON_ANOTHER_DISK = recorded(device=2, models_device=2)
 def test_each_case(
     identity: HomeIdentity | None, mark: HomeMark | None, evidence: Evidence, state: HomeState
 ) -> None:
-    """The place, the mark and what else is there decide, in the order of the module's docstring."""
+    """The place, the mark and the other files decide, in the order of the module's docstring."""
     assert classify(identity, HERE, mark, evidence) is state
 
 
-def test_a_mark_is_read_as_it_was_written() -> None:
-    """All three fields survive, a name that is not ASCII included."""
+def test_mark_round_trip() -> None:
+    """All three fields survive, including a name that is not ASCII."""
     mark = HomeMark(id=ID, path="/hôme/ada", inode=1 << 63, seen="c" * 32)
     assert decode_mark(parse_json(encode_mark(mark))) == mark
 
@@ -94,7 +94,7 @@ def test_a_mark_is_read_as_it_was_written() -> None:
         {"format": 1, "id": ID, "path": "/home", "inode": 1},
     ],
 )
-def test_what_is_no_mark_is_refused(fields: object) -> None:
+def test_invalid_mark_is_refused(fields: object) -> None:
     """Anything else in the place of a mark is a ValueError."""
     with pytest.raises(ValueError, match="it is not a valid home mark"):
         decode_mark(fields)
@@ -111,7 +111,7 @@ def test_what_is_no_mark_is_refused(fields: object) -> None:
         (ELSEWHERE, OTHER_MARK, True, False),
     ],
 )
-def test_a_share_stays_one(
+def test_shared_home_stays_shared(
     identity: HomeIdentity | None, mark: HomeMark | None, *, has_share_file: bool, holds: bool
 ) -> None:
     """Until the other home's mark is gone, or this home is in another place."""

@@ -1,4 +1,4 @@
-"""What an older gglib wrote down, and everything else that may lie in such a place."""
+"""The records of an older gglib, and other files in their place."""
 
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,15 +38,15 @@ PULL = {
 }
 
 
-def test_the_note_of_a_file() -> None:
-    """Every field is read; hashes in small letters."""
-    note = read_written(WRITTEN)
-    assert note.name == PurePosixPath("ada/coder/a.gguf")
-    assert (note.size_bytes, note.modified_ns, note.sha256) == (10, 5, SHA256)
-    assert note.source == ModelSource(**SOURCE)
+def test_file_record() -> None:
+    """Every field is read; hashes in lower case."""
+    record = read_written(WRITTEN)
+    assert record.name == PurePosixPath("ada/coder/a.gguf")
+    assert (record.size_bytes, record.modified_ns, record.sha256) == (10, 5, SHA256)
+    assert record.source == ModelSource(**SOURCE)
 
 
-def test_the_note_of_a_pull() -> None:
+def test_pull_record() -> None:
     """Every field is read; the projector is the last of all files."""
     projector = {**FILE, "target": PROJECTOR, "sha256": None, "size_bytes": None}
     pull = read_pull({**PULL, "projector": projector})
@@ -58,8 +58,8 @@ def test_the_note_of_a_pull() -> None:
     )
 
 
-def test_the_note_of_a_removal() -> None:
-    """Absolute paths; others name nothing."""
+def test_removal_record() -> None:
+    """Absolute paths are read; others name nothing."""
     assert read_removal(["/home/models/a.gguf", "b.gguf", "/c\0.gguf"]) == (Path("/home/models/a.gguf"),)
 
 
@@ -81,7 +81,7 @@ def test_the_note_of_a_removal() -> None:
         {"source": None},
     ],
 )
-def test_what_is_no_note_of_a_file(change: dict[str, Any]) -> None:
+def test_invalid_file_record(change: dict[str, Any]) -> None:
     """Each field is checked."""
     with pytest.raises(ValueError, match="it is not a valid record of a file"):
         read_written({**WRITTEN, **change})
@@ -101,21 +101,21 @@ def test_what_is_no_note_of_a_file(change: dict[str, Any]) -> None:
         {"source": []},
     ],
 )
-def test_what_is_no_note_of_a_pull(change: dict[str, Any]) -> None:
+def test_invalid_pull_record(change: dict[str, Any]) -> None:
     """Each field is checked."""
     with pytest.raises(ValueError, match="it is not a valid record of a pull"):
         read_pull({**PULL, **change})
 
 
 @pytest.mark.parametrize("value", [None, {}, [1], "text", [None]])
-def test_what_is_no_note_of_a_removal(value: object) -> None:
-    """Only a list of texts is."""
+def test_invalid_removal_record(value: object) -> None:
+    """Only a list of texts is a removal record."""
     with pytest.raises(ValueError, match="it is not a valid record of a removal"):
         read_removal(value)
 
 
 @pytest.mark.parametrize("value", [None, [], {}, 3, "text"])
-def test_what_is_nothing(value: object) -> None:
+def test_other_json_is_refused(value: object) -> None:
     """Any other JSON is a ValueError, too."""
     with pytest.raises(ValueError, match="it is not"):
         read_written(value)
@@ -123,7 +123,7 @@ def test_what_is_nothing(value: object) -> None:
         read_pull(value)
 
 
-def test_a_path_is_read_from_its_end() -> None:
+def test_home_is_found_from_the_end_of_a_path() -> None:
     """Every directory of that name may be the home's; the nearest to the file comes first."""
     assert below_models(Path("/models/home/models/ada/a.gguf")) == (
         (Path("/models/home"), PurePosixPath("ada/a.gguf")),

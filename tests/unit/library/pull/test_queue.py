@@ -1,4 +1,4 @@
-"""The pulls that run inside a server: how many, in which order, watched, ended, forgotten."""
+"""The server's download queue: concurrency, order, following, cancellation and expiry."""
 
 import asyncio
 import threading
@@ -39,13 +39,13 @@ class Hub:
     now_s: float = 100.0
     began: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
-    tell: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
+    on_progress: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
     outcomes: dict[str, "asyncio.Future[ModelSummary]"] = field(default_factory=dict)
 
-    async def pull(self, target: str, tell: Callable[[Progress], None]) -> ModelSummary:
-        """Wait for what the test says of the target."""
+    async def pull(self, target: str, on_progress: Callable[[Progress], None]) -> ModelSummary:
+        """Wait for the test's result for the target."""
         self.began.append(target)
-        self.tell[target] = tell
+        self.on_progress[target] = on_progress
         self.outcomes[target] = asyncio.get_running_loop().create_future()
         try:
             return await self.outcomes[target]
@@ -53,12 +53,14 @@ class Hub:
             self.ended.append(target)
 
     def done(self, target: str) -> None:
-        """End a pull well."""
+        """End a pull successfully."""
         self.outcomes[target].set_result(ModelSummary(id=1, name=f"model of {target}"))
 
     def progress(self, target: str, done_bytes: int, phase: str = "downloading") -> None:
-        """Tell how far a pull is."""
-        self.tell[target](PullProgress(file="f.gguf", done_bytes=done_bytes, total_bytes=100, phase=phase))
+        """Report the progress of a pull."""
+        self.on_progress[target](
+            PullProgress(file="f.gguf", done_bytes=done_bytes, total_bytes=100, phase=phase)
+        )
 
 
 @pytest.fixture
@@ -69,30 +71,30 @@ def hub() -> Hub:
 
 @pytest.fixture
 async def downloads(hub: Hub) -> AsyncIterator[Downloads]:
-    """Return downloads of two at once."""
+    """Return a queue of two downloads at once."""
     made = Downloads(hub.pull, clock=lambda: hub.now_s, now=lambda: 1_700_000_000.9, at_once=2)
     async with made:
         yield made
 
 
-async def turns(count: int = 10) -> None:
-    """Let everything run that can."""
+async def run_pending_tasks(count: int = 10) -> None:
+    """Let pending tasks run."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 async def final(downloads: Downloads, download_id: str) -> Download:
-    """Return how a download ended."""
+    """Return the final state of a download."""
     async with asyncio.timeout(5), aclosing(downloads.follow(download_id)) as followed:
-        return [one async for one in followed][-1]
+        return [download async for download in followed][-1]
 
 
 async def test_a_pull_is_followed_to_its_model(hub: Hub, downloads: Downloads) -> None:
-    """A download runs at once, and ends with the name that the model has in the catalogue."""
+    """A download runs at once, and ends with the model's name in the catalogue."""
     started = downloads.start("a/b:Q4_K_M")
     assert (started.state, started.target) == (RUNNING, "a/b:Q4_K_M")
     assert (started.created_at, started.started_at, started.ended_at) == (1_700_000_000, 1_700_000_000, None)
-    await turns()
+    await run_pending_tasks()
     hub.progress("a/b:Q4_K_M", 40)
     hub.done("a/b:Q4_K_M")
     ended = await final(downloads, started.id)
@@ -102,20 +104,20 @@ async def test_a_pull_is_followed_to_its_model(hub: Hub, downloads: Downloads) -
     assert downloads.show(started.id) == ended
 
 
-async def test_what_is_on_its_way_is_not_begun_twice(hub: Hub, downloads: Downloads) -> None:
-    """The same target, however it is padded, is the same download until it is over; then it is another one."""
+async def test_the_same_target_is_not_started_twice(hub: Hub, downloads: Downloads) -> None:
+    """The same target, with any padding, is the same download until it ends; then it is a new one."""
     first = downloads.start("a/b")
     assert downloads.start(" a/b ").id == first.id
-    await turns()
+    await run_pending_tasks()
     hub.done("a/b")
     await final(downloads, first.id)
     assert downloads.start("a/b").id != first.id
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a/b", "a/b"]
 
 
-async def test_targets_are_compared_by_what_they_mean(hub: Hub) -> None:
-    """Two spellings of one target are one download, and what names nothing is refused before anything begins."""
+async def test_targets_are_compared_parsed(hub: Hub) -> None:
+    """Two spellings of one target are one download, and an invalid target is refused before anything starts."""
     async with Downloads(hub.pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target) as downloads:
         first = downloads.start("a/b:Q4_K_M")
         assert downloads.start("hf.co/a/b:Q4_K_M").id == first.id
@@ -124,23 +126,23 @@ async def test_targets_are_compared_by_what_they_mean(hub: Hub) -> None:
         assert len(downloads.list()) == 1
 
 
-async def test_so_many_run_at_once_and_the_others_wait_in_order(hub: Hub, downloads: Downloads) -> None:
-    """Of five two run; each that ends lets the oldest that waits begin."""
+async def test_two_run_and_the_others_wait_in_order(hub: Hub, downloads: Downloads) -> None:
+    """Of five two run; each one that ends starts the oldest in the queue."""
     ids = [downloads.start(target).id for target in "abcde"]
-    assert [one.state for one in downloads.list()] == [RUNNING, RUNNING, QUEUED, QUEUED, QUEUED]
-    await turns()
+    assert [download.state for download in downloads.list()] == [RUNNING, RUNNING, QUEUED, QUEUED, QUEUED]
+    await run_pending_tasks()
     hub.done("b")
     await final(downloads, ids[1])
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a", "b", "c"]
     await downloads.cancel(ids[3])
     hub.done("a")
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a", "b", "c", "e"]
 
 
-async def test_the_queue_has_an_end(downloads: Downloads) -> None:
-    """Whoever asks for more than a queue should hold is told to come back."""
+async def test_full_queue_refuses(downloads: Downloads) -> None:
+    """A download above the limit is refused with a retry time."""
     for number in range(2 + MAX_QUEUED):
         downloads.start(f"{number}")
     with pytest.raises(QueueFullError):
@@ -148,86 +150,86 @@ async def test_the_queue_has_an_end(downloads: Downloads) -> None:
     assert downloads.start("0").state is RUNNING
 
 
-async def test_a_failure_is_told_by_the_download(hub: Hub, downloads: Downloads) -> None:
+async def test_failed_download_has_its_error(hub: Hub, downloads: Downloads) -> None:
     """Code and sentence of a ``GglibError`` are kept; the place in the queue is free again."""
     ids = [downloads.start(target).id for target in "abc"]
-    await turns()
+    await run_pending_tasks()
     hub.outcomes["a"].set_exception(DiskFullError("There is no room."))
     ended = await final(downloads, ids[0])
     assert (ended.state, ended.error_code, ended.error_message) == (FAILED, "disk_full", "There is no room.")
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a", "b", "c"]
 
 
-async def test_a_fault_of_ours_shows_no_detail(
+async def test_internal_error_shows_no_detail(
     hub: Hub, downloads: Downloads, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is no ``GglibError`` goes to the log, and not to who asked."""
+    """Any other exception goes to the log, and not to the client."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
     hub.outcomes["a"].set_exception(KeyError("/home/secret"))
     ended = await final(downloads, started.id)
     assert (ended.error_code, ended.error_message) == ("internal_error", "Internal error")
     assert "/home/secret" in caplog.text
 
 
-async def test_cancelling_ends_the_pull_before_it_answers(hub: Hub, downloads: Downloads) -> None:
+async def test_cancel_returns_after_the_cleanup(hub: Hub, downloads: Downloads) -> None:
     """When ``cancel`` returns the pull has cleaned up, and the next one runs."""
     ids = [downloads.start(target).id for target in "abc"]
-    await turns()
+    await run_pending_tasks()
     ended = await downloads.cancel(ids[0])
     assert (ended.state, hub.ended) == (CANCELLED, ["a"])
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a", "b", "c"]
     assert await downloads.cancel(ids[0]) == ended
 
 
-async def test_one_that_has_not_taken_a_step_is_cancelled_too(hub: Hub, downloads: Downloads) -> None:
-    """A task that is cancelled before its first step never runs, and all the same its download ends."""
+async def test_download_without_a_first_step_is_cancelled_too(hub: Hub, downloads: Downloads) -> None:
+    """A task that is cancelled before its first step never runs, and its download still ends."""
     started = downloads.start("a")
     assert (await downloads.cancel(started.id)).state is CANCELLED
     assert hub.began == []
 
 
-async def test_what_waits_is_cancelled_without_a_pull(hub: Hub, downloads: Downloads) -> None:
+async def test_queued_download_is_cancelled_without_a_pull(hub: Hub, downloads: Downloads) -> None:
     """A download in the queue ends at once."""
     ids = [downloads.start(target).id for target in "abc"]
-    await turns()
+    await run_pending_tasks()
     ended = await downloads.cancel(ids[2])
     assert (ended.state, ended.started_at) == (CANCELLED, None)
     hub.done("a")
-    await turns()
+    await run_pending_tasks()
     assert hub.began == ["a", "b"]
 
 
-async def test_the_end_cancels_all_and_tells_who_follows(hub: Hub) -> None:
-    """Closing ends what runs and what waits; nothing begins any more."""
+async def test_close_cancels_all_and_ends_followers(hub: Hub) -> None:
+    """Closing ends running and queued downloads; none starts afterwards."""
     downloads = Downloads(hub.pull, clock=lambda: 0.0, now=lambda: 0.0, at_once=1)
     ids = [downloads.start(target).id for target in "ab"]
-    watching = [asyncio.create_task(final(downloads, one)) for one in ids]
-    await turns()
+    watching = [asyncio.create_task(final(downloads, download)) for download in ids]
+    await run_pending_tasks()
     await downloads.aclose()
-    assert [(await one).state for one in watching] == [CANCELLED, CANCELLED]
+    assert [(await download).state for download in watching] == [CANCELLED, CANCELLED]
     assert (hub.began, hub.ended) == (["a"], ["a"])
     with pytest.raises(ShuttingDownError):
         downloads.start("c")
 
 
-async def test_progress_is_shown_some_times_a_second(hub: Hub, downloads: Downloads) -> None:
-    """A thousand words a second become a few changes, and the last word is there at the end."""
+async def test_progress_is_throttled(hub: Hub, downloads: Downloads) -> None:
+    """A thousand reports a second become a few changes, and the last report is always shown."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
     seen: list[int] = []
 
     async def watch() -> None:
         async with aclosing(downloads.follow(started.id)) as followed:
-            seen.extend([one.done_bytes async for one in followed])
+            seen.extend([download.done_bytes async for download in followed])
 
     watching = asyncio.create_task(watch())
     for step in range(1, 100):
         hub.now_s = 100.0 + step * PROGRESS_INTERVAL_S / 20  # a second in all
         hub.progress("a", step)
-        await turns(3)
+        await run_pending_tasks(3)
     hub.done("a")
     await watching
     assert seen[-1] == 99
@@ -235,84 +237,84 @@ async def test_progress_is_shown_some_times_a_second(hub: Hub, downloads: Downlo
     assert seen == sorted(seen)
 
 
-async def test_a_new_phase_is_shown_at_once(hub: Hub, downloads: Downloads) -> None:
+async def test_new_phase_is_shown_at_once(hub: Hub, downloads: Downloads) -> None:
     """Verifying follows the last byte closely, and takes long."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
     hub.progress("a", 1)
-    await turns()
+    await run_pending_tasks()
     hub.progress("a", 100)
     hub.progress("a", 100, "verifying")
-    await turns()
+    await run_pending_tasks()
     shown = downloads.show(started.id)
     assert (shown.phase, shown.done_bytes) == ("verifying", 100)
 
 
-async def test_who_is_slow_misses_what_was_in_between(hub: Hub, downloads: Downloads) -> None:
-    """Nothing piles up for a follower: its next step is the newest state, and the end is never missed."""
+async def test_slow_follower_skips_intermediate_states(hub: Hub, downloads: Downloads) -> None:
+    """Nothing is buffered for a follower: its next step is the newest state, and the end is never missed."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
     async with aclosing(downloads.follow(started.id)) as followed:
         await anext(followed)
         for step in range(1, 50):
             hub.now_s += 1
             hub.progress("a", step)
-            await turns(3)
+            await run_pending_tasks(3)
         assert (await anext(followed)).done_bytes == 49
         hub.done("a")
-        await turns()
+        await run_pending_tasks()
         assert (await anext(followed)).state is DONE
         with pytest.raises(StopAsyncIteration):
             await anext(followed)
 
 
 async def test_progress_may_come_from_any_thread(hub: Hub, downloads: Downloads) -> None:
-    """A hub tells from its own threads; the loop's thread is the only one that changes anything."""
+    """A hub reports from its own threads; only the loop's thread changes state."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
 
-    def tell() -> None:
+    def on_progress() -> None:
         for step in range(1, 60):
             hub.progress("a", step)
 
-    thread = threading.Thread(target=tell)
+    thread = threading.Thread(target=on_progress)
     thread.start()
     thread.join()
-    await turns()
+    await run_pending_tasks()
     hub.done("a")
     assert (await final(downloads, started.id)).done_bytes == 59
 
 
-async def test_the_speed_is_that_of_the_moment_when_it_is_asked_for(hub: Hub, downloads: Downloads) -> None:
-    """A download that hangs has no speed, though nobody told anything new."""
+async def test_speed_is_computed_when_read(hub: Hub, downloads: Downloads) -> None:
+    """A stalled download has no speed, even without a new report."""
     started = downloads.start("a")
-    await turns()
+    await run_pending_tasks()
     for step in range(5):
         hub.now_s = 100.0 + step
         hub.progress("a", step * 10)
-        await turns()
+        await run_pending_tasks()
     assert downloads.show(started.id).bytes_per_s == 10
     hub.now_s += 60
     assert downloads.show(started.id).bytes_per_s is None
 
 
-async def test_what_is_over_is_forgotten_after_a_while(hub: Hub, downloads: Downloads) -> None:
-    """Only so many are remembered, the newest, and none for ever."""
+async def test_finished_downloads_expire(hub: Hub, downloads: Downloads) -> None:
+    """Only the newest ones are kept, and none for ever."""
     ids = []
     for number in range(MAX_FINISHED + 5):
         hub.now_s += 1
         ids.append(downloads.start(f"{number}").id)
         await downloads.cancel(ids[-1])
-    assert [one.id for one in downloads.list()] == ids[-MAX_FINISHED:]
+    assert [download.id for download in downloads.list()] == ids[-MAX_FINISHED:]
     with pytest.raises(DownloadNotFoundError):
         downloads.show(ids[0])
     running = downloads.start("runs for long")
     hub.now_s += FINISHED_TTL_S + 1
-    assert [one.id for one in downloads.list()] == [running.id]
+    assert [download.id for download in downloads.list()] == [running.id]
 
 
-async def test_an_id_that_is_none_is_no_download(downloads: Downloads) -> None:
-    """Showing, following and cancelling say so."""
+async def test_unknown_id_is_no_download(downloads: Downloads) -> None:
+    """Showing, following and cancelling raise the error."""
     for ask in (downloads.show,):
         with pytest.raises(DownloadNotFoundError):
             ask("x")

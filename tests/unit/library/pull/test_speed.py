@@ -1,10 +1,10 @@
-"""How fast something comes."""
+"""The speed of a download."""
 
 from gglib.library.pull.speed import WINDOW_S, Speed
 
 
-def test_a_steady_stream_has_its_speed() -> None:
-    """Bytes a second over the window, whatever came before it."""
+def test_steady_stream_has_its_speed() -> None:
+    """Bytes a second over the window, whatever came before."""
     speed = Speed()
     speed.add(0.0, 1_000_000)  # what was here already is no speed
     for tenth in range(1, 201):
@@ -12,8 +12,8 @@ def test_a_steady_stream_has_its_speed() -> None:
     assert speed.bytes_per_s(20.0) == 500
 
 
-def test_nothing_can_be_told_of_a_moment() -> None:
-    """A first block says nothing of a speed."""
+def test_first_block_has_no_speed() -> None:
+    """One block is not enough for a speed."""
     speed = Speed()
     assert speed.bytes_per_s(0.0) is None
     speed.add(0.0, 0)
@@ -21,8 +21,8 @@ def test_nothing_can_be_told_of_a_moment() -> None:
     assert speed.bytes_per_s(0.1) is None
 
 
-def test_a_cut_connection_gets_slower_and_then_has_no_speed() -> None:
-    """What nobody adds to sinks, and is gone with the window."""
+def test_stalled_stream_slows_to_no_speed() -> None:
+    """Without new bytes the speed falls, and is gone with the window."""
     speed = Speed()
     for second in range(6):
         speed.add(second, second * 1000)
@@ -33,8 +33,8 @@ def test_a_cut_connection_gets_slower_and_then_has_no_speed() -> None:
     assert speed.bytes_per_s(5.0 + WINDOW_S + 0.1) is None
 
 
-def test_what_begins_anew_is_measured_anew() -> None:
-    """A file that changed on the hub comes again from its beginning: no negative speed."""
+def test_restart_is_measured_anew() -> None:
+    """A file that changed on the hub starts again from its beginning: no negative speed."""
     speed = Speed()
     speed.add(0.0, 9000)
     speed.add(1.0, 0)

@@ -1,4 +1,4 @@
-"""The variants in a repository, and which is chosen."""
+"""The variants in a repository, and the choice among them."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -41,7 +41,7 @@ def of(sizes: Mapping[str, int]) -> Variants:
 
 
 def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Variant], Fit]:
-    """Return the judgement of a machine that holds files up to a size well, up to another one tightly."""
+    """Return the judgement of a machine on which files up to a size fit well, and up to another one tightly."""
 
     def fit_of(variant: Variant) -> Fit:
         if variant.size_bytes <= fits_bytes:
@@ -52,12 +52,12 @@ def room_for(fits_bytes: int, tight_bytes: int | None = None) -> Callable[[Varia
 
 
 def best(variants: Variants, fit_of: Callable[[Variant], Fit]) -> str:
-    """Return what is taken when the repository is missing."""
+    """Return the suggested repository of a missing one."""
     return choose_variant(variants, target=PullTarget(repo="o/n"), fit_of=fit_of).label
 
 
 def chosen(variants: Variants, text: str) -> str:
-    """Return the first file of what a target means, on a machine that holds nothing."""
+    """Return the first file that a target selects, on a machine without memory."""
     return choose_variant(variants, target=read_target(text), fit_of=room_for(0)).first.name
 
 
@@ -70,26 +70,26 @@ def refused(variants: Variants, text: str, fit_of: Callable[[Variant], Fit] | No
 
 class TestNaming:
     @pytest.mark.parametrize("text", ["o/n:Q4_K_M", "o/n:q4_k_m", "o/n:q4-k-m", "o/n:Q4.K.M", "o/n:m-Q4_K_M"])
-    def test_a_quantization_is_found_in_any_spelling(self, text: str) -> None:
-        """Case and separators do not count; a stem will do; whether it fits is not asked."""
+    def test_quantization_is_found_in_any_spelling(self, text: str) -> None:
+        """Case and separators do not count; a stem is accepted; memory does not matter."""
         assert chosen(of(LADDER), text) == "m-Q4_K_M.gguf"
 
-    def test_a_dynamic_one_is_meant_where_there_is_no_other(self) -> None:
-        """The plain one goes before it."""
+    def test_dynamic_quantization_is_selected_if_it_is_the_only_one(self) -> None:
+        """The plain one has precedence."""
         assert chosen(find_variants(files("m-UD-Q4_K_XL.gguf")), "o/n:Q4_K_XL") == "m-UD-Q4_K_XL.gguf"
         both = find_variants(files("m-UD-Q4_K_M.gguf", "m-Q4_K_M.gguf"))
         assert chosen(both, "o/n:Q4_K_M") == "m-Q4_K_M.gguf"
         assert chosen(both, "o/n:UD-Q4_K_M") == "m-UD-Q4_K_M.gguf"
 
-    def test_a_quantization_that_is_not_there_is_told_what_comes_near_and_all_there_is(self) -> None:
-        """With sizes, and as it is typed."""
+    def test_unknown_quantization_lists_near_matches_and_all(self) -> None:
+        """With sizes, and as pull targets."""
         text = refused(of(LADDER), "o/n:Q4_K_L@v1")
         assert text.startswith("o/n has no Q4_K_L. Did you mean Q4_K_")
         assert "\n  gglib pull o/n:Q8_0@v1    8.5 GB" in text
         assert text.count("gglib pull") == len(LADDER)
 
-    def test_a_quantization_of_several_models_is_not_guessed(self) -> None:
-        """The error lists those that it means, and no others."""
+    def test_ambiguous_quantization_is_refused(self) -> None:
+        """The error lists the matching models, and no others."""
         found = find_variants(files("1B-Q4_K_M.gguf", "3B-Q4_K_M.gguf", "3B-Q8_0.gguf"))
         text = refused(found, "o/n:Q4_K_M")
         assert "matches several models" in text
@@ -107,21 +107,21 @@ class TestNaming:
             ("o/n:m-Q4_0.gguf", "m-Q4_0.gguf"),
         ],
     )
-    def test_a_file_means_its_whole_model(self, text: str, first: str) -> None:
-        """Any shard will do, and neither folder nor case need be right where only one can be meant."""
+    def test_file_selects_its_whole_model(self, text: str, first: str) -> None:
+        """Any shard is accepted, and neither folder nor case need be right if only one file matches."""
         found = find_variants(
             files("d/m-Q8_0-00001-of-00002.gguf", "d/m-Q8_0-00002-of-00002.gguf", "m-Q4_0.gguf")
         )
         assert chosen(found, text) == first
 
-    def test_an_exact_file_goes_before_one_of_the_same_name_elsewhere(self) -> None:
+    def test_exact_file_has_precedence_over_the_same_name_elsewhere(self) -> None:
         """Only a file without its folder can be ambiguous."""
         found = find_variants(files("m.gguf", "d/m.gguf", "e/m.gguf"))
         assert chosen(found, "o/n/m.gguf") == "m.gguf"
         assert "matches several models" in refused(find_variants(files("d/m.gguf", "e/m.gguf")), "o/n/m.gguf")
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("o/n/m-Q4_1.gguf", "has no model file 'm-Q4_1.gguf'. Did you mean m-Q4_0.gguf?"),
             ("o/n/mmproj-F16.gguf", "is not a complete model (mmproj)"),
@@ -129,21 +129,21 @@ class TestNaming:
             ("o/n/zzzzzz.gguf", "has no model file 'zzzzzz.gguf'. It has:"),
         ],
     )
-    def test_a_file_that_cannot_be_meant_says_why(self, text: str, said: str) -> None:
-        """And what there is instead."""
+    def test_unusable_file_is_refused_with_the_reason(self, text: str, message: str) -> None:
+        """And with the alternatives."""
         found = find_variants(files("m-Q4_0.gguf", "mmproj-F16.gguf", "m-Q8_0-00001-of-00002.gguf"))
-        assert said in refused(found, text)
+        assert message in refused(found, text)
 
-    def test_a_file_of_a_repository_without_models_says_that_there_is_none(self) -> None:
-        """Nothing is listed."""
+    def test_file_of_a_repository_without_models(self) -> None:
+        """The error says that there are no models, and lists nothing."""
         assert refused(Variants(), "o/n/m.gguf") == "o/n has no model file 'm.gguf'. It has no model at all."
 
-    def test_a_hostile_file_is_refused_as_such(self) -> None:
-        """Also when whoever made the target did not look."""
+    def test_hostile_file_name_is_refused(self) -> None:
+        """Also if the target was not validated."""
         with pytest.raises(UnsafeNameError):
             choose_variant(of(LADDER), target=PullTarget(repo="o/n", file="../m.gguf"), fit_of=room_for(0))
 
-    def test_hostile_text_is_shown_harmlessly(self) -> None:
+    def test_hostile_text_is_escaped(self) -> None:
         """A quantization may be any text."""
         target = PullTarget(repo="o/n", quantization="\x1b[2J\u202e")
         with pytest.raises(VariantChoiceError) as refusal:
@@ -165,8 +165,8 @@ class TestTheBestThatFits:
             (3 * GB, "IQ2_M"),
         ],
     )
-    def test_the_less_room_the_smaller(self, room_bytes: int, label: str) -> None:
-        """Q4_K_M wherever it fits, then what comes next below it."""
+    def test_less_memory_selects_a_smaller_variant(self, room_bytes: int, label: str) -> None:
+        """Q4_K_M wherever it fits, then the next one below it."""
         assert best(of(LADDER), room_for(room_bytes)) == label
 
     @pytest.mark.parametrize(
@@ -182,33 +182,33 @@ class TestTheBestThatFits:
             (("BF16", "F32"), "BF16"),
         ],
     )
-    def test_where_q4_k_m_is_missing_the_nearest_is_taken(self, labels: tuple[str, ...], label: str) -> None:
+    def test_without_q4_k_m_the_nearest_is_selected(self, labels: tuple[str, ...], label: str) -> None:
         """A little better before a little worse; far better before far worse."""
         assert best(of(dict.fromkeys(labels, GB)), room_for(GB)) == label
 
-    def test_a_tight_one_of_the_usual_goes_before_a_bad_one_that_fits(self) -> None:
-        """But what fits and is usual goes before both."""
+    def test_tight_common_quantization_precedes_a_poor_one_that_fits(self) -> None:
+        """A common one that fits precedes both."""
         assert best(of(LADDER), room_for(3 * GB, 5 * GB)) == "Q4_K_M"
         assert best(of(LADDER), room_for(4 * GB, 5 * GB)) == "Q3_K_M"
 
-    def test_one_model_of_an_unknown_quantization_is_taken(self) -> None:
+    def test_single_model_of_an_unknown_quantization_is_selected(self) -> None:
         """There is no other."""
         assert best(find_variants(files("m-APEX.gguf")), room_for(GB)) == "m-APEX"
 
-    def test_several_of_unknown_quantizations_are_not_guessed(self) -> None:
+    def test_several_of_unknown_quantizations_are_refused(self) -> None:
         """The error lists them with their sizes."""
         text = refused(find_variants(files("m-Compact.gguf", "m-Quality.gguf")), "o/n")
         assert "several models" in text
         assert "gglib pull o/n/m-Compact.gguf  1.0 GB" in text
 
-    def test_several_models_of_the_wanted_quantization_are_not_guessed(self) -> None:
-        """Even where only one of them fits: they may be different models."""
+    def test_several_models_of_the_wanted_quantization_are_refused(self) -> None:
+        """Even if only one of them fits: they may be different models."""
         sizes = {"1B-Q4_K_M.gguf": GB, "9B-Q4_K_M.gguf": 9 * GB}
         found = find_variants(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
         assert "several models" in refused(found, "o/n", room_for(2 * GB))
 
-    def test_where_nothing_fits_the_smallest_is_named_and_how_to_have_it_all_the_same(self) -> None:
-        """With what it needs, where the caller knows that."""
+    def test_nothing_fits_names_the_smallest_and_how_to_pull_it_anyway(self) -> None:
+        """With its memory need, if the caller knows that."""
         text = refused(of(LADDER), "o/n@v1", room_for(0))
         assert text == (
             "No model in o/n fits into the free memory: the smallest, IQ2_M, is 3.0 GB; "
@@ -223,7 +223,7 @@ class TestTheBestThatFits:
             )
 
     @pytest.mark.parametrize(
-        ("names", "error", "said"),
+        ("names", "error", "message"),
         [
             (("README.md",), VariantChoiceError, "has no GGUF model: .gglib search n. "),
             (("mmproj-F16.gguf",), VariantChoiceError, "has no GGUF model"),
@@ -232,18 +232,18 @@ class TestTheBestThatFits:
             (("../m.gguf",), UnsafeNameError, "only file names that cannot be used"),
         ],
     )
-    def test_a_repository_without_a_model_says_why(
-        self, names: Iterable[str], error: type[Exception], said: str
+    def test_repository_without_a_model_has_its_reason(
+        self, names: Iterable[str], error: type[Exception], message: str
     ) -> None:
-        """One sentence, for each reason another."""
-        with pytest.raises(error, match=said):
+        """One sentence for each reason."""
+        with pytest.raises(error, match=message):
             choose_variant(find_variants(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))
 
     @given(
         st.dictionaries(st.sampled_from(sorted(LADDER)), st.integers(1, 20), min_size=1), st.integers(0, 25)
     )
-    def test_what_is_taken_fits_if_anything_does(self, sizes: dict[str, int], room: int) -> None:
-        """Never one that is too large; an error only where all are."""
+    def test_selected_variant_fits_if_any_does(self, sizes: dict[str, int], room: int) -> None:
+        """Never one that is too large; an error only if all are."""
         found = of({label: size * GB for label, size in sizes.items()})
         fit_of = room_for(room * GB)
         if any(fit_of(variant) is Fit.FITS for variant in found.models):
@@ -251,15 +251,15 @@ class TestTheBestThatFits:
         else:
             assert "No model in o/n fits" in refused(found, "o/n", fit_of)
 
-    def test_a_long_list_is_cut_and_counted(self) -> None:
-        """And says where all of it is."""
+    def test_long_list_is_cut_and_counted(self) -> None:
+        """With the place of the whole list."""
         found = find_variants(files(*(f"m{number}.gguf" for number in range(35))))
         first, *lines = refused(found, "o/n:Q9_K").splitlines()
         assert first.endswith("It has:")
         assert len(lines) == 31
         assert lines[-1] == "  and 5 more: 'gglib show o/n' lists all."
 
-    def test_what_is_to_be_typed_is_one_word_for_a_shell(self) -> None:
+    def test_pull_target_is_quoted_for_a_shell(self) -> None:
         """Names may have spaces."""
         listed = refused(find_variants(files("my model.gguf")), "o/n:Q9_K").splitlines()[1:]
         assert listed == ["  gglib pull 'o/n/my model.gguf'  1.0 GB"]
@@ -277,8 +277,8 @@ class TestProjector:
             (("mmproj-Q4_0.gguf", "mmproj.gguf"), "mmproj.gguf"),
         ],
     )
-    def test_the_most_portable_precision_is_taken(self, names: tuple[str, ...], taken: str | None) -> None:
-        """F16, BF16, Q8_0, F32, then what does not say."""
+    def test_most_portable_precision_is_selected(self, names: tuple[str, ...], taken: str | None) -> None:
+        """F16, BF16, Q8_0, F32, then an unknown one."""
         found = choose_projector(find_variants(files(*names, "m-Q4_0.gguf")))
         assert (found.name if found else None) == taken
 
@@ -293,23 +293,23 @@ class TestProjector:
             (("e/mmproj-F16.gguf",), "d/m.gguf", None),
         ],
     )
-    def test_a_model_among_several_has_its_own(
+    def test_each_model_has_its_own_projector(
         self, names: tuple[str, ...], model: str, taken: str | None
     ) -> None:
-        """By folder, then by what the names have in common."""
+        """By folder, then by the common part of the names."""
         found = find_variants(files(*names, model))
         projector = choose_projector(found, found.models[0])
         assert (projector.name if projector else None) == taken
 
 
-def test_what_to_search_for_is_the_name_of_the_model() -> None:
-    """Without its owner, who has none, and without a GGUF that the name has already."""
+def test_search_term_is_the_name_of_the_model() -> None:
+    """Without the owner, and without a GGUF suffix that the name already has."""
     for repo in ("ada/tag", "ada/tag-GGUF", "ada/tag.gguf"):
         assert "'gglib search tag'" in str(no_variant(find_variants(()), repo))
 
 
 def test_models_that_are_not_listed_are_counted() -> None:
-    """Two sizes of the best quantization are listed; that there are others is said."""
+    """Two sizes of the best quantization are listed; the number of others is given."""
     names = [f"m-{size}B-{quant}.gguf" for size in (1, 3) for quant in ("Q4_K_M", "Q8_0")]
     with pytest.raises(VariantChoiceError) as caught:
         choose_variant(find_variants(files(*names)), target=PullTarget(repo="o/n"), fit_of=room_for(GB))

@@ -1,4 +1,4 @@
-"""What one header says of all models of a repository."""
+"""One header applies to all models of a repository."""
 
 from dataclasses import replace
 
@@ -50,8 +50,8 @@ def of(sizes: dict[str, int]) -> Variants:
     return find_variants(HubFile(name=name, size_bytes=size) for name, size in sizes.items())
 
 
-def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> None:
-    """An embedding that one file has in a form that is stored twice, another one has not."""
+def test_quantizations_share_the_shape_and_have_their_own_types() -> None:
+    """One file may have its embedding in a repacked type, another one not."""
     needs = needs_of(of({"m-Q4_0.gguf": GB, "m-Q8_0.gguf": 2 * GB}), FACTS, parameter_count=None)
     small, large = needs["m-Q4_0.gguf"], needs["m-Q8_0.gguf"]
     assert small == estimate(FACTS, weights_bytes=GB, context=4096, slots=2)
@@ -63,26 +63,26 @@ def test_all_quantizations_of_a_model_have_its_shape_and_their_own_types() -> No
     assert large == estimate(own, weights_bytes=2 * GB, context=4096, slots=2)
 
 
-def test_of_several_models_only_the_one_that_was_read_is_known() -> None:
-    """The hub's count of parameters is of nobody knows which."""
+def test_of_several_models_only_the_read_one_is_known() -> None:
+    """The hub's parameter count may belong to any of them."""
     variants = of({"1B-Q8_0.gguf": GB, "9B-Q8_0.gguf": 9 * GB})
     needs = needs_of(variants, FACTS, parameter_count=GB)
     assert needs["1B-Q8_0.gguf"].is_exact
     assert needs["9B-Q8_0.gguf"] == estimate(None, weights_bytes=9 * GB, context=4096, slots=2)
 
 
-def test_without_a_header_the_hub_is_believed() -> None:
-    """As far as it says anything."""
+def test_without_a_header_the_metadata_of_the_hub_counts() -> None:
+    """As far as the hub has any."""
     needs = needs_of(of({"m-Q8_0.gguf": GB}), None, parameter_count=2 * GB)
     assert needs == {
         "m-Q8_0.gguf": estimate(None, weights_bytes=GB, context=4096, slots=2, parameter_count=2 * GB)
     }
 
 
-def test_what_fits_with_one_slot_only_fits() -> None:
-    """Slots are given up before a model is called tight; what is loaded beside it counts."""
+def test_model_that_fits_with_one_slot_fits() -> None:
+    """Slots are reduced before a model is judged tight; companion files count."""
     variants = of({"m-Q4_0.gguf": GB})
-    one = estimate(FACTS, weights_bytes=GB, context=65_536, slots=1).total_bytes
+    single = estimate(FACTS, weights_bytes=GB, context=65_536, slots=1).total_bytes
 
     def fit(free_bytes: int, more_bytes: int = 0) -> tuple[int, Fit]:
         memory = MachineMemory(total_bytes=free_bytes, available_bytes=free_bytes)
@@ -97,15 +97,15 @@ def test_what_fits_with_one_slot_only_fits() -> None:
         ).values()
         return found.slots, found.fit
 
-    assert fit(one * 5 // 4) == (1, Fit.FITS)
-    assert fit(one * 4) == (4, Fit.FITS)
-    assert fit(one) == (1, Fit.TIGHT)
-    assert fit(one * 4, more_bytes=one) == (3, Fit.FITS)
-    assert fit(one // 2) == (1, Fit.TOO_LARGE)
+    assert fit(single * 5 // 4) == (1, Fit.FITS)
+    assert fit(single * 4) == (4, Fit.FITS)
+    assert fit(single) == (1, Fit.TIGHT)
+    assert fit(single * 4, more_bytes=single) == (3, Fit.FITS)
+    assert fit(single // 2) == (1, Fit.TOO_LARGE)
 
 
 @pytest.mark.parametrize(
-    ("default", "in_header", "told", "judged"),
+    ("default", "in_header", "trained", "judged"),
     [
         (8192, None, None, 8192),
         (8192, 4096, None, 4096),
@@ -117,16 +117,16 @@ def test_what_fits_with_one_slot_only_fits() -> None:
     ],
 )
 def test_memory_is_judged_for_the_context_of_a_launch(
-    default: int, in_header: int | None, told: int | None, judged: int
+    default: int, in_header: int | None, trained: int | None, judged: int
 ) -> None:
-    """The default, but no more than the model was trained for; also with no header at all."""
-    assert context_to_judge(default, replace(FACTS, trained_context=in_header), told) == judged
+    """The default, but no more than the trained context; also without a header."""
+    assert context_to_judge(default, replace(FACTS, trained_context=in_header), trained) == judged
     if in_header is None:
-        assert context_to_judge(default, None, told) == judged
+        assert context_to_judge(default, None, trained) == judged
 
 
-def test_a_model_that_reads_its_input_whole_is_judged_with_what_it_is_launched_with() -> None:
-    """Its context is bounded, whatever it was trained for, and so are the buffers of an input."""
+def test_pooling_model_is_judged_with_its_launch_configuration() -> None:
+    """Its context is bounded by more than the trained one, and so are the buffers of an input."""
     embedding = replace(
         FACTS, trained_context=131_072, capabilities=ModelCapabilities(embedding=True), pooling="mean"
     )

@@ -37,14 +37,14 @@ def model(
 
 
 def at(id_: int, url: str | None, file: str = "m.gguf") -> ModelSummary:
-    """Return a model from an address."""
+    """Return a model from a URL."""
     source = ModelSource(origin="url", url=url, file=file, sha256=f"{id_}" * 64)
     return ModelSummary(id=id_, name=f"m{id_}", source=source, is_downloaded=True)
 
 
 class TestKnown:
-    def test_by_its_file_before_its_name_before_its_quantization(self) -> None:
-        """The newest where only the quantization says so."""
+    def test_file_precedes_name_precedes_quantization(self) -> None:
+        """The newest model, if only the quantization matches."""
         by_file = model(1)
         by_name = model(2, file="old.gguf", aliases=("ADA/tiny:q4_k_m",))
         by_label = [model(3, file="a-Q4_K_M.gguf"), model(4, file="b.q4-k-m.gguf")]
@@ -53,34 +53,34 @@ class TestKnown:
         assert find_known(SOURCE, by_label) == by_label[1]
         assert find_known(replace(SOURCE, quantization=None), by_label) is None
 
-    def test_under_any_name_of_its_repository(self) -> None:
+    def test_any_name_of_the_repository_matches(self) -> None:
         """Ignoring case, as the hub does."""
         assert find_known(SOURCE, [model(1, repo="EVE/Tiny")]) is not None
         assert find_known(SOURCE, [model(1, repo="bob/tiny")]) is None
 
-    def test_at_the_revision_that_was_asked_for(self) -> None:
-        """A model that was pinned is another one than the newest."""
+    def test_requested_revision_matches(self) -> None:
+        """A pinned model is not the newest one."""
         pinned = model(1)
         pinned = replace(pinned, source=replace(pinned.source, asked_revision="v1"))
         assert find_known(SOURCE, [pinned]) is None
         assert find_known(replace(SOURCE, asked_revision="v1"), [pinned]) == pinned
 
-    def test_never_by_its_path(self) -> None:
-        """A file of the user's, or of another program's, wherever it lies."""
+    def test_path_never_matches(self) -> None:
+        """A file of the user's, or of another program's, in any place."""
         paths = (Path("/home/models/ada/tiny/tiny-Q4_K_M.gguf"),)
         own = model(1, paths=paths, source=ModelSource())
         imported = replace(own, source=ModelSource(origin="ollama", repo="ada/tiny", file="tiny-Q4_K_M.gguf"))
         assert find_known(SOURCE, [own, imported]) is None
-        assert [is_pulled(one) for one in (own, imported, model(2))] == [False, False, True]
+        assert [is_pulled(candidate) for candidate in (own, imported, model(2))] == [False, False, True]
 
-    def test_an_address_is_the_whole_address(self) -> None:
+    def test_url_matches_whole(self) -> None:
         """With its query."""
         source = PullSource(file="m.gguf", url=SIGNED)
         assert find_known(source, [at(1, "https://h/m.gguf"), at(2, SIGNED)]) == at(2, SIGNED)
         assert find_known(source, [at(1, "https://h/m.gguf")]) is None
 
-    def test_at_the_same_place_only_the_content_says_whether_it_is_the_same(self) -> None:
-        """Another query, or an address that an older gglib did not keep; not another host or path."""
+    def test_same_place_needs_equal_content(self) -> None:
+        """Another query, or a URL that an older gglib did not keep; not another host or path."""
         source = PullSource(file="m.gguf", url=SIGNED)
         near = [at(1, "https://h/m.gguf"), at(2, "https://h/m.gguf?Signature=old"), at(3, None)]
         others = [
@@ -97,8 +97,8 @@ class TestKnown:
 
 
 class TestNames:
-    def test_a_name_is_taken_from_pulled_models_of_the_repository_only(self) -> None:
-        """Not from the one that is pulled, nor from a model that the user gave it to."""
+    def test_name_is_reused_from_pulled_models_of_the_repository_only(self) -> None:
+        """Not from the pulled model itself, nor from a model that the user gave it to."""
         holder = model(1, file="old.gguf", aliases=("x", "ADA/tiny:q4_k_m"))
         others = [
             model(2, aliases=("ada/tiny:Q4_K_M",)),
@@ -121,20 +121,18 @@ class TestMoved:
             (model(1, repo="bob/x", source=ModelSource(repo="bob/x", file="tiny-Q4_K_M.gguf")), False),
         ],
     )
-    def test_repositories_that_may_be_this_one_are_asked(
-        self, candidate: ModelSummary, *, is_asked: bool
-    ) -> None:
-        """Those with the same file, or of the same name with the same quantization."""
+    def test_candidates_for_a_moved_repository(self, candidate: ModelSummary, *, is_asked: bool) -> None:
+        """Repositories with the same file, or of the same name with the same quantization."""
         found = possible_renames(SOURCE, [candidate], sha256=SHA)
         assert found == ((candidate.source.repo,) if is_asked else ())
 
-    def test_the_same_content_is_enough(self) -> None:
-        """Whatever repository and file are called."""
+    def test_equal_content_is_enough(self) -> None:
+        """With any repository and file name."""
         candidate = model(1, repo="bob/x", file="y.gguf")
         assert possible_renames(SOURCE, [candidate], sha256="1" * 64) == ("bob/x",)
 
-    def test_few_are_asked(self) -> None:
-        """The newest."""
+    def test_number_of_candidates_is_bounded(self) -> None:
+        """The newest ones."""
         many = [model(number, repo=f"bob/x{number}") for number in range(9)]
         assert possible_renames(SOURCE, many, sha256=None) == tuple(
             f"bob/x{number}" for number in (8, 7, 6)[:MAX_RENAME_CHECKS]
@@ -142,8 +140,8 @@ class TestMoved:
 
 
 class TestContent:
-    def test_by_hash_and_size(self) -> None:
-        """Both must be known; the case of the digits is nothing."""
+    def test_match_by_hash_and_size(self) -> None:
+        """Both must be known; the case of the digits does not matter."""
         version = _version(sha256=SHA)
         assert files_with_content(_remote(sha256=SHA.upper()), [version]) == list(version.files)
         assert files_with_content(_remote(sha256=SHA, size_bytes=11), [version]) == []
@@ -162,8 +160,8 @@ class TestContent:
             ("https://h/m.gguf?a", None, False),
         ],
     )
-    def test_by_validator(self, url: str, validator: str | None, *, is_same: bool) -> None:
-        """At the same address any; where only the query is another one, a strong one."""
+    def test_match_by_validator(self, url: str, validator: str | None, *, is_same: bool) -> None:
+        """At the same URL any; if only the query differs, a strong one."""
         version = _version(sha256=SHA, validator=validator, url="https://h/m.gguf?a")
         found = files_with_content(_remote(url=url, validator=validator), [version])
         assert bool(found) is is_same

@@ -1,4 +1,4 @@
-"""What a user may name to pull."""
+"""Pull targets that a user may enter."""
 
 import pytest
 from hypothesis import given
@@ -49,13 +49,13 @@ HUB = "https://huggingface.co"
         ("HTTPS://example.com/a.gguf", PullTarget(url="https://example.com/a.gguf")),
     ],
 )
-def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
-    """Our own forms, those of Ollama and llama.cpp, pages of the hub, and addresses of any server."""
+def test_accepted_targets(text: str, target: PullTarget) -> None:
+    """Accepted are gglib's own forms, those of Ollama and llama.cpp, pages of the hub, and URLs of any server."""
     assert read_target(text) == target
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "The pull target is empty"),
         ("gemma", "'gglib search gemma'"),
@@ -90,16 +90,16 @@ def test_what_a_user_writes_or_pastes(text: str, target: PullTarget) -> None:
         (f"{HUB}/o/n/blob/main", "that page is not a model page"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_to_write(text: str, said: str) -> None:
-    """One printable sentence."""
+def test_invalid_target_is_refused_with_a_hint(text: str, message: str) -> None:
+    """The error is one printable sentence."""
     with pytest.raises(VariantChoiceError) as refusal:
         read_target(text)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert str(refusal.value).isprintable()
 
 
-def test_a_password_is_not_repeated() -> None:
-    """An address with one is refused without it."""
+def test_password_is_not_repeated() -> None:
+    """A URL with a password is refused without repeating it."""
     with pytest.raises(VariantChoiceError) as refusal:
         read_target("https://user:secret@example.com/a.gguf")
     assert "secret" not in str(refusal.value)
@@ -122,15 +122,15 @@ def test_a_password_is_not_repeated() -> None:
         ),
     ],
 )
-def test_a_file_is_named_as_one_that_may_be_stored(text: str) -> None:
-    """The name is judged before anything is asked of the network, also where an address hides it."""
+def test_file_name_must_be_storable(text: str) -> None:
+    """The name is validated before any request, also if a URL hides it."""
     with pytest.raises(UnsafeNameError):
         read_target(text)
 
 
 @given(st.one_of(st.text(), st.text(alphabet="abQ4_:/@.guf-", max_size=30), st.from_regex(r"https?://\S+")))
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """What is read is either a safe repository, perhaps with a safe file, or an address; nothing else is raised."""
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    """The result is a safe repository, perhaps with a safe file, or a URL; nothing else is raised."""
     target = None
     sentence = ""
     try:

@@ -1,4 +1,4 @@
-"""A version is deleted file by file, only what is still gglib's, and only while nothing uses it."""
+"""A version is deleted file by file: only gglib's own files, and only while it is not in use."""
 
 import asyncio
 import errno
@@ -60,7 +60,7 @@ def version_in(models: Path, version_id: int = 1, *, choice: str = "Q4_K_M", nam
 
 
 def legacy(version: Version) -> Version:
-    """Return a version of an older gglib, whose files lie among others."""
+    """Return a version of an older gglib, whose files share a directory with others."""
     assert version.directory is not None
     (version.directory / MANIFEST_NAME).unlink()
     return replace(version, directory=None)
@@ -75,19 +75,19 @@ def without_places(version: Version) -> Version:
 
 
 def deleted(version: Version, others: Sequence[Version], models: Path) -> Deletion:
-    """Delete a version whose files no model has."""
+    """Delete a version whose files belong to no model."""
     return delete_version(version, others, models, FileUses([]))
 
 
 def outcome(deletion: Deletion) -> dict[str, str]:
-    """Return what became of each file, by name."""
+    """Return the outcome of each file, by name."""
     fates = {path.name: "gone" for path in deletion.gone}
     return fates | {path.name: reason for path, reason in deletion.kept}
 
 
 @pytest.mark.parametrize("is_legacy", [True, False])
-def test_a_version_goes_with_its_directories(models: Path, *, is_legacy: bool) -> None:
-    """Files, manifest and empty directories go; models/ and what else is in it stay; the bytes freed are told."""
+def test_version_is_deleted_with_its_directories(models: Path, *, is_legacy: bool) -> None:
+    """Files, manifest and empty directories go; models/ and all else in it stay; the freed bytes are reported."""
     version = version_in(models)
     if is_legacy:
         version = legacy(version)
@@ -99,8 +99,8 @@ def test_a_version_goes_with_its_directories(models: Path, *, is_legacy: bool) -
 
 
 @pytest.mark.parametrize("is_legacy", [True, False])
-async def test_a_version_in_use_is_not_touched(models: Path, *, is_legacy: bool) -> None:
-    """While an engine holds its lock nothing goes; afterwards it does."""
+async def test_version_in_use_is_not_deleted(models: Path, *, is_legacy: bool) -> None:
+    """While an engine holds its lock nothing is deleted; afterwards it is."""
     version = version_in(models)
     if is_legacy:
         version = legacy(version)
@@ -114,7 +114,7 @@ async def test_a_version_in_use_is_not_touched(models: Path, *, is_legacy: bool)
 
 
 async def test_without_locks_a_version_counts_as_free(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that has no locks does not keep what nobody needs for ever."""
+    """A file system without locks does not keep unused versions for ever."""
     version = version_in(models)
 
     def no_locks(*_: object) -> None:
@@ -154,10 +154,8 @@ def _a_directory(path: Path) -> None:
         (_a_directory, "it is not a regular file"),
     ],
 )
-def test_what_a_user_put_in_the_place_stays(
-    models: Path, change: Callable[[Path], None], reason: str
-) -> None:
-    """Another file of that name, one that was written into, a link, a directory: all stay, and are forgotten."""
+def test_user_file_in_the_place_stays(models: Path, change: Callable[[Path], None], reason: str) -> None:
+    """Another file of that name, a modified one, a link, a directory: all stay, and are forgotten."""
     version = version_in(models)
     path = version.files[1].path
     change(path)
@@ -175,7 +173,7 @@ def test_what_a_user_put_in_the_place_stays(
     assert not (path.parent / MANIFEST_NAME).exists()
 
 
-def test_what_a_user_put_beside_stays(models: Path) -> None:
+def test_user_file_beside_stays(models: Path) -> None:
     """A directory with a file of the user's is not removed."""
     version = version_in(models)
     assert version.directory is not None
@@ -186,8 +184,8 @@ def test_what_a_user_put_beside_stays(models: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"mine", None])
-def test_a_manifest_that_is_not_the_versions_stays(models: Path, content: bytes | None) -> None:
-    """One that a user wrote, or of another version, is not deleted."""
+def test_foreign_manifest_stays(models: Path, content: bytes | None) -> None:
+    """A manifest that a user wrote, or of another version, is not deleted."""
     version = version_in(models)
     assert version.directory is not None
     path = version.directory / MANIFEST_NAME
@@ -201,19 +199,19 @@ def test_a_manifest_that_is_not_the_versions_stays(models: Path, content: bytes 
     assert names_in(version.directory) == [MANIFEST_NAME]
 
 
-def test_a_marker_that_a_kill_left_goes_with_the_version(models: Path) -> None:
-    """A version that was killed right after its rename has its draft's marker still."""
+def test_marker_left_by_a_kill_is_deleted_with_the_version(models: Path) -> None:
+    """A version that was killed right after its rename still has its draft's marker."""
     version = version_in(models)
     directory = version.directory
     assert directory is not None
-    note = {"format": 1, "inode": directory.stat().st_ino, "files": []}
-    (directory / MARKER_NAME).write_text(json.dumps(note))
+    manifest = {"format": 1, "inode": directory.stat().st_ino, "files": []}
+    (directory / MARKER_NAME).write_text(json.dumps(manifest))
     assert len(deleted(version, [], models).gone) == 3
     assert names_in(models) == [".incoming"]
 
 
-def test_a_file_that_another_version_names_stays(models: Path) -> None:
-    """Two records of one path: the file stays for the other one, and this one's is forgotten."""
+def test_file_of_another_version_stays(models: Path) -> None:
+    """Two records of one path: the file stays for the other version, and this version's record is forgotten."""
     version = version_in(models)
     other = replace(version, id=2, files=version.files[1:2])
     deletion = deleted(version, [other], models)
@@ -222,26 +220,26 @@ def test_a_file_that_another_version_names_stays(models: Path) -> None:
     assert version.files[1].path.exists()
 
 
-def test_a_version_is_no_other_version(models: Path) -> None:
-    """A list of all versions may be passed as it is."""
+def test_version_itself_is_ignored_among_the_others(models: Path) -> None:
+    """A list of all versions may be passed unchanged."""
     version = version_in(models)
     assert len(deleted(version, [replace(version, is_retired=False)], models).gone) == 3
 
 
-def test_a_file_that_two_versions_have_frees_nothing_before_the_last(models: Path) -> None:
-    """The disk gets a hard link's room back with its last name."""
-    one = version_in(models, 1)
+def test_shared_file_frees_nothing_before_the_last_link(models: Path) -> None:
+    """The disk gets a hard link's space back with its last name."""
+    version = version_in(models, 1)
     other = version_in(models, 2, choice="Q8_0")
     (models / "extra").mkdir()
     for file in other.files[2:]:
         os.link(file.path, models / "extra" / file.path.name)
-    assert deleted(one, [other], models).freed_bytes == 3 * BLOCK
+    assert deleted(version, [other], models).freed_bytes == 3 * BLOCK
     assert deleted(other, [], models).freed_bytes == 2 * BLOCK
     assert contents_of(models) == {"extra/mmproj-m.gguf": VISION["mmproj-m.gguf"]}
 
 
 def test_in_a_copied_home_the_content_decides(models: Path) -> None:
-    """A file without a known place goes by its hash; one of the same size with another content stays."""
+    """A file without a known inode is deleted by its hash; one of the same size with other content stays."""
     version = without_places(version_in(models))
     path = version.files[1].path
     path.unlink()
@@ -253,16 +251,14 @@ def test_in_a_copied_home_the_content_decides(models: Path) -> None:
     }
 
 
-def test_what_cannot_be_told_stays(models: Path) -> None:
-    """Without a known place and without a hash nothing says that a file is gglib's."""
+def test_unidentified_file_stays(models: Path) -> None:
+    """Without a known inode and without a hash a file cannot be identified as gglib's."""
     version = without_places(version_in(models))
     version = replace(version, files=tuple(replace(file, sha256=None) for file in version.files))
     assert set(outcome(deleted(version, [], models)).values()) == {CHANGED}
 
 
-def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
-    models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_file_is_not_forgotten(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried again when it can be read."""
     from gglib.library.versions import ownership
 
@@ -288,7 +284,7 @@ def test_a_file_that_cannot_be_read_to_tell_is_not_forgotten(
         (errno.EIO, os.strerror(errno.EIO)),
     ],
 )
-def test_what_cannot_be_deleted_is_said_and_tried_again(
+def test_failed_deletion_is_reported_and_retried(
     models: Path, monkeypatch: pytest.MonkeyPatch, number: int, reason: str
 ) -> None:
     """Its record and the manifest stay for the next try."""
@@ -311,8 +307,8 @@ def test_what_cannot_be_deleted_is_said_and_tried_again(
     assert names_in(models) == [".incoming"]
 
 
-def test_a_version_that_is_gone_is_forgotten(models: Path) -> None:
-    """Files that a user deleted need no record; what is left of the directory goes."""
+def test_missing_version_is_forgotten(models: Path) -> None:
+    """Files that a user deleted need no record; the rest of the directory goes."""
     version = version_in(models)
     for file in version.files:
         file.path.unlink()
@@ -323,7 +319,7 @@ def test_a_version_that_is_gone_is_forgotten(models: Path) -> None:
     assert deleted(version, [], models).forgotten == deletion.forgotten
 
 
-def test_models_that_are_not_there_are_not_forgotten(models: Path) -> None:
+def test_files_of_an_unmounted_disk_are_not_forgotten(models: Path) -> None:
     """A disk that is not mounted loses nothing of the catalogue."""
     version = version_in(models)
     aside = models.rename(models.with_name("aside"))
@@ -334,8 +330,8 @@ def test_models_that_are_not_there_are_not_forgotten(models: Path) -> None:
     assert len(deleted(version, [], models).gone) == 3
 
 
-def test_a_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path) -> None:
-    """Device and inode decide, not the path that leads there."""
+def test_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path) -> None:
+    """Device and inode decide, not the path."""
     version = version_in(models)
     (tmp_path / "link").symlink_to(models.parent)
     there = tmp_path / "link" / "models"
@@ -350,8 +346,8 @@ def test_a_home_reached_by_a_link_is_the_same_home(models: Path, tmp_path: Path)
     assert names_in(models) == [".incoming"]
 
 
-def test_a_copys_files_are_not_the_originals(models: Path, tmp_path: Path) -> None:
-    """A copied home whose records still have the original's places deletes nothing."""
+def test_copied_home_deletes_no_file_of_the_original(models: Path, tmp_path: Path) -> None:
+    """A copied home whose records still have the original's paths deletes nothing."""
     version = version_in(models)
     copy = tmp_path / "copy"
     shutil.copytree(models, copy)
@@ -367,7 +363,7 @@ def test_a_copys_files_are_not_the_originals(models: Path, tmp_path: Path) -> No
 
 
 async def test_retired_versions_are_collected(models: Path) -> None:
-    """What is retired and not in use goes, and its record after it; what is in use is tried again."""
+    """A retired version that is not in use is deleted, and its record after it; one in use is tried again."""
     retired, used = version_in(models, 1), version_in(models, 2, choice="Q8_0", name="b")
     current = replace(version_in(models, 3, choice="F16", name="c"), is_retired=False)
     store = Store(versions=[retired, used, current])
@@ -381,8 +377,8 @@ async def test_retired_versions_are_collected(models: Path) -> None:
     assert len(contents_of(models)) == 4
 
 
-async def test_what_cannot_be_deleted_stays_recorded(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the records of files that are gone, or somebody else's, go."""
+async def test_undeletable_file_stays_recorded(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the records of files that are gone, or foreign, are deleted."""
     version = version_in(models)
     store = Store(versions=[version])
     real = os.unlink
@@ -402,7 +398,7 @@ async def test_what_cannot_be_deleted_stays_recorded(models: Path, monkeypatch: 
 
 
 class Reviving(Store):
-    """A store in which a version gets a model again between the first look and the second."""
+    """A store in which a version gets a model again between the first check and the second."""
 
     looks = 0
 
@@ -413,15 +409,15 @@ class Reviving(Store):
         return found if self.looks == 1 else [replace(version, is_retired=False) for version in found]
 
 
-async def test_a_version_that_got_a_model_meanwhile_stays(models: Path) -> None:
-    """What is to be deleted is looked up again once nothing can begin to use it."""
+async def test_version_that_got_a_model_meanwhile_stays(models: Path) -> None:
+    """The version is looked up again under its lock, before it is deleted."""
     store = Reviving(versions=[version_in(models)])
     assert await collect_retired(store, models) == []
     assert len(contents_of(models)) == 4
 
 
-async def test_two_collectors_do_not_meet(models: Path) -> None:
-    """Each version is deleted once, and both end well."""
+async def test_two_collectors_do_not_conflict(models: Path) -> None:
+    """Each version is deleted once, and both end without an error."""
     store = Store(versions=[version_in(models, 1), version_in(models, 2, choice="Q8_0", name="b")])
     found = await asyncio.gather(collect_retired(store, models), collect_retired(store, models))
     gone = [path for deletions in found for deletion in deletions for path in deletion.gone]
@@ -429,10 +425,10 @@ async def test_two_collectors_do_not_meet(models: Path) -> None:
     assert store.versions == []
 
 
-async def test_cancelled_it_keeps_its_lock_until_the_files_are_gone(
+async def test_cancelled_deletion_keeps_its_lock_until_the_files_are_gone(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine, or an ``add``, would else begin to use a version half of which is deleted."""
+    """An engine, or an ``add``, would otherwise start to use a half-deleted version."""
     version = version_in(models)
     started, gate = threading.Event(), threading.Event()
 
@@ -455,7 +451,7 @@ async def test_cancelled_it_keeps_its_lock_until_the_files_are_gone(
     assert names_in(models) == [".incoming"]
 
 
-def test_every_file_of_a_version_may_be_in_a_folder_of_its_own(models: Path) -> None:
+def test_files_in_their_own_folders_are_deleted(models: Path) -> None:
     """Sub-folders go, too."""
     contents = {"m.gguf": b"model", "a/mmproj.gguf": b"eye", "b/mmproj.gguf": b"second eye"}
     job = job_of(models, contents)
@@ -465,10 +461,10 @@ def test_every_file_of_a_version_may_be_in_a_folder_of_its_own(models: Path) -> 
     assert names_in(models) == [".incoming"]
 
 
-def test_a_file_is_looked_at_in_the_directory_it_is_deleted_from(
+def test_file_is_checked_in_the_directory_it_is_deleted_from(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A directory that is exchanged between the look and the deletion loses nothing: both mean the one that is open."""
+    """Exchanging the directory between check and deletion loses nothing: both use the open one."""
     version = version_in(models)
     directory = version.directory
     assert directory is not None

@@ -1,4 +1,4 @@
-"""A lock of a home has one holder, whatever happens to its file."""
+"""A lock of a home has one holder, even if its file is removed or replaced."""
 
 import asyncio
 import errno
@@ -18,7 +18,7 @@ from gglib.system.files.small_files import open_regular
 
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HomeLocks:
-    """Return the locks of a new home, which are tried once only."""
+    """Return the locks of a new home, which are tried only once."""
     monkeypatch.setattr(module, "TRY_HOLD_S", 0.0)
     return HomeLocks(tmp_path)
 
@@ -41,7 +41,7 @@ def test_a_lock_has_one_holder_and_leaves_no_file(locks: HomeLocks, tmp_path: Pa
     assert names_in(tmp_path / "locks") == []
 
 
-def test_a_block_that_fails_lets_go(locks: HomeLocks) -> None:
+def test_failing_block_releases_the_lock(locks: HomeLocks) -> None:
     """The lock is free again after an error."""
     with pytest.raises(ZeroDivisionError), locks.try_hold("x"):
         raise ZeroDivisionError
@@ -49,8 +49,8 @@ def test_a_block_that_fails_lets_go(locks: HomeLocks) -> None:
         pass
 
 
-def test_which_locks_are_held_can_be_asked(locks: HomeLocks, tmp_path: Path) -> None:
-    """By the beginning of their names; files that are left and not held do not count."""
+def test_held_locks_are_listed(locks: HomeLocks, tmp_path: Path) -> None:
+    """By the prefix of their names; files that are left and not held do not count."""
     assert not locks.are_held()
     with locks.try_hold("pull-1"):
         assert locks.are_held("pull-")
@@ -61,8 +61,8 @@ def test_which_locks_are_held_can_be_asked(locks: HomeLocks, tmp_path: Path) -> 
     assert not locks.are_held("pull-")
 
 
-def test_what_killed_pulls_left_is_swept(locks: HomeLocks, tmp_path: Path) -> None:
-    """Empty files of pulls that nothing holds go; a held one, and what gglib did not write, stays."""
+def test_lock_files_of_killed_pulls_are_swept(locks: HomeLocks, tmp_path: Path) -> None:
+    """Empty files of pulls without a holder are deleted; a held one, and foreign files, stay."""
     directory, held = tmp_path / "locks", f"pull-{'1' * 16}"
     locks.sweep()
     assert names_in(tmp_path) == []
@@ -80,13 +80,13 @@ def test_what_killed_pulls_left_is_swept(locks: HomeLocks, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".x", "x\n", "a" * 201])
 def test_only_plain_names_are_locks(locks: HomeLocks, name: str) -> None:
-    """Nothing else becomes a path."""
+    """No other name becomes a path."""
     with pytest.raises(ValueError, match="no lock"), locks.try_hold(name):
         pass
 
 
-def test_a_file_that_its_holder_removed_is_no_lock(locks: HomeLocks, tmp_path: Path) -> None:
-    """Between open and lock the file may go; then the next one of that name counts."""
+def test_removed_lock_file_is_no_lock(locks: HomeLocks, tmp_path: Path) -> None:
+    """Between open and lock the file may be removed; then the next one of that name counts."""
     path = tmp_path / "locks" / "x.lock"
     opened: list[int] = []
 
@@ -107,8 +107,8 @@ def test_a_file_that_its_holder_removed_is_no_lock(locks: HomeLocks, tmp_path: P
         module_open.undo()
 
 
-def test_a_lock_file_that_a_user_removed_is_not_removed_twice(locks: HomeLocks, tmp_path: Path) -> None:
-    """The holder's end leaves the file of another holder."""
+def test_lock_file_removed_by_a_user_is_not_removed_twice(locks: HomeLocks, tmp_path: Path) -> None:
+    """The holder's release leaves the file of another holder."""
     path = tmp_path / "locks" / "x.lock"
     with locks.try_hold("x"):
         path.unlink()
@@ -117,7 +117,7 @@ def test_a_lock_file_that_a_user_removed_is_not_removed_twice(locks: HomeLocks, 
 
 
 @pytest.mark.parametrize("kind", ["directory", "link", "file above"])
-def test_what_a_user_put_in_the_place_is_said(locks: HomeLocks, tmp_path: Path, kind: str) -> None:
+def test_user_file_in_the_place_is_an_error(locks: HomeLocks, tmp_path: Path, kind: str) -> None:
     """It stays, and the sentence names it."""
     path = tmp_path / "locks"
     if kind == "file above":
@@ -133,8 +133,8 @@ def test_what_a_user_put_in_the_place_is_said(locks: HomeLocks, tmp_path: Path, 
     assert not (tmp_path / "mine").exists()
 
 
-def test_without_locks_everybody_holds(locks: HomeLocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that has none keeps nobody from working."""
+def test_without_locks_every_caller_holds(locks: HomeLocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without locks blocks no process."""
 
     def none(*_: object) -> None:
         raise OSError(errno.ENOTSUP, "Not supported")
@@ -144,30 +144,30 @@ def test_without_locks_everybody_holds(locks: HomeLocks, monkeypatch: pytest.Mon
         assert not locks.are_held()
 
 
-async def test_a_lock_can_be_waited_for(locks: HomeLocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits is told once, and goes on when the other one has ended."""
+async def test_lock_can_be_awaited(locks: HomeLocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waiter is notified once, and continues after the release."""
     monkeypatch.setattr(module, "WAIT_STEP_S", 0.0)
     events: list[str] = []
-    told = asyncio.Event()
+    waiting = asyncio.Event()
 
-    def tell() -> None:
+    def on_wait() -> None:
         events.append("waits")
-        told.set()
+        waiting.set()
 
     async def second() -> None:
-        async with locks.hold("x", tell):
+        async with locks.hold("x", on_wait):
             events.append("has it")
 
     async with locks.hold("x", lambda: pytest.fail("there is no wait")):
         task = asyncio.create_task(second())
-        await told.wait()
+        await waiting.wait()
         await asyncio.sleep(0)
         events.append("first ends")
     await task
     assert events == ["waits", "first ends", "has it"]
 
 
-async def test_a_wait_can_be_ended(locks: HomeLocks) -> None:
+async def test_wait_can_be_cancelled(locks: HomeLocks) -> None:
     """A cancelled waiter holds nothing."""
     waiting = asyncio.Event()
 
@@ -185,8 +185,8 @@ async def test_a_wait_can_be_ended(locks: HomeLocks) -> None:
         pass
 
 
-def test_a_glance_at_a_lock_refuses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``are_held`` has the lock for an instant: one that is free a moment later is held without an error."""
+def test_brief_check_refuses_no_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``are_held`` has the lock for an instant: a lock that is free a moment later is acquired without an error."""
     locks = HomeLocks(tmp_path)
     (tmp_path / "locks").mkdir()
     glance = (tmp_path / "locks" / "x.lock").open("w")

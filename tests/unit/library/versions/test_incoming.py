@@ -1,4 +1,4 @@
-"""Files that come are kept by their content; what no pull names goes, and what is not gglib's stays."""
+"""Incoming files are stored by content; files of no pull are swept, and foreign files stay."""
 
 import asyncio
 import fcntl
@@ -40,20 +40,20 @@ def put(path: Path, size_bytes: int = BLOCK) -> Path:
 @contextmanager
 def fetched(path: Path) -> Iterator[None]:
     """Hold what a fetch holds."""
-    with part_manifest_path(path).open("w") as note:
-        fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with part_manifest_path(path).open("w") as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
-def test_a_key_names_a_file_below_incoming(incoming: Incoming, tmp_path: Path) -> None:
-    """Only keys do: nothing else becomes a path."""
+def test_key_names_a_file_below_incoming(incoming: Incoming, tmp_path: Path) -> None:
+    """Only keys do: no other text becomes a path."""
     assert incoming.path(A) == tmp_path / "models" / ".incoming" / A
     for key in ("", "../x", "s-" + "a" * 31, "x-" + "a" * 32, "s-" + "A" * 32, f"{A}\n"):
         with pytest.raises(ValueError, match="key"):
             incoming.path(key)
 
 
-def test_a_users_file_in_the_place_of_the_directory_is_said(tmp_path: Path) -> None:
+def test_user_file_in_place_of_the_directory_is_an_error(tmp_path: Path) -> None:
     """It stays, and the error says to move it."""
     models = models_in(tmp_path)
     (models / ".incoming").write_text("mine")
@@ -62,7 +62,7 @@ def test_a_users_file_in_the_place_of_the_directory_is_said(tmp_path: Path) -> N
     assert (models / ".incoming").read_text() == "mine"
 
 
-def test_what_is_here_counts_once_and_without_holes(incoming: Incoming) -> None:
+def test_present_bytes_count_once_and_without_holes(incoming: Incoming) -> None:
     """Whole files and parts count by their blocks; a file that two pulls share counts once."""
     put(incoming.path(A))
     with part_path(incoming.path(B)).open("wb") as part:
@@ -72,8 +72,8 @@ def test_what_is_here_counts_once_and_without_holes(incoming: Incoming) -> None:
     assert incoming.bytes_here(["s-" + "c" * 32]) == 0
 
 
-def test_what_is_discarded_goes_with_its_part_and_note(incoming: Incoming) -> None:
-    """The bytes freed are told, and files in use stay."""
+def test_discarded_file_goes_with_its_part_and_manifest(incoming: Incoming) -> None:
+    """The freed bytes are reported, and files in use stay."""
     for path in (incoming.path(A), incoming.path(B)):
         put(part_path(path))
         put(part_manifest_path(path))
@@ -83,7 +83,7 @@ def test_what_is_discarded_goes_with_its_part_and_note(incoming: Incoming) -> No
     assert incoming.discard([A], in_use=[]) == 0
 
 
-def test_a_file_with_another_name_frees_nothing(incoming: Incoming) -> None:
+def test_file_with_another_link_frees_nothing(incoming: Incoming) -> None:
     """The disk gets nothing back for a link of a version's file."""
     put(incoming.path(A))
     os.link(incoming.path(A), incoming.models_dir / "other")
@@ -92,8 +92,8 @@ def test_a_file_with_another_name_frees_nothing(incoming: Incoming) -> None:
     assert (incoming.models_dir / "other").stat().st_size == BLOCK
 
 
-def test_a_file_that_is_being_fetched_is_not_discarded(incoming: Incoming) -> None:
-    """As long as a fetch holds its note, all stays; then it goes."""
+def test_file_that_is_being_fetched_is_not_discarded(incoming: Incoming) -> None:
+    """While a fetch holds its manifest, all stays; then it is deleted."""
     path = incoming.path(A)
     put(part_path(path))
     with fetched(path):
@@ -104,10 +104,10 @@ def test_a_file_that_is_being_fetched_is_not_discarded(incoming: Incoming) -> No
     assert names_in(incoming.directory) == []
 
 
-def test_on_a_full_disk_files_are_discarded_all_the_same(
+def test_on_a_full_disk_files_are_still_discarded(
     incoming: Incoming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no room for a note to lock then, and none is needed."""
+    """There is no space for a manifest to lock then, and none is needed."""
     put(incoming.path(A))
 
     def full(path: Path, **_: int) -> int:
@@ -119,7 +119,7 @@ def test_on_a_full_disk_files_are_discarded_all_the_same(
 
 
 @pytest.mark.parametrize("suffix", ["", ".part", ".part.note"])
-def test_what_is_no_file_is_never_touched(incoming: Incoming, suffix: str) -> None:
+def test_special_file_is_never_deleted(incoming: Incoming, suffix: str) -> None:
     """A user's directory or link that has the name of an incoming file stays."""
     outside = put(incoming.models_dir / "mine")
     path = incoming.directory / f"{A}{suffix}"
@@ -134,8 +134,8 @@ def test_what_is_no_file_is_never_touched(incoming: Incoming, suffix: str) -> No
     assert outside.read_bytes() == b"x" * BLOCK
 
 
-def test_a_sweep_takes_what_no_pull_names(incoming: Incoming) -> None:
-    """Orphans, their parts and notes, copies that were not finished, and drafts go; names of users stay."""
+def test_sweep_deletes_files_of_no_pull(incoming: Incoming) -> None:
+    """Orphans, their parts and manifests, unfinished copies, and drafts go; other names stay."""
     for name in (A, f"{A}.part", f"{A}.part.note", f"{A}.copy-01234567", B, f"{B}.copy-01234567"):
         put(incoming.directory / name)
     users = [
@@ -153,7 +153,7 @@ def test_a_sweep_takes_what_no_pull_names(incoming: Incoming) -> None:
     assert names_in(incoming.directory) == sorted([B, *users])
 
 
-def test_a_copy_whose_writer_lives_is_not_swept(incoming: Incoming) -> None:
+def test_copy_with_a_live_writer_is_not_swept(incoming: Incoming) -> None:
     """Its writer has it locked."""
     path = put(incoming.directory / f"{A}.copy-01234567")
     with path.open() as copy:
@@ -163,8 +163,8 @@ def test_a_copy_whose_writer_lives_is_not_swept(incoming: Incoming) -> None:
     assert incoming.sweep([]) == BLOCK
 
 
-def test_nothing_is_swept_while_a_pull_is_under_way(incoming: Incoming, tmp_path: Path) -> None:
-    """A pull may be about to use what is there already; the next sweep takes what it left."""
+def test_nothing_is_swept_during_a_pull(incoming: Incoming, tmp_path: Path) -> None:
+    """A pull may be about to use a present file; the next sweep deletes what it left."""
     put(incoming.path(A))
     with HomeLocks(tmp_path).try_hold(f"pull-{JOB}"):
         assert incoming.sweep([]) == 0
@@ -172,14 +172,14 @@ def test_nothing_is_swept_while_a_pull_is_under_way(incoming: Incoming, tmp_path
     assert incoming.sweep([]) == BLOCK
 
 
-def test_a_home_without_incoming_files_is_swept(tmp_path: Path) -> None:
+def test_home_without_incoming_files_is_swept(tmp_path: Path) -> None:
     """There is nothing to do, and no directory is made."""
     assert Incoming(tmp_path / "models").sweep([]) == 0
     assert names_in(tmp_path) == []
 
 
 def test_drafts_of_ended_pulls_are_swept_and_others_stay(incoming: Incoming) -> None:
-    """A draft goes with what gglib put into it; one of a pull that has not ended stays."""
+    """A draft goes with gglib's files in it; one of an unfinished pull stays."""
     content = b"x" * BLOCK
     for job in (JOB, "f" * 16):
         draft = incoming.directory / f"{job}.version"
@@ -193,8 +193,8 @@ def test_drafts_of_ended_pulls_are_swept_and_others_stay(incoming: Incoming) -> 
     assert names_in(incoming.directory) == []
 
 
-def test_a_discarded_pull_leaves_no_draft(incoming: Incoming) -> None:
-    """Its key stands for its drafts; those of others stay."""
+def test_discarded_pull_leaves_no_draft(incoming: Incoming) -> None:
+    """Its key selects its drafts; those of others stay."""
     put(incoming.path(A))
     for name in (f"{JOB}.version", f"{JOB}.version-2", f"{'f' * 16}.version"):
         begin_draft(
@@ -207,7 +207,7 @@ def test_a_discarded_pull_leaves_no_draft(incoming: Incoming) -> None:
     assert names_in(incoming.directory) == []
 
 
-def test_what_a_swept_draft_took_is_swept_too(incoming: Incoming) -> None:
+def test_files_in_a_swept_draft_are_swept_too(incoming: Incoming) -> None:
     """Without links the file is in the draft alone: it goes with it."""
     draft = incoming.directory / f"{JOB}.version"
     begin_draft(draft, [DraftFile(path="m.gguf", key=A, size_bytes=BLOCK, sha256=hash_of(b"x" * BLOCK))])
@@ -216,8 +216,8 @@ def test_what_a_swept_draft_took_is_swept_too(incoming: Incoming) -> None:
     assert names_in(incoming.directory) == []
 
 
-async def test_the_catalogue_says_what_is_in_use(tmp_path: Path) -> None:
-    """Files of pulls that have not ended stay; all others go."""
+async def test_catalogue_decides_what_is_in_use(tmp_path: Path) -> None:
+    """Files of unfinished pulls stay; all others go."""
     models = models_in(tmp_path)
     job = job_of(models)
     incoming = arrive(job, models)
@@ -233,8 +233,8 @@ async def test_the_catalogue_says_what_is_in_use(tmp_path: Path) -> None:
     assert names_in(incoming.directory) == []
 
 
-async def test_a_sweep_waits_for_a_pull_that_is_being_recorded(tmp_path: Path) -> None:
-    """What that one needs is not swept between the look at the catalogue and the deletion."""
+async def test_sweep_waits_for_a_pull_that_is_being_recorded(tmp_path: Path) -> None:
+    """Its files are not swept between the read of the catalogue and the deletion."""
     models = models_in(tmp_path)
     job = job_of(models)
     incoming = arrive(job, models)
@@ -248,8 +248,8 @@ async def test_a_sweep_waits_for_a_pull_that_is_being_recorded(tmp_path: Path) -
     assert names_in(incoming.directory) == sorted(file.key for file in job.files)
 
 
-async def test_a_sweep_does_not_stop_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deleting large files takes seconds: not on the loop's thread. Cancelled, it keeps its lock until it has ended."""
+async def test_sweep_does_not_block_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleting large files takes seconds: not on the loop's thread. Cancelled, it keeps its lock until the end."""
     started, gate = threading.Event(), threading.Event()
 
     def slow(_: Incoming, __: Collection[str]) -> int:
@@ -269,8 +269,8 @@ async def test_a_sweep_does_not_stop_the_loop(tmp_path: Path, monkeypatch: pytes
     assert not HomeLocks(tmp_path).are_held(SWEEP_LOCK)
 
 
-async def test_a_stopped_process_does_not_stop_every_other_one(tmp_path: Path) -> None:
-    """A sweep that cannot have its lock is left to a later one: each command that opens the home begins with it."""
+async def test_stopped_process_does_not_block_all_others(tmp_path: Path) -> None:
+    """A sweep that cannot get its lock is left to a later one: each command that opens the home begins with it."""
     incoming = Incoming(models_in(tmp_path))
     incoming.prepare()
     put(incoming.path(A))

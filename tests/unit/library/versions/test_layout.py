@@ -1,4 +1,4 @@
-"""Names below ``models/`` are safe, stable, and the same for the same thing."""
+"""Names below ``models/`` are safe, stable, and deterministic."""
 
 from pathlib import Path, PurePosixPath
 
@@ -25,12 +25,12 @@ FOLDER = PurePosixPath("owner/name")
 
 
 def incoming(name: str, **fields: object) -> IncomingFile:
-    """Return a file that comes."""
+    """Return a file to be fetched."""
     known = {"size_bytes": 3, "sha256": None, "validator": None, **fields}
     return IncomingFile(name=name, role=FileRole.MODEL, key="u-" + "0" * 32, **known)  # type: ignore[arg-type]
 
 
-def test_a_pull_has_one_key_and_each_other_choice_another() -> None:
+def test_each_pull_has_one_key() -> None:
     """The key is 16 hex digits of source, revision and choice together."""
     key = job_key("owner/name", asked_revision=None, choice="Q4_K_M")
     assert key == job_key("owner/name", choice="Q4_K_M") == "983cebd26ce184a3"
@@ -43,16 +43,16 @@ def test_a_pull_has_one_key_and_each_other_choice_another() -> None:
     assert len({key, *others}) == 5
 
 
-def test_the_same_promised_content_has_one_key_whatever_pull_brings_it() -> None:
+def test_equal_hash_has_one_key_in_any_pull() -> None:
     """With a hash, neither the job nor the name nor the case of its digits matters."""
-    one = RemoteFile(name="a.gguf", repo="o/n", revision="1", sha256="AB" * 32)
+    first = RemoteFile(name="a.gguf", repo="o/n", revision="1", sha256="AB" * 32)
     other = RemoteFile(name="b/c.gguf", repo="p/m", revision="2", sha256="ab" * 32)
-    assert incoming_key(one, "1" * 16) == incoming_key(other, "2" * 16) == "s-" + "ab" * 16
+    assert incoming_key(first, "1" * 16) == incoming_key(other, "2" * 16) == "s-" + "ab" * 16
 
 
 @pytest.mark.parametrize("sha256", [None, "", "ab", "zz" * 32, "../" + "a" * 61])
-def test_a_file_without_a_usable_hash_is_its_jobs_alone(sha256: str | None) -> None:
-    """Without a promised hash, the job, the name, where it is and its validator make the key."""
+def test_file_without_a_usable_hash_has_a_key_of_its_job(sha256: str | None) -> None:
+    """Without a hash, the job, the name, the URL and the validator make the key."""
     file = RemoteFile(name="a.gguf", url="https://h/a.gguf?v=1", validator='"1"', sha256=sha256)
     keys = {
         incoming_key(file, "1" * 16),
@@ -65,7 +65,7 @@ def test_a_file_without_a_usable_hash_is_its_jobs_alone(sha256: str | None) -> N
     assert all(key.startswith("u-") and len(key) == 34 for key in keys)
 
 
-def test_a_versions_directory_says_what_it_is_and_differs_by_content() -> None:
+def test_directory_of_a_version_is_readable_and_depends_on_the_content() -> None:
     """The label is readable, and the digits change with the name, the hash, the validator, or the size."""
     base = version_directory(MODELS, FOLDER, "Q4_K_M", [incoming("a.gguf", sha256="ab" * 32)])
     assert base.parent == MODELS / "owner" / "name"
@@ -81,7 +81,7 @@ def test_a_versions_directory_says_what_it_is_and_differs_by_content() -> None:
     assert len({base, *others}) == 6
 
 
-def test_the_order_of_files_does_not_change_a_versions_directory() -> None:
+def test_order_of_files_does_not_change_the_directory() -> None:
     """Two listings of the same files are the same version."""
     files = [incoming("a.gguf"), incoming("b.gguf")]
     assert version_directory(MODELS, FOLDER, "x", files) == version_directory(
@@ -107,15 +107,15 @@ def test_the_order_of_files_does_not_change_a_versions_directory() -> None:
         ("x" + "ä" * 40, "x" + "ä" * 39),
     ],
 )
-def test_a_label_is_one_safe_part_of_at_most_80_bytes(label: str, shown: str) -> None:
-    """Whatever a label is, the directory is one level below the repository's."""
+def test_label_is_one_safe_part_of_at_most_80_bytes(label: str, shown: str) -> None:
+    """For any label, the directory is one level below the repository's."""
     directory = version_directory(MODELS, FOLDER, label, [incoming("a.gguf")])
     assert directory.parent == MODELS / "owner" / "name"
     assert directory.name[:-9] == shown
 
 
 def test_taken_names_get_a_number() -> None:
-    """The names that are tried are the plain one, then -2, -3, and these are recognised."""
+    """The candidates are the plain name, then -2, -3, and these are recognised."""
     directory = MODELS / "Q4-00000000"
     names = candidates(directory)
     assert [next(names).name for _ in range(3)] == ["Q4-00000000", "Q4-00000000-2", "Q4-00000000-3"]
@@ -148,8 +148,8 @@ def test_taken_names_get_a_number() -> None:
         ),
     ],
 )
-def test_files_lie_flat_unless_they_would_meet(names: list[str], paths: list[str]) -> None:
-    """Sub-folders are left out; where names meet, ignoring case, the later file keeps its own or gets a number."""
+def test_files_are_flat_unless_names_collide(names: list[str], paths: list[str]) -> None:
+    """Sub-folders are left out; where names collide, ignoring case, the later file keeps its own or gets a number."""
     assert file_names(names) == tuple(paths)
     assert file_names(paths) == tuple(paths)
 
@@ -157,7 +157,7 @@ def test_files_lie_flat_unless_they_would_meet(names: list[str], paths: list[str
 @pytest.mark.parametrize(
     "name", ["../m.gguf", "/m.gguf", "a//m.gguf", ".gglib-version.json", "m.gguf.part", "a\\b"]
 )
-def test_unsafe_names_have_no_place(name: str) -> None:
+def test_unsafe_names_are_refused(name: str) -> None:
     """A name that leaves the directory, or is one of gglib's own, is refused."""
     with pytest.raises(UnsafeNameError):
         file_names(["m.gguf", name])
@@ -170,8 +170,8 @@ _NAMES = st.lists(st.lists(_PART, min_size=1, max_size=3).map("/".join), min_siz
 
 
 @given(_NAMES)
-def test_no_two_files_meet_and_shards_stay_together(names: list[str]) -> None:
-    """For any names: no place is another's, or inside another's, in any case; shards have one folder; it is stable."""
+def test_no_two_files_collide_and_shards_stay_together(names: list[str]) -> None:
+    """For any names: no path equals another's, or is inside it, in any case; shards have one folder; it is stable."""
     paths = file_names(names)
     folded = [path.casefold() for path in paths]
     assert len(set(folded)) == len(names)

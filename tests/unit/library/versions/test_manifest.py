@@ -1,4 +1,4 @@
-"""A manifest is all that is needed to find a version again, and is believed only as far as its types go."""
+"""A manifest is enough to find a version again, and its fields are validated."""
 
 import json
 import os
@@ -52,8 +52,8 @@ def manifest_of(directory: Path) -> Manifest:
     )
 
 
-def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Source, names, files, hashes, validators and identities are all there, and only the owner may read them."""
+def test_manifest_round_trip(tmp_path: Path) -> None:
+    """Source, names, files, hashes, validators and identities are all present, and only the owner may read them."""
     manifest = manifest_of(tmp_path)
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
@@ -64,7 +64,7 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     )
 
 
-def test_a_manifest_goes_with_its_directory(tmp_path: Path) -> None:
+def test_manifest_moves_with_its_directory(tmp_path: Path) -> None:
     """It has no path of its own, so a directory that is renamed needs no other manifest."""
     old, new = tmp_path / "draft", tmp_path / "final"
     old.mkdir()
@@ -76,7 +76,7 @@ def test_a_manifest_goes_with_its_directory(tmp_path: Path) -> None:
     assert moved(manifest, old, new).files[1].path == new / "2" / "M.gguf"
 
 
-def test_a_manifest_that_is_there_is_not_replaced(tmp_path: Path) -> None:
+def test_present_manifest_is_not_replaced(tmp_path: Path) -> None:
     """A user's file of that name stays, and no draft is left beside it."""
     (tmp_path / MANIFEST_NAME).write_text("mine")
     with pytest.raises(FileExistsError):
@@ -85,15 +85,15 @@ def test_a_manifest_that_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert names_in(tmp_path) == [MANIFEST_NAME]
 
 
-def test_a_manifest_is_never_larger_than_what_is_read(tmp_path: Path) -> None:
+def test_manifest_is_never_larger_than_the_read_limit(tmp_path: Path) -> None:
     """One of more than 1 MiB is refused instead of being written and skipped."""
     with pytest.raises(OSError, match="too large"):
         write_manifest(tmp_path, replace(manifest_of(tmp_path), aliases=("x" * (1 << 20),)))
     assert names_in(tmp_path) == []
 
 
-def test_no_manifest_is_no_version(tmp_path: Path) -> None:
-    """A directory without one, a file, and nothing at all have none."""
+def test_without_a_manifest_there_is_no_version(tmp_path: Path) -> None:
+    """A directory without one, a file, and a missing path have none."""
     (tmp_path / "file").write_text("x")
     assert read_manifest(tmp_path) is None
     assert read_manifest(tmp_path / "file") is None
@@ -101,7 +101,7 @@ def test_no_manifest_is_no_version(tmp_path: Path) -> None:
 
 
 def _set(*path: Any) -> Callable[[dict[str, Any]], None]:
-    """Return what sets a value deep inside: keys, then the value."""
+    """Return a function that sets a nested value: keys, then the value."""
 
     def change(fields: dict[str, Any]) -> None:
         at: Any = fields
@@ -149,7 +149,7 @@ _BAD: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 @pytest.mark.parametrize("case", _BAD)
-def test_a_manifest_with_wrong_fields_is_none(tmp_path: Path, case: str) -> None:
+def test_manifest_with_wrong_fields_is_skipped(tmp_path: Path, case: str) -> None:
     """Every field has its type, and every file is inside the directory."""
     write_manifest(tmp_path, manifest_of(tmp_path))
     path = tmp_path / MANIFEST_NAME
@@ -163,7 +163,7 @@ def test_a_manifest_with_wrong_fields_is_none(tmp_path: Path, case: str) -> None
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b" " * (1 << 20) + b"1"]
 )
-def test_what_is_no_manifest_is_none(tmp_path: Path, content: bytes) -> None:
+def test_invalid_content_is_skipped(tmp_path: Path, content: bytes) -> None:
     """Torn, foreign, deep and large content is skipped."""
     (tmp_path / MANIFEST_NAME).write_bytes(content)
     assert read_manifest(tmp_path) is None

@@ -1,4 +1,4 @@
-"""A file is own as long as it is the very file that was recorded, or has its content where only that can tell."""
+"""A file is gglib's own if its identity is the recorded one, or its content where the identity means nothing."""
 
 import os
 import time
@@ -23,7 +23,7 @@ CONTENT = b"what gglib wrote"
 
 @pytest.fixture
 def file(tmp_path: Path) -> OwnFile:
-    """Return a file as it was recorded when it was written."""
+    """Return a file as recorded when it was written."""
     path = tmp_path / "m.gguf"
     path.write_bytes(CONTENT)
     identity = identity_of(path)
@@ -34,19 +34,19 @@ def file(tmp_path: Path) -> OwnFile:
 
 
 def moved(file: OwnFile, **unknown: None) -> OwnFile:
-    """Return a record that lost what means nothing in another place."""
+    """Return a record without the values that mean nothing in another place."""
     fields = unknown or {"device": None, "inode": None}
     return replace(file, identity=replace(file.identity, **fields))  # type: ignore[arg-type]
 
 
-def test_an_untouched_file_is_own_and_is_not_read(file: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchanged_file_is_own_and_is_not_read(file: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Device, inode, size and date are enough."""
     monkeypatch.setattr(ownership, "open_regular", lambda *_: pytest.fail("it was read"))
     assert is_own(file)
 
 
-def test_another_file_of_the_same_size_and_date_is_not_own(file: OwnFile) -> None:
-    """A file that was put in the place has another inode, whatever its size, date and even content."""
+def test_replaced_file_of_the_same_size_and_date_is_not_own(file: OwnFile) -> None:
+    """A replacement has another inode, even with the same size, date and content."""
     status = file.path.stat()
     other = file.path.with_name("other")
     other.write_bytes(CONTENT)
@@ -55,8 +55,8 @@ def test_another_file_of_the_same_size_and_date_is_not_own(file: OwnFile) -> Non
     assert not is_own(file)
 
 
-def test_a_file_that_was_written_into_is_not_own(file: OwnFile) -> None:
-    """The same inode with another date or size is the user's by now."""
+def test_modified_file_is_not_own(file: OwnFile) -> None:
+    """The same inode with another date or size is the user's file."""
     status = file.path.stat()
     with file.path.open("r+b") as opened:
         opened.write(b"W")
@@ -73,8 +73,8 @@ def test_each_field_of_an_identity_decides(file: OwnFile, fields: dict[str, int]
     assert is_same(file.identity, file.path.stat())
 
 
-def test_links_and_what_is_no_file_are_not_own(file: OwnFile) -> None:
-    """A link is not own even if it leads to the very file; a directory, a FIFO and nothing are not either."""
+def test_links_and_special_files_are_not_own(file: OwnFile) -> None:
+    """A link is not own even if it leads to the very file; a directory, a FIFO and a missing path are not either."""
     target = file.path.rename(file.path.with_name("elsewhere"))
     assert not is_own(file)
     assert identity_of(file.path) is None
@@ -93,8 +93,8 @@ def test_links_and_what_is_no_file_are_not_own(file: OwnFile) -> None:
 
 
 @pytest.mark.parametrize("unknown", [{"device": None}, {"inode": None}, {"modified_ns": None}, {}])
-def test_where_the_place_means_nothing_the_content_decides(file: OwnFile, unknown: dict[str, None]) -> None:
-    """In a copied home a file is own by size and hash, whatever its inode and date are."""
+def test_without_an_identity_the_content_decides(file: OwnFile, unknown: dict[str, None]) -> None:
+    """In a copied home a file is own by size and hash, with any inode and date."""
     os.utime(file.path, ns=(1, 1))
     record = moved(file, **unknown)
     assert is_own(record)
@@ -106,8 +106,8 @@ def test_where_the_place_means_nothing_the_content_decides(file: OwnFile, unknow
     assert not is_own(record)
 
 
-def test_a_file_is_read_once_for_each_look(file: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hash of a file that settled is kept as long as it looks the same; one that has just changed is read again."""
+def test_file_is_hashed_once_while_unchanged(file: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash of a settled file is cached while its identity is the same; one that has just changed is read again."""
     reads = []
     real = open_regular
 
@@ -132,8 +132,8 @@ def _write_keeping_date(path: Path, content: bytes) -> None:
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def test_a_file_that_is_replaced_under_the_reader_has_no_hash(file: OwnFile) -> None:
-    """What is hashed is the file that was looked at, or nothing."""
+def test_file_replaced_during_the_read_has_no_hash(file: OwnFile) -> None:
+    """The hash is of the checked file, or there is none."""
     status = file.path.lstat()
     other = file.path.with_name("other")
     other.write_bytes(b"x" * len(CONTENT))
@@ -143,10 +143,8 @@ def test_a_file_that_is_replaced_under_the_reader_has_no_hash(file: OwnFile) -> 
     assert hash_of(file.path, status) is None
 
 
-def test_a_file_that_changes_under_the_reader_has_no_hash(
-    file: OwnFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is written while it is read makes it another file, whatever was read by then."""
+def test_file_changed_during_the_read_has_no_hash(file: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write during the read makes it another file."""
 
     def changed(*_: object) -> str:
         file.path.write_bytes(b"longer than it was before")
@@ -156,8 +154,8 @@ def test_a_file_that_changes_under_the_reader_has_no_hash(
     assert not is_own(moved(file))
 
 
-def test_the_memory_for_hashes_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some thousand files the hashes are forgotten, and read again when asked for."""
+def test_cache_of_hashes_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some thousand files the hashes are dropped, and computed again when needed."""
     monkeypatch.setattr(ownership, "_MAX_HASHES", 2)
     monkeypatch.setattr(ownership, "_hashes", {})
     monkeypatch.setattr(ownership, "_SETTLED_NS", 0)
@@ -168,7 +166,7 @@ def test_the_memory_for_hashes_has_an_end(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(ownership._hashes) <= 2
 
 
-def test_an_identity_is_what_lstat_says(file: OwnFile) -> None:
+def test_identity_is_that_of_lstat(file: OwnFile) -> None:
     """Device, inode, size and date in nanoseconds."""
     status = file.path.lstat()
     assert identity_of(file.path) == FileIdentity(

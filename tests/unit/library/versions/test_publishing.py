@@ -1,4 +1,4 @@
-"""A version gets its name whole or not at all, and never in the place of anything else."""
+"""A version is published atomically, and never replaces another file."""
 
 import errno
 import logging
@@ -43,7 +43,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def refuse_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a file system without hard links."""
+    """Simulate a file system without hard links."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
@@ -52,7 +52,7 @@ def refuse_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def files_of(models: Path) -> dict[str, bytes]:
-    """Return what lies below ``models/`` but for manifests and what comes."""
+    """Return the files below ``models/`` except manifests and incoming files."""
     return {
         name: content
         for name, content in contents_of(models).items()
@@ -61,7 +61,7 @@ def files_of(models: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_a_version_is_all_files_read_only_with_their_manifest(
+def test_published_version_is_read_only_with_its_manifest(
     models: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
 ) -> None:
     """Names, contents, roles, hashes and identities are as recorded. Without links the incoming files move."""
@@ -89,7 +89,7 @@ def test_a_version_is_all_files_read_only_with_their_manifest(
     assert all(is_own(file) for file in version.files)
 
 
-def test_publishing_again_finds_what_was_published(models: Path) -> None:
+def test_publishing_again_finds_the_published_version(models: Path) -> None:
     """After a kill behind the rename the same version is returned, also when the incoming files are gone."""
     job = job_of(models)
     incoming = arrive(job, models)
@@ -102,8 +102,8 @@ def test_publishing_again_finds_what_was_published(models: Path) -> None:
     assert names_in(directory_of(job).parent) == [directory_of(job).name]
 
 
-def test_sub_folders_are_left_out_unless_names_would_meet(models: Path) -> None:
-    """The names in the repository stay in the record, whatever the files are called on the disk."""
+def test_sub_folders_are_left_out_unless_names_collide(models: Path) -> None:
+    """The names in the repository stay in the record, with any names on the disk."""
     contents = {"Q4/m.gguf": b"model", "vision/mmproj.gguf": b"eye", "other/mmproj.gguf": b"second eye"}
     job = job_of(models, contents)
     version = publish(job, arrive(job, models, contents), models)
@@ -132,8 +132,8 @@ def test_two_files_of_one_content_are_one_incoming_file(
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "empty", "link", "dangling", "older version"])
-def test_what_has_the_name_already_stays(models: Path, caplog: pytest.LogCaptureFixture, kind: str) -> None:
-    """A user's file, directory or link, and another version, are not touched: -2 is taken, and the log says so."""
+def test_taken_name_is_not_replaced(models: Path, caplog: pytest.LogCaptureFixture, kind: str) -> None:
+    """A user's file, directory or link, and another version, are not changed: -2 is used, and the log says so."""
     job = job_of(models)
     directory = directory_of(job)
     directory.parent.mkdir(parents=True)
@@ -162,7 +162,7 @@ def test_what_has_the_name_already_stays(models: Path, caplog: pytest.LogCapture
     assert find_published(job, models) == version
 
 
-def test_what_is_not_as_it_was_published_is_published_again(models: Path) -> None:
+def test_changed_version_is_published_again(models: Path) -> None:
     """A file that a user put into a version's directory makes it another directory, and the file stays."""
     job = job_of(models)
     incoming = arrive(job, models)
@@ -176,7 +176,7 @@ def test_what_is_not_as_it_was_published_is_published_again(models: Path) -> Non
     assert mine.stat().st_ino != second.files[1].path.stat().st_ino
 
 
-def test_a_copy_of_a_version_is_not_taken_for_one(models: Path) -> None:
+def test_copy_of_a_version_is_not_taken_for_it(models: Path) -> None:
     """A directory that a user copied has the manifest, but other files."""
     job = job_of(models)
     directory = directory_of(job)
@@ -192,7 +192,7 @@ def test_a_copy_of_a_version_is_not_taken_for_one(models: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["key", "started_at", "name", "role", "sha256", "size", "fewer"])
-def test_a_version_of_another_pull_is_not_this_ones(models: Path, change: str) -> None:
+def test_version_of_another_pull_does_not_match(models: Path, change: str) -> None:
     """Each field decides."""
     job = job_of(models)
     publish(job, arrive(job, models), models)
@@ -211,8 +211,8 @@ def test_a_version_of_another_pull_is_not_this_ones(models: Path, change: str) -
 
 
 @pytest.mark.parametrize("damage", ["gone", "short", "link", "directory"])
-def test_an_incoming_file_that_is_gone_is_said(models: Path, damage: str) -> None:
-    """What must come again is named, and nothing is left of the draft."""
+def test_missing_incoming_file_is_an_error(models: Path, damage: str) -> None:
+    """The file to be fetched again is named, and the draft is removed."""
     job = job_of(models)
     incoming = arrive(job, models)
     path = incoming.path(job.files[1].key)
@@ -232,10 +232,10 @@ def test_an_incoming_file_that_is_gone_is_said(models: Path, damage: str) -> Non
     assert not [name for name in names_in(incoming.directory) if ".version" in name]
 
 
-def test_an_incoming_file_that_is_replaced_meanwhile_is_said(
+def test_incoming_file_replaced_before_the_link_is_an_error(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that was put in the place between the look and the link does not become a part of the version."""
+    """A file that was put in the place between check and link does not become a part of the version."""
     job = job_of(models)
     incoming = arrive(job, models)
     path, real = incoming.path(job.files[0].key), os.link
@@ -253,10 +253,10 @@ def test_an_incoming_file_that_is_replaced_meanwhile_is_said(
     assert path.stat().st_mode & 0o200
 
 
-def test_an_incoming_file_that_is_replaced_before_it_is_opened_is_said(
+def test_incoming_file_replaced_before_it_is_opened_is_an_error(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of the same size that was put in the place after the look is not taken for the one that came."""
+    """A file of the same size that was put in the place after the check is not taken for the fetched one."""
     from gglib.library.versions import publishing
 
     job = job_of(models)
@@ -274,7 +274,7 @@ def test_an_incoming_file_that_is_replaced_before_it_is_opened_is_said(
     assert path.stat().st_nlink == 1
 
 
-def test_a_job_that_is_not_ready_is_not_published(models: Path) -> None:
+def test_unready_job_is_not_published(models: Path) -> None:
     """It must be fetched, and have a directory below ``models/``."""
     job = job_of(models)
     incoming = arrive(job, models)
@@ -289,9 +289,7 @@ def test_a_job_that_is_not_ready_is_not_published(models: Path) -> None:
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_a_full_disk_leaves_no_draft(
-    models: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
-) -> None:
+def test_full_disk_leaves_no_draft(models: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool) -> None:
     """The incoming files stay for the next time, or are put back, and the error says what to do."""
     from gglib.library.versions import publishing
 
@@ -310,8 +308,10 @@ def test_a_full_disk_leaves_no_draft(
     assert names_in(models) == [".incoming"]
 
 
-def test_what_a_killed_publication_took_is_put_back(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without links the files are in the draft: they go back to where the pull looks for them."""
+def test_files_in_the_draft_of_a_killed_publication_are_put_back(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without links the files are in the draft: they are moved back to where the pull looks for them."""
     refuse_links(monkeypatch)
     job = job_of(models)
     incoming = arrive(job, models)
@@ -324,8 +324,8 @@ def test_what_a_killed_publication_took_is_put_back(models: Path, monkeypatch: p
     assert contents_of(incoming.directory) == {file.key: VISION[file.name] for file in job.files}
 
 
-def test_a_marker_that_a_kill_left_goes(models: Path) -> None:
-    """Killed right after the rename, a version has its draft's marker still, until it is found."""
+def test_marker_left_by_a_kill_is_deleted(models: Path) -> None:
+    """Killed right after the rename, a version still has its draft's marker, until it is found."""
     job = job_of(models)
     incoming = arrive(job, models)
     version = publish(job, incoming, models)
@@ -334,16 +334,16 @@ def test_a_marker_that_a_kill_left_goes(models: Path) -> None:
     (models / "other" / MARKER_NAME).rename(marker)
     assert publish(job, incoming, models) == version
     assert marker.exists(), "it is not this directory's"
-    note = marker.read_text().replace(
+    content = marker.read_text().replace(
         str((models / "other").stat().st_ino), str(directory_of(job).stat().st_ino)
     )
-    marker.write_text(note)
+    marker.write_text(content)
     assert publish(job, incoming, models) == version
     assert not marker.exists()
 
 
-def test_a_users_file_on_the_way_is_said(models: Path) -> None:
-    """Where a directory must be made and a file lies, the error names it, and it stays."""
+def test_user_file_in_place_of_a_directory_is_an_error(models: Path) -> None:
+    """The error names the file, and it stays."""
     job = job_of(models)
     incoming = arrive(job, models)
     (models / "owner").write_bytes(b"mine")
@@ -353,10 +353,8 @@ def test_a_users_file_on_the_way_is_said(models: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EIO])
-def test_a_rename_that_fails_leaves_no_draft(
-    models: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    """A rename does not lead from one disk to another: the sentence says what to do, and the incoming files stay."""
+def test_failing_rename_leaves_no_draft(models: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A rename cannot cross file systems: the sentence says what to do, and the incoming files stay."""
     job = job_of(models)
     incoming = arrive(job, models)
     real = Path.rename
@@ -373,8 +371,8 @@ def test_a_rename_that_fails_leaves_no_draft(
 
 
 @SECOND_DISK
-def test_a_repository_on_another_disk_is_said(models: Path) -> None:
-    """A link of the user's to another disk stays as it is, and so does what is there."""
+def test_repository_on_another_disk_is_an_error(models: Path) -> None:
+    """A link of the user's to another disk stays unchanged, and so do the files there."""
     job = job_of(models)
     incoming = arrive(job, models)
     elsewhere = Path("/dev/shm") / f"gglib-{os.getpid()}-publishing"  # noqa: S108
@@ -389,9 +387,7 @@ def test_a_repository_on_another_disk_is_said(models: Path) -> None:
         shutil.rmtree(elsewhere)
 
 
-def test_a_directory_that_is_removed_meanwhile_is_made_again(
-    models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_directory_removed_meanwhile_is_made_again(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another gglib that deletes the last version of a repository removes the empty directory."""
     job = job_of(models)
     incoming = arrive(job, models)
@@ -409,8 +405,8 @@ def test_a_directory_that_is_removed_meanwhile_is_made_again(
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "link", "addition"])
-def test_a_users_things_in_the_drafts_place_stay(models: Path, kind: str) -> None:
-    """Another name is taken for the draft; a user's file inside a draft keeps that, and gglib's files leave it."""
+def test_user_files_in_place_of_the_draft_stay(models: Path, kind: str) -> None:
+    """Another name is used for the draft; a user's file inside a draft keeps that, and gglib's files leave it."""
     job = job_of(models)
     incoming = arrive(job, models)
     draft = incoming.directory / f"{job.key}.version"
@@ -448,10 +444,10 @@ def _leave_draft(job: Any, incoming: Incoming, models: Path) -> None:
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_a_users_file_in_the_place_of_a_drafts_stays(
+def test_user_file_in_a_draft_stays(
     models: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
 ) -> None:
-    """A file in a left draft is known by its inode or its content, not by its name."""
+    """A file in an abandoned draft is identified by its inode or its content, not by its name."""
     if not has_links:
         refuse_links(monkeypatch)
     job = job_of(models)

@@ -1,4 +1,4 @@
-"""A file gets a second place by a link, a clone or a copy; nothing is replaced, and nothing half is left."""
+"""A file gets a second path by a link, a clone or a copy; nothing is replaced, and no partial file is left."""
 
 import errno
 import fcntl
@@ -46,7 +46,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """Return a place in a directory of its own."""
+    """Return a path in another directory."""
     (tmp_path / "there").mkdir()
     return tmp_path / "there" / "target.gguf"
 
@@ -60,7 +60,7 @@ def own(path: Path) -> OwnFile:
     )
 
 
-def test_a_link_takes_no_room(source: Path, target: Path) -> None:
+def test_link_takes_no_space(source: Path, target: Path) -> None:
     """Where the file system can, both names mean one file."""
     assert link_or_copy(source, target) == "linked"
     assert target.samefile(source)
@@ -69,37 +69,37 @@ def test_a_link_takes_no_room(source: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP])
 @pytest.mark.parametrize("has_ranges", [True, False])
-def test_where_there_are_no_links_it_is_copied(
+def test_without_links_the_file_is_copied(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, has_ranges: bool
 ) -> None:
-    """A copy has the content, an inode of its own, and no right to write; it tells how far it is."""
+    """A copy has the content, its own inode, and no write permission; it reports its progress."""
     monkeypatch.setattr(os, "link", refuse(number))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
     if not has_ranges:
         monkeypatch.setattr(os, "copy_file_range", refuse(errno.EXDEV))
-    told: list[int] = []
-    assert link_or_copy(source, target, on_copied=told.append) == "copied"
+    progress: list[int] = []
+    assert link_or_copy(source, target, on_copied=progress.append) == "copied"
     assert target.read_bytes() == CONTENT
     assert not target.samefile(source)
     assert stat.S_IMODE(target.stat().st_mode) == 0o444
-    assert told[-1] == len(CONTENT)
+    assert progress[-1] == len(CONTENT)
     assert names_in(target.parent) == ["target.gguf"]
 
 
-def test_without_the_kernels_copy_it_is_copied_in_pieces(
+def test_without_copy_file_range_the_file_is_copied_in_pieces(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A system without ``copy_file_range`` (macOS) copies through memory, a piece at a time."""
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.ENOTTY))
     monkeypatch.delattr(os, "copy_file_range")
-    told: list[int] = []
-    assert link_or_copy(source, target, on_copied=told.append) == "copied"
+    progress: list[int] = []
+    assert link_or_copy(source, target, on_copied=progress.append) == "copied"
     assert target.read_bytes() == CONTENT
-    assert told == [1024 * 1024, len(CONTENT)]
+    assert progress == [1024 * 1024, len(CONTENT)]
 
 
-def test_a_clone_is_one_without_copying(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clone_copies_no_bytes(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the file system shares blocks, the bytes are not copied."""
 
     def clone(descriptor: int, request: int, other: int) -> int:
@@ -117,7 +117,7 @@ def test_a_clone_is_one_without_copying(source: Path, target: Path, monkeypatch:
     not os.access("/dev/shm", os.W_OK) or Path("/dev/shm").stat().st_dev == Path("/tmp").stat().st_dev,  # noqa: S108
     reason="needs a second file system",
 )
-def test_between_two_disks_it_is_copied(source: Path, tmp_path: Path) -> None:
+def test_between_two_disks_the_file_is_copied(source: Path, tmp_path: Path) -> None:
     """No link leads from one file system to another."""
     target = Path("/dev/shm") / f"gglib-{os.getpid()}-{tmp_path.name}"  # noqa: S108
     try:
@@ -131,10 +131,10 @@ def test_between_two_disks_it_is_copied(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["copy_file_range", "pwrite", "fsync"])
-def test_a_full_disk_leaves_nothing(
+def test_full_disk_leaves_nothing(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    """Wherever the room ends, no half file is left, under any name."""
+    """Wherever the space ends, no partial file is left, under any name."""
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
     if broken == "pwrite":
@@ -146,10 +146,8 @@ def test_a_full_disk_leaves_nothing(
     assert names_in(target.parent) == []
 
 
-def test_a_copy_that_is_ended_leaves_nothing(
-    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is told of the progress may end the copy."""
+def test_cancelled_copy_leaves_nothing(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress callback may end the copy."""
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
 
@@ -165,7 +163,7 @@ def test_a_copy_that_is_ended_leaves_nothing(
 def test_nothing_is_replaced(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch, *, is_linked: bool
 ) -> None:
-    """A user's file in the place stays, and so does a link that leads nowhere."""
+    """A user's file in the place stays, and so does a dangling link."""
     if not is_linked:
         monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     target.write_bytes(b"mine")
@@ -179,10 +177,10 @@ def test_nothing_is_replaced(
     assert target.readlink() == Path("nowhere")
 
 
-def test_a_file_that_appears_during_the_copy_stays(
+def test_file_that_appears_during_the_copy_stays(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's file that comes while the copy is made is not replaced by it."""
+    """A user's file that appears during the copy is not replaced."""
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
 
@@ -195,10 +193,8 @@ def test_a_file_that_appears_during_the_copy_stays(
     assert target.read_bytes() == b"mine"
 
 
-def test_a_file_put_in_the_sources_place_is_not_shared(
-    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whether it is replaced before it is opened or before it is linked, another file gets no second name."""
+def test_replaced_source_is_not_shared(source: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaced before it is opened or before it is linked, another file gets no second name."""
     record = own(source)
     other = source.with_name("other")
     other.write_bytes(CONTENT)
@@ -218,10 +214,10 @@ def test_a_file_put_in_the_sources_place_is_not_shared(
     assert source.stat().st_nlink == 1
 
 
-def test_a_source_that_changes_during_the_copy_is_not_shared(
+def test_source_that_changes_during_the_copy_is_not_shared(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A copy of a file that is being written is none."""
+    """A copy of a file that is being written is discarded."""
     monkeypatch.setattr(os, "link", refuse(errno.EXDEV))
     monkeypatch.setattr(fcntl, "ioctl", refuse(errno.EOPNOTSUPP))
     with pytest.raises(SourceError):
@@ -233,8 +229,8 @@ def test_a_source_that_changes_during_the_copy_is_not_shared(
     assert names_in(target.parent) == []
 
 
-def test_what_is_no_file_is_not_shared(source: Path, target: Path) -> None:
-    """A link, a FIFO, a directory and nothing are no sources."""
+def test_special_file_is_not_shared(source: Path, target: Path) -> None:
+    """A link, a FIFO, a directory and a missing path are no sources."""
     record = own(source)
     kept = source.rename(source.with_name("kept"))
     makers: list[Callable[[], object]] = [
@@ -255,14 +251,14 @@ def test_what_is_no_file_is_not_shared(source: Path, target: Path) -> None:
     assert not target.exists()
 
 
-def test_a_missing_directory_is_said(source: Path, target: Path) -> None:
-    """Where the target's directory is not there, that is no fault of the source."""
+def test_missing_directory_is_an_error(source: Path, target: Path) -> None:
+    """A missing target directory is not reported as a fault of the source."""
     target.parent.rmdir()
     with pytest.raises(FileNotFoundError):
         share(own(source), target)
 
 
-def test_a_source_that_goes_at_the_last_moment_is_gone(
+def test_source_deleted_at_the_last_moment_is_reported_as_gone(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that another process deletes meanwhile is fetched instead."""
@@ -270,18 +266,18 @@ def test_a_source_that_goes_at_the_last_moment_is_gone(
     assert share(own(source), target) is None
 
 
-def test_a_drafts_name_tells_its_target() -> None:
-    """What sweeps knows the copies that were not finished."""
+def test_name_of_a_copy_draft_has_its_target() -> None:
+    """The sweep recognizes unfinished copies."""
     match = COPY_SUFFIX.fullmatch("a.gguf.copy-01234567")
     assert match is not None
     assert match["target"] == "a.gguf"
     assert COPY_SUFFIX.fullmatch("a.gguf.copy-0123456") is None
 
 
-def test_a_file_is_taken_by_a_link_or_as_it_is(
+def test_file_is_taken_by_a_link_or_moved(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without links the file itself goes; nothing is replaced, and another file than the one meant stays."""
+    """Without links the file itself is moved; nothing is replaced, and another file than the expected one stays."""
     identity = own(source).identity
     assert link_or_move(source, target, identity=identity) == "linked"
     with pytest.raises(FileExistsError):
@@ -299,10 +295,10 @@ def test_a_file_is_taken_by_a_link_or_as_it_is(
     assert target.read_bytes() == CONTENT
 
 
-def test_a_file_that_is_exchanged_as_it_is_taken_goes_back(
+def test_file_exchanged_during_the_move_is_put_back(
     source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user's file that was put in the place at the last moment is there again."""
+    """A user's file that was put in the place at the last moment is restored."""
     identity, real = own(source).identity, Path.rename
     monkeypatch.setattr(os, "link", refuse(errno.EPERM))
 

@@ -83,7 +83,7 @@ def directory_of(job: PullJob) -> Path:
 
 
 def arrive(job: PullJob, models: Path, contents: Mapping[str, bytes] = VISION) -> Incoming:
-    """Put the files of a job where fetches put them."""
+    """Put the files of a job where fetches store them."""
     incoming = Incoming(models)
     incoming.prepare()
     for file in job.files:
@@ -140,7 +140,7 @@ def killed_at(call: int, action: Callable[[], object]) -> bool:
 def _be_killed_at(call: int, action: Callable[[], object]) -> None:
     left = [call]
 
-    def look(event: str, _arguments: tuple[object, ...]) -> None:
+    def on_audit_event(event: str, _arguments: tuple[object, ...]) -> None:
         if event.startswith(FILE_EVENTS):
             left[0] -= 1
             if left[0] == -1:
@@ -148,7 +148,7 @@ def _be_killed_at(call: int, action: Callable[[], object]) -> None:
 
     code = 1
     try:
-        sys.addaudithook(look)
+        sys.addaudithook(on_audit_event)
         action()
         code = 0
     finally:
