@@ -121,12 +121,12 @@ def _print_hostile() -> None:
         started = time.perf_counter()
         try:
             read_envelope(body)
-            told = "taken"
+            outcome = "taken"
         except BadRequestError as error:
-            told = str(error)
+            outcome = str(error)
         taken_s = time.perf_counter() - started
         print(
-            f"{name:32}{len(body):>12,}{taken_s * 1e3:>10,.0f}{taken_s * 1e9 / len(body):>12,.1f}  {told[:70]}"
+            f"{name:32}{len(body):>12,}{taken_s * 1e3:>10,.0f}{taken_s * 1e9 / len(body):>12,.1f}  {outcome[:70]}"
         )
 
 

@@ -62,9 +62,9 @@ class TalkativeEngine(EmbeddedEngine):
     def command(self, plan: LaunchPlan) -> list[str]:
         """Add the verbosity to the plan that gglib would give."""
         argv = super().command(plan)
-        told = json.loads(plan.plan_file.read_text())
-        told["fields"]["verbosity"] = _VERBOSITY
-        plan.plan_file.write_text(json.dumps(told))
+        payload = json.loads(plan.plan_file.read_text())
+        payload["fields"]["verbosity"] = _VERBOSITY
+        plan.plan_file.write_text(json.dumps(payload))
         return argv
 
 
@@ -183,10 +183,10 @@ def compute_prompt(target: RunningTarget, tokens: int, vocabulary: int) -> None:
     headers = {"Authorization": f"Bearer {target.bearer_key}", "Content-Type": "application/json"}
     connection.request("POST", "/completion", body, headers)
     answer = connection.getresponse()
-    told = json.loads(answer.read())
+    payload = json.loads(answer.read())
     connection.close()
-    assert answer.status == 200, told
-    assert told["tokens_evaluated"] == tokens, told["tokens_evaluated"]
+    assert answer.status == 200, payload
+    assert payload["tokens_evaluated"] == tokens, payload["tokens_evaluated"]
 
 
 def forget_what_was_touched(pid: int) -> None:
@@ -295,8 +295,8 @@ def write_results(rows: list[Row]) -> None:
         f"|{'---|' * len(names)}",
     ]
     (RESULTS / "fit.md").write_text("\n".join([*head, *map(line_of, rows)]) + "\n")
-    told = [asdict(row) | {"deviation": row.deviation} for row in rows]
-    (RESULTS / "fit.json").write_text(json.dumps(told, indent=1) + "\n")
+    table = [asdict(row) | {"deviation": row.deviation} for row in rows]
+    (RESULTS / "fit.json").write_text(json.dumps(table, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class RealHeader:
     blocks: int
     width: int
     vocabulary: int
-    tell: Callable[[Any], None]
+    write: Callable[[Any], None]
     """Adds what this architecture has beyond the counts that all have."""
     file_type: gguf.LlamaFileType = gguf.LlamaFileType.MOSTLY_Q4_K_M
     tensor_type: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.Q4_K
@@ -62,7 +62,7 @@ def write_header(path: Path, header: RealHeader, *, most_words: int | None = Non
     writer.add_languages(["en", "de"])
     writer.add_block_count(header.blocks)
     writer.add_embedding_length(header.width)
-    header.tell(writer)
+    header.write(writer)
     writer.add_file_type(header.file_type)
     _add_vocabulary(writer, words, min(header.merges, words))
     writer.add_quantization_version(2)
@@ -284,32 +284,32 @@ def _rwkv7(writer: Any) -> None:  # noqa: ANN401 - RWKV 7 0.4B
 
 REAL_HEADERS = (
     RealHeader(
-        architecture="llama", blocks=32, width=4096, vocabulary=128_256, merges=128_000, tell=_llama,
+        architecture="llama", blocks=32, width=4096, vocabulary=128_256, merges=128_000, write=_llama,
         facts={"trained_context": 131_072, "head_count": 32, "head_count_kv": 8, "key_length": None},
         layers={"feed_forward_length": 14_336, "window": None, "head_counts_kv": ()},
     ),
     RealHeader(
-        architecture="qwen2", blocks=28, width=3584, vocabulary=32_000, merges=32_000, tell=_qwen2,
+        architecture="qwen2", blocks=28, width=3584, vocabulary=32_000, merges=32_000, write=_qwen2,
         file_type=gguf.LlamaFileType.MOSTLY_Q8_0, tensor_type=gguf.GGMLQuantizationType.Q8_0,
         facts={"trained_context": 32_768, "head_count": 28, "head_count_kv": 4},
         layers={"feed_forward_length": 18_944},
     ),
     RealHeader(
-        architecture="qwen3", blocks=28, width=1024, vocabulary=16_000, merges=16_000, tell=_qwen3, has_output=False,
+        architecture="qwen3", blocks=28, width=1024, vocabulary=16_000, merges=16_000, write=_qwen3, has_output=False,
         facts={"head_count_kv": 8, "key_length": 128, "value_length": 128},
     ),
     RealHeader(
-        architecture="qwen3moe", blocks=48, width=2048, vocabulary=16_000, merges=16_000, tell=_qwen3moe,
+        architecture="qwen3moe", blocks=48, width=2048, vocabulary=16_000, merges=16_000, write=_qwen3moe,
         facts={"head_count": 32, "head_count_kv": 4},
         layers={"experts_used": 8, "expert_feed_forward_length": 768, "feed_forward_length": 6144},
     ),
     RealHeader(
-        architecture="gemma3", blocks=34, width=2560, vocabulary=262_144, tell=_gemma3, has_output=False,
+        architecture="gemma3", blocks=34, width=2560, vocabulary=262_144, write=_gemma3, has_output=False,
         facts={"key_length": 256, "head_count_kv": 4},
         layers={"window": 1024, "window_period": None, "window_layers": ()},
     ),
     RealHeader(
-        architecture="gemma4", blocks=30, width=2304, vocabulary=16_000, tell=_gemma4, has_output=False,
+        architecture="gemma4", blocks=30, width=2304, vocabulary=16_000, write=_gemma4, has_output=False,
         facts={"key_length": 512, "head_count_kv": 8},
         layers={
             "window": 1024, "window_layers": tuple(layer % 6 != 5 for layer in range(30)), "window_period": None,
@@ -318,44 +318,44 @@ REAL_HEADERS = (
         },
     ),
     RealHeader(
-        architecture="phi3", blocks=32, width=3072, vocabulary=32_064, tell=_phi3,
+        architecture="phi3", blocks=32, width=3072, vocabulary=32_064, write=_phi3,
         facts={"head_count": 32, "head_count_kv": 32},
         layers={"window": 262_144},
     ),
     RealHeader(
-        architecture="deepseek2", blocks=27, width=2048, vocabulary=16_000, merges=16_000, tell=_deepseek2,
+        architecture="deepseek2", blocks=27, width=2048, vocabulary=16_000, merges=16_000, write=_deepseek2,
         facts={"head_count_kv": 1, "key_length": 576, "value_length": 512},
         layers={"latent_key_length": 192, "experts_used": 6, "expert_feed_forward_length": 1408},
     ),
     RealHeader(
-        architecture="gpt-oss", blocks=24, width=2880, vocabulary=16_000, merges=16_000, tell=_gpt_oss,
+        architecture="gpt-oss", blocks=24, width=2880, vocabulary=16_000, merges=16_000, write=_gpt_oss,
         file_type=gguf.LlamaFileType.MOSTLY_MXFP4_MOE, tensor_type=gguf.GGMLQuantizationType.MXFP4,
         facts={"head_count": 64, "head_count_kv": 8, "key_length": 64},
         layers={"window": 128, "experts_used": 4},
     ),
     RealHeader(
-        architecture="mamba", blocks=24, width=768, vocabulary=50_280, merges=50_000, tell=_mamba, has_output=False,
+        architecture="mamba", blocks=24, width=768, vocabulary=50_280, merges=50_000, write=_mamba, has_output=False,
         file_type=gguf.LlamaFileType.MOSTLY_F16, tensor_type=gguf.GGMLQuantizationType.F16,
         facts={"head_count": None, "head_count_kv": None, "trained_context": 2**20},
         layers={"state_size": 16, "state_inner_size": 1536, "state_convolution": 4, "feed_forward_length": None},
     ),
     RealHeader(
-        architecture="nomic-bert", blocks=12, width=768, vocabulary=30_522, tell=_nomic, has_output=False,
+        architecture="nomic-bert", blocks=12, width=768, vocabulary=30_522, write=_nomic, has_output=False,
         file_type=gguf.LlamaFileType.ALL_F32, tensor_type=gguf.GGMLQuantizationType.F32,
         facts={"head_count": 12, "head_count_kv": None, "trained_context": 2048},
     ),
     RealHeader(
-        architecture="mistral3", blocks=26, width=3072, vocabulary=131_072, merges=16_000, tell=_mistral3,
+        architecture="mistral3", blocks=26, width=3072, vocabulary=131_072, merges=16_000, write=_mistral3,
         facts={"key_length": 128, "head_count_kv": 8, "trained_context": 262_144},
         layers={"feed_forward_length": 9216},
     ),
     RealHeader(
-        architecture="lfm2", blocks=16, width=2048, vocabulary=16_000, merges=16_000, tell=_lfm2, has_output=False,
+        architecture="lfm2", blocks=16, width=2048, vocabulary=16_000, merges=16_000, write=_lfm2, has_output=False,
         facts={"head_count": 32, "head_count_kv": 8},
         layers={"head_counts_kv": tuple(_LFM2_HEADS), "short_convolution": 3},
     ),
     RealHeader(
-        architecture="qwen3next", blocks=48, width=2048, vocabulary=16_000, merges=16_000, tell=_qwen3next,
+        architecture="qwen3next", blocks=48, width=2048, vocabulary=16_000, merges=16_000, write=_qwen3next,
         facts={"head_count_kv": 2, "key_length": 256},
         layers={
             "full_attention_interval": 4, "state_size": 128, "state_inner_size": 4096, "state_group_count": 16,
@@ -363,7 +363,7 @@ REAL_HEADERS = (
         },
     ),
     RealHeader(
-        architecture="nemotron_h", blocks=8, width=4480, vocabulary=16_000, merges=16_000, tell=_nemotron_h,
+        architecture="nemotron_h", blocks=8, width=4480, vocabulary=16_000, merges=16_000, write=_nemotron_h,
         tensor_type=gguf.GGMLQuantizationType.Q4_0, file_type=gguf.LlamaFileType.MOSTLY_Q4_0,
         facts={"head_count": 40, "head_count_kv": 8},
         layers={
@@ -372,7 +372,7 @@ REAL_HEADERS = (
         },
     ),
     RealHeader(
-        architecture="rwkv7", blocks=24, width=1024, vocabulary=16_000, tell=_rwkv7,
+        architecture="rwkv7", blocks=24, width=1024, vocabulary=16_000, write=_rwkv7,
         facts={"head_count": None},
         layers={"wkv_head_length": 64, "token_shifts": 2},
     ),

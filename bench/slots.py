@@ -57,13 +57,13 @@ class OtherCache(EmbeddedEngine):
     def command(self, plan: LaunchPlan) -> list[str]:
         """Change the plan that gglib would give."""
         argv = super().command(plan)
-        told = json.loads(plan.plan_file.read_text())
-        told["fields"]["kv_unified"] = True
+        payload = json.loads(plan.plan_file.read_text())
+        payload["fields"]["kv_unified"] = True
         if self.is_bounded:
-            told["fields"]["kv_unified_per_slot"] = plan.context
+            payload["fields"]["kv_unified_per_slot"] = plan.context
         else:
-            told["fields"]["n_ctx"] = plan.context
-        plan.plan_file.write_text(json.dumps(told))
+            payload["fields"]["n_ctx"] = plan.context
+        plan.plan_file.write_text(json.dumps(payload))
         return argv
 
 

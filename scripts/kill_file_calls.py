@@ -29,8 +29,8 @@ from tests.integration.files.world import (
     Home,
     Hub,
     assert_is,
+    file_state,
     files_of,
-    look,
     new_place,
     unexplained,
 )
@@ -60,7 +60,7 @@ class Scenario:
 
 
 @dataclass(slots=True)
-class Tally:
+class Totals:
     """What was found."""
 
     kills: int = 0
@@ -198,9 +198,11 @@ class Round:
         path = self.home.models / "ada" / "users.gguf"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tiny.model("user's"))
-        self._users = {path: look(path)}
+        self._users = {path: file_state(path)}
         if self._scenario.prepare is old:
-            self._users |= {self.home.path / name: look(self.home.path / name) for name in old_home.USERS}
+            self._users |= {
+                self.home.path / name: file_state(self.home.path / name) for name in old_home.USERS
+            }
 
     def run(self, number: int, mode: str, log: Path | None = None) -> Ended:
         """Run the command, which is ended at a call."""
@@ -233,7 +235,7 @@ class Round:
         rows = self.home.rows()
         for path, known in self._users.items():
             assert path.exists(), f"{path} is gone"
-            assert look(path) == known, f"{path} was changed"
+            assert file_state(path) == known, f"{path} was changed"
         wanted = [self._scenario.after(self._hub)]
         if either:
             wanted.append(self._scenario.before(self._hub))
@@ -243,7 +245,7 @@ class Round:
             name = next((name for name in names if name in (row["name"], *row["aliases"])), None)
             assert name is not None, f"{row['name']} is not expected"
             contents = [one[name] for one in wanted if name in one]
-            found = [look(path).sha256 for path in files_of(row)]
+            found = [file_state(path).sha256 for path in files_of(row)]
             right = [content for content in contents if list(map(tiny.sha256, content)) == found]
             assert right, f"the files of {name} are {[str(path) for path in files_of(row)]} with {found}"
             if name != "mine":
@@ -277,7 +279,7 @@ def count(scenario: Scenario) -> list[str]:
 def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[int, list[str], int]:
     """Run a scenario once for each of the calls; return kills, problems, and how often a prune was needed."""
     scenario = next(one for one in SCENARIOS if one.name == name)
-    tally = Tally()
+    totals = Totals()
     with tools() as (zygote, place):
         for number in numbers:
             what = f"{name}, {mode} at {lines[number - 1]}"
@@ -287,17 +289,17 @@ def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[in
                 try:
                     attempt.prepare()
                     ended = attempt.run(number, mode)
-                    tally.kills += ended.returncode == -9
+                    totals.kills += ended.returncode == -9
                     assert "Traceback" not in ended.text, ended.text
-                    tally.pruned += attempt.check()
+                    totals.pruned += attempt.check()
                 except Exception as error:  # noqa: BLE001 - each is a finding, and the others follow
                     where = traceback.extract_tb(error.__traceback__)[-1]
-                    tally.problems.append(
+                    totals.problems.append(
                         f"{what}: {type(error).__name__} ({where.name}): {str(error)[:600]}"
                     )
                 finally:
                     attempt.home.erase()
-    return tally.kills, tally.problems, tally.pruned
+    return totals.kills, totals.problems, totals.pruned
 
 
 def main() -> int:

@@ -83,17 +83,17 @@ def main() -> int:
     print(f"seed {options.seed}", flush=True)
     start_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gglib-kill-") as directory, LocalHub() as hub:
-        tally = Rounds(hub, Path(directory), options).run()
-    for problem in tally.problems[:SHOWN_PROBLEMS]:
+        rounds = Rounds(hub, Path(directory), options).run()
+    for problem in rounds.problems[:SHOWN_PROBLEMS]:
         print(problem)
-    phases = ", ".join(f"{count} {phase}" for phase, count in sorted(tally.phases.items()))
+    phases = ", ".join(f"{count} {phase}" for phase, count in sorted(rounds.phases.items()))
     print(f"killed: {phases}")
     print(
-        f"{options.kills} kills, {tally.resumed} resumes, {tally.several_connections} of several pieces, "
-        f"{tally.whole} came whole ({tally.repaired} without a row), {len(tally.problems)} problems, "
+        f"{options.kills} kills, {rounds.resumed} resumes, {rounds.several_connections} of several pieces, "
+        f"{rounds.whole} came whole ({rounds.repaired} without a row), {len(rounds.problems)} problems, "
         f"{time.monotonic() - start_s:.0f} s"
     )
-    return 1 if tally.problems else 0
+    return 1 if rounds.problems else 0
 
 
 def parse() -> argparse.Namespace:
@@ -311,11 +311,14 @@ class Rounds:
         if self._target.exists():
             return ByteRanges.of([(0, self._file.size_bytes or 0)])
         try:
-            note, size = part_manifest_path(self._target).read_bytes(), part_path(self._target).stat().st_size
+            manifest_bytes, size = (
+                part_manifest_path(self._target).read_bytes(),
+                part_path(self._target).stat().st_size,
+            )
         except FileNotFoundError:
             return ByteRanges()
         key, boot_id = key_of(self._file), read_boot_id()
-        found = trusted_progress(note, key=key, boot_id=boot_id, part_size_bytes=size)
+        found = trusted_progress(manifest_bytes, key=key, boot_id=boot_id, part_size_bytes=size)
         return ByteRanges() if found is None else found[1]
 
     def _begin_again(self) -> None:

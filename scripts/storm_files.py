@@ -22,8 +22,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.integration.files import tiny
-from tests.integration.files.books import ONE, TARGETS, VERSIONS, Target, content_of
-from tests.integration.files.world import BIG, VISION, Done, Home, Hub, files_of, look, new_place, unexplained
+from tests.integration.files.expected_homes import ONE, TARGETS, VERSIONS, Target, content_of
+from tests.integration.files.world import (
+    BIG,
+    VISION,
+    Done,
+    Home,
+    Hub,
+    file_state,
+    files_of,
+    new_place,
+    unexplained,
+)
 
 from gglib.testing.local_hub import LocalHub
 
@@ -38,7 +48,7 @@ SHOWN = 30
 
 
 @dataclass
-class Tally:
+class Totals:
     """What was seen."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,12 +66,12 @@ class Storm:
         self.home = home
         self.hub = hub
         self.options = options
-        self.tally = Tally()
+        self.totals = Totals()
         self.end_s = time.monotonic() + options.seconds
         self.acknowledged: dict[str, str] = {}
         self.good: set[tuple[str, tuple[str, ...]]] = {
             (
-                target.typed,
+                target.argument,
                 tuple(tiny.sha256(content_of(target.repo, version)[name]) for name in target.files),
             )
             for target in TARGETS
@@ -75,11 +85,11 @@ class Storm:
         mine = self.home.path.with_name("mine.gguf")
         mine.write_bytes(tiny.model("mine"))
         self.home.ok("add", str(mine))
-        self.mine = look(mine)
+        self.mine = file_state(mine)
         users = self.home.models / "ada" / "users.gguf"
         users.parent.mkdir(parents=True, exist_ok=True)
         users.write_bytes(tiny.model("user's"))
-        self.users = {mine: self.mine, users: look(users)}
+        self.users = {mine: self.mine, users: file_state(users)}
         workers = [
             threading.Thread(target=self._work, args=(number,)) for number in range(self.options.workers)
         ]
@@ -98,16 +108,16 @@ class Storm:
             process.kill()
             stdout, stderr = process.communicate()
         text = stdout + stderr
-        with self.tally.lock:
-            self.tally.commands[arguments[0]] += 1
-            self.tally.kills += process.returncode == -9
+        with self.totals.lock:
+            self.totals.commands[arguments[0]] += 1
+            self.totals.kills += process.returncode == -9
             if "Traceback" in text or process.returncode not in {0, 1, -9}:
-                self.tally.problems.append(
+                self.totals.problems.append(
                     f"{' '.join(arguments)} ended with {process.returncode}: {text[-1500:]}"
                 )
             elif process.returncode == 1:
                 last = (stderr.strip() or stdout.strip()).splitlines()[-1:]
-                self.tally.refusals[f"{' '.join(arguments[:2])}: {''.join(last)[:150]}"] += 1
+                self.totals.refusals[f"{' '.join(arguments[:2])}: {''.join(last)[:150]}"] += 1
         return Done(process.returncode or 0, stdout, stderr)
 
     def _work(self, worker: int) -> None:
@@ -121,7 +131,7 @@ class Storm:
             target = chance.choice(TARGETS)
             what = chance.choice(COMMANDS)
             kill_after_s = chance.uniform(0.02, 0.6) if what == KILLED_PULL else None
-            done = self._command(*(word.format(target.typed) for word in what), kill_after_s=kill_after_s)
+            done = self._command(*(word.format(target.argument) for word in what), kill_after_s=kill_after_s)
             if "damaged" in done.stdout:
                 self._problem(f"verify during the storm: {done.stdout}")
 
@@ -130,8 +140,8 @@ class Storm:
         value = {"--ctx": str(1000 + count), "--idle-ttl": f"{count}m", "--alias": f"name-{count}"}[option]
         if self._command("set", "mine", option, value).returncode == 0:
             self.acknowledged[option] = value
-            with self.tally.lock:
-                self.tally.sets += 1
+            with self.totals.lock:
+                self.totals.sets += 1
         self._compare_settings(option)
 
     def _compare_settings(self, *options: str) -> None:
@@ -195,7 +205,7 @@ class Storm:
     def _look_at_the_end(self) -> None:
         self._compare_settings(*FIELDS)
         for path, known in self.users.items():
-            if not path.exists() or look(path) != known:
+            if not path.exists() or file_state(path) != known:
                 self._problem(f"the user's {path} was changed")
         rows = self.home.rows()
         by_name = {target.name: target for target in TARGETS}
@@ -212,18 +222,18 @@ class Storm:
         if left:
             self._problem(f"nobody knows {left}")
         for target in TARGETS:
-            done = self.home.run("pull", target.typed)
+            done = self.home.run("pull", target.argument)
             if done.returncode:
-                self._problem(f"pull {target.typed} at the end: {done.text}")
+                self._problem(f"pull {target.argument} at the end: {done.text}")
 
     def _check_row(self, name: str, row: dict[str, object], target: Target | None) -> None:
-        found = tuple(look(path).sha256 if path.exists() else "gone" for path in files_of(row))
-        if target is None or (target.typed, found) not in self.good:
+        found = tuple(file_state(path).sha256 if path.exists() else "gone" for path in files_of(row))
+        if target is None or (target.argument, found) not in self.good:
             self._problem(f"{name} has {files_of(row)} with {found}, which is no version")
 
     def _problem(self, what: str) -> None:
-        with self.tally.lock:
-            self.tally.problems.append(what)
+        with self.totals.lock:
+            self.totals.problems.append(what)
 
 
 def main() -> int:
@@ -243,14 +253,14 @@ def main() -> int:
             storm.run()
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    tally = storm.tally
-    print(f"commands: {dict(tally.commands)}, {tally.kills} killed, {tally.sets} settings acknowledged")
-    for sentence, times in tally.refusals.most_common(SHOWN):
+    totals = storm.totals
+    print(f"commands: {dict(totals.commands)}, {totals.kills} killed, {totals.sets} settings acknowledged")
+    for sentence, times in totals.refusals.most_common(SHOWN):
         print(f"  {times} x {sentence}")
-    for problem in tally.problems[:SHOWN]:
+    for problem in totals.problems[:SHOWN]:
         print(problem)
-    print(f"{len(tally.problems)} problems")
-    return 1 if tally.problems else 0
+    print(f"{len(totals.problems)} problems")
+    return 1 if totals.problems else 0
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Trace:
     hops: int = 0
     calls: int = 0
 
-    def note(self, frame: FrameType, event: str, _: object) -> None:
+    def record(self, frame: FrameType, event: str, _: object) -> None:
         """Take in what the interpreter does."""
         if not self.is_on or event != "call" or not _is_own(frame):
             return
@@ -132,8 +132,8 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="print the files, too")
     options = parser.parse_args()
     trace = Trace()
-    threading.setprofile(trace.note)
-    sys.setprofile(trace.note)
+    threading.setprofile(trace.record)
+    sys.setprofile(trace.record)
     with tempfile.TemporaryDirectory(prefix="gg-trace-") as directory:
         place = Path(directory)
         (place / "bin").mkdir()

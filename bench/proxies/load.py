@@ -428,13 +428,13 @@ async def answers(target: Target, *, count: int, tokens: int) -> dict[str, float
         moments: list[int] = []
         events = 0
 
-        def note(data: bytes, now_ns: int, moments: list[int] = moments) -> None:
+        def on_data(data: bytes, now_ns: int, moments: list[int] = moments) -> None:
             nonlocal events
             events += data.count(b"data: {")
             moments.append(now_ns)
 
         started_ns = time.monotonic_ns()
-        await client.send(chat_body(stream_id="realreal", chunks=tokens, temperature=0.0), note)
+        await client.send(chat_body(stream_id="realreal", chunks=tokens, temperature=0.0), on_data)
         first_byte_ms.append((moments[0] - started_ns) / 1e6)
         tokens_per_s.append(max(events - 1, 0) * 1e9 / max(moments[-1] - moments[0], 1))
     client.close()

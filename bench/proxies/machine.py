@@ -166,8 +166,8 @@ def _busy_s(cores: Iterable[int]) -> float:
 def kind() -> str:
     """Return what kind of machine this is."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    told = f"{_processor()}, {platform.machine()}, {memory_gb:.0f} GB"
-    return f"a {os.cpu_count()}-core {platform.system()} machine ({told})"
+    description = f"{_processor()}, {platform.machine()}, {memory_gb:.0f} GB"
+    return f"a {os.cpu_count()}-core {platform.system()} machine ({description})"
 
 
 def versions(programs: Iterable[str]) -> dict[str, str]:
@@ -198,8 +198,8 @@ def _is_installed(package: str) -> bool:
 
 def _ask_version(program: str) -> str:
     question = {"nginx": "-v", "caddy": "version", "wrk": "-v"}[program]
-    told = subprocess.run([program, question], capture_output=True, text=True, check=False)
-    words = (told.stdout + told.stderr).replace("/", " ").split()
+    description = subprocess.run([program, question], capture_output=True, text=True, check=False)
+    words = (description.stdout + description.stderr).replace("/", " ").split()
     return next((word for word in words if word.strip("v")[:1].isdigit()), "unknown")
 
 

@@ -148,11 +148,11 @@ def _load(side: Side, mode: str, *, look_after_s: float | None = None, **options
             if look_after_s is not None:
                 time.sleep(look_after_s)
                 memory["memory_mb"] = pss_mb(side.pids)
-            told, _ = child.communicate()
+            output, _ = child.communicate()
         except BaseException:
             child.kill()
             raise
     if child.returncode != 0:
         raise RuntimeError(f"the load '{mode}' failed on {side.name}; its own words are above")
-    figures: Figures = json.loads(told)
+    figures: Figures = json.loads(output)
     return figures | memory

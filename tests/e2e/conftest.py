@@ -178,19 +178,19 @@ async def watched(gglib: Gglib) -> AsyncIterator[list[list[int]]]:
     """Look at the engine processes all the while, and give what was seen each time that it was something new."""
     seen: list[list[int]] = []
 
-    async def look() -> None:
+    async def poll_engines() -> None:
         while True:
             pids = await asyncio.to_thread(gglib.engines_at_once)
             if pids and (not seen or seen[-1] != pids):
                 seen.append(pids)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    looking = asyncio.create_task(look())
+    polling = asyncio.create_task(poll_engines())
     try:
         yield seen
     finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+        polling.cancel()
+        await asyncio.wait([polling])
 
 
 @pytest.fixture

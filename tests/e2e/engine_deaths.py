@@ -134,15 +134,15 @@ class _Killer:
         ask = _long_prompt(model, is_stream=is_stream) if is_early else _long_stream(model, self._text)
         heard, killed_at_s = await (self._kill_early if is_early else self._kill_in_the_middle)(ask, pid)
         verdict = judge(ask, heard, CODES)
-        told_after_s = heard.ended_at_s - killed_at_s
-        self._report.add(verdict, told_after_s, what="early" if is_early else "")
+        error_after_s = heard.ended_at_s - killed_at_s
+        self._report.add(verdict, error_after_s, what="early" if is_early else "")
         if verdict.kind is Kind.ANSWERED and not is_early:
             return  # the engine had said all that there was to say
         self._report.kills += 1
         if verdict.kind is Kind.ANSWERED:
             self._report.complain(f"{ask}: answered, though the engine that had it died")
-        if told_after_s > ENDS_WITHIN_S:
-            self._report.complain(f"{ask}: told after {told_after_s:.2f} s")
+        if error_after_s > ENDS_WITHIN_S:
+            self._report.complain(f"{ask}: told after {error_after_s:.2f} s")
 
     async def _kill_early(self, ask: TinyAsk, pid: int) -> tuple[Heard, float]:
         asking = asyncio.create_task(self._caller.ask(ask, within_s=BOUND_S))

@@ -129,11 +129,11 @@ class Client:
                 await is_nearly_over.wait()
 
     async def _stream(self, is_nearly_over: asyncio.Event) -> None:
-        def look(heard: Heard) -> None:
+        def on_piece(heard: Heard) -> None:
             if len(heard.body) >= NEARLY_OVER_SHARE * BYTES_PER_TOKEN * self._ask.tokens:
                 is_nearly_over.set()
 
-        self.answers.append(await ask_once(self._gglib, self._ask, look))
+        self.answers.append(await ask_once(self._gglib, self._ask, on_piece))
         is_nearly_over.set()
         self.is_at_it.set()
 

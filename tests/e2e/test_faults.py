@@ -68,7 +68,7 @@ def test_a_broken_request_is_a_400_that_says_which_field(
     assert error_of(answer)["param"] == param
 
 
-def test_unknown_paths_methods_and_sizes_are_told_in_json(gglib: Gglib) -> None:
+def test_unknown_paths_methods_and_sizes_are_json_errors(gglib: Gglib) -> None:
     """404, 405 with Allow, 413."""
     unknown = httpx2.get(f"{gglib.url}/v1/nothing")
     assert (unknown.status_code, bool(error_of(unknown))) == (404, True)

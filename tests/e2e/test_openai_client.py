@@ -114,7 +114,7 @@ def test_embeddings_and_completions_pass_too(gglib: Gglib) -> None:
         client.embeddings.create(model="tiny-a", input="abc")
 
 
-def test_a_prompt_that_is_too_long_is_told_in_openais_word_for_it(gglib: Gglib) -> None:
+def test_a_prompt_that_is_too_long_has_openais_error_code(gglib: Gglib) -> None:
     """Clients shorten the conversation when they see this code."""
     too_long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "abc " * 20_000}]
     with pytest.raises(openai.BadRequestError) as caught:

@@ -104,9 +104,9 @@ def _take_in(report: Report, ends: list[tuple[Ask, Heard]], died_at_s: float) ->
     report.kills += 1
     for ask, heard in ends:
         verdict = judge(ask, heard, CODES)
-        told_after_s = heard.ended_at_s - died_at_s
-        report.add(verdict, told_after_s)
+        error_after_s = heard.ended_at_s - died_at_s
+        report.add(verdict, error_after_s)
         if verdict.kind not in {Kind.CUT, Kind.REFUSED, Kind.WRONG}:
             report.complain(f"{ask}: {verdict}, though its engine died")
-        if told_after_s > ENDS_WITHIN_S:
-            report.complain(f"{ask}: told after {told_after_s:.2f} s")
+        if error_after_s > ENDS_WITHIN_S:
+            report.complain(f"{ask}: told after {error_after_s:.2f} s")

@@ -147,8 +147,8 @@ def judge(ask: Question, heard: Heard, codes: frozenset[str]) -> Verdict:
     try:
         return _judge_end(ask, heard, codes)
     except (_WrongError, ValueError, LookupError, TypeError, AttributeError) as error:
-        told = f"{ask}: {error!r}: {heard.status} {heard.headers} ...{bytes(heard.body[-600:])!r}"
-        return Verdict(Kind.WRONG, complaint=told)
+        complaint = f"{ask}: {error!r}: {heard.status} {heard.headers} ...{bytes(heard.body[-600:])!r}"
+        return Verdict(Kind.WRONG, complaint=complaint)
 
 
 def _judge_end(ask: Question, heard: Heard, codes: frozenset[str]) -> Verdict:

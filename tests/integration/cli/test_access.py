@@ -21,11 +21,11 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - that is the case
 
 
 @contextmanager
-def demanding_gglib(home: Home, *, told: str | None = "SECRET-of-local") -> Iterator[Demanding]:
+def demanding_gglib(home: Home, *, published_key: str | None = "SECRET-of-local") -> Iterator[Demanding]:
     """Hold the home as a gglib that demands a key, and tell ``told`` in its note."""
     keys = {"alice": "SECRET-of-alice", "local": "SECRET-of-local"}
     with demanding_server(keys) as server, lock_instance(home.path / "run") as held:
-        held.publish(server.url, key=told)
+        held.publish(server.url, key=published_key)
         yield server
 
 
@@ -40,10 +40,10 @@ def test_the_commands_need_no_key_of_their_user(stocked: Home) -> None:
         assert set(server.used) == {"local"}
 
 
-@pytest.mark.parametrize("told", [None, "SECRET-of-another"])
-def test_without_the_key_the_commands_say_so(stocked: Home, told: str | None) -> None:
+@pytest.mark.parametrize("published_key", [None, "SECRET-of-another"])
+def test_without_the_key_the_commands_say_so(stocked: Home, published_key: str | None) -> None:
     """The server's own sentence, and no traceback; the key that was tried is not in it."""
-    with demanding_gglib(stocked, told=told) as server:
+    with demanding_gglib(stocked, published_key=published_key) as server:
         for command in (["ps"], ["stop"], ["run", "tiny", "Hello"]):
             sentence = stocked.refused(*command)
             assert "requires an API key" in sentence
@@ -68,9 +68,9 @@ def test_a_server_with_keys_makes_one_for_the_commands(stocked: Home) -> None:
     made = set()
     for _ in range(2):
         with stocked.serving():
-            note = stocked.path / "run" / "instance.json"
-            assert stat.S_IMODE(note.stat().st_mode) == 0o600
-            made.add(json.loads(note.read_text())["key"])
+            instance_file = stocked.path / "run" / "instance.json"
+            assert stat.S_IMODE(instance_file.stat().st_mode) == 0o600
+            made.add(json.loads(instance_file.read_text())["key"])
             assert stocked.ok("run", "tiny", "Hello").strip() == "t0 t1 t2"
             shown = stocked.ok("ps") + stocked.ok("ps", "--json") + stocked.ok("stop")
     assert len(made) == 2
@@ -92,7 +92,7 @@ def test_a_chat_without_a_server_works_with_keys_set(stocked: Home) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "up"])
-def test_nobody_is_let_in_by_accident(home: Home, command: str) -> None:
+def test_serving_beyond_loopback_requires_a_key(home: Home, command: str) -> None:
     """On an address that others reach both refuse to start without a key, before anything is asked or fetched."""
     sentence = home.refused(command, "--host", EVERYWHERE)
     assert all(word in sentence for word in (EVERYWHERE, "GGLIB_API_KEY", "[api_keys]", "--insecure"))
@@ -113,7 +113,7 @@ def test_who_insists_is_warned_loudly(stocked: Home) -> None:
         assert "readable by other users" in errors.read_text()
 
 
-def test_up_tells_clients_which_key_by_its_name(stocked: Home) -> None:
+def test_up_names_the_key_for_clients(stocked: Home) -> None:
     """What is pasted has a place for the key and says which one goes there."""
     stocked.set(KEYS)
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:

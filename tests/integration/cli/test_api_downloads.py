@@ -49,7 +49,7 @@ def asking(url: str, method: str, path: str, content: object = None) -> Iterator
             yield response
 
 
-def told(url: str, method: str, path: str, content: object = None, *, status: int = 200) -> Any:
+def request_json(url: str, method: str, path: str, content: object = None, *, status: int = 200) -> Any:
     """Return the JSON of an answer."""
     with asking(url, method, path, content) as response:
         body = json.loads(response.read())
@@ -68,22 +68,24 @@ def events(url: str, download_id: str) -> list[dict[str, Any]]:
 def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
     """A program searches, pulls, chats and removes; every shape is that of the command line."""
     with home.serving() as server:
-        found = told(server.url, "GET", "/gglib/hub/models?q=tiny")
+        found = request_json(server.url, "GET", "/gglib/hub/models?q=tiny")
         (repository,) = found["repositories"]
         assert repository["repo"] == REPO
         said = json.loads(home.ok("search", "tiny", "--json"))
         assert said["repositories"] == found["repositories"]
-        shown = told(server.url, "GET", f"/gglib/hub/models/{REPO}")
+        shown = request_json(server.url, "GET", f"/gglib/hub/models/{REPO}")
         assert [file["name"] for file in shown["files"]] == ["tiny-Q4_K_M.gguf"]
         target = repository["variants"][0]["pull"]
-        started = told(server.url, "POST", "/gglib/downloads", {"target": target}, status=202)
+        started = request_json(server.url, "POST", "/gglib/downloads", {"target": target}, status=202)
         last = events(server.url, started["id"])[-1]
         assert (last["state"], last["model_name"], last["error"]) == ("done", "tiny-Q4_K_M", None)
         assert last["done_bytes"] == last["total_bytes"] == home.model_file.stat().st_size
-        assert told(server.url, "GET", "/gglib/models")["models"] == json.loads(home.ok("list", "--json"))
+        assert request_json(server.url, "GET", "/gglib/models")["models"] == json.loads(
+            home.ok("list", "--json")
+        )
         chat = {"model": last["model_name"], "messages": [{"role": "user", "content": "Hi"}]}
-        assert told(server.url, "POST", "/v1/chat/completions", chat)["choices"]
-        removed = told(server.url, "DELETE", "/gglib/models/tiny-Q4_K_M?files=true")
+        assert request_json(server.url, "POST", "/v1/chat/completions", chat)["choices"]
+        removed = request_json(server.url, "DELETE", "/gglib/models/tiny-Q4_K_M?files=true")
         assert removed["freed_bytes"] == 0
         [kept] = removed["kept"]  # its engine still has it
         path = Path(kept["path"])
@@ -96,15 +98,15 @@ def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) ->
     """Nothing is in the catalogue then; the same target fetches only the rest."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
     with home.serving() as server:
-        started = told(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
+        started = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
         path = f"/gglib/downloads/{started['id']}"
-        wait_until(lambda: told(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
-        ended = told(server.url, "DELETE", path)
+        wait_until(lambda: request_json(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
+        ended = request_json(server.url, "DELETE", path)
         assert ended["state"] == "cancelled"
-        assert told(server.url, "GET", "/gglib/models")["models"] == []
+        assert request_json(server.url, "GET", "/gglib/models")["models"] == []
         gate.release()
         before = hub.sent_bytes("large-Q4_K_M.gguf")
-        again = told(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
+        again = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
         assert again["id"] != started["id"]
         assert events(server.url, again["id"])[-1]["state"] == "done"
     fetched = hub.sent_bytes("large-Q4_K_M.gguf") - before - HEADER_BYTES
@@ -115,9 +117,9 @@ def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalH
     """TERM in the middle: exit code 0, who follows is told, and ``gglib pull`` goes on."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
     with home.serving() as server:
-        started = told(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
+        started = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
         path = f"/gglib/downloads/{started['id']}"
-        wait_until(lambda: told(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
+        wait_until(lambda: request_json(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
         with asking(server.url, "GET", f"{path}/events") as response:
             assert response.readline().startswith(b"data: ")
             assert server.end(signal.SIGTERM) == 0
@@ -133,13 +135,15 @@ def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalH
 def test_a_pull_that_fails_says_why(home: Home) -> None:
     """The download has the code and the sentence that ``gglib pull`` prints."""
     with home.serving() as server:
-        started = told(server.url, "POST", "/gglib/downloads", {"target": "ada/none:Q4_K_M"}, status=202)
+        started = request_json(
+            server.url, "POST", "/gglib/downloads", {"target": "ada/none:Q4_K_M"}, status=202
+        )
         (*_, last) = events(server.url, started["id"])
     assert (last["state"], last["error"]["code"]) == ("failed", "repository_not_found")
     assert last["error"]["message"] == home.refused("pull", "ada/none:Q4_K_M", "--yes")
 
 
-def test_a_hub_that_is_away_is_told_with_its_status(home: Home, hub: LocalHub) -> None:
+def test_an_unreachable_hub_is_an_error_with_a_status(home: Home, hub: LocalHub) -> None:
     """503 and when to ask again."""
     home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
     with home.serving() as server, asking(server.url, "GET", "/gglib/hub/models?q=tiny") as response:

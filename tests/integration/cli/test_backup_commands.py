@@ -53,20 +53,20 @@ class TestBackup:
         add_models(home, "a", "b")
         home.ok("set", "a", "--alias", "first", "--ctx", "1234")
         file = tmp_path / "backup.db"
-        told = home.ok("backup", str(file))
+        output = home.ok("backup", str(file))
         size = format_size(file.stat().st_size)
-        assert told == (
+        assert output == (
             f"Wrote the catalogue with 2 models to {file} ({size}). The models' files are not in it.\n"
         )
         assert file.stat().st_mode & 0o777 == 0o600
         before = json.loads(home.ok("list", "--json"))
         home.ok("rm", "a")
         add_models(home, "c")
-        told = home.ok("restore", str(file))
+        output = home.ok("restore", str(file))
         assert json.loads(home.ok("list", "--json")) == before
         (kept,) = home.path.glob("gglib.db.before-restore-*")
         assert (
-            told
+            output
             == f"Restored the catalogue from {file}, with 2 models.\nThe previous catalogue is kept as {kept}.\n"
         )
         home.ok("restore", str(kept))
@@ -83,9 +83,9 @@ class TestBackup:
             "models": ["a", "b"],
         }
         (home.path / "b.gguf").unlink()
-        told = json.loads(home.ok("restore", str(file), "--json"))
+        output = json.loads(home.ok("restore", str(file), "--json"))
         (kept,) = home.path.glob("gglib.db.before-restore-*")
-        assert told == {
+        assert output == {
             "models": ["a", "b"],
             "before": str(kept),
             "missing": [{"model": "b", "files": [str(home.path / "b.gguf")]}],

@@ -90,13 +90,13 @@ def test_an_idle_time_is_set_shown_and_taken_back(home: Home) -> None:
     assert "--idle-ttl is ''" in home.refused("add", str(home.model_file), "--idle-ttl", "")
 
 
-def test_a_name_that_nobody_has_names_the_near_ones(stocked: Home) -> None:
+def test_an_unknown_name_suggests_similar_names(stocked: Home) -> None:
     """A misspelt model is answered with what may have been meant, by every command."""
     for command in (["show"], ["rm"], ["run"], ["logs"], ["set", "--no-alias"]):
         assert "Did you mean tiny?" in stocked.refused(*command, "tinny")
 
 
-def test_a_repository_that_is_not_here_is_told_how_to_get(stocked: Home) -> None:
+def test_a_repository_that_is_not_downloaded_names_the_pull_command(stocked: Home) -> None:
     """Who wants to chat with it has to fetch it first; what can be no repository is only not there."""
     for name in ("ada/coder-GGUF", "ada/coder-GGUF:Q4_K_M"):
         assert stocked.refused("run", name, "hi") == (

@@ -57,9 +57,9 @@ def test_more_connections_than_the_machine_carries_are_not_promised() -> None:
 
 
 @pytest.mark.parametrize("flags", [(), ("--watch",)])
-@pytest.mark.parametrize(("soft", "told"), [(2000, 1024), (500, 500)])
-def test_an_engine_does_not_inherit_the_raised_limit(soft: int, told: int, flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("soft", "limit"), [(2000, 1024), (500, 500)])
+def test_an_engine_does_not_inherit_the_raised_limit(soft: int, limit: int, flags: tuple[str, ...]) -> None:
     """An engine has what programs have everywhere, or less where gglib was started with less."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < soft:
         pytest.skip("this machine does not allow that many")
-    assert run(GUARDED, soft, Path(guard.__file__), *flags).stdout.split() == [str(told)]
+    assert run(GUARDED, soft, Path(guard.__file__), *flags).stdout.split() == [str(limit)]

@@ -99,8 +99,12 @@ class TestVerify:
             "fine: fine.gguf matches its source.",
         ]
         assert home.ok("verify", "fine") == "fine: fine.gguf matches its source.\n"
-        (told,) = json.loads(home.run("verify", "coder", "--json").stdout)
-        assert (told["verdict"], told["expected_sha256"], told["found_sha256"]) == ("differs", "a" * 64, good)
+        (output,) = json.loads(home.run("verify", "coder", "--json").stdout)
+        assert (output["verdict"], output["expected_sha256"], output["found_sha256"]) == (
+            "differs",
+            "a" * 64,
+            good,
+        )
 
     def test_a_file_that_is_gone_fails(self, home: Home) -> None:
         """A model without its file is not well."""
@@ -110,9 +114,9 @@ class TestVerify:
 
     def test_a_file_of_unknown_right_is_remembered_when_asked(self, stocked: Home) -> None:
         """Without a known hash it says what it computed; ``--remember`` makes it comparable."""
-        told = stocked.ok("verify")
-        assert "no expected hash is known" in told
-        assert "'gglib verify --remember'" in told
+        output = stocked.ok("verify")
+        assert "no expected hash is known" in output
+        assert "'gglib verify --remember'" in output
         assert "Stored the computed hashes of 1 model." in stocked.ok("verify", "--remember")
         assert stocked.ok("verify") == "tiny: tiny.gguf matches its source.\n"
         with stocked.model_file.open("ab") as file:
@@ -137,8 +141,8 @@ class TestRemove:
 
     def test_a_file_of_the_users_own_stays(self, stocked: Home) -> None:
         """What gglib did not download is kept, and that is said."""
-        told = stocked.ok("rm", "tiny", "--files").splitlines()
-        assert told == [
+        output = stocked.ok("rm", "tiny", "--files").splitlines()
+        assert output == [
             "Removed 'tiny'; no file was deleted.",
             f"Keeps {stocked.model_file}: gglib did not download it.",
         ]
@@ -157,7 +161,7 @@ class TestRemove:
         assert (code, path.exists(), "Deletes" in shown) == (0, False, False)
 
     def test_ctrl_c_at_the_question_ends_it(self, home: Home) -> None:
-        """One is enough: nothing is removed, and nobody has to answer first."""
+        """A single Ctrl-C cancels: nothing is removed."""
         path = pulled(home)
         terminal, end = pty.openpty()
         process = subprocess.Popen(
@@ -170,7 +174,7 @@ class TestRemove:
         os.close(end)
         shown = b""
         try:
-            while b"Forget 'coder'? [y/N]: " not in shown:
+            while b"Remove 'coder'? [y/N]: " not in shown:
                 shown += os.read(terminal, 65536)
             wait_until(lambda: is_asleep(process.pid))  # it reads: before, C code could miss the signal
             process.send_signal(signal.SIGINT)
@@ -182,12 +186,12 @@ class TestRemove:
         assert path.exists()
         assert "coder" in home.ok("list")
 
-    def test_what_stays_is_told_with_what_deletes_it(self, home: Home) -> None:
-        """Of a model that gglib downloaded the files are its own to delete, and who keeps them hears of that."""
+    def test_retained_files_are_listed_with_the_command_that_deletes_them(self, home: Home) -> None:
+        """``rm`` without ``--files`` lists the downloaded files that stay, with the command that deletes them."""
         path = pulled(home)
         assert home.ok("rm", "coder").splitlines() == [
             f"Removed 'coder'. Its file stays: {path}",
-            "'gglib rm --files' would have deleted it, too; 'gglib prune' does it now.",
+            "'gglib prune' deletes it now; 'gglib rm --files' deletes the files with the model.",
         ]
         home.ok("add", str(home.model_file))
         assert home.ok("rm", "tiny") == f"Removed 'tiny'. Its file stays: {home.model_file}\n"
@@ -204,10 +208,10 @@ class TestRemove:
 
             body = {"model": "coder", "messages": [{"role": "user", "content": "hi"}]}
             post_json(endpoint, "/v1/chat/completions", body)
-            told = home.ok("rm", "coder", "--files")
+            output = home.ok("rm", "coder", "--files")
             wait_until(lambda: not path.exists())
-        assert "in the memory of the running gglib (ready)" in told
-        assert "freed when it is unloaded" in told
+        assert "loaded by the running gglib (ready)" in output
+        assert "freed when it is unloaded" in output
 
 
 def on_a_full_disk(home: Home, *arguments: str) -> Done:
@@ -257,8 +261,8 @@ class TestFullDisk:
         assert home.run("list").returncode == 0
         done = on_a_full_disk(home, "rm", "coder", "--files")
         assert done.stderr == ""
-        told, *files = done.stdout.splitlines()
-        assert told == "Removed 'coder' and freed 1 MB of disk."
+        output, *files = done.stdout.splitlines()
+        assert output == "Removed 'coder' and freed 1 MB of disk."
         kept = [name for name in files if name.startswith(("models/", "logs/"))]
         assert kept == ["models/.home"]
 
@@ -286,7 +290,7 @@ class TestForbidden:
         yield path
         directory.chmod(0o700)
 
-    def test_a_hidden_file_is_told(self, home: Home, closed: Path) -> None:
+    def test_a_file_in_an_inaccessible_directory_is_reported(self, home: Home, closed: Path) -> None:
         """What shows a model says that its file is hidden and what to do; what needs no file works."""
         for arguments in (("show", "coder"), ("doctor",), ("list",)):
             done = without_privileges(home, *arguments)
@@ -305,7 +309,7 @@ class TestForbidden:
         assert "1 model, 0 MB on disk, 0 MB of that managed by gglib." in done.stdout
 
     def test_it_is_not_deleted(self, home: Home, closed: Path) -> None:
-        """Who forgets the model hears that its file stays, or that it has to be left out."""
+        """``rm --files`` keeps a file that it cannot read, and prints that."""
         done = without_privileges(home, "rm", "coder", "--files")
         assert f"Keeps {closed}: it cannot be read" in done.stdout or "leave --files out" in done.stderr
 
@@ -328,9 +332,9 @@ class TestImport:
 
     def test_nothing_is_added_without_a_word(self, home: Home, folder: Path) -> None:
         """A dry run shows the list; where nobody can be asked the error says how to add it."""
-        told = home.ok("import", str(folder), "--dry-run")
-        assert f"Skipped: {folder}/broken.gguf" in told
-        assert "found" in told
+        output = home.ok("import", str(folder), "--dry-run")
+        assert f"Skipped: {folder}/broken.gguf" in output
+        assert "found" in output
         assert "'gglib import --yes' adds this model" in home.refused("import", str(folder))
         (broken, found) = json.loads(home.ok("import", str(folder), "--json"))
         assert (broken["state"], found["state"], found["path"]) == (
@@ -387,17 +391,17 @@ class TestHostileNames:
 
     def test_they_are_shown_escaped(self, home: Home, hostile: Path) -> None:
         """Whatever lists, shows or forgets the model has no escape and no line of its own in it; JSON has the name."""
-        told = home.ok("import", str(hostile.parent), "--yes")
-        told += home.ok("import", str(hostile.parent))
+        output = home.ok("import", str(hostile.parent), "--yes")
+        output += home.ok("import", str(hostile.parent))
         (name,) = (model["name"] for model in json.loads(home.ok("list", "--json")))
-        told += home.ok("show", name) + home.ok("verify", name)
+        output += home.ok("show", name) + home.ok("verify", name)
         assert json.loads(home.ok("show", name, "--json"))["paths"] == [str(hostile)]
-        told += home.ok("rm", name, "--files")
+        output += home.ok("rm", name, "--files")
         home.ok("import", str(hostile.parent), "--yes")
-        told += home.ok("rm", name)
-        assert told.replace("\n", "").isprintable()
-        assert told.count(self.HARMLESS) >= 8
-        assert not [line for line in told.splitlines() if line.startswith("b.gguf")]
+        output += home.ok("rm", name)
+        assert output.replace("\n", "").isprintable()
+        assert output.count(self.HARMLESS) >= 8
+        assert not [line for line in output.splitlines() if line.startswith("b.gguf")]
 
 
 class TestOutdated:
@@ -409,11 +413,11 @@ class TestOutdated:
             hub.add_repository(REPO, {"coder.gguf": b"GGUF newer"})
             monkeypatch.setenv("HF_ENDPOINT", hub.url)
             monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-            told = home.ok("outdated")
+            output = home.ok("outdated")
             (one,) = json.loads(home.ok("outdated", "--json"))
-        assert f"coder: {REPO} has a newer coder.gguf" in told
-        assert f"Update: gglib pull {REPO}/coder.gguf" in told
-        assert "1 model has no source to compare with." in told
+        assert f"coder: {REPO} has a newer coder.gguf" in output
+        assert f"Update: gglib pull {REPO}/coder.gguf" in output
+        assert "1 model has no source to compare with." in output
         assert (one["state"], one["changes"][0]["old_sha256"]) == ("changed", "a" * 64)
 
     def test_a_hub_that_cannot_be_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

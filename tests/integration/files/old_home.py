@@ -36,11 +36,11 @@ def build(home: Home) -> None:
         path = home.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    notes = json.loads((_FIXTURES / "notes.json").read_text())
-    for name, note in notes.items():
+    records = json.loads((_FIXTURES / "notes.json").read_text())
+    for name, record in records.items():
         if "/.written/" in f"/{name}":
-            os.utime(home.models / note["path"], ns=(note["changed_ns"], note["changed_ns"]))
-        text = json.dumps(note).replace("{HOME}", str(home.path))
+            os.utime(home.models / record["path"], ns=(record["changed_ns"], record["changed_ns"]))
+        text = json.dumps(record).replace("{HOME}", str(home.path))
         (home.path / name).write_text(text)
     connection = sqlite3.connect(home.database)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -1,4 +1,4 @@
-"""What the sequences do most often, without a command line and a new event loop each time: a pull, and a look.
+"""The most frequent operations of the sequences, a pull and a catalogue read, without a process or a new event loop.
 
 Each opens the catalogue anew, as a command does.
 """
@@ -18,16 +18,16 @@ from .world import Done, Home
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the catalogue says."""
+class CatalogState:
+    """The catalogue's models and unfinished pulls."""
 
     rows: dict[str, ModelSummary]
     unfinished: set[str]
-    """What to name to go on with the pulls that did not end."""
+    """The targets that resume them."""
 
 
 class Quick:
-    """One event loop for all of it."""
+    """Runs the operations on one event loop."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -50,16 +50,16 @@ class Quick:
 
         return self._runner.run(pull())
 
-    def look(self, home: Home, *, is_opening: bool) -> Seen:
-        """Return what the catalogue has, as it is, or (``is_opening``) once what a kill left was put in order."""
+    def catalog_state(self, home: Home, *, is_opening: bool) -> CatalogState:
+        """Return the catalogue's state, as it is or (``is_opening``) after the recovery that an open does."""
 
-        async def look() -> Seen:
+        async def catalog_state() -> CatalogState:
             settings = Settings(home=home.path)
             if not settings.database.exists():
-                return Seen({}, set())
+                return CatalogState({}, set())
             catalog = open_catalog(settings) if is_opening else SqliteCatalog(settings.database)
             async with catalog as store:
                 models, jobs = await store.list_models(), await store.list_pulls()
-            return Seen({model.name: model for model in models}, {job.asked for job in jobs})
+            return CatalogState({model.name: model for model in models}, {job.asked for job in jobs})
 
-        return self._runner.run(look())
+        return self._runner.run(catalog_state())

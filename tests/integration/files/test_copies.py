@@ -43,11 +43,11 @@ class TestCopies:
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
             pass
         assert [job["target"] for job in home.unfinished()] == [BIG_TARGET]
-        looks, rows = home.looks(), home.rows()
+        file_states, rows = home.file_states(), home.rows()
         copy = home.copied(place / "copy")
         copy.run(*command)
         copy.run(*command)
-        assert home.looks() == looks
+        assert home.file_states() == file_states
         assert home.rows() == rows
         for row in copy.rows().values():
             assert all(path.is_relative_to(copy.path) for path in files_of(row))
@@ -86,7 +86,7 @@ class TestCopies:
         assert_is(home.row(EYES), [one[Q4], one[MMPROJ]])
         assert_nothing_unexplained(copy)
         copy.ok("rm", EYES, "--files")
-        assert [path for path in copy.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in copy.file_states() if path.suffix == ".gguf"] == []
         assert_is(home.row(EYES), [one[Q4], one[MMPROJ]])
         assert_nothing_unexplained(home)
 
@@ -94,7 +94,7 @@ class TestCopies:
         """A copied catalogue whose ``models`` leads to the original's deletes nothing there."""
         one = hub.vision(1)
         home.ok("pull", EYES)
-        looks = home.looks()
+        file_states = home.file_states()
         copy = place / "copy"
         copy.mkdir()
         for path in home.path.iterdir():
@@ -104,7 +104,10 @@ class TestCopies:
         twin = Home(copy, hub)
         twin.run("rm", EYES, "--files")
         twin.run("prune", "--yes")
-        assert home.looks().items() >= {k: v for k, v in looks.items() if k.suffix == ".gguf"}.items()
+        assert (
+            home.file_states().items()
+            >= {k: v for k, v in file_states.items() if k.suffix == ".gguf"}.items()
+        )
         assert_is(home.row(EYES), [one[Q4], one[MMPROJ]])
 
 
@@ -113,19 +116,21 @@ class TestMoves:
         """Its models are below its new name, and can be verified, pulled again, updated and deleted."""
         one = hub.vision(1)
         home.ok("pull", EYES)
-        inodes = [one.inode for one in home.looks().values() if one.size_bytes == tiny.SIZE_BYTES]
+        inodes = [one.inode for one in home.file_states().values() if one.size_bytes == tiny.SIZE_BYTES]
         moved = home.moved(place / "moved")
         assert all(path.is_relative_to(moved.path) for path in files_of(moved.row(EYES)))
         assert_is(moved.row(EYES), [one[Q4], one[MMPROJ]])
         moved.ok("verify")
         assert moved.ok("pull", EYES).startswith("Up to date")
-        assert [one.inode for one in moved.looks().values() if one.size_bytes == tiny.SIZE_BYTES] == inodes
+        assert [
+            one.inode for one in moved.file_states().values() if one.size_bytes == tiny.SIZE_BYTES
+        ] == inodes
         two = hub.vision(2)
         moved.ok("pull", EYES)
         assert_is(moved.row(EYES), [two[Q4], two[MMPROJ]])
         assert_nothing_unexplained(moved)
         moved.ok("rm", EYES, "--files")
-        assert [path for path in moved.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in moved.file_states() if path.suffix == ".gguf"] == []
 
     def test_an_unfinished_pull_moves_along(self, home: Home, hub: Hub, place: Path) -> None:
         """The moved home goes on with it, and does not fetch the first shard again."""
@@ -167,7 +172,7 @@ class TestMoves:
         home.ok("rm", EYES, "--files")
         assert_is(home.row(OTHER_EYES), [two["eyes-Q8_0.gguf"], two[MMPROJ]])
         linked.ok("rm", OTHER_EYES, "--files")
-        assert [path for path in home.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
         assert unexplained(home) == []
 
     def test_a_discard_through_a_link_keeps_the_projector_of_a_model(

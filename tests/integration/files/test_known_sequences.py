@@ -1,4 +1,4 @@
-"""Short sequences that each come near to one promise, with the same books as the arbitrary ones.
+"""Short sequences that each come near to one promise, compared with the same expected state as the random ones.
 
 Arbitrary sequences find what nobody thought of; these notice at once what is broken in a place that was thought of.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .books import TARGETS, World
+from .expected_homes import TARGETS, World
 from .tools import shared_tools
 
 Q4, Q8, BIG, ONE = TARGETS
@@ -15,7 +15,7 @@ Q4, Q8, BIG, ONE = TARGETS
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """Yield a world whose books hold at the end, when everything is deleted."""
+    """Yield a world; at the end every home matches its expected state, and everything is deleted."""
     tools = shared_tools()
     world = World(tools.local, tools.zygote, tools.quick, tools.known)
     yield world
@@ -26,11 +26,11 @@ def written_then(how: str, what: str) -> Callable[[World], None]:
     """Return a sequence in which the user writes to a model's file, and then something is done to the model."""
 
     def run(world: World) -> None:
-        books = world.books(0)
-        world.pull(books, Q4)
-        world.write(books, 0, 0, how)
+        expected = world.expected(0)
+        world.pull(expected, Q4)
+        world.write(expected, 0, 0, how)
         world.check()
-        world.go_on(books, Q4.name, what)
+        world.go_on(expected, Q4.name, what)
 
     return run
 
@@ -39,128 +39,128 @@ def elsewhere_then(what: str, *, is_moving: bool) -> Callable[[World], None]:
     """Return a sequence in which a home is copied or moved, and then something is done there."""
 
     def run(world: World) -> None:
-        world.pull(world.books(0), Q4)
-        world.pull(world.books(0), Q8)
-        books = world.move(0) if is_moving else world.copy(0)
-        assert books is not None
+        world.pull(world.expected(0), Q4)
+        world.pull(world.expected(0), Q8)
+        expected = world.move(0) if is_moving else world.copy(0)
+        assert expected is not None
         world.check()
-        world.go_on(books, Q4.name, what)
+        world.go_on(expected, Q4.name, what)
 
     return run
 
 
 def killed_then_discarded(world: World) -> None:
     """Kill an update in its second shard, look, and give it up."""
-    books = world.books(0)
-    world.pull(books, BIG)
+    expected = world.expected(0)
+    world.pull(expected, BIG)
     world.publish(BIG.repo)
-    world.pull_killed(books, BIG, 1, 700)
+    world.pull_killed(expected, BIG, 1, 700)
     world.check()
-    world.discard(books, BIG)
+    world.discard(expected, BIG)
 
 
 def killed_then_resumed(world: World) -> None:
     """Kill an update in its projector, look, and go on with it."""
-    books = world.books(0)
-    world.pull(books, BIG)
+    expected = world.expected(0)
+    world.pull(expected, BIG)
     world.publish(BIG.repo)
-    world.pull_killed(books, BIG, 2, 700)
+    world.pull_killed(expected, BIG, 2, 700)
     world.check()
-    world.pull(books, BIG)
+    world.pull(expected, BIG)
 
 
 def set_then_updated(world: World) -> None:
     """Set a context and an alias, and update."""
-    books = world.books(0)
-    world.pull(books, Q4)
-    world.set_context(books, 0, 512)
-    world.set_alias(books, 0, "a")
+    expected = world.expected(0)
+    world.pull(expected, Q4)
+    world.set_context(expected, 0, 512)
+    world.set_alias(expected, 0, "a")
     world.check()
     world.publish(Q4.repo)
-    world.pull(books, Q4)
+    world.pull(expected, Q4)
     world.check()
-    world.verify(books)
+    world.verify(expected)
 
 
 def updated_then_pruned(world: World) -> None:
     """Update twice, the second time with another projector, and prune."""
-    books = world.books(0)
-    world.pull(books, Q4)
-    world.pull(books, Q8)
+    expected = world.expected(0)
+    world.pull(expected, Q4)
+    world.pull(expected, Q8)
     for _ in range(2):
         world.publish(Q4.repo)
-        world.pull(books, Q4)
+        world.pull(expected, Q4)
         world.check()
-        assert world.unexplained(books) == [], "the older version was not freed"
-    world.prune(books)
+        assert world.unexplained(expected) == [], "the older version was not freed"
+    world.prune(expected)
 
 
 def cut_short_upstream(world: World) -> None:
     """Have each file of a newer version cut short upstream."""
-    books = world.books(0)
-    world.pull(books, BIG)
+    expected = world.expected(0)
+    world.pull(expected, BIG)
     for number in range(3):
         world.publish(BIG.repo, broken_file=number)
-        world.pull(books, BIG)
+        world.pull(expected, BIG)
         world.check()
 
 
 def forgotten_then_pulled(world: World) -> None:
     """Remove a model without its files, and pull it again."""
-    books = world.books(0)
-    world.pull(books, Q4)
-    world.remove(books, 0, with_files=False)
+    expected = world.expected(0)
+    world.pull(expected, Q4)
+    world.remove(expected, 0, with_files=False)
     world.check()
-    world.pull(books, Q4)
+    world.pull(expected, Q4)
 
 
 def forgotten_then_left(world: World) -> None:
     """Remove a model without its files, and run other commands: the files stay."""
-    books = world.books(0)
-    world.pull(books, Q4)
-    world.remove(books, 0, with_files=False)
-    world.pull(books, ONE)
-    world.verify(books)
+    expected = world.expected(0)
+    world.pull(expected, Q4)
+    world.remove(expected, 0, with_files=False)
+    world.pull(expected, ONE)
+    world.verify(expected)
     world.check()
 
 
 def update_killed_then_removed(world: World) -> None:
     """Kill an update, and remove its model: the update is given up with it."""
-    books = world.books(0)
-    world.pull(books, Q4)
+    expected = world.expected(0)
+    world.pull(expected, Q4)
     world.publish(Q4.repo)
-    world.pull_killed(books, Q4, 0, 700)
+    world.pull_killed(expected, Q4, 0, 700)
     world.check()
-    world.remove(books, 0, with_files=False)
+    world.remove(expected, 0, with_files=False)
 
 
 def shared_then_removed(world: World) -> None:
     """Remove one of two quantizations, and verify the other."""
-    books = world.books(0)
-    world.pull(books, Q4)
-    world.pull(books, Q8)
-    world.remove(books, 1, with_files=True)
+    expected = world.expected(0)
+    world.pull(expected, Q4)
+    world.pull(expected, Q8)
+    world.remove(expected, 1, with_files=True)
     world.check()
-    world.verify(books)
+    world.verify(expected)
 
 
 def added_twice(world: World) -> None:
     """Add a file of a model that was forgotten, beside the model itself."""
-    books = world.books(0)
-    world.pull(books, ONE)
-    world.remove(books, 0, with_files=False)
-    world.add_forgotten(books)
+    expected = world.expected(0)
+    world.pull(expected, ONE)
+    world.remove(expected, 0, with_files=False)
+    world.add_forgotten(expected)
     world.check()
-    world.pull(books, ONE)
+    world.pull(expected, ONE)
     world.check()
-    world.remove(books, 0, with_files=True)
+    world.remove(expected, 0, with_files=True)
 
 
 def put_then_pulled(world: World) -> None:
     """Put a file of the user's to where a pull wants to put its own."""
-    books = world.books(0)
-    world.put_at_target(books, Q4, 0)
-    world.pull(books, Q4)
+    expected = world.expected(0)
+    world.put_at_target(expected, Q4, 0)
+    world.pull(expected, Q4)
 
 
 SEQUENCES: dict[str, Callable[[World], None]] = {
@@ -192,7 +192,7 @@ SEQUENCES: dict[str, Callable[[World], None]] = {
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_a_known_sequence_holds(world: World, name: str) -> None:
-    """The books hold after it, and when everything is deleted."""
+    """Every home matches its expected state after it, and when everything is deleted."""
     SEQUENCES[name](world)
     world.check()
     world.finish()

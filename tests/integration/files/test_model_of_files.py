@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gglib.hf.download.retries import Retries
 
-from .books import MOST_CALLS, TARGETS, Target, World
+from .expected_homes import MOST_CALLS, TARGETS, Target, World
 from .tools import shared_tools
 
 EXAMPLES = int(os.environ.get("GGLIB_FILES_EXAMPLES", settings().max_examples // 5))
@@ -47,12 +47,12 @@ class FilesHold(RuleBasedStateMachine):
         self.finishes = finishes
         self.world = World(shared.local, shared.zygote, shared.quick, shared.known)
         if first is not None:
-            self.world.pull(self.world.books(0), first)
+            self.world.pull(self.world.expected(0), first)
 
     @rule(home=homes, wanted=targets, by_link=links)
     def pull(self, home: int, wanted: Target, *, by_link: bool) -> None:
         """Pull, or update."""
-        self.world.pull(self.world.books(home), wanted, by_link=by_link)
+        self.world.pull(self.world.expected(home), wanted, by_link=by_link)
 
     @rule(
         number=numbers,
@@ -65,17 +65,17 @@ class FilesHold(RuleBasedStateMachine):
         wanted = TARGETS[number % len(TARGETS)]
         self.world.publish(wanted.repo, broken_file=broken)
         if is_pulled:
-            self.world.pull(self.world.books(home), wanted)
+            self.world.pull(self.world.expected(home), wanted)
 
     @rule(home=homes, wanted=targets, file=numbers)
     def pull_refused(self, home: int, wanted: Target, file: int) -> None:
         """Have one file refused."""
-        self.world.pull_refused(self.world.books(home), wanted, file)
+        self.world.pull_refused(self.world.expected(home), wanted, file)
 
     @rule(home=homes, wanted=targets, file=numbers, sent_bytes=st.sampled_from([0, 1, 700, 1_499]))
     def pull_killed(self, home: int, wanted: Target, file: int, sent_bytes: int) -> None:
         """Be killed within a file."""
-        self.world.pull_killed(self.world.books(home), wanted, file, sent_bytes)
+        self.world.pull_killed(self.world.expected(home), wanted, file, sent_bytes)
 
     @rule(
         home=homes,
@@ -86,35 +86,35 @@ class FilesHold(RuleBasedStateMachine):
     )
     def killed_at_call(self, home: int, wanted: Target, number: int, mode: str, what: str) -> None:
         """Be killed at a call that changes files."""
-        typed, name = wanted.typed, wanted.name
+        argument, name = wanted.argument, wanted.name
         arguments = {
-            "pull": ("pull", typed),
-            "discard": ("pull", "--discard", typed),
+            "pull": ("pull", argument),
+            "discard": ("pull", "--discard", argument),
             "rm": ("rm", name, "--files"),
             "prune": ("prune", "--yes"),
         }[what]
-        self.world.killed_at_call(self.world.books(home), arguments, number, mode)
+        self.world.killed_at_call(self.world.expected(home), arguments, number, mode)
 
     @rule(home=homes, wanted=targets, by_link=links)
     def discard(self, home: int, wanted: Target, *, by_link: bool) -> None:
         """Give a pull up."""
-        self.world.discard(self.world.books(home), wanted, by_link=by_link)
+        self.world.discard(self.world.expected(home), wanted, by_link=by_link)
 
     @rule(home=homes, what=st.sampled_from(["inside", "outside", "forgotten", "folder"]))
     def add(self, home: int, what: str) -> None:
         """Add or import files."""
-        books = self.world.books(home)
+        expected = self.world.expected(home)
         if what == "forgotten":
-            self.world.add_forgotten(books)
+            self.world.add_forgotten(expected)
         elif what == "folder":
-            self.world.import_folder(books)
+            self.world.import_folder(expected)
         else:
-            self.world.add(books, is_inside=what == "inside")
+            self.world.add(expected, is_inside=what == "inside")
 
     @rule(home=homes, number=numbers, with_files=st.booleans(), by_link=links)
     def remove(self, home: int, number: int, *, with_files: bool, by_link: bool) -> None:
         """Remove a model."""
-        self.world.remove(self.world.books(home), number, with_files=with_files, by_link=by_link)
+        self.world.remove(self.world.expected(home), number, with_files=with_files, by_link=by_link)
 
     @rule(
         home=homes,
@@ -125,17 +125,17 @@ class FilesHold(RuleBasedStateMachine):
     def set(self, home: int, number: int, ctx: int, alias: str) -> None:
         """Set something."""
         if alias:
-            self.world.set_alias(self.world.books(home), number, alias)
+            self.world.set_alias(self.world.expected(home), number, alias)
         else:
-            self.world.set_context(self.world.books(home), number, ctx)
+            self.world.set_context(self.world.expected(home), number, ctx)
 
     @rule(home=homes, is_pruning=st.booleans())
     def look_after(self, home: int, *, is_pruning: bool) -> None:
         """Verify, or prune."""
         if is_pruning:
-            self.world.prune(self.world.books(home))
+            self.world.prune(self.world.expected(home))
         else:
-            self.world.verify(self.world.books(home))
+            self.world.verify(self.world.expected(home))
 
     @rule(
         home=homes,
@@ -146,19 +146,19 @@ class FilesHold(RuleBasedStateMachine):
     )
     def write(self, home: int, number: int, file: int, how: str, then: str) -> None:
         """Be the user, who writes to what gglib wrote; often something is done to that model next."""
-        books = self.world.books(home)
-        written = self.world.write(books, number, file, how)
+        expected = self.world.expected(home)
+        written = self.world.write(expected, number, file, how)
         if written is not None and then:
             self.world.check()
-            self.world.go_on(books, written, then)
+            self.world.go_on(expected, written, then)
 
     @rule(home=homes, wanted=targets, file=numbers, is_pulled=st.booleans())
     def put_at_target(self, home: int, wanted: Target, file: int, *, is_pulled: bool) -> None:
         """Be the user, who puts a file to where a pull wants to."""
-        books = self.world.books(home)
-        self.world.put_at_target(books, wanted, file)
+        expected = self.world.expected(home)
+        self.world.put_at_target(expected, wanted, file)
         if is_pulled:
-            self.world.pull(books, wanted)
+            self.world.pull(expected, wanted)
 
     @rule(
         home=homes,
@@ -168,10 +168,10 @@ class FilesHold(RuleBasedStateMachine):
     )
     def copy_or_move(self, home: int, number: int, then: str, *, is_moving: bool) -> None:
         """Copy a home, or move it; often something is done in the other place next."""
-        books = self.world.move(home) if is_moving else self.world.copy(home)
-        if books is not None and books.rows and then:
+        expected = self.world.move(home) if is_moving else self.world.copy(home)
+        if expected is not None and expected.rows and then:
             self.world.check()
-            self.world.go_on(books, sorted(books.rows)[number % len(books.rows)], then)
+            self.world.go_on(expected, sorted(expected.rows)[number % len(expected.rows)], then)
 
     @invariant()
     def holds(self) -> None:

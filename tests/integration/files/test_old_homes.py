@@ -1,7 +1,20 @@
 """A home of an older gglib goes on: no byte is moved, no row is lost, and what it wrote is known as its own."""
 
 from . import old_home, tiny
-from .world import BIG, BIG_MMPROJ, MMPROJ, Q4, Q8, VISION, Home, Hub, assert_is, files_of, look, unexplained
+from .world import (
+    BIG,
+    BIG_MMPROJ,
+    MMPROJ,
+    Q4,
+    Q8,
+    VISION,
+    Home,
+    Hub,
+    assert_is,
+    file_state,
+    files_of,
+    unexplained,
+)
 
 EYES, OTHER_EYES = f"{VISION}:Q4_K_M", f"{VISION}:Q8_0"
 
@@ -11,7 +24,7 @@ class TestMigration:
         """The first command moves no byte: every file has its inode, its time and its content."""
         old_home.build(home)
         paths = [home.path / name for name in (*old_home.OWN, *old_home.USERS) if BIG not in name]
-        looks = {path: look(path) for path in paths}
+        file_states = {path: file_state(path) for path in paths}
         rows = home.rows()
         assert sorted(rows) == ["eyes-Q4_K_M", "eyes-Q8_0", "mine", "one-Q4_K_M"]
         assert (rows["eyes-Q4_K_M"]["id"], rows["eyes-Q4_K_M"]["context"]) == (1, 2048)
@@ -19,7 +32,7 @@ class TestMigration:
         one = hub.vision(1)
         assert_is(rows["eyes-Q4_K_M"], [one[Q4], one[MMPROJ]])
         assert_is(rows["eyes-Q8_0"], [one[Q8], one[MMPROJ]])
-        assert {path: look(path) for path in paths} == looks
+        assert {path: file_state(path) for path in paths} == file_states
         home.ok("verify")
 
     def test_an_update_of_one_leaves_the_other_its_projector(self, home: Home, hub: Hub) -> None:
@@ -64,12 +77,12 @@ class TestMigration:
     def test_all_of_it_can_be_deleted(self, home: Home) -> None:
         """Removals and a prune leave the user's files, and no other."""
         old_home.build(home)
-        users = {home.path / name: look(home.path / name) for name in old_home.USERS}
+        users = {home.path / name: file_state(home.path / name) for name in old_home.USERS}
         home.ok("pull", "--discard", f"{BIG}:Q4_K_M")
         for name in list(home.rows()):
             home.ok("rm", name, "--files")
         home.ok("prune", "--yes")
-        assert {path: look(path) for path in users} == users
+        assert {path: file_state(path) for path in users} == users
         assert unexplained(home, list(users)) == []
 
     def test_a_moved_home_of_an_older_gglib(self, home: Home, hub: Hub) -> None:
@@ -82,4 +95,4 @@ class TestMigration:
         assert all(path.is_relative_to(moved.path) for path in own)
         assert_is(rows["eyes-Q4_K_M"], [one[Q4], one[MMPROJ]])
         moved.ok("verify", "eyes")
-        assert tiny.sha256(old_home.USERS["mine.gguf"]) == look(moved.path / "mine.gguf").sha256
+        assert tiny.sha256(old_home.USERS["mine.gguf"]) == file_state(moved.path / "mine.gguf").sha256

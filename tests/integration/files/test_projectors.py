@@ -34,7 +34,7 @@ class TestShared:
         home.ok("rm", EYES, "--files")
         assert_is(home.row(OTHER_EYES), [files[Q8], files[MMPROJ]])
         home.ok("rm", OTHER_EYES, "--files")
-        assert [path for path in home.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
         assert unexplained(home) == []
 
     def test_both_at_once(self, home: Home, hub: Hub) -> None:
@@ -121,7 +121,7 @@ class TestOrphans:
         two = hub.vision(2)
         home.ok("pull", EYES, "--no-mmproj")
         assert_is(home.row(EYES), [two[Q4]])
-        found = [one.sha256 for path, one in home.looks().items() if path.suffix == ".gguf"]
+        found = [one.sha256 for path, one in home.file_states().items() if path.suffix == ".gguf"]
         assert found == [tiny.sha256(two[Q4])]
         assert_nothing_unexplained(home)
 
@@ -133,7 +133,7 @@ class TestOrphans:
         hub.publish(VISION, {MMPROJ: None, "mmproj-eyes-F16.gguf": renamed})
         home.ok("pull", EYES)
         assert_is(home.row(EYES), [one[Q4], renamed])
-        found = sorted(one.sha256 for path, one in home.looks().items() if path.suffix == ".gguf")
+        found = sorted(one.sha256 for path, one in home.file_states().items() if path.suffix == ".gguf")
         assert found == sorted([tiny.sha256(one[Q4]), tiny.sha256(renamed)])
         assert_nothing_unexplained(home)
 

@@ -18,13 +18,13 @@ from .world import (
     Q4,
     SHARDS,
     VISION,
+    FileState,
     Home,
     Hub,
-    Look,
     assert_is,
     assert_nothing_unexplained,
+    file_state,
     files_of,
-    look,
     unexplained,
 )
 
@@ -50,13 +50,13 @@ class TestCut:
         """The row and its files stay as they were, the pull is listed, and the same command ends it."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
-        before, looks = home.row(BIG_TARGET), home.looks()
+        before, file_states = home.row(BIG_TARGET), home.file_states()
         two = hub.big(2)
         header_bytes = tiny.SIZE_BYTES if file == SHARDS[0] else 0
         gate = hub.body_gate(file, sent_bytes, header_bytes=header_bytes)
         with home.stopped("pull", BIG_TARGET, at=gate, ends=number):
             pass
-        self._is_as_before(home, before, looks, [*one.values()])
+        self._is_as_before(home, before, file_states, [*one.values()])
         assert [job["target"] for job in home.unfinished()] == [BIG_TARGET]
         assert_nothing_unexplained(home)
         home.ok("pull", BIG_TARGET)
@@ -70,11 +70,11 @@ class TestCut:
         """403 for one of its files: the row and its files stay as they were; later the same command ends it."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
-        before, looks = home.row(BIG_TARGET), home.looks()
+        before, file_states = home.row(BIG_TARGET), home.file_states()
         two = hub.big(2)
         rule = hub.local.inject_fault(Fault(status=403), file=file, host=Host.CDN)
         home.refused("pull", BIG_TARGET)
-        self._is_as_before(home, before, looks, [*one.values()])
+        self._is_as_before(home, before, file_states, [*one.values()])
         rule.end()
         home.ok("pull", BIG_TARGET)
         assert_is(home.row(BIG_TARGET), [*two.values()])
@@ -85,12 +85,12 @@ class TestCut:
         """``--discard`` of an update deletes what came of it, and nothing of the model."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
-        before, looks = home.row(BIG_TARGET), home.looks()
+        before, file_states = home.row(BIG_TARGET), home.file_states()
         hub.big(2)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
             pass
         home.ok("pull", "--discard", BIG_TARGET)
-        self._is_as_before(home, before, looks, [*one.values()])
+        self._is_as_before(home, before, file_states, [*one.values()])
         assert home.unfinished() == []
         assert unexplained(home) == []
 
@@ -108,12 +108,14 @@ class TestCut:
         assert_nothing_unexplained(home)
 
     def _is_as_before(
-        self, home: Home, before: object, looks: Mapping[Path, Look], contents: list[bytes]
+        self, home: Home, before: object, file_states: Mapping[Path, FileState], contents: list[bytes]
     ) -> None:
         row = home.row(BIG_TARGET)
         assert row == before
         assert_is(row, contents)
-        assert {path: look(path) for path in files_of(row)} == {path: looks[path] for path in files_of(row)}
+        assert {path: file_state(path) for path in files_of(row)} == {
+            path: file_states[path] for path in files_of(row)
+        }
         home.ok("verify")
 
 
@@ -123,14 +125,16 @@ class TestBroken:
         """What upstream committed too short is found out before the older version goes."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
-        before, looks = home.row(BIG_TARGET), home.looks()
+        before, file_states = home.row(BIG_TARGET), home.file_states()
         hub.publish(BIG, {file: tiny.truncated(hub.big(2)[file])})
         sentence = home.refused("pull", BIG_TARGET)
         assert "Error" in sentence
         row = home.row(BIG_TARGET)
         assert row == before
         assert_is(row, [*one.values()])
-        assert {path: look(path) for path in files_of(row)} == {path: looks[path] for path in files_of(row)}
+        assert {path: file_state(path) for path in files_of(row)} == {
+            path: file_states[path] for path in files_of(row)
+        }
         assert_nothing_unexplained(home)
         three = hub.big(3)
         home.ok("pull", BIG_TARGET)
@@ -144,7 +148,7 @@ class TestBroken:
         home.refused("pull", BIG_TARGET)
         assert home.rows() == {}
         home.ok("prune", "--yes")
-        assert [path for path in home.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
 
     def test_a_file_that_is_no_shard_of_the_others(self, home: Home, hub: Hub) -> None:
         """Two first shards are no model: the older version stays."""
@@ -171,7 +175,7 @@ class TestNames:
         assert_nothing_unexplained(home)
         home.ok("rm", EYES, "--files")
         assert home.rows() == {}
-        assert [path for path in home.looks() if path.suffix == ".gguf"] == []
+        assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
 
     def test_a_file_that_was_split(self, home: Home, hub: Hub) -> None:
         """One file becomes two shards: it is the same model, with its id and its settings."""
@@ -186,7 +190,9 @@ class TestNames:
         files = hub.publish(VISION, {Q4: None, **shards})
         home.ok("pull", EYES)
         row = home.row(EYES)
-        assert [look(path).sha256 for path in files_of(row)[:2]] == list(map(tiny.sha256, files.values()))
+        assert [file_state(path).sha256 for path in files_of(row)[:2]] == list(
+            map(tiny.sha256, files.values())
+        )
         assert (row["id"], row["context"]) == (before["id"], 2048)
         assert len(home.rows()) == 1
         assert_nothing_unexplained(home)
@@ -258,7 +264,7 @@ class TestDisk:
         two = hub.big(2)
         home.ok("pull", BIG_TARGET)
         assert not any(path.exists() for path in old)
-        found = sorted(one.sha256 for path, one in home.looks().items() if path.suffix == ".gguf")
+        found = sorted(one.sha256 for path, one in home.file_states().items() if path.suffix == ".gguf")
         assert found == sorted(map(tiny.sha256, two.values()))
 
     def test_an_update_says_what_room_it_needs(self, home: Home, hub: Hub) -> None:
@@ -289,8 +295,8 @@ class TestUnderWay:
         """While it runs there is nothing to go on with or to give up; once it was killed there is."""
         hub.big(1)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(BIG_MMPROJ, 700)):
-            told = home.ok("pull")
-            assert told.endswith("downloaded. Another gglib is pulling it now.\n")
+            listing = home.ok("pull")
+            assert listing.endswith("downloaded. Another gglib is pulling it now.\n")
             assert [job["is_running"] for job in home.unfinished()] == [True]
         assert f"Resume: gglib pull {BIG_TARGET}\n" in home.ok("pull")
         assert [job["is_running"] for job in home.unfinished()] == [False]

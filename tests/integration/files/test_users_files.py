@@ -8,7 +8,7 @@ import pytest
 from tests.support.waiting import wait_until
 
 from . import tiny
-from .world import BIG, MMPROJ, Q4, SHARDS, VISION, Home, Hub, assert_is, files_of, look
+from .world import BIG, MMPROJ, Q4, SHARDS, VISION, Home, Hub, assert_is, file_state, files_of
 
 EYES = f"{VISION}:Q4_K_M"
 BIG_TARGET = f"{BIG}:Q4_K_M"
@@ -43,7 +43,7 @@ class TestAtTheTarget:
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
             pass
         put(places[number])
-        mine = look(places[number])
+        mine = file_state(places[number])
         if command == "pull":
             done = home.run("pull", BIG_TARGET)
             assert "Traceback" not in done.text
@@ -54,7 +54,7 @@ class TestAtTheTarget:
         elif command == "discard":
             home.ok("pull", "--discard", BIG_TARGET)
         home.ok("prune", "--yes")
-        assert look(places[number]) == mine
+        assert file_state(places[number]) == mine
 
     def test_put_there_while_a_pull_runs(self, home: Home, other: Home, hub: Hub) -> None:
         """The running pull does not replace it either."""
@@ -63,10 +63,10 @@ class TestAtTheTarget:
         gate = hub.body_gate(SHARDS[1], 1_500)
         with home.stopped("pull", BIG_TARGET, at=gate) as process:
             put(places[0])
-            mine = look(places[0])
+            mine = file_state(places[0])
             gate.release()
             wait_until(lambda: process.poll() is not None)
-        assert look(places[0]) == mine
+        assert file_state(places[0]) == mine
         if process.returncode == 0:
             assert_is(home.row(BIG_TARGET), [*big.values()])
         else:
@@ -79,33 +79,33 @@ class TestAtTheTarget:
         gate = hub.body_gate(MMPROJ, 700)
         with home.stopped("pull", EYES, at=gate) as process:
             put(place)
-            mine = look(place)
+            mine = file_state(place)
             home.ok("add", str(place), "--name", "mine", "--mmproj", "none")
             gate.release()
             wait_until(lambda: process.poll() is not None)
         row = home.row("mine")
         assert (row["is_downloaded"], row["paths"]) == (False, [str(place)])
-        assert look(place) == mine
+        assert file_state(place) == mine
         if process.returncode == 0:
             assert_is(home.row(EYES), [files[Q4], files[MMPROJ]])
             home.ok("rm", EYES, "--files")
-            assert look(place) == mine
+            assert file_state(place) == mine
         home.ok("rm", "mine", "--files")
-        assert look(place) == mine
+        assert file_state(place) == mine
 
     def test_there_before_the_pull(self, home: Home, other: Home, hub: Hub) -> None:
         """A file and a whole directory of the user's in the way: the pull takes another name or says so."""
         files = hub.vision(1)
         [place, _] = targets(other, home, EYES)
         put(place)
-        mine = look(place)
+        mine = file_state(place)
         done = home.run("pull", EYES)
         assert "Traceback" not in done.text
         if done.returncode == 0:
             assert_is(home.row(EYES), [files[Q4], files[MMPROJ]])
             home.ok("rm", EYES, "--files")
         home.ok("prune", "--yes")
-        assert look(place) == mine
+        assert file_state(place) == mine
 
     def test_a_link_of_the_users_at_the_target(self, home: Home, other: Home, hub: Hub, place: Path) -> None:
         """What a link leads to is not written through."""
@@ -113,13 +113,13 @@ class TestAtTheTarget:
         [target, _] = targets(other, home, EYES)
         outside = place / "outside.gguf"
         put(outside)
-        mine = look(outside)
+        mine = file_state(outside)
         target.parent.mkdir(parents=True)
         target.symlink_to(outside)
         home.run("pull", EYES)
         home.run("rm", EYES, "--files")
         home.ok("prune", "--yes")
-        assert look(outside) == mine
+        assert file_state(outside) == mine
         assert target.is_symlink()
 
 
@@ -139,7 +139,7 @@ class TestInItsPlace:
             content[-8:] = b"changed!"
             with path.open("r+b") as file:
                 file.write(content if how == "same size" else content + b"more")
-        mine = look(path)
+        mine = file_state(path)
         if command == "rm":
             home.run("rm", EYES, "--files")
         elif command == "update":
@@ -150,7 +150,7 @@ class TestInItsPlace:
             home.ok("rm", EYES)
         home.ok("prune", "--yes")
         home.ok("list")
-        assert look(path) == mine
+        assert file_state(path) == mine
 
     def test_a_file_beside(self, home: Home, hub: Hub) -> None:
         """A file that the user put beside a model's outlives the model, its updates and a prune."""
@@ -158,12 +158,12 @@ class TestInItsPlace:
         home.ok("pull", EYES)
         beside = files_of(home.row(EYES))[0].with_name("notes.txt")
         put(beside, b"mine")
-        mine = look(beside)
+        mine = file_state(beside)
         hub.vision(2)
         home.ok("pull", EYES)
         home.ok("rm", EYES, "--files")
         home.ok("prune", "--yes")
-        assert look(beside) == mine
+        assert file_state(beside) == mine
 
     def test_put_there_after_a_removal_that_was_killed(self, home: Home, hub: Hub, place: Path) -> None:
         """A removal that did not end deletes later what it was to delete, and not what was put there since."""
@@ -182,11 +182,11 @@ class TestInItsPlace:
             _undeletable(paths[0], is_so=False)
         paths[0].chmod(0o644)
         put(paths[0])
-        mine = look(paths[0])
+        mine = file_state(paths[0])
         home.ok("list")
         home.ok("prune", "--yes")
         home.ok("list")
-        assert look(paths[0]) == mine
+        assert file_state(paths[0]) == mine
         assert not keep.exists()
 
 

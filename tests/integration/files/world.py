@@ -49,7 +49,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FileState:
     """A file as it is found."""
 
     inode: int
@@ -58,10 +58,10 @@ class Look:
     sha256: str
 
 
-def look(path: Path) -> Look:
+def file_state(path: Path) -> FileState:
     """Return a file as it is now."""
     status = path.lstat()
-    return Look(status.st_ino, status.st_size, status.st_mtime_ns, tiny.sha256(path.read_bytes()))
+    return FileState(status.st_ino, status.st_size, status.st_mtime_ns, tiny.sha256(path.read_bytes()))
 
 
 def new_place() -> Path:
@@ -229,12 +229,12 @@ class Home:
         found: list[dict[str, Any]] = json.loads(self.ok("pull", "--json"))
         return found
 
-    def looks(self) -> dict[Path, Look]:
+    def file_states(self) -> dict[Path, FileState]:
         """Return every file below ``models/``, as it is."""
         found = {}
         for path in sorted(self.models.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                found[path] = look(path)
+                found[path] = file_state(path)
         return found
 
     def copied(self, path: Path) -> "Home":
@@ -259,7 +259,7 @@ def files_of(row: Mapping[str, Any]) -> list[Path]:
 
 def content_of(row: Mapping[str, Any]) -> list[str]:
     """Return what the files of a model hash to."""
-    return [look(path).sha256 for path in files_of(row)]
+    return [file_state(path).sha256 for path in files_of(row)]
 
 
 def assert_is(row: Mapping[str, Any], contents: Sequence[bytes]) -> None:
@@ -283,7 +283,7 @@ def unexplained(home: Home, users: Sequence[Path] = ()) -> list[Path]:
     incoming = home.models / ".incoming"
     is_pulling = bool(home.unfinished())
     left = []
-    for path in home.looks():
+    for path in home.file_states():
         is_manifest = path.name == ".gglib-version.json" and path.parent in directories
         is_coming = is_pulling and path.is_relative_to(incoming)
         is_home = path == home.models / ".home"

@@ -116,7 +116,7 @@ async def fetch(pull: Pull, url: str) -> None:
     assert pull.target.read_bytes() == DATA
 
 
-async def test_a_file_comes_over_tls_from_who_is_trusted(pull: Pull, server: Server) -> None:
+async def test_a_file_is_downloaded_over_tls_from_a_trusted_server(pull: Pull, server: Server) -> None:
     """By the certificates of the system, or those of SSL_CERT_FILE."""
     await fetch(pull, f"https://localhost:{server.port}/m.gguf")
     assert f"Host: localhost:{server.port}" in server.heads[0]

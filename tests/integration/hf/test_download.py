@@ -84,7 +84,7 @@ async def test_files_of_any_size_come_whole(pull: Pull, size: int) -> None:
     await pull.run()
 
 
-async def test_a_file_that_is_there_is_hashed_and_nobody_is_asked(pull: Pull) -> None:
+async def test_an_existing_file_is_hashed_without_a_request(pull: Pull) -> None:
     """Also offline; leftovers of a kill are deleted."""
     pull.target.write_bytes(pull.data)
     part_manifest_path(pull.target).write_bytes(b"left")
@@ -208,7 +208,7 @@ async def test_patience_that_is_asked_for_is_given(pull: Pull) -> None:
     await pull.run()
 
 
-async def test_more_patience_than_is_reasonable_is_told_instead(pull: Pull) -> None:
+async def test_a_long_retry_after_is_an_error_instead_of_a_wait(pull: Pull) -> None:
     """Within one request."""
     pull.hub.inject_fault(rate_limited(3600))
     with pytest.raises(HubBusyError, match="3600 s"):
@@ -325,7 +325,7 @@ async def test_chunks_of_another_length_than_promised_are_not_kept(pull: Pull, s
     assert pull.left == []
 
 
-async def test_the_token_goes_to_the_hub_and_to_nobody_else(pull: Pull) -> None:
+async def test_the_token_is_sent_to_the_hub_only(pull: Pull) -> None:
     """Not to the file host, not to a foreign host, not back to the hub from there, and not to a log."""
     pull.hub.accept_token(TOKEN)
     pull.hub.add_address("/back", b"")
@@ -482,11 +482,11 @@ async def test_connections_are_resumed_where_each_ended(pull: Pull) -> None:
 async def test_a_note_that_is_not_to_be_believed_begins_again(pull: Pull, damage: str) -> None:
     """A byte is kept only if its version is certain."""
     await cut_off(pull, 2_500_000)
-    note, part = part_manifest_path(pull.target), part_path(pull.target)
+    manifest_file, part = part_manifest_path(pull.target), part_path(pull.target)
     if damage == "note is gone":
-        note.unlink()
+        manifest_file.unlink()
     elif damage == "note is torn":
-        note.write_bytes(note.read_bytes()[:-1] + b"!")
+        manifest_file.write_bytes(manifest_file.read_bytes()[:-1] + b"!")
     elif damage == "note is another's":
         pull.data = content(4_000_000, seed=3)
         pull.commit = pull.hub.commit(REPO, {NAME: pull.data})

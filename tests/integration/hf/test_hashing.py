@@ -53,7 +53,7 @@ def test_the_hash_is_that_of_the_file_however_many_connections_bring_it(
             part.discard()
 
 
-def test_a_stop_ends_it_and_nobody_waits_for_it(tmp_path: Path) -> None:
+def test_a_cancel_ends_it_without_a_wait(tmp_path: Path) -> None:
     """A segment can keep writing after the hasher has stopped."""
     cancel_token = CancelToken()
     with open_part(FILE, tmp_path / "m.gguf") as part:

@@ -86,7 +86,7 @@ async def failure_of(api: HubApi, repo: str = "ada/coder-GGUF", revision: str | 
 
 
 class TestRepository:
-    async def test_tells_what_the_hub_knows(self, hub: LocalHub) -> None:
+    async def test_returns_the_hubs_metadata(self, hub: LocalHub) -> None:
         """A repository comes with its commit, its files with sizes and hashes, and what its page says."""
         commit = hub.add_repository(
             "ada/big-GGUF",
@@ -163,7 +163,7 @@ class TestRepository:
 
 
 class TestSearch:
-    async def test_for_what_cannot_be_sent_is_told_as_that(self, hub: LocalHub) -> None:
+    async def test_an_unsendable_token_is_reported_as_invalid(self, hub: LocalHub) -> None:
         """The error does not blame the hub, which gets no request."""
         with pytest.raises(HubError, match="not valid Unicode"):
             await search(hub, "coder \udcff")
@@ -585,7 +585,7 @@ class TestLibrary:
         assert capfd.readouterr() == ("", "")
         assert caplog.records == []
 
-    async def test_tells_nothing_of_the_machine(self, hub: LocalHub) -> None:
+    async def test_the_user_agent_has_no_facts_about_the_machine(self, hub: LocalHub) -> None:
         """The hub sees gglib's name, but no versions or installed packages."""
         await api_of(hub).repository("ada/coder-GGUF")
         assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}

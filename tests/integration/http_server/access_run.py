@@ -82,12 +82,14 @@ async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str
     async with await connect(port) as client:
         await client.send(method, path, body=b"{}", headers=tuple(headers))
         reply = await client.read_reply()
-    told = sorted((name, value) for name, value in reply.headers if name not in {"date", "x-request-id"})
+    sorted_headers = sorted(
+        (name, value) for name, value in reply.headers if name not in {"date", "x-request-id"}
+    )
     if path.startswith("/v1/messages"):  # Anthropic's dialect has a type for each status, and no code
         content = reply.json()
         assert list(content) == ["type", "error", "request_id"]
-        return reply.status, _CODES[content["error"]["type"]], f"{told} {reply.body!r}"
-    return reply.status, str(reply.error["code"]), f"{told} {reply.body!r}"
+        return reply.status, _CODES[content["error"]["type"]], f"{sorted_headers} {reply.body!r}"
+    return reply.status, str(reply.error["code"]), f"{sorted_headers} {reply.body!r}"
 
 
 async def wrong_keys(port: int, count: int, *, seed: int, at_once: int = 8) -> Counter[Refusal]:

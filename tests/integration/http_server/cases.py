@@ -119,7 +119,9 @@ def served(
     )
 
 
-def told(name: str, raw: bytes, *statuses: int, method: bytes = b"GET", after: After = After.OPEN) -> Case:
+def answered_locally(
+    name: str, raw: bytes, *statuses: int, method: bytes = b"GET", after: After = After.OPEN
+) -> Case:
     """Return a row for a valid request that the proxy serves itself."""
     return Case(
         name=name,

@@ -11,13 +11,13 @@ from .cases import (
     STREAM_BODY,
     After,
     Case,
+    answered_locally,
     head,
     length_of,
     post,
     post_raw,
     refused,
     served,
-    told,
     unfinished,
 )
 
@@ -204,14 +204,14 @@ EXPECT = (
         403,
     ),
     replace(
-        told(
+        answered_locally(
             "expect: where nothing is",
             head(b"POST", b"/nowhere", HOST, b"Expect: 100-continue", b"Content-Length: 99999"),
             404,
         ),
         after=After.CLOSED,
     ),
-    told("expect: without a body", head(b"GET", b"/health", HOST, b"Expect: 100-continue"), 200),
+    answered_locally("expect: without a body", head(b"GET", b"/health", HOST, b"Expect: 100-continue"), 200),
 )
 
 UPGRADE = (
@@ -224,7 +224,7 @@ UPGRADE = (
         post(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
     ),
     served("upgrade: to TLS, ignored", post(b"Connection: Upgrade", b"Upgrade: TLS/1.0")),
-    told(
+    answered_locally(
         "upgrade: of a GET, ignored",
         head(b"GET", b"/health", HOST, b"Connection: upgrade", b"Upgrade: h2c"),
         200,
@@ -249,14 +249,14 @@ OLD = (
         post(b"Connection: keep-alive, close", version=_OLD),
         after=After.CLOSED,
     ),
-    told("HTTP/1.0: GET", head(b"GET", b"/health", HOST, version=_OLD), 200, after=After.CLOSED),
-    told(
+    answered_locally("HTTP/1.0: GET", head(b"GET", b"/health", HOST, version=_OLD), 200, after=After.CLOSED),
+    answered_locally(
         "HTTP/1.0: an unknown path, kept alive",
         head(b"GET", b"/x", HOST, _KEEP, version=_OLD),
         404,
         after=After.AS_SAID,
     ),
-    told(
+    answered_locally(
         "HTTP/1.0: HEAD",
         head(b"HEAD", b"/v1/models", HOST, version=_OLD),
         200,

@@ -9,6 +9,7 @@ from .cases import (
     LAST_CHUNK,
     PATH,
     Case,
+    answered_locally,
     chunk,
     head,
     length_of,
@@ -16,7 +17,6 @@ from .cases import (
     post_raw,
     refused,
     served,
-    told,
     unfinished,
 )
 
@@ -78,8 +78,8 @@ LENGTHS = (
     served("length: a tab before it, spaces after it", _length(b"\t%b  " % _N)),
     served("length: in capitals", post_raw(b"CONTENT-LENGTH: " + _N)),
     served("length: a header that only looks like it", post(b"Content_Length: 5", b"X-Content-Length: 5")),
-    told("length: none, so there is no body", head(b"POST", PATH, HOST), 400, method=b"POST"),
-    told("length: zero", head(b"POST", PATH, HOST, b"Content-Length: 0"), 400, method=b"POST"),
+    answered_locally("length: none, so there is no body", head(b"POST", PATH, HOST), 400, method=b"POST"),
+    answered_locally("length: zero", head(b"POST", PATH, HOST, b"Content-Length: 0"), 400, method=b"POST"),
     unfinished("length: more than comes", post_raw(b"Content-Length: %d" % (len(BODY) + 4096))),
 )
 
@@ -137,11 +137,13 @@ SMUGGLING = (
     served("coding: a tab before it", _coding(b"\tchunked")),
     served("coding: a tab after it", _coding(b" chunked\t")),
     served("coding: a header that only looks like it", post(b"Transfer_Encoding: chunked", b"TE: chunked")),
-    told("body on GET, by length", head(b"GET", b"/health", HOST, length_of(FOLLOWER)) + FOLLOWER, 200),
-    told(
+    answered_locally(
+        "body on GET, by length", head(b"GET", b"/health", HOST, length_of(FOLLOWER)) + FOLLOWER, 200
+    ),
+    answered_locally(
         "body on GET, in chunks", head(b"GET", b"/health", HOST, CHUNKED) + chunk(FOLLOWER) + LAST_CHUNK, 200
     ),
-    told(
+    answered_locally(
         "body on an unknown path",
         head(b"POST", b"/nowhere", HOST, length_of(FOLLOWER)) + FOLLOWER,
         404,
@@ -211,7 +213,7 @@ CHUNKS = (
     served("chunk: a long last size", _chunks(chunk(BODY) + b"0000000000000000\r\n\r\n")),
     served("chunk: an extension", _chunks(chunk(BODY, b';a=b;c="d e"') + b"0;end\r\n\r\n")),
     served("chunk: the longest extension", _chunks(chunk(BODY, _EXTENSION_FITS) + LAST_CHUNK)),
-    told("chunk: none but the last one", _chunks(LAST_CHUNK), 400, method=b"POST"),
+    answered_locally("chunk: none but the last one", _chunks(LAST_CHUNK), 400, method=b"POST"),
     unfinished("chunk: no last one", _chunks(chunk(BODY))),
     unfinished("chunk: no empty line after the last one", _chunks(chunk(BODY) + b"0\r\n")),
     unfinished("chunk: ends in the middle", _chunks(chunk(BODY)[:-9])),

@@ -6,12 +6,12 @@ from .cases import (
     PATH,
     After,
     Case,
+    answered_locally,
     head,
     length_of,
     post,
     refused,
     served,
-    told,
 )
 
 _KIB = 1024
@@ -64,14 +64,18 @@ REQUEST_LINE = (
     refused("method: a letter that is not ASCII", _line("PÖST ".encode() + PATH + b" HTTP/1.1")),
     refused("method: CONNECT to an authority", head(b"CONNECT", b"127.0.0.1:80", HOST)),
     refused("method: without an end", b"A" * 70_000, 400, 414, 431),
-    told("method: in lower case, which is another one", _line(b"post " + PATH + b" HTTP/1.1"), 405),
-    told("method: made up", head(b"BREW", b"/health", HOST), 405),
-    told("method: TRACE", head(b"TRACE", b"/health", HOST), 405),
-    told("method: CONNECT to a path", head(b"CONNECT", b"/health", HOST), 405),
-    told("method: OPTIONS *", head(b"OPTIONS", b"*", HOST), 200, 204, 404, 405, method=b"OPTIONS"),
-    told("method: GET where only POST is", _get(PATH), 405),
-    told("method: HEAD where only POST is", head(b"HEAD", PATH, HOST), 405, method=b"HEAD"),
-    told("method: HEAD where GET is", head(b"HEAD", b"/v1/models", HOST), 200, method=b"HEAD"),
+    answered_locally(
+        "method: in lower case, which is another one", _line(b"post " + PATH + b" HTTP/1.1"), 405
+    ),
+    answered_locally("method: made up", head(b"BREW", b"/health", HOST), 405),
+    answered_locally("method: TRACE", head(b"TRACE", b"/health", HOST), 405),
+    answered_locally("method: CONNECT to a path", head(b"CONNECT", b"/health", HOST), 405),
+    answered_locally(
+        "method: OPTIONS *", head(b"OPTIONS", b"*", HOST), 200, 204, 404, 405, method=b"OPTIONS"
+    ),
+    answered_locally("method: GET where only POST is", _get(PATH), 405),
+    answered_locally("method: HEAD where only POST is", head(b"HEAD", PATH, HOST), 405, method=b"HEAD"),
+    answered_locally("method: HEAD where GET is", head(b"HEAD", b"/v1/models", HOST), 200, method=b"HEAD"),
     refused("target: * with GET", _get(b"*"), method=b"GET"),
     refused("target: no slash", _get(b"v1/models")),
     refused("target: a backslash", _get(b"\\v1\\models")),
@@ -88,19 +92,19 @@ REQUEST_LINE = (
     refused("target: without an end", b"GET /" + b"a" * 70_000, 414, 431),
     served("target: 8 KiB", post(target=PATH + b"?" + b"a" * (8 * _KIB - 1 - len(PATH)))),
     served("target: a query with everything in it", post(target=PATH + b"?a=%00%ff/../?&;[]{}|^`\"<>'")),
-    told("target: an escaped letter is another path", _get(b"/v1/%6dodels"), 404),
-    told("target: an escaped slash is another path", _get(b"/v1%2fmodels"), 404),
-    told("target: two slashes are one", _get(b"//v1/models"), 200),
-    told("target: two slashes inside are one", _get(b"/v1//models"), 200),
-    told("target: a slash at the end is none", _get(b"/health/"), 200),
-    told("target: a doubled version counts once", _get(b"/v1/v1/models"), 200),
-    told("target: OpenAI's path without its version", _get(b"/models"), 200),
+    answered_locally("target: an escaped letter is another path", _get(b"/v1/%6dodels"), 404),
+    answered_locally("target: an escaped slash is another path", _get(b"/v1%2fmodels"), 404),
+    answered_locally("target: two slashes are one", _get(b"//v1/models"), 200),
+    answered_locally("target: two slashes inside are one", _get(b"/v1//models"), 200),
+    answered_locally("target: a slash at the end is none", _get(b"/health/"), 200),
+    answered_locally("target: a doubled version counts once", _get(b"/v1/v1/models"), 200),
+    answered_locally("target: OpenAI's path without its version", _get(b"/models"), 200),
     served("target: POST without its version", post(target=b"/chat/completions")),
     served("target: POST with slashes around", post(target=b"//v1//chat/completions/?a=/b//c/")),
-    told("target: an authority in the path is a path", _get(b"//evil.example/v1/models"), 404),
-    told("target: dots are another path", _get(b"/v1/../health"), 404),
-    told("target: a semicolon is another path", _get(b"/health;x"), 404),
-    told("target: another case is another path", _get(b"/HEALTH"), 404),
+    answered_locally("target: an authority in the path is a path", _get(b"//evil.example/v1/models"), 404),
+    answered_locally("target: dots are another path", _get(b"/v1/../health"), 404),
+    answered_locally("target: a semicolon is another path", _get(b"/health;x"), 404),
+    answered_locally("target: another case is another path", _get(b"/HEALTH"), 404),
 )
 
 
@@ -241,13 +245,13 @@ HOSTS = (
         head(b"GET", b"/v1/models", b"Host: evil.example", version=b"HTTP/1.0"),
         403,
     ),
-    told(
+    answered_locally(
         "host: of another server, for the health answer",
         head(b"GET", b"/health", b"Host: evil.example", version=b"HTTP/1.0"),
         200,
         after=After.CLOSED,
     ),
-    told(
+    answered_locally(
         "host: none, for the health answer in HTTP/1.0",
         b"GET /health HTTP/1.0\r\n\r\n",
         200,
@@ -302,17 +306,17 @@ REPEATED = (
         "repeated: Access-Control-Request-Private-Network",
         _twice(b"Access-Control-Request-Private-Network", b"true", b"false"),
     ),
-    told(
+    answered_locally(
         "repeated: Content-Encoding, the last one is none",
         _twice(b"Content-Encoding", b"gzip", b"identity"),
         415,
     ),
-    told(
+    answered_locally(
         "repeated: Content-Encoding, the first one is none",
         _twice(b"Content-Encoding", b"identity", b"gzip"),
         415,
     ),
-    told("Content-Encoding: a list", post(b"Content-Encoding: identity, gzip"), 415),
+    answered_locally("Content-Encoding: a list", post(b"Content-Encoding: identity, gzip"), 415),
     served(
         "repeated: Content-Encoding, both are none", _twice(b"Content-Encoding", b"identity", b"Identity")
     ),
@@ -324,14 +328,14 @@ REPEATED = (
 _MODELS = b"/v1/models/"
 
 CONTROLS = (
-    told("path: a line feed in a name", _get(_MODELS + b"a/b:Q4%0AX"), 400),
-    told("path: a carriage return in a name", _get(_MODELS + b"a%0dX"), 400),
-    told("path: a NUL in a name", _get(_MODELS + b"a%00"), 400),
-    told("path: an escape character in a name", _get(_MODELS + b"a%1B]52;c;x"), 400),
-    told("path: a DEL in a name", _get(_MODELS + b"a%7F"), 400),
-    told("path: a C1 control in a name", _get(_MODELS + b"a%C2%9BX"), 400),
-    told("path: Unicode's line separator in a name", _get(_MODELS + b"a%E2%80%A8X"), 400),
-    told("path: a space in a name that is not there", _get(_MODELS + b"a%20b"), 404),
+    answered_locally("path: a line feed in a name", _get(_MODELS + b"a/b:Q4%0AX"), 400),
+    answered_locally("path: a carriage return in a name", _get(_MODELS + b"a%0dX"), 400),
+    answered_locally("path: a NUL in a name", _get(_MODELS + b"a%00"), 400),
+    answered_locally("path: an escape character in a name", _get(_MODELS + b"a%1B]52;c;x"), 400),
+    answered_locally("path: a DEL in a name", _get(_MODELS + b"a%7F"), 400),
+    answered_locally("path: a C1 control in a name", _get(_MODELS + b"a%C2%9BX"), 400),
+    answered_locally("path: Unicode's line separator in a name", _get(_MODELS + b"a%E2%80%A8X"), 400),
+    answered_locally("path: a space in a name that is not there", _get(_MODELS + b"a%20b"), 404),
     refused("path: a raw line feed in a name", _get(_MODELS + b"a/b:Q4\nX")),
     refused("path: a raw carriage return in a name", _get(_MODELS + b"a/b:Q4\rX")),
 )

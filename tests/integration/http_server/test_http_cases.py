@@ -63,27 +63,29 @@ async def test_case(case: Case) -> None:
 
 async def test_the_whole_table_at_once() -> None:
     """All rows, several at a time: responses with upstream content match what the upstream received."""
-    told: list[str] = []
+    received_digests: list[str] = []
     free = asyncio.Semaphore(AT_ONCE)
     async with recording() as upstream, proxy_running(upstream.runtime, options=OPTIONS) as proxy:
 
         async def run(case: Case) -> None:
             async with free:
-                told.extend(word for reply in await talk(proxy.port, case) if (word := _word(reply)))
+                received_digests.extend(
+                    word for reply in await replies_to(proxy.port, case) if (word := _word(reply))
+                )
 
         async with asyncio.TaskGroup() as group:
             for case in CASES:
                 group.create_task(run(case))
     expected = [body for case in CASES for body in case.upstream]
     assert Counter(body for body in upstream.bodies if body != FOLLOWER_BODY) == Counter(expected)
-    assert Counter(told) == Counter(upstream.digests)
+    assert Counter(received_digests) == Counter(upstream.digests)
 
 
 def _word(reply: Reply) -> str | None:
     return shown(reply.body) if reply.status == 200 else None
 
 
-async def talk(port: int, case: Case) -> list[Reply]:
+async def replies_to(port: int, case: Case) -> list[Reply]:
     """Send a row and, if the connection stays open, another request; return all responses."""
     async with await connect(port) as client:
         listener = Listener(client)
@@ -102,7 +104,7 @@ async def talk(port: int, case: Case) -> list[Reply]:
 
 async def check_alone(port: int, case: Case) -> None:
     """Check the responses of a row, and the state of the connection after it."""
-    replies = await talk(port, case)
+    replies = await replies_to(port, case)
     if case.after is After.UNFINISHED:
         assert all(reply.status in {400, 408} for reply in replies)
         return
@@ -155,8 +157,8 @@ def check_answers(case: Case, replies: list[Reply]) -> None:
 def check_headers(case: Case, upstream: Recorder) -> None:
     """Check that the upstream received only headers of the requests, and those that the proxy adds."""
     sent = {name for seen in read_connection(case.raw + FOLLOWER).requests for name, _ in seen.headers}
-    told = {name for seen in upstream.requests for name, _ in seen.headers}
-    assert told <= sent | {b"host", b"content-length", b"x-request-id"}
+    received_digests = {name for seen in upstream.requests for name, _ in seen.headers}
+    assert received_digests <= sent | {b"host", b"content-length", b"x-request-id"}
 
 
 def check_end(case: Case, replies: list[Reply]) -> None:

@@ -104,12 +104,12 @@ async def test_body_that_waits_too_long_gets_503() -> None:
         for client in clients:
             client.writer.write(unfinished(3000 * KIB))
         replies = [the_only_reply(await Listener(client).to_the_end()) for client in clients]
-    told = {reply.error["code"]: reply for reply in replies}
-    assert {code: reply.status for code, reply in told.items()} == {
+    responses = {reply.error["code"]: reply for reply in replies}
+    assert {code: reply.status for code, reply in responses.items()} == {
         "request_timeout": 408,
         "too_many_bodies": 503,
     }
-    assert told["too_many_bodies"].values("retry-after") == ["5"]
+    assert responses["too_many_bodies"].values("retry-after") == ["5"]
     assert upstream.requests == []
 
 
@@ -226,11 +226,11 @@ def test_clients_get_503_when_out_of_descriptors(loop: str, tmp_path: Path) -> N
         busy = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 10)) for _ in range(120)]
         for sock in busy:
             sock.sendall(b"GET /health HTTP/1.1\r\n")
-        told = []
+        responses = []
         for _ in range(40):
             with socket.create_connection(("127.0.0.1", port), 10) as sock:
-                told.append(health_over(sock))
-        assert set(told) == {b"HTTP/1.1 503 Service Unavailable"}
+                responses.append(health_over(sock))
+        assert set(responses) == {b"HTTP/1.1 503 Service Unavailable"}
         statuses = [finish(sock) for sock in busy]
         assert set(statuses) == {b"HTTP/1.1 200 OK", b"HTTP/1.1 503 Service Unavailable"}
         for sock in busy:

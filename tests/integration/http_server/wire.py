@@ -42,12 +42,12 @@ class Reply:
     def error(self) -> dict[str, Any]:
         """The error of the body, whose shape is checked."""
         check_error_head(self)
-        told = json.loads(self.body)
-        assert list(told) == ["error"]
-        assert list(told["error"]) == ["message", "type", "param", "code"]
-        assert isinstance(told["error"]["message"], str)
-        assert isinstance(told["error"]["code"], str | None)
-        error: dict[str, Any] = told["error"]
+        payload = json.loads(self.body)
+        assert list(payload) == ["error"]
+        assert list(payload["error"]) == ["message", "type", "param", "code"]
+        assert isinstance(payload["error"]["message"], str)
+        assert isinstance(payload["error"]["code"], str | None)
+        error: dict[str, Any] = payload["error"]
         return error
 
 

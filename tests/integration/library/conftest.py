@@ -22,7 +22,7 @@ from gglib.testing import write_tiny_gguf
 Writer = Callable[..., Path]
 CONTENT = b"x" * 100_000
 SOURCE = ModelSource(origin="hub", repo="ada/coder", revision="c0ffee", file="a.gguf")
-PART_NOTE = b"a note on a part"
+PART_MANIFEST = b"a note on a part"
 
 
 class LibraryHarness:
@@ -35,7 +35,7 @@ class LibraryHarness:
         self.pruner = Pruner(
             models_dir=models_dir,
             locks=self.locks,
-            is_part_manifest=lambda content: content == PART_NOTE,
+            is_part_manifest=lambda content: content == PART_MANIFEST,
             work_name=".starter",
         )
 

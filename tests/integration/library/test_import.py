@@ -50,7 +50,7 @@ def new_model(item: ImportItem) -> NewModel:
     return item.model
 
 
-def told(items: Iterable[ImportItem]) -> dict[str, str | None]:
+def reasons_of(items: Iterable[ImportItem]) -> dict[str, str | None]:
     """Return the reason for each thing that is left out."""
     return {item.name: item.reason for item in items if item.state is ImportState.SKIPPED}
 
@@ -85,7 +85,7 @@ class TestFolder:
         write_header(tmp_path / "mmproj-F16.gguf", "clip")
         write_header(tmp_path / "vision-tower.gguf", "clip")
         write_header(tmp_path / "style.gguf", "llama", "adapter")
-        reasons = told(find(tmp_path))
+        reasons = reasons_of(find(tmp_path))
         assert set(reasons) == {
             "broken.gguf",
             "late-00002-of-00003.gguf",
@@ -148,7 +148,7 @@ class TestFolder:
         (tmp_path / "c.gguf").symlink_to("a.gguf")
         items = find(tmp_path)
         assert [item.name for item in items if item.state is ImportState.NEW] == ["a"]
-        assert told(items) == dict.fromkeys(("b.gguf", "c.gguf"), "it is the same file as 'a'")
+        assert reasons_of(items) == dict.fromkeys(("b.gguf", "c.gguf"), "it is the same file as 'a'")
 
     async def test_a_header_is_read_once(
         self, tmp_path: Path, write: Writer, write_header: Writer, catalog: SqliteCatalog
@@ -170,7 +170,7 @@ class TestFolder:
         items = find_models(places, await catalog.list_models(), reading, told_of.append)
         assert sorted(path.name for path in read) == ["a.gguf", "again-style.gguf"]
         assert told_of == [tmp_path, *read]
-        assert "LoRA" in (told(items)["style.gguf"] or "")
+        assert "LoRA" in (reasons_of(items)["style.gguf"] or "")
         assert len(items) == 6
 
     def test_shards_are_looked_at_wherever_they_are(
@@ -246,7 +246,7 @@ class TestForbidden:
     def test_a_folder(self, shared: Path, become_nobody: Callable[[], None]) -> None:
         """It, or what can be seen to be in it, is told to be unreadable: no error that nobody expects."""
         become_nobody()
-        reasons = told(find(shared / "closed"))
+        reasons = reasons_of(find(shared / "closed"))
         assert reasons
         assert all("Permission denied" in (reason or "") for reason in reasons.values())
 
@@ -254,13 +254,13 @@ class TestForbidden:
         """The cache of another user is told to be unreadable."""
         become_nobody()
         items = find("hf", environ={"HF_HUB_CACHE": str(shared / "closed")})
-        assert all("Permission denied" in (reason or "") for reason in told(items).values())
+        assert all("Permission denied" in (reason or "") for reason in reasons_of(items).values())
 
     def test_ollamas_own(self, shared: Path, become_nobody: Callable[[], None]) -> None:
         """Those of its service are told to be unreadable."""
         become_nobody()
         items = find("ollama", environ={"OLLAMA_MODELS": str(shared / "closed")})
-        assert all("Permission denied" in (reason or "") for reason in told(items).values())
+        assert all("Permission denied" in (reason or "") for reason in reasons_of(items).values())
 
     def test_a_model_in_it(self, shared: Path, become_nobody: Callable[[], None]) -> None:
         """Its file is hidden, which is not gone; one beside it is gone, and one that is here is here."""
@@ -333,10 +333,10 @@ class TestHuggingFace:
         (item,) = find("hf", environ={"HF_HOME": str(tmp_path)})
         assert (new_model(item).hashes, new_model(item).source.repo) == ((), "ada/coder")
 
-    def test_a_link_to_nothing_is_told(self, cache: HubCache, tmp_path: Path) -> None:
+    def test_a_dangling_link_is_reported(self, cache: HubCache, tmp_path: Path) -> None:
         """A file whose blob was deleted is listed with the reason."""
         cache.add(COMMIT, "coder.gguf", 1).resolve().unlink()
-        assert told(find("hf", home=tmp_path)) == {"coder.gguf": "its file is missing from the cache"}
+        assert reasons_of(find("hf", home=tmp_path)) == {"coder.gguf": "its file is missing from the cache"}
 
     def test_a_cache_that_is_named_as_a_folder_is_known(self, cache: HubCache) -> None:
         """Who names the cache's folder gets what the cache knows."""
@@ -426,7 +426,7 @@ class TestOllama:
         assert new_model(item).projector == projector
         assert new_model(item).projector_sha256 == sha256(projector)
 
-    def test_what_gglib_cannot_use_is_told(self, ollama: Ollama, tmp_path: Path) -> None:
+    def test_unusable_models_are_reported(self, ollama: Ollama, tmp_path: Path) -> None:
         """Adapters, several files, other forms, missing blobs and what is no manifest each say why."""
         digest = ollama.blob(1)[1]
         ollama.manifest(f"{LIBRARY}/adapted/1", ("model", digest), ("adapter", ollama.blob(2)[1]))
@@ -436,7 +436,7 @@ class TestOllama:
         ollama.manifest(f"{LIBRARY}/hostile/1", ("model", "sha256:../../elsewhere"))
         (ollama.root / "manifests" / LIBRARY / "torn").mkdir()
         (ollama.root / "manifests" / LIBRARY / "torn" / "1").write_text('{"layers": [')
-        reasons = told(find("ollama", home=tmp_path))
+        reasons = reasons_of(find("ollama", home=tmp_path))
         assert {name: (reason or "").split()[-1] for name, reason in reasons.items()} == {
             "adapted:1": "support",
             "split:1": "shards",

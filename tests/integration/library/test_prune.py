@@ -23,7 +23,7 @@ else:
     LibraryHarness = object
 
 CONTENT = b"x" * 100_000
-PART_NOTE = b"a note on a part"
+PART_MANIFEST = b"a note on a part"
 KEY = "s-" + "ab" * 16
 JOB = "0123456789abcdef"
 UNENDED = "the pull of 'coder' is unfinished: 'gglib pull' lists how to resume or discard it"
@@ -114,7 +114,7 @@ class TestFreeing:
     async def test_parts_of_an_older_gglib_go(self, harness: LibraryHarness) -> None:
         """A part with gglib's note beside it; one without is the user's."""
         harness.put("b.gguf.part")
-        harness.put("b.gguf.part.note", PART_NOTE)
+        harness.put("b.gguf.part.note", PART_MANIFEST)
         harness.put("c.gguf.part")
         assert await harness.kept() == {"c.gguf.part": NOT_OURS}
         assert harness.left() == ["c.gguf.part"]

@@ -35,11 +35,11 @@ async def half_pulled(harness: PullHarness) -> "asyncio.Task[PulledModel]":
     harness.hub.pauses[NAME] = asyncio.Event()
     reached = asyncio.Event()
 
-    def tell(progress: PullProgress) -> None:
+    def on_progress(progress: PullProgress) -> None:
         if 2 * progress.done_bytes >= (progress.total_bytes or 0):
             reached.set()
 
-    pull = asyncio.create_task(harness.puller.pull(await harness.plan(), tell))
+    pull = asyncio.create_task(harness.puller.pull(await harness.plan(), on_progress))
     await soon(reached)
     return pull
 

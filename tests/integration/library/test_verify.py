@@ -91,9 +91,9 @@ async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> No
     seeing = replace(model(tmp_path / "none"), projector=path, projector_sha256=ZEROS)
     read = []
 
-    def counting(file: Path, tell: OnRead) -> str:
+    def counting(file: Path, on_read: OnRead) -> str:
         read.append(file)
-        return hash_file(file, tell)
+        return hash_file(file, on_read)
 
     models = [seeing, replace(seeing, id=2)]
     checks = await verify_models(models, FakeCatalog(models), counting, quiet)
@@ -101,25 +101,25 @@ async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> No
     assert read.count(path) == 1
 
 
-def test_progress_is_told_block_by_block(tmp_path: Path) -> None:
+def test_progress_is_reported_block_by_block(tmp_path: Path) -> None:
     """A file of three blocks is told of at the beginning and after each; the hash is that of all of it."""
     path = tmp_path / "big"
     content = bytes(2 * BLOCK_BYTES) + b"end"
     path.write_bytes(content)
-    told: list[int] = []
-    assert hash_file(path, told.append) == hashlib.sha256(content).hexdigest()
-    assert told == [0, BLOCK_BYTES, 2 * BLOCK_BYTES, len(content)]
+    read_counts: list[int] = []
+    assert hash_file(path, read_counts.append) == hashlib.sha256(content).hexdigest()
+    assert read_counts == [0, BLOCK_BYTES, 2 * BLOCK_BYTES, len(content)]
 
 
 async def test_a_cancelled_verification_stops_reading(path: Path) -> None:
     """Ctrl-C ends the thread at its next block: nobody waits for the rest of a large file."""
     has_begun, go_on, has_ended = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(file: Path, tell: OnRead) -> str:
+    def slow(file: Path, on_read: OnRead) -> str:
         has_begun.set()
         go_on.wait(10)
         try:
-            tell(1)
+            on_read(1)
         except Exception:
             has_ended.set()
             raise
@@ -154,7 +154,7 @@ class TestVersions:
         newer = harness.version("ada/Q4-2", {"a.gguf": b"newer"}, projector=b"newer eye")
         loop, has_updated = asyncio.get_running_loop(), False
 
-        def updating(file: Path, tell: OnRead) -> str:
+        def updating(file: Path, on_read: OnRead) -> str:
             nonlocal has_updated
             if not has_updated:
                 has_updated = True
@@ -163,7 +163,7 @@ class TestVersions:
                     collect_retired(harness.catalog, harness.models_dir), loop
                 ).result(10)
             assert not is_free(old_version.hold_path)
-            return hash_file(file, tell)
+            return hash_file(file, on_read)
 
         checks = await verify_models([old], harness.catalog, updating, quiet)
         assert [(check.path, check.verdict) for check in checks] == [

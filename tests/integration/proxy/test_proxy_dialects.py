@@ -56,7 +56,7 @@ MID_STREAM = {
 
 
 @dataclass
-class Told:
+class DialectError:
     """An error as a client of a dialect reads it."""
 
     message: str
@@ -65,14 +65,14 @@ class Told:
     error: dict[str, Any]
 
 
-def told_by(path: str, reply: Reply) -> Told:
+def error_of(path: str, reply: Reply) -> DialectError:
     """Return the error of a whole answer, whose form is checked."""
     assert reply.values("content-type") == ["application/json"]
     assert reply.values("request-id") == (reply.values("x-request-id") if path == MESSAGES else [])
     return read(path, reply.json(), reply)
 
 
-def read(path: str, content: dict[str, Any], reply: Reply) -> Told:
+def read(path: str, content: dict[str, Any], reply: Reply) -> DialectError:
     """Return the error of an object, whose form is checked."""
     error = content["error"]
     if path == MESSAGES:
@@ -81,10 +81,10 @@ def read(path: str, content: dict[str, Any], reply: Reply) -> Told:
         assert [content["request_id"]] == reply.values("x-request-id")
         assert list(error)[:2] == ["type", "message"]
         assert set(error) <= {"type", "message", "n_prompt_tokens", "n_ctx"}
-        return Told(error["message"], error["type"], None, error)
+        return DialectError(error["message"], error["type"], None, error)
     assert list(error)[:4] == ["message", "type", "param", "code"]
     assert error["code"] is None or isinstance(error["code"], str)
-    return Told(error["message"], error["type"], error["code"], error)
+    return DialectError(error["message"], error["type"], error["code"], error)
 
 
 def events_of(body: bytes) -> list[tuple[str | None, dict[str, Any]]]:
@@ -100,7 +100,7 @@ def events_of(body: bytes) -> list[tuple[str | None, dict[str, Any]]]:
     return events
 
 
-def ended_by(path: str, reply: Reply, *, arrived: bytes = b"") -> Told:
+def final_error_of(path: str, reply: Reply, *, arrived: bytes = b"") -> DialectError:
     """Return the error at the end of a stream, where it has to stand once and in the form of the dialect."""
     assert (reply.status, reply.is_whole) == (200, True)
     body = reply.body.replace(b":\n\n", b"")
@@ -154,12 +154,16 @@ async def test_an_unknown_model_and_a_full_queue(path: str, stream: bool) -> Non
     async with proxy_running(FakeRuntime(fails_with=QueueFullError(1000, 3))) as proxy:
         unknown = await ask(proxy.port, path=path, body=body_for(stream=stream, model="nope"))
         full = await ask(proxy.port, path=path, body=body_for(stream=stream))
-    told = told_by(path, unknown)
+    client_error = error_of(path, unknown)
     expected = ("not_found_error", None) if path == MESSAGES else ("invalid_request_error", "model_not_found")
-    assert (unknown.status, told.type_, told.code) == (404, *expected)
-    told = told_by(path, full)
+    assert (unknown.status, client_error.type_, client_error.code) == (404, *expected)
+    client_error = error_of(path, full)
     expected = ("overloaded_error", None) if path == MESSAGES else ("server_error", "queue_full")
-    assert (full.status, full.values("retry-after"), told.type_, told.code) == (503, ["3"], *expected)
+    assert (full.status, full.values("retry-after"), client_error.type_, client_error.code) == (
+        503,
+        ["3"],
+        *expected,
+    )
 
 
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, "/v1/messages/count_tokens", RESPONSES])
@@ -184,9 +188,9 @@ async def test_what_is_refused_before_it_is_looked_at(  # noqa: PLR0917 - cases
     dialect = MESSAGES if path.startswith(MESSAGES) else path
     async with proxy_running(FakeRuntime()) as proxy:
         reply = await ask(proxy.port, method, path + suffix, body=b"{}", headers=headers)
-    told = told_by(dialect, reply)
+    client_error = error_of(dialect, reply)
     assert reply.status == status
-    assert told.type_ == (anthropics if dialect == MESSAGES else "invalid_request_error")
+    assert client_error.type_ == (anthropics if dialect == MESSAGES else "invalid_request_error")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -195,7 +199,7 @@ async def test_a_missing_key(path: str) -> None:
     async with proxy_running(FakeRuntime(), options=ProxyOptions(api_keys={"a": "secret"})) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=False))
     expected = "authentication_error" if path == MESSAGES else "invalid_request_error"
-    assert (reply.status, told_by(path, reply).type_) == (401, expected)
+    assert (reply.status, error_of(path, reply).type_) == (401, expected)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -210,9 +214,9 @@ async def test_a_load_that_fails_after_heartbeats(path: str) -> None:
         rest = await client.reader.read()
     request_id = head.partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
     event = rest.replace(b"3\r\n:\n\n\r\n", b"").split(b"\r\n")[1]
-    told = ended_by(path, Reply(200, [("x-request-id", request_id)], event, is_whole=True))
-    assert "bad magic" in told.message
-    assert told.type_ == ("api_error" if path == MESSAGES else "server_error")
+    client_error = final_error_of(path, Reply(200, [("x-request-id", request_id)], event, is_whole=True))
+    assert "bad magic" in client_error.message
+    assert client_error.type_ == ("api_error" if path == MESSAGES else "server_error")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -222,8 +226,8 @@ async def test_an_engine_that_dies_in_the_middle(path: str) -> None:
     raw = SSE_HEAD + chunked(arrived)
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=True))
-    told = ended_by(path, reply, arrived=arrived + b"\n\n")
-    assert told.type_ == ("api_error" if path == MESSAGES else "upstream_error")
+    client_error = final_error_of(path, reply, arrived=arrived + b"\n\n")
+    assert client_error.type_ == ("api_error" if path == MESSAGES else "upstream_error")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -238,8 +242,8 @@ async def test_an_engine_that_stalls_in_the_middle(path: str) -> None:
     async with engine_running(stall) as engine, proxy_running(runtime_for(engine), options=options) as proxy:
         with quick():
             reply = await ask(proxy.port, path=path, body=body_for(stream=True))
-    told = ended_by(path, reply, arrived=EVENTS[path])
-    assert told.type_ == ("timeout_error" if path == MESSAGES else "upstream_error")
+    client_error = final_error_of(path, reply, arrived=EVENTS[path])
+    assert client_error.type_ == ("timeout_error" if path == MESSAGES else "upstream_error")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -262,8 +266,8 @@ async def test_a_shutdown_in_the_middle(path: str) -> None:
         rest = await client.reader.read()
     request_id = head.partition(b"x-request-id: ")[2].partition(b"\r\n")[0].decode()
     event = rest.partition(b"\r\n")[2].partition(b"\r\n")[0]
-    told = ended_by(path, Reply(200, [("x-request-id", request_id)], event, is_whole=True))
-    assert told.type_ == ("overloaded_error" if path == MESSAGES else "server_error")
+    client_error = final_error_of(path, Reply(200, [("x-request-id", request_id)], event, is_whole=True))
+    assert client_error.type_ == ("overloaded_error" if path == MESSAGES else "server_error")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -277,19 +281,22 @@ async def test_an_overflow_before_the_head(path: str, stream: bool) -> None:  # 
         proxy_running(runtime_for(engine), catalog) as proxy,
     ):
         reply = await ask(proxy.port, path=path, body=body_for(stream=stream))
-    told = told_by(path, reply)
+    client_error = error_of(path, reply)
     assert (reply.status, reply.values("x-should-retry")) == (400, [])
-    assert (told.error["n_prompt_tokens"], told.error["n_ctx"]) == (9, 8)
+    assert (client_error.error["n_prompt_tokens"], client_error.error["n_ctx"]) == (9, 8)
     advice = (
         "shorten the request, send 'num_ctx': 16 with it, or run 'gglib set tiny --ctx 16' "
         "(the model was trained for 8192)."
     )
     if path == MESSAGES:
-        assert told.type_ == "invalid_request_error"
-        assert told.message == f"prompt is too long: 9 tokens > 8 maximum: {advice}"
+        assert client_error.type_ == "invalid_request_error"
+        assert client_error.message == f"prompt is too long: 9 tokens > 8 maximum: {advice}"
     else:
-        assert (told.type_, told.code) == ("exceed_context_size_error", "context_length_exceeded")
-        assert told.message == (
+        assert (client_error.type_, client_error.code) == (
+            "exceed_context_size_error",
+            "context_length_exceeded",
+        )
+        assert client_error.message == (
             f"too long; the maximum context length is 8 tokens as the model runs: {advice}"
         )
 
@@ -300,9 +307,9 @@ async def test_a_full_cache_before_the_head_is_a_400(path: str) -> None:
     raw = json_answer({"error": FULL}, b"500 Internal Server Error")
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=False))
-    told = told_by(path, reply)
-    assert (reply.status, told.error["n_ctx"]) == (400, 4096)
-    assert told.code == (None if path == MESSAGES else "context_length_exceeded")
+    client_error = error_of(path, reply)
+    assert (reply.status, client_error.error["n_ctx"]) == (400, 4096)
+    assert client_error.code == (None if path == MESSAGES else "context_length_exceeded")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -324,13 +331,16 @@ async def test_an_engines_error_in_the_middle(path: str, size: int) -> None:
         proxy_running(runtime_for(engine), FakeCatalog([MODEL])) as proxy,
     ):
         reply = await ask(proxy.port, path=path, body=body_for(stream=True))
-    told = ended_by(path, reply, arrived=EVENTS[path])
-    assert told.error["n_ctx"] == 4096
-    assert "gglib set tiny --ctx 8192" in told.message
+    client_error = final_error_of(path, reply, arrived=EVENTS[path])
+    assert client_error.error["n_ctx"] == 4096
+    assert "gglib set tiny --ctx 8192" in client_error.message
     if path == MESSAGES:
-        assert (told.type_, told.message[:18]) == ("invalid_request_error", "prompt is too long")
+        assert (client_error.type_, client_error.message[:18]) == (
+            "invalid_request_error",
+            "prompt is too long",
+        )
     else:
-        assert told.code == "context_length_exceeded"
+        assert client_error.code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -340,7 +350,7 @@ async def test_an_error_as_the_first_event_is_a_status(path: str) -> None:
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=True))
     assert reply.status == 400
-    assert told_by(path, reply).error["n_ctx"] == 4096
+    assert error_of(path, reply).error["n_ctx"] == 4096
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -364,7 +374,7 @@ async def test_what_was_held_back_is_delivered_when_the_engine_dies() -> None:
     raw = SSE_HEAD + chunked(EVENTS[CHAT] + b'data: {"err')
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=body_for(stream=True))
-    ended_by(CHAT, reply, arrived=EVENTS[CHAT] + b'data: {"err\n\n')
+    final_error_of(CHAT, reply, arrived=EVENTS[CHAT] + b'data: {"err\n\n')
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -379,11 +389,12 @@ async def test_what_a_model_cannot_do_is_a_400_that_names_models_that_can(path: 
         proxy_running(runtime_for(engine), FakeCatalog([MODEL, seeing])) as proxy,
     ):
         reply = await ask(proxy.port, path=path, body=body_for(stream=stream))
-    told = told_by(path, reply)
-    assert (reply.status, told.type_) == (400, "invalid_request_error")
-    assert told.code == (None if path == MESSAGES else "unsupported_by_model")
+    client_error = error_of(path, reply)
+    assert (reply.status, client_error.type_) == (400, "invalid_request_error")
+    assert client_error.code == (None if path == MESSAGES else "unsupported_by_model")
     assert all(
-        part in told.message for part in ("'tiny'", "images", "seeing", "'gglib set tiny --mmproj FILE'")
+        part in client_error.message
+        for part in ("'tiny'", "images", "seeing", "'gglib set tiny --mmproj FILE'")
     )
 
 

@@ -118,16 +118,16 @@ ROWS: list[tuple[Exception, int, str, str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("error", "status", "type_", "code", "headers"), ROWS, ids=lambda row: str(row)[:20])
-async def test_error_of_the_runtime_is_told_by_the_table(
+async def test_a_runtime_error_has_the_status_of_the_table(
     error: Exception, status: int, type_: str, code: str, headers: dict[str, str]
 ) -> None:
     """Each domain error has its status, type, code and headers, for streams that have not begun as well."""
     async with proxy_running(FakeRuntime(fails_with=error)) as proxy:
         for body in (chat_body(), chat_body(stream=True)):
             reply = await ask(proxy.port, body=body, headers=(("X-Request-Id", "r-1"),))
-            told = reply.error
-            assert (reply.status, told["type"], told["code"]) == (status, type_, code)
-            assert str(error) in told["message"]
+            payload = reply.error
+            assert (reply.status, payload["type"], payload["code"]) == (status, type_, code)
+            assert str(error) in payload["message"]
             assert reply.values("x-request-id") == ["r-1"]
             for name, value in headers.items():
                 assert reply.values(name) == ([value] if value else [])
@@ -166,7 +166,7 @@ async def test_failed_load_shows_the_last_lines_of_the_log() -> None:
     assert reply.error["message"].splitlines() == [str(error), *(f"line {n}" for n in range(3, 8))]
 
 
-async def test_unknown_model_is_told_the_near_names() -> None:
+async def test_an_unknown_model_suggests_similar_names() -> None:
     """A name that no model has is a 404 that names those that come near."""
     catalog = FakeCatalog([ModelSummary(id=1, name="smollm2-135m"), ModelSummary(id=2, name="qwen")])
     async with proxy_running(FakeRuntime(), catalog) as proxy:
@@ -175,14 +175,14 @@ async def test_unknown_model_is_told_the_near_names() -> None:
     assert "smollm2-135m" in reply.error["message"]
 
 
-async def test_failing_catalogue_is_told() -> None:
+async def test_a_failing_catalogue_is_reported() -> None:
     """When the catalogue itself fails, the client is told so, and not that there is no such model."""
     async with proxy_running(FakeRuntime(), FakeCatalog(fails_with=CatalogError("disk full"))) as proxy:
         reply = await ask(proxy.port, body=chat_body())
     assert (reply.status, reply.error["code"]) == (500, "catalog_error")
 
 
-async def test_foreign_error_is_told_without_detail(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_foreign_error_is_reported_without_detail(caplog: pytest.LogCaptureFixture) -> None:
     """An error that is no GglibError is logged with its traceback, and the client learns nothing of it."""
     async with proxy_running(FakeRuntime(fails_with=KeyError("/home/secret"))) as proxy:
         reply = await ask(proxy.port, body=chat_body())

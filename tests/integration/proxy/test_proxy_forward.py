@@ -244,7 +244,7 @@ async def test_headers_of_the_engine_are_filtered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("engine_error", "expected"),
     [
         (
             {
@@ -273,13 +273,13 @@ async def test_headers_of_the_engine_are_filtered() -> None:
         ),
     ],
 )
-async def test_errors_of_the_engine_are_retold_in_the_shape_that_clients_know(
-    told: dict[str, object], expected: dict[str, object]
+async def test_engine_errors_are_translated_to_the_error_format_of_the_api(
+    engine_error: dict[str, object], expected: dict[str, object]
 ) -> None:
     """A number becomes the word that clients look for, or null; before a stream as well. The status stays."""
 
     async def answer(exchange: Exchange) -> None:
-        await exchange.write(json_answer(told, status=b"400 Bad Request"))
+        await exchange.write(json_answer(engine_error, status=b"400 Bad Request"))
 
     async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
         for body in (chat_body(), chat_body(stream=True)):
@@ -289,14 +289,14 @@ async def test_errors_of_the_engine_are_retold_in_the_shape_that_clients_know(
 
 async def test_what_is_no_error_of_the_engine_comes_back_as_it_is() -> None:
     """A status above 400 with another body is relayed byte for byte."""
-    told = {"detail": [1, 2]}
+    engine_error = {"detail": [1, 2]}
 
     async def answer(exchange: Exchange) -> None:
-        await exchange.write(json_answer(told, status=b"404 Not Found"))
+        await exchange.write(json_answer(engine_error, status=b"404 Not Found"))
 
     async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=chat_body())
-        assert (reply.status, reply.json()) == (404, told)
+        assert (reply.status, reply.json()) == (404, engine_error)
 
 
 async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() -> None:
@@ -326,7 +326,7 @@ async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() ->
     assert reply.values("content-length") == []
 
 
-async def test_client_that_closes_is_not_told_to_keep_alive() -> None:
+async def test_a_response_to_connection_close_has_no_keep_alive() -> None:
     """A stream to a client that asked to close its connection says only that it closes."""
 
     async def answer(exchange: Exchange) -> None:

@@ -184,7 +184,7 @@ class TestEveryOperation:
             if issubclass(error, errors.HubError | errors.InvalidGgufError | errors.ModelExistsError)
         ],
     )
-    async def test_tells_each_error_that_it_declares(
+    async def test_returns_each_error_that_it_declares(
         self, described: OperationSpec, error: type[errors.GglibError]
     ) -> None:
         """The status of the table, the code, the sentence; and ``Retry-After`` where that helps."""
@@ -395,7 +395,7 @@ class TestTrust:
         assert both.status == 202
         assert both.values("access-control-allow-origin") == ["https://chat.example.com"]
 
-    async def test_a_browser_that_asks_first_is_told_of_every_method(self) -> None:
+    async def test_a_preflight_lists_every_method(self) -> None:
         """Without DELETE in the answer to its OPTIONS, no page could cancel or forget anything."""
         async with serving(options=KEYED) as (proxy, _):
             reply = await ask(
@@ -430,12 +430,12 @@ async def next_event(client: Client) -> dict[str, Any]:
     while True:
         block = await client.read_until(b"\n\n")
         if b"data: " in block:
-            told: dict[str, Any] = json.loads(block[block.index(b"data: ") + 6 :])
-            return told
+            payload: dict[str, Any] = json.loads(block[block.index(b"data: ") + 6 :])
+            return payload
 
 
 class TestEvents:
-    async def test_a_download_is_told_from_its_state_to_its_end(self) -> None:
+    async def test_download_events_run_from_the_current_state_to_the_end(self) -> None:
         """First how it stands, then each change, last the final state; then the stream ends properly."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
@@ -540,12 +540,12 @@ class TestDescription:
         """HTML with a policy, and the document as JSON with every path."""
         async with serving() as (proxy, _):
             page = await ask(proxy.port, "GET", "/docs")
-            told = await ask(proxy.port, "GET", "/openapi.json")
+            payload = await ask(proxy.port, "GET", "/openapi.json")
         assert page.values("content-type") == ["text/html; charset=utf-8"]
         assert page.values("content-security-policy")[0].startswith("default-src 'none'; style-src 'sha256-")
         assert page.values("x-content-type-options") == ["nosniff"]
         assert page.body.startswith(b"<!doctype html>")
-        assert set(told.json()["paths"]) == {one.path for one in DESCRIBED.values()}
+        assert set(payload.json()["paths"]) == {one.path for one in DESCRIBED.values()}
 
     @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
     async def test_it_needs_a_key_where_keys_are_set(self, path: str) -> None:

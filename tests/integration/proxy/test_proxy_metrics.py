@@ -210,7 +210,7 @@ async def test_open_connections_are_counted() -> None:
         await connections(proxy.port, 1)
 
 
-async def test_metrics_are_text_for_whoever_may_ask() -> None:
+async def test_metrics_are_text_for_authorized_clients() -> None:
     """The type is the one that Prometheus knows; where keys are set one is needed, and only reading is served."""
     key = ("Authorization", "Bearer secret-key")
     async with proxy_running(

@@ -54,16 +54,16 @@ API_PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 BARE = ModelSummary(id=5, name="bare")
 
 
-class ToldRuntime(FakeRuntime):
+class FixedStatusRuntime(FakeRuntime):
     """A runtime in whatever state."""
 
-    def __init__(self, told: RuntimeStatus) -> None:
+    def __init__(self, runtime_status: RuntimeStatus) -> None:
         super().__init__()
-        self._told = told
+        self._status = runtime_status
 
     async def status(self) -> RuntimeStatus:
         """Return what the test told."""
-        return self._told
+        return self._status
 
 
 def resident(name: str, state: str) -> ResidentStatus:
@@ -71,9 +71,9 @@ def resident(name: str, state: str) -> ResidentStatus:
     return ResidentStatus(model_id=1, model_name=name, state=state, effective_ctx=1)
 
 
-async def status_of(told: RuntimeStatus) -> Any:
+async def status_of(runtime_status: RuntimeStatus) -> Any:
     """Return what the proxy says of a runtime in this state."""
-    async with proxy_running(ToldRuntime(told)) as proxy:
+    async with proxy_running(FixedStatusRuntime(runtime_status)) as proxy:
         return (await ask(proxy.port, "GET", "/gglib/status")).json()
 
 
@@ -133,10 +133,10 @@ async def test_list_shows_the_state_of_each_model() -> None:
     """A model is loaded, loading, failed or unloaded, as the runtime says."""
     states = ["ready", "draining", "loading", "stopping"]
     models = [ModelSummary(id=n, name=state) for n, state in enumerate([*states, "broken", "other"])]
-    told = RuntimeStatus(
+    runtime_status = RuntimeStatus(
         residents=tuple(resident(state, state) for state in states), failed=(("broken", "bad magic"),)
     )
-    async with proxy_running(ToldRuntime(told), FakeCatalog(models)) as proxy:
+    async with proxy_running(FixedStatusRuntime(runtime_status), FakeCatalog(models)) as proxy:
         reply = await ask(proxy.port, "GET", "/v1/models")
     shown = {model["id"]: model["status"]["value"] for model in reply.json()["data"]}
     assert shown == {
@@ -170,7 +170,7 @@ async def test_unknown_model_is_404(spelling: str) -> None:
 
 async def test_status_is_the_runtimes_own() -> None:
     """A program on this machine is told what is resident, who waits and what failed."""
-    told = RuntimeStatus(
+    runtime_status = RuntimeStatus(
         residents=(resident("a", "ready"),),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
         failed=(("c", "bad magic"),),
@@ -178,7 +178,7 @@ async def test_status_is_the_runtimes_own() -> None:
         swaps=(SwapCount(reason="idle", count=3),),
         loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
     )
-    status = await status_of(told)
+    status = await status_of(runtime_status)
     assert status["version"] == gglib.__version__
     assert status["residents"] == [asdict(resident("a", "ready"))]
     assert status["waiting"] == [{"model_name": "b", "waiting": 2, "longest_wait_s": 1.5}]
@@ -203,7 +203,7 @@ async def test_status_before_the_first_swap_says_so() -> None:
 
 async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
     """The table in docs/api.md has a row for each field that a status can have."""
-    told = RuntimeStatus(
+    runtime_status = RuntimeStatus(
         residents=(resident("a", "ready"),),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
         failed=(("c", "bad magic"),),
@@ -212,7 +212,7 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
         loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
     )
     fields = set()
-    for key, value in (await status_of(told)).items():
+    for key, value in (await status_of(runtime_status)).items():
         within = value[0] if isinstance(value, list) else value
         mark = "[]" if isinstance(value, list) else ""
         fields |= {f"{key}{mark}.{name}" for name in within} if isinstance(within, dict) else {key}

@@ -187,7 +187,7 @@ async def test_what_is_alone_waits_for_the_others_and_new_ones_wait_behind_it() 
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-async def test_one_that_was_alone_is_told(is_stream: bool) -> None:  # noqa: FBT001 - a case
+async def test_a_request_that_was_alone_gets_the_error(is_stream: bool) -> None:  # noqa: FBT001 - a case
     """Its engine has no room for it: to send it again would not help."""
     crowd = Crowd(crowd=1)
     crowd.fail.set()

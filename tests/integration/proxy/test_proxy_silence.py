@@ -291,16 +291,16 @@ async def test_engine_that_does_not_read_the_request_is_504() -> None:
 
     async def accept_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
-        await told.wait()
+        await answered.wait()
         writer.transport.abort()
 
-    told = asyncio.Event()
+    answered = asyncio.Event()
     server = await asyncio.start_server(accept_only, "127.0.0.1", 0, limit=1024)
     engine = Engine(stay_silent, port=server.sockets[0].getsockname()[1])
     async with server, proxy_running(HearingRuntime(engine), options=first_byte()) as proxy:
         with quick():
             reply = await ask(proxy.port, body=chat_body(filler="x" * 20_000_000))
-        told.set()
+        answered.set()
         assert (reply.status, reply.error["message"]) == (504, SAID_NOTHING)
         assert [type(error) for error in proxy.runtime.heard] == [UpstreamStalledError]
 

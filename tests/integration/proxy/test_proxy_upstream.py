@@ -323,7 +323,7 @@ async def test_many_requests_at_once() -> None:
     assert proxy.runtime.holds == 0
 
 
-async def test_without_a_descriptor_for_the_engine_the_client_is_told_to_come_back(
+async def test_without_a_descriptor_for_the_engine_the_response_is_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That is no fault of the engine's: 503, which clients try again, and not 502."""

@@ -767,7 +767,7 @@ async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
     async with world.manager(watch_s=0.01) as manager:
         await manager.ensure_model_running("a", None, 8192)
         world.catalog.fails_with = CatalogError("The disk is gone.")
-        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(looks(manager, 3))), 5)
+        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(watch_cycles(manager, 3))), 5)
         world.catalog.fails_with = None
         assert (await manager.status()).residents[0].state == "ready"
 
@@ -801,7 +801,7 @@ async def test_a_change_during_an_answer_is_logged_once(
     """A file that was overwritten is no news at the second look."""
     async with world.manager(watch_s=0) as manager, manager.admit("a", None, 8192):
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
-        await looks(manager, 3)
+        await watch_cycles(manager, 3)
     assert sum("changed while it was loaded" in record.message for record in caplog.records) == 1
 
 
@@ -811,11 +811,11 @@ async def test_a_removed_model_is_no_failed_one(world: World) -> None:
         with pytest.raises(ModelLoadFailedError):
             await manager.ensure_model_running("a", None, 8192)
         await world.catalog.remove_model("a")
-        await looks(manager, 1)
+        await watch_cycles(manager, 1)
         assert (await manager.status()).failed == ()
 
 
-async def looks(manager: EngineManager, times: int) -> None:
+async def watch_cycles(manager: EngineManager, times: int) -> None:
     """Return when the manager has compared the catalogue with its memory so often."""
     for _ in range(times):
         with contextlib.suppress(CatalogError):
@@ -850,7 +850,7 @@ async def test_a_model_whose_file_is_replaced_by_another_one_stays(world: World)
         new = world.home / "new"
         new.write_bytes(b"GGUF, another one")
         new.replace(world.home / "a.gguf")
-        await looks(manager, 1)
+        await watch_cycles(manager, 1)
         assert (await manager.status()).residents[0].state == "ready"
 
 

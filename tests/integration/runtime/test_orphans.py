@@ -75,10 +75,8 @@ def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) 
 
 def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
     """Without a parent-death signal the guardian notices that gglib is gone and kills the group."""
-    note = tmp_path / "pid"
-    engine = (
-        f"import os, pathlib, time; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(60)"
-    )
+    pid_file = tmp_path / "pid"
+    engine = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     parent = (
         "import os, subprocess, sys, time\n"
         f"engine = [sys.executable, '-c', {engine!r}]\n"
@@ -87,8 +85,8 @@ def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     program = subprocess.Popen([sys.executable, "-c", parent])
-    wait_until(lambda: note.exists() and note.read_text())
-    engine_pid = int(note.read_text())
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    engine_pid = int(pid_file.read_text())
     program.kill()
     program.wait()
     assert is_gone(engine_pid, within_s=2)
@@ -103,10 +101,10 @@ def test_the_guardian_passes_on_how_the_engine_ended() -> None:
 
 def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> None:
     """The parent may die before the guard has asked for its signal."""
-    note = tmp_path / "started"
-    command = [sys.executable, guard.__file__, "1", sys.executable, "-c", f"open({str(note)!r}, 'w')"]
+    pid_file = tmp_path / "started"
+    command = [sys.executable, guard.__file__, "1", sys.executable, "-c", f"open({str(pid_file)!r}, 'w')"]
     assert subprocess.run(command, check=False, capture_output=True).returncode != 0
-    assert not note.exists()
+    assert not pid_file.exists()
 
 
 def test_the_next_start_ends_what_a_crash_left(tmp_path: Path) -> None:

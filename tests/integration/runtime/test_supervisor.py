@@ -108,11 +108,11 @@ def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> 
     """``gglib ps`` in a loop takes a look at the lock; a start waits for that moment instead of giving up."""
     looking = threading.Event()
 
-    def look() -> None:
+    def poll() -> None:
         while not looking.is_set():
             running_instance(tmp_path)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=poll)
     thread.start()
     try:
         for _ in range(100):

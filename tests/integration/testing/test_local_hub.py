@@ -72,12 +72,12 @@ class TestLibrary:
         """huggingface_hub finds commit, size and tag of a file in the places that it knows, and downloads it."""
         from huggingface_hub import get_hf_file_metadata, hf_hub_download
 
-        told = get_hf_file_metadata(hub.resolve_url(REPO, name), endpoint=hub.url, token=False)
+        metadata = get_hf_file_metadata(hub.resolve_url(REPO, name), endpoint=hub.url, token=False)
         content = CONTENT if name == NAME else b"hello"
-        assert told.size == len(content)
-        assert told.commit_hash == hub.newest_commit(REPO)
+        assert metadata.size == len(content)
+        assert metadata.commit_hash == hub.newest_commit(REPO)
         if name == NAME:
-            assert told.etag == hashlib.sha256(CONTENT).hexdigest()
+            assert metadata.etag == hashlib.sha256(CONTENT).hexdigest()
         path = hf_hub_download(REPO, name, endpoint=hub.url, cache_dir=tmp_path, token=False)
         assert Path(path).read_bytes() == content
 
@@ -191,7 +191,7 @@ class TestFiles:
 
 
 class TestFaults:
-    def test_befall_as_many_answers_as_told(self, hub: LocalHub) -> None:
+    def test_affect_the_given_number_of_responses(self, hub: LocalHub) -> None:
         """A rule ends after ``times`` uses, counts them, and does not affect other rules."""
         rule = hub.inject_fault(failing(502), file=NAME, times=2)
         address = cdn_address(hub)
@@ -203,7 +203,7 @@ class TestFaults:
         assert Response(f"{hub.url}/api/models/{REPO}").status == 200
 
     @pytest.mark.parametrize("cut", list(Disconnect))
-    def test_cut_where_they_are_told_to(self, hub: LocalHub, cut: Disconnect) -> None:
+    def test_disconnect_at_the_given_position(self, hub: LocalHub, cut: Disconnect) -> None:
         """That many bytes are sent, then the connection is closed as scripted."""
         hub.inject_fault(Fault(cut_after_bytes=1000, cut=cut), file=NAME)
         error = (
@@ -291,7 +291,7 @@ class TestMoments:
             one.join(10)
         assert hub.sent_bytes(NAME) == len(CONTENT)
 
-    def test_what_does_not_happen_is_told(self, hub: LocalHub) -> None:
+    def test_a_fault_that_did_not_occur_is_reported(self, hub: LocalHub) -> None:
         """Who waits for what does not come gets an error, not a pass."""
         with pytest.raises(TimeoutError):
             hub.wait_until_sent(NAME, 1, timeout_s=0.01)

@@ -153,18 +153,18 @@ def test_a_request_can_bring_its_own_answer_and_headers(launch: Launch) -> None:
     connection.close()
 
 
-def test_echo_tells_what_arrived_and_the_record_has_it_all(launch: Launch) -> None:
+def test_echo_returns_the_request_and_the_record_has_all_of_it_too(launch: Launch) -> None:
     """Headers keep their case and order; the body's digest is of the bytes that were sent, chunked or not."""
     running = launch(Script(echo=True))
     connection = running.connect()
     body = b"\x00\xff" * 300_000
     connection.request("POST", "/x?y=1", iter([body[:7], body[7:]]), {"X-Odd-CASE": "v"}, encode_chunked=True)
-    told = json.loads(connection.getresponse().read())
-    assert (told["method"], told["path"], told["body_length"]) == ("POST", "/x?y=1", len(body))
-    assert told["body_sha256"] == hashlib.sha256(body).hexdigest()
-    assert ["X-Odd-CASE", "v"] in told["headers"]
+    echoed = json.loads(connection.getresponse().read())
+    assert (echoed["method"], echoed["path"], echoed["body_length"]) == ("POST", "/x?y=1", len(body))
+    assert echoed["body_sha256"] == hashlib.sha256(body).hexdigest()
+    assert ["X-Odd-CASE", "v"] in echoed["headers"]
     request = running.events("request")[0]
-    assert request["headers"] == told["headers"]
+    assert request["headers"] == echoed["headers"]
     connection.close()
 
 

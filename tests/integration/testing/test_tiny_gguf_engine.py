@@ -56,7 +56,7 @@ def complete(engine: Running, **body: Any) -> bytes:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8, 2.0])
-def test_it_says_printable_text_until_it_is_told_to_stop(engine: Running, temperature: float) -> None:
+def test_it_generates_printable_text_up_to_the_token_limit(engine: Running, temperature: float) -> None:
     """With any sampling, a response has ``max_tokens`` printable characters and never ends by itself."""
     messages = [{"role": "user", "content": "Grüße, 世界"}]
     answer = json.loads(complete(engine, messages=messages, max_tokens=700, temperature=temperature))

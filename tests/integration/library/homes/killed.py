@@ -47,14 +47,14 @@ def build(directory: Path) -> None:
         path = write(f"{name}.gguf", seed)
         source = replace(SOURCE, file=path.name, sha256=sha256_of(path))
         old.add(OldModel(name, (path,), source, aliases=(f"{REPO}:{name[6:]}",), projector=projector))
-        old.note(path, source)
-    old.note(projector, SOURCE)
+        old.record(path, source)
+    old.record(projector, SOURCE)
     pinned = write_tiny_gguf(
         _made(old.models / f"{REPO}@v1" / "coder-Q4_K_M.gguf"), seed=4, chat_template=None
     )
     old.add(OldModel("pinned", (pinned,), SOURCE))
     left = write("coder-F16.gguf", 5)
-    old.note(left, replace(SOURCE, file=left.name))
+    old.record(left, replace(SOURCE, file=left.name))
     old.add(OldModel("mine", (write("mine.gguf", 6),), is_downloaded=False))
 
     part = folder / "coder-Q2_K.gguf"
@@ -75,7 +75,7 @@ def build(directory: Path) -> None:
         is_fetched=True,
     )
     removed = write("coder-Q3_K.gguf", 8)
-    old.note(removed, SOURCE)
+    old.record(removed, SOURCE)
     old.removal(removed)
 
 

@@ -91,7 +91,7 @@ class OldHome:
                     (cursor.lastrowid, position, str(path), sha256),
                 )
 
-    def note(self, path: Path, source: ModelSource, *, is_verified: bool = True) -> Path:
+    def record(self, path: Path, source: ModelSource, *, is_verified: bool = True) -> Path:
         """Write the note of a file that gglib wrote, as it is now; return it."""
         status, name = path.lstat(), path.relative_to(self.models).as_posix()
         return self.write(
@@ -120,7 +120,7 @@ class OldHome:
     ) -> Path:
         """Write the note of a pull of files with these contents; return it."""
         return self.write(
-            self.pull_note(files[0][0]),
+            self.pull_record(files[0][0]),
             {
                 "format": 1,
                 "asked": asked,
@@ -133,7 +133,7 @@ class OldHome:
             },
         )
 
-    def pull_note(self, first: Path) -> Path:
+    def pull_record(self, first: Path) -> Path:
         """Return where the note of a pull is."""
         return self.models / ".pulls" / f"{hashlib.sha256(os.fsencode(first)).hexdigest()[:16]}.json"
 
@@ -171,13 +171,13 @@ class OldHome:
             identity + encode_progress(progress, identity)
         )
 
-    def write(self, note: Path, value: object) -> Path:
+    def write(self, record: Path, value: object) -> Path:
         """Write a note as ``json.dump`` does."""
-        note.parent.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        record.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(value, file)
-        return note
+        return record
 
     def _database(self) -> "closing[sqlite3.Connection]":
         return closing(sqlite3.connect(self.directory / "gglib.db", isolation_level=None))

@@ -61,7 +61,7 @@ class TestModels:
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         source = replace(SOURCE, sha256=sha256_of(path))
         old.add(OldModel("coder", (path,), source, aliases=(ASKED,)))
-        old.note(path, source)
+        old.record(path, source)
         before = models_of(state_of(old.models))
         async with open_home(old.directory) as catalog:
             (model,) = await catalog.list_models()
@@ -94,7 +94,7 @@ class TestModels:
         """As after a copy that kept no dates."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         os.utime(path, (1, 1))
         async with open_home(old.directory) as catalog:
             (file,) = (await only_version(catalog)).files
@@ -106,7 +106,7 @@ class TestModels:
         """A file of another size than was noted is no version's, and its model keeps it."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         path.write_bytes(path.read_bytes() + b"mine")
         async with open_home(old.directory) as catalog:
             (model,) = await catalog.list_models()
@@ -123,8 +123,8 @@ class TestModels:
         projector = write(old.models / REPO / "mmproj-F16.gguf", 9)
         for path in paths:
             old.add(OldModel(path.stem, (path,), SOURCE, projector=projector))
-            old.note(path, SOURCE)
-        old.note(projector, SOURCE)
+            old.record(path, SOURCE)
+        old.record(projector, SOURCE)
         async with open_home(old.directory) as catalog:
             versions = await catalog.list_versions()
         assert [[file.path for file in version.files] for version in versions] == [
@@ -150,7 +150,7 @@ class TestModels:
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         projector = write(old.models / REPO / "mmproj-mine.gguf", 9)
         old.add(OldModel("coder", (path,), SOURCE, projector=projector))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         async with open_home(old.directory) as catalog:
             (model,) = await catalog.list_models()
             assert [file.path for file in (await only_version(catalog)).files] == [path]
@@ -162,7 +162,7 @@ class TestModels:
         """The directory said it: a pull of the newest version must not take it for its own."""
         path = write(old.models / f"{REPO}@refs%2Fpr%2F1" / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         async with open_home(old.directory) as catalog:
             (model,) = await catalog.list_models()
             version = await only_version(catalog)
@@ -177,10 +177,10 @@ class TestModels:
         projector = write(old.models / REPO / "mmproj-F16.gguf", 9)
         other = write(old.models / "host" / "other.gguf", 5)
         for path in (projector, *reversed(shards)):
-            old.note(path, SOURCE)
-        old.note(other, ModelSource(origin="url", file="other.gguf"))
+            old.record(path, SOURCE)
+        old.record(other, ModelSource(origin="url", file="other.gguf"))
         gone = write(old.models / "gone.gguf", 6)
-        old.note(gone, SOURCE)
+        old.record(gone, SOURCE)
         gone.unlink()
         async with open_home(old.directory) as catalog:
             found = {tuple(file.path for file in version.files) for version in await catalog.list_versions()}
@@ -192,7 +192,7 @@ class TestModels:
         """The notes are gone by then: the row's hash says whose the file is."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         backup = (old.directory / "gglib.db").read_bytes()
         async with open_home(old.directory):
             pass
@@ -270,7 +270,7 @@ class TestPulls:
         target = write(old.models / REPO / "coder-Q4_K_M.gguf")
         content, sha256 = target.read_bytes(), sha256_of(target)
         source = replace(SOURCE, sha256=sha256)
-        old.note(target, source)
+        old.record(target, source)
         old.pull("coder", ASKED, source, [(target, content)], aliases=(ASKED,), is_fetched=True)
         async with open_home(old.directory) as catalog:
             (model,) = await catalog.list_models()
@@ -290,7 +290,7 @@ class TestPulls:
         content = target.read_bytes()
         source = replace(SOURCE, sha256=sha256_of(target))
         old.add(OldModel("coder", (target,), source))
-        old.note(target, source)
+        old.record(target, source)
         old.pull("coder", ASKED, source, [(target, content)], is_fetched=True)
         async with open_home(old.directory) as catalog:
             assert await catalog.list_pulls() == []
@@ -305,7 +305,7 @@ class TestPulls:
         shards = [old.models / REPO / f"big-0000{number}-of-00002.gguf" for number in (1, 2)]
         for number, shard in enumerate(shards):
             write(shard, number)
-            old.note(shard, SOURCE)
+            old.record(shard, SOURCE)
         old.add(OldModel("big", tuple(shards), SOURCE))
         write(shards[0], 11)
         new = shards[0].read_bytes()
@@ -333,7 +333,7 @@ class TestPulls:
         """The pull is known to be the model's update, so a removal ends it, though its row names the older place."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
-        old.note(path, SOURCE)
+        old.record(path, SOURCE)
         old.pull("coder", ASKED, SOURCE, [(path, write(old.directory / "scratch.gguf", 12).read_bytes())])
         moved = old.directory.rename(old.directory.with_name("moved"))
         async with open_home(moved) as catalog:
@@ -350,7 +350,7 @@ class TestPulls:
         old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
         write(path, 5)
         source = replace(SOURCE, revision="beef", sha256=sha256_of(path))
-        old.note(path, source)
+        old.record(path, source)
         old.pull("coder", ASKED, source, [(path, path.read_bytes())], is_fetched=True)
         sha256 = sha256_of(path)
         async with open_home(old.directory) as catalog:
@@ -376,17 +376,17 @@ class TestPulls:
             sha256=hashlib.sha256(content).hexdigest(),
         )
         old.part(target, content, 600, remote=remote)
-        note = old.pull("coder", ASKED, SOURCE, [(target, content)])
+        record = old.pull("coder", ASKED, SOURCE, [(target, content)])
         before = state_of(old.models / "ada")
         with target.with_name(target.name + ".part.note").open("rb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             async with open_home(old.directory) as catalog:
                 assert await catalog.list_pulls() == []
         assert state_of(old.models / "ada") == before
-        assert note.exists()
+        assert record.exists()
         async with open_home(old.directory) as catalog:
             assert [job.name for job in await catalog.list_pulls()] == ["coder"]
-        assert not note.exists()
+        assert not record.exists()
 
     async def test_a_pull_from_an_address_goes_on(self, old: OldHome, open_home: Open) -> None:
         """What was asked for becomes the source's address; the part is known by the ETag that its server named."""
@@ -411,13 +411,13 @@ class TestPulls:
         """The rest of the home is carried over, and a note that cannot be read deletes nothing."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
-        notes = [old.models / name / "0123.json" for name in (".written", ".pulls", ".removals")]
-        for note in notes:
-            note.parent.mkdir()
-            note.write_text(content)
+        records = [old.models / name / "0123.json" for name in (".written", ".pulls", ".removals")]
+        for record in records:
+            record.parent.mkdir()
+            record.write_text(content)
         async with open_home(old.directory) as catalog:
             assert (await only_version(catalog)).files[0].path == path
-        assert all(note.read_text() == content for note in notes if note.exists())
+        assert all(record.read_text() == content for record in records if record.exists())
 
     async def test_a_note_of_files_outside_is_left(
         self, old: OldHome, open_home: Open, tmp_path: Path
@@ -425,40 +425,40 @@ class TestPulls:
         """Neither the file nor the note is touched."""
         target = tmp_path / "mine.gguf"
         target.write_bytes(b"mine")
-        note = old.pull("coder", ASKED, SOURCE, [(target, b"mine")], is_fetched=True)
+        record = old.pull("coder", ASKED, SOURCE, [(target, b"mine")], is_fetched=True)
         async with open_home(old.directory) as catalog:
             assert await catalog.list_pulls() == []
         assert target.read_bytes() == b"mine"
-        assert note.exists()
+        assert record.exists()
 
 
 class TestRemovals:
     async def test_a_removal_is_ended(self, old: OldHome, open_home: Open, write: Write) -> None:
         """Killed between row and files: noted files and files that nothing touched since are deleted."""
-        noted = write(old.models / REPO / "coder-Q4_K_M.gguf")
-        old.note(noted, SOURCE)
-        unnoted = write(old.models / REPO / "coder-Q8_0.gguf", 1)
-        old.removal(noted, unnoted)
+        recorded = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.record(recorded, SOURCE)
+        unrecorded = write(old.models / REPO / "coder-Q8_0.gguf", 1)
+        old.removal(recorded, unrecorded)
         async with open_home(old.directory) as catalog:
             assert await catalog.list_versions() == []
-        assert not noted.exists()
-        assert not unnoted.exists()
+        assert not recorded.exists()
+        assert not unrecorded.exists()
         assert not (old.models / ".removals").exists()
 
     async def test_what_the_user_put_there_since_stays(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
         """A file that is not the noted one, or came after the removal, is the user's."""
-        noted = write(old.models / REPO / "coder-Q4_K_M.gguf")
-        old.note(noted, SOURCE)
-        unnoted = old.models / REPO / "coder-Q8_0.gguf"
-        note = old.removal(noted, unnoted)
-        os.utime(note, (1, 1))
-        noted.write_bytes(b"mine")
-        unnoted.write_bytes(b"mine")
+        recorded = write(old.models / REPO / "coder-Q4_K_M.gguf")
+        old.record(recorded, SOURCE)
+        unrecorded = old.models / REPO / "coder-Q8_0.gguf"
+        record = old.removal(recorded, unrecorded)
+        os.utime(record, (1, 1))
+        recorded.write_bytes(b"mine")
+        unrecorded.write_bytes(b"mine")
         async with open_home(old.directory) as catalog:
             assert await catalog.list_versions() == []
-        assert (noted.read_bytes(), unnoted.read_bytes()) == (b"mine", b"mine")
+        assert (recorded.read_bytes(), unrecorded.read_bytes()) == (b"mine", b"mine")
 
     async def test_what_a_model_has_stays(self, old: OldHome, open_home: Open, write: Write) -> None:
         """A removal that was killed before its row went deletes nothing."""

@@ -25,7 +25,7 @@ def full(old: OldHome, write: Write) -> OldHome:
     path = write(old.models / REPO / NAME)
     source = replace(SOURCE, sha256=sha256_of(path))
     old.add(OldModel("coder", (path,), source))
-    old.note(path, source)
+    old.record(path, source)
     target = old.models / REPO / CUT_NAME
     scratch = old.directory / "scratch"
     scratch.write_bytes(CONTENT)
