@@ -35,7 +35,7 @@ from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.connection import ClientConnection
 from gglib.http.server.deadlines import DeadlineLimits
-from gglib.http.server.listener import Listener
+from gglib.http.server.http_server import HttpServer
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -110,9 +110,9 @@ class ScriptedPool(UpstreamPool):
         super().__init__(connect_timeout_s=5)
         self._reads = reads
 
-    async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
+    async def connect(self, origin: Origin, *, timeout_s: float = 0) -> UpstreamConnection:
         """Return a connection without a socket."""
-        del target, limit_s
+        del origin, timeout_s
         loop = asyncio.get_running_loop()
         connection = UpstreamConnection(
             set(), origin_header_lines=b"host: 127.0.0.1\r\nauthorization: Bearer x\r\n"
@@ -132,7 +132,7 @@ class Client:
     """Asks again as soon as it was answered."""
 
     def __init__(
-        self, server: Listener, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
+        self, server: HttpServer, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
     ) -> None:
         self._request = request
         self._end = end
@@ -150,7 +150,7 @@ class Client:
             self._on_answer(self)
 
 
-async def ask_all(server: Listener, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
+async def ask_all(server: HttpServer, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
     """Answer so many requests, ``at_once`` at a time; return the processor time of one, in microseconds."""
     left, asked = requests, requests
     done = asyncio.Event()
@@ -211,7 +211,7 @@ async def measure(
             HostRules(frozenset(("127.0.0.1",)), frozenset()), CorsRules(()), AccessKeys({})
         )
         app = ProxyApp(services, policy)
-        server = Listener(
+        server = HttpServer(
             app.handle,
             limits=LIMITS,
             max_connections=10**6,

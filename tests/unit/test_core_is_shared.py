@@ -1,4 +1,4 @@
-"""The core stays small: a module of it is one that several packages need."""
+"""The core stays small: each of its modules is needed by several packages."""
 
 import ast
 from collections import defaultdict
@@ -45,8 +45,8 @@ def packages_that_need(module: str, by: dict[str, set[str]], seen: frozenset[str
     return packages
 
 
-def test_what_one_package_needs_is_not_in_the_core() -> None:
-    """It lives in that package; each exception has its reason, and is one still."""
+def test_module_of_one_package_is_not_in_the_core() -> None:
+    """It belongs to that package; each exception has its reason, and is still needed."""
     by = importers()
     core = sorted(module for module in by if module.startswith("gglib.core."))
     lonely = {module for module in core if len(packages_that_need(module, by) - ABOVE) < 2}

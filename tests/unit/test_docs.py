@@ -1,4 +1,4 @@
-"""Nothing that a user sees drifts from what the docs say."""
+"""The docs agree with the code."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from gglib.http.server import (
     acceptor,
     budget,
     connection,
-    listener,
+    http_server,
 )
 from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
@@ -36,7 +36,7 @@ NOT_FOR_CLIENTS = {"already_running"}
 
 @pytest.mark.parametrize("spec", SETTINGS, ids=lambda spec: spec.key)
 def test_every_setting_is_documented_with_its_default(spec: object) -> None:
-    """Key, variable, default and meaning stand in one row."""
+    """Key, variable, default and meaning are in one row."""
     spec = next(known for known in SETTINGS if known is spec)
     default = getattr(Settings(home=Path("/")), spec.field)
     row = f"| `{spec.key}` | `{spec.env}` | {written(default)} | {spec.help} |"
@@ -44,38 +44,38 @@ def test_every_setting_is_documented_with_its_default(spec: object) -> None:
 
 
 def written(value: object) -> str:
-    """Return a built-in value as people write it; nothing for none."""
+    """Return a built-in value as the docs write it; nothing for none."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None or value in ((), {}) else str(value)
 
 
-def test_the_settings_page_has_no_row_too_many() -> None:
-    """A setting that is gone leaves the page."""
+def test_settings_page_has_no_obsolete_row() -> None:
+    """A removed setting leaves the page."""
     assert len(re.findall(r"^\| `\w+` \|", SETTINGS_PAGE, re.MULTILINE)) == len(SETTINGS)
 
 
 def test_every_route_is_documented_and_no_other() -> None:
     """The table of endpoints is the table of routes."""
     documented = re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", API.partition("\n## ")[0], re.MULTILINE)
-    served = [(one.spec.method, one.spec.path) for one in OPERATIONS]
+    served = [(operation.spec.method, operation.spec.path) for operation in OPERATIONS]
     assert sorted(documented) == sorted(served)
 
 
 def test_every_error_code_is_documented_and_no_other() -> None:
-    """Each status and code that a client can get have a row."""
+    """Each status and code of a response has a row."""
     named = [*vars(errors).values(), *vars(proxy_errors).values(), *vars(http_errors).values()]
     shown = (errors.GglibError, http_errors.HttpError)
     classes = [cls for cls in named if isinstance(cls, type) and issubclass(cls, shown)]
-    told = {
+    raised = {
         (str(proxy_errors.status_of(cls)), cls.code) for cls in classes if cls.code not in NOT_FOR_CLIENTS
     }
     documented = set(re.findall(r"^\| (\d{3}) \| `(\w+)` \|", API, re.MULTILINE))
-    assert documented == told
+    assert documented == raised
 
 
 def test_every_event_is_documented_and_no_other() -> None:
-    """Each name that a client of ``GET /gglib/events`` sees has a row."""
+    """Each event name of ``GET /gglib/events`` has a row."""
     table = API.partition("\n### Events\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {*EVENT_NAMES.values(), SNAPSHOT}
 
@@ -83,20 +83,20 @@ def test_every_event_is_documented_and_no_other() -> None:
 OPTIONS = ProxyOptions()
 LIMIT_ROWS = {
     "line ends": f"up to {request_reader._MAX_EMPTY_LINES} empty lines",
-    "request line's length": f"{request_head.MAX_REQUEST_LINE_BYTES:,} bytes",
-    "target's length": f"{request_head.MAX_TARGET_BYTES // 1024} KiB",
+    "request line length": f"{request_head.MAX_REQUEST_LINE_BYTES:,} bytes",
+    "target length": f"{request_head.MAX_TARGET_BYTES // 1024} KiB",
     "header limits": f"{request_head.MAX_FIELDS} lines, {request_head.MAX_LINE_BYTES // 1024} KiB a line, "
     f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
     "trailers": f"{request_head.MAX_FIELDS} lines, {request_head.MAX_LINE_BYTES // 1024} KiB a line, "
     f"{request_head.MAX_HEAD_BYTES // 1024} KiB in all",
     "`Content-Length`": f"1 to {request_head._MAX_LENGTH_DIGITS} digits",
     "chunk size": f"its line is at most {chunked.MAX_SIZE_LINE_BYTES} bytes",
-    "pipelining": f"{connection.MAX_PIPELINED_BYTES // 1024} KiB are read ahead. Where more than that waits for "
+    "pipelining": f"{connection.MAX_PIPELINED_BYTES // 1024} KiB are read ahead. If more data waits for "
     f"{connection.PIPELINE_WAIT_S:g} s",
     "number of chunks": f"{chunked.CHUNK_ALLOWANCE:,}, and one more for each {chunked.BYTES_PER_EXTRA_CHUNK} bytes",
     "bodies of all requests": f"beyond the first {budget.UNCOUNTED_BYTES // 1024} KiB of each",
     "wait for body memory": f"{OPTIONS.body_timeout_s:g} s",
-    "unread body": f"where {connection.MAX_DISCARDED_BODY_BYTES // 1024} KiB or less",
+    "unread body": f"if {connection.MAX_DISCARDED_BODY_BYTES // 1024} KiB or less",
     "head": f"{OPTIONS.head_timeout_s:g} s from its first byte",
     "body": f"{OPTIONS.body_timeout_s:g} s, and 1 s more for each {OPTIONS.body_min_rate:,} bytes received, "
     f"but never more than {OPTIONS.body_timeout_s:g} s ahead",
@@ -114,41 +114,41 @@ def test_the_limits_of_the_http_server_are_documented(what: str, limit: str) -> 
 
 def test_the_time_of_a_lingering_close_is_documented() -> None:
     """The introduction has both times."""
-    said = " ".join(HTTP_SERVER.split())
+    page = " ".join(HTTP_SERVER.split())
     assert (
         f"discarded for up to {LINGERING_S:g} s after the client has read the response, and for "
-        f"{TIMED_OUT_LINGERING_S:g} s" in said
+        f"{TIMED_OUT_LINGERING_S:g} s" in page
     )
 
 
 def test_every_repeated_header_is_documented_with_its_rule() -> None:
     """The table of repeated headers is that of the code."""
     table = HTTP_SERVER.partition("## Repeated headers")[2].partition("\n## ")[0]
-    said = {
+    documented = {
         name.lower().encode(): rule
         for names, rule in re.findall(r"^\| (`.*`) \| (.*) \|$", table, re.MULTILINE)
         for name in re.findall(r"`([^`]+)`", names)
     }
-    assert said.keys() == request_head.REPEATED.keys()
-    for name, rule in said.items():
-        assert rule.startswith(request_head.REPEATED[name].value)
+    assert documented.keys() == request_head.REPEAT_RULES.keys()
+    for name, rule in documented.items():
+        assert rule.startswith(request_head.REPEAT_RULES[name].value)
 
 
 def test_the_slices_of_an_iteration_are_documented() -> None:
     """So are the reserved descriptors, and how late a deadline is enforced."""
-    said = " ".join(HTTP_SERVER.split())
-    assert f"one parses {chunked.MAX_CHUNKS_PER_CALL} chunks per iteration" in said
-    assert f"an upload reads {connection.MAX_BODY_BYTES_PER_TURN // 1024} KiB before" in said
+    page = " ".join(HTTP_SERVER.split())
+    assert f"one parses {chunked.MAX_CHUNKS_PER_CALL} chunks per iteration" in page
+    assert f"an upload reads {connection.MAX_BODY_BYTES_PER_TURN // 1024} KiB before" in page
     assert (
-        f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is scanned in an iteration of its own" in said
+        f"a body over {forward._SHORT_BODY_BYTES // 1024} KiB is scanned in an iteration of its own" in page
     )
-    assert f"keeps {acceptor.RESERVED_DESCRIPTORS} descriptors for that, and" in said
-    assert f"leaves {acceptor.SPARE_DESCRIPTORS} to engines" in said
-    assert f"{listener._MIN_CHECK_INTERVAL_S:g} s late at most" in said
+    assert f"keeps {acceptor.RESERVED_DESCRIPTORS} descriptors for that, and" in page
+    assert f"leaves {acceptor.SPARE_DESCRIPTORS} to engines" in page
+    assert f"{http_server._MIN_CHECK_INTERVAL_S:g} s late at most" in page
 
 
-def test_every_link_between_the_docs_leads_somewhere() -> None:
-    """Each page and each section that the docs name is there."""
+def test_every_link_between_the_docs_resolves() -> None:
+    """Each linked page and section exists."""
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")):
         for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)", page.read_text()):
             linked = (page.parent / target).resolve() if target else page
@@ -165,7 +165,7 @@ def test_every_command_is_documented() -> None:
     assert set(COMMANDS) <= words
 
 
-def test_every_script_and_target_that_contributing_names_exists() -> None:
+def test_scripts_and_targets_in_contributing_exist() -> None:
     """A script that is renamed or removed leaves the page."""
     page = (ROOT / "CONTRIBUTING.md").read_text()
     scripts = re.findall(r"`([\w*]+\.py)`", page)

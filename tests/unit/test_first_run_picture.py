@@ -1,4 +1,4 @@
-"""The picture of the first run shows commands that exist, and nothing of the machine that drew it."""
+"""The picture of the first run shows existing commands, and nothing of the machine that drew it."""
 
 import html
 import re
@@ -15,19 +15,19 @@ PICTURE = (Path(__file__).parents[2] / "docs" / "first-run.svg").read_text(encod
 SHOWN = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", PICTURE))).replace("\xa0", " ")
 
 
-def typed_commands() -> list[str]:
-    """Return the commands after the prompts, as they stand in the picture."""
+def commands_in_picture() -> list[str]:
+    """Return the commands after the prompts of the picture."""
     words = re.findall(r"(?:>\$&#160;</text>)<text[^>]*>([^<]+)</text>", PICTURE)
     return [html.unescape(command).replace("\xa0", " ") for command in words]
 
 
-def test_the_picture_begins_with_gglib_up() -> None:
+def test_picture_begins_with_gglib_up() -> None:
     """A newcomer sees the command of the README first."""
-    assert typed_commands()[0] == "gglib up"
-    assert len(typed_commands()) > 1
+    assert commands_in_picture()[0] == "gglib up"
+    assert len(commands_in_picture()) > 1
 
 
-@pytest.mark.parametrize("command", typed_commands())
+@pytest.mark.parametrize("command", commands_in_picture())
 def test_every_command_in_the_picture_exists(command: str) -> None:
     """Each is a command with these arguments."""
     program, name, *arguments = shlex.split(command)
@@ -38,7 +38,7 @@ def test_every_command_in_the_picture_exists(command: str) -> None:
     found.make_context(name, arguments)
 
 
-def test_the_picture_names_nothing_of_the_machine_and_loads_nothing() -> None:
+def test_picture_has_no_trace_of_the_machine_and_loads_nothing() -> None:
     """No path, and no address but the local server's and the SVG namespace."""
     assert not re.search(r"/(tmp|home|root|Users|work)/", SHOWN)
     addresses = set(re.findall(r"https?://[^\s<&\"/]+", PICTURE))
@@ -51,20 +51,20 @@ def test_the_picture_names_nothing_of_the_machine_and_loads_nothing() -> None:
     assert "@font-face" not in PICTURE
 
 
-def test_the_screen_shows_what_a_terminal_shows() -> None:
-    """Lines that are written again, moved over or erased are there once, in their last form."""
+def test_terminal_emulation_shows_the_final_lines() -> None:
+    """Lines that are rewritten, moved over or erased appear once, in their last form."""
     screen = Screen()
     screen.feed("one\r\ntwo\x1b[?25l\r\x1b[2K\x1b[1A\x1b[32mONE\x1b[0m!\r\nthree")
     assert [line.plain for line in screen.lines()] == ["ONE!", "three"]
 
 
-def test_an_unknown_sequence_is_an_error() -> None:
-    """What the screen cannot show is not drawn wrong."""
+def test_unknown_sequence_is_an_error() -> None:
+    """An unsupported sequence is not drawn wrongly."""
     with pytest.raises(ValueError, match="2 J"):
         Screen().feed("\x1b[2J")
 
 
-def test_a_drawing_is_the_same_each_time() -> None:
+def test_drawing_is_reproducible() -> None:
     """Only a change of the output changes the file."""
     lines = [prompt("gglib up")]
     assert draw(lines) == draw(lines)

@@ -23,15 +23,15 @@ def modules(package: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_the_table_of_a_package_is_up_to_date(package: Path) -> None:
+def test_table_of_a_package_is_up_to_date(package: Path) -> None:
     """Names and summaries are those of the modules; the numbers are of the last time that the tables were written."""
     readme = (package / "README.md").read_text(encoding="utf-8")
     rows = {name: summary.replace(r"\|", "|") for name, summary in ROW.findall(readme)}
     assert rows == modules(package), "run 'make module-tables'"
 
 
-def test_every_package_is_looked_at() -> None:
-    """There are as many as the storeys have."""
+def test_every_package_is_checked() -> None:
+    """There are as many as the layers have."""
     assert {package.name for package in PACKAGES} >= {
         "core",
         "http",

@@ -1,4 +1,4 @@
-"""The proxy is given what the user set."""
+"""The user's settings reach the proxy."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -49,21 +49,21 @@ def test_sizes_reach_the_proxy_in_bytes() -> None:
 
 
 def test_each_wait_reaches_the_runtime_under_one_name() -> None:
-    """How long a swap is put off, how long a request waits in all: neither is taken for the other."""
+    """The postponement of a swap and the total wait of a request are separate options."""
     settings = Settings(home=Path("/"), swap_wait_s=1.5, model_wait_s=2.5, drain_s=4.5)
     config = _runtime_config(settings)
     assert (config.swap_wait_s, config.model_wait_s, config.drain_s) == (1.5, 2.5, 4.5)
     assert _runtime_config(Settings(home=Path("/"))) == RuntimeConfig()
 
 
-def test_the_servers_own_key_is_one_more() -> None:
-    """Beside the keys of the user the proxy accepts the one that the server made, under its reserved name."""
+def test_key_of_the_server_is_added() -> None:
+    """Beside the user's keys the proxy accepts the server's generated key, under its reserved name."""
     settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
     assert _proxy_options(settings, "made-key").api_keys == {"alice": "alice-key", "local": "made-key"}
 
 
 def test_options_show_no_key() -> None:
-    """What is logged of options or settings by accident has no key in it."""
+    """Options or settings that are logged by accident contain no key."""
     settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
     assert "alice-key" not in repr(settings) + repr(_proxy_options(settings, "made-key"))
     assert "made-key" not in repr(_proxy_options(settings, "made-key"))
@@ -81,14 +81,14 @@ def test_options_show_no_key() -> None:
         ("no name", ()),
     ],
 )
-def test_who_listens_by_a_name_is_called_by_it(host: str, names: tuple[str, ...]) -> None:
-    """The name in ``host`` needs not stand in ``allowed_hosts`` once more; what is no name is none."""
+def test_name_of_the_listener_is_an_allowed_host(host: str, names: tuple[str, ...]) -> None:
+    """The name in ``host`` need not be repeated in ``allowed_hosts``; an address is not a name."""
     settings = Settings(home=Path("/"), host=host, allowed_hosts=("other.lan",))
     assert _proxy_options(settings).allowed_hosts == ("other.lan", *names)
 
 
 async def test_no_way_of_serving_is_open_by_accident() -> None:
-    """Also a program that starts a server without our commands is refused, before anything is touched."""
+    """A program that starts a server without gglib's commands is refused too, before any change."""
     nothing: Any = None
     settings = Settings(home=Path("/"), host="192.168.1.5")
     with pytest.raises(InvalidSettingError, match="GGLIB_API_KEY"):

@@ -1,4 +1,4 @@
-"""What a program that embeds gglib imports: the names are there, documented, and cost nothing before they are used."""
+"""The public names for embedders: they exist, are documented, and cost nothing before they are used."""
 
 import enum
 import importlib
@@ -30,14 +30,14 @@ STABLE_PORTS = {
 
 @pytest.mark.parametrize("module_name", PUBLIC)
 def test_every_public_name_can_be_imported(module_name: str) -> None:
-    """Sorted, each once; a name that is listed is there."""
+    """Sorted, each once; every listed name exists."""
     module = importlib.import_module(module_name)
     assert sorted(set(module.__all__)) == module.__all__
     for name in module.__all__:
         assert getattr(module, name) is not None
 
 
-def test_the_ports_promise_what_embedders_import() -> None:
+def test_ports_export_the_names_for_embedders() -> None:
     """These names stay, in both places, and are the same objects."""
     ports = importlib.import_module("gglib.core.ports")
     assert set(ports.__all__) >= STABLE_PORTS <= set(gglib.__all__)
@@ -51,7 +51,7 @@ def test_a_name_that_is_not_public_is_an_ordinary_error() -> None:
         _ = gglib.serv  # type: ignore[attr-defined]
 
 
-def test_the_package_alone_imports_no_part_of_it() -> None:
+def test_import_of_the_package_is_lazy() -> None:
     """``import gglib`` is quick: no server, no database, no asyncio, not even typing."""
     program = "import sys; before = set(sys.modules); import gglib; print(*sorted(set(sys.modules) - before))"
     # -I -S: neither the environment nor site-packages have imported anything before.
@@ -62,7 +62,7 @@ def test_the_package_alone_imports_no_part_of_it() -> None:
     assert shown.split() == ["gglib"]
 
 
-def test_the_version_is_the_projects() -> None:
+def test_version_is_that_of_the_project() -> None:
     """One number, in two files."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert gglib.__version__ == project["version"]
@@ -89,7 +89,7 @@ DOCUMENTED = dict(documented())
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_every_public_name_has_a_docstring(name: str) -> None:
-    """Of its own: a dataclass that has none would get its signature, a method its base's silence."""
+    """Its own: a dataclass without one would get its signature, a method that of its base."""
     doc = getattr(DOCUMENTED[name], "__doc__", None)
     assert doc, name
     assert not doc.startswith(f"{name.rpartition('.')[2]}("), name
@@ -108,7 +108,7 @@ def all_docs(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTED if not name.startswith("gglib.testing")])
-def test_a_public_docstring_says_what_its_numbers_are(name: str) -> None:
+def test_public_docstrings_explain_their_numbers(name: str) -> None:
     """A number whose name has no unit is explained by name, by the method or by the one that it overrides."""
     value = DOCUMENTED[name]
     if not isinstance(value, FunctionType):

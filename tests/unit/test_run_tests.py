@@ -1,4 +1,4 @@
-"""The parts that ``make test`` runs: every test file is in one of them, and nothing that failed or was empty passes."""
+"""The parts of ``make test``: every test file is in one, and a failed or empty part fails the run."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ REPORT = '<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/>
 
 
 def parts_with(file: Path) -> list[str]:
-    """Return the names of the parts that run a test file, without the one for what runs alone."""
+    """Return the names of the parts that run a test file, except the serial one."""
     return [
         part.name
         for part in PARTS
@@ -40,10 +40,8 @@ def test_every_test_file_is_in_one_part() -> None:
         ([], False, 1),
     ],
 )
-def test_what_failed_or_was_empty_is_no_success(
-    codes: list[int], expected: int, *, is_selection: bool
-) -> None:
-    """Where arguments select tests, some parts may be empty, but not all."""
+def test_failed_or_empty_part_is_no_success(codes: list[int], expected: int, *, is_selection: bool) -> None:
+    """If arguments select tests, some parts may be empty, but not all."""
     outcomes = [Outcome(PART, code, 1.0) for code in codes]
     assert exit_code_of(outcomes, is_selection=is_selection) == expected
 
@@ -68,8 +66,8 @@ def test_only_a_whole_run_measures_coverage(
     assert ("--cov=gglib" in unit.command(tmp_path, profile, arguments)) is is_measured
 
 
-def test_a_line_says_what_a_part_took() -> None:
-    """With its budget, and with what a person has to look at."""
+def test_line_has_time_budget_and_warnings() -> None:
+    """The line shows the part's time, its budget, and what needs a review."""
     assert str(Outcome(PART, 0, 7.4, passed=6)) == "some: 6 passed in 7 s (budget 10 s)"
     late = str(Outcome(PART, 1, 12.0, passed=6, failed=2, skipped=1))
     assert late == "some: 6 passed, 2 failed, 1 skipped in 12 s (over its budget of 10 s)"

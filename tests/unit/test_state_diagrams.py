@@ -1,4 +1,4 @@
-"""The diagrams of the documentation are those of the tables in the code (``make diagrams``)."""
+"""The diagrams of the docs agree with the tables in the code (``make diagrams``)."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).parents[2] / "scripts" / "state_diagrams.py"
 
 
-def test_the_diagrams_are_up_to_date() -> None:
+def test_diagrams_are_up_to_date() -> None:
     """A table that changed is drawn again."""
     done = subprocess.run([sys.executable, str(SCRIPT), "--check"], check=False, timeout=60)
     assert done.returncode == 0, "run 'make diagrams'"

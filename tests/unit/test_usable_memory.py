@@ -1,4 +1,4 @@
-"""A graphics processor counts only for an engine that can use it; slots are as many as there is memory for."""
+"""A GPU counts only for an engine that can use it; the slots follow from the memory."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -36,14 +36,14 @@ WITH_GPU = MachineMemory(
         (LlamaServerEngine(Path("/bin/true"), reason=""), False, True),
     ],
 )
-async def test_a_processor_counts_if_the_engine_uses_it(
+async def test_gpu_counts_if_the_engine_uses_it(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     engine: EmbeddedEngine | LlamaServerEngine,
     has_gpu: bool,  # noqa: FBT001
     counts: bool,  # noqa: FBT001
 ) -> None:
-    """The wheel for processors alone makes nothing fit that does not fit into the machine's memory."""
+    """With a CPU-only wheel a model has to fit into the machine's memory."""
     monkeypatch.setattr(of_this_machine, "read_memory", lambda: WITH_GPU)
     monkeypatch.setattr(of_this_machine, "find_engine", lambda _configured: engine)
     monkeypatch.setattr(EmbeddedEngine, "has_gpu", staticmethod(lambda: has_gpu))
@@ -52,8 +52,8 @@ async def test_a_processor_counts_if_the_engine_uses_it(
     assert memory.available_bytes == WITH_GPU.available_bytes
 
 
-def test_the_wheel_of_this_machine_says_what_it_can_use() -> None:
-    """The real one answers, whatever it says."""
+def test_wheel_of_this_machine_has_an_answer() -> None:
+    """The real wheel gives a result, either one."""
     assert EmbeddedEngine.has_gpu() in {True, False}
 
 
@@ -61,7 +61,7 @@ MIB = 1024**2
 
 
 def spec_of(path: Path, *engine_args: str, projector: Path | None = None) -> ModelLaunchSpec:
-    """Return how a model is launched."""
+    """Return a launch spec."""
     return ModelLaunchSpec(
         model_id=1,
         model_name="tiny",
@@ -74,14 +74,12 @@ def spec_of(path: Path, *engine_args: str, projector: Path | None = None) -> Mod
 
 
 def free(size_bytes: int) -> MachineMemory:
-    """Return a machine with so much free memory."""
+    """Return a machine with the given free memory."""
     return MachineMemory(total_bytes=size_bytes, available_bytes=size_bytes)
 
 
-def test_a_launch_gets_the_slots_that_the_estimate_has_room_for(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The header tells what a slot takes; what the engine may use of the machine tells how many there are."""
+def test_launch_gets_the_slots_that_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The header gives the memory of a slot; the memory usable by the engine gives their number."""
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     facts, size = read_model(path).facts, path.stat().st_size
     need = [
@@ -93,8 +91,8 @@ def test_a_launch_gets_the_slots_that_the_estimate_has_room_for(
         assert fit_slots(EmbeddedEngine(reason=""))(spec_of(path), 32_768, 4) == slots
 
 
-def test_a_replaced_file_is_read_anew_and_a_broken_one_is_guessed(tmp_path: Path) -> None:
-    """What is remembered of a header holds for that file only."""
+def test_replaced_file_is_read_again_and_a_broken_one_is_guessed(tmp_path: Path) -> None:
+    """A cached header applies to its file only."""
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     assert launch_fit(spec_of(path), 4096, 2, free(64 << 30)).need.is_exact
     path.write_bytes(b"GGUF")
@@ -104,7 +102,7 @@ def test_a_replaced_file_is_read_anew_and_a_broken_one_is_guessed(tmp_path: Path
     assert (gone.slots, gone.fit) == (2, Fit.FITS)
 
 
-def test_what_is_loaded_beside_a_model_counts(tmp_path: Path) -> None:
+def test_companion_files_count(tmp_path: Path) -> None:
     """A projector takes its size."""
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     projector = tmp_path / "mmproj.gguf"
@@ -114,8 +112,8 @@ def test_what_is_loaded_beside_a_model_counts(tmp_path: Path) -> None:
     assert both - alone == MIB
 
 
-def test_what_the_user_declares_a_model_to_be_counts(tmp_path: Path) -> None:
-    """A chat model that is served for embeddings computes each input at once: fewer slots fit beside that."""
+def test_kind_set_by_the_user_counts(tmp_path: Path) -> None:
+    """A chat model that is served for embeddings computes each input at once: fewer slots fit."""
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     chat = spec_of(path)
     embedding = replace(chat, capabilities=ModelCapabilities(embedding=True), pooling="mean")
@@ -126,8 +124,8 @@ def test_what_the_user_declares_a_model_to_be_counts(tmp_path: Path) -> None:
     assert found.need.compute_bytes > 2 * 32_768**2
 
 
-def test_without_a_request_the_models_own_settings_count(tmp_path: Path) -> None:
-    """Its context, its number of slots, and no more than it was trained for."""
+def test_without_a_request_the_settings_of_the_model_count(tmp_path: Path) -> None:
+    """Its context, its number of slots, and at most the trained context."""
     path = write_tiny_gguf(tmp_path / "tiny.gguf")
     settings = Settings(home=tmp_path, default_ctx=10**6, slots=3)
     facts, size = read_model(path).facts, path.stat().st_size
@@ -136,10 +134,10 @@ def test_without_a_request_the_models_own_settings_count(tmp_path: Path) -> None
     assert default_fit(spec_of(path), settings, free(64 << 30)).slots == 3
 
 
-def test_a_recurrent_model_is_estimated_with_the_slots_that_it_is_launched_with(
+def test_recurrent_model_is_estimated_with_its_launch_slots(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Each of 16 slots has a state of its own, in the estimate of ``doctor`` as in that of the launch."""
+    """Each of 16 slots has its own state, in the estimate of ``doctor`` as in that of the launch."""
     layers = LayerFacts(state_convolution=4, state_inner_size=1536, state_size=16)
     mamba = GgufFacts(architecture="mamba", block_count=24, embedding_length=768, layers=layers)
     monkeypatch.setattr(of_this_machine, "_cached_facts", lambda *_: mamba)

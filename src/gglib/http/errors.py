@@ -1,21 +1,23 @@
-"""Errors of both sides: why a request is refused, and how an exchange with a server fails. Pure.
+"""Errors of the server (why it refuses a request) and of the client (why an exchange with a server failed). Pure.
 
-``docs/http-server.md`` lists the rules for requests with the status of each.
+``docs/http-server.md`` lists the rules for requests, and the status for each violation.
 """
 
 from enum import Enum
 
 
 class HttpError(Exception):
-    """A request that is refused before it is served, with one response, after which the connection closes."""
+    """The request is refused: the server sends one error response and closes the connection."""
 
     status = 400
     code = "invalid_request"
+    """The code in the error response and the access log."""
     is_retryable = False
+    """Whether the same request may succeed later."""
 
 
-class MalformedRequestError(HttpError):
-    """The input is not valid HTTP/1.1 (RFC 9110, RFC 9112), or is ambiguous."""
+class MalformedMessageError(HttpError):
+    """A request or a response is not valid HTTP/1.1 (RFC 9110, RFC 9112), or is ambiguous."""
 
 
 class TargetTooLongError(HttpError):
@@ -25,7 +27,7 @@ class TargetTooLongError(HttpError):
 
 
 class HeadTooLargeError(HttpError):
-    """There are more header lines, or longer ones, than the server accepts."""
+    """The head or the trailers have more lines, or longer lines, than the server accepts."""
 
     status = 431
 
@@ -41,7 +43,7 @@ class BodyTooLargeError(HttpError):
 
 
 class TooManyChunksError(HttpError):
-    """The body has too many small chunks, each of which costs as much as a large one."""
+    """The body has too many small chunks: parsing a small chunk takes as long as parsing a large one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -56,7 +58,7 @@ class UnsupportedTransferCodingError(HttpError):
 
 
 class UnsupportedVersionError(HttpError):
-    """The request has another major version of HTTP."""
+    """The major version of HTTP is not 1."""
 
     status = 505
 
@@ -94,13 +96,11 @@ class TooManyBodiesError(HttpError):
     is_retryable = True
 
     def __init__(self) -> None:
-        super().__init__(
-            "The request bodies that are held are as large as they may be together: try again in a moment."
-        )
+        super().__init__("The memory for request bodies is used up: try again in a moment.")
 
 
 class TransportError(Exception):
-    """An exchange with a server that failed. ``reason`` is a sentence without its subject, "The server"."""
+    """An exchange with a server failed. ``reason`` completes a sentence that begins with "The server"."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -108,7 +108,7 @@ class TransportError(Exception):
 
 
 class ConnectError(TransportError):
-    """The server accepts no connection: no byte of the request was sent."""
+    """No connection could be opened: no byte of the request was sent."""
 
     def __init__(self) -> None:
         super().__init__("cannot be reached")

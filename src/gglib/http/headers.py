@@ -1,4 +1,4 @@
-"""Filters headers in both directions, and interprets a few of them.
+"""Filters the headers that a proxy forwards, and interprets a few of them.
 
 Pure. Names are bytes in lower case, as in ASGI; order and duplicates are kept.
 """
@@ -11,7 +11,7 @@ Headers = list[tuple[bytes, bytes]]
 EVENT_STREAM = b"text/event-stream"
 
 STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-"""Keep caches and buffering proxies from delaying a stream."""
+"""Prevent caches and buffering proxies from delaying a stream."""
 
 _HOP_BY_HOP = frozenset(
     (
@@ -29,38 +29,38 @@ _HOP_BY_HOP = frozenset(
 """RFC 9110 section 7.6.1, and ``Proxy-Connection``, which old clients still send."""
 
 _NOT_FORWARDED = _HOP_BY_HOP | {
-    b"authorization",  # the engine must not see the client's secrets
+    b"authorization",  # the upstream server must not see the client's secrets
     b"cookie",
     b"x-api-key",
-    b"host",  # set for each connection
-    b"content-length",  # set from the body as sent
+    b"host",  # the connection adds its own
+    b"content-length",  # depends on the body as sent
     b"expect",  # applies to this hop
     b"prefer",
-    b"origin",  # the engine would return CORS headers for any origin
-    b"x-request-id",  # set again, once
+    b"origin",  # llama-server would return CORS headers for any origin
+    b"x-request-id",  # the pool adds the request's id
 }
 
 _NOT_RELAYED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
-_SET_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
+_NOT_RELAYED_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
 _SINGLE_VALUED = frozenset((b"content-type", b"content-length"))
 
 _VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
-_WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)
+_PREFER_WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)
 
 
-def to_upstream(client_headers: Headers) -> Headers:
-    """Return the headers to forward to the engine: no hop-by-hop headers, no secrets."""
+def filter_request_headers(client_headers: Headers) -> Headers:
+    """Return the request headers to forward to the upstream server: no hop-by-hop headers, no secrets."""
     dropped = _NOT_FORWARDED | _named_by_connection(client_headers)
     return [(name, value) for name, value in client_headers if name not in dropped]
 
 
-def from_upstream(upstream_headers: Headers) -> Headers:
-    """Return the headers to relay to the client; an event stream also gets ``STREAM_HEADERS``."""
+def filter_response_headers(upstream_headers: Headers) -> Headers:
+    """Return the response headers to relay to the client; an event stream also gets ``STREAM_HEADERS``."""
     lowered = [(name.lower(), value) for name, value in upstream_headers]
     dropped = _NOT_RELAYED | _named_by_connection(lowered)
     is_stream = is_event_stream(lowered)
     if is_stream:
-        dropped |= _SET_FOR_STREAMS
+        dropped |= _NOT_RELAYED_FOR_STREAMS
     kept: Headers = []
     seen: set[bytes] = set()
     for name, value in lowered:
@@ -77,13 +77,13 @@ def is_event_stream(headers: Headers) -> bool:
     return _media_type(headers) == EVENT_STREAM
 
 
-def is_json_up_to(headers: Headers, length: int | None, limit_bytes: int) -> bool:
-    """Whether the body is JSON, and no longer than the limit or of unknown length."""
+def is_json_within_limit(headers: Headers, length: int | None, limit_bytes: int) -> bool:
+    """Whether the body is JSON, and of unknown length or of at most ``limit_bytes``."""
     return (length is None or length <= limit_bytes) and _media_type(headers) == b"application/json"
 
 
 def is_encoded(content_encoding: bytes) -> bool:
-    """Whether a ``Content-Encoding``, with its lines joined, has any coding but ``identity``."""
+    """Whether a ``Content-Encoding`` (repeated headers joined) has any coding but ``identity``."""
     return any(coding.strip(b" \t").lower() != b"identity" for coding in content_encoding.split(b","))
 
 
@@ -94,17 +94,17 @@ def valid_request_id(fields: Mapping[bytes, bytes]) -> str | None:
 
 
 def preferred_wait_s(headers: Headers) -> int | None:
-    """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3); the first valid one counts."""
+    """Return the seconds of ``Prefer: wait=N`` (RFC 7240 section 4.3): the first valid value, or None."""
     joined = b",".join(value for name, value in headers if name == b"prefer")
-    match = _WAIT.search(joined)
+    match = _PREFER_WAIT.search(joined)
     return int(match[1]) if match else None
 
 
 def _media_type(headers: Headers) -> bytes:
-    return (first(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
+    return (first_value(headers, b"content-type") or b"").partition(b";")[0].strip().lower()
 
 
-def first(headers: Headers, wanted: bytes) -> bytes | None:
+def first_value(headers: Headers, wanted: bytes) -> bytes | None:
     """Return the first value of a header, or None."""
     return next((value for name, value in headers if name == wanted), None)
 

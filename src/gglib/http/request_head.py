@@ -1,7 +1,7 @@
 """Parses request heads strictly. Pure.
 
 RFC 9112 allows leniency in many places; two parsers that are lenient in different ways allow request smuggling. So this
-parser is not lenient at all: ``docs/http-server.md`` has the rules.
+parser is strict throughout: ``docs/http-server.md`` has the rules.
 """
 
 import re
@@ -13,7 +13,7 @@ from gglib.http.errors import (
     ExpectationFailedError,
     HeadTooLargeError,
     HttpError,
-    MalformedRequestError,
+    MalformedMessageError,
     TargetTooLongError,
     UnsupportedTransferCodingError,
     UnsupportedVersionError,
@@ -24,11 +24,11 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_LINE_BYTES = 16 * 1024
 MAX_TARGET_BYTES = 8 * 1024
 MAX_REQUEST_LINE_BYTES = MAX_TARGET_BYTES + 64
-"""Leaves room for the version and any existing method."""
+"""The target, and room for the version and any registered method."""
 MAX_FIELDS = 100
 
 _PARTIAL_END_BYTES = 3
-"""How many of the four bytes that end a head may have been received without the last."""
+"""A partial head may end with up to three bytes of its final CR LF CR LF."""
 
 # No possessive quantifiers, which Python 3.11.0 to 3.11.4 match wrongly (cpython issue 100061). They are not needed:
 # adjacent parts of these patterns share no byte, so matching takes linear time.
@@ -36,43 +36,43 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELD_LINE = re.compile(rb"(%b):([^\x00-\x08\x0a-\x1f\x7f]*)" % _TOKEN)
 _TOKEN_BYTES = frozenset(byte for byte in range(256) if re.fullmatch(_TOKEN, bytes((byte,))))
 _REQUEST_LINE = re.compile(rb"(%b) ([!\"$-~]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
-_ABSOLUTE = re.compile(rb"http://([^/?]+)(.*)", re.IGNORECASE)
+_ABSOLUTE_FORM = re.compile(rb"http://([^/?]+)(.*)", re.IGNORECASE)
 _CODINGS = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
 _MAX_LENGTH_DIGITS = 18
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
 
 
-class Repeated(Enum):
-    """What happens to a repeated header."""
+class RepeatRule(Enum):
+    """How a repeated header is handled. The values are the words for it in ``docs/http-server.md``."""
 
     REFUSED = "400"
     EXPECTATION_FAILED = "417"
     JOINED = "one list"
-    """Its values are members of one list, in order (RFC 9110 section 5.3)."""
+    """The values are joined to one list, in order (RFC 9110 section 5.3)."""
     SAME_KEY = "all must carry the same key"
-    """Enforced by the application if it has keys."""
+    """Enforced by the application, if keys are configured."""
 
 
-REPEATED = {
-    b"access-control-request-headers": Repeated.JOINED,
-    b"access-control-request-method": Repeated.REFUSED,
-    b"access-control-request-private-network": Repeated.REFUSED,
-    b"authorization": Repeated.SAME_KEY,
-    b"connection": Repeated.JOINED,
-    b"content-encoding": Repeated.JOINED,
-    b"content-length": Repeated.REFUSED,
-    b"content-type": Repeated.REFUSED,
-    b"expect": Repeated.EXPECTATION_FAILED,
-    b"host": Repeated.REFUSED,
-    b"origin": Repeated.REFUSED,
-    b"prefer": Repeated.JOINED,
-    b"sec-fetch-site": Repeated.REFUSED,
-    b"transfer-encoding": Repeated.REFUSED,
-    b"x-api-key": Repeated.SAME_KEY,
-    b"x-request-id": Repeated.REFUSED,
+REPEAT_RULES = {
+    b"access-control-request-headers": RepeatRule.JOINED,
+    b"access-control-request-method": RepeatRule.REFUSED,
+    b"access-control-request-private-network": RepeatRule.REFUSED,
+    b"authorization": RepeatRule.SAME_KEY,
+    b"connection": RepeatRule.JOINED,
+    b"content-encoding": RepeatRule.JOINED,
+    b"content-length": RepeatRule.REFUSED,
+    b"content-type": RepeatRule.REFUSED,
+    b"expect": RepeatRule.EXPECTATION_FAILED,
+    b"host": RepeatRule.REFUSED,
+    b"origin": RepeatRule.REFUSED,
+    b"prefer": RepeatRule.JOINED,
+    b"sec-fetch-site": RepeatRule.REFUSED,
+    b"transfer-encoding": RepeatRule.REFUSED,
+    b"x-api-key": RepeatRule.SAME_KEY,
+    b"x-request-id": RepeatRule.REFUSED,
 }
-"""Every header that the server or an engine interprets. All others are forwarded unchanged."""
+"""Every header that this server or the upstream server interprets. All others are forwarded unchanged."""
 
 _NEVER_CACHED = frozenset((b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"))
 _MAX_CACHED_LINES = 1024
@@ -80,7 +80,7 @@ _MAX_CACHED_LINE_BYTES = 256
 
 _field_cache: dict[bytes, tuple[bytes, bytes]] = {}
 """Parsed header lines: clients repeat the same lines in each request, and parsing them is most of the work. Bounded;
-without secrets and long lines."""
+lines with secrets and long lines are not cached."""
 
 
 @dataclass(slots=True)
@@ -96,22 +96,23 @@ class RequestHead:
     headers: Headers = field(repr=False)  # may contain keys, as may fields
     """Names in lower case, in order, with duplicates."""
     fields: dict[bytes, bytes] = field(repr=False)
-    """The value of each name. A repeated name has all values if ``REPEATED`` joins them, else the last value. ``host``
-    may be missing in HTTP/1.0, which does not define it (RFC 1945)."""
+    """The value of each header by name: all values of a repeated header if ``REPEAT_RULES`` joins them, else the last.
+    ``host`` may be missing in HTTP/1.0, which does not define it (RFC 1945)."""
     content_length: int | None
-    """In bytes; 0 without a body, None for a chunked body."""
+    """In bytes; 0 without a body, None for a chunked body. A cached head has the length of the first request with
+    it: ``HeadParser.parse`` returns the current length separately."""
     wants_continue: bool
     may_keep_alive: bool
     derived: object = field(default=None, repr=False)
-    """What the request handler computed from this head, for the next request with the same head."""
+    """A value that the request handler computed from this head and caches for later requests with the same head."""
 
     def target_for(self, path: str) -> bytes:
-        """Return an ASCII path with the query as received."""
+        """Return the request target for another path: ``path``, which is ASCII, and the query as received."""
         return path.encode() + b"?" + self.query if self.query else path.encode()
 
 
-class HeadCache:
-    """Parses the heads of one connection, and caches the last one.
+class HeadParser:
+    """Parses the heads of the requests on one connection, and caches the last one.
 
     Most clients repeat the same head with another ``Content-Length``: then the cached head is returned, with its
     ``derived`` value.
@@ -123,8 +124,8 @@ class HeadCache:
         self._prefix = self._suffix = b""
         self._head: RequestHead | None = None
 
-    def read(self, block: bytes) -> tuple[RequestHead, int | None]:
-        """Return the head and the length of this body, as in ``content_length``. Raises as ``parse_head``."""
+    def parse(self, block: bytes) -> tuple[RequestHead, int | None]:
+        """Return the head, and the body length of this request as in ``content_length``. Raises ``HttpError``."""
         prefix, suffix = self._prefix, self._suffix
         if self._head is not None and block.startswith(prefix) and block.endswith(suffix):
             length = block[len(prefix) : len(block) - len(suffix)]
@@ -140,7 +141,7 @@ class HeadCache:
 
 
 def parse_head(block: bytes) -> RequestHead:
-    """Parse a head, given without its final empty line. Raises ``HttpError``."""
+    """Parse a head. ``block`` does not include the final CR LF CR LF. Raises ``HttpError``."""
     request_line, *lines = block.split(b"\r\n")
     method, target, minor_version = _parse_request_line(request_line)
     if len(lines) > MAX_FIELDS:
@@ -151,10 +152,10 @@ def parse_head(block: bytes) -> RequestHead:
     headers = [known.get(line) or _cached_field(line) for line in lines]
     fields = dict(headers)
     if len(fields) != len(headers):
-        _read_repeated(headers, fields, minor_version)
+        _apply_repeat_rules(headers, fields, minor_version)
     host = fields.get(b"host")
     if not host and (minor_version > 0 or host is not None):
-        raise MalformedRequestError("The request must have one 'Host' header.")
+        raise MalformedMessageError("The request must have one 'Host' header.")
     raw_path, query = _split_target(method, target, host)
     return RequestHead(
         method=method,
@@ -174,8 +175,8 @@ def parse_head(block: bytes) -> RequestHead:
 def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
     """Refuse a partial head as soon as it cannot become valid. Raises ``HttpError``.
 
-    The whole head would be refused in the same way. The first ``checked_bytes`` have passed before, so that a head that
-    arrives byte by byte is not scanned again for each byte.
+    ``parse_head`` would refuse the complete head with the same status. The first ``checked_bytes`` were checked
+    before: a head that arrives byte by byte is not scanned again for each byte.
     """
     if not _is_token_byte(received[0]):
         raise _not_a_request()
@@ -184,16 +185,16 @@ def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
         raise _request_line_too_long()
     line_feeds = received.count(b"\n", checked_bytes, MAX_HEAD_BYTES)
     if line_feeds != received.count(b"\r\n", max(0, checked_bytes - 1), MAX_HEAD_BYTES):
-        raise MalformedRequestError("Lines must end with CR LF.")
+        raise MalformedMessageError("Lines must end with CR LF.")
     if len(received) > MAX_HEAD_BYTES + _PARTIAL_END_BYTES:
         raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
 
 
 def parse_field(line: bytes) -> tuple[bytes, bytes]:
-    """Return the name, in lower case, and the value of a header line. Raises ``MalformedRequestError``."""
+    """Return the name, in lower case, and the value of a header line. Raises ``MalformedMessageError``."""
     match = _FIELD_LINE.fullmatch(line)
     if match is None:
-        raise MalformedRequestError("A header line is not 'name: value'.")
+        raise MalformedMessageError("A header line is not 'name: value'.")
     return match[1].lower(), match[2].strip(b" \t")
 
 
@@ -228,11 +229,11 @@ def _bad_request_line(line: bytes) -> HttpError:
         return _not_a_request()
     if len(line) > MAX_REQUEST_LINE_BYTES:
         return _request_line_too_long()
-    return MalformedRequestError("The request line is not 'METHOD /path HTTP/1.1'.")
+    return MalformedMessageError("The request line is not 'METHOD /path HTTP/1.1'.")
 
 
 def _not_a_request() -> HttpError:
-    return MalformedRequestError(
+    return MalformedMessageError(
         "This is not an HTTP request. Is the client using another protocol, such as https?"
     )
 
@@ -241,30 +242,30 @@ def _request_line_too_long() -> HttpError:
     return TargetTooLongError(f"The request line is longer than {MAX_REQUEST_LINE_BYTES} bytes.")
 
 
-def _read_repeated(headers: Headers, fields: dict[bytes, bytes], minor_version: int) -> None:
-    """Refuse headers that may not be repeated, and join lists in ``fields``."""
+def _apply_repeat_rules(headers: Headers, fields: dict[bytes, bytes], minor_version: int) -> None:
+    """Refuse headers that must not be repeated, and join lists in ``fields``."""
     for name, count in Counter(name for name, _ in headers).items():
-        rule = REPEATED.get(name) if count > 1 else None
-        if rule is Repeated.REFUSED:
-            raise MalformedRequestError(f"The request has more than one '{name.decode()}' header.")
-        if rule is Repeated.EXPECTATION_FAILED and minor_version > 0:
+        rule = REPEAT_RULES.get(name) if count > 1 else None
+        if rule is RepeatRule.REFUSED:
+            raise MalformedMessageError(f"The request has more than one '{name.decode()}' header.")
+        if rule is RepeatRule.EXPECTATION_FAILED and minor_version > 0:
             raise ExpectationFailedError("The only supported expectation is '100-continue', once.")
-        if rule is Repeated.JOINED:
+        if rule is RepeatRule.JOINED:
             fields[name] = b", ".join(value for other, value in headers if other == name)
 
 
 def _split_target(method: str, target: bytes, host: bytes | None) -> tuple[str, bytes]:
-    """Return path and query. The authority of an absolute target must equal ``Host``."""
+    """Return path and query. The authority of a target in absolute form must equal ``Host``."""
     if not target.startswith(b"/"):
-        absolute = _ABSOLUTE.fullmatch(target)
+        absolute = _ABSOLUTE_FORM.fullmatch(target)
         if absolute is not None:
             if host is None or absolute[1].lower() != host.lower():
-                raise MalformedRequestError(
+                raise MalformedMessageError(
                     "The request's target and its 'Host' header name different hosts."
                 )
             target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
         elif (method, target) != ("OPTIONS", b"*"):
-            raise MalformedRequestError("The request's target must begin with a slash.")
+            raise MalformedMessageError("The request's target must begin with a slash.")
     path, _, query = target.partition(b"?")
     return path.decode(), query
 
@@ -273,23 +274,23 @@ def _parse_content_length(fields: dict[bytes, bytes], minor_version: int) -> int
     coding, length = fields.get(b"transfer-encoding"), fields.get(b"content-length")
     if coding is not None:
         if length is not None:
-            raise MalformedRequestError("A request has 'Content-Length' or 'Transfer-Encoding', never both.")
+            raise MalformedMessageError("A request has 'Content-Length' or 'Transfer-Encoding', never both.")
         if minor_version == 0:
-            raise MalformedRequestError("HTTP/1.0 has no 'Transfer-Encoding'.")
+            raise MalformedMessageError("HTTP/1.0 has no 'Transfer-Encoding'.")
         if coding.lower() != b"chunked":
             raise _unsupported_coding(coding)
         return None
     if length is None:
         return 0
     if _LENGTH.fullmatch(length) is None:
-        raise MalformedRequestError("'Content-Length' must be a number of bytes.")
+        raise MalformedMessageError("'Content-Length' must be a number of bytes.")
     return int(length)
 
 
 def _unsupported_coding(coding: bytes) -> HttpError:
     codings = [name.strip().lower() for name in coding.split(b",")]
     if _CODINGS.fullmatch(coding) is None or codings.count(b"chunked") > 1 or b"chunked" in codings[:-1]:
-        return MalformedRequestError("'Transfer-Encoding' must be 'chunked' and nothing else.")
+        return MalformedMessageError("'Transfer-Encoding' must be 'chunked' and nothing else.")
     return UnsupportedTransferCodingError("The only supported 'Transfer-Encoding' is 'chunked'.")
 
 

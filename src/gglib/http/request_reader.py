@@ -1,20 +1,20 @@
 """Parses the requests of one connection. Pure: bytes in, events out.
 
 Theory of operation. ``receive`` takes received data and returns events: a head, parts of the body, the end of the
-request. Then the reader is paused and only buffers, until ``next_request`` is called after the response: so pipelined
-requests are served in order. After an error the reader accepts nothing more.
+request. Then the reader is paused: it only buffers data until ``next_request`` is called after the response, so that
+pipelined requests are served in order. After an error the reader ignores all data.
 """
 
 import re
 from enum import Enum
 from typing import NamedTuple
 
-from gglib.http.chunked import ChunkedBody
-from gglib.http.errors import HttpError, MalformedRequestError
+from gglib.http.chunked import ChunkedReader
+from gglib.http.errors import HttpError, MalformedMessageError
 from gglib.http.request_head import (
     MAX_HEAD_BYTES,
     MAX_REQUEST_LINE_BYTES,
-    HeadCache,
+    HeadParser,
     RequestHead,
     check_partial_head,
 )
@@ -22,13 +22,13 @@ from gglib.http.request_head import (
 _END_OF_HEAD = b"\r\n\r\n"
 _CRLF = b"\r\n"
 _PATH = re.compile(rb"(?:\r\n)*[A-Z]{1,20} (?:https?://[^/?# \r\n]*)?(/[!-\"$->@-~]*)")
-"""The path in a request line, up to a question mark or a number sign."""
+"""The path in a request line, for ``path_hint``: up to a question mark or a number sign."""
 _MAX_EMPTY_LINES = 8
-"""Some old clients send one after a body (RFC 9112 section 2.2)."""
+"""Some old clients send an empty line after a body (RFC 9112 section 2.2)."""
 
 
 class End(Enum):
-    """The event that ends a request."""
+    """The event that ends a request. A one-member enum, so that type checkers can narrow ``Event``."""
 
     OF_REQUEST = "end of request"
 
@@ -38,7 +38,7 @@ class NewRequest(NamedTuple):
 
     head: RequestHead
     content_length: int | None
-    """The length of this body in bytes: 0 without a body, None for a chunked body."""
+    """The body length in bytes: 0 without a body, None for a chunked body."""
     body: bytes | None = None
     """The whole body, if it was received with the head: then no event follows for this request. None otherwise."""
 
@@ -67,7 +67,7 @@ class RequestReader:
         "_checked_bytes",
         "_chunks",
         "_empty_lines",
-        "_head_cache",
+        "_head_parser",
         "_max_body_bytes",
         "_rejected_start",
         "_remaining_bytes",
@@ -77,14 +77,15 @@ class RequestReader:
     def __init__(self, *, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
         self._state = _HEAD
-        self._head_cache = HeadCache()
+        self._head_parser = HeadParser()
         self._buffer = b""
         self._checked_bytes = 0
-        """How much of the partial head in the buffer has been checked."""
+        """How many bytes of the partial head in the buffer have been checked."""
         self._remaining_bytes = 0
-        self._chunks = ChunkedBody()
+        self._chunks = ChunkedReader()
         self._empty_lines = 0
         self._rejected_start = b""
+        """The beginning of the data that was refused, for ``path_hint``."""
 
     @property
     def is_in_head(self) -> bool:
@@ -97,16 +98,16 @@ class RequestReader:
         return self._state is _BODY or self._state is _CHUNKED_BODY
 
     @property
-    def has_unread_chunks(self) -> bool:
-        """Whether buffered chunks are left to parse: ``receive`` must be called again, even with b"".
+    def has_unparsed_chunks(self) -> bool:
+        """Whether buffered data is left to parse: ``receive`` must be called again, if only with b"".
 
         One call parses a bounded number of chunks.
         """
-        return self._state is _CHUNKED_BODY and self._chunks.has_unread_chunks
+        return self._state is _CHUNKED_BODY and self._chunks.has_unparsed_chunks
 
     @property
     def remaining_body_bytes(self) -> int | None:
-        """How much of the body is still to be received; None if unknown."""
+        """How many bytes of the body have not been received; None if the body is chunked."""
         return None if self._state is _CHUNKED_BODY else self._remaining_bytes
 
     @property
@@ -115,7 +116,7 @@ class RequestReader:
         return len(self._buffer) if self._state is _PAUSED else 0
 
     def receive(self, data: bytes) -> list[Event]:
-        """Parse received data. Raises ``HttpError``, after which no request can follow."""
+        """Parse received data. Raises ``HttpError``; after that, no request can follow."""
         events: list[Event] = []
         try:
             if (
@@ -128,7 +129,7 @@ class RequestReader:
                 self._read_body(data, events)
             elif self._state is not _BROKEN:
                 self._buffer = self._buffer + data if self._buffer else data
-                self._advance(events)
+                self._parse_buffer(events)
         except HttpError:
             self._rejected_start = (self._buffer or data)[:MAX_REQUEST_LINE_BYTES]
             self._state, self._buffer = _BROKEN, b""
@@ -145,11 +146,11 @@ class RequestReader:
         return match[1].decode() if match else ""
 
     def discard_pipelined(self) -> None:
-        """Discard pipelined data, and all data that follows."""
+        """Discard pipelined data, and ignore all data that follows."""
         self._state, self._buffer = _BROKEN, b""
 
     def next_request(self) -> list[Event]:
-        """Start on the next request; returns the events of its buffered data. Raises as ``receive``.
+        """Start the next request and return the events of the data that is buffered already. Raises ``HttpError``.
 
         Raises RuntimeError in the middle of a request: the rest of a body is never parsed as a head.
         """
@@ -162,11 +163,11 @@ class RequestReader:
         return self.receive(data)
 
     def _read_complete_request(self, data: bytes) -> NewRequest | None:
-        """Parse a request that was received whole, as nearly all are; None if it was not."""
+        """Fast path: parse a request that was received in one read, as nearly all are. Return None if it was not."""
         end = data.find(_END_OF_HEAD)
         if not 0 < end <= MAX_HEAD_BYTES or data.startswith(_CRLF):
             return None
-        head, length = self._head_cache.read(data[:end])
+        head, length = self._head_parser.parse(data[:end])
         begin = end + len(_END_OF_HEAD)
         if length is None or len(data) < begin + length:
             return None
@@ -174,7 +175,7 @@ class RequestReader:
         self._buffer = data[begin + length :]
         return NewRequest(head, length, data[begin : begin + length])
 
-    def _advance(self, events: list[Event]) -> None:
+    def _parse_buffer(self, events: list[Event]) -> None:
         if self._state is _HEAD:
             self._read_head(events)
         if self._state is _BODY:
@@ -195,13 +196,13 @@ class RequestReader:
                 self._checked_bytes = len(self._buffer)
             return
         self._checked_bytes = 0
-        head, length = self._head_cache.read(self._buffer[:end])
+        head, length = self._head_parser.parse(self._buffer[:end])
         self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
         self._empty_lines = 0
         events.append(NewRequest(head, length))
         if length is None:
             self._state = _CHUNKED_BODY
-            self._chunks = ChunkedBody(limit_bytes=self._max_body_bytes)
+            self._chunks = ChunkedReader(limit_bytes=self._max_body_bytes)
         elif length:
             self._state, self._remaining_bytes = _BODY, length
         else:
@@ -212,7 +213,7 @@ class RequestReader:
             self._buffer = self._buffer[len(_CRLF) :]
             self._empty_lines += 1
             if self._empty_lines > _MAX_EMPTY_LINES:
-                raise MalformedRequestError("There are too many empty lines before the request.")
+                raise MalformedMessageError("There are too many empty lines before the request.")
 
     def _read_body(self, data: bytes, events: list[Event]) -> None:
         if len(data) < self._remaining_bytes:

@@ -1,22 +1,22 @@
-"""Parses the responses of a server on one connection. Pure: bytes in, the body's bytes out.
+"""Parses the response to one request. Pure: bytes in, body bytes out.
 
-On a fault, ``receive`` returns the body bytes before it, and ``fault`` says why nothing follows.
+If a response is invalid or incomplete, ``receive`` returns the body bytes before the fault, and ``fault`` is set.
 """
 
 import re
 from dataclasses import dataclass
 from enum import Enum
 
-from gglib.http.chunked import ChunkedBody
-from gglib.http.errors import HttpError, MalformedRequestError
+from gglib.http.chunked import ChunkedReader
+from gglib.http.errors import HttpError, MalformedMessageError
 from gglib.http.headers import (
     Headers,
     connection_options,
-    from_upstream,
+    filter_response_headers,
     is_event_stream,
 )
 from gglib.http.request_head import parse_field
-from gglib.http.response_writer import header_lines
+from gglib.http.response_writer import encode_header_lines
 
 MAX_HEAD_BYTES = 64 * 1024
 
@@ -26,9 +26,9 @@ _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n
 _BODYLESS_STATUSES = frozenset((204, 304))
 _MAX_CACHED_HEADS = 256
 _MAX_INTERIM_RESPONSES = 16
-"""One is common, two exist (100 and 103)."""
-MANY_CHUNKS = 2048
-"""This many chunks in one read are one or two milliseconds of work."""
+"""Servers send one or two (100 and 103)."""
+YIELD_AFTER_CHUNKS = 2048
+"""Parsing this many chunks takes 1 to 2 ms."""
 
 _NOT_HTTP = "sent a response that is not HTTP"
 
@@ -48,41 +48,44 @@ class ResponseHead:
 
 
 _head_cache: dict[bytes, ResponseHead] = {}
-"""Parsed heads: an engine's response heads are alike but for their length. Bounded."""
+"""Parsed heads: the response heads of one server differ only in their ``Content-Length``. Bounded."""
 
 
 def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
-    """Parse a head, given without its final empty line; return it and its ``Content-Length``. Raises ``HttpError``."""
+    """Parse a head, and return it and its ``Content-Length``. Raises ``HttpError``.
+
+    ``block`` does not include the final CR LF CR LF.
+    """
     found = _LENGTH_LINE.search(block)
     key = block if found is None else block[: found.start()] + block[found.end() :]
     head = _head_cache.get(key)
     if head is None:
-        head = _read_head(key)
+        head = _parse_head(key)
         if len(_head_cache) >= _MAX_CACHED_HEADS:
             _head_cache.clear()
         _head_cache[key] = head
     if found is not None and head.is_chunked:
-        raise MalformedRequestError("A response has 'Content-Length' or 'Transfer-Encoding', never both.")
+        raise MalformedMessageError("A response has 'Content-Length' or 'Transfer-Encoding', never both.")
     return head, None if found is None else int(found[1])
 
 
-def _read_head(block: bytes) -> ResponseHead:
+def _parse_head(block: bytes) -> ResponseHead:
     status_line, *lines = block.split(b"\r\n")
     match = _STATUS_LINE.fullmatch(status_line)
     if match is None:
-        raise MalformedRequestError("The status line is invalid.")
+        raise MalformedMessageError("The status line is invalid.")
     headers = [parse_field(line) for line in lines]
     names = [name for name, _ in headers]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if (
         codings not in ([], [b"chunked"]) or b"content-length" in names
     ):  # a second Content-Length, or an invalid one
-        raise MalformedRequestError("The response framing is ambiguous.")
+        raise MalformedMessageError("The response framing is ambiguous.")
     options = list(connection_options(headers))
     return ResponseHead(
         status=int(match[2]),
         headers=headers,
-        relayed_header_lines=header_lines(from_upstream(headers)),
+        relayed_header_lines=encode_header_lines(filter_response_headers(headers)),
         is_event_stream=is_event_stream(headers),
         is_chunked=bool(codings),
         may_keep_alive=b"close" not in options and (match[1] == b"1" or b"keep-alive" in options),
@@ -93,20 +96,20 @@ class _State(Enum):
     HEAD = "head"
     LENGTH = "length"
     CHUNKS = "chunks"
-    UNTIL_END = "until the end of the connection"
+    UNTIL_EOF = "until EOF"
     COMPLETE = "complete"
     BROKEN = "broken"
 
 
-_HEAD, _LENGTH, _CHUNKS, _UNTIL_END = _State.HEAD, _State.LENGTH, _State.CHUNKS, _State.UNTIL_END
+_HEAD, _LENGTH, _CHUNKS, _UNTIL_EOF = _State.HEAD, _State.LENGTH, _State.CHUNKS, _State.UNTIL_EOF
 _COMPLETE, _BROKEN = _State.COMPLETE, _State.BROKEN
 
-_NO_CHUNKS = ChunkedBody()
+_NO_CHUNKS = ChunkedReader()
 """Placeholder for responses without chunks; never used for parsing."""
 
 
 class ResponseReader:
-    """Parses one response."""
+    """Parses one response, and interim responses before it."""
 
     __slots__ = (
         "_buffer",
@@ -139,7 +142,7 @@ class ResponseReader:
         self.has_trailing_data = False
         """Whether data was received beyond the response."""
         self.should_yield = False
-        """Whether the last read had many chunks, so that other connections should run before the next read."""
+        """Whether the last read had many chunks: other connections should run before the next read."""
 
     def receive(self, data: bytes) -> bytes:
         """Parse received data and return the body bytes in it."""
@@ -150,21 +153,21 @@ class ResponseReader:
             return self._chunks.receive_whole_chunk(data) or self._read_chunks(data)
         if state is _LENGTH:
             return self._read_length(data)
-        if state is _UNTIL_END:
+        if state is _UNTIL_EOF:
             return data
         if state is _COMPLETE and data:
             self.has_trailing_data = True
         return b""
 
     def receive_eof(self) -> None:
-        """Handle EOF: it completes a body without length or chunks, and is a fault otherwise."""
-        if self._state is _UNTIL_END:
+        """Handle EOF: it completes a body that has neither a length nor chunks; otherwise it is a fault."""
+        if self._state is _UNTIL_EOF:
             self._complete()
         elif self._state is not _COMPLETE:
             self._fail("closed the connection before its response was complete")
 
     def _read_head(self, data: bytes) -> bytes:
-        """Return what follows the head."""
+        """Parse the head, and return the data after it."""
         self._buffer = buffer = self._buffer + data if self._buffer else data
         while 0 <= (end := buffer.find(_END_OF_HEAD)) <= MAX_HEAD_BYTES:
             try:
@@ -191,9 +194,9 @@ class ResponseReader:
         if head.status in _BODYLESS_STATUSES or length == 0:
             self._complete()
         elif head.is_chunked:
-            self._state, self._chunks = _CHUNKS, ChunkedBody()
+            self._state, self._chunks = _CHUNKS, ChunkedReader()
         elif length is None:
-            self._state = _UNTIL_END
+            self._state = _UNTIL_EOF
         else:
             self._state, self._remaining_bytes = _LENGTH, length
 
@@ -214,7 +217,7 @@ class ResponseReader:
         except HttpError:
             self._fail(_NOT_HTTP)
         else:
-            self.should_yield = len(parts) >= MANY_CHUNKS
+            self.should_yield = len(parts) >= YIELD_AFTER_CHUNKS
             if self._chunks.is_complete:
                 self._complete()
                 self.has_trailing_data = bool(self._chunks.trailing_data)

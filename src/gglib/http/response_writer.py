@@ -1,7 +1,7 @@
-"""The framing of one response. Pure: status, headers and body in, bytes for the socket out.
+"""Frames one response. Pure: status, headers and body in, bytes for the socket out.
 
-A body of known length has a ``Content-Length``. Otherwise HTTP/1.1 clients get chunks, and for HTTP/1.0 clients the
-body ends with the connection.
+A body of known length is sent with ``Content-Length``. A body of unknown length is chunked for HTTP/1.1 clients, and
+ends with the connection for HTTP/1.0 clients.
 """
 
 from enum import Enum
@@ -19,10 +19,10 @@ _LAST_CHUNK = b"0\r\n\r\n"
 class Framing(Enum):
     """How the end of the body is marked."""
 
-    NONE = "there is none"
+    NONE = "no body"
     LENGTH = "content-length"
     CHUNKS = "chunks"
-    CLOSE = "the end of the connection"
+    CLOSE = "connection close"
 
 
 _NONE, _LENGTH, _CHUNKS, _CLOSE = Framing.NONE, Framing.LENGTH, Framing.CHUNKS, Framing.CLOSE
@@ -59,9 +59,9 @@ class ResponseWriter:
         may_keep_alive: bool,
         send_keep_alive: bool,
     ) -> bytes:
-        """Return the head. ``length`` is that of the body in bytes, None if unknown.
+        """Return the head. ``length`` is the length of the body in bytes; None if unknown.
 
-        ``send_keep_alive`` sends ``Connection: keep-alive`` to HTTP/1.1 clients, too: some expect it on streams.
+        ``send_keep_alive`` sends ``Connection: keep-alive`` also to HTTP/1.1 clients: some expect it on streams.
         """
         framing = self._framing = self._choose_framing(status, length)
         framing_line = b""
@@ -79,7 +79,7 @@ class ResponseWriter:
         return b"%b%b%b%b\r\n" % (status_line, date_line, header_lines, framing_line)
 
     def part(self, data: bytes) -> bytes:
-        """Return a framed part of the body; b"" if there is nothing to send."""
+        """Return a framed part of the body; b"" if there is nothing to send. Raises RuntimeError beyond the length."""
         framing = self._framing
         if framing is _LENGTH:
             self._remaining_bytes -= len(data)
@@ -104,6 +104,6 @@ class ResponseWriter:
         return _CHUNKS if self._minor_version else _CLOSE
 
 
-def header_lines(headers: Headers) -> bytes:
-    """Return headers as bytes for the socket, one line each."""
+def encode_header_lines(headers: Headers) -> bytes:
+    """Return headers as header lines for the socket."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])

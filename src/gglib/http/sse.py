@@ -1,31 +1,31 @@
 """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): writer and parser. Pure.
 
-Written events never have ``id:`` or ``retry:``: with either, a client may reconnect and send its request again.
+Written events have neither an ``id`` nor a ``retry`` field: with either, a client may reconnect and repeat its request.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _MAX_TERMINATOR_BYTES = 4
-"""The longest terminator of an event: two line ends of two bytes."""
+"""The longest terminator of an event: CR LF CR LF."""
 
 HEARTBEAT = b":\n\n"
-"""A comment: clients ignore it, and it keeps idle timeouts from expiring."""
+"""A comment, which clients ignore; it resets idle timeouts on the way."""
 
 
 def error_event(error_body: bytes, name: bytes = b"") -> bytes:
-    """Return an event with ``error_body``, which is JSON on one line, as data; ``name`` is its optional type."""
+    """Return an event whose data is ``error_body``, JSON on one line; ``name`` is the optional event type."""
     line = b"event: " + name + b"\n" if name else b""
     return line + b"data: " + error_body + b"\n\n"
 
 
-def event_terminator(relayed_end: bytes) -> bytes:
-    """Return the bytes that terminate a truncated event, given the last bytes of the stream; b"" between events."""
-    tail = relayed_end[-_MAX_TERMINATOR_BYTES:]
+def event_terminator(stream_tail: bytes) -> bytes:
+    """Return the bytes that terminate an incomplete event, given the last bytes of the stream; b"" between events."""
+    tail = stream_tail[-_MAX_TERMINATOR_BYTES:]
     folded = tail.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not folded or folded.endswith(b"\n\n"):
         return b""
-    # A line feed after a bare carriage return would only complete that one line end.
+    # One line feed after a carriage return would only complete its CR LF.
     return b"\n" if tail.endswith(b"\n") else b"\n\n"
 
 

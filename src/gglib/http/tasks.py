@@ -14,7 +14,7 @@ class CancelScope:
 
     The exception is raised at the end of the block, after everything inside has been unwound. Cancellation from
     elsewhere passes through. ``owner`` is the task that will enter the block, if known: ``current_task`` takes as long
-    as everything else here (CPython 3.11 makes a system call for it).
+    as the rest of the scope (CPython 3.11 makes a system call for it).
     """
 
     __slots__ = ("_cancelling_before", "_owner", "_reason", "_task")
@@ -50,7 +50,7 @@ class CancelScope:
 
 
 class BackgroundTask:
-    """A task that ends with a block, or earlier with ``stop``."""
+    """A task that is cancelled at the end of an ``async with`` block, or earlier by ``stop``."""
 
     __slots__ = ("_task", "_work")
 
@@ -59,7 +59,7 @@ class BackgroundTask:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the task; ``stop`` must follow in any case."""
+        """Start the task without a block: the caller must call ``stop``."""
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def __aenter__(self) -> Self:
@@ -80,7 +80,7 @@ class BackgroundTask:
         try:
             await task
         except asyncio.CancelledError:
-            # Either the end of the background task, or a cancellation of the current task, which must propagate.
+            # Either the background task was cancelled, or the current task, whose cancellation must propagate.
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise

@@ -11,8 +11,8 @@ from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
 from gglib.http.errors import HttpError
-from gglib.http.headers import preferred_wait_s, to_upstream
-from gglib.http.response_writer import header_lines
+from gglib.http.headers import filter_request_headers, preferred_wait_s
+from gglib.http.response_writer import encode_header_lines
 from gglib.http.server.request import ClientDisconnectedError, ClientStalledError
 from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.access.policy import AccessPolicy
@@ -106,11 +106,11 @@ class ProxyApp:
         """Derive a plan from the request head alone. Raises the error with which the request is refused."""
         head = request.head
         response.closes_connection = True  # the connection closes after a refused request
-        response.extra_lines = response_lines = header_lines(self._policy.response_headers(head))
+        response.extra_lines = response_lines = encode_header_lines(self._policy.response_headers(head))
         preflight = self._policy.preflight(head, request.server_host)
         if preflight is not None:
             response.closes_connection = False
-            send = partial(_send_preflight, header_lines(preflight))
+            send = partial(_send_preflight, encode_header_lines(preflight))
             return _Plan(send, b"", request.path, b"", b"", None, None)
         key_name = self._policy.check_key(head)
         response.closes_connection = False
@@ -120,7 +120,7 @@ class ProxyApp:
             response_lines,
             path,
             head.target_for(path),
-            header_lines(to_upstream(head.headers)),
+            encode_header_lines(filter_request_headers(head.headers)),
             preferred_wait_s(head.headers),
             key_name,
         )

@@ -21,7 +21,7 @@ from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
-from gglib.http.headers import is_encoded, is_json_up_to
+from gglib.http.headers import is_encoded, is_json_within_limit
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import (
@@ -234,7 +234,7 @@ async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: He
     if head.is_event_stream:
         await _relay_events(upstream, response)
         return
-    if head.status >= 400 and is_json_up_to(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
+    if head.status >= 400 and is_json_within_limit(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
         await _relay_error(upstream, response)
         return
     part = upstream.read_available()

@@ -14,7 +14,7 @@ import msgspec
 from gglib.http import headers as header_rules
 from gglib.http import sse
 from gglib.http.headers import Headers
-from gglib.http.response_writer import ResponseWriter, header_lines
+from gglib.http.response_writer import ResponseWriter, encode_header_lines
 from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.dialects.error_events import (
     COMMON_PREFIX,
@@ -152,7 +152,9 @@ class Response:
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body size in bytes; None if unknown."""
         is_event_stream = header_rules.is_event_stream(headers)
-        await self.start_with(status, header_lines(headers), length=length, is_event_stream=is_event_stream)
+        await self.start_with(
+            status, encode_header_lines(headers), length=length, is_event_stream=is_event_stream
+        )
 
     async def start_with(  # noqa: PLR0913 - a head and the first part of the body
         self,
@@ -260,7 +262,7 @@ class Response:
 
     async def send_body(self, body: bytes, headers: Headers, *, status: int = 200) -> None:
         """Send an encoded body as a complete response."""
-        lines = header_lines(headers)
+        lines = encode_header_lines(headers)
         await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
 
     async def send_heartbeat(self) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.deadlines import DeadlineLimits
-from gglib.http.server.listener import Listener
+from gglib.http.server.http_server import HttpServer
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -65,7 +65,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         library=library,
     )
     app = ProxyApp(services, _policy(listener, options))
-    http_server = Listener(
+    http_server = HttpServer(
         app.handle,
         request_class=ProxyRequest,
         format_refusal=refusal,

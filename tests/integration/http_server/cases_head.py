@@ -293,7 +293,7 @@ def _twice(name: bytes, one: bytes, other: bytes) -> bytes:
     return post(name + b": " + one, b"X-A: between", name.lower() + b": " + other)
 
 
-REPEATED = (
+REPEAT_RULES = (
     refused("repeated: Content-Type", _twice(b"Content-Type", b"application/json", b"application/json")),
     refused("repeated: X-Request-Id", _twice(b"X-Request-Id", b"a", b"b")),
     refused("repeated: Sec-Fetch-Site", _twice(b"Sec-Fetch-Site", b"cross-site", b"same-origin")),
@@ -340,4 +340,4 @@ CONTROLS = (
     refused("path: a raw carriage return in a name", _get(_MODELS + b"a/b:Q4\rX")),
 )
 
-HEAD: tuple[Case, ...] = LINES + REQUEST_LINE + VERSIONS + HEADERS + LIMITS + HOSTS + REPEATED + CONTROLS
+HEAD: tuple[Case, ...] = LINES + REQUEST_LINE + VERSIONS + HEADERS + LIMITS + HOSTS + REPEAT_RULES + CONTROLS

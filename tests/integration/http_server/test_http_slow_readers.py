@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 from gglib.http.server import deadlines
 from gglib.http.server.connection import ClientConnection
-from gglib.http.server.listener import Listener as HttpListener
+from gglib.http.server.http_server import HttpServer
 from gglib.http.server.request import Request
 from gglib.proxy import ProxyOptions
 from gglib.proxy.response import Response
@@ -119,7 +119,7 @@ async def test_connection_whose_handler_failed_after_the_response_is_closed(
 
     caplog.set_level(logging.CRITICAL, "asyncio")
     defaults = ProxyOptions()
-    server = HttpListener(
+    server = HttpServer(
         handle,
         limits=deadlines.DeadlineLimits(
             head_s=LONG_S, body_s=LONG_S, body_min_rate=1, write_s=LONG_S, idle_s=LONG_S

@@ -69,7 +69,7 @@ async def test_connections_are_kept_apart_by_target() -> None:
 
 async def test_idle_connection_is_closed_before_the_engine_would() -> None:
     """Past the idle limit a connection is closed by itself, and the next request gets a new one."""
-    pool = UpstreamPool(connect_timeout_s=5, idle_limit_s=0.01)
+    pool = UpstreamPool(connect_timeout_s=5, idle_timeout_s=0.01)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
         await until(lambda: pool.open_count == 0)
@@ -80,7 +80,7 @@ async def test_idle_connection_is_closed_before_the_engine_would() -> None:
 
 async def test_connection_that_idled_too_long_is_not_used_even_when_the_timer_is_late() -> None:
     """What counts is the time that has passed, not whether the loop was quick enough to notice."""
-    pool = UpstreamPool(connect_timeout_s=5, idle_limit_s=0)
+    pool = UpstreamPool(connect_timeout_s=5, idle_timeout_s=0)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
         await post(pool, engine)

@@ -1,4 +1,4 @@
-"""How the bench of estimates reads what the engine prints and what the kernel counts."""
+"""The fit bench parses the engine's log and the kernel's counters."""
 
 from bench.fit import MIB, mappings, measured_of
 
@@ -25,16 +25,16 @@ LOG = """\
 """
 
 
-def test_each_mapping_has_its_values() -> None:
-    """A mapping's lines become numbers of bytes; its head and its flags are none of them."""
+def test_mapping_is_parsed() -> None:
+    """A mapping's lines become numbers of bytes, without its head and its flags."""
     first, second = mappings(SMAPS)
 
     assert first == {"Size": 1024 * 1024, "Pss": 1000 * 1024, "Referenced": 300 * 1024, "Anonymous": 0}
     assert second["Anonymous"] == 2048 * 1024
 
 
-def test_buffers_and_pages_are_added_up() -> None:
-    """Buffers are summed by their kind, pages by whether they are of a file, and of those which were touched."""
+def test_buffers_and_pages_are_summed() -> None:
+    """Buffers are summed by kind; touched pages by whether they belong to a file."""
     measured = measured_of(LOG, SMAPS)
 
     assert measured.cache_bytes == 46 * MIB

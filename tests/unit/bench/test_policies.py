@@ -1,4 +1,4 @@
-"""The simulator counts as one does by hand, and the policies behave as they are described."""
+"""The simulator's figures equal those computed by hand, and the policies behave as described."""
 
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
@@ -36,24 +36,24 @@ from gglib.runtime.scheduler.scheduler import Scheduler
 
 
 def asks(model: Model, service_s: float, *, count: int = 1, think_s: float = 0.0) -> Client:
-    """Ask the same thing some times."""
+    """Return the same request several times."""
     for _ in range(count):
         yield Ask(model, service_s)
         yield Think(think_s)
 
 
 def run(policy: Policy, *clients: Client) -> Run:
-    """Return what happened on a machine with room for one model."""
+    """Return the events on a machine with room for one model."""
     return Simulation(policy, clients).run()
 
 
 def granted(happened: Run) -> list[float | None]:
-    """Return when each request was let in, in the order in which they were asked."""
+    """Return when each request was granted, in the order of the requests."""
     return [record.granted_at for record in happened.records]
 
 
 def test_loads_services_and_stops_add_up() -> None:
-    """A at 0 (load 4, answer 3), B at 1: let in at 4 and at 7 + stop 0.3 + load 4; all over at 13.3."""
+    """A at 0 (load 4, response 3), B at 1: granted at 4 and at 7 + stop 0.3 + load 4; all over at 13.3."""
     happened = run(Scheduler(keep_warm=NoKeepWarm()), asks(A, 3.0), later(1.0, asks(B, 2.0)))
     assert granted(happened) == pytest.approx([4.0, 11.3])
     assert happened.launched == ("a", "b")
@@ -67,23 +67,23 @@ def test_loads_services_and_stops_add_up() -> None:
     assert figures.lost == 0
 
 
-def test_an_engine_serves_four_at_a_time() -> None:
-    """Of five requests that are let in together the fifth holds the engine until a slot is free: 4 + 2 + 2."""
+def test_engine_serves_four_at_a_time() -> None:
+    """Of five requests that are granted together the fifth waits for a free slot: 4 + 2 + 2."""
     happened = run(Scheduler(), *(asks(A, 2.0) for _ in range(5)))
     assert granted(happened) == [4.0] * 5
     assert [record.ended_at for record in happened.records] == [6.0] * 4 + [8.0]
 
 
-def test_the_bound_is_the_longest_wait_and_a_turn() -> None:
-    """With an answer of 3 s, a turn is 3 + 0.3 + 4: B may wait 15 + 7.3, and where there is one model, one load."""
+def test_bound_is_the_longest_wait_and_a_turn() -> None:
+    """With a response of 3 s, a turn is 3 + 0.3 + 4: B may wait 15 + 7.3, and with only one model, one load."""
     happened = run(Scheduler(), asks(A, 3.0))
     two = Trace(name="t", title="t", clients=lambda _: [], models=(A, B))
-    one = Trace(name="t", title="t", clients=lambda _: [], models=(A,))
+    trace = Trace(name="t", title="t", clients=lambda _: [], models=(A,))
     assert bound_of(happened, two) == pytest.approx(15 + 7.3)
-    assert bound_of(happened, one) == 4.0
+    assert bound_of(happened, trace) == 4.0
 
 
-def test_a_broken_model_is_refused_when_its_load_ends() -> None:
+def test_broken_model_is_refused_when_its_load_ends() -> None:
     """Its request ends after 0.5 s without a wait, and counts neither as lost nor as waiting."""
     happened = run(Scheduler(), asks(BROKEN, 2.0), later(1.0, asks(A, 2.0)))
     first, second = happened.records
@@ -93,7 +93,7 @@ def test_a_broken_model_is_refused_when_its_load_ends() -> None:
     assert (figures.lost, figures.worst_wait_s) == (0, 4.0)
 
 
-def test_who_runs_out_of_patience_is_lost() -> None:
+def test_client_timeout_counts_as_lost() -> None:
     """A client that waits 2 s for a load of 4 s gives up then, and its request counts as lost."""
     happened = run(Scheduler(), iter_of(Ask(A, 1.0, patience_s=2.0)))
     figures = figures_of(happened, Trace(name="t", title="t", clients=lambda _: [], models=(A,)))
@@ -107,7 +107,7 @@ def iter_of(step: Ask) -> Client:
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_seed_is_a_run(name: str) -> None:
+def test_seed_determines_the_run(name: str) -> None:
     """The same seed gives the same figures, another seed gives others."""
     trace = TRACES[0]
     assert measure(trace, POLICIES[name], seeds=[1]) == measure(trace, POLICIES[name], seeds=[1])
@@ -115,8 +115,8 @@ def test_a_seed_is_a_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.name)
-def test_the_scheduler_keeps_its_bound_and_loses_nobody(trace: Trace) -> None:
-    """On every trace nobody waits longer than promised, and every request for a good model is served."""
+def test_scheduler_keeps_its_bound_and_loses_no_request(trace: Trace) -> None:
+    """On every trace no request waits longer than promised, and every request for a good model is served."""
     figures = measure(trace, POLICIES[OURS], seeds=[1, 2])
     assert figures.is_within_bound
     assert figures.lost == 0
@@ -126,25 +126,25 @@ def test_the_scheduler_keeps_its_bound_and_loses_nobody(trace: Trace) -> None:
 
 
 def mixed() -> list[Client]:
-    """Return A from 0 to 10, B asked at 5, A asked again at 6."""
+    """Return A from 0 to 10, B requested at 5, A requested again at 6."""
     return [asks(A, 6.0), later(5.0, asks(B, 1.0)), later(6.0, asks(A, 8.0))]
 
 
-def test_arrival_order_lets_nobody_pass() -> None:
+def test_arrival_order_is_strict() -> None:
     """The second request for A waits behind B, although A is running: two swaps."""
     happened = run(ArrivalOrder(), *mixed())
     assert happened.launched == ("a", "b", "a")
     assert granted(happened) == pytest.approx([4.0, 14.3, 19.6])
 
 
-def test_collate_lets_the_running_model_pass() -> None:
-    """The second request for A is let in at once; B comes when A is idle and its lull is over."""
+def test_collate_serves_the_running_model_first() -> None:
+    """The second request for A is granted at once; B is granted when A is idle and its lull is over."""
     happened = run(Collate(lull_s=0.25), *mixed())
     assert granted(happened) == pytest.approx([4.0, 14.0 + 0.25 + 4.3, 6.0])
 
 
-def test_a_lull_keeps_a_loop_and_its_absence_does_not() -> None:
-    """A client that asks again after 0.1 s keeps its model against a waiter if idle means a lull of 0.25 s."""
+def test_lull_keeps_the_model_of_a_loop() -> None:
+    """A client that returns after 0.1 s keeps its model against a waiter if idle means a lull of 0.25 s."""
 
     def clients() -> list[Client]:
         return [asks(A, 2.0, count=3, think_s=0.1), later(1.0, asks(B, 1.0))]
@@ -154,20 +154,20 @@ def test_a_lull_keeps_a_loop_and_its_absence_does_not() -> None:
 
 
 def test_keep_warm_lasts_at_most_a_swap() -> None:
-    """A is idle at 6, and B asks then: it is let in after the linger of 1 s, and after 4 s if more is allowed."""
+    """A is idle at 6, and B is requested then: granted after 1 s of keep-warm, or after 4 s if allowed."""
     for keep_warm, held_s in ((NoKeepWarm(), 0.0), (TurnaroundOnly(1.0), 1.0), (AlwaysASwap(), 4.0)):
         happened = run(Scheduler(keep_warm=keep_warm), asks(A, 2.0), later(5.0, asks(B, 1.0)))
         assert granted(happened) == pytest.approx([4.0, 6.0 + held_s + 4.3])
 
 
 def test_keep_warm_ends_when_the_waiter_is_overdue() -> None:
-    """An idle model is held no longer than ``max_wait_s`` allows: B asks at 5, A is idle at 6, and is stopped at 7."""
+    """An idle model is kept within ``max_wait_s``: B is requested at 5, A is idle at 6 and stopped at 7."""
     policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=2.0)
     assert granted(run(policy, asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 7.0 + 4.3])
 
 
 def test_keep_warm_never_breaks_the_promise() -> None:
-    """However soon A's client is back, B is let in once it has waited ``max_wait_s`` and A's answer has ended."""
+    """However soon A's client returns, B is granted once it has waited ``max_wait_s`` and A's response has ended."""
     policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=5.0)
     happened = run(policy, asks(A, 2.0, count=9, think_s=0.1), later(5.0, asks(B, 1.0)))
     waiter = next(record for record in happened.records if record.ask.model is B)
@@ -175,8 +175,8 @@ def test_keep_warm_never_breaks_the_promise() -> None:
 
 
 @pytest.mark.parametrize(("think_s", "until_b_s"), [(0.1, 0.1 + 1.0 + 4.0 + 4.3), (5.0, 4.3)])
-def test_ours_holds_for_those_who_come_back(think_s: float, until_b_s: float) -> None:
-    """After two quick returns A is held for its client, and again after its last answer; after slow ones never."""
+def test_ours_keeps_models_for_returning_clients(think_s: float, until_b_s: float) -> None:
+    """After two quick returns A is kept for its client, and again after its last response; after slow ones never."""
     third_answer_at_s = 4.0 + 3 * 1.0 + 2 * think_s
     happened = run(
         Scheduler(), asks(A, 1.0, count=4, think_s=think_s), later(third_answer_at_s - 0.5, asks(B, 1.0))
@@ -185,14 +185,14 @@ def test_ours_holds_for_those_who_come_back(think_s: float, until_b_s: float) ->
     assert waiter.granted_at == pytest.approx(third_answer_at_s + until_b_s)
 
 
-def test_another_machine_swaps_in_another_time() -> None:
-    """With a factor of a tenth, loads and stops last a tenth, and answers as long as ever."""
+def test_swap_factor_scales_loads_and_stops() -> None:
+    """With a factor of a tenth, loads and stops last a tenth, and responses are unchanged."""
     clients = [asks(A, 3.0), later(1.0, asks(B, 2.0))]
     happened = Simulation(Scheduler(keep_warm=NoKeepWarm()), clients, swap_factor=0.1).run()
     assert granted(happened) == pytest.approx([0.4, 3.4 + 0.43])
 
 
-def test_the_least_makespan_pays_a_swap_for_each_turn() -> None:
+def test_least_makespan_pays_a_swap_for_each_turn() -> None:
     """With a bound of 30 s and swaps of 5 s a turn lasts 20 s: 100 s of work need five of them."""
     assert least_makespan_s(100.0, bound_s=30.0, swap_s=5.0) == 125.0
 
@@ -200,8 +200,8 @@ def test_the_least_makespan_pays_a_swap_for_each_turn() -> None:
 # --- the rules of the house ---
 
 
-def test_a_request_that_is_forgotten_is_lost() -> None:
-    """Where a policy never answers, the client leaves after ten minutes, and its request counts as lost."""
+def test_unserved_request_is_lost() -> None:
+    """If a policy never serves a request, the client leaves after ten minutes, and the request counts as lost."""
     happened = run(Scripted(), asks(A, 1.0))
     assert (happened.records[0].outcome, happened.records[0].ended_at) == (Outcome.GAVE_UP, 600.0)
 
@@ -232,7 +232,7 @@ class Scripted:
     ],
 )
 def test_impossible_orders_end_the_run(orders: dict[type, list[Effect]], complaint: str) -> None:
-    """What no machine could carry out is a fault of the policy, and no figure is made of it."""
+    """An order that no machine could execute is a fault of the policy, and gives no figure."""
     by_name = {kind.__name__: (lambda effects=effects: effects) for kind, effects in orders.items()}
     with pytest.raises(SimulationError, match=complaint):
         run(Scripted(**by_name), asks(A, 1.0))
@@ -241,7 +241,7 @@ def test_impossible_orders_end_the_run(orders: dict[type, list[Effect]], complai
 # --- the report ---
 
 
-def test_the_report_shows_every_policy() -> None:
+def test_report_shows_every_policy() -> None:
     """Each policy has its row in the table and its bars in a plot that is well-formed XML."""
     trace = TRACES[-1]
     table = {name: measure(trace, policy, seeds=[1]) for name, policy in POLICIES.items()}

@@ -1,4 +1,4 @@
-"""The comparison of proxies counts what it says: faults of streams, medians, ratios, limits."""
+"""The comparison of proxies: faults of streams, medians, ratios, limits."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ def events(*numbers: int, stream_id: str = STREAM_ID) -> list[bytes]:
 
 
 def framed(body: bytes, size: int) -> bytes:
-    """Return a body in chunks of so many bytes."""
+    """Return a body in chunks of the given size."""
     parts = [body[at : at + size] for at in range(0, len(body), size)]
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
 
@@ -45,7 +45,7 @@ def checked(*parts: bytes) -> PacedCheck:
 # --- the checks of streams ---
 
 
-def test_a_stream_in_order_has_no_fault() -> None:
+def test_stream_in_order_has_no_fault() -> None:
     """Every event counts once, and its delay is from its sending to its last byte."""
     delays_ns = array("q")
     check = PacedCheck(STREAM_ID, delays_ns)
@@ -55,18 +55,18 @@ def test_a_stream_in_order_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize("numbers", [(0, 2), (1, 0), (0, 0), (1,)])
-def test_a_stream_out_of_order_has_faults(numbers: tuple[int, ...]) -> None:
-    """A number that is lost, early or there twice is a fault."""
+def test_stream_out_of_order_has_faults(numbers: tuple[int, ...]) -> None:
+    """A number that is lost, early or duplicated is a fault."""
     assert checked(*events(*numbers)).faults > 0
 
 
-def test_an_event_of_another_stream_is_a_fault() -> None:
-    """A stream that gets what another one asked for is mixed up."""
+def test_event_of_another_stream_is_a_fault() -> None:
+    """A stream with an event of another request is mixed up."""
     assert checked(*events(0), *events(1, stream_id="00000008")).faults == 1
 
 
 @pytest.mark.parametrize("size", [1, 100, 300, 10_000])
-def test_it_does_not_matter_where_reads_and_chunks_end(size: int) -> None:
+def test_any_split_and_chunk_size_gives_the_same_events(size: int) -> None:
     """However a proxy frames the bytes of a stream, and wherever reads end, the same events are found."""
     body = framed(b"".join([*events(0, 1), upstream.DONE]), size)
     for at in range(0, len(body), 7):
@@ -76,31 +76,31 @@ def test_it_does_not_matter_where_reads_and_chunks_end(size: int) -> None:
         assert (check.number, check.faults, check.is_done) == (2, 0, True)
 
 
-def test_a_cut_stream_is_not_done() -> None:
-    """What breaks off before [DONE] is short."""
+def test_truncated_stream_is_not_done() -> None:
+    """A stream that ends before [DONE] is short."""
     assert not checked(*events(0, 1)).is_done
 
 
-def test_chunked_framing_is_taken_off() -> None:
-    """The body is what stands between the frames, whatever their size."""
+def test_chunked_framing_is_removed() -> None:
+    """The body is the data between the frames, of any size."""
     assert dechunked(b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n") == b"abcde"
 
 
-def test_a_body_without_its_last_chunk_is_no_body() -> None:
-    """A stream that was broken off is never taken for a whole one."""
+def test_body_without_its_last_chunk_is_incomplete() -> None:
+    """A truncated stream is never taken for a whole one."""
     assert dechunked(b"3\r\nabc\r\n") == b""
 
 
-def test_frames_that_are_put_together_are_those_that_are_formatted() -> None:
-    """The upstream's quick way gives what ``event`` says, which is what the load compares with."""
+def test_preassembled_frames_equal_formatted_ones() -> None:
+    """The upstream's quick way gives what ``event`` formats, which is what the load compares with."""
     number = 42
     frame = upstream._FRAME_LEFT + STREAM_ID.encode() + upstream._FRAME_RIGHTS[number]
     event = upstream.event(STREAM_ID.encode(), number)
     assert frame == b"%x\r\n%b\r\n" % (len(event), event)
 
 
-def test_the_upstream_finds_what_it_needs_in_its_first_look() -> None:
-    """What decides about an answer stands in the first bytes of every body of ours."""
+def test_upstream_finds_its_parameters_in_the_first_bytes() -> None:
+    """The parameters of a response are in the first bytes of every request body."""
     body = chat_body(stream_id=STREAM_ID, chunks=123, chunks_per_s=20, prompt="x" * 10_000)
     seen = body[: upstream.PEEK_BYTES]
     found = [
@@ -111,15 +111,15 @@ def test_the_upstream_finds_what_it_needs_in_its_first_look() -> None:
     assert [match and match[1] for match in found] == [b"123", STREAM_ID.encode(), b"20"]
 
 
-def test_a_request_is_whole() -> None:
-    """The head says how long the body is."""
+def test_request_has_its_content_length() -> None:
+    """The head has the length of the body."""
     head, _, body = chat_request(chat_body(), "127.0.0.1:1").partition(b"\r\n\r\n")
     assert b"Content-Length: %d" % len(body) in head
     assert json.loads(body)["stream"] is False
 
 
 def test_percentiles_of_nothing_are_no_numbers() -> None:
-    """A side that answered nothing has no percentile, and no zero that looks like one."""
+    """A side without responses has no percentile, and no misleading zero."""
     values = percentiles("x", [])
     assert values["x_p50_ms"] != values["x_p50_ms"]
 
@@ -147,14 +147,14 @@ def results(**rounds: list[Figures]) -> Results:
     )
 
 
-def test_a_figure_is_the_median_of_its_rounds_and_a_fault_is_their_sum() -> None:
+def test_figure_is_the_median_and_faults_are_summed() -> None:
     """One lucky round decides nothing, and one fault is never outvoted."""
     found = results(gglib=[figures(1, errors=1), figures(9), figures(2)]).medians("json-32")["gglib"]
     assert (found["per_s"], found["errors"]) == (2, 1)
 
 
-def test_a_disturbed_round_counts_only_where_none_is_calm() -> None:
-    """What other programs took is not the proxy's, but its faults are."""
+def test_disturbed_round_counts_only_without_calm_ones() -> None:
+    """The load of other programs is not the proxy's, but its faults are."""
     disturbed = [figures(n, others_beside_proxy=0.5, errors=1) for n in (1, 2, 3)]
     calm = results(gglib=[figures(9), *disturbed]).medians("json-32")["gglib"]
     noisy = results(gglib=disturbed).medians("json-32")["gglib"]
@@ -168,14 +168,14 @@ def test_ratios_are_ours_over_theirs() -> None:
     assert "| requests/s, 32 connections | 0.50 | 0.25 |" in text
 
 
-def test_a_missing_proxy_leaves_its_ratios_out() -> None:
-    """Without nginx and Caddy the table still stands."""
+def test_missing_proxy_leaves_its_ratios_out() -> None:
+    """Without nginx and Caddy the table is still printed."""
     text = page(results(direct=[figures(90)], gglib=[figures(10)]))
     assert "| requests/s, 32 connections | - | - |" in text
 
 
 @pytest.mark.parametrize(
-    ("busy", "told"),
+    ("busy", "document"),
     [
         ({"proxy_busy": 0.99}, "the proxy's core"),
         ({"proxy_busy": 0.5, "upstream_busy": 0.6, "load_busy": 0.38}, "load and upstream"),
@@ -183,38 +183,38 @@ def test_a_missing_proxy_leaves_its_ratios_out() -> None:
         ({"proxy_busy": 0.5, "others_beside_proxy": 0.3}, "the way to and fro; others took 30% of a core"),
     ],
 )
-def test_the_limit_is_whose_core_is_full(busy: Figures, told: str) -> None:
+def test_limit_is_the_side_with_a_full_core(busy: Figures, document: str) -> None:
     """A rate that the load could not raise is marked as the load's."""
-    assert limit(figures(1, **busy), 1) == told
+    assert limit(figures(1, **busy), 1) == document
 
 
-def test_two_cores_of_load_are_full_when_one_of_its_programs_is() -> None:
+def test_load_is_the_limit_when_one_of_its_programs_is_full() -> None:
     """On more cores neither the load nor the upstream can use more than one."""
     assert limit(figures(1, proxy_busy=0.5, upstream_busy=0.97), 3) == "load and upstream"
 
 
-def test_the_plot_is_a_picture() -> None:
+def test_plot_is_valid_svg() -> None:
     """The SVG is well-formed and has a bar for each side."""
     root = ET.fromstring(plot(results(**{side: [figures(10)] for side in SIDES})))  # noqa: S314 - ours
     assert sum(element.tag.endswith("rect") for element in root) > len(SIDES)
 
 
-def test_the_json_can_be_read_again() -> None:
+def test_json_round_trip() -> None:
     """Every round is in it."""
-    told = json.loads(results(gglib=[figures(10), figures(20)]).as_json())
-    assert [found["per_s"] for found in told["rounds"]["json-32"]["gglib"]] == [10, 20]
+    document = json.loads(results(gglib=[figures(10), figures(20)]).as_json())
+    assert [found["per_s"] for found in document["rounds"]["json-32"]["gglib"]] == [10, 20]
 
 
 # --- the program ---
 
 
 def scenario(rounds: Iterator[Figures]) -> Scenario:
-    """Return a scenario that finds these figures, one after the other."""
+    """Return a scenario that gives these figures, one after another."""
     return Scenario("json-32", lambda _side, _tools: next(rounds))
 
 
 def least_disturbed(*rounds: Figures, attempts: int = 2) -> Figures:
-    """Measure on a machine that behaves like this."""
+    """Measure on a machine with these disturbances."""
     scale = QUICK.__class__(
         **{name: getattr(QUICK, name) for name in QUICK.__slots__} | {"attempts": attempts}
     )
@@ -222,18 +222,18 @@ def least_disturbed(*rounds: Figures, attempts: int = 2) -> Figures:
     return program._least_disturbed(scenario(iter(rounds)), Tools(scale, Path("x")), side)
 
 
-def test_a_calm_measurement_is_taken_as_it_is() -> None:
-    """Nothing is measured until it looks better: a second measurement would find no figures here."""
+def test_calm_measurement_is_accepted() -> None:
+    """Measurements are not repeated for better figures: a second one would find no figures here."""
     assert least_disturbed(figures(1))["per_s"] == 1
 
 
-def test_a_disturbed_measurement_is_made_again_and_its_faults_stay() -> None:
+def test_disturbed_measurement_is_repeated_and_its_faults_stay() -> None:
     """The least disturbed counts, with the faults of all."""
     found = least_disturbed(figures(1, others_beside_load=0.5, errors=3), figures(2, others_beside_load=0.3))
     assert (found["per_s"], found["errors"]) == (2, 3)
 
 
-def test_what_is_missing_is_told_in_a_sentence_and_left_out(
+def test_missing_proxy_is_reported_and_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without nginx the others are still compared."""
@@ -245,7 +245,7 @@ def test_what_is_missing_is_told_in_a_sentence_and_left_out(
     assert "apt-get install nginx" in capsys.readouterr().err
 
 
-def test_without_wrk_whole_answers_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_whole_responses_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams need nothing but Python."""
     monkeypatch.setattr(program, "find_program", lambda name: name)
     monkeypatch.setattr(shutil, "which", lambda _name: None)

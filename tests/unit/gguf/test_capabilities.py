@@ -79,7 +79,7 @@ def test_second_template_for_tools() -> None:
     ],
 )
 def test_pooling(architecture: str, pooling_type: int | None, expected: set[str]) -> None:
-    """What pools into a vector only embeds; what pools into a rank only reranks, even with a template."""
+    """A model that pools into a vector only embeds; one that pools into a rank only reranks, even with a template."""
     assert _names(_PLAIN, architecture=architecture, pooling_type=pooling_type) == expected
 
 
@@ -115,7 +115,7 @@ def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
         ("llama", 9, ClassifierHead.NONE, None),
     ],
 )
-def test_how_a_model_pools(
+def test_pooling_type_of_a_model(
     architecture: str, pooling_type: int | None, head: ClassifierHead, expected: Pooling | None
 ) -> None:
     """The header's pooling type is used, a classifier makes a reranker, and an encoder without either uses the mean."""

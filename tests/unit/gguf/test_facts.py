@@ -1,4 +1,4 @@
-"""What is made of single keys: types, zeroes, arrays, absurd values, and the label of the quantization."""
+"""Facts from single keys: types, zeroes, arrays, absurd values, and the label of the quantization."""
 
 from collections.abc import Mapping
 
@@ -41,7 +41,7 @@ def test_wanted_key_of_the_wrong_type_is_refused(key: str, value: Value) -> None
 
 
 @pytest.mark.parametrize("value", [-1, 2**32, 2**64 - 1])
-def test_count_that_no_model_has_is_refused(value: int) -> None:
+def test_impossible_count_is_refused(value: int) -> None:
     """A count below zero, or above what the engine keeps in 32 bits, is refused."""
     with pytest.raises(InvalidGgufError, match="a value that no model can have"):
         _facts({"llama.context_length": value})
@@ -71,7 +71,7 @@ def test_counts(value: Value, expected: int | None) -> None:
         ("tokenizer.ggml.merges", 7),
     ],
 )
-def test_nonsense_that_only_an_estimate_leans_on_is_not_known(key: str, value: Value) -> None:
+def test_invalid_optional_value_is_unknown(key: str, value: Value) -> None:
     """An invalid value of an optional key does not make a file invalid: it is unknown."""
     facts = _facts({key: value})
 
@@ -163,6 +163,6 @@ def test_split_into_one_is_no_split() -> None:
 
 
 @pytest.mark.parametrize(("value", "kind"), [("adapter", "adapter"), ("model", "model"), ("", None)])
-def test_what_the_file_is_for_is_told(value: str, kind: str | None) -> None:
+def test_kind_of_the_file_is_read(value: str, kind: str | None) -> None:
     """The kind is the file's ``general.type``, or None."""
     assert _facts({"general.type": value}).kind == kind

@@ -1,4 +1,4 @@
-"""Facts from the first bytes of a file: as far as they go, and an error where they say nothing."""
+"""Facts from the first bytes of a file: those that are complete, and an error if there are none."""
 
 import struct
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def whole(raw: Any) -> bytes:
     return content
 
 
-def test_whole_header_is_read_as_a_whole(whole: bytes) -> None:
-    """With all of a header the facts are those of the file, although its weights are not there."""
+def test_whole_header_is_read_like_a_file(whole: bytes) -> None:
+    """With the whole header the facts are those of the file, although its weights are missing."""
     facts = read_partial_facts(whole)
 
     assert (facts.block_count, facts.vocabulary_size, facts.parameter_count) == (2, 50, 40)
@@ -34,7 +34,7 @@ def test_whole_header_is_read_as_a_whole(whole: bytes) -> None:
     assert facts.chat_template == "{{ messages }}"
 
 
-def test_what_is_behind_the_cut_is_not_known(whole: bytes) -> None:
+def test_facts_after_the_cut_are_unknown(whole: bytes) -> None:
     """A cut in the vocabulary keeps its size; a cut before it keeps the keys before."""
     in_words = read_partial_facts(whole[: whole.index(b"w30")])
     before = read_partial_facts(whole[: whole.index(b"tokenizer.ggml.tokens")])
@@ -52,7 +52,7 @@ def test_cut_in_the_tensors_leaves_their_number_unknown(whole: bytes) -> None:
     assert facts.type_bytes == ()
 
 
-def test_every_cut_is_read_or_refused_in_our_words(whole: bytes) -> None:
+def test_every_cut_is_read_or_refused(whole: bytes) -> None:
     """More bytes give more facts; they are rejected only if they end before the architecture."""
     named = whole.index(b"llama") + len(b"llama")
     for length in range(len(whole) + 1):
@@ -74,21 +74,21 @@ def test_every_cut_is_read_or_refused_in_our_words(whole: bytes) -> None:
         (b"GGUF" + struct.pack("=IQQ", 3, 0, 9), "architecture"),
     ],
 )
-def test_what_is_no_header_is_refused(start: bytes, words: str) -> None:
-    """Bytes that are no GGUF file, or that do not get as far as the architecture, are refused with the reason."""
+def test_invalid_header_is_refused(start: bytes, words: str) -> None:
+    """Bytes that are no GGUF file, or that end before the architecture, are refused with the reason."""
     with pytest.raises(InvalidGgufError, match=words):
         read_partial_facts(start)
 
 
-def test_absurd_vocabulary_is_not_believed(raw: Any) -> None:
+def test_absurd_vocabulary_size_is_unknown(raw: Any) -> None:
     """A list that no file could hold leaves its size unknown."""
     pairs = [raw.string("general.architecture", "llama"), raw.array("tokenizer.ggml.tokens", 8, 2**60, b"")]
 
     assert read_partial_facts(raw.header(pairs, data_bytes=0)).vocabulary_size is None
 
 
-def test_what_is_wrong_before_the_cut_is_still_refused(raw: Any, file_of: Callable[[bytes], Any]) -> None:
-    """Only the end of the bytes is forgiven: a key given twice is not."""
+def test_errors_before_the_cut_are_refused(raw: Any, file_of: Callable[[bytes], Any]) -> None:
+    """Only the missing end is allowed: a duplicate key is not."""
     pairs = [raw.string("general.architecture", "llama"), raw.number("a", 1), raw.number("a", 1)]
 
     with pytest.raises(InvalidGgufError, match="twice"):

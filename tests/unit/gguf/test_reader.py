@@ -1,4 +1,4 @@
-"""What the reader refuses, in which words, and that it stays within bounds while it does."""
+"""What the reader refuses, with which errors, and its bounds."""
 
 import os
 import struct
@@ -39,13 +39,13 @@ def _refusal(path: Path) -> str:
         (b"GGUF" + struct.pack("=IQQ", 3, 0, 0), "its header does not name the model's architecture"),
     ],
 )
-def test_what_is_no_model_is_named(content: bytes, message: str, file_of: FileOf) -> None:
+def test_file_that_is_no_model_is_named(content: bytes, message: str, file_of: FileOf) -> None:
     """A file that is no GGUF model is rejected with one sentence that says what it is."""
     assert _refusal(file_of(content)) == message
 
 
-def test_missing_file_is_told_in_the_system_s_words(tmp_path: Path) -> None:
-    """A file that is not there is refused with the system's reason and without its path."""
+def test_missing_file_has_the_error_of_the_system(tmp_path: Path) -> None:
+    """A missing file is refused with the system's reason and without its path."""
     assert _refusal(tmp_path / "none.gguf") == "cannot be read: No such file or directory"
 
 
@@ -75,7 +75,7 @@ def test_file_without_tensors_is_a_model_of_unknown_size(raw: Any, file_of: File
     assert (facts.architecture, facts.parameter_count, facts.quantization) == ("llama", None, None)
 
 
-def test_download_that_was_cut_short_is_found(raw: Any, file_of: FileOf) -> None:
+def test_truncated_download_is_detected(raw: Any, file_of: FileOf) -> None:
     """A file that ends before its last tensor is rejected, with the actual and the needed size."""
     tensors = [raw.tensor("a", (32,)), raw.tensor("b", (32,), offset=128)]
     content = raw.header([raw.string("general.architecture", "llama")], tensors, data_bytes=0)
@@ -117,7 +117,7 @@ def test_alignment_moves_the_tensor_data(raw: Any, file_of: FileOf) -> None:
 def test_broken_metadata_is_named(
     pairs: list[tuple[Any, ...]], message: str, raw: Any, file_of: FileOf
 ) -> None:
-    """Metadata that the engine would refuse, or that no model needs, is refused in words."""
+    """Metadata that the engine would refuse, or that no model needs, is refused with the reason."""
     packed = [getattr(raw, kind)(*values) for kind, *values in pairs]
 
     assert message in _refusal(file_of(raw.header([raw.string("general.architecture", "llama"), *packed])))
@@ -151,7 +151,7 @@ def test_tensor_of_an_unknown_type_is_counted_but_not_measured(raw: Any, file_of
 
 
 @pytest.mark.parametrize("count", [2**17 + 1, 2**32, 2**64 - 1])
-def test_claimed_counts_are_not_believed(count: int, raw: Any, file_of: FileOf) -> None:
+def test_claimed_counts_are_checked(count: int, raw: Any, file_of: FileOf) -> None:
     """A header that claims more pairs, tensors or elements than its file can hold is refused at no cost."""
     architecture = raw.string("general.architecture", "llama")
     contents = [
@@ -203,7 +203,7 @@ def test_counts_that_the_file_could_hold_are_limited(
     assert _refusal(path) == message
 
 
-def test_text_longer_than_the_file_is_told_as_that(raw: Any, file_of: FileOf) -> None:
+def test_text_longer_than_the_file_is_a_broken_file(raw: Any, file_of: FileOf) -> None:
     """A wanted text that the file cannot hold is a broken file, not a large text."""
     content = raw.header([raw.text("general.name") + struct.pack("=I", 8) + _long(2**63)])
 
@@ -226,8 +226,8 @@ def test_endless_header_is_refused(raw: Any, tmp_path: Path) -> None:
     assert _refusal(path) == "its header is larger than 128 MiB, which no model needs"
 
 
-def test_long_strings_are_hopped_over(raw: Any, file_of: FileOf) -> None:
-    """Strings longer than a read window, in and out of arrays, do not lose the reader its place."""
+def test_long_strings_are_skipped(raw: Any, file_of: FileOf) -> None:
+    """Strings longer than a read window, in and out of arrays, are skipped to the right position."""
     long = raw.text(bytes(700_000))
     pairs = [
         raw.array("tokenizer.ggml.tokens", 8, 3, long + raw.text("") + long),
@@ -264,7 +264,7 @@ def test_large_vocabulary_is_counted_in_little_memory(raw: Any, file_of: FileOf)
     assert peak_bytes < 2 * 1024 * 1024
 
 
-def test_file_that_shrinks_while_it_is_read_is_refused(raw: Any, tmp_path: Path) -> None:
+def test_file_that_shrinks_during_the_read_is_refused(raw: Any, tmp_path: Path) -> None:
     """A file truncated after its size was read is rejected as a short one."""
     from gglib.gguf.stream import HeaderStream
 
@@ -282,8 +282,8 @@ def _long(length: int) -> bytes:
     return struct.pack("=Q", length) + bytes(32)
 
 
-def test_more_words_than_any_model_has_are_refused(raw: Any, file_of: Callable[[bytes], Path]) -> None:
-    """Words are counted over all lists of a header: to step over them is what takes a reader its time."""
+def test_too_many_words_are_refused(raw: Any, file_of: Callable[[bytes], Path]) -> None:
+    """Words are counted over all lists of a header: skipping them takes most of the time."""
     half = MAX_STRINGS // 2 + 1
     pairs = [
         raw.string("general.architecture", "llama"),

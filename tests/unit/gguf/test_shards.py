@@ -87,7 +87,7 @@ def test_shard_that_cannot_be_looked_up_is_missing() -> None:
 
 
 @pytest.mark.parametrize("name", ["model.gguf", "model-00002-of-00003.gguf", "model-1-of-3.gguf"])
-def test_renamed_shard_is_told_how_it_has_to_be_called(name: str) -> None:
+def test_renamed_shard_has_the_required_name_in_its_error(name: str) -> None:
     """A shard with a wrong file name is rejected; the message has the required suffix."""
     facts = GgufFacts(architecture="llama", split_index=0, split_count=3)
 

@@ -14,12 +14,12 @@ from gglib.core.errors import (
 from gglib.hf.api_errors import HubRequest, error_for, retry_after_s
 
 ASKED = HubRequest(endpoint="https://hub.example", repo="ada/coder", revision="v2", file="m.gguf")
-AS_SOMEBODY = HubRequest(endpoint="https://hub.example", repo="ada/coder", had_token=True)
+WITH_TOKEN = HubRequest(endpoint="https://hub.example", repo="ada/coder", had_token=True)
 SEARCH = HubRequest(endpoint="https://hub.example")
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "asked", "kind", "words"),
+    ("status", "headers", "hub_request", "kind", "words"),
     [
         (
             401,
@@ -31,21 +31,21 @@ SEARCH = HubRequest(endpoint="https://hub.example")
         (
             403,
             {"x-error-code": "GatedRepo"},
-            AS_SOMEBODY,
+            WITH_TOKEN,
             GatedRepositoryError,
             ["https://hub.example/ada/coder"],
         ),
         (
             403,
             {"x-error-message": "Forbidden: fine-grained"},
-            AS_SOMEBODY,
+            WITH_TOKEN,
             GatedRepositoryError,
             ["fine-grained"],
         ),
         (404, {"x-error-code": "RevisionNotFound"}, ASKED, RepositoryNotFoundError, ["'v2'"]),
         (404, {"x-error-code": "EntryNotFound"}, ASKED, RepositoryNotFoundError, ["'m.gguf'"]),
         (401, {"x-error-code": "RepoNotFound"}, ASKED, RepositoryNotFoundError, ["ada/coder", "HF_TOKEN"]),
-        (404, {"x-error-code": "RepoNotFound"}, AS_SOMEBODY, RepositoryNotFoundError, ["your token"]),
+        (404, {"x-error-code": "RepoNotFound"}, WITH_TOKEN, RepositoryNotFoundError, ["your token"]),
         (404, {}, ASKED, RepositoryNotFoundError, ["ada/coder"]),
         (
             403,
@@ -57,24 +57,24 @@ SEARCH = HubRequest(endpoint="https://hub.example")
         (
             401,
             {"x-error-message": "Invalid credentials in Authorization header"},
-            AS_SOMEBODY,
+            WITH_TOKEN,
             HubError,
             ["HF_TOKEN"],
         ),
         (403, {}, SEARCH, HubError, ["HF_ENDPOINT"]),
         (404, {}, SEARCH, HubError, ["HF_ENDPOINT"]),
         (429, {"retry-after": "9"}, ASKED, HubBusyError, ["9 s", "HF_TOKEN"]),
-        (429, {}, AS_SOMEBODY, HubBusyError, ["later"]),
+        (429, {}, WITH_TOKEN, HubBusyError, ["later"]),
         (503, {}, ASKED, HubUnreachableError, ["503", "still work"]),
         (408, {}, ASKED, HubUnreachableError, ["408"]),
         (400, {"x-error-message": "no"}, ASKED, HubError, ["400", "no"]),
     ],
 )
 def test_each_error_response_has_its_class_and_advice(
-    status: int, headers: dict[str, str], asked: HubRequest, kind: type[HubError], words: list[str]
+    status: int, headers: dict[str, str], hub_request: HubRequest, kind: type[HubError], words: list[str]
 ) -> None:
     """Each error response maps to its own class, and the message says what to do."""
-    error = error_for(status, headers, asked)
+    error = error_for(status, headers, hub_request)
     assert type(error) is kind
     assert [word for word in words if word not in str(error)] == []
 
@@ -83,10 +83,10 @@ def test_each_message_is_one_sentence_on_one_line() -> None:
     """Any hub message gives one line that ends in a full stop and has no control characters."""
     codes = ["", "GatedRepo", "RepoNotFound", "RevisionNotFound", "EntryNotFound", "Surprise"]
     messages = ["", "x" * 10_000, "a\x1b[2J\r\nb", "Invalid credentials", "."]
-    for status, code, message, asked in product(
-        range(400, 600, 7), codes, messages, (ASKED, AS_SOMEBODY, SEARCH)
+    for status, code, message, hub_request in product(
+        range(400, 600, 7), codes, messages, (ASKED, WITH_TOKEN, SEARCH)
     ):
-        text = str(error_for(status, {"x-error-code": code, "x-error-message": message}, asked))
+        text = str(error_for(status, {"x-error-code": code, "x-error-message": message}, hub_request))
         assert text.endswith(".")
         assert text.isprintable()
         assert len(text) < 600
@@ -114,7 +114,7 @@ def test_retry_time_is_read_in_both_forms(headers: dict[str, str], seconds: int 
 
 def test_secret_in_the_address_is_not_shown() -> None:
     """User name and password of an endpoint are never shown."""
-    asked = HubRequest(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
-    assert asked.page == "https://hub.example:8443/hf/a/b"
+    hub_request = HubRequest(endpoint="https://me:secret@hub.example:8443/hf", repo="a/b")
+    assert hub_request.page == "https://hub.example:8443/hf/a/b"
     for status, code in product((401, 403, 404, 418, 429, 500), ("", "GatedRepo", "RepoNotFound")):
-        assert "secret" not in str(error_for(status, {"x-error-code": code}, asked))
+        assert "secret" not in str(error_for(status, {"x-error-code": code}, hub_request))

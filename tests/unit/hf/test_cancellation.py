@@ -24,24 +24,24 @@ def test_cancel_reaches_pollers_and_waiters() -> None:
 def test_child_is_cancelled_alone() -> None:
     """The parent and the other children are not affected."""
     parent = CancelToken()
-    one, other = CancelToken(parent), CancelToken(parent)
-    one.cancel()
+    first, second = CancelToken(parent), CancelToken(parent)
+    first.cancel()
     assert not parent.is_cancelled
-    assert not other.is_cancelled
-    one.detach()
+    assert not second.is_cancelled
+    first.detach()
     parent.cancel()
-    assert other.is_cancelled
+    assert second.is_cancelled
 
 
 def test_registered_socket_is_shut_down_during_a_read() -> None:
     """An unregistered socket is left alone, and a socket cannot be registered after the cancel."""
-    cancel_token, (one, other), (kept, peer) = CancelToken(), socket.socketpair(), socket.socketpair()
-    with one, other, kept, peer:
-        cancel_token.register(one)
+    cancel_token, (first, second), (kept, peer) = CancelToken(), socket.socketpair(), socket.socketpair()
+    with first, second, kept, peer:
+        cancel_token.register(first)
         cancel_token.register(kept)
         cancel_token.unregister(kept)
         cancel_token.cancel()
-        assert other.recv(1) == b""
+        assert second.recv(1) == b""
         peer.sendall(b"x")
         assert kept.recv(1) == b"x"
         with pytest.raises(OperationCancelledError):

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http import chunked
-from gglib.http.chunked import MAX_SIZE_LINE_BYTES, ChunkedBody
+from gglib.http.chunked import MAX_SIZE_LINE_BYTES, ChunkedReader
 from gglib.http.errors import (
     BodyTooLargeError,
     HeadTooLargeError,
     HttpError,
-    MalformedRequestError,
+    MalformedMessageError,
     TooManyChunksError,
 )
 from gglib.http.request_head import MAX_FIELDS, MAX_LINE_BYTES
@@ -26,7 +26,7 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
 
 def read(pieces: list[bytes], *, limit_bytes: int | None = None) -> tuple[bytes, bool, bytes]:
     """Return the body, whether it is complete, and the data after it."""
-    body, parts = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
+    body, parts = ChunkedReader(limit_bytes=limit_bytes), list[bytes]()
     for number, piece in enumerate(pieces):
         body.receive(piece, parts)
         if body.is_complete:
@@ -66,26 +66,26 @@ def test_any_split_of_any_body_gives_the_same(
 
 
 BROKEN = [
-    (b"\r\n", MalformedRequestError),
-    (b"x\r\n", MalformedRequestError),
-    (b"-1\r\n", MalformedRequestError),
-    (b"0x5\r\n", MalformedRequestError),
-    (b" 5\r\n", MalformedRequestError),
-    (b"5 \r\n", MalformedRequestError),
-    (b"5 ;a\r\n", MalformedRequestError),
-    (b"00000000000000005\r\n", MalformedRequestError),
-    (b"5\nhello\n", MalformedRequestError),
-    (b"5\rhello\r\n", MalformedRequestError),
-    (b"5;a\0b\r\n", MalformedRequestError),
-    (b"5;a\nb\r\n", MalformedRequestError),
-    (b"5;" + b"a" * (MAX_SIZE_LINE_BYTES - 1) + b"\r\n", MalformedRequestError),
-    (b"5\r\nhello!\r\n", MalformedRequestError),
-    (b"5\r\nhello\n\r\n", MalformedRequestError),
-    (b"5\r\nhello\rX", MalformedRequestError),
-    (b"6\r\nhello\r\n0\r\n\r\n", MalformedRequestError),
-    (b"0\r\nno field\r\n\r\n", MalformedRequestError),
-    (b"0\r\nx: y\n\r\n", MalformedRequestError),
-    (b"0\r\n x: folded\r\n\r\n", MalformedRequestError),
+    (b"\r\n", MalformedMessageError),
+    (b"x\r\n", MalformedMessageError),
+    (b"-1\r\n", MalformedMessageError),
+    (b"0x5\r\n", MalformedMessageError),
+    (b" 5\r\n", MalformedMessageError),
+    (b"5 \r\n", MalformedMessageError),
+    (b"5 ;a\r\n", MalformedMessageError),
+    (b"00000000000000005\r\n", MalformedMessageError),
+    (b"5\nhello\n", MalformedMessageError),
+    (b"5\rhello\r\n", MalformedMessageError),
+    (b"5;a\0b\r\n", MalformedMessageError),
+    (b"5;a\nb\r\n", MalformedMessageError),
+    (b"5;" + b"a" * (MAX_SIZE_LINE_BYTES - 1) + b"\r\n", MalformedMessageError),
+    (b"5\r\nhello!\r\n", MalformedMessageError),
+    (b"5\r\nhello\n\r\n", MalformedMessageError),
+    (b"5\r\nhello\rX", MalformedMessageError),
+    (b"6\r\nhello\r\n0\r\n\r\n", MalformedMessageError),
+    (b"0\r\nno field\r\n\r\n", MalformedMessageError),
+    (b"0\r\nx: y\n\r\n", MalformedMessageError),
+    (b"0\r\n x: folded\r\n\r\n", MalformedMessageError),
     (b"0\r\nx: " + b"y" * MAX_LINE_BYTES + b"\r\n\r\n", HeadTooLargeError),
     (b"0\r\n" + (b"x: " + b"y" * 16_000 + b"\r\n") * 3 + b"\r\n", HeadTooLargeError),
     (b"0\r\n" + b"x: y\r\n" * (MAX_FIELDS + 1) + b"\r\n", HeadTooLargeError),
@@ -123,20 +123,20 @@ def test_limits_hold_at_any_split(wire: bytes) -> None:
 def test_data_before_a_fault_is_returned() -> None:
     """Complete chunks are in the parts although the next one is malformed."""
     parts: list[bytes] = []
-    with pytest.raises(MalformedRequestError):
-        ChunkedBody().receive(b"2\r\nab\r\nx\r\n", parts)
+    with pytest.raises(MalformedMessageError):
+        ChunkedReader().receive(b"2\r\nab\r\nx\r\n", parts)
     assert parts == [b"ab"]
 
 
 def test_announced_chunk_size_counts_before_its_data() -> None:
     """A body that will be too large is refused by its chunk size, before the data is received."""
     with pytest.raises(BodyTooLargeError, match="larger than 10 bytes"):
-        ChunkedBody(limit_bytes=10).receive(b"b\r\n", [])
+        ChunkedReader(limit_bytes=10).receive(b"b\r\n", [])
 
 
 def test_without_a_limit_any_size_may_be_announced() -> None:
     """A response may have any length."""
-    body, parts = ChunkedBody(), list[bytes]()
+    body, parts = ChunkedReader(), list[bytes]()
     body.receive(b"fffffffffffffff\r\nabc", parts)
     assert (parts, body.is_complete) == ([b"abc"], False)
 
@@ -173,7 +173,7 @@ def test_malformed_chunks_are_refused_with_cached_sizes_too(pieces: list[bytes],
     wire = b"".join(pieces)
 
     def outcome(parts: list[bytes]) -> object:
-        body, taken = ChunkedBody(), list[bytes]()
+        body, taken = ChunkedReader(), list[bytes]()
         try:
             for part in parts:
                 if not body.is_complete:
@@ -209,7 +209,7 @@ def test_single_chunk_is_parsed_the_same(
     """Any input in one read, at any position, has the same result as byte by byte."""
 
     def outcome(reads: list[bytes], *, is_alone: bool) -> object:
-        body, taken = ChunkedBody(limit_bytes=limit_bytes), list[bytes]()
+        body, taken = ChunkedReader(limit_bytes=limit_bytes), list[bytes]()
         try:
             for data in reads:
                 if body.is_complete:
@@ -231,7 +231,7 @@ def test_single_chunk_is_parsed_the_same(
 def test_single_chunk_of_a_cached_size_is_parsed_at_once() -> None:
     """A whole chunk of a cached size takes the fast path; any other input is left to the ordinary parser."""
     chunk = b"a\r\ndata: x\r\n\n\r\n"
-    body, parts = ChunkedBody(), list[bytes]()
+    body, parts = ChunkedReader(), list[bytes]()
     body.receive(chunk, parts)
     assert body.receive_whole_chunk(chunk) == body.receive_whole_chunk(chunk) == parts[0] == b"data: x\r\n\n"
     for other in (
@@ -262,7 +262,7 @@ def test_data_that_looks_like_chunks_is_data(monkeypatch: pytest.MonkeyPatch) ->
 def test_cache_of_sizes_is_bounded() -> None:
     """A stream whose chunks all have different sizes is parsed, and the cache does not grow."""
     chunked._size_cache.clear()
-    body, parts = ChunkedBody(), list[bytes]()
+    body, parts = ChunkedReader(), list[bytes]()
     for size in range(1, 5000):
         body.receive(b"%x\r\n%b\r\n" % (size, b"x" * size), parts)
     assert len(parts) == 4999
@@ -285,10 +285,10 @@ def test_cached_sizes_count_against_the_limit() -> None:
         read([wire], limit_bytes=3071)
 
 
-def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
+def read_on(body: ChunkedReader, data: bytes) -> tuple[bytes, list[int]]:
     """Return the body of the given data, and how many chunks each call has parsed."""
     parts, counts = list[bytes](), list[int]()
-    while data or body.has_unread_chunks:
+    while data or body.has_unparsed_chunks:
         before = len(parts)
         body.receive(data, parts)
         counts.append(len(parts) - before)
@@ -299,11 +299,11 @@ def read_on(body: ChunkedBody, data: bytes) -> tuple[bytes, list[int]]:
 def test_a_limited_body_is_parsed_a_slice_at_a_time() -> None:
     """One call parses ``MAX_CHUNKS_PER_CALL`` chunks; the rest is left to the next call, which needs no new data."""
     wire = b"1\r\nx\r\n" * (2 * chunked.MAX_CHUNKS_PER_CALL + 7) + END + b"after"
-    body = ChunkedBody(limit_bytes=10**6)
+    body = ChunkedReader(limit_bytes=10**6)
     read_bytes, counts = read_on(body, wire)
     assert read_bytes == b"x" * (2 * chunked.MAX_CHUNKS_PER_CALL + 7)
     assert counts == [chunked.MAX_CHUNKS_PER_CALL, chunked.MAX_CHUNKS_PER_CALL, 7]
-    assert (body.is_complete, body.has_unread_chunks, body.trailing_data) == (True, False, b"after")
+    assert (body.is_complete, body.has_unparsed_chunks, body.trailing_data) == (True, False, b"after")
 
 
 @pytest.mark.parametrize("extension", [b"", b";x=y"], ids=["plain", "with extensions"])
@@ -311,10 +311,10 @@ def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
     """``CHUNK_ALLOWANCE`` chunks are accepted, the next one is not, at any split."""
     wire = b"1%b\r\nx\r\n" % extension * chunked.CHUNK_ALLOWANCE
     for step in (len(wire), 1000):
-        body, parts = ChunkedBody(limit_bytes=10**6), list[bytes]()
+        body, parts = ChunkedReader(limit_bytes=10**6), list[bytes]()
         for start in range(0, len(wire), step):
             body.receive(wire[start : start + step], parts)
-            while body.has_unread_chunks:
+            while body.has_unparsed_chunks:
                 body.receive(b"", parts)
         extra = chunked.CHUNK_ALLOWANCE // chunked.BYTES_PER_EXTRA_CHUNK  # what the data itself allows
         for _ in range(extra + extra // chunked.BYTES_PER_EXTRA_CHUNK):
@@ -327,7 +327,7 @@ def test_very_many_small_chunks_are_refused(extension: bytes) -> None:
 def test_usual_chunks_are_never_too_many(size_bytes: int) -> None:
     """From ``BYTES_PER_EXTRA_CHUNK`` bytes on only the body's own limit counts."""
     count = 3 * chunked.CHUNK_ALLOWANCE if size_bytes < 4096 else 300
-    body, parts = ChunkedBody(limit_bytes=count * size_bytes), list[bytes]()
+    body, parts = ChunkedReader(limit_bytes=count * size_bytes), list[bytes]()
     chunk = b"%x\r\n%b\r\n" % (size_bytes, bytes(size_bytes))
     for _ in range(count):
         body.receive(chunk, parts)
@@ -338,7 +338,7 @@ def test_usual_chunks_are_never_too_many(size_bytes: int) -> None:
 
 def test_a_body_without_a_limit_may_have_any_number_of_chunks() -> None:
     """An engine sends each token in a chunk."""
-    body = ChunkedBody()
+    body = ChunkedReader()
     read_bytes, counts = read_on(body, b"1\r\n\n\r\n" * (chunked.CHUNK_ALLOWANCE + 9) + END)
     assert len(read_bytes) == chunked.CHUNK_ALLOWANCE + 9
     assert counts == [chunked.CHUNK_ALLOWANCE + 9]

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.headers import (
-    from_upstream,
+    filter_request_headers,
+    filter_response_headers,
     is_encoded,
     is_event_stream,
-    is_json_up_to,
+    is_json_within_limit,
     preferred_wait_s,
-    to_upstream,
     valid_request_id,
 )
 
@@ -40,7 +40,7 @@ NAMES = st.sampled_from([*SECRETS_AND_HOPS, b"content-type", b"x-a", b"x-b"])
 @pytest.mark.parametrize("name", SECRETS_AND_HOPS)
 def test_headers_that_the_engine_never_gets(name: bytes) -> None:
     """Secrets, hop-by-hop headers and those that the proxy sets itself do not reach the engine."""
-    assert to_upstream([(name, b"x"), (b"accept", b"*/*")]) == [(b"accept", b"*/*")]
+    assert filter_request_headers([(name, b"x"), (b"accept", b"*/*")]) == [(b"accept", b"*/*")]
 
 
 def test_headers_named_by_connection_are_dropped() -> None:
@@ -52,18 +52,18 @@ def test_headers_named_by_connection_are_dropped() -> None:
         (b"x-two", b"2"),
         (b"x-three", b"3"),
     ]
-    assert to_upstream(sent) == [(b"x-three", b"3")]
-    assert from_upstream(sent) == [(b"x-three", b"3")]
+    assert filter_request_headers(sent) == [(b"x-three", b"3")]
+    assert filter_response_headers(sent) == [(b"x-three", b"3")]
 
 
 @given(st.lists(st.tuples(NAMES, st.binary())))
 def test_filtering_adds_nothing_and_keeps_the_order(sent: list[tuple[bytes, bytes]]) -> None:
     """The forwarded headers are a subsequence of the received ones, and filtering again changes nothing."""
-    passed = to_upstream(sent)
+    passed = filter_request_headers(sent)
     rest = iter(sent)
     assert all(header in rest for header in passed)
     assert not {name for name, _ in passed} & set(SECRETS_AND_HOPS)
-    assert to_upstream(passed) == passed
+    assert filter_request_headers(passed) == passed
 
 
 def test_other_engine_headers_reach_the_client() -> None:
@@ -81,7 +81,7 @@ def test_other_engine_headers_reach_the_client() -> None:
         (b"Vary", b"a"),
         (b"Vary", b"b"),
     ]
-    assert from_upstream(sent) == [
+    assert filter_response_headers(sent) == [
         (b"content-type", b"application/json"),
         (b"content-length", b"2"),
         (b"cache-control", b"private"),
@@ -99,7 +99,7 @@ def test_stream_gets_streaming_headers() -> None:
         (b"X-Accel-Buffering", b"yes"),
         (b"X-Kept", b"1"),
     ]
-    assert from_upstream(sent) == [
+    assert filter_response_headers(sent) == [
         (b"content-type", b"text/event-stream"),
         (b"x-kept", b"1"),
         (b"cache-control", b"no-cache"),
@@ -136,8 +136,8 @@ def test_event_stream_is_recognized_by_its_type(content_type: bytes, expected: b
 )
 def test_json_up_to_a_limit(content_type: bytes, length: int | None, expected: bool) -> None:  # noqa: FBT001
     """A body as long as the limit is included, and so is a body of unknown length."""
-    assert is_json_up_to([(b"content-type", content_type)], length, 10) is expected
-    assert not is_json_up_to([], length, 10)
+    assert is_json_within_limit([(b"content-type", content_type)], length, 10) is expected
+    assert not is_json_within_limit([], length, 10)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from gglib.http.errors import (
     ExpectationFailedError,
     HeadTooLargeError,
     HttpError,
-    MalformedRequestError,
+    MalformedMessageError,
     TargetTooLongError,
     UnsupportedTransferCodingError,
     UnsupportedVersionError,
@@ -22,7 +22,7 @@ from gglib.http.request_head import (
     MAX_LINE_BYTES,
     MAX_REQUEST_LINE_BYTES,
     MAX_TARGET_BYTES,
-    HeadCache,
+    HeadParser,
     RequestHead,
     check_partial_head,
     parse_field,
@@ -72,47 +72,47 @@ def test_forms_of_a_target(first: bytes, lines: tuple[bytes, ...], path: str, qu
 @pytest.mark.parametrize(
     ("block", "error"),
     [
-        (a_head(first=b""), MalformedRequestError),
+        (a_head(first=b""), MalformedMessageError),
         (a_head(first=b"GET / HTTP/2.0"), UnsupportedVersionError),
         (a_head(first=b"GET / HTTP/0.9"), UnsupportedVersionError),
-        (a_head(first=b"GET / HTTP/1.10"), MalformedRequestError),
-        (a_head(first=b"GET  / HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"GET /a#b HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"GET /\xc3\xa4 HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"G(T / HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"GET * HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"CONNECT localhost:80 HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"GET http://other/ HTTP/1.1"), MalformedRequestError),
-        (a_head(first=b"GET https://localhost/ HTTP/1.1"), MalformedRequestError),
+        (a_head(first=b"GET / HTTP/1.10"), MalformedMessageError),
+        (a_head(first=b"GET  / HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"GET /a#b HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"GET /\xc3\xa4 HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"G(T / HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"GET * HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"CONNECT localhost:80 HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"GET http://other/ HTTP/1.1"), MalformedMessageError),
+        (a_head(first=b"GET https://localhost/ HTTP/1.1"), MalformedMessageError),
         (a_head(first=b"GET /%b HTTP/1.1" % (b"a" * MAX_TARGET_BYTES)), TargetTooLongError),
         (a_head(first=b"%b / HTTP/1.1" % (b"M" * MAX_REQUEST_LINE_BYTES)), TargetTooLongError),
-        (a_head(first=b"\x16%b" % (b"M" * MAX_REQUEST_LINE_BYTES)), MalformedRequestError),
-        (b"GET / HTTP/1.1", MalformedRequestError),
-        (b"GET / HTTP/1.1\r\nHost:", MalformedRequestError),
-        (a_head(HOST), MalformedRequestError),
-        (a_head(b"Origin: http://a", b"origin: http://a"), MalformedRequestError),
-        (a_head(b"no colon"), MalformedRequestError),
-        (a_head(b"space : x"), MalformedRequestError),
-        (a_head(b" folded"), MalformedRequestError),
-        (a_head(b"x: a\nb"), MalformedRequestError),
-        (a_head(b"x: a\rb"), MalformedRequestError),
-        (a_head(b"x: a\0"), MalformedRequestError),
-        (a_head(b"x: \x7f"), MalformedRequestError),
+        (a_head(first=b"\x16%b" % (b"M" * MAX_REQUEST_LINE_BYTES)), MalformedMessageError),
+        (b"GET / HTTP/1.1", MalformedMessageError),
+        (b"GET / HTTP/1.1\r\nHost:", MalformedMessageError),
+        (a_head(HOST), MalformedMessageError),
+        (a_head(b"Origin: http://a", b"origin: http://a"), MalformedMessageError),
+        (a_head(b"no colon"), MalformedMessageError),
+        (a_head(b"space : x"), MalformedMessageError),
+        (a_head(b" folded"), MalformedMessageError),
+        (a_head(b"x: a\nb"), MalformedMessageError),
+        (a_head(b"x: a\rb"), MalformedMessageError),
+        (a_head(b"x: a\0"), MalformedMessageError),
+        (a_head(b"x: \x7f"), MalformedMessageError),
         (a_head(*[b"x: y"] * MAX_FIELDS), HeadTooLargeError),
         (a_head(b"x: %b" % (b"y" * MAX_LINE_BYTES)), HeadTooLargeError),
-        (a_head(b"Content-Length: 1", b"Content-Length: 1"), MalformedRequestError),
-        (a_head(b"Content-Length: 1, 1"), MalformedRequestError),
-        (a_head(b"Content-Length: +1"), MalformedRequestError),
-        (a_head(b"Content-Length:"), MalformedRequestError),
-        (a_head(b"Content-Length: %b" % (b"0" * 19)), MalformedRequestError),
-        (a_head(b"Content-Length: 1", b"Transfer-Encoding: chunked"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: chunked", first=b"GET / HTTP/1.0"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: chunked, chunked"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: chunked, gzip"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: \x0b chunked"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding: \xa0chunked"), MalformedRequestError),
-        (a_head(b"Transfer-Encoding:"), MalformedRequestError),
+        (a_head(b"Content-Length: 1", b"Content-Length: 1"), MalformedMessageError),
+        (a_head(b"Content-Length: 1, 1"), MalformedMessageError),
+        (a_head(b"Content-Length: +1"), MalformedMessageError),
+        (a_head(b"Content-Length:"), MalformedMessageError),
+        (a_head(b"Content-Length: %b" % (b"0" * 19)), MalformedMessageError),
+        (a_head(b"Content-Length: 1", b"Transfer-Encoding: chunked"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: chunked", first=b"GET / HTTP/1.0"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: chunked, chunked"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: chunked, gzip"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: \x0b chunked"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding: \xa0chunked"), MalformedMessageError),
+        (a_head(b"Transfer-Encoding:"), MalformedMessageError),
         (a_head(b"Transfer-Encoding: gzip , chunked"), UnsupportedTransferCodingError),
         (a_head(b"Transfer-Encoding: identity"), UnsupportedTransferCodingError),
         (a_head(b"Expect: 100-continue, x"), ExpectationFailedError),
@@ -209,11 +209,11 @@ def test_cache_of_lines_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("beginning", "error"),
     [
-        (b"\x16\x03\x01", MalformedRequestError),
-        (b" GET / HTTP/1.1\r\n", MalformedRequestError),
-        (b"\rX", MalformedRequestError),
-        (b"GET / HTTP/1.1\n", MalformedRequestError),
-        (b"GET / HTTP/1.1\r\nHost: a\n", MalformedRequestError),
+        (b"\x16\x03\x01", MalformedMessageError),
+        (b" GET / HTTP/1.1\r\n", MalformedMessageError),
+        (b"\rX", MalformedMessageError),
+        (b"GET / HTTP/1.1\n", MalformedMessageError),
+        (b"GET / HTTP/1.1\r\nHost: a\n", MalformedMessageError),
         (b"M" * (MAX_REQUEST_LINE_BYTES + 1), TargetTooLongError),
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES, HeadTooLargeError),
         (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD_BYTES + b"\r\n\r\nbody\n", HeadTooLargeError),
@@ -243,7 +243,7 @@ def test_valid_prefixes_may_continue(beginning: bytes) -> None:
 def test_only_new_bytes_are_scanned() -> None:
     """A new line feed is found, also when its carriage return was received earlier."""
     check_partial_head(b"GET / HTTP/1.1\r\n", checked_bytes=15)
-    with pytest.raises(MalformedRequestError):
+    with pytest.raises(MalformedMessageError):
         check_partial_head(b"GET / HTTP/1.1\n", checked_bytes=14)
 
 
@@ -256,14 +256,14 @@ def test_parsed_field() -> None:
 # -- the memory of one connection -------------------------------------------------------------------------------
 
 
-def outcome(block: bytes, memory: HeadCache | None = None) -> object:
+def outcome(block: bytes, memory: HeadParser | None = None) -> object:
     """Return the result of parsing the head: its values without the spelling of the length, or the error's class."""
     try:
         if memory is None:
             head = parse_head(block)
             length = head.content_length
         else:
-            head, length = memory.read(block)
+            head, length = memory.parse(block)
     except HttpError as error:
         return type(error)
     return [
@@ -329,7 +329,7 @@ def heads_alike(draw: st.DrawFn) -> bytes:
 @given(st.lists(heads_alike(), min_size=1, max_size=12))
 def test_cached_result_equals_a_fresh_parse(blocks: list[bytes]) -> None:
     """Whatever a connection has sent before, its next head is parsed as if it were the first."""
-    memory = HeadCache()
+    memory = HeadParser()
     for block in blocks:
         assert outcome(block, memory) == outcome(block)
 
@@ -337,7 +337,7 @@ def test_cached_result_equals_a_fresh_parse(blocks: list[bytes]) -> None:
 @given(heads_alike(), st.data())
 def test_cache_detects_each_changed_byte(block: bytes, data: st.DataObject) -> None:
     """A head with one byte changed, removed or added is parsed anew."""
-    memory = HeadCache()
+    memory = HeadParser()
     outcome(block, memory)
     at = data.draw(st.integers(0, len(block) - 1))
     byte = bytes((data.draw(st.integers(0, 255)),))
@@ -351,23 +351,23 @@ def test_cache_detects_each_changed_byte(block: bytes, data: st.DataObject) -> N
 
 def test_cache_matches_heads_that_differ_in_the_length_alone() -> None:
     """A cached result is reused for the next head that differs in the length alone, and for no other."""
-    memory = HeadCache()
+    memory = HeadParser()
 
     def read(length: bytes, *lines: bytes) -> RequestHead:
-        return memory.read(a_head(b"Content-Length: %b" % length, *lines))[0]
+        return memory.parse(a_head(b"Content-Length: %b" % length, *lines))[0]
 
     first = read(b"5", b"x: y")
     first.derived = "plan"
     assert read(b"123", b"x: y") is first
     assert read(b"5", b"x: z").derived is None
-    assert memory.read(a_head())[0].derived is None
-    assert memory.read(a_head())[0] is not memory.read(a_head())[0]
+    assert memory.parse(a_head())[0].derived is None
+    assert memory.parse(a_head())[0] is not memory.parse(a_head())[0]
 
 
 @pytest.mark.parametrize("length", [b"", b"+7", b"7 ", b"7\r\nX: y", b"\xb2", b"0" * 19])
 def test_cache_accepts_only_digits_as_a_length(length: bytes) -> None:
     """A head with the same beginning and end and other bytes between them is parsed anew."""
-    memory = HeadCache()
+    memory = HeadParser()
     outcome(a_head(b"Content-Length: 5"), memory)
     changed = a_head(b"Content-Length: " + length)
     assert outcome(changed, memory) == outcome(changed)

@@ -11,7 +11,7 @@ from gglib.http.errors import (
     BodyTooLargeError,
     HeadTooLargeError,
     HttpError,
-    MalformedRequestError,
+    MalformedMessageError,
     TargetTooLongError,
     UnsupportedVersionError,
 )
@@ -137,26 +137,26 @@ def test_truncated_request_is_not_complete(requests: list[tuple[bytes, object]],
 GOOD = b"GET " + TARGET_AND_HOST
 CHUNKED = b"POST " + TARGET_AND_HOST + b"Transfer-Encoding: chunked\r\n\r\n"
 BROKEN = [
-    (b"\x16\x03\x01\x02", MalformedRequestError),
-    (b"\n" + GOOD + b"\r\n", MalformedRequestError),
-    (b"\r\r\n" + GOOD + b"\r\n", MalformedRequestError),
-    (b"\r\n" * 9 + GOOD + b"\r\n", MalformedRequestError),
-    (b"GET / HTTP/1.1\nHost: a\n\n", MalformedRequestError),
-    (b"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", MalformedRequestError),
+    (b"\x16\x03\x01\x02", MalformedMessageError),
+    (b"\n" + GOOD + b"\r\n", MalformedMessageError),
+    (b"\r\r\n" + GOOD + b"\r\n", MalformedMessageError),
+    (b"\r\n" * 9 + GOOD + b"\r\n", MalformedMessageError),
+    (b"GET / HTTP/1.1\nHost: a\n\n", MalformedMessageError),
+    (b"GET / HTTP/1.1\r\nHost: a\n\r\n\r\n", MalformedMessageError),
     (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", UnsupportedVersionError),
-    (b"GET / HTTP/1.1\r\n\r\n", MalformedRequestError),
-    (GOOD + b" folded\r\n\r\n", MalformedRequestError),
-    (GOOD + b"a\rb: c\r\n\r\n", MalformedRequestError),
+    (b"GET / HTTP/1.1\r\n\r\n", MalformedMessageError),
+    (GOOD + b" folded\r\n\r\n", MalformedMessageError),
+    (GOOD + b"a\rb: c\r\n\r\n", MalformedMessageError),
     (GOOD + b"x: y\r\n" * MAX_FIELDS + b"\r\n", HeadTooLargeError),
     (GOOD + b"x: " + b"y" * MAX_LINE_BYTES + b"\r\n\r\n", HeadTooLargeError),
     (GOOD + b"x: %b\r\n" % (b"y" * 16_000) * 3 + b"\r\nbody\n", HeadTooLargeError),
     (b"M" * (MAX_REQUEST_LINE_BYTES - 12) + b" / HTTP/1.1\r\nHost: a\r\n\r\nmore", None),
     (b"M" * (MAX_REQUEST_LINE_BYTES - 10) + b" / HTTP/1.1\r\nHost: a\r\n\r\n", TargetTooLongError),
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", TargetTooLongError),
-    (CHUNKED + b"x\r\n", MalformedRequestError),
-    (CHUNKED + b"1\r\nab\r\n", MalformedRequestError),
+    (CHUNKED + b"x\r\n", MalformedMessageError),
+    (CHUNKED + b"1\r\nab\r\n", MalformedMessageError),
     (CHUNKED + b"1\r\na\r\n3e8\r\n", BodyTooLargeError),
-    (CHUNKED + b"0\r\nno field\r\n\r\n", MalformedRequestError),
+    (CHUNKED + b"0\r\nno field\r\n\r\n", MalformedMessageError),
 ]
 
 
@@ -209,7 +209,7 @@ def test_nothing_is_parsed_past_the_current_request() -> None:
     assert reader.pipelined_bytes == len(b"\0\n garbage")
     assert reader.receive(b"!") == []
     assert reader.pipelined_bytes == len(b"\0\n garbage!")
-    with pytest.raises(MalformedRequestError):
+    with pytest.raises(MalformedMessageError):
         reader.next_request()
     assert reader.pipelined_bytes == 0
 
@@ -261,7 +261,7 @@ def test_chunked_body_is_parsed_a_slice_at_a_time() -> None:
     reader, chunks = RequestReader(max_body_bytes=10**6), 2 * MAX_CHUNKS_PER_CALL + 1
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
     batches = [reader.receive(head + b"1\r\nx\r\n" * chunks + b"0\r\n\r\nGET ")]
-    while reader.has_unread_chunks:
+    while reader.has_unparsed_chunks:
         batches.append(reader.receive(b""))
     sizes = [sum(len(event) for event in events if isinstance(event, bytes)) for events in batches]
     assert sizes == [MAX_CHUNKS_PER_CALL, MAX_CHUNKS_PER_CALL, 1]
@@ -275,5 +275,5 @@ def test_refused_chunked_body_has_no_pending_data() -> None:
     head = b"POST " + TARGET_AND_HOST + b"transfer-encoding: chunked\r\n\r\n"
     with pytest.raises(BodyTooLargeError):
         reader.receive(head + b"1\r\nx\r\n" * 20)
-    assert not reader.has_unread_chunks
+    assert not reader.has_unparsed_chunks
     assert reader.receive(b"1\r\n") == []

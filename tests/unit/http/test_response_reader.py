@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http import response_reader as module
-from gglib.http.errors import MalformedRequestError
+from gglib.http.errors import MalformedMessageError
 from gglib.http.response_reader import MAX_HEAD_BYTES, ResponseReader, parse_response_head
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -186,7 +186,7 @@ def test_heads_that_differ_in_the_length_alone_share_a_cache_entry() -> None:
 def test_cached_head_is_checked_against_its_length() -> None:
     """A cached chunked head is still refused when a length is added."""
     assert parse_response_head(OK + b"Transfer-Encoding: chunked")[0].is_chunked
-    with pytest.raises(MalformedRequestError):
+    with pytest.raises(MalformedMessageError):
         parse_response_head(OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5")
 
 
@@ -231,5 +231,5 @@ def test_endless_interim_responses_are_a_fault() -> None:
 def test_very_many_chunks_in_one_read_are_reported() -> None:
     """Other tasks should run before the next read; a few chunks are not reported."""
     chunk, head = b"1\r\nx\r\n", OK + b"transfer-encoding: chunked\r\n\r\n"
-    for count, is_many in ((module.MANY_CHUNKS - 1, False), (module.MANY_CHUNKS, True)):
+    for count, is_many in ((module.YIELD_AFTER_CHUNKS - 1, False), (module.YIELD_AFTER_CHUNKS, True)):
         assert read([head + chunk * count])[1].should_yield is is_many

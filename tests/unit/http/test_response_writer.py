@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.http.response_reader import ResponseReader
-from gglib.http.response_writer import CONTINUE, ResponseWriter, header_lines
+from gglib.http.response_writer import CONTINUE, ResponseWriter, encode_header_lines
 
 
 def write(
@@ -119,8 +119,8 @@ def test_empty_part_writes_nothing() -> None:
 
 def test_lines_and_interim_response() -> None:
     """Headers are lines; ``100 Continue`` is a head without any."""
-    assert header_lines([(b"a", b"b"), (b"c", b"")]) == b"a: b\r\nc: \r\n"
-    assert header_lines([]) == b""
+    assert encode_header_lines([(b"a", b"b"), (b"c", b"")]) == b"a: b\r\nc: \r\n"
+    assert encode_header_lines([]) == b""
     reader = ResponseReader()
     assert reader.receive(CONTINUE) == b""
     assert (reader.head, reader.fault) == (None, None)

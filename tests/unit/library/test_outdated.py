@@ -24,7 +24,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def model(name: str = "coder-Q4_K_M.gguf", *, asked: str | None = None, content: bytes = OLD) -> ModelSummary:
+def model(
+    name: str = "coder-Q4_K_M.gguf", *, asked_revision: str | None = None, content: bytes = OLD
+) -> ModelSummary:
     """Return a model that came from the repository, without a version."""
     return ModelSummary(
         id=1,
@@ -36,7 +38,7 @@ def model(name: str = "coder-Q4_K_M.gguf", *, asked: str | None = None, content:
             origin="hub",
             repo=REPO,
             revision="f" * 40,
-            asked_revision=asked,
+            asked_revision=asked_revision,
             file=name,
             sha256=sha256(content),
         ),
@@ -152,13 +154,13 @@ class TestAsking:
 class TestPinned:
     async def test_pinned_model_is_not_checked(self, hub: FakeHub) -> None:
         """A model that was pulled at a named revision is reported as pinned, without a request."""
-        (report,) = await check(model(asked="feature/x"), hub=hub)
+        (report,) = await check(model(asked_revision="feature/x"), hub=hub)
         assert (report.state, report.reason) == (Upstream.PINNED, "at feature/x")
         assert hub.calls["repository"] == 0
 
     async def test_pinned_model_stays_pinned_beside_an_unpinned_one(self, hub: FakeHub) -> None:
         """A pinned model stays pinned where the same repository is also present without a revision."""
-        followed, pinned = await check(model(), replace(model(asked="v1"), id=2), hub=hub)
+        followed, pinned = await check(model(), replace(model(asked_revision="v1"), id=2), hub=hub)
         assert (followed.state, pinned.state) == (Upstream.CHANGED, Upstream.PINNED)
         assert (pinned.reason, pinned.changes) == ("at v1", ())
 

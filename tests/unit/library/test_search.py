@@ -57,7 +57,7 @@ FACTS = GgufFacts(
 LADDER = ("o/m", {"m-Q4_K_M.gguf": 5 * GB, "m-Q8_0.gguf": 9 * GB, "m-F16.gguf": 70 * GB})
 
 
-Told = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
+RepositorySpec = tuple[str, Mapping[str, int | bytes], Mapping[str, Any]]
 """A repository: its name, the sizes of its files, what else the hub says of it."""
 
 
@@ -66,12 +66,12 @@ class Hub(FakeHub):
 
     def __init__(
         self,
-        *repositories: Told,
+        *repositories: RepositorySpec,
         start: Callable[[], bytes] = lambda: HEADER,
         gate: asyncio.Event | None = None,
     ) -> None:
         super().__init__()
-        self.asked: list[object] = []
+        self.requested: list[object] = []
         self.skipped: list[int] = []
         """How many of the best each search passed over."""
         self.reading = 0
@@ -84,12 +84,12 @@ class Hub(FakeHub):
             self.add_repository(repo, sizes, **metadata)
 
     async def search(self, query: str, *, sort: HubSort, limit: int, skip: int = 0) -> list[HubRepository]:
-        self.asked.append((query, sort, limit))
+        self.requested.append((query, sort, limit))
         self.skipped.append(skip)
         return await super().search(query, sort=sort, limit=limit, skip=skip)
 
     async def read_start(self, file: RemoteFile, length_bytes: int) -> bytes:
-        self.asked.append((file.repo, file.name, length_bytes))
+        self.requested.append((file.repo, file.name, length_bytes))
         self.reading += 1
         self.most_reading = max(self.most_reading, self.reading)
         if self.reading == MAX_CONCURRENT_HEADERS:
@@ -102,7 +102,7 @@ class Hub(FakeHub):
             self.reading -= 1
 
 
-def repository(repo: str, sizes: Mapping[str, int | bytes], **metadata: Any) -> Told:
+def repository(repo: str, sizes: Mapping[str, int | bytes], **metadata: Any) -> RepositorySpec:
     """Return a repository with files of these sizes."""
     return repo, sizes, metadata
 
@@ -131,7 +131,7 @@ async def test_each_quantization_is_judged_by_one_header() -> None:
     """One short read a repository gives the shape for all of them; the suggestion is what a pull would take."""
     hub = Hub(repository(*LADDER))
     (found,) = (await model_finder(hub).search("m", sort=HubSort.LIKES, limit=3)).repositories
-    assert hub.asked == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
+    assert hub.requested == [("m", HubSort.LIKES, 3), ("o/m", "m-Q4_K_M.gguf", HEADER_BYTES)]
     assert [result.variant.label for result in found.results] == ["Q4_K_M", "Q8_0", "F16"]
     for result in found.results:
         facts = replace(FACTS, quantization=result.variant.quantization)
@@ -213,7 +213,7 @@ async def test_larger_models_are_not_shown() -> None:
     big, none = repository("o/big", {"m-Q8_0.gguf": 8 * GB}), repository("o/none", {"mmproj-F16.gguf": GB})
     hub = Hub(big, repository(*LADDER), none)
     result = await model_finder(hub).search("o/", limit=2, max_size_bytes=5 * GB)
-    assert hub.asked[0] == ("o/", HubSort.DOWNLOADS, 4)
+    assert hub.requested[0] == ("o/", HubSort.DOWNLOADS, 4)
     assert hub.skipped[:2] == [0, 4]
     (found,) = result.repositories
     assert [hit.variant.label for hit in found.results] == ["Q4_K_M"]
@@ -230,7 +230,9 @@ async def test_small_models_are_searched_further_down() -> None:
     )
     result = await model_finder(hub).search("m", limit=3, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m40", "o/m41", "o/m42"]
-    limits = [asked[2] for asked in hub.asked if isinstance(asked, tuple) and asked[0] == "m"]
+    limits = [
+        requested[2] for requested in hub.requested if isinstance(requested, tuple) and requested[0] == "m"
+    ]
     assert hub.skipped == [0, *limits[:-1]]
     assert result.searched is None
 
@@ -285,7 +287,7 @@ async def test_limit_bounds_results_and_checks() -> None:
     hub = Hub(*(repository(f"o/m{number}", {"m-Q8_0.gguf": GB}) for number in range(8)))
     result = await model_finder(hub).search("m", limit=2, max_size_bytes=5 * GB)
     assert [found.repository.repo for found in result.repositories] == ["o/m0", "o/m1"]
-    assert len(hub.asked) == 3
+    assert len(hub.requested) == 3
 
 
 async def test_repository_is_shown_with_every_file() -> None:

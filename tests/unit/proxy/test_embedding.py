@@ -118,25 +118,25 @@ async def test_structural_runtime_gets_the_defaults_of_the_port() -> None:
 
 async def test_structural_runtime_keeps_its_own_methods() -> None:
     """Its own ``admit`` and ``status`` are called, with every argument."""
-    asked: list[object] = []
+    calls: list[object] = []
 
     class Own(Structural):
         @contextlib.asynccontextmanager
         async def admit(self, *arguments: object, **named: object) -> Any:
-            asked.append((arguments, named))
+            calls.append((arguments, named))
             yield TARGET
 
         async def status(self) -> RuntimeStatus:
             return RuntimeStatus(failed=(("mine", "why"),))
 
         def subscribe(self) -> object:
-            return asked
+            return calls
 
     runtime = as_runtime(Own())
-    assert id(runtime.subscribe()) == id(asked)
+    assert id(runtime.subscribe()) == id(calls)
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
         assert target is TARGET
-    assert asked == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1", "spec": None})]
+    assert calls == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1", "spec": None})]
     assert (await runtime.status()).failed == (("mine", "why"),)
 
 

@@ -77,7 +77,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (UnsupportedByModelError("x", "vision"), 400, "invalid_request_error", None, "unsupported_by_model"),
     (EngineError("x", status=500, type_="server_error"), 500, "server_error", None, "engine_error"),
     (EngineError("x", status=429, type_="busy", shown_code=None), 429, "busy", None, None),
-    (http.MalformedRequestError("x"), 400, "invalid_request_error", None, "invalid_request"),
+    (http.MalformedMessageError("x"), 400, "invalid_request_error", None, "invalid_request"),
     (http.UnsupportedVersionError("x"), 505, "invalid_request_error", None, "invalid_request"),
     (KeyError("/home/secret"), 500, "internal_error", None, "internal_error"),
 ]

@@ -1,4 +1,4 @@
-"""NVIDIA's processors, by way of a driver that may be absent, broken or stuck."""
+"""NVIDIA GPUs, by a driver that may be absent, broken or stuck."""
 
 import threading
 from types import SimpleNamespace
@@ -41,8 +41,8 @@ def _raise(error: BaseException) -> Any:
     raise error
 
 
-def test_each_processor_is_told() -> None:
-    """Every processor comes with its name, which older drivers give as bytes, and its memory."""
+def test_each_gpu_is_listed() -> None:
+    """Every GPU has its name, which older drivers give as bytes, and its memory."""
     nvml = FakeNvml(["RTX 4090", b"Tesla T4"])
 
     assert read_gpus(lambda: nvml) == (
@@ -52,7 +52,7 @@ def test_each_processor_is_told() -> None:
     assert nvml.calls == ["init", "shutdown"]
 
 
-def test_one_that_does_not_answer_is_left_out() -> None:
+def test_unresponsive_gpu_is_left_out() -> None:
     """A lost GPU does not hide the others."""
     gpus = read_gpus(lambda: FakeNvml(["a", "b"], lost=frozenset({0})))
 
@@ -60,7 +60,7 @@ def test_one_that_does_not_answer_is_left_out() -> None:
 
 
 def test_without_library_or_driver_there_are_none() -> None:
-    """No library, no driver, or a driver that fails in the middle: no processors, no error."""
+    """No library, no driver, or a driver that fails in the middle: no GPUs, no error."""
     broken = FakeNvml(["a"])
     broken.nvmlInit = lambda: _raise(RuntimeError("Driver Not Loaded"))  # type: ignore[method-assign]
     uncountable = FakeNvml(["a"])
@@ -72,7 +72,7 @@ def test_without_library_or_driver_there_are_none() -> None:
     assert read_gpus(lambda: uncountable) == ()
 
 
-def test_driver_that_hangs_is_not_waited_for() -> None:
+def test_stuck_driver_times_out() -> None:
     """A driver that does not respond in time counts as none."""
     release = threading.Event()
 

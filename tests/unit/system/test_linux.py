@@ -1,4 +1,4 @@
-"""The memory of a Linux machine, and what the limits of a container leave of it."""
+"""The memory of a Linux machine, within the limits of a container."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,18 +37,18 @@ def _v2(group: str, limit: str, usage: int, stat: str = "") -> dict[str, str]:
     }
 
 
-def test_free_machine_has_what_it_says(root_of: Write) -> None:
+def test_memory_without_limits(root_of: Write) -> None:
     """Without limits, total and available memory are those of the machine."""
     assert read_linux_memory(root_of({"proc/meminfo": MEMINFO})) == Ram(16 * GIB, 8 * GIB)
 
 
-def test_nothing_is_known_where_nothing_is_said(tmp_path: Path) -> None:
-    """A system without these files is not an error: nothing is known."""
+def test_missing_files_give_no_memory(tmp_path: Path) -> None:
+    """A system without these files is not an error: the memory is unknown."""
     assert read_linux_memory(tmp_path) == Ram(None, None)
 
 
 @pytest.mark.parametrize("meminfo", ["", "MemTotal: many kB\n", "MemAvailable\n", "\x00\xff"])
-def test_nonsense_is_not_known(meminfo: str, root_of: Write) -> None:
+def test_invalid_lines_are_ignored(meminfo: str, root_of: Write) -> None:
     """Invalid lines are ignored."""
     assert read_linux_memory(root_of({"proc/meminfo": meminfo})) == Ram(None, None)
 
@@ -61,8 +61,8 @@ def test_limit_of_a_container_counts(root_of: Write) -> None:
     assert read_linux_memory(root_of(files)) == Ram(4 * GIB, 4 * GIB - 3 * GIB // 2)
 
 
-def test_tightest_limit_on_the_way_up_counts(root_of: Write) -> None:
-    """A group lives under the limits of all groups around it, and unlimited ones say nothing."""
+def test_tightest_limit_of_the_hierarchy_counts(root_of: Write) -> None:
+    """A group is subject to the limits of all its parents; unlimited ones are ignored."""
     files = {
         "proc/meminfo": MEMINFO,
         "proc/self/cgroup": "0::/user/app\n",
@@ -73,21 +73,21 @@ def test_tightest_limit_on_the_way_up_counts(root_of: Write) -> None:
     assert read_linux_memory(root_of(files)) == Ram(6 * GIB, GIB)
 
 
-def test_machine_counts_where_it_has_less_than_the_limit(root_of: Write) -> None:
-    """A limit above what is free changes nothing."""
+def test_machine_counts_if_it_has_less_than_the_limit(root_of: Write) -> None:
+    """A limit above the free memory changes nothing."""
     files = {"proc/meminfo": MEMINFO, "proc/self/cgroup": "0::/\n", **_v2("", str(64 * GIB), 0)}
 
     assert read_linux_memory(root_of(files)) == Ram(16 * GIB, 8 * GIB)
 
 
-def test_group_that_is_over_its_limit_has_nothing(root_of: Write) -> None:
-    """What is left is never below zero."""
+def test_group_over_its_limit_has_nothing(root_of: Write) -> None:
+    """The available memory is never below zero."""
     files = {"proc/meminfo": MEMINFO, "proc/self/cgroup": "0::/\n", **_v2("", str(GIB), 2 * GIB)}
 
     assert read_linux_memory(root_of(files)) == Ram(GIB, 0)
 
 
-def test_older_control_groups_are_understood(root_of: Write) -> None:
+def test_version_1_control_groups(root_of: Write) -> None:
     """Version 1 has other names, and its path may be missing inside a container."""
     folder = "sys/fs/cgroup/memory"
     files = {
@@ -114,7 +114,7 @@ def test_no_limit_of_version_1_is_none(root_of: Write) -> None:
     assert read_linux_memory(root_of(files)) == Ram(16 * GIB, 8 * GIB)
 
 
-def test_path_out_of_the_namespace_is_not_followed(root_of: Write) -> None:
+def test_path_outside_the_namespace_is_not_followed(root_of: Write) -> None:
     """A group path outside the mount is treated as the mount itself."""
     files = {
         "proc/meminfo": MEMINFO,
@@ -161,8 +161,8 @@ def test_path_out_of_the_namespace_is_not_followed(root_of: Write) -> None:
         ({}, None),
     ],
 )
-def test_kills_for_want_of_memory_are_counted_by_the_own_group(
+def test_out_of_memory_kills_are_counted_by_the_own_group(
     files: dict[str, str], kills: int | None, root_of: Write
 ) -> None:
-    """The innermost group that counts, of either version; without one the machine's own counter."""
+    """The innermost group with a counter, of either version; without one the machine's counter."""
     assert read_oom_kills(root_of(files)) == kills

@@ -1,4 +1,4 @@
-"""The memory of a Mac, from what its commands print."""
+"""The memory of a Mac, parsed from its commands."""
 
 import sys
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ def _answers(command: Sequence[str]) -> str:
     return VM_STAT if "vm_stat" in command[0] else "17179869184\n"
 
 
-def test_available_is_what_is_given_up_when_asked_for() -> None:
-    """Free, speculative, inactive and purgeable pages can be had, in the page size of the machine."""
+def test_available_memory_includes_reclaimable_pages() -> None:
+    """Free, speculative, inactive and purgeable pages count, in the page size of the machine."""
     assert read_macos_memory(_answers) == Ram(16 * 1024**3, (1000 + 2000 + 300_000 + 4000) * 16_384)
 
 
-def test_commands_that_fail_tell_nothing() -> None:
-    """Without output nothing is known, and nothing is raised."""
+def test_failing_commands_give_no_memory() -> None:
+    """Without output the memory is unknown, and nothing is raised."""
     assert read_macos_memory(lambda _: "") == Ram(None, None)
     assert read_macos_memory(lambda _: "page size of 16384 bytes\n") == Ram(None, None)
 
 
-def test_command_that_is_not_there_or_fails_says_nothing() -> None:
+def test_missing_or_failing_command_has_empty_output() -> None:
     """A command that cannot be run, or fails, gives empty output."""
     assert run_command(["/nowhere/vm_stat"]) == ""
     assert run_command([sys.executable, "-c", "print(1); raise SystemExit(1)"]) == ""

@@ -18,13 +18,13 @@ def test_this_machine_is_read() -> None:
     assert 64 * 1024**2 < found.available_bytes <= found.total_bytes
 
 
-def test_other_systems_say_nothing() -> None:
-    """On a system that is not known nothing is read, and nothing is raised."""
+def test_unknown_system_has_no_memory() -> None:
+    """On an unknown system nothing is read, and nothing is raised."""
     assert read_ram("plan9") == Ram(None, None)
 
 
-def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
-    """The one reader applies the limits of control groups, of both numbers."""
+def test_container_limit_applies(tmp_path: Path) -> None:
+    """The one reader applies the limits of control groups to both numbers."""
     gib = 1024**3
     for name, text in {
         "proc/meminfo": f"MemTotal: {64 * gib // 1024} kB\nMemAvailable: {32 * gib // 1024} kB\n",

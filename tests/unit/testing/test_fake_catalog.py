@@ -1,4 +1,4 @@
-"""The catalogue in memory keeps the promises of the store port."""
+"""The fake catalogue keeps the contract of the store port."""
 
 from pathlib import Path
 

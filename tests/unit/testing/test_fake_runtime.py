@@ -1,4 +1,4 @@
-"""The runtime that launches nothing counts holds and waits at its gate."""
+"""The fake runtime counts holds and waits at its gate."""
 
 import asyncio
 
@@ -69,7 +69,7 @@ async def test_a_scripted_failure_is_raised_instead_of_a_grant() -> None:
     assert await runtime.ensure_model_running("a", None, 64) == TARGET
 
 
-async def test_what_was_granted_last_is_current_until_it_is_stopped() -> None:
+async def test_latest_grant_is_current_until_it_is_stopped() -> None:
     """``current_model`` follows the grants; ``stop_current`` empties it and is counted."""
     runtime = FakeRuntime({"a": TARGET})
     assert await runtime.current_model() is None

@@ -1,4 +1,4 @@
-"""The package's public names are there, and are loaded only when they are used."""
+"""The package's public names exist, and are imported lazily."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which bytes a request selects, checked against RFC 9110."""
+"""The bytes that a Range header selects, checked against RFC 9110."""
 
 import pytest
 from hypothesis import given
@@ -31,7 +31,7 @@ def test_a_range_selects_what_a_slice_does(start: int, end: int, size: int) -> N
 
 @given(wanted=st.integers(1, 60), size=st.integers(1, 40))
 def test_a_suffix_selects_the_last_bytes(wanted: int, size: int) -> None:
-    """So many bytes from the end, or all where there are fewer."""
+    """The given number of bytes from the end, or all of a shorter file."""
     data = bytes(range(size))
     span = read_range(f"bytes=-{wanted}", size)
     assert span is not None
@@ -41,30 +41,30 @@ def test_a_suffix_selects_the_last_bytes(wanted: int, size: int) -> None:
 @pytest.mark.parametrize(
     "text", [None, "", "bytes", "bytes=-", "lines=1-2", "bytes=1-2,4-5", "bytes=a-b", "bytes=5-2"]
 )
-def test_what_is_not_understood_is_the_whole(text: str | None) -> None:
-    """A header of another form is as good as none."""
+def test_invalid_range_selects_the_whole_file(text: str | None) -> None:
+    """A header of another form is ignored."""
     assert read_range(text, 10) is None
 
 
 @pytest.mark.parametrize(
     ("text", "size"), [("bytes=10-", 10), ("bytes=0-", 0), ("bytes=-0", 10), ("bytes=-5", 0)]
 )
-def test_what_is_behind_the_end_cannot_be_had(text: str, size: int) -> None:
+def test_range_behind_the_end_is_refused(text: str, size: int) -> None:
     """A part without a byte is refused."""
     with pytest.raises(UnsatisfiableError):
         read_range(text, size)
 
 
-def test_if_range_wants_the_same_file() -> None:
-    """A strong tag or the date must be the very same; without the header every file will do."""
-    told = {"etag": '"a"', "last_modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
-    assert matches_if_range(None, **told)
-    assert matches_if_range('"a"', **told)
-    assert matches_if_range(told["last_modified"], **told)
-    assert not matches_if_range('W/"a"', **told)
-    assert not matches_if_range('"b"', **told)
+def test_if_range_requires_the_same_file() -> None:
+    """A strong tag or the date must be equal; without the header every file matches."""
+    validators = {"etag": '"a"', "last_modified": "Fri, 02 Jan 2026 03:04:05 GMT"}
+    assert matches_if_range(None, **validators)
+    assert matches_if_range('"a"', **validators)
+    assert matches_if_range(validators["last_modified"], **validators)
+    assert not matches_if_range('W/"a"', **validators)
+    assert not matches_if_range('"b"', **validators)
 
 
-def test_a_part_is_named_with_its_last_byte() -> None:
+def test_content_range_has_the_last_byte() -> None:
     """The header names the last byte, not the one behind it."""
     assert content_range(Span(0, 5), 10) == "bytes 0-4/10"

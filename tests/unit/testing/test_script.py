@@ -1,4 +1,4 @@
-"""A script is a value: it survives JSON, and narrower scripts override it."""
+"""Scripts survive JSON, and narrower scripts override wider ones."""
 
 import json
 
@@ -7,8 +7,8 @@ import pytest
 from gglib.testing import Script
 
 
-def test_a_script_survives_json() -> None:
-    """What the launcher carries is what was installed."""
+def test_script_json_round_trip() -> None:
+    """The launcher's script equals the installed one."""
     script = Script(
         load_s=0.5,
         headers=(("X-A", "1"), ("X-A", "2")),

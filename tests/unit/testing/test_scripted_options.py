@@ -15,14 +15,14 @@ def test_every_spelling_of_an_option_is_the_same_option() -> None:
 
 
 @pytest.mark.parametrize("argv", [["--foo"], ["--fit", "on"], ["--ctx-size"], ["stray"]])
-def test_what_the_build_does_not_know_is_refused(argv: list[str]) -> None:
+def test_unsupported_options_are_refused(argv: list[str]) -> None:
     """Unknown options, options that an old build lacks, and missing values are usage errors."""
     with pytest.raises(UsageError):
         parse(argv, lacks=("-fit",))
 
 
 def test_help_lists_options_in_the_layout_of_llama_server() -> None:
-    """The short spelling comes first, padded to six columns; what the build lacks is not shown."""
+    """The short spelling comes first, padded to six columns; unsupported options are not shown."""
     page = help_text(lacks=("--fit",))
     assert "-c,   --ctx-size N                      size of the prompt context\n" in page
     assert "--api-key-file FNAME " in page

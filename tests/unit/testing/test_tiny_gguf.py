@@ -17,7 +17,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert len(first) < 600_000
 
 
-def test_the_header_says_what_was_asked_for(tmp_path: Path) -> None:
+def test_header_has_the_requested_values(tmp_path: Path) -> None:
     """Name, trained context and chat template are the caller's."""
     path = write_tiny_gguf(tmp_path / "t.gguf", name="n", context_length=99, chat_template="{{ x }}")
     reader = gguf.GGUFReader(path)

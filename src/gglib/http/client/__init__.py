@@ -1,1 +1,1 @@
-"""The client side: a connection pool with stall timeouts."""
+"""The client side: pooled and single connections to servers, with stall timeouts."""

@@ -1,4 +1,4 @@
-"""Opens sockets to servers, and distinguishes a busy server from an absent one.
+"""Connects to servers, and distinguishes a full listen backlog from a closed port.
 
 A server whose listen backlog is full (it is stopped, swapped out or overloaded) accepts no connection for now. The
 event loops do not report that: asyncio treats a unix socket whose ``connect`` returned EAGAIN as connected, uvloop
@@ -34,7 +34,7 @@ class Origin(Protocol):
 
     @property
     def unix_socket(self) -> str | None:
-        """If set, connections go to this path, and ``base_url`` only sets the ``Host`` header."""
+        """If set, the path of the socket to connect to; ``base_url`` then only sets the ``Host`` header."""
         ...
 
     @property
@@ -45,7 +45,7 @@ class Origin(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """An origin with no more than an address."""
+    """A plain ``Origin``."""
 
     base_url: str
     unix_socket: str | None = None
@@ -57,7 +57,7 @@ class ServerBusyError(Exception):
 
 
 def origin_header_lines(origin: Origin) -> bytes:
-    """Return the header lines of every request to this origin: ``Host`` and authorization."""
+    """Return the header lines that every request to this origin has: ``Host`` and ``Authorization``."""
     lines = b"host: %b\r\n" % urlsplit(origin.base_url).netloc.encode()
     if origin.bearer_key is not None:
         lines += b"authorization: Bearer %b\r\n" % origin.bearer_key.encode()
@@ -65,36 +65,36 @@ def origin_header_lines(origin: Origin) -> bytes:
 
 
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
-    """Map an exception of ``connect`` to the error of the request."""
+    """Map an exception raised by ``connect`` to the error that the request raises."""
     if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
         return TooManyConnectionsError()
     return ConnectError()
 
 
-async def connect(origin: Origin, factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
-    """Try to connect once; ``factory`` creates the protocol.
+async def connect(origin: Origin, protocol_factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
+    """Try once to connect.
 
     Raises ``ServerBusyError``; ``OSError`` if nothing listens or ``connect_timeout_s`` passes; ``ValueError`` for an
     invalid address.
     """
     if origin.unix_socket is not None:
-        await _connect_unix(origin.unix_socket, factory)
+        await _connect_unix(origin.unix_socket, protocol_factory)
         return
     host, port = _host_and_port(origin.base_url)
     address = _ip_address(host)
     try:
         async with asyncio.timeout(connect_timeout_s):
             if address is None:  # a host name
-                await asyncio.get_running_loop().create_connection(factory, host, port)
+                await asyncio.get_running_loop().create_connection(protocol_factory, host, port)
             else:
-                await _connect_tcp(host, port, is_v6=address.version == 6, factory=factory)
+                await _connect_tcp(host, port, is_v6=address.version == 6, protocol_factory=protocol_factory)
     except TimeoutError:
         if host == "localhost" or (address is not None and address.is_loopback):
             raise ServerBusyError from None  # loopback loses no packets: the backlog is full
         raise
 
 
-async def _connect_unix(path: str, factory: ProtocolFactory) -> None:
+async def _connect_unix(path: str, protocol_factory: ProtocolFactory) -> None:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -102,13 +102,13 @@ async def _connect_unix(path: str, factory: ProtocolFactory) -> None:
             sock.connect(path)  # connect() on a unix socket never blocks
         except BlockingIOError:
             raise ServerBusyError from None
-        await asyncio.get_running_loop().create_unix_connection(factory, sock=sock)
+        await asyncio.get_running_loop().create_unix_connection(protocol_factory, sock=sock)
     except BaseException:
         sock.close()
         raise
 
 
-async def _connect_tcp(host: str, port: int, *, is_v6: bool, factory: ProtocolFactory) -> None:
+async def _connect_tcp(host: str, port: int, *, is_v6: bool, protocol_factory: ProtocolFactory) -> None:
     """Connect with a small receive buffer, which the kernel would grow to megabytes while a client does not read.
 
     The size has to be set before connecting.
@@ -119,7 +119,7 @@ async def _connect_tcp(host: str, port: int, *, is_v6: bool, factory: ProtocolFa
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         await loop.sock_connect(sock, (host, port))
-        await loop.create_connection(factory, sock=sock)
+        await loop.create_connection(protocol_factory, sock=sock)
     except BaseException:
         sock.close()
         raise

@@ -1,4 +1,4 @@
-"""One client connection to a server: HTTP/1.1 over any asyncio transport.
+"""A connection to a server: HTTP/1.1 over any asyncio transport.
 
 Theory of operation. The transport's callbacks update a small state (head, body parts, EOF, fault). At most one task
 uses the connection; it reads that state and sleeps in ``_wait_for_change`` until a callback wakes it. While the task
@@ -8,9 +8,9 @@ TCP flow control slows the server down.
 
 One timer checks for stalls. Received data and the end of an exchange do not reschedule it: when it fires it checks the
 ``StallTimer`` and schedules the next check for the earliest possible expiry, or stops if no response is expected. Only
-time that the task spends in ``_wait_for_change`` counts, so a slow client's time is not charged to the server. If the
-server sends nothing after the part that filled the target, that time counts too: no data of the response is queued.
-This module has no knowledge of pools, models or clients.
+time that the task spends in ``_wait_for_change`` counts, so a slow client does not count as a stall of the server. The
+timer also runs after ``data_received`` wrote the part that filled the target: while nothing is queued, the server has
+sent nothing since. This module has no knowledge of pools, models or clients.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ QUEUE_LIMIT_BYTES = 32 * 1024
 """How much of a response is queued for a slow client before reading pauses."""
 
 SMALL_BODY_BYTES = 64 * 1024
+"""A body up to this size may be sent in one write with the head."""
 _SLICE_BYTES = 1024 * 1024
 """Large bodies are written in slices, so that the transport does not buffer a second copy of the whole body."""
 
@@ -52,7 +53,7 @@ class RelayTarget(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """A connection for one exchange after the other. It removes itself from ``registry`` when it is lost."""
+    """A connection for successive exchanges. It removes itself from ``registry`` when it is lost."""
 
     def __init__(self, registry: set["UpstreamConnection"], *, origin_header_lines: bytes) -> None:
         self._registry = registry
@@ -91,7 +92,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the exchange ended such that another may follow. Check ``is_alive`` before that one."""
+        """Whether the exchange ended such that another may follow. Check ``is_alive`` before the next exchange."""
         reader = self._reader
         head = reader.head
         if (
@@ -117,7 +118,7 @@ class UpstreamConnection(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     def send_small(self, request: bytes, stall_timer: StallTimer) -> None:
-        """Write a small request at once; otherwise as ``send``."""
+        """Write a whole request at once, without regard to flow control; otherwise like ``send``."""
         self._start_exchange(stall_timer)
         self._write(request)
         self._is_sent = True
@@ -278,7 +279,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Decode; data that was received at once is relayed at once."""
+        """Parse data and relay it at once, unless parts are queued or the target is full."""
         if not self._is_exchange_open:
             self._is_unusable = True
             return
@@ -294,7 +295,7 @@ class UpstreamConnection(asyncio.Protocol):
         if not is_relayed_now:
             self._queue_part(part)
         elif is_last:
-            # Now rather than when the task runs: cancelling the task before then must not truncate a whole response.
+            # Set here, not in the task: a response is complete even if the task is cancelled before it runs.
             self._is_relayed = True
             self._queue_part(b"")
         else:
@@ -318,13 +319,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_writing_paused = True
 
     def resume_writing(self) -> None:
-        """Resume writing the request, which counts as progress of the server."""
+        """Resume writing the request. The server has read, which resets the stall timer."""
         self._is_writing_paused = False
         self._stall_timer.reset()
         self._wake()
 
     def _queue_part(self, part: bytes) -> None:
-        """Queue a part and wake the task: it has to handle a head, an end, a fault or a full target."""
+        """Queue a part and wake the task, which handles a head, the end, a fault and a full target."""
         reader = self._reader
         if reader.head is not None and not self._has_begun:
             self._has_begun = True
@@ -339,7 +340,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._wake()
 
     def _yield_to_loop(self) -> None:
-        """Pause reading for one loop iteration: uvloop would read up to 32 times in one iteration."""
+        """Pause reading for one loop iteration, in which uvloop would read up to 32 times."""
         self._reader.should_yield = False
         if not self._is_reading_paused and self._transport is not None and not self._reader.is_complete:
             self._transport.pause_reading()

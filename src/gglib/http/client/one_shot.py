@@ -1,4 +1,4 @@
-"""One request with any method on its own connection, for health probes and commands.
+"""Sends one request with any method over a connection of its own, for health probes and commands.
 
 For POSTs over pooled connections see ``UpstreamPool.post``.
 """
@@ -20,7 +20,7 @@ class OneShotRequest:
     path: bytes
     """Including the query."""
     header_lines: bytes = b""
-    """Whole lines; the origin's and the framing headers are added."""
+    """Whole lines. The headers of the origin and of the framing are added."""
     body: bytes | None = field(default=None, repr=False)
     """None sends no body and no ``Content-Length``."""
 

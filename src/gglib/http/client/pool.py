@@ -1,4 +1,4 @@
-"""Requests to servers over connections that are pooled per origin. It has no knowledge of clients.
+"""Sends requests over connections that are pooled per origin. This module has no knowledge of clients.
 
 llama-server closes a connection after 5 s idle, after 100 requests, or after a chunked response. The pool does not
 reuse a connection that is about to be closed, because the request could race with the close.
@@ -14,11 +14,11 @@ from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
 from gglib.http.client.stall import StallTimer
 from gglib.http.errors import StallError, StallPhase
 
-IDLE_LIMIT_S = 4.0
-_CLOSE_LIMIT_S = 0.2
+IDLE_TIMEOUT_S = 4.0
+_CLOSE_TIMEOUT_S = 0.2
 _MIN_RETRY_DELAY_S = 0.005
 _MAX_RETRY_DELAY_S = 0.1
-"""Delays between attempts to connect to a server whose backlog is full; no event reports free room. One waiting
+"""Delays between attempts to connect to a server whose backlog is full: no event signals that it has room. One waiting
 request per server retries, the others wait for the lock."""
 
 
@@ -29,7 +29,7 @@ class UpstreamRequest:
     path: bytes
     """Including the query."""
     header_lines: bytes
-    """Forwarded headers as whole lines; the connection's own are added."""
+    """Forwarded headers as whole lines. ``Host``, authorization, request id and length are added."""
     request_id: str
     body: bytes = field(repr=False)
     first_byte_s: float = 0
@@ -39,18 +39,18 @@ class UpstreamRequest:
 
 
 class UpstreamExchange:
-    """One request and its response, as a context manager that yields the connection after the response head."""
+    """One request and its response: a context manager that yields the connection after the response head."""
 
-    __slots__ = ("_connection", "_pool", "_request", "_target")
+    __slots__ = ("_connection", "_origin", "_pool", "_request")
 
-    def __init__(self, pool: "UpstreamPool", target: Origin, request: UpstreamRequest) -> None:
+    def __init__(self, pool: "UpstreamPool", origin: Origin, request: UpstreamRequest) -> None:
         self._pool = pool
-        self._target = target
+        self._origin = origin
         self._request = request
 
     async def __aenter__(self) -> UpstreamConnection:
-        pool, target, request = self._pool, self._target, self._request
-        connection = pool.take_idle(target) or await pool.connect(target, limit_s=request.first_byte_s)
+        pool, origin, request = self._pool, self._origin, self._request
+        connection = pool.take_idle(origin) or await pool.connect(origin, timeout_s=request.first_byte_s)
         self._connection = connection
         stall_timer = StallTimer(request.first_byte_s, request.chunk_gap_s)
         body = request.body
@@ -68,25 +68,25 @@ class UpstreamExchange:
                 await connection.send(head, body, stall_timer)
             await connection.read_head()
         except BaseException:
-            pool.release(target, connection)
+            pool.release(origin, connection)
             raise
         return connection
 
     async def __aexit__(self, *_: object) -> None:
-        self._pool.release(self._target, self._connection)
+        self._pool.release(self._origin, self._connection)
 
 
 class UpstreamPool:
-    """Opens, reuses and closes connections to targets."""
+    """Opens, reuses and closes connections to servers."""
 
-    def __init__(self, *, connect_timeout_s: float, idle_limit_s: float = IDLE_LIMIT_S) -> None:
+    def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
         self._connect_timeout_s = connect_timeout_s
-        self._idle_limit_s = idle_limit_s
+        self._idle_timeout_s = idle_timeout_s
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
-        """By target: reusable connections and when they expire, in the loop's time; the latest used last."""
+        """By origin: idle connections and the time at which they expire; the most recently used connection is last."""
         self._connect_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """By target: held by the request that retries a busy server. Exists while requests wait."""
+        """By origin: held by the request that retries connecting. A lock exists while requests wait."""
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -95,13 +95,13 @@ class UpstreamPool:
         """Number of connections, idle or in use."""
         return len(self._connections)
 
-    def post(self, target: Origin, request: UpstreamRequest) -> UpstreamExchange:
-        """Send ``request`` and hold the response for a block; if the block ends early, the connection is closed.
+    def post(self, origin: Origin, request: UpstreamRequest) -> UpstreamExchange:
+        """Send ``request`` and keep the response open in a block. If the block ends early, the connection is closed.
 
-        Entering raises ``ConnectError`` if nothing listens at the target, ``TransportError`` if it closes before the
-        response head, and ``StallError`` on a stall. Reading parts of the response raises the last two as well.
+        Entering raises ``ConnectError`` if no server listens, ``TransportError`` if the server closes before the
+        response head, and ``StallError`` on a stall. Reading the response raises ``TransportError`` and ``StallError``.
         """
-        return UpstreamExchange(self, target, request)
+        return UpstreamExchange(self, origin, request)
 
     async def close(self) -> None:
         """Close all connections, and wait until their sockets are closed."""
@@ -111,13 +111,13 @@ class UpstreamPool:
         for connection in list(self._connections):
             connection.abort()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_LIMIT_S):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 while self._connections:  # noqa: ASYNC110 - takes one or two loop iterations
                     await asyncio.sleep(0)
 
-    def take_idle(self, target: Origin) -> UpstreamConnection | None:
+    def take_idle(self, origin: Origin) -> UpstreamConnection | None:
         """Return an idle connection, or None."""
-        idle = self._idle.get(target.unix_socket or target.base_url)
+        idle = self._idle.get(origin.unix_socket or origin.base_url)
         while idle:
             # The server is least likely to close the connection that was used last.
             connection, expires_at_s = idle.pop()
@@ -126,18 +126,18 @@ class UpstreamPool:
             connection.abort()
         return None
 
-    def release(self, target: Origin, connection: UpstreamConnection) -> None:
+    def release(self, origin: Origin, connection: UpstreamConnection) -> None:
         """Return a connection to the pool, or close it if it is not reusable."""
         if not connection.is_reusable:
             connection.abort()
             return
-        expires_at_s = self._loop.time() + self._idle_limit_s
-        self._idle.setdefault(target.unix_socket or target.base_url, []).append((connection, expires_at_s))
+        expires_at_s = self._loop.time() + self._idle_timeout_s
+        self._idle.setdefault(origin.unix_socket or origin.base_url, []).append((connection, expires_at_s))
         if self._expiry_timer is None:
-            self._expiry_timer = self._loop.call_later(self._idle_limit_s, self._close_expired)
+            self._expiry_timer = self._loop.call_later(self._idle_timeout_s, self._close_expired)
 
     def _close_expired(self) -> None:
-        """Close expired connections, and schedule the next run."""
+        """Close expired connections, and schedule the next check."""
         now_s = self._loop.time()
         for key, idle in list(self._idle.items()):
             kept = [(connection, expires_at_s) for connection, expires_at_s in idle if now_s < expires_at_s]
@@ -151,19 +151,19 @@ class UpstreamPool:
         next_s = min((expires_at_s for idle in self._idle.values() for _, expires_at_s in idle), default=None)
         self._expiry_timer = None if next_s is None else self._loop.call_at(next_s, self._close_expired)
 
-    async def connect(self, target: Origin, *, limit_s: float = 0) -> UpstreamConnection:
+    async def connect(self, origin: Origin, *, timeout_s: float = 0) -> UpstreamConnection:
         """Open a connection, or return one that became idle meanwhile.
 
-        If the server's backlog is full, retries for ``limit_s``; 0 is no limit. Raises ``ConnectError`` if nothing
+        If the server's backlog is full, retries for ``timeout_s``; 0 is no limit. Raises ``ConnectError`` if nothing
         listens, ``StallError`` if the server stays busy, and ``TooManyConnectionsError`` if this process is out of
         descriptors.
         """
-        connection = UpstreamConnection(self._connections, origin_header_lines=origin_header_lines(target))
+        connection = UpstreamConnection(self._connections, origin_header_lines=origin_header_lines(origin))
         try:
             try:
-                await self._connect_once(target, connection)
+                await self._connect_once(origin, connection)
             except ServerBusyError:
-                idle = await self._connect_when_ready(target, connection, limit_s)
+                idle = await self._connect_with_retries(origin, connection, timeout_s)
                 if idle is not None:
                     return idle
         except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: invalid address
@@ -173,27 +173,27 @@ class UpstreamPool:
             self._connections.add(connection)
         return connection
 
-    async def _connect_once(self, target: Origin, connection: UpstreamConnection) -> None:
-        await connect(target, lambda: connection, connect_timeout_s=self._connect_timeout_s)
+    async def _connect_once(self, origin: Origin, connection: UpstreamConnection) -> None:
+        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s)
 
-    async def _connect_when_ready(
-        self, target: Origin, connection: UpstreamConnection, limit_s: float
+    async def _connect_with_retries(
+        self, origin: Origin, connection: UpstreamConnection, timeout_s: float
     ) -> UpstreamConnection | None:
-        """Retry until the server accepts, one request at a time; or return an idle connection."""
-        key = target.unix_socket or target.base_url
+        """Retry until the server accepts, one request at a time, or return a connection that became idle."""
+        key = origin.unix_socket or origin.base_url
         lock = self._connect_locks.setdefault(key, asyncio.Lock())
         delay_s = _MIN_RETRY_DELAY_S
         try:
-            async with asyncio.timeout(limit_s if limit_s > 0 else None), lock:
+            async with asyncio.timeout(timeout_s if timeout_s > 0 else None), lock:
                 while True:
-                    idle = self.take_idle(target)
+                    idle = self.take_idle(origin)
                     if idle is not None:
                         return idle
                     with contextlib.suppress(ServerBusyError):
-                        # A TimeoutError from here is that of the timeout above; connect() handles its own.
-                        await self._connect_once(target, connection)
+                        # connect() handles its own timeout, so a TimeoutError from here is that of the timeout above.
+                        await self._connect_once(origin, connection)
                         return None
                     await asyncio.sleep(delay_s)
                     delay_s = min(delay_s * 2, _MAX_RETRY_DELAY_S)
         except TimeoutError as error:
-            raise StallError(StallPhase.CONNECT, limit_s) from error
+            raise StallError(StallPhase.CONNECT, timeout_s) from error

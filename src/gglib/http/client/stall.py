@@ -1,6 +1,6 @@
 """Timeouts for a server that sends nothing during an exchange.
 
-Pure: time is an argument, in seconds of any one clock; no event loop, no sockets.
+Pure: time is an argument, in seconds of any monotonic clock; no event loop, no sockets.
 """
 
 from gglib.http.errors import StallError, StallPhase
@@ -14,7 +14,7 @@ _LINE_FEED = ord("\n")
 class StallTimer:
     """Measures how long a server has sent nothing, and pauses while no task waits for the server.
 
-    Two limits, 0 is none: ``first_byte_s`` applies until the response has begun, ``chunk_gap_s`` from then on.
+    ``first_byte_s`` limits the time until the response begins, ``chunk_gap_s`` each gap from then on; 0 is no limit.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class StallTimer:
         self._started_s = None
 
     def record_head(self, *, is_event_stream: bool) -> None:
-        """Record the response head. That of an event stream does not begin the response, nor do its comments."""
+        """Record the response head. An event stream begins with its first content, not with its head or comments."""
         if is_event_stream:
             self._comment_filter = SseCommentFilter()
         else:
@@ -65,7 +65,7 @@ class StallTimer:
     def record_part(self, part: bytes, now_s: float | None) -> None:
         """Record a part of the body, which is not empty.
 
-        Content resets the timer, which continues from ``now_s``; None stops it, because the task is woken.
+        Content resets the timer, which restarts at ``now_s``, or stops if ``now_s`` is None because the task is woken.
         """
         comment_filter = self._comment_filter
         # The second condition repeats the first of ``has_content``: it saves the call for nearly every part.
@@ -86,9 +86,9 @@ class StallTimer:
         return left_s is not None and left_s <= 0
 
     def next_check_s(self, now_s: float) -> float | None:
-        """Return the seconds until the earliest possible expiry, whatever is received; None if there is no limit.
+        """Return the seconds until the earliest possible expiry; None if there is no limit.
 
-        Before the response has begun this is at most ``chunk_gap_s``, so the beginning needs no rescheduling.
+        Before the response has begun this is at most ``chunk_gap_s``: the check need not be rescheduled when it begins.
         """
         left_s = self._left_s(now_s)
         if self._has_begun or self._chunk_gap_s <= 0:
@@ -114,7 +114,7 @@ class SseCommentFilter:
 
     llama-server's HTTP threads send ``:`` and an empty line every ``sse_ping_interval`` seconds (30; the request body
     may set it) while a stream has no data, also before the first token, and send the head when a slot starts on the
-    prompt. They do so whatever the computation does: with its thread stopped by ptrace in mid-stream, pings went on and
+    prompt. The computation has no part in it: with its thread stopped by ptrace in mid-stream, pings continued and
     ``/health`` returned 200 (seen with xllamacpp 2026.10.11549; llama.cpp pull request 24013 added pings). So neither
     head nor pings show progress. Tracks lines across parts with one byte of state.
     """

@@ -1,1 +1,1 @@
-"""The clients' side: connections on a socket. It knows no models, targets or routes."""
+"""The server side: accepts connections and serves their requests. It has no knowledge of models or routes."""

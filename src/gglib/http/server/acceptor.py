@@ -1,9 +1,9 @@
 """Accepts the connections of a listening socket, and refuses them with 503 when the process is out of descriptors.
 
 The event loops handle EMFILE differently: asyncio stops accepting for a second, uvloop closes accepted connections,
-which clients see as a reset. This module keeps some descriptors in reserve: it closes one to accept a client, sends it
-a 503, gives it a moment to read that, and closes it. While descriptors are exhausted only a few clients are refused at
-a time, so that clients that reconnect at once do not keep the loop busy.
+which clients see as a reset. This module keeps some descriptors in reserve: it frees a descriptor, accepts a client,
+sends a 503, and closes the connection after the client had time to read the response. Few clients are refused at a
+time, so that clients that reconnect at once do not keep the loop busy.
 """
 
 import asyncio
@@ -15,36 +15,37 @@ from collections import deque
 from collections.abc import Callable
 
 MAX_ACCEPTS_PER_TURN = 64
-"""Connections accepted per iteration of the loop; at most as many milliseconds."""
+"""Connections accepted per iteration of the loop. Accepting one takes at most a millisecond."""
 RESERVED_DESCRIPTORS = 8
 """Descriptors kept for refusing clients."""
 SPARE_DESCRIPTORS = 16
 """Descriptors that client connections leave free for engines and files."""
 _REFUSAL_PAUSE_S = 0.02
-"""Pause after each round of refusals when out of descriptors: 400 clients a second are refused."""
+"""Pause after each batch of refusals when out of descriptors: at most 400 clients a second are refused."""
 _REFUSAL_READ_S = 1.0
 """How long refused clients have to read their response."""
-_UNREAD_BYTES = 64 * 1024
+_DISCARD_READ_BYTES = 64 * 1024
+"""How much input of a refused connection is discarded before closing."""
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _CLIENT_ABORTED = frozenset(
     (errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.ENETDOWN, errno.EHOSTUNREACH)
 )
-"""The client or a firewall closed the connection before it was accepted (accept(2)); the next one may succeed."""
+"""The client or a firewall closed the connection before it was accepted (accept(2)); the next accept may succeed."""
 
 
 class Acceptor:
-    """Passes every connection to ``on_accept``, or sends ``refusal()`` and closes it.
+    """Passes every connection to ``on_accept``, or sends ``build_refusal()`` and closes it.
 
-    ``make_room`` is called before a client is refused; it closes an idle connection, or returns False.
+    Before a client is refused, ``close_idle`` is called: it closes an idle connection, or returns False.
     """
 
     __slots__ = (
+        "_build_refusal",
+        "_close_idle",
         "_close_refused_timer",
         "_listener",
         "_loop",
-        "_make_room",
         "_on_accept",
-        "_refusal",
         "_refused",
         "_reserve",
         "_resume_timer",
@@ -55,14 +56,14 @@ class Acceptor:
         listener: socket.socket,
         *,
         on_accept: Callable[[socket.socket], None],
-        make_room: Callable[[], bool],
-        refusal: Callable[[], bytes],
+        close_idle: Callable[[], bool],
+        build_refusal: Callable[[], bytes],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._on_accept = on_accept
-        self._make_room = make_room
-        self._refusal = refusal
+        self._close_idle = close_idle
+        self._build_refusal = build_refusal
         self._refused: deque[socket.socket] = deque()
         self._reserve: list[int] = []
         self._resume_timer: asyncio.TimerHandle | None = None
@@ -101,14 +102,14 @@ class Acceptor:
                     raise
                 continue
             sock.setblocking(False)
-            if sock.fileno() < _descriptor_limit() or self._make_room():
+            if sock.fileno() < _descriptor_limit() or self._close_idle():
                 self._on_accept(sock)
             else:
                 self._refuse(sock)
 
     def _refuse_with_reserve(self) -> None:
         """Refuse as many clients as the reserve allows, then pause accepting."""
-        if not self._make_room():
+        if not self._close_idle():
             for _ in range(RESERVED_DESCRIPTORS):
                 if self._reserve:
                     os.close(self._reserve.pop())
@@ -129,7 +130,7 @@ class Acceptor:
 
     def _refuse(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):  # the client has disconnected
-            sock.send(self._refusal())
+            sock.send(self._build_refusal())
             sock.shutdown(socket.SHUT_WR)
         self._refused.append(sock)
         if len(self._refused) > RESERVED_DESCRIPTORS:
@@ -144,10 +145,10 @@ class Acceptor:
         self._refill_reserve()
 
     def _close_oldest(self) -> None:
-        """Close a refused connection. Read its input first: unread data would turn the close into a reset."""
+        """Close the oldest refused connection. Read its input first: with unread data, closing sends a reset."""
         sock = self._refused.popleft()
         with contextlib.suppress(OSError):
-            sock.recv(_UNREAD_BYTES)
+            sock.recv(_DISCARD_READ_BYTES)
         sock.close()
 
     def _refill_reserve(self) -> None:
@@ -157,7 +158,7 @@ class Acceptor:
 
 
 def _descriptor_limit() -> int:
-    """Return the first descriptor that is refused to clients; the kernel assigns the lowest free descriptor."""
+    """Return the lowest descriptor that no client may get; the kernel assigns the lowest free descriptor."""
     try:
         import resource  # noqa: PLC0415 - not on every system
     except ImportError:

@@ -1,4 +1,4 @@
-"""The body of one request while it is received. It has no socket: the connection feeds it."""
+"""The body of one request while it is received. Without a socket: the connection feeds it."""
 
 import asyncio
 from io import BytesIO
@@ -7,18 +7,18 @@ from gglib.http.errors import BodyTooLargeError
 
 PREALLOCATE_FROM_BYTES = 256 * 1024
 PREALLOCATE_DIVISOR = 16
-"""A body of known length is preallocated once this many bytes and a sixteenth of the length have been received."""
+"""A body of known length is preallocated once this many bytes, and a sixteenth of the body, have been received."""
 
 
 class RequestBody:
-    """Buffers a body up to a limit, whether or not a task reads it. A fault ends it and frees the buffer.
+    """Buffers a body up to a limit, whether or not a task reads it. A fault ends the body and frees the buffer.
 
     Parts are written to one ``BytesIO``, whose ``getvalue`` makes no copy: joining parts of 20 MB at the end took 20 to
-    40 ms for new memory pages alone (measured, glibc 2.36). ``BytesIO`` grows by an eighth at a time, which copies the
-    content or maps new pages, which takes longer: 20 MB cost 5,000 page faults, 20 ms. So the buffer of a large
-    body of known length is allocated at once, in memory that was used before if there is some. A client that announces
-    much and sends little reserves at most ``PREALLOCATE_DIVISOR`` times the bytes it sent, and new memory has no pages
-    until it is written to.
+    40 ms for new memory pages alone (measured, glibc 2.36). ``BytesIO`` grows by an eighth at a time and each time
+    copies the content or maps new pages, which is slower: 20 MB cost 5,000 page faults, 20 ms. So the buffer of a large
+    body of known length is allocated at once, in memory that was used before if available. A client that announces a
+    large body and sends little reserves at most ``PREALLOCATE_DIVISOR`` times the bytes it sent, and new memory has no
+    pages until it is written to.
     """
 
     __slots__ = (
@@ -77,14 +77,14 @@ class RequestBody:
             self._first = b""
 
     def _preallocate(self) -> None:
-        """Move to a buffer for the whole body. ``BytesIO`` writes in place to bytes that it alone refers to."""
-        begun = BytesIO() if self._parts is None else self._parts
+        """Move to a buffer for the whole body. ``BytesIO`` writes in place to bytes without other references."""
+        received = BytesIO() if self._parts is None else self._parts
         self._parts = BytesIO(bytes(self._length_bytes))
-        self._parts.write(begun.getbuffer())
+        self._parts.write(received.getbuffer())
         self._preallocate_at_bytes = self._length_bytes
 
     def lower_limit(self, limit_bytes: int) -> None:
-        """Lower the limit; a lower limit stays."""
+        """Lower the limit; a higher ``limit_bytes`` has no effect."""
         self._limit_bytes = min(self._limit_bytes, limit_bytes)
         if self.size_bytes > self._limit_bytes:
             self.is_complete = False
@@ -104,7 +104,7 @@ class RequestBody:
             self._wake()
 
     async def read(self) -> bytes:
-        """Return the whole body. Raises the fault it ended with; ``BodyTooLargeError`` as soon as it is too large."""
+        """Return the whole body. Raises the fault if it fails; ``BodyTooLargeError`` as soon as it is too large."""
         while not self.is_complete:
             if self._fault is not None:
                 raise self._fault

@@ -1,10 +1,11 @@
-"""One client connection: parses requests and serves them one after the other.
+"""A connection from a client: parses requests and serves them in order.
 
 Theory of operation. ``RequestReader`` turns received bytes into events. One task serves the requests in order: it reads
 the body from ``RequestBody`` and writes through this object (``ResponseTransport``). Meanwhile the connection may
-receive more of the body, a pipelined request (which waits) or EOF (which cancels the request). After the response the
-connection serves the pipelined request, becomes idle, or closes: at once if no client data is left to read, otherwise
-with a lingering close, because closing a socket with unread input can destroy the response (RFC 9112 section 9.6).
+receive more of the body, a pipelined request (which is queued) or EOF (which cancels the request). After the response
+the connection serves the pipelined request, becomes idle, or closes: at once if no client data is left to read,
+otherwise with a lingering close, because closing a socket with unread input can destroy the response (RFC 9112 section
+9.6).
 
 ``TRANSITIONS`` defines what may follow on the connection. ``Deadlines`` decides when a phase has timed out; the
 listener checks all connections periodically.
@@ -42,35 +43,36 @@ from gglib.http.server.disconnects import DisconnectWatcher
 from gglib.http.server.request import ClientStalledError, Request, new_request_id
 from gglib.http.server.send_queue import unsent_bytes
 
-WRITE_HIGH_BYTES = 32 * 1024
-"""High-water mark of the transport's write buffer, which holds data for a slow client."""
-NOTSENT_BYTES = 32 * 1024
+WRITE_HIGH_WATER_BYTES = 32 * 1024
+"""High-water mark of the transport's write buffer, above which the response is paused."""
+NOTSENT_LOWAT_BYTES = 32 * 1024
 """``TCP_NOTSENT_LOWAT``: how much unsent data the kernel may hold."""
-_UNLIMITED = 2**31 - 1
+_UNLIMITED_BYTES = 2**31 - 1
+"""The largest ``TCP_NOTSENT_LOWAT``: no limit."""
 MAX_PIPELINED_BYTES = 64 * 1024
 """How much a client may pipeline behind the request that is being served."""
 PIPELINE_WAIT_S = 1.0
-"""How long more than that may wait. Then the pipelined data is discarded and the connection closes after the response
-(clients have to retry, RFC 9112 section 9.3.2): unread data would hide a disconnect."""
+"""How long pipelined data beyond ``MAX_PIPELINED_BYTES`` may wait. Then all of it is discarded, and the connection
+closes after the response (clients have to retry, RFC 9112 section 9.3.2): unread data would hide a disconnect."""
 NEW_CONNECTION_GRACE_S = 1.0
-"""A new connection counts as idle, and may be closed to make room, after this time without a request. Before, its first
-request may be in flight."""
+"""A new connection counts as idle, and may be closed in favor of another, after this time without a request. Until then
+its first request may be in flight."""
 MAX_DISCARDED_BODY_BYTES = 64 * 1024
 """How much of an unread request body is read and discarded to keep the connection alive."""
 MAX_BODY_BYTES_PER_TURN = 512 * 1024
-"""How much of a body is read before other uploads get their turn: uvloop reads up to 8 MiB while data is available."""
+"""How much of a body is read before other uploads are read: uvloop reads up to 8 MiB while data is available."""
 
 
 class _PauseReason(Enum):
     """Why reading is paused."""
 
     PIPELINE = "too much pipelined data"
-    TURN = "other connections read first"
+    TURN = "other connections are read first"
     BUDGET = "the memory budget for request bodies is exhausted"
 
 
 class ConnectionState(Enum):
-    """What may still follow on a connection. It never moves back."""
+    """What may still follow on a connection. Transitions go forward only."""
 
     OPEN = "open"
     """Another request may follow."""
@@ -79,7 +81,7 @@ class ConnectionState(Enum):
     ERROR = "error"
     """No request follows, and unread input may be left: a lingering close is needed to deliver the response."""
     CLOSING = "closing"
-    """Input is ignored; buffered output is still sent."""
+    """Input is ignored. Buffered output is still sent."""
 
 
 class ConnectionEvent(Enum):
@@ -110,26 +112,26 @@ TRANSITIONS: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] =
         (_ERROR, ConnectionEvent.CLOSE): _CLOSING,
     }
 )
-"""The state after each event. Only a second close is illegal."""
+"""The state after each event. Only a second ``CLOSE`` is illegal."""
 
 _idle_counter = itertools.count()
 """Orders connections by when they became idle; ``loop.time()`` may be equal within one iteration of the loop."""
 
 
 class ServerContext(Protocol):
-    """What a connection uses of the ``Listener`` that accepted it."""
+    """What a connection uses of the ``HttpServer`` that accepted it."""
 
     limits: DeadlineLimits
     date_line: bytes
     is_shutting_down: bool
     max_body_bytes: int
-    bodies: "BodyBudget[ClientConnection]"
-    disconnects: DisconnectWatcher
+    body_budget: "BodyBudget[ClientConnection]"
+    disconnect_watcher: DisconnectWatcher
     handle: Callable[[Any, "ClientConnection"], Coroutine[Any, Any, None]]
     """Serves a request, an instance of ``request_class``."""
     request_class: type[Request]
     format_refusal: Callable[[HttpError, str, bytes, str], bytes]
-    """Formats the whole error response from the error, its request id, the ``Date`` line and the path."""
+    """Builds the whole error response from the error, its request id, the ``Date`` line and the path."""
     is_blocking_others: Callable[[Any], bool]
     """Whether other requests wait for this request to end."""
 
@@ -138,7 +140,7 @@ class ServerContext(Protocol):
         ...
 
     def discard(self, connection: "ClientConnection") -> None:
-        """Unregister a connection that is lost."""
+        """Unregister a lost connection."""
         ...
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -154,12 +156,12 @@ class ServerContext(Protocol):
         ...
 
     def admit_bodies(self) -> None:
-        """Resume reading the bodies that wait for memory, as far as the budget allows."""
+        """Resume reading of bodies that wait for memory, as far as the budget allows."""
         ...
 
 
 class ClientConnection(asyncio.Protocol):
-    """A client connection, and the ``ResponseTransport`` of its current response."""
+    """A connection from a client. It is the ``ResponseTransport`` of its current response."""
 
     def __init__(self, server: ServerContext) -> None:
         self._server = server
@@ -171,7 +173,7 @@ class ClientConnection(asyncio.Protocol):
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._has_whole_body = False
-        """Whether the body arrived together with the head: then the reader is not in a body and need not be checked."""
+        """Whether the body was received with the head: then the reader is not in a body and need not be checked."""
         self._state = _OPEN
         self._is_response_complete = False
         """Whether the response to the latest request is complete."""
@@ -195,7 +197,7 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def can_keep_alive(self) -> bool:
-        """Whether another request may follow: if the rest of the current body is small enough to discard, too."""
+        """Whether another request may follow. An unread rest of the body must be small enough to discard."""
         if self._state is not _OPEN or self._server.is_shutting_down:
             return False
         if self._has_whole_body or not self._reader.is_in_body:
@@ -245,7 +247,7 @@ class ClientConnection(asyncio.Protocol):
         return self._idle_order if is_idle else None
 
     def check(self, now_s: float) -> float:
-        """Enforce the deadline, and return when to check again at the latest; both in the loop's time."""
+        """Enforce the deadline, and return the time of the next check at the latest; in the loop's time."""
         transport = self._transport
         if transport is None:
             return NO_DEADLINE
@@ -279,7 +281,7 @@ class ClientConnection(asyncio.Protocol):
         self._resume_reading(_PauseReason.BUDGET)
 
     def shut_down(self) -> None:
-        """Close the connection if it is idle; otherwise the current response is the last. Called during shutdown.
+        """Close the connection if it is idle; otherwise after the current response. Called during shutdown.
 
         Backpressure is lifted: the kernel may buffer the whole response and delivers it after the process has exited.
         """
@@ -288,7 +290,7 @@ class ClientConnection(asyncio.Protocol):
         if self._request is None:
             self._transport.close()
             return
-        _limit_unsent(self._transport, _UNLIMITED)
+        _limit_unsent(self._transport, _UNLIMITED_BYTES)
         self.resume_writing()
 
     def abort(self) -> None:
@@ -301,14 +303,14 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Configure the socket; refuse the connection if there are too many."""
         self._transport = transport
-        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
         sock = transport.get_extra_info("socket")
         if sock.family in {socket.AF_INET, socket.AF_INET6}:
             with contextlib.suppress(OSError):  # the client has disconnected
                 # asyncio and uvloop set this only for sockets with an explicit protocol, which socket.socket() does
                 # not have. Without it, data after the head waits for the client's delayed ACK (measured: 40 ms).
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _limit_unsent(transport, NOTSENT_BYTES)
+        _limit_unsent(transport, NOTSENT_LOWAT_BYTES)
         if not self._server.add(self):
             self._refuse(TooManyConnectionsError())
 
@@ -328,7 +330,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Cancel the current request."""
-        self._server.disconnects.unwatch(self._watched_descriptor)
+        self._server.disconnect_watcher.unwatch(self._watched_descriptor)
         self._transport = None
         self._server.discard(self)
         if self._request is not None:
@@ -343,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
             self._deadlines.block_write(self._loop.time(), unsent_bytes(self._transport))
 
     def resume_writing(self) -> None:
-        """Resume the response: the client has read."""
+        """Resume the response: the client has read buffered output."""
         self.is_write_paused = False
         if self._deadlines.phase is Phase.WRITE_BLOCKED and self._state is not _CLOSING:
             self._deadlines.record_read(self._loop.time())
@@ -389,11 +391,11 @@ class ClientConnection(asyncio.Protocol):
             self._limit_reading()
 
     def _limit_reading(self) -> None:
-        """Pause reading if too much pipelined data is buffered or this connection has used up its turn."""
+        """Pause reading if too much pipelined data is buffered, or if other connections have to be read first."""
         reader = self._reader
         if reader.pipelined_bytes > MAX_PIPELINED_BYTES:
             self._pause_reading(_PauseReason.PIPELINE)
-        elif reader.has_unread_chunks or self._bytes_this_turn > MAX_BODY_BYTES_PER_TURN:
+        elif reader.has_unparsed_chunks or self._bytes_this_turn > MAX_BODY_BYTES_PER_TURN:
             self._pause_reading(_PauseReason.TURN)
             self._server.schedule_read(self)
 
@@ -402,9 +404,9 @@ class ClientConnection(asyncio.Protocol):
         self._bytes_this_turn = 0
         if self._transport is None or self._state is _CLOSING:
             return
-        if self._reader.has_unread_chunks:
+        if self._reader.has_unparsed_chunks:
             self._read(b"")
-        if not self._reader.has_unread_chunks:
+        if not self._reader.has_unparsed_chunks:
             self._resume_reading(_PauseReason.TURN)
 
     def _feed_body(self, part: bytes | memoryview) -> None:
@@ -424,15 +426,15 @@ class ClientConnection(asyncio.Protocol):
             self._pause_reading(_PauseReason.BUDGET)
 
     def _grow_body(self, size_bytes: int) -> bool:
-        """Count a body against the budget, and return whether reading may continue."""
+        """Charge the size of the body to the budget, and return whether more of the body may be read."""
         self._is_body_counted = True
-        return self._server.bodies.grow(self, size_bytes)
+        return self._server.body_budget.grow(self, size_bytes)
 
     def _release_body(self) -> None:
-        """Return the memory of the body to the budget."""
+        """Release the memory of the body in the budget."""
         if self._is_body_counted:
             self._is_body_counted = False
-            self._server.bodies.release(self)
+            self._server.body_budget.release(self)
             self._resume_reading(_PauseReason.BUDGET)
             self._server.admit_bodies()
 
@@ -447,7 +449,7 @@ class ClientConnection(asyncio.Protocol):
             self._begin_response()
             if len(event.body) > UNCOUNTED_BYTES:
                 self._grow_body(len(event.body))
-                self._server.bodies.finish(self)
+                self._server.body_budget.finish(self)
         if self._task is None:
             self._task = self._server.start_task(self._serve())
         self._request = self._server.request_class(
@@ -459,8 +461,8 @@ class ClientConnection(asyncio.Protocol):
         self._wake()
 
     async def _serve(self) -> None:
-        """Serve requests one after the other until the connection closes."""
-        was_sent_ahead = False
+        """Serve requests in order until the connection closes."""
+        was_pipelined = False
         while True:
             request = self._request
             if request is None:
@@ -468,11 +470,11 @@ class ClientConnection(asyncio.Protocol):
                     return
                 self._request_waiter = self._loop.create_future()
                 await self._request_waiter
-                was_sent_ahead = False
+                was_pipelined = False
                 continue
-            if was_sent_ahead:
-                await asyncio.sleep(0)  # other connections run first
-            was_sent_ahead = True
+            if was_pipelined:
+                await asyncio.sleep(0)  # lets other connections run first
+            was_pipelined = True
             try:
                 await self._server.handle(request, self)
             except BaseException:
@@ -492,7 +494,7 @@ class ClientConnection(asyncio.Protocol):
         if self._body is not None:
             self._body.finish()
             if self._is_body_counted:
-                self._server.bodies.finish(self)
+                self._server.body_budget.finish(self)
                 self._server.admit_bodies()  # another body is the oldest now
         if self._request is not None:
             if self._deadlines.phase in {Phase.BODY, Phase.QUEUE}:
@@ -501,7 +503,7 @@ class ClientConnection(asyncio.Protocol):
             self._start_next_request()
 
     def _fail_body(self, error: HttpError) -> None:
-        """Fail the body with ``error``. A response that has begun continues and is the last one."""
+        """Fail the body with ``error``. A response that has begun continues; the connection closes after it."""
         self._transition(ConnectionEvent.FAIL)
         self._begin_response()
         if self._body is not None:
@@ -548,9 +550,9 @@ class ClientConnection(asyncio.Protocol):
         if reason is _PauseReason.PIPELINE and reason not in self._pause_reasons:
             self._pipeline_deadline_s = self._loop.time() + PIPELINE_WAIT_S
         self._pause_reasons.add(reason)
-        if reason is not _PauseReason.TURN:  # that pause is short
+        if reason is not _PauseReason.TURN:  # too short a pause to miss a disconnect
             self._watched_descriptor = self._transport.get_extra_info("socket").fileno()
-            self._server.disconnects.watch(self._watched_descriptor, self._on_disconnect)
+            self._server.disconnect_watcher.watch(self._watched_descriptor, self._on_disconnect)
 
     def _resume_reading(self, reason: _PauseReason) -> None:
         if reason not in self._pause_reasons:
@@ -559,17 +561,17 @@ class ClientConnection(asyncio.Protocol):
         if reason is _PauseReason.PIPELINE:
             self._pipeline_deadline_s = NO_DEADLINE
         if not self._pause_reasons and self._transport is not None:
-            self._server.disconnects.unwatch(self._watched_descriptor)
+            self._server.disconnect_watcher.unwatch(self._watched_descriptor)
             self._transport.resume_reading()
 
     def _discard_pipelined(self) -> None:
-        """Discard pipelined requests, and read on so that a disconnect is noticed. The current response is the last."""
+        """Discard pipelined requests and close after the current response. Resume reading to detect a disconnect."""
         self._reader.discard_pipelined()
         self._transition(ConnectionEvent.FAIL)
         self._resume_reading(_PauseReason.PIPELINE)
 
     def _on_disconnect(self) -> None:
-        """Handle a disconnect that was noticed while reading was paused."""
+        """Handle a disconnect that was detected while reading was paused."""
         self.eof_received()
         if self._transport is not None:
             self._transport.close()

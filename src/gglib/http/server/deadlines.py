@@ -1,4 +1,4 @@
-"""The deadline of a connection in its current phase. Pure: time is an argument, in seconds of any one clock.
+"""The deadline of a connection in its current phase. Pure: time is an argument, in seconds of any monotonic clock.
 
 A connection has one deadline at a time. The listener checks all of them once a second and when the next one is due, so
 no request sets or cancels a timer. ``TRANSITIONS`` has all legal transitions between phases.
@@ -11,27 +11,27 @@ from types import MappingProxyType
 
 NO_DEADLINE = float("inf")
 MAX_GAP_FACTOR = 3
-"""While a slow client blocks other requests, it may take this many times its longest gap between reads; this many times
-``blocking_write_s`` if it has not read yet."""
+"""A slow client that blocks other requests may pause for this many times its longest gap between reads, or this many
+times ``blocking_write_s`` if it has not read yet."""
 
 LINGERING_S = 2.0
-"""Lingering close: how long input is discarded after the whole response was sent, so that the client can read it."""
+"""Lingering close: how long input is discarded after the whole response is sent, so that the client can read it."""
 TIMED_OUT_LINGERING_S = 0.25
 """The same for a client that has already missed a deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineLimits:
-    """Timeouts in seconds; 0 is none."""
+    """Timeouts in seconds; 0 disables a timeout."""
 
     head_s: float
-    """For a request head."""
+    """To receive a request head."""
     body_s: float
-    """For a body; received bytes extend it at ``body_min_rate``."""
+    """To receive a body. Received bytes extend it, at ``body_min_rate``."""
     body_min_rate: int
     """Bytes a second."""
     write_s: float
-    """For a client that reads nothing of a response."""
+    """For a client that reads nothing of its response."""
     idle_s: float
     """Between two requests."""
     blocking_write_s: float = 0
@@ -65,7 +65,7 @@ class PhaseEvent(Enum):
     BODY_STARTED = "body started"
     BODY_QUEUED = "body queued"
     REQUEST_COMPLETE = "request complete"
-    """Or its body has failed: either way nothing more is expected from the client."""
+    """Or the body has failed: in both cases nothing more is expected from the client."""
     WRITE_BLOCKED = "write blocked"
     WRITE_PROGRESS = "client reads"
     LINGERING_CLOSE = "lingering close"
@@ -101,7 +101,7 @@ TRANSITIONS: Mapping[tuple[Phase, PhaseEvent], Phase] = MappingProxyType(
 class Deadlines:
     """The phase of one connection and its deadline. A transition that is not in ``TRANSITIONS`` raises RuntimeError.
 
-    The two transitions that every request makes compare the phase in place; the table is consulted only for others.
+    The two transitions of every request (IDLE to RESPONSE and back) bypass the table: they cost one comparison each.
     """
 
     __slots__ = ("_gap_s", "_has_timed_out", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
@@ -136,10 +136,10 @@ class Deadlines:
         self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def receive_body(self, size_bytes: int, now_s: float) -> None:
-        """Extend the deadline by the time that ``size_bytes`` take at the minimum rate: slow uploads pass, drips fail.
+        """Extend the deadline by the time that ``size_bytes`` take at the minimum rate: only slower uploads time out.
 
-        The deadline is at most ``body_s`` ahead: otherwise an upload that sends 60 MB and then stalls would hold them
-        for a day.
+        The deadline is at most ``body_s`` ahead: otherwise an upload that stalls after 60 MB would occupy that memory
+        for most of a day.
         """
         if self.phase is _BODY:
             extended_s = self.deadline_s + size_bytes / self._limits.body_min_rate
@@ -153,7 +153,7 @@ class Deadlines:
         self.deadline_s = _deadline_after(now_s, self._limits.body_s)
 
     def begin_response(self) -> None:
-        """Enter RESPONSE: the request is complete, and nothing is expected from the client."""
+        """Enter RESPONSE: the request is complete, and the client has no deadline."""
         if self.phase is not _IDLE:
             self._next_phase(PhaseEvent.REQUEST_COMPLETE)
         self.phase, self.deadline_s = _RESPONSE, NO_DEADLINE
@@ -219,5 +219,5 @@ class Deadlines:
 
 
 def _deadline_after(now_s: float, limit_s: float) -> float:
-    """Return when ``limit_s`` from now has passed; a limit of 0 is none."""
+    """Return the time in ``limit_s`` seconds; a limit of 0 is no deadline."""
     return now_s + limit_s if limit_s > 0 else NO_DEADLINE

@@ -1,7 +1,7 @@
 """Detects clients that disconnect while reading is paused.
 
 An event loop detects EOF by reading, and unread data hides it: a client that had pipelined data, or whose body waits
-for memory, and then disconnected, was noticed only when its response was written. Linux reports EOF separately from
+for memory, and then disconnected, was detected only when its response was written. Linux reports EOF separately from
 data (``EPOLLRDHUP``, since 2.6.17). On other systems nothing is reported here, and writing the response fails.
 """
 
@@ -24,7 +24,7 @@ class DisconnectWatcher:
             self._loop.add_reader(self._poll.fileno(), self._report)
 
     def watch(self, descriptor: int, on_disconnect: Callable[[], None]) -> None:
-        """Call ``on_disconnect`` once, when the peer closes its side or resets the connection, or if it already has."""
+        """Call ``on_disconnect`` once, when the peer has closed its side or reset the connection."""
         if self._poll is not None and descriptor not in self._callbacks:
             self._callbacks[descriptor] = on_disconnect
             self._poll.register(descriptor, select.EPOLLRDHUP)
@@ -43,8 +43,8 @@ class DisconnectWatcher:
             self._callbacks.clear()
 
     def _report(self) -> None:
-        left = [] if self._poll is None else self._poll.poll(0)
-        for descriptor, _ in left:
+        events = [] if self._poll is None else self._poll.poll(0)
+        for descriptor, _ in events:
             on_disconnect = self._callbacks.get(descriptor)
             self.unwatch(descriptor)
             if on_disconnect is not None:

@@ -1,7 +1,7 @@
 """Error responses that are sent before there is a request, in the default format. Pure."""
 
 from gglib.http.errors import HttpError
-from gglib.http.response_writer import ResponseWriter, header_lines
+from gglib.http.response_writer import ResponseWriter, encode_header_lines
 
 
 def plain_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
@@ -23,7 +23,7 @@ def closing_response(
     writer = ResponseWriter(method="", minor_version=1)
     head = writer.head(
         status,
-        header_lines([*headers, (b"x-request-id", request_id.encode())]),
+        encode_header_lines([*headers, (b"x-request-id", request_id.encode())]),
         length=len(body),
         date_line=date_line,
         may_keep_alive=False,

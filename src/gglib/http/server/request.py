@@ -1,4 +1,4 @@
-"""One request as request handlers see it. This module has no knowledge of routes."""
+"""One request, as request handlers see it. This module has no knowledge of routes."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 def new_request_id() -> str:
-    """Return a unique request id. It is predictable, so cheaper than a random one and no secret."""
+    """Return a unique request id. It is a counter, which is cheap but predictable: do not use it as a secret."""
     return f"req_{_PROCESS_PREFIX}{next(_numbers):08x}"
 
 
@@ -35,7 +35,7 @@ class ClientStalledError(ClientDisconnectedError):
 
 
 class Request:
-    """One request. Applications may subclass it to add attributes; see ``Listener.request_class``."""
+    """One request. Applications may subclass it to add attributes; see ``HttpServer.request_class``."""
 
     __slots__ = (
         "_body",
@@ -65,11 +65,11 @@ class Request:
         self.is_disconnected = False
         """Whether the client has disconnected."""
         self.cancel_scope = CancelScope(task)
-        """The block that serves this request, to be cancelled from outside."""
+        """Scope of the block that serves this request, so that ``disconnect`` can cancel it."""
         self.id = valid_request_id(head.fields) or new_request_id()
         self.path = head.raw_path
         """The path, still percent-encoded, so safe to log on one line. As received, until routing replaces it with the
-        spelling of the route."""
+        canonical path of the route."""
 
     @property
     def method(self) -> str:
@@ -108,7 +108,7 @@ class Request:
         """Return the whole body.
 
         Raises ``BodyTooLargeError``, ``ClientDisconnectedError`` if the client disconnects before the end of the body,
-        and ``HttpError`` if the body is malformed or late.
+        and ``HttpError`` if the body is malformed or times out.
         """
         length = self._content_length
         if length is not None and length > limit_bytes:

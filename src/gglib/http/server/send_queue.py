@@ -1,7 +1,7 @@
-"""Bytes that a socket has not delivered yet: the only way to see that a slow client reads.
+"""Counts the bytes that a socket has not delivered yet: the only way to see that a slow client reads.
 
 The transport's buffer shrinks only when the kernel accepts more, which it does only after much of its own buffer has
-been delivered: a client that reads 2,000 bytes every 6 s into a buffer of 4 KB moves the transport's buffer less than
+been delivered. A client that reads 2,000 bytes every 6 s into a buffer of 4 KB moves the transport's buffer less than
 once a minute, but the kernel's queue every 6 to 24 s (measured on Linux 6, loopback).
 """
 
@@ -18,7 +18,7 @@ _SO_NWRITE = 0x1024
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
-    """Return the bytes queued in the transport and the kernel; without the kernel's where it does not report them."""
+    """Return the number of bytes queued in the transport and, where it reports them, in the kernel."""
     queued = transport.get_write_buffer_size()
     sock = transport.get_extra_info("socket")
     if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:

@@ -1,4 +1,4 @@
-"""What a response uses of its connection."""
+"""The interface through which a response uses its connection."""
 
 from typing import Protocol
 
@@ -13,7 +13,7 @@ class ResponseTransport(Protocol):
 
     @property
     def can_keep_alive(self) -> bool:
-        """Whether another request may currently follow on this connection."""
+        """Whether another request may follow on this connection, as of now."""
         ...
 
     @property

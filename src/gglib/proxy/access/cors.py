@@ -16,7 +16,7 @@ from gglib.core.authorities import (
     read_allowed_origin,
     read_origin,
 )
-from gglib.http.headers import Headers, first
+from gglib.http.headers import Headers, first_value
 from gglib.proxy.errors import OriginNotAllowedError
 
 _CACHE_SIZE = 256
@@ -68,8 +68,8 @@ class CorsRules:
         carries no key, so none is required. Raises ``OriginNotAllowedError`` for other origins, also for local programs
         (``app://``), so that the error names the setting.
         """
-        origin = first(headers, b"origin")
-        if origin is None or first(headers, b"access-control-request-method") is None:
+        origin = first_value(headers, b"origin")
+        if origin is None or first_value(headers, b"access-control-request-method") is None:
             return None
         if not self._is_allowed(origin):
             if _APP_ORIGIN.fullmatch(origin) is None:
@@ -78,7 +78,7 @@ class CorsRules:
         allowed: Headers = [(b"access-control-allow-origin", origin), _VARY, _METHODS, _MAX_AGE]
         if wanted := _requested_headers(headers):
             allowed.append((b"access-control-allow-headers", wanted))
-        if first(headers, b"access-control-request-private-network") == b"true":
+        if first_value(headers, b"access-control-request-private-network") == b"true":
             allowed.append((b"access-control-allow-private-network", b"true"))
         return allowed
 

@@ -106,8 +106,8 @@ def test_each_byte_is_assigned_once(size: int, data: st.DataObject) -> None:
                 if connection[0] < piece[0] < connection[1]:
                     connection[1] = piece[0]
             connections[step] = list(piece)
-        spans = sorted((at, end) for at, end in connections.values())
-        assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+        assigned = sorted((at, end) for at, end in connections.values())
+        assert all(previous[1] <= other[0] for previous, other in itertools.pairwise(assigned))
         if not connections:
             break
         number = data.draw(st.sampled_from(sorted(connections)))

@@ -28,7 +28,7 @@ from gglib.hf.download.manifest import (
 FILE = RemoteFile(name="m.gguf", repo="ada/m", revision="c" * 40, size_bytes=1000, sha256="a" * 64)
 KEY = key_of(FILE)
 BOOT, OTHER_BOOT = b"b" * 16, b"o" * 16
-some_spans = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), max_size=MAX_RANGES)
+some_ranges = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), max_size=MAX_RANGES)
 
 
 def manifest_of(here: ByteRanges, durable: ByteRanges, identity: Identity | None = None) -> bytes:
@@ -45,7 +45,7 @@ def read(
     return None if found is None else found[1]
 
 
-@given(some_spans, some_spans)
+@given(some_ranges, some_ranges)
 def test_manifest_round_trip(here: list[ByteRange], durable: list[ByteRange]) -> None:
     """All received bytes are valid in the same boot, only durable ones after a reboot."""
     manifest = manifest_of(ByteRanges.of(here), ByteRanges.of(durable))

@@ -17,7 +17,7 @@ HUB = "https://hub.example"
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("ftp://host/m.gguf", "Only http and https"),
         ("file:///etc/passwd", "Only http and https"),
@@ -31,9 +31,9 @@ HUB = "https://hub.example"
         ("https://host/a\r\nHost: other", "blanks"),
     ],
 )
-def test_unsafe_url_is_refused_in_one_sentence(url: str, said: str) -> None:
+def test_unsafe_url_is_refused_in_one_sentence(url: str, message: str) -> None:
     """The error does not contain the URL's password."""
-    with pytest.raises(HubError, match=said) as caught:
+    with pytest.raises(HubError, match=message) as caught:
         parse_address(url)
     assert "hush" not in str(caught.value)
 

@@ -8,7 +8,7 @@ import pytest
 from gglib.http.server import acceptor
 from gglib.http.server.acceptor import Acceptor
 from gglib.http.server.deadlines import DeadlineLimits
-from gglib.http.server.listener import Listener
+from gglib.http.server.http_server import HttpServer
 
 
 async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ async def test_stopped_acceptor_opens_no_descriptors(monkeypatch: pytest.MonkeyP
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    accepting = Acceptor(listener, on_accept=lambda _: None, make_room=lambda: False, refusal=refusal)
+    accepting = Acceptor(listener, on_accept=lambda _: None, close_idle=lambda: False, build_refusal=refusal)
     accepting.start(1)
     with socket.create_connection(listener.getsockname()):
         await refused.wait()
@@ -37,7 +37,7 @@ async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
     """The disconnect watcher is closed as well."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         connected = socket.create_connection(other.getsockname())
-        server = Listener(
+        server = HttpServer(
             _no_request,
             limits=DeadlineLimits(head_s=1, body_s=1, body_min_rate=1, write_s=1, idle_s=1),
             max_connections=1,
@@ -49,7 +49,7 @@ async def test_listener_that_cannot_listen_leaves_no_descriptor_open() -> None:
         with pytest.raises(OSError, match=r"\[Errno"):
             await server.serve(connected, asyncio.Event(), grace_s=0)
     assert connected.fileno() == -1
-    assert server.disconnects._poll is None or server.disconnects._poll.closed
+    assert server.disconnect_watcher._poll is None or server.disconnect_watcher._poll.closed
 
 
 async def _no_request(*_: object) -> None:

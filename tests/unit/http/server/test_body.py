@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from gglib.http.errors import BodyTooLargeError, MalformedRequestError
+from gglib.http.errors import BodyTooLargeError, MalformedMessageError
 from gglib.http.server.body import PREALLOCATE_DIVISOR, PREALLOCATE_FROM_BYTES, RequestBody
 
 
@@ -63,7 +63,7 @@ async def test_a_too_large_body_fails_at_once() -> None:
 
 async def test_an_unread_body_is_limited() -> None:
     """A body that is too large, or has failed, buffers nothing and never completes."""
-    for fault in (None, MalformedRequestError("broken")):
+    for fault in (None, MalformedMessageError("broken")):
         body = RequestBody(limit_bytes=2)
         body.feed(b"ab")
         if fault is not None:
@@ -73,7 +73,7 @@ async def test_an_unread_body_is_limited() -> None:
         body.finish()
         assert not body.is_complete
         assert (body._first, body._parts) == (b"", None)
-        with pytest.raises(MalformedRequestError if fault else BodyTooLargeError):
+        with pytest.raises(MalformedMessageError if fault else BodyTooLargeError):
             await body.read()
 
 
@@ -81,11 +81,11 @@ async def test_read_raises_the_first_fault() -> None:
     """Later faults are ignored."""
     body = RequestBody(limit_bytes=10**9)
     task = await reading(body)
-    body.fail(MalformedRequestError("first"))
-    body.fail(MalformedRequestError("second"))
-    with pytest.raises(MalformedRequestError, match="first"):
+    body.fail(MalformedMessageError("first"))
+    body.fail(MalformedMessageError("second"))
+    with pytest.raises(MalformedMessageError, match="first"):
         await task
-    with pytest.raises(MalformedRequestError, match="first"):
+    with pytest.raises(MalformedMessageError, match="first"):
         await body.read()
 
 
@@ -94,7 +94,7 @@ async def test_a_body_that_is_complete_cannot_fail() -> None:
     body = RequestBody(limit_bytes=10**9)
     body.feed(b"whole")
     body.finish()
-    body.fail(MalformedRequestError("late"))
+    body.fail(MalformedMessageError("late"))
     assert await body.read() == b"whole"
 
 

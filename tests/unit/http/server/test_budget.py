@@ -10,14 +10,14 @@ LIMIT_BYTES = 1_000_000
 
 def test_small_bodies_are_not_counted() -> None:
     """Bodies up to ``UNCOUNTED_BYTES`` are not counted, however many there are."""
-    budget = BodyBudget[int](1, body_bytes=1)
+    budget = BodyBudget[int](1, max_body_bytes=1)
     assert all(budget.grow(number, UNCOUNTED_BYTES) for number in range(100))
     assert budget.held_bytes == 0
 
 
 def test_received_bytes_are_counted_and_released() -> None:
     """A body counts with its current size, and nothing remains after ``release``."""
-    budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
+    budget = BodyBudget[str](LIMIT_BYTES, max_body_bytes=2 * LIMIT_BYTES)
     assert budget.grow("a", UNCOUNTED_BYTES + 10)
     assert budget.grow("a", UNCOUNTED_BYTES + 30)
     assert budget.grow("b", UNCOUNTED_BYTES + 5)
@@ -31,7 +31,7 @@ def test_received_bytes_are_counted_and_released() -> None:
 
 def test_beyond_the_budget_the_oldest_body_continues_and_the_others_wait() -> None:
     """One body always completes; then the next oldest may continue."""
-    budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
+    budget = BodyBudget[str](LIMIT_BYTES, max_body_bytes=2 * LIMIT_BYTES)
     for owner in "abc":
         assert budget.grow(owner, UNCOUNTED_BYTES + 1)
     assert not budget.grow("b", UNCOUNTED_BYTES + LIMIT_BYTES)
@@ -49,7 +49,7 @@ def test_beyond_the_budget_the_oldest_body_continues_and_the_others_wait() -> No
 
 def test_admits_waiting_bodies_while_there_is_room() -> None:
     """The longest waiting first, one for each read that fits."""
-    budget = BodyBudget[str](LIMIT_BYTES, body_bytes=2 * LIMIT_BYTES)
+    budget = BodyBudget[str](LIMIT_BYTES, max_body_bytes=2 * LIMIT_BYTES)
     assert budget.grow("held", UNCOUNTED_BYTES + LIMIT_BYTES)
     budget.finish("held")
     budget.grow("oldest", UNCOUNTED_BYTES + 1)
@@ -61,7 +61,7 @@ def test_admits_waiting_bodies_while_there_is_room() -> None:
 
 def test_complete_bodies_exceed_the_budget_by_at_most_one_body() -> None:
     """Requests that wait for their model hold their bodies, and further uploads get no room."""
-    budget = BodyBudget[int](LIMIT_BYTES, body_bytes=LIMIT_BYTES)
+    budget = BodyBudget[int](LIMIT_BYTES, max_body_bytes=LIMIT_BYTES)
     for owner in (1, 2):
         assert budget.grow(owner, UNCOUNTED_BYTES + LIMIT_BYTES - 1)
         budget.finish(owner)
@@ -75,7 +75,7 @@ def test_complete_bodies_exceed_the_budget_by_at_most_one_body() -> None:
 
 def test_a_body_larger_than_the_budget_is_read_if_none_has_finished() -> None:
     """Other unfinished bodies wait for it, however much they hold."""
-    budget = BodyBudget[str](1, body_bytes=1)
+    budget = BodyBudget[str](1, max_body_bytes=1)
     assert budget.grow("a", UNCOUNTED_BYTES + 100)
     assert not budget.grow("b", UNCOUNTED_BYTES + 100)
     assert budget.grow("a", UNCOUNTED_BYTES + 200)
@@ -83,7 +83,7 @@ def test_a_body_larger_than_the_budget_is_read_if_none_has_finished() -> None:
 
 def test_a_released_owner_is_forgotten() -> None:
     """A body that failed while it waited is not admitted later."""
-    budget = BodyBudget[str](1, body_bytes=1)
+    budget = BodyBudget[str](1, max_body_bytes=1)
     budget.grow("a", UNCOUNTED_BYTES + 1)
     assert not budget.grow("b", UNCOUNTED_BYTES + 1)
     budget.release("b")
@@ -99,7 +99,7 @@ def test_the_oldest_incomplete_body_can_always_continue(steps: list[tuple[int, s
     """
     limit_bytes, body_bytes = 3 * READ_BYTES, 4 * READ_BYTES
     budget, sizes, growing, paused = (
-        BodyBudget[int](limit_bytes, body_bytes=body_bytes),
+        BodyBudget[int](limit_bytes, max_body_bytes=body_bytes),
         dict[int, int](),
         list[int](),
         set[int](),

@@ -12,7 +12,7 @@ from gglib.http.chunked import MAX_CHUNKS_PER_CALL
 from gglib.http.server.budget import UNCOUNTED_BYTES
 from gglib.http.server.connection import MAX_BODY_BYTES_PER_TURN, MAX_PIPELINED_BYTES, ClientConnection
 from gglib.http.server.deadlines import DeadlineLimits
-from gglib.http.server.listener import Listener
+from gglib.http.server.http_server import HttpServer
 from gglib.http.server.request import Request
 from gglib.proxy.response import Response
 
@@ -101,7 +101,7 @@ class FakeServer:
         self.turns: list[str] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.listener = Listener(
+        self.listener = HttpServer(
             self._handle,
             limits=LIMITS,
             max_connections=100,
@@ -110,9 +110,9 @@ class FakeServer:
             on_stop=lambda: None,
             on_refusal=lambda *_: None,
         )
-        self.listener.disconnects.close()
+        self.listener.disconnect_watcher.close()
         self.watch = Watch()
-        self.listener.disconnects = self.watch  # type: ignore[assignment]
+        self.listener.disconnect_watcher = self.watch  # type: ignore[assignment]
 
     def connect(self) -> tuple[ClientConnection, Transport]:
         """Return a new connection."""
@@ -266,7 +266,7 @@ async def test_beyond_the_budget_a_body_waits_until_another_is_released() -> Non
     second.data_received(bytes(100_000))
     while len(server.bodies) < 2:
         await turn()
-    while server.listener.bodies.held_bytes:
+    while server.listener.body_budget.held_bytes:
         await turn()
     assert first_transport.written.startswith(b"HTTP/1.1 200")
 
@@ -286,7 +286,7 @@ async def test_a_body_that_waits_too_long_gets_503() -> None:
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 5\r\n" in head
     assert b'"code":"too_many_bodies"' in transport.written
-    assert server.listener.bodies.held_bytes == 100_000 - UNCOUNTED_BYTES
+    assert server.listener.body_budget.held_bytes == 100_000 - UNCOUNTED_BYTES
 
 
 async def test_a_disconnect_while_reading_is_paused_is_detected() -> None:
@@ -307,7 +307,7 @@ async def test_a_disconnect_while_reading_is_paused_is_detected() -> None:
     assert server.watch.on_disconnect == waiting._on_disconnect
     server.watch.on_disconnect()
     assert waiting_transport.is_closed
-    while server.listener.bodies.held_bytes != 100_000 - UNCOUNTED_BYTES:
+    while server.listener.body_budget.held_bytes != 100_000 - UNCOUNTED_BYTES:
         await turn()
 
 

@@ -189,12 +189,12 @@ def test_star_does_not_echo_invalid_origins(origin: bytes) -> None:
 
 def test_preflight_lists_what_may_be_sent() -> None:
     """Origin, methods and the requested headers come back; no credentials header, as credentials are never allowed."""
-    asked = preflight_of(
+    request = preflight_of(
         b"http://localhost:3000",
         (b"access-control-request-headers", b"content-type,Authorization , x-stainless-os,"),
         (b"access-control-request-headers", b"x-api-key"),
     )
-    assert RULES.preflight(asked) == [
+    assert RULES.preflight(request) == [
         (b"access-control-allow-origin", b"http://localhost:3000"),
         (b"vary", b"Origin"),
         (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE"),

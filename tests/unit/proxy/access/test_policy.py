@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import GglibError
-from gglib.http.request_head import HeadCache, RequestHead, parse_head
+from gglib.http.request_head import HeadParser, RequestHead, parse_head
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
@@ -158,12 +158,12 @@ CREDENTIALS = st.sampled_from(
 @given(st.lists(st.tuples(st.lists(CREDENTIALS, max_size=2), st.integers(0, 10**6)), min_size=2, max_size=8))
 def test_each_request_is_judged_by_its_own_credentials(requests: list[tuple[list[bytes], int]]) -> None:
     """On a connection with cached heads, each request is judged by its own credentials."""
-    memory = HeadCache()
+    memory = HeadParser()
     for lines, length in requests:
         block = b"\r\n".join(
             (b"POST /v1/x HTTP/1.1", b"Host: localhost", *lines, b"Content-Length: %d" % length)
         )
-        head, _ = memory.read(block)
+        head, _ = memory.parse(block)
         if head.derived is None:
             head.derived = pass_through(head)
         assert head.derived == pass_through(parse_head(block))

@@ -215,17 +215,15 @@ def test_every_overflow_has_the_same_code(message: str, details: dict[str, int])
     )
 
 
-def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> EngineError:
+def overflow(*, requested: int | None, most: int, model: ModelSummary = TINY) -> EngineError:
     """Return an overflow as the client gets it."""
-    if asked is None:
+    if requested is None:
         error = read("Context size has been exceeded.")
         error.n_ctx = most
     else:
-        message = (
-            f"request ({asked} tokens) exceeds the available context size ({most} tokens), try increasing it"
-        )
+        message = f"request ({requested} tokens) exceeds the available context size ({most} tokens), try increasing it"
         body = answer(
-            message, status=400, type_="exceed_context_size_error", n_prompt_tokens=asked, n_ctx=most
+            message, status=400, type_="exceed_context_size_error", n_prompt_tokens=requested, n_ctx=most
         )
         found = read_response(400, body)
         assert found is not None
@@ -235,7 +233,7 @@ def overflow(*, asked: int | None, most: int, model: ModelSummary = TINY) -> Eng
 
 def test_overflow_keeps_its_numbers_and_names_the_command() -> None:
     """The message has llama.cpp's words and OpenAI's, the next power of two, and a command ready to paste."""
-    error_response = to_error_response(overflow(asked=18_049, most=1024))
+    error_response = to_error_response(overflow(requested=18_049, most=1024))
     assert error_response.error == {
         "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
         "length is 1024 tokens as the model runs: shorten the request, send 'num_ctx': 32768 with it, or run "
@@ -272,7 +270,7 @@ def test_engine_options_are_removed_from_the_message(message: str, begin: str) -
 
 def test_full_cache_names_the_context_size() -> None:
     """The engine does not report its context size in mid-stream; the launch configuration has it."""
-    error = overflow(asked=None, most=1024)
+    error = overflow(requested=None, most=1024)
     assert str(error) == (
         "Context size has been exceeded; the maximum context length is 1024 tokens as the model runs: shorten the "
         "request, send 'num_ctx': 2048 with it, or run \"gglib set 'my tiny' --ctx 2048\" "
@@ -284,7 +282,7 @@ def test_full_cache_names_the_context_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "most", "trained", "end"),
+    ("requested", "most", "trained", "end"),
     [
         (9000, 8192, 8192, ": shorten the request, the model was trained for 8192 tokens and takes no more."),
         (9000, 8192, 2048, ": shorten the request, the model was trained for 2048 tokens and takes no more."),
@@ -301,11 +299,11 @@ def test_full_cache_names_the_context_size() -> None:
     ],
 )
 def test_advised_context_is_at_most_the_trained_one(
-    asked: int | None, most: int, trained: int | None, end: str
+    requested: int | None, most: int, trained: int | None, end: str
 ) -> None:
     """At the trained context size, only a shorter request helps."""
     model = ModelSummary(id=1, name="m", trained_context=trained)
-    assert str(overflow(asked=asked, most=most, model=model)).endswith(end)
+    assert str(overflow(requested=requested, most=most, model=model)).endswith(end)
 
 
 def able(number: int, **capabilities: bool) -> ModelSummary:

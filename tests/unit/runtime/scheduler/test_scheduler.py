@@ -1017,13 +1017,13 @@ def test_a_drain_whose_waiter_left_makes_room_for_the_next_waiter() -> None:
 def test_a_drain_whose_waiter_left_is_not_for_the_draining_model_itself() -> None:
     """Of the overdue waiters, the oldest that needs another model gets the place."""
     scheduler = scheduler_with_ready(A)
-    scheduler.handle(ask(1, A), 0)
-    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, B), 0)
     scheduler.handle(Tick(), 15)
-    scheduler.handle(ask(3, A), 16)
-    scheduler.handle(ask(4, C), 17)
-    assert doing(scheduler.handle(RequestEnded(2), 40)) == []
-    (stop,) = doing(scheduler.handle(RequestEnded(1), 41))
+    scheduler.handle(request_for(3, A), 16)
+    scheduler.handle(request_for(4, C), 17)
+    assert effects_without_wakeups(scheduler.handle(RequestEnded(2), 40)) == []
+    (stop,) = effects_without_wakeups(scheduler.handle(RequestEnded(1), 41))
     assert isinstance(stop, Stop)
     assert stop.eviction is not None
     assert (stop.eviction.reason, stop.eviction.ticket) == (StopReason.OVERDUE, 4)
@@ -1156,8 +1156,8 @@ def test_the_end_of_an_unknown_wait_changes_nothing() -> None:
 def test_a_stall_concerns_only_the_model_that_serves_the_request() -> None:
     """The other model keeps its requests."""
     scheduler = scheduler_with_ready(A, capacity=2)
-    scheduler.handle(ask(1, A), 1)
-    scheduler.handle(ask(2, B), 1)
+    scheduler.handle(request_for(1, A), 1)
+    scheduler.handle(request_for(2, B), 1)
     scheduler.handle(BecameReady(2), 2)
     scheduler.handle(RequestStalled(2), 3)
     assert [resident.state for resident in scheduler.residents] == [
@@ -1169,19 +1169,19 @@ def test_a_stall_concerns_only_the_model_that_serves_the_request() -> None:
 def test_a_stop_refuses_only_the_waiters_of_loading_models() -> None:
     """A request for a model that was not loading is launched after the stop."""
     scheduler = Scheduler()
-    scheduler.handle(ask(1, A), 0)
-    scheduler.handle(ask(2, B), 0)
-    refusal, stop = doing(scheduler.handle(StopRequested(10), 1))
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, B), 0)
+    refusal, stop = effects_without_wakeups(scheduler.handle(StopRequested(10), 1))
     assert isinstance(refusal, Refuse)
     assert (refusal.ticket, stop) == (1, Stop(1))
-    assert doing(scheduler.handle(Exited(1), 2)) == [Launch(2, B, 8192)]
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 2)) == [Launch(2, B, 8192)]
 
 
 def test_a_draining_model_whose_file_changed_is_not_reopened() -> None:
     """It drains for another reason then, also if the waiter that it drained for leaves."""
     scheduler = scheduler_with_ready(A)
-    scheduler.handle(ask(1, A), 0)
-    scheduler.handle(ask(2, B), 0)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, B), 0)
     scheduler.handle(Tick(), 15)
     assert scheduler.residents[0].state is ResidentState.DRAINING
     scheduler.handle(FileChanged(1), 16)

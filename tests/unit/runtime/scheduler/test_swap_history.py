@@ -252,12 +252,12 @@ def test_a_late_event_of_a_load_is_not_counted_twice() -> None:
 
 def test_a_request_that_is_served_at_once_is_no_swap() -> None:
     """Only the load of the model was one."""
-    assert told(*A_IS_IDLE, (11.0, ask(2, A)), (12.0, RequestEnded(2))) == told(*A_IS_IDLE)
+    assert swaps_of(*A_IS_IDLE, (11.0, request_for(2, A)), (12.0, RequestEnded(2))) == swaps_of(*A_IS_IDLE)
 
 
 def test_a_load_without_waiters_is_for_its_newest_request() -> None:
     """The requests did not wait: each replaced the previous one, also after it ended."""
-    *_, swap = told(
+    *_, swap = swaps_of(
         *A_IS_READY,
         (5.0, Requested(2, B, 8192, 8192, "req-2", waits=False)),
         (6.0, Requested(3, B, 8192, 8192, "req-3", waits=False)),

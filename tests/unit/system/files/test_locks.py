@@ -19,8 +19,8 @@ def held(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-def test_many_share_and_one_excludes(held: Path) -> None:
-    """Shared locks go together; an exclusive one goes with none, and is had at once when they are gone."""
+def test_shared_locks_exclude_an_exclusive_one(held: Path) -> None:
+    """Shared locks coexist; an exclusive one excludes all, and is acquired at once after their release."""
     with shared(held) as first, shared(held) as second:
         assert (first, second) == (True, True)
         with try_exclusive(held) as third:
@@ -31,22 +31,22 @@ def test_many_share_and_one_excludes(held: Path) -> None:
             assert (late, other) == (False, False)
 
 
-def test_what_is_gone_is_free_to_delete_and_not_to_use(tmp_path: Path) -> None:
-    """A path that is not there, or below a file, has nothing to hold."""
+def test_missing_path_is_free_to_delete_and_not_to_use(tmp_path: Path) -> None:
+    """A missing path, or one below a file, cannot be locked for use."""
     (tmp_path / "file").touch()
     for path in (tmp_path / "nothing", tmp_path / "file" / "below"):
         with try_exclusive(path) as is_free, shared(path) as is_there:
             assert (is_free, is_there) == (True, False)
 
 
-def test_what_is_neither_file_nor_directory_is_not_held(tmp_path: Path) -> None:
-    """A FIFO is not waited for, and nothing deletes it."""
+def test_special_file_is_not_locked(tmp_path: Path) -> None:
+    """A FIFO does not block, and is not deleted."""
     os.mkfifo(tmp_path / "fifo")
     with try_exclusive(tmp_path / "fifo") as is_free:
         assert is_free is False
 
 
-def test_what_may_not_be_opened_is_not_deleted(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unopenable_path_is_not_deleted(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine may still use it: no process can lock it for deletion."""
 
     def refuse(*_: object) -> int:
@@ -59,7 +59,7 @@ def test_what_may_not_be_opened_is_not_deleted(held: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF, errno.EINVAL])
 def test_without_locks_all_is_free(held: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Where a file system has no locks, they are given to everyone."""
+    """If a file system has no locks, every lock is granted."""
 
     def none(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -69,9 +69,7 @@ def test_without_locks_all_is_free(held: Path, monkeypatch: pytest.MonkeyPatch, 
         assert (is_held, is_free) == (True, True)
 
 
-def test_a_path_that_is_replaced_meanwhile_is_opened_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_path_replaced_meanwhile_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is on the current file of the path, or is not acquired."""
     path, real = tmp_path / "held", fcntl.flock
     path.touch()
@@ -90,10 +88,8 @@ def test_a_path_that_is_replaced_meanwhile_is_opened_again(
     os.close(descriptor)
 
 
-def test_a_path_that_is_replaced_again_and_again_is_not_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It ends, as if another process held it."""
+def test_path_replaced_repeatedly_is_not_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempts end, as if another process held the lock."""
     path, real, openings = tmp_path / "held", fcntl.flock, []
     path.touch()
 

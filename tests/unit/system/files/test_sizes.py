@@ -1,4 +1,4 @@
-"""A size as people say it."""
+"""Formatting of sizes."""
 
 import pytest
 
@@ -9,6 +9,6 @@ from gglib.system.files.sizes import format_size
     ("size_bytes", "words"),
     [(0, "0 MB"), (1, "1 MB"), (1_600_000, "2 MB"), (999_000_000, "999 MB"), (1_000_000_000, "1.0 GB")],
 )
-def test_a_size_has_the_unit_that_people_use(size_bytes: int, words: str) -> None:
+def test_size_has_its_usual_unit(size_bytes: int, words: str) -> None:
     """Only zero bytes are shown as 0 MB."""
     assert format_size(size_bytes) == words

@@ -1,4 +1,4 @@
-"""Reading anything in the place of a small file ends at once, with a reason."""
+"""Reading a small file ends at once, with a reason if another kind of file is in its place."""
 
 import logging
 import os
@@ -42,8 +42,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_no_small_file_is_an_error(fault: str, tmp_path: Path) -> None:
-    """It does not block, is not read without bound, and the phrase says what it is."""
+def test_other_kinds_of_files_are_errors(fault: str, tmp_path: Path) -> None:
+    """The read does not block and is bounded, and the phrase says what the file is."""
     make, phrase = FAULTS[fault]
     make(tmp_path / "note")
     with pytest.raises(OSError) as caught:  # noqa: PT011 - its words are looked at
@@ -51,7 +51,7 @@ def test_what_is_no_small_file_is_an_error(fault: str, tmp_path: Path) -> None:
     assert caught.value.strerror == phrase
 
 
-def test_a_link_is_followed_where_that_is_wanted_and_no_further(tmp_path: Path) -> None:
+def test_link_is_followed_on_request_only(tmp_path: Path) -> None:
     """The settings may be a link to a file; one to a device is refused."""
     (tmp_path / "real").write_bytes(b"here")
     (tmp_path / "link").symlink_to("real")
@@ -61,14 +61,14 @@ def test_a_link_is_followed_where_that_is_wanted_and_no_further(tmp_path: Path) 
         read_small(tmp_path / "zero", follows_links=True)
 
 
-def test_a_name_that_no_file_can_have_is_an_error(tmp_path: Path) -> None:
+def test_impossible_name_is_an_error(tmp_path: Path) -> None:
     """A NUL in a name is an OSError like the others."""
     with pytest.raises(OSError, match="no file can have this name"):
         open_regular(tmp_path / "a\0b")
 
 
-def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
-    """The bound itself is allowed."""
+def test_file_of_the_maximum_size_is_read(tmp_path: Path) -> None:
+    """The limit itself is allowed."""
     (tmp_path / "note").write_bytes(b"x" * MAX_SMALL_BYTES)
     assert len(read_small(tmp_path / "note")) == MAX_SMALL_BYTES
 
@@ -90,11 +90,11 @@ def test_bad_json_is_a_value_error(content: bytes, phrase: str) -> None:
         parse_json(content)
 
 
-def test_a_skipped_file_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The same file with the same reason is warned of once, its name escaped."""
+def test_skipped_file_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same file with the same reason is logged once, its name escaped."""
     path = tmp_path / "a\x1b.json"
     with caplog.at_level(logging.WARNING, "gglib"):
         for reason in ("it is torn", "it is torn", "it is empty"):
             warn_skipped_once(path, ValueError(reason))
-    told = f"{tmp_path}/a\\x1b.json is skipped: it is "
-    assert caplog.messages == [f"{told}torn", f"{told}empty"]
+    prefix = f"{tmp_path}/a\\x1b.json is skipped: it is "
+    assert caplog.messages == [f"{prefix}torn", f"{prefix}empty"]

@@ -19,17 +19,17 @@ from gglib.http.server.request import Request, new_request_id
 
 BACKLOG = 2_048
 _CHECK_INTERVAL_S = 1.0
-"""Longest interval between two checks of all connections; shorter if a timeout is shorter."""
+"""Longest interval between two checks of all connections. Timeouts under 4 s shorten it."""
 _MIN_CHECK_INTERVAL_S = 0.05
-"""Shortest interval, and so how late a deadline may be noticed."""
+"""Shortest interval, and so the greatest delay in enforcing a deadline."""
 _MAX_REFUSED_CONNECTIONS = 64
-"""How many connections beyond the limit get a 503 at the same time; further ones are aborted."""
+"""How many connections beyond the limit get a 503 at the same time. Further connections are aborted."""
 _ABORT_GRACE_S = 0.1
 """How long to wait after aborting connections, and again after cancelling tasks."""
 
 
-class Listener:
-    """Serves one bound socket. ``on_stop`` has to cancel the requests in progress."""
+class HttpServer:
+    """Serves HTTP/1.1 on one bound socket. During shutdown it calls ``on_stop``, which must cancel open requests."""
 
     def __init__(  # noqa: PLR0913 - the composition of the server
         self,
@@ -53,8 +53,8 @@ class Listener:
         self.is_shutting_down = False
         self.date_line = b""
         self.max_body_bytes = max_body_bytes
-        self.bodies = BodyBudget[ClientConnection](max_bodies_bytes, body_bytes=max_body_bytes)
-        self.disconnects = DisconnectWatcher()
+        self.body_budget = BodyBudget[ClientConnection](max_bodies_bytes, max_body_bytes=max_body_bytes)
+        self.disconnect_watcher = DisconnectWatcher()
         self._max_connections = max_connections
         self._on_stop = on_stop
         self._on_refusal = on_refusal
@@ -62,7 +62,7 @@ class Listener:
         self._read_queue: deque[ClientConnection] = deque()
         self._is_read_scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_empty = asyncio.Event()
+        self._all_closed = asyncio.Event()
 
     @property
     def connection_count(self) -> int:
@@ -70,10 +70,13 @@ class Listener:
         return len(self._connections)
 
     async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
-        """Accept until ``cancel`` is set or this task is cancelled; then shut down in ``grace_s`` plus 0.2 s."""
+        """Serve until ``cancel`` is set or this task is cancelled; then shut down within ``grace_s`` plus 0.2 s."""
         self._update_date()
         acceptor = Acceptor(
-            listener, on_accept=self._on_accept, make_room=self._close_longest_idle, refusal=self._refusal
+            listener,
+            on_accept=self._on_accept,
+            close_idle=self._close_longest_idle,
+            build_refusal=self._build_refusal,
         )
         try:
             acceptor.start(BACKLOG)
@@ -82,29 +85,29 @@ class Listener:
         finally:
             acceptor.stop()
             await self._shut_down(grace_s)
-            self.disconnects.close()
+            self.disconnect_watcher.close()
 
     # -- what connections call ------------------------------------------------------------------------------
 
     def add(self, connection: ClientConnection) -> bool:
-        """Register a connection; close the longest idle one if there are too many. False if none was idle."""
+        """Register a connection. If there are too many, close the longest idle connection; False if none is idle."""
         has_room = len(self._connections) < self._max_connections or self._close_longest_idle()
         self._connections.add(connection)
-        self._is_empty.clear()
+        self._all_closed.clear()
         if len(self._connections) > self._max_connections + _MAX_REFUSED_CONNECTIONS:
             connection.abort()
         return has_room
 
     def discard(self, connection: ClientConnection) -> None:
-        """Unregister a connection that is lost."""
+        """Unregister a lost connection."""
         self._connections.discard(connection)
-        self._set_if_empty()
+        self._set_if_all_closed()
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task and track it until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        self._is_empty.clear()
+        self._all_closed.clear()
         task.add_done_callback(self._task_done)
         return task
 
@@ -113,15 +116,15 @@ class Listener:
         self._on_refusal(error, request_id)
 
     def schedule_read(self, connection: ClientConnection) -> None:
-        """Queue a connection for ``read_next_slice``: one connection per iteration of the loop, however many wait."""
+        """Queue a connection for ``read_next_slice``, which runs for one connection per iteration of the loop."""
         self._read_queue.append(connection)
         if not self._is_read_scheduled:
             self._is_read_scheduled = True
             asyncio.get_running_loop().call_soon(self._run_scheduled_read)
 
     def admit_bodies(self) -> None:
-        """Resume reading the bodies that wait for memory, as far as the budget allows."""
-        for connection in self.bodies.admit():
+        """Resume reading of bodies that wait for memory, as far as the budget allows."""
+        for connection in self.body_budget.admit():
             connection.resume_body()
 
     # -- private -------------------------------------------------------------------------------------------
@@ -136,7 +139,8 @@ class Listener:
         except OSError:  # the client has disconnected
             sock.close()
 
-    def _refusal(self) -> bytes:
+    def _build_refusal(self) -> bytes:
+        """Record the refusal of a connection, and return the response."""
         error, request_id = TooManyConnectionsError(), new_request_id()
         self.record_refusal(error, request_id)
         return self.format_refusal(error, request_id, self.date_line, "")
@@ -162,15 +166,15 @@ class Listener:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # a bug: the loop's exception handler logs it
-        self._set_if_empty()
+        self._set_if_all_closed()
 
     def _close_longest_idle(self) -> bool:
-        idle = [(number, c) for c in self._connections if (number := c.idle_order) is not None]
+        idle = [(order, c) for c in self._connections if (order := c.idle_order) is not None]
         if not idle:
             return False
         _, dropped = min(idle, key=itemgetter(0))
         dropped.abort()
-        # connection_lost is called in the next iteration: too late for connections accepted in this one.
+        # connection_lost is called in the next iteration, too late for connections accepted in the current iteration.
         self._connections.discard(dropped)
         return True
 
@@ -195,24 +199,24 @@ class Listener:
     def _update_date(self) -> None:
         self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
 
-    def _set_if_empty(self) -> None:
+    def _set_if_all_closed(self) -> None:
         if not self._connections and not self._tasks:
-            self._is_empty.set()
+            self._all_closed.set()
 
     async def _shut_down(self, grace_s: float) -> None:
-        """Close gracefully, then abort connections, then cancel tasks; each step ends what the previous did not."""
+        """Close connections gracefully, abort those that remain, then cancel the remaining tasks."""
         self.is_shutting_down = True
-        self._set_if_empty()
+        self._set_if_all_closed()
         for connection in list(self._connections):
             connection.shut_down()
         self._on_stop()
-        await _wait_at_most(self._is_empty, grace_s)
+        await _wait_at_most(self._all_closed, grace_s)
         for connection in list(self._connections):
             connection.abort()
-        await _wait_at_most(self._is_empty, _ABORT_GRACE_S)
+        await _wait_at_most(self._all_closed, _ABORT_GRACE_S)
         for task in list(self._tasks):
             task.cancel()
-        await _wait_at_most(self._is_empty, _ABORT_GRACE_S)
+        await _wait_at_most(self._all_closed, _ABORT_GRACE_S)
 
 
 async def _wait_at_most(event: asyncio.Event, timeout_s: float) -> None:
