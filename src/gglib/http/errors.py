@@ -78,7 +78,7 @@ class RequestTimeoutError(HttpError):
 
 
 class TooManyConnectionsError(HttpError):
-    """All allowed connections are in use."""
+    """All allowed connections are in use, or the process is out of descriptors."""
 
     status = 503
     code = "too_many_connections"

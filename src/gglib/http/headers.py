@@ -35,7 +35,7 @@ _NOT_FORWARDED = _HOP_BY_HOP | {
     b"host",  # the connection adds its own
     b"content-length",  # depends on the body as sent
     b"expect",  # applies to this hop
-    b"prefer",
+    b"prefer",  # interpreted here, see ``preferred_wait_s``
     b"origin",  # llama-server would return CORS headers for any origin
     b"x-request-id",  # the pool adds the request's id
 }
@@ -43,6 +43,7 @@ _NOT_FORWARDED = _HOP_BY_HOP | {
 _NOT_RELAYED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
 _NOT_RELAYED_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
 _SINGLE_VALUED = frozenset((b"content-type", b"content-length"))
+"""Only the first value of these headers is relayed."""
 
 _VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _PREFER_WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)

@@ -187,7 +187,7 @@ def check_partial_head(received: bytes, *, checked_bytes: int = 0) -> None:
     if line_feeds != received.count(b"\r\n", max(0, checked_bytes - 1), MAX_HEAD_BYTES):
         raise MalformedMessageError("Lines must end with CR LF.")
     if len(received) > MAX_HEAD_BYTES + _PARTIAL_END_BYTES:
-        raise HeadTooLargeError(f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
+        raise HeadTooLargeError(f"The request head is larger than {MAX_HEAD_BYTES} bytes.")
 
 
 def parse_field(line: bytes) -> tuple[bytes, bytes]:
@@ -219,7 +219,7 @@ def _parse_request_line(line: bytes) -> tuple[str, bytes, int]:
     if major != b"1":
         raise UnsupportedVersionError("Only HTTP/1.0 and HTTP/1.1 are supported.")
     if len(target) > MAX_TARGET_BYTES:
-        raise TargetTooLongError(f"The request's target is longer than {MAX_TARGET_BYTES} bytes.")
+        raise TargetTooLongError(f"The request target is longer than {MAX_TARGET_BYTES} bytes.")
     # A later minor version is treated as 1.1 (RFC 9110 section 2.5).
     return method.decode(), target, min(int(minor), 1)
 
@@ -260,12 +260,10 @@ def _split_target(method: str, target: bytes, host: bytes | None) -> tuple[str, 
         absolute = _ABSOLUTE_FORM.fullmatch(target)
         if absolute is not None:
             if host is None or absolute[1].lower() != host.lower():
-                raise MalformedMessageError(
-                    "The request's target and its 'Host' header name different hosts."
-                )
+                raise MalformedMessageError("The request target and the 'Host' header have different hosts.")
             target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
         elif (method, target) != ("OPTIONS", b"*"):
-            raise MalformedMessageError("The request's target must begin with a slash.")
+            raise MalformedMessageError("The request target must begin with a slash.")
     path, _, query = target.partition(b"?")
     return path.decode(), query
 

@@ -26,9 +26,9 @@ _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n
 _BODYLESS_STATUSES = frozenset((204, 304))
 _MAX_CACHED_HEADS = 256
 _MAX_INTERIM_RESPONSES = 16
-"""Servers send one or two (100 and 103)."""
+"""Servers send one or two (100 and 103). More than this is a fault."""
 YIELD_AFTER_CHUNKS = 2048
-"""Parsing this many chunks takes 1 to 2 ms."""
+"""A read with this many chunks sets ``should_yield``: parsing them takes 1 to 2 ms."""
 
 _NOT_HTTP = "sent a response that is not HTTP"
 

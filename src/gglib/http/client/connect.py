@@ -1,4 +1,4 @@
-"""Connects to servers, and distinguishes a full listen backlog from a closed port.
+"""Connects to servers, and distinguishes a full listen backlog (busy) from a server that is not listening.
 
 A server whose listen backlog is full (it is stopped, swapped out or overloaded) accepts no connection for now. The
 event loops do not report that: asyncio treats a unix socket whose ``connect`` returned EAGAIN as connected, uvloop

@@ -1,1 +1,1 @@
-"""The server side: accepts connections and serves their requests. It has no knowledge of models or routes."""
+"""The server side: accepts connections and serves their requests. It has no knowledge of routes."""

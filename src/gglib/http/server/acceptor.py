@@ -14,7 +14,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
-MAX_ACCEPTS_PER_TURN = 64
+MAX_ACCEPTS_PER_ITERATION = 64
 """Connections accepted per iteration of the loop. Accepting one takes at most a millisecond."""
 RESERVED_DESCRIPTORS = 8
 """Descriptors kept for refusing clients."""
@@ -89,7 +89,7 @@ class Acceptor:
             os.close(self._reserve.pop())
 
     def _accept(self) -> None:
-        for _ in range(MAX_ACCEPTS_PER_TURN):
+        for _ in range(MAX_ACCEPTS_PER_ITERATION):
             try:
                 sock, _ = self._listener.accept()
             except (BlockingIOError, InterruptedError):

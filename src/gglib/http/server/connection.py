@@ -8,7 +8,7 @@ otherwise with a lingering close, because closing a socket with unread input can
 9.6).
 
 ``TRANSITIONS`` defines what may follow on the connection. ``Deadlines`` decides when a phase has timed out; the
-listener checks all connections periodically.
+server checks all connections periodically.
 
 Reading is paused for any of three reasons (``_PauseReason``) and resumes when none holds. Each connection gets a
 bounded slice of an event loop iteration: of the connections with many small chunks to parse, one parses a few hundred
@@ -55,8 +55,8 @@ PIPELINE_WAIT_S = 1.0
 """How long pipelined data beyond ``MAX_PIPELINED_BYTES`` may wait. Then all of it is discarded, and the connection
 closes after the response (clients have to retry, RFC 9112 section 9.3.2): unread data would hide a disconnect."""
 NEW_CONNECTION_GRACE_S = 1.0
-"""A new connection counts as idle, and may be closed in favor of another, after this time without a request. Until then
-its first request may be in flight."""
+"""A new connection counts as idle, and may be closed when there are too many, after this time without a request. Until
+then its first request may be in flight."""
 MAX_DISCARDED_BODY_BYTES = 64 * 1024
 """How much of an unread request body is read and discarded to keep the connection alive."""
 MAX_BODY_BYTES_PER_TURN = 512 * 1024
@@ -197,7 +197,7 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def can_keep_alive(self) -> bool:
-        """Whether another request may follow. An unread rest of the body must be small enough to discard."""
+        """Whether another request may follow: only if the unread rest of the body is small enough to discard."""
         if self._state is not _OPEN or self._server.is_shutting_down:
             return False
         if self._has_whole_body or not self._reader.is_in_body:
@@ -236,7 +236,7 @@ class ClientConnection(asyncio.Protocol):
         if not may_keep_alive:
             self._transition(ConnectionEvent.DISABLE_KEEP_ALIVE)
 
-    # -- what the listener calls ----------------------------------------------------------------------------
+    # -- what the server calls ------------------------------------------------------------------------------
 
     @property
     def idle_order(self) -> int | None:
@@ -261,9 +261,9 @@ class ClientConnection(asyncio.Protocol):
             case None | Phase.RESPONSE:
                 pass
             case Phase.HEAD:
-                self._refuse(RequestTimeoutError("The request's head did not arrive in time."))
+                self._refuse(RequestTimeoutError("The request head did not arrive in time."))
             case Phase.BODY if self._request is not None:
-                self._fail_body(RequestTimeoutError("The request's body did not arrive in time."))
+                self._fail_body(RequestTimeoutError("The request body did not arrive in time."))
             case Phase.QUEUE:
                 self._fail_body(TooManyBodiesError())
             case Phase.NEW | Phase.IDLE:

@@ -1,6 +1,6 @@
 """The deadline of a connection in its current phase. Pure: time is an argument, in seconds of any monotonic clock.
 
-A connection has one deadline at a time. The listener checks all of them once a second and when the next one is due, so
+A connection has one deadline at a time. The server checks all of them once a second and when the next one is due, so
 no request sets or cancels a timer. ``TRANSITIONS`` has all legal transitions between phases.
 """
 
@@ -35,7 +35,7 @@ class DeadlineLimits:
     idle_s: float
     """Between two requests."""
     blocking_write_s: float = 0
-    """Replaces ``write_s`` while the response blocks requests for another model; 0 disables this."""
+    """Replaces ``write_s`` while the response blocks other requests; 0 disables this."""
 
 
 class Phase(Enum):
@@ -183,7 +183,7 @@ class Deadlines:
     def check(self, now_s: float, unsent_bytes: int, *, is_blocking_others: bool = False) -> Phase | None:
         """Return the phase that has timed out, or None. A decrease of ``unsent_bytes`` extends the write deadline.
 
-        ``is_blocking_others``: requests for another model wait for the end of this response.
+        ``is_blocking_others``: other requests wait for the end of this response.
         """
         if unsent_bytes != self._unsent_bytes:
             if self.phase is _WRITE_BLOCKED:

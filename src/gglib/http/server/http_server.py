@@ -29,7 +29,7 @@ _ABORT_GRACE_S = 0.1
 
 
 class HttpServer:
-    """Serves HTTP/1.1 on one bound socket. During shutdown it calls ``on_stop``, which must cancel open requests."""
+    """Serves HTTP/1.1 on one bound socket. At shutdown it calls ``on_stop``, which must cancel the open requests."""
 
     def __init__(  # noqa: PLR0913 - the composition of the server
         self,

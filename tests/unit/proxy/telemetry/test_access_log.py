@@ -118,7 +118,7 @@ def test_lines_are_written_together(records: Records) -> None:
     """``flush`` writes all buffered lines in one record, in order, once."""
     log = AccessLog()
     log.record(RECORD, AT_S)
-    log.record_refusal(Refusal(431, "The request's head is larger than 32768 bytes.", "req_9"), AT_S)
+    log.record_refusal(Refusal(431, "The request head is larger than 32768 bytes.", "req_9"), AT_S)
     assert records.messages == []
     log.flush()
     log.flush()
@@ -126,7 +126,7 @@ def test_lines_are_written_together(records: Records) -> None:
     first, second = message.split("\n")
     assert first.endswith(f" INFO    {LINE}")
     assert second.endswith(
-        " INFO    - - status=431 refused: The request's head is larger than 32768 bytes. request_id=req_9"
+        " INFO    - - status=431 refused: The request head is larger than 32768 bytes. request_id=req_9"
     )
 
 
