@@ -1,4 +1,4 @@
-"""What every catalogue promises: the same tests for the one in SQLite and for the fake that stands in for it."""
+"""The contract of every catalogue: the same tests for SQLite and for the fake."""
 
 import asyncio
 import hashlib
@@ -86,14 +86,14 @@ class TestReading:
             await catalog.add_model(new_model(name))
         assert [model.name for model in await catalog.list_models()] == ["zeta", "alpha", "mid"]
 
-    async def test_the_list_is_the_callers_own(self, catalog: ModelStorePort) -> None:
-        """A caller that changes the list it was given changes nothing in the catalogue."""
+    async def test_the_list_belongs_to_the_caller(self, catalog: ModelStorePort) -> None:
+        """A caller that changes the returned list changes nothing in the catalogue."""
         await catalog.add_model(new_model("a"))
         (await catalog.list_models()).clear()
         assert len(await catalog.list_models()) == 1
 
-    async def test_every_field_comes_back(self, catalog: ModelStorePort) -> None:
-        """What was added is what is listed, field by field."""
+    async def test_every_field_is_read_back(self, catalog: ModelStorePort) -> None:
+        """An added model is listed with the same fields."""
         added = await catalog.add_model(FULL)
         (listed,) = await catalog.list_models()
         assert listed == added
@@ -112,14 +112,14 @@ class TestReading:
         assert listed.chat_template_sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
         assert listed.last_used_at is None
 
-    async def test_what_nobody_knows_is_empty(self, catalog: ModelStorePort) -> None:
+    async def test_unknown_values_are_empty(self, catalog: ModelStorePort) -> None:
         """Files without a known hash have no hashes, in either notation; without a template there is no hash."""
         added = await catalog.add_model(replace(new_model("a"), hashes=(None,)))
         assert (added.hashes, added.projector, added.is_downloaded) == ((), None, False)
         assert added.chat_template_sha256 is None
 
     @pytest.mark.parametrize(
-        ("asked", "found"),
+        ("name", "found"),
         [
             ("Org/Model:Q4", "Org/Model:Q4"),  # the exact name
             ("short", "Org/Model:Q4"),  # an alias
@@ -132,17 +132,17 @@ class TestReading:
             ("", None),
         ],
     )
-    async def test_resolves_names(self, catalog: ModelStorePort, asked: str, found: str | None) -> None:
+    async def test_resolves_names(self, catalog: ModelStorePort, name: str, found: str | None) -> None:
         """A model is found by its name, an alias or its id, ignoring case; else the result is None."""
         await catalog.add_model(new_model("first"))
         await catalog.add_model(new_model("Org/Model:Q4", aliases=("short",)))
-        model = await catalog.resolve_model(asked)
-        spec = await catalog.resolve_for_launch(asked)
+        model = await catalog.resolve_model(name)
+        spec = await catalog.resolve_for_launch(name)
         assert (None if model is None else model.name) == found
         assert (None if spec is None else spec.model_name) == found
 
-    async def test_what_a_launch_needs(self, catalog: ModelStorePort) -> None:
-        """The launch spec has the first shard, whether or not it exists, and what the start depends on."""
+    async def test_launch_spec(self, catalog: ModelStorePort) -> None:
+        """The launch spec has the first shard, whether or not it exists, and all that the start depends on."""
         added = await catalog.add_model(FULL)
         assert await catalog.resolve_for_launch("qwen") == ModelLaunchSpec(
             model_id=added.id,
@@ -170,7 +170,7 @@ class TestAdding:
             new_model("b", path="/models/taken.gguf"),
         ],
     )
-    async def test_refuses_what_is_taken(self, catalog: ModelStorePort, clash: NewModel) -> None:
+    async def test_refuses_taken_names_and_files(self, catalog: ModelStorePort, clash: NewModel) -> None:
         """Names and aliases are one namespace that ignores case, and a file belongs to one model."""
         await catalog.add_model(new_model("taken", aliases=("also", "STRASSE")))
         with pytest.raises(ModelExistsError):
@@ -193,8 +193,8 @@ class TestAdding:
 
 
 class TestRemoving:
-    async def test_returns_what_it_was(self, catalog: ModelStorePort) -> None:
-        """Removing returns the model as it was, and then nothing finds it."""
+    async def test_returns_the_removed_model(self, catalog: ModelStorePort) -> None:
+        """Removing returns the model unchanged, and then nothing finds it."""
         added = await catalog.add_model(FULL)
         assert await catalog.remove_model("QWEN") == added
         assert await catalog.list_models() == []
@@ -215,7 +215,7 @@ class TestRemoving:
 
 
 class TestChanging:
-    async def test_replaces_what_is_given(self, catalog: ModelStorePort) -> None:
+    async def test_replaces_given_fields(self, catalog: ModelStorePort) -> None:
         """Aliases, tags and settings are replaced as wholes; the new model is returned and listed."""
         await catalog.add_model(FULL)
         changed = await catalog.edit_model(
@@ -229,7 +229,7 @@ class TestChanging:
         assert await catalog.resolve_model("qwen") is None
         assert await catalog.resolve_model("q8") == changed
 
-    async def test_leaves_what_is_not_given(self, catalog: ModelStorePort) -> None:
+    async def test_keeps_omitted_fields(self, catalog: ModelStorePort) -> None:
         """None means unchanged, and an empty tuple removes all."""
         added = await catalog.add_model(FULL)
         assert await catalog.edit_model(FULL.name, lambda _: ModelEdit()) == added
@@ -251,8 +251,8 @@ class TestChanging:
             )
         assert await catalog.resolve_model("b") == before
 
-    async def test_an_edit_sees_what_others_changed(self, catalog: ModelStorePort) -> None:
-        """Edits of many tasks at once, each of one field, are all there afterwards."""
+    async def test_concurrent_edits_are_all_applied(self, catalog: ModelStorePort) -> None:
+        """Edits of many tasks at once, each of one field, are all present afterwards."""
         await catalog.add_model(replace(FULL, settings=ModelSettings()))
         edits: list[EditModel] = [
             lambda now: ModelEdit(settings=replace(now.settings, context=512)),
@@ -270,7 +270,7 @@ class TestChanging:
     @pytest.mark.parametrize(
         "error", [ValueError("a"), OSError("b"), KeyError("c"), InvalidSettingError("d")]
     )
-    async def test_what_an_edit_raises_is_raised(self, catalog: ModelStorePort, error: Exception) -> None:
+    async def test_error_of_an_edit_is_raised(self, catalog: ModelStorePort, error: Exception) -> None:
         """An edit that fails changes nothing, and its error is no failure of the catalogue."""
         added = await catalog.add_model(FULL)
 
@@ -298,7 +298,7 @@ NEWER = NewModel(
 
 
 class TestReplacing:
-    async def test_puts_other_files_and_facts_in_its_place(self, catalog: ModelStorePort) -> None:
+    async def test_replaces_files_and_facts(self, catalog: ModelStorePort) -> None:
         """A newer version replaces files, facts and source, even if it shares a file with the old one."""
         added = await catalog.add_model(FULL)
         replaced = await catalog.replace_model("qwen", NEWER)
@@ -313,7 +313,7 @@ class TestReplacing:
         assert spec is not None
         assert (spec.path, spec.projector) == (NEWER.paths[0], None)
 
-    async def test_keeps_what_the_user_gave_it(self, catalog: ModelStorePort) -> None:
+    async def test_keeps_the_settings_of_the_user(self, catalog: ModelStorePort) -> None:
         """Id, names, tags, settings and dates are kept for clients that know the model."""
         added = await catalog.add_model(FULL)
         await catalog.note_use({added.id: 1_800_000_000})
@@ -333,7 +333,7 @@ class TestReplacing:
         assert await catalog.resolve_model("qwen") == added
 
     async def test_frees_the_old_files(self, catalog: ModelStorePort) -> None:
-        """A file that is the model's no more can be another one's."""
+        """A former file of a model can be added as another model."""
         await catalog.add_model(FULL)
         await catalog.replace_model("qwen", NEWER)
         again = await catalog.add_model(new_model("old", path=str(FULL.paths[0])))
@@ -346,8 +346,8 @@ class TestReplacing:
 
 
 class TestKinds:
-    async def test_the_users_word_wins_and_can_be_taken_back(self, catalog: ModelStorePort) -> None:
-        """What a model is served as is shown and launched, and the header's word comes back when nothing is set."""
+    async def test_the_kind_set_by_the_user_overrides_the_header(self, catalog: ModelStorePort) -> None:
+        """A model is shown and launched with the user's kind, and with the header's when that is unset."""
         added = await catalog.add_model(FULL)
         changed = await catalog.edit_model(
             "qwen", lambda _: ModelEdit(settings=replace(FULL.settings, kind="rerank"))
@@ -363,7 +363,7 @@ class TestKinds:
         assert (spec.capabilities, spec.pooling) == (ModelCapabilities(rerank=True), "rank")
         assert await catalog.edit_model("qwen", lambda _: ModelEdit(settings=FULL.settings)) == added
 
-    async def test_it_is_stored_with_a_new_model(self, catalog: ModelStorePort) -> None:
+    async def test_the_kind_is_stored_with_a_new_model(self, catalog: ModelStorePort) -> None:
         """A model that is added as a reranker is one from then on; its header's pooling is kept."""
         facts = GgufFacts(architecture="bert", capabilities=ModelCapabilities(embedding=True), pooling="cls")
         added = await catalog.add_model(
@@ -380,7 +380,7 @@ class TestKinds:
         assert spec is not None
         assert (back.capabilities.names(), spec.pooling) == (("embedding",), "cls")
 
-    async def test_a_newer_version_keeps_it(self, catalog: ModelStorePort) -> None:
+    async def test_a_newer_version_keeps_the_kind(self, catalog: ModelStorePort) -> None:
         """Replaced files keep the kind that the user set."""
         await catalog.add_model(replace(FULL, settings=ModelSettings(kind="embedding")))
         replaced = await catalog.replace_model("qwen", NEWER)
@@ -389,7 +389,7 @@ class TestKinds:
         assert replaced.capabilities == ModelCapabilities(embedding=True)
         assert replaced.detected == NEWER.facts.capabilities
 
-    async def test_a_reranker_by_its_header_comes_back(self, catalog: ModelStorePort) -> None:
+    async def test_facts_of_a_reranker_are_read_back(self, catalog: ModelStorePort) -> None:
         """The capability and the pooling of a header are stored."""
         facts = GgufFacts(architecture="bert", capabilities=ModelCapabilities(rerank=True), pooling="rank")
         added = await catalog.add_model(replace(new_model("a"), facts=facts))
@@ -397,7 +397,7 @@ class TestKinds:
 
 
 class TestUses:
-    async def test_the_last_use_is_remembered(self, catalog: ModelStorePort) -> None:
+    async def test_the_last_use_is_stored(self, catalog: ModelStorePort) -> None:
         """The last recorded time is listed, for the given models only."""
         first = await catalog.add_model(new_model("a"))
         await catalog.add_model(new_model("b"))
@@ -405,7 +405,7 @@ class TestUses:
         await catalog.note_use({first.id: 1_800_000_060})
         assert [model.last_used_at for model in await catalog.list_models()] == [1_800_000_060, None]
 
-    async def test_ids_that_are_gone_are_passed_over(self, catalog: ModelStorePort) -> None:
+    async def test_missing_ids_are_skipped(self, catalog: ModelStorePort) -> None:
         """A removed model does not come back, and does not prevent recording the others."""
         gone = await catalog.add_model(new_model("gone"))
         stays = await catalog.add_model(new_model("stays"))
@@ -414,7 +414,7 @@ class TestUses:
         assert [(model.name, model.last_used_at) for model in await catalog.list_models()] == [("stays", 6)]
 
     async def test_a_use_changes_nothing_else(self, catalog: ModelStorePort) -> None:
-        """A model that was used is the same model, and is launched the same."""
+        """A used model is otherwise unchanged, and is launched the same."""
         added = await catalog.add_model(FULL)
         spec = await catalog.resolve_for_launch("qwen")
         await catalog.note_use({added.id: 5})

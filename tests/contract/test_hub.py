@@ -124,7 +124,7 @@ class FakeWorld:
         self.fake.fails_with = HubUnreachableError("The hub cannot be reached: check the network.")
 
     def fetched_bytes(self) -> int:
-        return sum(one.end_bytes - one.start_bytes for one in self.fake.fetches)
+        return sum(fetch.end_bytes - fetch.start_bytes for fetch in self.fake.fetches)
 
 
 class LocalWorld:
@@ -139,7 +139,10 @@ class LocalWorld:
     def have(self, repo: str, files: Mapping[str, bytes | int], **fields: Any) -> str:
         gate = fields.pop("gate", Gating.OPEN)
         fields["gated"] = {Gating.OPEN: None, Gating.AUTOMATIC: "auto", Gating.MANUAL: "manual"}[gate]
-        contents = {name: sparse_file(one) if isinstance(one, int) else one for name, one in files.items()}
+        contents = {
+            name: sparse_file(content) if isinstance(content, int) else content
+            for name, content in files.items()
+        }
         if self.local.has_repository(repo):
             return self.local.commit(repo, contents, **fields)
         return self.local.add_repository(repo, contents, **fields)
@@ -200,10 +203,10 @@ def setter_of(event: asyncio.Event) -> OnFetchProgress:
     """Return a callback that sets an event of this loop at the first progress report, from any thread."""
     loop = asyncio.get_running_loop()
 
-    def tell(_here: int, _all: int | None) -> None:
+    def on_progress(_here: int, _all: int | None) -> None:
         loop.call_soon_threadsafe(event.set)
 
-    return tell
+    return on_progress
 
 
 def names_in(directory: Path) -> list[str]:
@@ -213,11 +216,11 @@ def names_in(directory: Path) -> list[str]:
 
 async def search(world: World, query: str, sort: HubSort = HubSort.DOWNLOADS, limit: int = 9) -> list[str]:
     """Return the names that a search finds."""
-    return [one.repo for one in await world.hub.search(query, sort=sort, limit=limit)]
+    return [repository.repo for repository in await world.hub.search(query, sort=sort, limit=limit)]
 
 
 class TestSearch:
-    async def test_finds_by_a_part_of_the_name_whatever_its_case(self, world: World) -> None:
+    async def test_finds_a_part_of_the_name_ignoring_case(self, world: World) -> None:
         """A query matches names; no match is an empty list, not an error."""
         have_model(world)
         world.have("ada/poet-GGUF", {"poet.gguf": 5})
@@ -232,22 +235,22 @@ class TestSearch:
         assert await search(world, "ada/m", HubSort.LIKES) == ["ada/m1", "ada/m2", "ada/m0"]
         assert await search(world, "ada/m", limit=0) == []
 
-    async def test_passes_over_what_was_asked_for_before(self, world: World) -> None:
+    async def test_paging_skips_earlier_results(self, world: World) -> None:
         """Paging returns each repository once."""
         for number in range(4):
             world.have(f"ada/m{number}", {"m.gguf": 5}, downloads=9 - number)
         later = await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=1)
-        assert [one.repo for one in later] == ["ada/m1", "ada/m2"]
+        assert [repository.repo for repository in later] == ["ada/m1", "ada/m2"]
         assert await world.hub.search("ada/m", sort=HubSort.DOWNLOADS, limit=3, skip=3) == []
 
-    async def test_brings_files_and_leaves_out_what_has_no_model(self, world: World) -> None:
+    async def test_results_have_files_and_a_model(self, world: World) -> None:
         """Each result has its files with sizes; a repository without a GGUF file is no result."""
         have_model(world)
         world.have("ada/coder-notes", {"README.md": b"x"})
         (found,) = await world.hub.search("coder", sort=HubSort.DOWNLOADS, limit=9)
         assert {file.name: file.size_bytes for file in found.files} == {NAME: len(CONTENT), "README.md": 5}
 
-    async def test_fails_in_one_sentence_when_the_hub_is_gone(self, world: World) -> None:
+    async def test_unreachable_hub_is_one_sentence(self, world: World) -> None:
         """An unreachable hub is an error, not an empty list."""
         have_model(world)
         world.leave()
@@ -256,7 +259,7 @@ class TestSearch:
 
 
 class TestRepository:
-    async def test_tells_all_of_it(self, world: World) -> None:
+    async def test_repository_has_all_metadata(self, world: World) -> None:
         """A repository has its commit, its files with the hashes of the large ones, and its gating."""
         file = have_model(world, gate=Gating.AUTOMATIC, downloads=4)
         found: HubRepository = await world.hub.repository(REPO)
@@ -271,8 +274,8 @@ class TestRepository:
             HubFile(name="README.md", size_bytes=5),
         )
 
-    async def test_is_there_at_every_commit(self, world: World) -> None:
-        """Without a revision, and as main, it is the newest commit; an older one is still there by its name."""
+    async def test_repository_is_found_at_every_commit(self, world: World) -> None:
+        """Without a revision, and as main, it is the newest commit; an older one is found by its name."""
         old = have_model(world).revision
         new = world.have(REPO, {NAME: b"new"})
         assert (await world.hub.repository(REPO)).revision == new
@@ -289,7 +292,7 @@ class TestRepository:
 
 
 class TestReadStart:
-    async def test_brings_the_first_bytes(self, world: World) -> None:
+    async def test_reads_the_first_bytes(self, world: World) -> None:
         """The requested number of bytes; all of a shorter file."""
         file = have_model(world)
         assert await world.hub.read_start(file, 100) == CONTENT[:100]
@@ -303,8 +306,8 @@ class TestReadStart:
 
 
 class TestLocate:
-    async def test_finds_the_size_at_an_address(self, world: World) -> None:
-        """A file at an address has the last part as its name, and the size that its server sends."""
+    async def test_finds_the_size_at_a_url(self, world: World) -> None:
+        """A file at a URL has the last part as its name, and the size that its server sends."""
         url = world.have_address("/models/tiny.gguf?download=true", CONTENT)
         found = await world.hub.locate(url)
         assert (found.name, found.url, found.size_bytes) == ("tiny.gguf", url, len(CONTENT))
@@ -331,16 +334,16 @@ class TestLocate:
         names = [(await world.hub.repository(name)).repo for name in ("ada/old-GGUF", "ada/new-GGUF")]
         assert names == ["ada/new-GGUF", "ada/new-GGUF"]
 
-    async def test_finds_nothing_where_nothing_is(self, world: World) -> None:
-        """An address without a file is reported as missing."""
+    async def test_missing_file_at_a_url_is_not_found(self, world: World) -> None:
+        """A URL without a file is reported as missing."""
         url = world.have_address("/a.gguf", CONTENT)
         with pytest.raises(RepositoryNotFoundError):
             await world.hub.locate(url.replace("a.gguf", "b.gguf"))
 
 
 class TestFetch:
-    async def test_brings_the_file_and_leaves_nothing_else(self, world: World, tmp_path: Path) -> None:
-        """The file is there whole with its size and hash, nothing is beside it, and progress ended at all of it."""
+    async def test_fetches_the_file_and_leaves_no_other(self, world: World, tmp_path: Path) -> None:
+        """The file is complete with its size and hash, no other file is beside it, and progress ended at the total."""
         progress: list[tuple[int, int | None]] = []
         fetched = await world.hub.fetch(
             have_model(world), tmp_path / "m.gguf", lambda here, total: progress.append((here, total))
@@ -350,14 +353,14 @@ class TestFetch:
         assert names_in(tmp_path) == ["m.gguf"]
         assert progress[-1] == (len(CONTENT), len(CONTENT))
 
-    async def test_brings_a_file_of_an_address(self, world: World, tmp_path: Path) -> None:
-        """A file at an address can be fetched, too; its hash is computed."""
+    async def test_fetches_a_file_at_a_url(self, world: World, tmp_path: Path) -> None:
+        """A file at a URL can be fetched, too; its hash is computed."""
         url = world.have_address("/tiny.gguf", CONTENT)
         fetched = await world.hub.fetch(await world.hub.locate(url), tmp_path / "t.gguf", ignore)
         assert fetched.sha256 == SHA256
         assert (tmp_path / "t.gguf").read_bytes() == CONTENT
 
-    async def test_brings_a_small_file_and_an_empty_one(self, world: World, tmp_path: Path) -> None:
+    async def test_fetches_a_small_file_and_an_empty_one(self, world: World, tmp_path: Path) -> None:
         """Files without a hash on the hub, and files of no bytes, are files."""
         revision = world.have(REPO, {"README.md": b"hello", "empty.txt": b""})
         for name, size in (("README.md", 5), ("empty.txt", 0)):
@@ -365,14 +368,14 @@ class TestFetch:
             assert (await world.hub.fetch(file, tmp_path / name, ignore)).size_bytes == size
         assert names_in(tmp_path) == ["README.md", "empty.txt"]
 
-    async def test_asks_nothing_for_what_is_here(self, world: World, tmp_path: Path) -> None:
+    async def test_present_file_needs_no_request(self, world: World, tmp_path: Path) -> None:
         """An existing, correct file needs no network."""
         file = have_model(world)
         (tmp_path / "m.gguf").write_bytes(CONTENT)
         world.leave()
         assert (await world.hub.fetch(file, tmp_path / "m.gguf", ignore)).sha256 == SHA256
 
-    async def test_replaces_what_is_here_and_wrong(self, world: World, tmp_path: Path) -> None:
+    async def test_replaces_a_present_wrong_file(self, world: World, tmp_path: Path) -> None:
         """An existing file with other content, or another size, is downloaded again."""
         file = have_model(world)
         for wrong in (bytes(len(CONTENT)), b"short"):
@@ -380,8 +383,8 @@ class TestFetch:
             await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
             assert (tmp_path / "m.gguf").read_bytes() == CONTENT
 
-    async def test_goes_on_where_it_broke_off(self, world: World, tmp_path: Path) -> None:
-        """What came before the network left is kept beside the target, and cannot be pulled again."""
+    async def test_resumes_after_an_interruption(self, world: World, tmp_path: Path) -> None:
+        """The bytes before the interruption are kept beside the target, and are not fetched again."""
         file = have_model(world)
         world.cut(60_000)
         with pytest.raises(HubUnreachableError):
@@ -394,7 +397,7 @@ class TestFetch:
         assert world.fetched_bytes() == len(CONTENT)
         assert names_in(tmp_path) == ["m.gguf"]
 
-    async def test_goes_on_after_a_cancel(self, world: World, tmp_path: Path) -> None:
+    async def test_resumes_after_a_cancel(self, world: World, tmp_path: Path) -> None:
         """A cancelled fetch leaves no final file and no lock; the next one ends it."""
         file = have_model(world)
         world.hold()
@@ -422,15 +425,15 @@ class TestFetch:
         await world.hub.fetch(unhashed, tmp_path / "m.gguf", ignore)
         assert (tmp_path / "m.gguf").read_bytes() == other
 
-    async def test_keeps_nothing_that_is_wrong(self, world: World, tmp_path: Path) -> None:
-        """Corrupt content is an error, and nothing of it is kept."""
+    async def test_keeps_no_corrupt_content(self, world: World, tmp_path: Path) -> None:
+        """Corrupt content is an error, and nothing is kept."""
         file = have_model(world)
         world.spoil()
         with pytest.raises(DownloadCorruptError):
             await world.hub.fetch(file, tmp_path / "m.gguf", ignore)
         assert names_in(tmp_path) == []
 
-    async def test_is_told_when_another_one_fetches_the_same(self, world: World, tmp_path: Path) -> None:
+    async def test_concurrent_fetch_of_the_same_file_fails(self, world: World, tmp_path: Path) -> None:
         """Two fetches to one target do not mix: the second fails, the first succeeds."""
         file = have_model(world)
         world.hold()
@@ -443,7 +446,7 @@ class TestFetch:
         with pytest.raises(asyncio.CancelledError):
             await first
 
-    async def test_stops_at_a_gate_and_at_what_is_not_there(self, world: World, tmp_path: Path) -> None:
+    async def test_gated_and_missing_files_are_errors(self, world: World, tmp_path: Path) -> None:
         """Gated and missing files are errors, and leave nothing behind."""
         gated = have_model(world, gate=Gating.AUTOMATIC)
         with pytest.raises(GatedRepositoryError):

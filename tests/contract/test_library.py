@@ -49,10 +49,10 @@ class Subject(Protocol):
     models_dir: Path
 
     async def finish(self, download: Download, model_name: str) -> None:
-        """Let a download end well."""
+        """Finish a download."""
 
     async def fail(self, download: Download, error: GglibError) -> None:
-        """Let a download fail."""
+        """Fail a download."""
 
 
 class OfServer:
@@ -77,8 +77,8 @@ class OfServer:
         await asyncio.sleep(0)
         self.outcomes[download.target].set_exception(error)
 
-    async def _pull(self, target: str, tell: Callable[[Progress], None]) -> ModelSummary:
-        del tell
+    async def _pull(self, target: str, on_progress: Callable[[Progress], None]) -> ModelSummary:
+        del on_progress
         self.outcomes[target] = asyncio.get_running_loop().create_future()
         return await self.outcomes[target]
 
@@ -93,11 +93,11 @@ class OfFake:
         self.store = self.fake.store
 
     async def finish(self, download: Download, model_name: str) -> None:
-        """Tell it so."""
+        """Finish the download of the fake."""
         self.fake.finish(download.id, model_name)
 
     async def fail(self, download: Download, error: GglibError) -> None:
-        """Tell it so."""
+        """Fail the download of the fake."""
         self.fake.fail(download.id, error)
 
 
@@ -113,7 +113,7 @@ def _found(repository: HubRepository) -> RepositoryResult:
 
 @pytest.fixture(params=["server", "fake"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
-    """Return a library with nothing in it, whose hub has one repository."""
+    """Return an empty library, whose hub has one repository."""
     hub = FakeHub()
     repository = hub.add_repository("owner/coder", FILES)
     if request.param == "fake":
@@ -125,27 +125,29 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def ends(library: ModelLibraryPort, download_id: str) -> Download:
-    """Return how a download ended."""
+    """Return the final state of a download."""
     async with asyncio.timeout(DEADLINE_S), aclosing(library.follow_download(download_id)) as followed:
-        return [one async for one in followed][-1]
+        return [download async for download in followed][-1]
 
 
 class TestModels:
-    async def test_a_file_is_added_where_it_is(self, subject: Subject, tmp_path: Path) -> None:
-        """It is in the catalogue, with the names that were given, and has not moved."""
+    async def test_a_file_is_added_in_place(self, subject: Subject, tmp_path: Path) -> None:
+        """It is in the catalogue, with the given names, and has not moved."""
         path = write_tiny_gguf(tmp_path / "tiny.gguf")
         added = await subject.library.add_file(path, name="mine", aliases=("m",))
         assert (added.name, added.aliases, added.paths) == ("mine", ("m",), (path,))
         assert await subject.store.resolve_model("m") == added
         assert path.exists()
 
-    async def test_a_name_is_made_where_none_is_given(self, subject: Subject, tmp_path: Path) -> None:
-        """It is the file's own."""
+    async def test_without_a_name_the_name_of_the_file_is_used(
+        self, subject: Subject, tmp_path: Path
+    ) -> None:
+        """The file's own name."""
         added = await subject.library.add_file(write_tiny_gguf(tmp_path / "tiny.gguf"))
         assert added.name == "tiny"
 
-    async def test_what_is_no_gguf_file_is_not_added(self, subject: Subject, tmp_path: Path) -> None:
-        """Nor one that is not there."""
+    async def test_only_gguf_files_are_added(self, subject: Subject, tmp_path: Path) -> None:
+        """A missing file is refused, too."""
         (tmp_path / "text.gguf").write_text("Not a model.")
         for name in ("text.gguf", "none.gguf"):
             with pytest.raises(InvalidGgufError):
@@ -177,7 +179,7 @@ class TestModels:
         assert path.exists()
         assert await subject.store.list_models() == []
 
-    async def test_files_that_gglib_downloaded_go_when_they_are_to(self, subject: Subject) -> None:
+    async def test_files_that_gglib_downloaded_are_deleted_on_request(self, subject: Subject) -> None:
         """The model and its file are deleted, and the result has the freed bytes."""
         subject.models_dir.mkdir(parents=True, exist_ok=True)
         path = write_tiny_gguf(subject.models_dir / "tiny.gguf")
@@ -196,12 +198,12 @@ class TestModels:
 
 class TestHub:
     async def test_a_search_finds_repositories(self, subject: Subject) -> None:
-        """With their variants, smallest first; what is too large is left out."""
+        """With their variants, smallest first; larger ones are left out."""
         result = await subject.library.search("coder", sort=HubSort.DOWNLOADS, limit=10)
-        assert [one.repository.repo for one in result.repositories] == ["owner/coder"]
-        assert [one.variant.quantization for one in result.repositories[0].results] == ["Q4_K_M", "Q8_0"]
+        assert [found.repository.repo for found in result.repositories] == ["owner/coder"]
+        assert [found.variant.quantization for found in result.repositories[0].results] == ["Q4_K_M", "Q8_0"]
         smaller = await subject.library.search("coder", sort=HubSort.LIKES, limit=10, max_size_bytes=GB)
-        assert [one.variant.quantization for one in smaller.repositories[0].results] == ["Q4_K_M"]
+        assert [found.variant.quantization for found in smaller.repositories[0].results] == ["Q4_K_M"]
 
     async def test_a_search_may_find_nothing(self, subject: Subject) -> None:
         """Nothing is no error."""
@@ -215,7 +217,7 @@ class TestHub:
         assert again.repository == found.repository
 
     @pytest.mark.parametrize(("repo", "revision"), [("owner/poet", None), ("owner/coder", "0" * 40)])
-    async def test_what_the_hub_does_not_have_is_not_found(
+    async def test_missing_repository_and_revision_are_not_found(
         self, subject: Subject, repo: str, revision: str | None
     ) -> None:
         """Neither a repository nor a revision."""
@@ -225,7 +227,7 @@ class TestHub:
 
 class TestDownloads:
     async def test_a_download_ends_with_the_name_of_its_model(self, subject: Subject) -> None:
-        """Whoever follows it sees it run, and then done."""
+        """A follower sees it running, and then done."""
         started = await subject.library.start_download("owner/coder:Q4_K_M")
         assert (started.state, started.target) == (DownloadState.RUNNING, "owner/coder:Q4_K_M")
         async with aclosing(subject.library.follow_download(started.id)) as followed:
@@ -236,7 +238,7 @@ class TestDownloads:
         assert await subject.library.show_download(started.id) == ended
         assert await subject.library.list_downloads() == [ended]
 
-    async def test_a_failure_is_told_by_the_download(self, subject: Subject) -> None:
+    async def test_failed_download_has_its_error(self, subject: Subject) -> None:
         """With code and sentence."""
         started = await subject.library.start_download("owner/coder")
         await subject.fail(started, DiskFullError("There is no room."))
@@ -244,7 +246,7 @@ class TestDownloads:
         assert (ended.state, ended.error_code) == (DownloadState.FAILED, "disk_full")
         assert ended.error_message == "There is no room."
 
-    async def test_the_same_target_is_not_begun_twice(self, subject: Subject) -> None:
+    async def test_the_same_target_is_not_started_twice(self, subject: Subject) -> None:
         """The same download is returned until it has ended."""
         started = await subject.library.start_download("owner/coder")
         assert (await subject.library.start_download(" owner/coder ")).id == started.id
@@ -260,13 +262,13 @@ class TestDownloads:
         assert await ends(subject.library, started.id) == ended
         assert await subject.library.cancel_download(started.id) == ended
 
-    async def test_what_names_nothing_is_refused_at_once(self, subject: Subject) -> None:
-        """No download begins."""
+    async def test_invalid_target_is_refused_at_once(self, subject: Subject) -> None:
+        """No download starts."""
         with pytest.raises(VariantChoiceError):
             await subject.library.start_download("coder")
         assert await subject.library.list_downloads() == []
 
-    async def test_an_id_that_is_none_is_no_download(self, subject: Subject) -> None:
+    async def test_unknown_id_is_no_download(self, subject: Subject) -> None:
         """Neither to be shown, nor followed, nor cancelled."""
         with pytest.raises(DownloadNotFoundError):
             await subject.library.show_download("x")

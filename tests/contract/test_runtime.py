@@ -1,4 +1,4 @@
-"""One suite for the runtime port: what the manager promises, and the fake in its place."""
+"""The contract of every runtime: the same tests for the manager and for the fake."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ class TestModelRuntimePort:
         assert (await case.runtime.status()).residents == ()
         await case.runtime.stop_current()
 
-    async def test_ensure_gives_the_model_that_was_named(self, case: Case) -> None:
+    async def test_ensure_gives_the_requested_model(self, case: Case) -> None:
         """The target names its model, and is the current one afterwards."""
         for name in ("a", "b", "a"):
             target = await case.runtime.ensure_model_running(name, None, 8192)
@@ -73,7 +73,7 @@ class TestModelRuntimePort:
             async with case.runtime.admit("nope", None, 8192):
                 pass
 
-    async def test_admit_holds_and_releases_however_the_block_ends(self, case: Case) -> None:
+    async def test_admit_releases_its_hold_at_any_end_of_the_block(self, case: Case) -> None:
         """The hold is counted inside the block and gone after it, also after an error and a cancellation."""
 
         async def in_flight() -> int:
@@ -90,21 +90,21 @@ class TestModelRuntimePort:
                 await asyncio.Event().wait()
         assert await in_flight() == 0
 
-    async def test_a_wait_that_is_over_says_loading(self, case: Case) -> None:
-        """With a hint when to come back."""
+    async def test_expired_wait_is_model_loading(self, case: Case) -> None:
+        """With a retry hint."""
         with pytest.raises(ModelLoadingError) as caught:
             async with case.slow.admit("a", None, 8192, wait_s=0.05):
                 pass
         assert caught.value.retry_after_s > 0
 
     async def test_a_cancelled_wait_ends_at_once(self, case: Case) -> None:
-        """A client that leaves is not waited for."""
+        """A client that disconnects is not waited for."""
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), case.slow.admit("a", None, 8192):
                 pass
 
     async def test_stop_leaves_nothing(self, case: Case) -> None:
-        """Afterwards nothing is current, and the next request starts afresh."""
+        """Afterwards no model is current, and the next request starts a new launch."""
         await case.runtime.ensure_model_running("a", None, 8192)
         await case.runtime.stop_current()
         assert await case.runtime.current_model() is None

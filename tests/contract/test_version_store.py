@@ -1,4 +1,4 @@
-"""What every store of versions promises: the same tests for the one in SQLite and for the fake."""
+"""The contract of every version store: the same tests for SQLite and for the fake."""
 
 import os
 from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ def own_file(path: Path, *, role: FileRole = FileRole.MODEL, identity: FileIdent
 
 
 def new_version(home: Path, label: str, *, shards: int = 1, projector: bool = False) -> NewVersion:
-    """Return a version in a directory of its own."""
+    """Return a version with its own directory."""
     directory = home / "models" / "ada" / "coder" / label
     files = [own_file(directory / f"coder-{shard}.gguf") for shard in range(shards)]
     if projector:
@@ -75,7 +75,7 @@ def new_version(home: Path, label: str, *, shards: int = 1, projector: bool = Fa
 
 
 def model_of(version: NewVersion, name: str = "coder", *, aliases: tuple[str, ...] = ()) -> NewModel:
-    """Return the model whose files a version is."""
+    """Return the model of a version's files."""
     projectors = [file.path for file in version.files if file.role is FileRole.PROJECTOR]
     return NewModel(
         name=name,
@@ -89,7 +89,7 @@ def model_of(version: NewVersion, name: str = "coder", *, aliases: tuple[str, ..
 
 
 def pull_job(key: str, *, name: str = "coder", directory: Path | None = None) -> PullJob:
-    """Return a pull that has not ended."""
+    """Return an unfinished pull."""
     return PullJob(
         key=key,
         asked="ada/coder-GGUF:Q4",
@@ -138,7 +138,7 @@ class TestEntering:
         ]
 
     async def test_an_update_moves_the_row(self, store: Store, home: Path) -> None:
-        """The row keeps what the user gave it, gets the new files at once, and the old version is retired."""
+        """The row keeps the user's settings, gets the new files at once, and the old version is retired."""
         old, new = new_version(home, "Q4-1", shards=2), new_version(home, "Q4-2")
         first = await store.install_version(old, model_of(old, aliases=("c",)))
         await store.edit_model("coder", lambda _: ModelEdit(tags=("t",), settings=ModelSettings(context=512)))
@@ -160,7 +160,7 @@ class TestEntering:
         assert spec is not None
         assert (spec.path, spec.hold_path) == (new.files[0].path, new.directory)
 
-    async def test_aliases_that_others_have_are_left_to_them(self, store: Store, home: Path) -> None:
+    async def test_aliases_of_other_models_are_refused(self, store: Store, home: Path) -> None:
         """An alias that was taken meanwhile is refused and reported; the pull succeeds, new or an update."""
         await store.add_model(replace(model_of(new_version(home, "x")), name="Other", aliases=("taken",)))
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
@@ -173,7 +173,7 @@ class TestEntering:
         assert (again.model.aliases, again.refused_aliases) == (("c", "d"), ("Taken",))
 
     async def test_an_alias_moves_with_the_version(self, store: Store, home: Path) -> None:
-        """A named alias of another model is taken from it with the row; where that fails, it stays where it was."""
+        """A named alias of another model is moved with the row; if that fails, it stays."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
         first = (await store.install_version(old, model_of(old, aliases=("a/b:Q4", "mine")))).model
         moved = [(first.id, "A/B:q4"), (first.id, "coder"), (first.id, "unknown"), (99, "mine")]
@@ -186,7 +186,7 @@ class TestEntering:
         assert (installed.model.aliases, installed.refused_aliases) == (("a/b:Q4",), ())
         assert await store.list_models() == [replace(first, aliases=("mine",)), installed.model]
 
-    async def test_a_model_that_is_gone_is_new_again(self, store: Store, home: Path) -> None:
+    async def test_update_of_a_removed_model_is_a_new_model(self, store: Store, home: Path) -> None:
         """An update of a model that was removed meanwhile enters a new row."""
         version = new_version(home, "Q4-1")
         installed = await store.install_version(version, model_of(version), updates=99)
@@ -216,7 +216,7 @@ class TestEntering:
             await store.add_version(replace(version, files=()))
         assert await store.list_versions() == []
 
-    async def test_the_same_version_again_is_one(self, store: Store, home: Path) -> None:
+    async def test_the_same_version_is_stored_once(self, store: Store, home: Path) -> None:
         """A known version keeps its id: by its directory, or by its files; it is no longer retired."""
         version = new_version(home, "Q4-1")
         first = await store.install_version(version, model_of(version))
@@ -232,8 +232,8 @@ class TestEntering:
         same = await store.install_version(newer, model_of(newer), updates=again.model.id)
         assert (same.version, same.replaced) == (again.version, None)
 
-    async def test_an_unfit_name_is_refused(self, store: Store, home: Path) -> None:
-        """What SQLite's catalogue refuses of a model it refuses here, too."""
+    async def test_an_invalid_name_is_refused(self, store: Store, home: Path) -> None:
+        """A model that SQLite's catalogue refuses is refused here, too."""
         if isinstance(store, FakeCatalog):
             pytest.skip("the fake judges no names")
         version = new_version(home, "Q4-1")
@@ -245,17 +245,17 @@ class TestEntering:
 
 class TestKnowing:
     async def test_a_version_without_a_model(self, store: Store, home: Path) -> None:
-        """What was found on the disk is known once, in homes of older gglibs also by its files alone."""
+        """A version found on the disk is stored once, in homes of older gglibs also by its files alone."""
         version = new_version(home, "Q4-1")
         added = await store.add_version(version)
         assert await store.add_version(version) == added
         shared = own_file(home / "models" / "mmproj.gguf", role=FileRole.PROJECTOR)
         files = [own_file(home / "models" / f"{name}.gguf") for name in "ab"]
         loose = [NewVersion(directory=None, source=SOURCE, files=(file, shared)) for file in files]
-        known = [await store.add_version(one) for one in loose]
-        assert [await store.add_version(one) for one in loose] == known
+        known = [await store.add_version(version) for version in loose]
+        assert [await store.add_version(version) for version in loose] == known
         assert await store.list_versions() == [added, *known]
-        assert [one.hold_path for one in known] == [file.path for file in files]
+        assert [version.hold_path for version in known] == [file.path for file in files]
 
     async def test_a_row_gets_the_version_of_its_files(self, store: Store, home: Path) -> None:
         """A row that has a version's files already is assigned it, and keeps it against a later assignment."""
@@ -298,7 +298,7 @@ class TestKnowing:
         assert (other.version_id, other.is_downloaded) == (None, False)
         assert [known.is_retired for known in await store.list_versions()] == [False]
 
-    async def test_what_was_read_before_an_update_replaces_nothing(self, store: Store, home: Path) -> None:
+    async def test_replacement_from_an_older_version_changes_nothing(self, store: Store, home: Path) -> None:
         """A replacement that was computed from the row of an older version leaves the newer one."""
         old, new = new_version(home, "Q4-1"), new_version(home, "Q4-2")
         seen = (await store.install_version(old, model_of(old))).model
@@ -321,7 +321,7 @@ class TestLeaving:
         ]
         assert await store.list_versions() == [replace(installed.version, is_retired=True)]
 
-    async def test_what_a_model_has_is_not_retired(self, store: Store, home: Path) -> None:
+    async def test_a_version_with_a_model_is_not_retired(self, store: Store, home: Path) -> None:
         """Only versions without a model are retired and returned."""
         used, unused = new_version(home, "Q4-1"), new_version(home, "Q4-2")
         installed = await store.install_version(used, model_of(used))
@@ -368,7 +368,7 @@ class TestLeaving:
 
 
 class TestIdentities:
-    async def test_files_are_known_anew(self, store: Store, home: Path) -> None:
+    async def test_identities_are_updated(self, store: Store, home: Path) -> None:
         """The identity of a file is updated in every version that has it, and for no other file."""
         shared = own_file(home / "models" / "mmproj.gguf", role=FileRole.PROJECTOR)
         files = [own_file(home / "models" / f"{name}.gguf") for name in "ab"]
@@ -378,10 +378,10 @@ class TestIdentities:
         await store.update_identities({shared.path: known, Path("/elsewhere"): known})
         await store.update_identities({})
         listed = await store.list_versions()
-        assert [one.files[1].identity for one in listed] == [known, known]
-        assert [one.files[0] for one in listed] == files
+        assert [version.files[1].identity for version in listed] == [known, known]
+        assert [version.files[0] for version in listed] == files
 
-    async def test_the_home_is_remembered(self, store: Store, home: Path) -> None:
+    async def test_the_home_is_recorded(self, store: Store, home: Path) -> None:
         """The same home again changes nothing else; another place forgets inodes, devices and pulls."""
         assert await store.read_home() is None
         version = new_version(home, "Q4-1")
@@ -399,8 +399,8 @@ class TestIdentities:
         assert await store.list_pulls() == []
         assert await store.list_models() == [installed.model]
 
-    async def test_a_home_that_was_moved_keeps_its_pulls(self, store: Store, home: Path) -> None:
-        """In the same transaction: killed before or after it, there are the pulls."""
+    async def test_a_moved_home_keeps_its_pulls(self, store: Store, home: Path) -> None:
+        """In the same transaction: killed before or after it, the pulls are present."""
         added = await store.add_version(new_version(home, "Q4-1"))
         await store.begin_pull(pull_job("k"))
         moved = HomeIdentity(id="b", device=1, inode=2, models_device=3, models_inode=4)
@@ -411,8 +411,8 @@ class TestIdentities:
 
 
 class TestPulls:
-    async def test_they_come_back_by_name(self, store: Store, home: Path) -> None:
-        """What a pull is about to do comes back field by field, by name, until it ends."""
+    async def test_pulls_are_read_back_by_name(self, store: Store, home: Path) -> None:
+        """A planned pull is read back field by field, by name, until it ends."""
         directory = home / "models" / os.fsdecode(b"q\xff")
         jobs = [
             pull_job("1", name="b"),
@@ -435,7 +435,7 @@ class TestPulls:
 
 
 class TestSources:
-    async def test_what_was_asked_for_comes_back(self, store: Store, home: Path) -> None:
+    async def test_the_requested_target_is_read_back(self, store: Store, home: Path) -> None:
         """The requested revision, and the whole address, are stored for a row without a version."""
         version = new_version(home, "x")
         added = await store.add_model(model_of(version))

@@ -1,4 +1,4 @@
-"""Two ways to make a GGUF file: byte by byte, for what no writer would write, and with the reference writer."""
+"""Two ways to make a GGUF file: byte by byte, for files that no writer would write, and with the reference writer."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class RawGguf:
 
     @staticmethod
     def array(key: str, kind: int, count: int, packed: bytes) -> bytes:
-        """Pack a pair that holds an array, whatever its bytes really are."""
+        """Pack a pair that holds an array, with any bytes."""
         return _text(key) + struct.pack("=IIQ", 9, kind, count) + packed
 
     @staticmethod

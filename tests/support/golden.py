@@ -41,7 +41,7 @@ def _lines_of(texts: dict[str, str]) -> Iterator[str]:
 
 
 class Golden:
-    """The recorded texts of one test. Calling it with a text says whether it is the recorded one.
+    """The recorded texts of one test; calling it with a text compares the text with the recorded one.
 
     While recording (``make golden``) every text is taken as it is.
     """

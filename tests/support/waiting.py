@@ -1,4 +1,4 @@
-"""Waits for what other tasks, threads and processes bring about; each fails instead of waiting forever."""
+"""Waits for other tasks, threads and processes; each fails after a timeout instead of waiting forever."""
 
 import asyncio
 import os

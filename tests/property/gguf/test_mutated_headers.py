@@ -1,4 +1,4 @@
-"""Two thousand mutated headers of real models: read or refused in our words, in bounded memory and work."""
+"""Two thousand mutated headers of real models: read or refused with the one error, in bounded memory and work."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -54,8 +54,8 @@ def headers(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[bytes], list
     return contents, sizes
 
 
-def test_unharmed_headers_are_read(headers: tuple[list[bytes], list[int]], tmp_path: Path) -> None:
-    """What the mutations start from is read by all three readers."""
+def test_unmodified_headers_are_read(headers: tuple[list[bytes], list[int]], tmp_path: Path) -> None:
+    """The headers before mutation are read by all three readers."""
     for content, size_bytes in zip(*headers, strict=True):
         for read in read_all(tmp_path / "model.gguf", content, size_bytes):
             assert read()
@@ -73,7 +73,7 @@ def test_mutations_differ(headers: tuple[list[bytes], list[int]]) -> None:
 
 @contextmanager
 def _traced() -> Iterator[None]:
-    """Trace what is allocated."""
+    """Trace the allocations."""
     tracemalloc.start()
     try:
         yield
@@ -82,13 +82,13 @@ def _traced() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
-def test_mutated_headers_never_surprise(
+def test_mutated_headers_are_read_or_refused(
     part: int,
     headers: tuple[list[bytes], list[int]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A mutated header is read or refused with the one error, with less than 50 MB and no more reading than it has."""
+    """A mutated header is read or refused with the one error, in less than 50 MB, reading at most its size."""
     monkeypatch.setattr(reader, "HeaderStream", CountingStream)
     contents, sizes = headers
     drawn = [(number, mutated(number, contents)) for number in range(part, _COUNT, _PARTS)]
@@ -105,7 +105,7 @@ def test_mutated_headers_never_surprise(
 
 
 def test_worst_headers_stay_in_bounds(tmp_path: Path) -> None:
-    """Headers made to take as much memory as they can take less than 50 MB, read or refused."""
+    """Headers made to take as much memory as possible take less than 50 MB, read or refused."""
     for name, content, size_bytes in worst_headers():
         if "4 million" in name:  # takes time, not memory: the bench has it
             continue

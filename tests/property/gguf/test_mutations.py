@@ -57,13 +57,13 @@ def _read(path: Path, content: bytes) -> GgufFacts | None:
 
 
 def _check_fits_the_catalogue(facts: GgufFacts) -> None:
-    """Check that what is accepted fits the catalogue's signed 64-bit columns."""
+    """Check that an accepted result fits the catalogue's signed 64-bit columns."""
     for name in GgufFacts.__slots__:
         value = getattr(facts, name)
         assert not isinstance(value, int) or 0 <= value < 2**63
 
 
-def test_unharmed_header_is_read(good: bytes, tmp_path: Path) -> None:
+def test_unmodified_header_is_read(good: bytes, tmp_path: Path) -> None:
     """The header that the properties start from is a good one."""
     facts = _read(tmp_path / "m.gguf", good)
 
@@ -74,7 +74,7 @@ def test_unharmed_header_is_read(good: bytes, tmp_path: Path) -> None:
 
 @_SETTINGS
 @given(data=st.data())
-def test_changed_bytes_never_surprise(data: st.DataObject, good: bytes, tmp_path: Path) -> None:
+def test_changed_bytes_are_read_or_refused(data: st.DataObject, good: bytes, tmp_path: Path) -> None:
     """A header with some bytes changed is read, or refused with the one error."""
     content = bytearray(good)
     changes = st.lists(st.tuples(st.integers(0, len(good) - 1), st.integers(0, 255)), min_size=1, max_size=8)
@@ -85,7 +85,7 @@ def test_changed_bytes_never_surprise(data: st.DataObject, good: bytes, tmp_path
 
 @_SETTINGS
 @given(data=st.data(), length=_LENGTHS)
-def test_inflated_lengths_never_surprise(
+def test_inflated_lengths_are_read_or_refused(
     data: st.DataObject, length: int, good: bytes, tmp_path: Path
 ) -> None:
     """A header with any eight bytes replaced by an absurd length is read, or refused with the one error."""
@@ -107,7 +107,7 @@ def test_every_truncation_of_the_header_is_refused(
 
 @_SETTINGS
 @given(tail=st.binary(max_size=400), counts=st.tuples(st.integers(0, 4), st.integers(0, 8)))
-def test_arbitrary_bytes_never_surprise(tail: bytes, counts: tuple[int, int], tmp_path: Path) -> None:
+def test_arbitrary_bytes_are_read_or_refused(tail: bytes, counts: tuple[int, int], tmp_path: Path) -> None:
     """Arbitrary bytes behind a plausible preamble are read, or refused with the one error."""
     _read(tmp_path / "m.gguf", b"GGUF" + struct.pack("=IQQ", 3, *counts) + tail)
 
@@ -115,7 +115,7 @@ def test_arbitrary_bytes_never_surprise(tail: bytes, counts: tuple[int, int], tm
 @_SETTINGS
 @given(text=st.binary(max_size=60))
 def test_text_that_is_not_utf8_is_replaced(text: bytes, raw: Any, tmp_path: Path) -> None:
-    """Any bytes may stand where text is expected; what is no text is replaced, not refused."""
+    """Any bytes may be in place of text; invalid text is replaced, not refused."""
     pairs = [raw.string("general.architecture", "llama"), raw.string("tokenizer.chat_template", text)]
     facts = _read(tmp_path / "m.gguf", raw.header(pairs))
 

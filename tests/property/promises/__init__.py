@@ -1,1 +1,1 @@
-"""The scheduler's promises as invariants, over arbitrary interleavings of everything that can happen to it."""
+"""The scheduler's promises as invariants, over arbitrary interleavings of its events."""

@@ -61,13 +61,13 @@ _TICK_S = 1e-3
 _REFUSALS = (ModelLoadFailedError, ModelNotFoundError, ModelStoppedError, QueueFullError)
 
 
-def spec_of(model: int, edition: int, version: int = 0) -> ModelLaunchSpec:
-    """Return a model's launch spec; another edition has changed settings.
+def spec_of(model: int, settings_version: int, version: int = 0) -> ModelLaunchSpec:
+    """Return a model's launch spec; another ``settings_version`` has other settings.
 
     Model 1 has an idle time-to-live. Each version has its own files.
     """
     settings = ModelSettings(
-        idle_ttl_s=IDLE_TTL_S if model == 1 else None, engine_args=("--threads", str(edition + 1))
+        idle_ttl_s=IDLE_TTL_S if model == 1 else None, engine_args=("--threads", str(settings_version + 1))
     )
     return ModelLaunchSpec(
         model_id=model, model_name=f"m{model}", path=Path(f"/m{model}/{version}.gguf"), settings=settings
@@ -146,10 +146,10 @@ class World:
 
     # --- what can happen ---
 
-    def request(self, model: int, edition: int, context: int, *, waits: bool = True) -> None:
+    def request(self, model: int, settings_version: int, context: int, *, waits: bool = True) -> None:
         """Request a model, waiting for it or not."""
         self.last_ticket += 1
-        ticket, spec = self.last_ticket, spec_of(model, edition, self.versions.get(model, 0))
+        ticket, spec = self.last_ticket, spec_of(model, settings_version, self.versions.get(model, 0))
         request = Requested(ticket, spec, context, context, f"r{ticket}", waits)
         self.models_of[ticket] = model
         was_queue_full = len(self.waiting) >= QUEUE_LIMIT
