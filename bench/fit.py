@@ -36,7 +36,7 @@ from gglib.gguf import read_model
 from gglib.library.fit.estimate import estimate
 from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launched
+from gglib.runtime.local.launch import LaunchConfig, launch_engine
 from gglib.testing.tiny_gguf import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,9 +154,9 @@ async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
     config = LaunchConfig(
         engine=TalkativeEngine(reason="bench"), engines_dir=engines_dir, log_dir=log_dir, slots=DEFAULT_SLOTS
     )
-    async with launched(spec, context=context, name="fit", config=config) as engine:
-        target = await engine.ready()
-        pid = engine.child.pid
+    async with launch_engine(spec, context=context, name="fit", config=config) as engine:
+        target = await engine.wait_until_ready()
+        pid = engine.process.pid
         await asyncio.to_thread(forget_what_was_touched, pid)
         is_small = (model.facts.parameter_count or 0) < _SMALL_PARAMETERS
         tokens = context - 8 if is_small else min(_PROMPT_TOKENS, context - 8)

@@ -33,7 +33,7 @@ from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningT
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
 from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launched
+from gglib.runtime.local.launch import LaunchConfig, launch_engine
 from gglib.testing import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,8 +154,8 @@ async def engine(
     engines = home / "engines"
     engines.mkdir(exist_ok=True)
     config = LaunchConfig(engine=kind, engines_dir=engines, log_dir=home / "logs", slots=slots)
-    async with launched(spec, context=context, name="bench", config=config) as running:
-        yield await running.ready(), running.child.pid
+    async with launch_engine(spec, context=context, name="bench", config=config) as running:
+        yield await running.wait_until_ready(), running.process.pid
 
 
 async def measure(

@@ -40,7 +40,7 @@ from gglib.gguf import read_gguf
 from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
 from gglib.runtime.engines.llama_cpp import embedded_main
-from gglib.runtime.local.process import minimal_environment
+from gglib.runtime.local.process import child_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "bench/results/swap.md"
@@ -208,7 +208,7 @@ class Bare:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=minimal_environment(os.environ),
+            env=child_environment(os.environ),
         )
         deadline = time.monotonic() + LIMIT_S
         while not is_healthy(model.socket_path):

@@ -27,7 +27,7 @@ LIMIT_S = 900
 PROMISES = {
     1: "A request in flight is never killed by a swap.",
     2: "One load serves all waiters of its model; they are granted together.",
-    3: "No starvation: after `max_wait` the running model takes no new requests, drains, and is swapped.",
+    3: "No starvation: after `swap_wait_s` the running model takes no new requests, drains, and is swapped.",
     4: "No thrash: until then, requests for the running model pass the queue.",
     5: "Never more residents than the capacity, never an eviction of a model in use, never two launches of one model.",
     6: "A cancelled waiter is dropped at once; an abandoned load is stopped if its place is needed. A started swap is "

@@ -37,15 +37,15 @@ def main() -> None:
 
 
 def sweep() -> dict[tuple[str, float], dict[Trace, Figures]]:
-    """Measure what other values of ``max_wait_s`` would do."""
+    """Measure what other values of ``swap_wait_s`` would do."""
     return {
-        (name, max_wait_s): {
-            trace: measure(trace, partial(make, max_wait_s), max_wait_s=max_wait_s)
+        (name, swap_wait_s): {
+            trace: measure(trace, partial(make, swap_wait_s), swap_wait_s=swap_wait_s)
             for trace in TRACES
             if trace.name in SWEPT_TRACES
         }
         for name, make in SWEPT.items()
-        for max_wait_s in MAX_WAITS_S
+        for swap_wait_s in MAX_WAITS_S
     }
 
 

@@ -27,7 +27,7 @@ POLICIES: dict[str, Callable[[], Policy]] = {OURS: Scheduler, **RIVALS, **VARIAN
 
 MAX_WAITS_S = (5.0, 10.0, 15.0, 30.0, 60.0)
 SWEPT: dict[str, Callable[[float], Policy]] = {
-    OURS: lambda max_wait_s: Scheduler(max_wait_s=max_wait_s),
-    NO_KEEP_WARM: lambda max_wait_s: Scheduler(max_wait_s=max_wait_s, keep_warm=NoKeepWarm()),
+    OURS: lambda swap_wait_s: Scheduler(swap_wait_s=swap_wait_s),
+    NO_KEEP_WARM: lambda swap_wait_s: Scheduler(swap_wait_s=swap_wait_s, keep_warm=NoKeepWarm()),
 }
-"""What is compared again for other values of ``max_wait_s``."""
+"""What is compared again for other values of ``swap_wait_s``."""

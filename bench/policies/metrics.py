@@ -8,7 +8,7 @@ from statistics import fmean, median
 from bench.policies.simulator import Outcome, Policy, Record, Run, Simulation
 from bench.policies.traces import SEEDS, Trace
 
-from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S
+from gglib.core.defaults import SWAP_WAIT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +35,22 @@ def measure(
     policy: Callable[[], Policy],
     *,
     seeds: Iterable[int] = SEEDS,
-    max_wait_s: float = DEFAULT_MAX_WAIT_S,
+    swap_wait_s: float = SWAP_WAIT_S,
     swap_factor: float = 1.0,
 ) -> Figures:
     """Run the trace with a fresh policy for each seed, on a machine with such swaps."""
     runs = [Simulation(policy(), trace.clients(seed), swap_factor=swap_factor).run() for seed in seeds]
-    return merged([figures_of(run, trace, max_wait_s=max_wait_s, swap_factor=swap_factor) for run in runs])
+    return merged([figures_of(run, trace, swap_wait_s=swap_wait_s, swap_factor=swap_factor) for run in runs])
 
 
 def figures_of(
-    run: Run, trace: Trace, *, max_wait_s: float = DEFAULT_MAX_WAIT_S, swap_factor: float = 1.0
+    run: Run, trace: Trace, *, swap_wait_s: float = SWAP_WAIT_S, swap_factor: float = 1.0
 ) -> Figures:
     """Read the figures off one run. Requests for broken models count as traffic, not as waits."""
     good = [record for record in run.records if record.ask.model.is_good]
     waits = [_waited_s(record) for record in good]
     worst_s = max(waits)
-    bound_s = bound_of(run, trace, max_wait_s=max_wait_s, swap_factor=swap_factor)
+    bound_s = bound_of(run, trace, swap_wait_s=swap_wait_s, swap_factor=swap_factor)
     watched = [_waited_s(record) for record in good if record.ask.model is trace.watched]
     return Figures(
         launches=len(run.launched),
@@ -65,12 +65,10 @@ def figures_of(
     )
 
 
-def bound_of(
-    run: Run, trace: Trace, *, max_wait_s: float = DEFAULT_MAX_WAIT_S, swap_factor: float = 1.0
-) -> float:
+def bound_of(run: Run, trace: Trace, *, swap_wait_s: float = SWAP_WAIT_S, swap_factor: float = 1.0) -> float:
     """Return the longest that anybody may wait where one model is resident.
 
-    A *turn* is the longest that a model was held, its stop, and a load. Once ``max_wait_s`` is over, or the turn
+    A *turn* is the longest that a model was held, its stop, and a load. Once ``swap_wait_s`` is over, or the turn
     that had begun by then, each other model has at most one turn before the waiter's own model is ready.
     """
     load_s = swap_factor * max(model.load_s for model in trace.models)
@@ -78,7 +76,7 @@ def bound_of(
         return load_s
     held_s = max((r.ended_at or 0.0) - r.granted_at for r in run.records if r.granted_at is not None)
     turn_s = held_s + swap_factor * max(model.stop_s for model in trace.models) + load_s
-    return max(max_wait_s, turn_s) + (len(trace.models) - 1) * turn_s
+    return max(swap_wait_s, turn_s) + (len(trace.models) - 1) * turn_s
 
 
 def least_makespan_s(work_s: float, *, bound_s: float, swap_s: float) -> float:

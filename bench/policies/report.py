@@ -8,7 +8,7 @@ from bench.policies.simulator import SLOTS, TOTAL_WAIT_S
 from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
 from bench.svg import text_at
 
-from gglib.runtime.scheduler.scheduler import DEFAULT_MAX_WAIT_S
+from gglib.core.defaults import SWAP_WAIT_S
 
 LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 190, 220, 80, 26, 72
 NUMBER_PX = 50
@@ -28,7 +28,7 @@ def page(
         parts += [f"## {trace.title}", f"![{trace.title}](policies-{trace.name}.svg)", _table(trace, table)]
     parts += [
         "## How long may the running model keep others waiting?",
-        "Makespan / worst wait / launches, for other values of `max_wait`.",
+        "Makespan / worst wait / launches, for other values of `swap_wait_s`.",
         _sweep_table(sweeps),
     ]
     return "\n\n".join(parts) + "\n"
@@ -75,16 +75,16 @@ not let in within {TOTAL_WAIT_S:g} s is lost. Wait: from the request to the mome
 broken models count as traffic only. The worst wait is the worst of all seeds, lost requests are all that were lost,
 everything else is the median over the seeds.
 
-- **gglib**: the scheduler as it ships, `max_wait` {DEFAULT_MAX_WAIT_S:g} s.
+- **gglib**: the scheduler as it ships, `swap_wait_s` {SWAP_WAIT_S:g} s.
 - **arrival order**: each request strictly in turn; neighbours that want the same model run together.
 - **collate**: requests for the running model always pass; when it has been idle for a lull, the longest waiter's
   model is next. **evict at once when idle** is the same without the lull.
 - Variants of gglib differ in how long an idle model is kept for its clients while somebody waits for another one.
   As it ships: for as long as a swap was measured to cost (a stop and the model's load) if its clients were back that
   soon the last two times, not at all if they were not, and for 0.25 s (at most a quarter of a swap) while they are not
-  known; never beyond `max_wait`.
+  known; never beyond `swap_wait_s`.
 
-*Bound* is what gglib promises as the worst wait, given how long requests were held: `max_wait`, then one turn
+*Bound* is what gglib promises as the worst wait, given how long requests were held: `swap_wait_s`, then one turn
 (longest hold, stop, load) for each other model of the trace. It is the dashed line in the plots."""
 
 
@@ -154,12 +154,12 @@ def _table(trace: Trace, table: Table) -> str:
 def _sweep_table(sweeps: dict[tuple[str, float], dict[Trace, Figures]]) -> str:
     traces = list(next(iter(sweeps.values())))
     lines = [
-        "| policy | `max_wait`, s | " + " | ".join(trace.title for trace in traces) + " |",
+        "| policy | `swap_wait_s`, s | " + " | ".join(trace.title for trace in traces) + " |",
         "|---|--:|" + "--:|" * len(traces),
     ]
-    for (name, max_wait_s), row in sweeps.items():
+    for (name, swap_wait_s), row in sweeps.items():
         cells = [f"{f.makespan_s:.0f} / {f.worst_wait_s:.1f} / {f.launches:g}" for f in row.values()]
-        lines.append(f"| {name} | {max_wait_s:g} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | {swap_wait_s:g} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

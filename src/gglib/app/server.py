@@ -117,7 +117,7 @@ async def running_server(
             LocalLauncher(_launch_config(settings, engine, home.catalog), preflight=facts.check),
             replace(_runtime_config(settings), on_engine_exit=request_collection),
         ) as manager,
-        recorded_periodically(LastUsedRecorder(manager.take_used, home.catalog, time.time)),
+        recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
     ):
         supervisor = ProxySupervisor(partial(serve, options=options, library=library))
         try:

@@ -288,19 +288,19 @@ class UpstreamError(ModelRuntimeError):
 class EngineDiedError(UpstreamError):
     """The engine died during a response. ``reason`` states why, ``log_tail`` has its last log lines.
 
-    ``was_alone``: this request was the only one in flight. It may be the cause, so an unchanged retry could kill the
-    next engine, too.
+    ``was_only_request``: no other request was in flight. This request may be the cause, and a retry may crash the next
+    engine too.
     """
 
     def __init__(
-        self, model_name: str, reason: str, log_tail: tuple[str, ...] = (), *, was_alone: bool
+        self, model_name: str, reason: str, log_tail: tuple[str, ...] = (), *, was_only_request: bool
     ) -> None:
         self.model_name = model_name
         self.reason = reason
         self.log_tail = log_tail
-        self.was_alone = was_alone
-        self.is_retryable = not was_alone
-        advice = "; it was the only request in flight: change it before retrying" if was_alone else ""
+        self.was_only_request = was_only_request
+        self.is_retryable = not was_only_request
+        advice = "; it was the only request in flight: change it before retrying" if was_only_request else ""
         super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
 
 

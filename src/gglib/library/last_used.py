@@ -18,12 +18,15 @@ INTERVAL_S = 60.0
 
 
 class LastUsedRecorder:
-    """Collects uses that are not recorded yet. ``take_used`` returns the ids of models used since its last call."""
+    """Collects uses that are not recorded yet.
+
+    ``take_used_model_ids`` returns the ids of models used since its last call.
+    """
 
     def __init__(
-        self, take_used: Callable[[], set[int]], store: ModelStorePort, now: Callable[[], float]
+        self, take_used_model_ids: Callable[[], set[int]], store: ModelStorePort, now: Callable[[], float]
     ) -> None:
-        self._take_used = take_used
+        self._take_used_model_ids = take_used_model_ids
         self._store = store
         self._now = now
         self._used_at: dict[int, int] = {}
@@ -32,7 +35,7 @@ class LastUsedRecorder:
     async def write(self) -> None:
         """Record the uses since the last write, if any. Never raises a ``GglibError``."""
         now = int(self._now())
-        self._used_at.update(dict.fromkeys(self._take_used(), now))
+        self._used_at.update(dict.fromkeys(self._take_used_model_ids(), now))
         if not self._used_at:
             return
         try:

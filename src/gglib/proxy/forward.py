@@ -82,7 +82,7 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
     except EngineError as error:
         raise await _with_hint(error, request, name, services) from error
     except EngineDiedError as error:
-        if error.was_alone:
+        if error.was_only_request:
             services.poison_requests.record_crash(name, body, monotonic())
         raise
 

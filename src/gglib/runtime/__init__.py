@@ -1,4 +1,4 @@
-"""Engine processes and the scheduler that swaps them. Public names are imported on first use."""
+"""Runs engine processes and schedules which models are loaded. Public names are imported on first use."""
 
 import importlib
 from typing import TYPE_CHECKING, Any

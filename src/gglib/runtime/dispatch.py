@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.events import EventHub, EventReader
+from gglib.runtime.events import EventHub, EventTranslator
 from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, Tick, WakeAt
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
@@ -18,7 +18,7 @@ logger = logging.getLogger("gglib.runtime")
 class Dispatcher:
     """Serializes events: events that occur while effects are executed are handled after them.
 
-    Nothing is awaited between an event and its last effect, so the state of the scheduler and of the shell never
+    Nothing is awaited between an event and its last effect, so the states of the scheduler and of the manager never
     diverge.
     """
 
@@ -39,7 +39,7 @@ class Dispatcher:
         """Whether an event is being handled."""
         self._scheduler = scheduler
         self._execute = execute
-        self._event_reader = EventReader(expected_s)
+        self._translator = EventTranslator(expected_s)
         self._now = now
         self._events: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -68,7 +68,7 @@ class Dispatcher:
     async def wait_until_idle(self, timeout_s: float) -> None:
         """Return when no request is in flight, or after ``timeout_s``.
 
-        Meanwhile, the end of each request has to be dispatched as an event.
+        Only ``dispatch`` detects the end of the last request: do not use ``Scheduler.try_release`` meanwhile.
         """
         if not self.in_flight:
             return
@@ -81,8 +81,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Cancel the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._cancel_timer()
 
     def _handle(self, event: Event) -> None:
         now = self._now()
@@ -92,9 +91,13 @@ class Dispatcher:
             logger.info("%s", describe_swap(swap))
         for effect in effects:
             if isinstance(effect, WakeAt):
-                self.close()
+                self._cancel_timer()
                 self._timer = asyncio.get_running_loop().call_at(effect.time, self.dispatch, Tick())
             else:
                 self._execute(effect)
-        for happened in self._event_reader.read(event, effects, swaps, now):
-            self.event_hub.publish(happened)
+        for runtime_event in self._translator.translate(event, effects, swaps, now):
+            self.event_hub.publish(runtime_event)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -10,14 +10,14 @@ from typing import Self
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.runtime.events import (
     EventsLost,
-    ModelGone,
     ModelLoadFailed,
     ModelLoading,
     ModelReady,
     ModelStopping,
+    ModelUnloaded,
     RequestQueued,
     RuntimeEvent,
-    SwapOver,
+    SwapFinished,
 )
 from gglib.core.runtime.status import SwapStatus
 from gglib.runtime.scheduler.events import (
@@ -42,47 +42,46 @@ MAX_QUEUED_EVENTS = 256
 @dataclass(slots=True)
 class _Launched:
     spec: ModelLaunchSpec
-    began_s: float
-    died: str | None = None
+    started_at: float
+    death_reason: str | None = None
 
 
-class EventReader:
-    """Turns each step of the scheduler into runtime events. Pure: ``now`` is an argument."""
+class EventTranslator:
+    """Translates the scheduler's events and effects into runtime events. Pure: ``now`` is an argument."""
 
     def __init__(self, expected_s: Callable[[ModelLaunchSpec], float]) -> None:
         self._expected_s = expected_s
         self._launched: dict[int, _Launched] = {}
 
-    def read(
+    def translate(
         self, event: Event, effects: Sequence[Effect], swaps: Sequence[SwapStatus], now: float
     ) -> Iterator[RuntimeEvent]:
         """Return the runtime events of one scheduler event, its effects and the swaps that it finished."""
-        yield from self._read_event(event, now)
+        yield from self._from_event(event, now)
         if isinstance(event, Requested) and event.waits and not _is_decided(event.ticket, effects):
             yield RequestQueued(model_name=event.spec.model_name, request_id=event.request_id)
         for effect in effects:
-            yield from self._read_effect(effect, now)
+            yield from self._from_effect(effect, now)
         for swap in swaps:
-            yield SwapOver(swap=swap)
+            yield SwapFinished(swap=swap)
 
-    def _read_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
+    def _from_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
         match event:
-            case BecameReady(generation) if (known := self._launched.get(generation)) is not None:
-                id_, name = known.spec.model_id, known.spec.model_name
-                yield ModelReady(model_id=id_, model_name=name, load_s=round(now - known.began_s, 3))
-            case LoadFailed(generation, error) if (known := self._launched.get(generation)) is not None:
-                id_, name = known.spec.model_id, known.spec.model_name
+            case BecameReady(generation) if (launched := self._launched.get(generation)) is not None:
+                id_, name = launched.spec.model_id, launched.spec.model_name
+                yield ModelReady(model_id=id_, model_name=name, load_s=round(now - launched.started_at, 3))
+            case LoadFailed(generation, error) if (launched := self._launched.get(generation)) is not None:
+                id_, name = launched.spec.model_id, launched.spec.model_name
                 yield ModelLoadFailed(model_id=id_, model_name=name, reason=failure_reason(error))
-            case Died(generation, reason) if (known := self._launched.get(generation)) is not None:
-                known.died = reason
-            case Exited(generation) if (known := self._launched.pop(generation, None)) is not None:
-                yield ModelGone(
-                    model_id=known.spec.model_id, model_name=known.spec.model_name, died=known.died
-                )
+            case Died(generation, reason) if (launched := self._launched.get(generation)) is not None:
+                launched.death_reason = reason
+            case Exited(generation) if (launched := self._launched.pop(generation, None)) is not None:
+                id_, name = launched.spec.model_id, launched.spec.model_name
+                yield ModelUnloaded(model_id=id_, model_name=name, died=launched.death_reason)
             case _:
                 pass
 
-    def _read_effect(self, effect: Effect, now: float) -> Iterator[RuntimeEvent]:
+    def _from_effect(self, effect: Effect, now: float) -> Iterator[RuntimeEvent]:
         match effect:
             case Launch(generation, spec, context):
                 self._launched[generation] = _Launched(spec, now)
@@ -109,19 +108,20 @@ def _is_decided(ticket: int, effects: Sequence[Effect]) -> bool:
 class Subscription:
     """The events for one subscriber. The runtime never waits for it."""
 
-    def __init__(self, subscribers: "set[Subscription]") -> None:
-        self._subscribers = subscribers
+    def __init__(self, subscriptions: "set[Subscription]") -> None:
+        """``subscriptions`` are the active ones, of the hub."""
+        self._subscriptions = subscriptions
         self._queue: deque[RuntimeEvent] = deque()
         self._has_events = asyncio.Event()
 
     def __enter__(self) -> Self:
-        self._subscribers.add(self)
+        self._subscriptions.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._subscribers.discard(self)
+        self._subscriptions.discard(self)
 
     def put(self, event: RuntimeEvent) -> None:
         """Queue an event; if the queue is full, replace its events by ``EventsLost``."""
@@ -150,7 +150,7 @@ class EventHub:
         self._subscriptions: set[Subscription] = set()
 
     def subscribe(self) -> Subscription:
-        """Return a subscription, which starts with its ``with`` block."""
+        """Return a subscription. It receives events from the start of its ``with`` block."""
         return Subscription(self._subscriptions)
 
     def publish(self, event: RuntimeEvent) -> None:

@@ -12,11 +12,11 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 
 RunEvent = BecameReady | Died | LoadFailed
-"""Events that a run reports. Its end is reported separately, after its cleanup."""
+"""Events that a run reports. ``on_exit`` reports its end, after the cleanup."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineExit:
+class UnexpectedExit:
     """How a ready engine exited without being stopped. Paths are redacted to file names, for clients."""
 
     reason: str
@@ -36,7 +36,10 @@ class EngineRun(Protocol):
 
     @property
     def spec(self) -> ModelLaunchSpec:
-        """The launched spec, with its files' marks at the launch; a newer version's if the model moved to one."""
+        """The launched spec, with the marks of its files at the launch.
+
+        Its version is newer than that of ``launch`` if the model was updated in between.
+        """
         ...
 
     @property
@@ -56,22 +59,22 @@ class EngineRun(Protocol):
 
     @property
     def slots(self) -> int | None:
-        """How many requests it computes at a time; None until known."""
+        """How many requests it processes at a time; None until known."""
         ...
 
     @property
     def target(self) -> RunningTarget | None:
-        """Its address; None before it is ready. Read for each request, so best a plain attribute."""
+        """Its address; None before it is ready. Read for each request: implement it as a plain attribute."""
         ...
 
     @property
-    def exited(self) -> asyncio.Event:
-        """Set once the engine has exited or ``stop`` was called."""
+    def unavailable(self) -> asyncio.Event:
+        """Set when the engine takes no more requests: it has exited, or ``stop`` was called."""
         ...
 
     @property
-    def exit(self) -> EngineExit | None:
-        """How it died, set before ``Died`` is reported; None for any other run."""
+    def unexpected_exit(self) -> UnexpectedExit | None:
+        """Set before ``Died`` is reported; None for a run that was stopped or did not become ready."""
         ...
 
     async def is_file_overwritten(self) -> bool:
@@ -83,12 +86,12 @@ class EngineRun(Protocol):
         ...
 
     async def wait(self) -> None:
-        """Return after the process has exited and everything is cleaned up."""
+        """Return after the process has exited and the cleanup is done."""
         ...
 
 
 def load_time_s(run: EngineRun) -> float | None:
-    """Return the duration of the load; None until ready."""
+    """Return the duration of the load; None until the engine is ready."""
     return None if run.ready_at is None else run.ready_at - run.started_at
 
 
@@ -96,22 +99,22 @@ class Launcher(Protocol):
     """Starts engines. Used from the loop's thread only."""
 
     async def prepare(self) -> None:
-        """Clean up engines left by an earlier gglib; called once, before the first launch."""
+        """Kill engines left by an earlier gglib process; called once, before the first launch."""
         ...
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
-        """Check a model before another one is evicted for it; return its spec as its files are now.
+        """Check a model before another one is evicted for it; return its spec with the current marks of its files.
 
         Raises a ``GglibError``, with redacted paths for clients, for a model that cannot be loaded.
         """
         ...
 
     def start(
-        self, launch: Launch, *, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+        self, launch: Launch, *, on_event: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
     ) -> EngineRun:
         """Start a launch and return at once; neither callback is called before this returns.
 
-        ``report`` is called with ``BecameReady`` when the engine is ready, ``LoadFailed`` when its load fails, and
+        ``on_event`` is called with ``BecameReady`` when the engine is ready, ``LoadFailed`` when its load fails, and
         ``Died`` when it exits after it was ready without being stopped. ``on_exit`` is called once at the end of any
         run, after its cleanup and the release of its model's files.
         """

@@ -11,22 +11,22 @@ class LeaseProvider(Protocol):
     """Grants leases and ends them."""
 
     async def acquire(self, lease: "Lease") -> RunningTarget:
-        """Wait for a target and set ``lease.ticket``, the id of the hold."""
+        """Wait for a target and set ``lease.ticket``, which identifies the request."""
         ...
 
     def release(self, ticket: int) -> None:
-        """End the hold."""
+        """End the lease."""
         ...
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
-        """End the hold after an error; raises a better explanation of the error if there is one."""
+        """End the lease after an error. Raises a more specific error if the cause is known."""
         ...
 
 
 class Lease:
-    """A request's parameters, as in ``ModelRuntimePort.admit``, and its hold on a target.
+    """A request's parameters, as in ``ModelRuntimePort.admit``, and its lease of a target.
 
-    A class because a generator costs several times as much, and every request has a lease.
+    A class, because a generator-based context manager takes several times as long and every request needs one.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Lease:
         self.request_id = request_id
         self.spec = spec
         self.ticket = 0
-        """Identifies the hold."""
+        """Identifies the request to the scheduler; 0 before ``acquire``."""
 
     def __aenter__(self) -> Coroutine[Any, Any, RunningTarget]:
         return self._provider.acquire(self)

@@ -1,7 +1,9 @@
-"""The imperative shell around the scheduler: tracks tickets and executes effects.
+"""Connects requests to the scheduler: waits for its decisions and executes its effects.
 
-Everything runs in the loop's thread. Nothing is awaited between an event and its last effect, so the state of the
-scheduler and of the shell never diverge.
+Everything runs in the event loop's thread. Nothing is awaited between an event and its last effect, so the states of
+the scheduler and of the manager never diverge.
+
+A *ticket* identifies a request to the scheduler, a *generation* identifies a launch.
 """
 
 import asyncio
@@ -62,7 +64,7 @@ milliseconds before it reports the exit."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:
-    """Limits of residents, waits and drains. Times in seconds. Launches are configured by ``LaunchConfig``."""
+    """Limits of resident models, waits and drains. Times in seconds. ``LaunchConfig`` configures the launches."""
 
     capacity: int = 1
     """How many models may be resident at once."""
@@ -71,17 +73,17 @@ class RuntimeConfig:
     queue_limit: int = DEFAULT_QUEUE_LIMIT
     """How many requests may wait; beyond this they fail with ``QueueFullError``."""
     model_wait_s: float = MODEL_WAIT_S
-    """How long a request waits for its model at most, in the queue and during the load."""
+    """Maximum wait of a request for its model, in the queue and during the load."""
     drain_s: float = DRAIN_S
     """How long ``stop_current`` and ``drain`` wait for requests in flight."""
-    watch_s: float = 1.0
+    watch_interval_s: float = 1.0
     """Interval for comparing loaded models with the catalogue and their files; 0: never."""
     on_engine_exit: Callable[[], None] | None = None
-    """Called after an engine has exited and its version is released. It must not block or raise."""
+    """Called after an engine has exited and its model files are unlocked. It must not block or raise."""
 
 
 class EngineManager(ModelRuntimePort):
-    """Runs engines, one for each resident model. An async context manager, which stops all engines on exit.
+    """Runs engines, one for each resident model. An async context manager that stops all engines on exit.
 
     ``catalog`` resolves model names, ``launcher`` starts engines (``LocalLauncher``). ``docs/promises.md`` has the
     guarantees for each request. Use it only from the event loop that entered the block.
@@ -92,7 +94,7 @@ class EngineManager(ModelRuntimePort):
         self._config = config
         self._launcher = launcher
         self._scheduler = Scheduler(
-            capacity=config.capacity, max_wait_s=config.swap_wait_s, queue_limit=config.queue_limit
+            capacity=config.capacity, swap_wait_s=config.swap_wait_s, queue_limit=config.queue_limit
         )
         self._tickets = itertools.count(1)
         self._futures: dict[int, asyncio.Future[RunningTarget]] = {}
@@ -108,13 +110,13 @@ class EngineManager(ModelRuntimePort):
             self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history
         )
         self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
-        self._watching: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._launcher.prepare()
-        if self._config.watch_s:
-            watching = self._model_watch.run(self._config.watch_s)
-            self._watching = asyncio.create_task(watching, name="model-watch")
+        if self._config.watch_interval_s:
+            watching = self._model_watch.run(self._config.watch_interval_s)
+            self._watch_task = asyncio.create_task(watching, name="model-watch")
         return self
 
     async def __aexit__(
@@ -132,7 +134,7 @@ class EngineManager(ModelRuntimePort):
         """Number of requests in flight."""
         return self._dispatcher.in_flight
 
-    def take_used(self) -> set[int]:
+    def take_used_model_ids(self) -> set[int]:
         """Return the ids of models used since the last call, including those in use."""
         used, self._used = self._used, set()
         return used | {r.spec.model_id for r in self._scheduler.residents if r.holders}
@@ -140,11 +142,11 @@ class EngineManager(ModelRuntimePort):
     async def close(self) -> None:
         """Refuse waiting and new requests, and stop every engine at once."""
         self._refuse_requests()
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._watch_task is not None:
+            self._watch_task.cancel()
         await self._stop_all(drain_s=0)
-        if self._watching is not None:
-            await asyncio.wait([self._watching])
+        if self._watch_task is not None:
+            await asyncio.wait([self._watch_task])
         self._dispatcher.close()
 
     # --- the port ---
@@ -152,7 +154,7 @@ class EngineManager(ModelRuntimePort):
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int
     ) -> RunningTarget:
-        """Return a target that runs the model. It is not held and may be evicted at once; see ``admit``."""
+        """Return a target that runs the model. Without a lease (``admit``), the model may be evicted at once."""
         async with self.admit(model_name, num_ctx, default_ctx) as target:
             return target
 
@@ -186,7 +188,7 @@ class EngineManager(ModelRuntimePort):
         return self._status_reader.status(self._now())
 
     def subscribe(self) -> Subscription:
-        """Return the events from now on, for a ``with`` block."""
+        """Return a subscription to the events. It starts with its ``with`` block."""
         return self._dispatcher.event_hub.subscribe()
 
     # --- one request ---
@@ -214,7 +216,7 @@ class EngineManager(ModelRuntimePort):
         return await self._acquire_queued(request, wait_s)
 
     def release(self, ticket: int) -> None:
-        """End a hold, or a wait."""
+        """End the lease of a request, or its wait."""
         self._granted.pop(ticket, None)
         future = self._futures.pop(ticket, None)
         if future is None:  # granted without a wait
@@ -229,12 +231,12 @@ class EngineManager(ModelRuntimePort):
         self._dispatcher.dispatch(RequestEnded(ticket))
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
-        """End a hold after an error; raises a better explanation of the error if there is one."""
+        """End the lease after an error. Raises a more specific error if the engine's exit explains this one."""
         try:
             if isinstance(error, UpstreamStalledError):
                 self._dispatcher.dispatch(RequestStalled(ticket))
             elif isinstance(error, UpstreamError) and not isinstance(error, EngineUnreachableError):
-                # Nothing was sent to an unreachable engine: the caller may try again.
+                # An unreachable engine received nothing, so the caller may retry.
                 raise await self._explain_disconnect(error, self._granted[ticket]) from error
         finally:
             self.release(ticket)
@@ -265,7 +267,7 @@ class EngineManager(ModelRuntimePort):
             raise
 
     def _is_ready_or_loading(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
-        """Whether a ready or loading model serves such a request, so that nothing is evicted for it."""
+        """Whether a ready or loading model serves the request, so that no model is evicted for it."""
         return any(
             resident.spec.model_id == spec.model_id
             and resident.has_version_of(spec)
@@ -289,15 +291,15 @@ class EngineManager(ModelRuntimePort):
             raise self._status_reader.loading_error(request.spec, self._now())
 
     async def _explain_disconnect(self, error: UpstreamError, run: EngineRun) -> GglibError:
-        """Return why the engine closed the connection, if known within a moment; else ``error``."""
+        """Return why the engine closed the connection, if known within ``EXIT_REASON_WAIT_S``; else ``error``."""
         with suppress(TimeoutError):
             async with asyncio.timeout(EXIT_REASON_WAIT_S):
-                await run.exited.wait()
+                await run.unavailable.wait()
         name = run.launch.spec.model_name
-        if run.exit is not None:
-            was_alone = run in self._died_with_one_request
-            return EngineDiedError(name, run.exit.reason, run.exit.last_lines, was_alone=was_alone)
-        if run.exited.is_set():
+        if (ended := run.unexpected_exit) is not None:
+            was_only_request = run in self._died_with_one_request
+            return EngineDiedError(name, ended.reason, ended.last_lines, was_only_request=was_only_request)
+        if run.unavailable.is_set():
             return ShuttingDownError() if self._is_closing else ModelStoppedError(name, was_loading=False)
         return error
 
@@ -331,12 +333,12 @@ class EngineManager(ModelRuntimePort):
     # --- launches ---
 
     def _launch(self, launch: Launch) -> None:
-        run = self._launcher.start(launch, report=self._on_report, on_exit=self._on_exit)
+        run = self._launcher.start(launch, on_event=self._on_run_event, on_exit=self._on_exit)
         self._runs[launch.generation] = run
         if self._is_closing:
             run.stop()
 
-    def _on_report(self, event: RunEvent) -> None:
+    def _on_run_event(self, event: RunEvent) -> None:
         match event:
             case BecameReady(generation):
                 self._record_load(self._runs[generation])
@@ -350,8 +352,10 @@ class EngineManager(ModelRuntimePort):
 
     def _record_death(self, run: EngineRun) -> None:
         """Record whether a single request was in flight: it may have crashed the engine."""
-        holders = [len(r.holders) for r in self._scheduler.residents if r.generation == run.launch.generation]
-        if sum(holders) == 1 and run.exit is not None and not run.exit.has_changed_file:
+        in_flight = sum(
+            len(r.holders) for r in self._scheduler.residents if r.generation == run.launch.generation
+        )
+        if in_flight == 1 and run.unexpected_exit is not None and not run.unexpected_exit.has_changed_file:
             self._died_with_one_request.add(run)
 
     def _on_exit(self, run: EngineRun) -> None:

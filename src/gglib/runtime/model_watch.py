@@ -1,4 +1,4 @@
-"""Polls the catalogue and the model files: models that are removed or updated, files that are overwritten."""
+"""Polls for models that were removed or updated in the catalogue, and for overwritten model files."""
 
 import asyncio
 import logging
@@ -39,30 +39,30 @@ class ModelWatch:
                 await self.poll()
                 logged = None
             except Exception as error:  # noqa: BLE001 - an embedder's catalogue may raise anything; polling continues
-                if str(error) != logged:  # once, not at each poll
-                    logger.warning("the catalogue could not be compared with what is in memory: %s", error)
+                if str(error) != logged:  # not again at each poll
+                    logger.warning("the catalogue could not be compared with the loaded models: %s", error)
                     logged = str(error)
 
     async def poll(self) -> None:
         """Compare once. Errors of the catalogue propagate."""
-        # Before the catalogue is read: a launch that becomes ready meanwhile may be newer than this reading.
+        # Listed before the catalogue is read: a launch that becomes ready meanwhile may be newer than the paths.
         ready = [run for run in self._runs.values() if run.ready_at is not None]
         paths = await self._current_paths()
-        staying = {r.generation for r in self._scheduler.residents if not r.is_terminating}
+        remaining = {r.generation for r in self._scheduler.residents if not r.is_terminating}
         for run in ready:
-            if not run.exited.is_set() and run.launch.generation in staying:
+            if not run.unavailable.is_set() and run.launch.generation in remaining:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
 
     async def _current_paths(self) -> dict[int, Path]:
-        """Return the current paths of the scheduler's models; report those that the catalogue no longer has."""
+        """Return the current paths of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""
         paths: dict[int, Path] = {}
         for model_id, spec in self._relevant_specs().items():
-            known = await self._catalog.resolve_for_launch(spec.model_name)
-            if known is None or known.model_id != model_id:
+            current = await self._catalog.resolve_for_launch(spec.model_name)
+            if current is None or current.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._dispatch(ModelRemoved(model_id))
             else:
-                paths[model_id] = known.path.absolute()
+                paths[model_id] = current.path.absolute()
         return paths
 
     def _relevant_specs(self) -> dict[int, ModelLaunchSpec]:
@@ -73,8 +73,8 @@ class ModelWatch:
         specs += [failure.spec for failure in scheduler.failures]
         return {spec.model_id: spec for spec in specs}
 
-    async def _compare(self, run: EngineRun, known_path: Path) -> None:
-        if known_path != run.spec.path:
+    async def _compare(self, run: EngineRun, current_path: Path) -> None:
+        if current_path != run.spec.path:
             logger.info("'%s' was updated: unloading its older version", run.spec.model_name)
             self._dispatch(Superseded(run.launch.generation))
         elif await run.is_file_overwritten():

@@ -1,4 +1,4 @@
-"""Builds the runtime status from the scheduler, the launches and their histories. ``now`` is an argument."""
+"""Builds the runtime status from the scheduler, the launches and the swap history. ``now`` is an argument."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gglib.runtime.scheduler.swap_history import SwapHistory, failure_reason
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Read-only view of residents, waiters and expected load times."""
+    """Read-only view of residents, waiters, load times and past swaps."""
 
     scheduler: Scheduler
     runs: Mapping[int, EngineRun]

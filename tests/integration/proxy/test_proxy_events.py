@@ -13,14 +13,14 @@ from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelRuntimePort
 from gglib.core.runtime.events import (
     EventsLost,
-    ModelGone,
     ModelLoadFailed,
     ModelLoading,
     ModelReady,
     ModelStopping,
+    ModelUnloaded,
     RequestQueued,
     RuntimeEvent,
-    SwapOver,
+    SwapFinished,
 )
 from gglib.core.runtime.status import SwapStatus
 from gglib.proxy import ProxyOptions
@@ -47,10 +47,10 @@ HAPPENING: list[RuntimeEvent] = [
     RequestQueued(model_name="tiny", request_id="req_1"),
     ModelLoading(model_id=1, model_name="tiny", effective_ctx=4096, expected_s=2.5),
     ModelReady(model_id=1, model_name="tiny", load_s=1.5),
-    SwapOver(swap=SWAP),
+    SwapFinished(swap=SWAP),
     ModelLoadFailed(model_id=1, model_name="tiny", reason="no memory"),
     ModelStopping(model_id=1, model_name="tiny", reason="idle"),
-    ModelGone(model_id=1, model_name="tiny", died="signal 9"),
+    ModelUnloaded(model_id=1, model_name="tiny", died="signal 9"),
 ]
 
 

@@ -97,14 +97,14 @@ ROWS: list[tuple[Exception, int, str, str, dict[str, str]]] = [
     (GglibError("whatever"), 500, "internal_error", "internal_error", {"x-should-retry": "false"}),
     (UpstreamError("gone"), 502, "upstream_error", "upstream_error", {"x-should-retry": ""}),
     (
-        EngineDiedError("m", "signal 6", was_alone=True),
+        EngineDiedError("m", "signal 6", was_only_request=True),
         502,
         "upstream_error",
         "upstream_error",
         {"x-should-retry": "false"},
     ),
     (
-        EngineDiedError("m", "signal 6", was_alone=False),
+        EngineDiedError("m", "signal 6", was_only_request=False),
         502,
         "upstream_error",
         "upstream_error",
@@ -135,7 +135,7 @@ async def test_a_runtime_error_has_the_status_of_the_table(
 
 async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
     """Twice it was alone in flight at a death: from then on it is refused, and every other request goes on."""
-    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_alone=True))
+    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_only_request=True))
     async with proxy_running(runtime) as proxy:
         replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
         other = await ask(proxy.port, body=chat_body(stream=True))
@@ -152,7 +152,7 @@ async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
 
 async def test_a_death_with_others_in_flight_refuses_nothing_later() -> None:
     """It is not known which request was the cause."""
-    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_alone=False))
+    runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_only_request=False))
     async with proxy_running(runtime) as proxy:
         replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
     assert {reply.error["code"] for reply in replies} == {"upstream_error"}

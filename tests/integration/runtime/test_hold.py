@@ -18,8 +18,8 @@ from tests.support.waiting import until
 from gglib.core.errors import ModelFileNotFoundError, ModelLoadFailedError, ModelStoppedError
 from gglib.core.models import GgufFacts, ModelLaunchSpec, ModelSource, NewModel
 from gglib.core.versions import FileIdentity, FileRole, NewVersion, OwnFile
-from gglib.runtime.local import version_hold
-from gglib.runtime.local.version_hold import holding
+from gglib.runtime.local import version_lock
+from gglib.runtime.local.version_lock import lock_version
 from gglib.testing import Script
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ class TestHolding:
         if is_legacy:
             spec = replace(spec, hold_path=spec.path)
         assert spec.hold_path is not None
-        async with holding(spec) as held:
+        async with lock_version(spec) as held:
             assert not is_free(spec.hold_path)
             assert len(held.marks) == 1
         assert is_free(spec.hold_path)
         with pytest.raises(RuntimeError):
-            async with holding(spec):
+            async with lock_version(spec):
                 raise RuntimeError
         assert is_free(spec.hold_path)
 
@@ -81,7 +81,7 @@ class TestHolding:
         spec = spec_of(tmp_path / "v1")
         spec.path.unlink()
         with pytest.raises(ModelFileNotFoundError):
-            async with holding(spec):
+            async with lock_version(spec):
                 pass
         assert is_free(tmp_path / "v1")
 
@@ -99,12 +99,12 @@ class TestHolding:
             shutil.rmtree(tmp_path / "v1")
         else:
             old.path.unlink()
-        async with holding(old, resolve) as held:
+        async with lock_version(old, resolve) as held:
             assert held.path == new.path
             assert not is_free(tmp_path / "v2")
         shutil.rmtree(tmp_path / "v2")
         with pytest.raises(ModelFileNotFoundError):
-            async with holding(old, resolve):
+            async with lock_version(old, resolve):
                 pass
         assert asked == ["a", "a"]
 
@@ -119,7 +119,7 @@ class TestHolding:
             return found[newer]
 
         with pytest.raises(ModelFileNotFoundError):
-            async with holding(old, resolve):
+            async with lock_version(old, resolve):
                 pass
 
     async def test_a_deletion_that_is_under_way_is_waited_for(self, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ class TestHolding:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A process that is stopped in the middle of one keeps no request waiting for ever."""
-        monkeypatch.setattr(version_hold, "LOCK_TIMEOUT_S", 0)
+        monkeypatch.setattr(version_lock, "LOCK_TIMEOUT_S", 0)
         spec = spec_of(tmp_path / "v1")
         with (
             being_deleted(tmp_path / "v1"),
@@ -164,7 +164,7 @@ class TestHolding:
     async def test_a_process_that_is_forked_meanwhile_does_not_keep_it(self, tmp_path: Path) -> None:
         """The lock is released, not only closed: a child that has not reached its exec shares the descriptor."""
         spec = spec_of(tmp_path / "v1")
-        async with holding(spec):
+        async with lock_version(spec):
             reads, writes = os.pipe()
             child = os.fork()
             if not child:  # pragma: no cover - the child
@@ -181,7 +181,7 @@ class TestHolding:
     async def test_a_program_that_is_started_meanwhile_does_not_inherit_it(self, tmp_path: Path) -> None:
         """The descriptor is closed at exec."""
         spec = spec_of(tmp_path / "v1")
-        async with holding(spec):
+        async with lock_version(spec):
             child = subprocess.Popen(  # noqa: ASYNC220 - it waits for this test
                 [sys.executable, "-c", "import sys; print('here', flush=True); sys.stdin.read()"],
                 stdin=subprocess.PIPE,
@@ -201,7 +201,7 @@ def opened_by(pid: int) -> list[str]:
 
 
 async def _hold_once(spec: ModelLaunchSpec) -> ModelLaunchSpec:
-    async with holding(spec) as held:
+    async with lock_version(spec) as held:
         return held
 
 
@@ -239,7 +239,7 @@ class TestEngines:
         _, directory = await move(world, "v1")
         free_at_exit = []
         async with world.manager(
-            watch_s=0, on_engine_exit=lambda: free_at_exit.append(is_free(directory))
+            watch_interval_s=0, on_engine_exit=lambda: free_at_exit.append(is_free(directory))
         ) as manager:
             await manager.ensure_model_running("v", None, 8192)
             assert not is_free(directory)
@@ -250,7 +250,7 @@ class TestEngines:
     async def test_a_failed_launch_lets_go(self, world: World) -> None:
         """Whether the engine fails or the request is cancelled in the middle."""
         _, directory = await move(world, "v1")
-        async with world.manager(Script(load_fails_with="invalid magic"), watch_s=0) as manager:
+        async with world.manager(Script(load_fails_with="invalid magic"), watch_interval_s=0) as manager:
             with pytest.raises(ModelLoadFailedError):
                 await manager.ensure_model_running("v", None, 8192)
             await until(lambda: is_free(directory))
@@ -258,7 +258,7 @@ class TestEngines:
     async def test_a_load_that_is_stopped_lets_go(self, world: World) -> None:
         """It holds while it loads, and no longer."""
         _, directory = await move(world, "v1")
-        async with world.manager(Script(load_s=30), watch_s=0) as manager:
+        async with world.manager(Script(load_s=30), watch_interval_s=0) as manager:
             waiter = asyncio.create_task(manager.ensure_model_running("v", None, 8192))
             await until(lambda: len(world.events("start")) == 1)
             assert not is_free(directory)
@@ -270,7 +270,7 @@ class TestEngines:
     async def test_the_next_request_gets_the_newer_version(self, world: World) -> None:
         """Those in flight end on the old one, which is held to the last of them."""
         model_id, old = await move(world, "v1")
-        async with world.manager(watch_s=0) as manager:
+        async with world.manager(watch_interval_s=0) as manager:
             async with manager.admit("v", None, 8192) as target:
                 _, new = await move(world, "v2", updates=model_id)
                 waiter = asyncio.create_task(manager.ensure_model_running("v", None, 8192))
@@ -288,7 +288,7 @@ class TestEngines:
     async def test_an_idle_engine_of_an_older_version_is_unloaded(self, world: World) -> None:
         """So that its files can go, without a request."""
         model_id, old = await move(world, "v1")
-        async with world.manager(watch_s=0.02) as manager:
+        async with world.manager(watch_interval_s=0.02) as manager:
             await manager.ensure_model_running("v", None, 8192)
             await move(world, "v2", updates=model_id)
             await until(lambda: is_free(old))
@@ -297,7 +297,7 @@ class TestEngines:
     async def test_a_version_that_went_before_its_launch_is_not_missed(self, world: World) -> None:
         """The launch resolves again, and what is launched then is what the next request asks for."""
         model_id, old = await move(world, "v1")
-        async with world.manager(watch_s=0) as manager:
+        async with world.manager(watch_interval_s=0) as manager:
             async with manager.admit("a", None, 8192):
                 waiter = asyncio.create_task(manager.ensure_model_running("v", None, 8192))
                 await until(lambda: len(manager._scheduler.waiters) == 1)

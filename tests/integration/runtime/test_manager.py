@@ -74,17 +74,17 @@ async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
 async def test_used_models_are_reported_once(world: World) -> None:
     """Reports the models used since the last call and those in use, and no others."""
     async with world.manager() as manager:
-        assert manager.take_used() == set()
+        assert manager.take_used_model_ids() == set()
         async with manager.admit("a", None, 8192):
-            assert manager.take_used() == {1}
-            assert manager.take_used() == {1}
+            assert manager.take_used_model_ids() == {1}
+            assert manager.take_used_model_ids() == {1}
         async with manager.admit("b", None, 8192):
             pass
-        assert manager.take_used() == {2}
-        assert manager.take_used() == set()
+        assert manager.take_used_model_ids() == {2}
+        assert manager.take_used_model_ids() == set()
         async with manager.admit("b", None, 8192):  # it is ready: no request waits for it
             pass
-        assert manager.take_used() == {2}
+        assert manager.take_used_model_ids() == {2}
 
 
 async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> None:
@@ -739,7 +739,7 @@ async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(wo
 
 async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: World) -> None:
     """Another process removed it: it takes no new requests, and its engine stops after the last one."""
-    async with world.manager(watch_s=0.02) as manager:
+    async with world.manager(watch_interval_s=0.02) as manager:
         async with manager.admit("a", None, 8192) as target:
             await world.catalog.remove_model("a")
             await until(lambda: manager._scheduler.residents[0].state is ResidentState.DRAINING)
@@ -753,7 +753,7 @@ async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: Wo
 
 async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World) -> None:
     """Its waiters get the error that it is not in the catalogue."""
-    async with world.manager(Script(load_s=30), watch_s=0.02) as manager:
+    async with world.manager(Script(load_s=30), watch_interval_s=0.02) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
         await world.catalog.remove_model("a")
@@ -764,7 +764,7 @@ async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World
 
 async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
     """What cannot be read says nothing of what is in it."""
-    async with world.manager(watch_s=0.01) as manager:
+    async with world.manager(watch_interval_s=0.01) as manager:
         await manager.ensure_model_running("a", None, 8192)
         world.catalog.fails_with = CatalogError("The disk is gone.")
         await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(watch_cycles(manager, 3))), 5)
@@ -777,7 +777,7 @@ async def test_a_catalogue_that_fails_for_long_is_logged_once(
     world: World, error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The comparison goes on, whatever an embedder's catalogue raises, and its log does not grow with each one."""
-    async with world.manager(watch_s=0.001) as manager:
+    async with world.manager(watch_interval_s=0.001) as manager:
         await manager.ensure_model_running("a", None, 8192)
         calls = 0
 
@@ -799,7 +799,7 @@ async def test_a_change_during_an_answer_is_logged_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A file that was overwritten is no news at the second look."""
-    async with world.manager(watch_s=0) as manager, manager.admit("a", None, 8192):
+    async with world.manager(watch_interval_s=0) as manager, manager.admit("a", None, 8192):
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
         await watch_cycles(manager, 3)
     assert sum("changed while it was loaded" in record.message for record in caplog.records) == 1
@@ -807,7 +807,7 @@ async def test_a_change_during_an_answer_is_logged_once(
 
 async def test_a_removed_model_is_no_failed_one(world: World) -> None:
     """The status does not go on naming a model that is not in the catalogue any more."""
-    async with world.manager(Script(load_fails_with="invalid magic"), watch_s=0) as manager:
+    async with world.manager(Script(load_fails_with="invalid magic"), watch_interval_s=0) as manager:
         with pytest.raises(ModelLoadFailedError):
             await manager.ensure_model_running("a", None, 8192)
         await world.catalog.remove_model("a")
@@ -835,7 +835,7 @@ async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(w
 
 async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:
     """Its pages would be those of another file: it takes no new requests, and the next one gets a new process."""
-    async with world.manager(watch_s=0.02) as manager:
+    async with world.manager(watch_interval_s=0.02) as manager:
         await manager.ensure_model_running("a", None, 8192)
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
         await until(lambda: world.living() == [])
@@ -862,7 +862,7 @@ async def test_a_death_after_the_file_changed_says_so(world: World, number: int)
         (world.home / "a.gguf").write_bytes(b"G")
         os.kill(world.living()[0], number)
 
-    async with world.manager(watch_s=0) as manager:
+    async with world.manager(watch_interval_s=0) as manager:
         with pytest.raises(EngineDiedError, match="died: its file changed while it was loaded") as caught:
             await be_cut_off(manager, happen)
         assert caught.value.is_retryable

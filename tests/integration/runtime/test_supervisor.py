@@ -159,7 +159,7 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     assert running_instance(tmp_path) is None
     program = (
         "import sys, time; from pathlib import Path; from gglib.app.instance import lock_instance\n"
-        "with claim(Path(sys.argv[1])) as held:\n"
+        "with lock_instance(Path(sys.argv[1])) as held:\n"
         "    held.publish('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
     )
     other = subprocess.Popen(

@@ -142,7 +142,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Start without residents."""
-        self.scheduler = Scheduler(capacity=self.capacity, max_wait_s=MAX_WAIT_S, queue_limit=QUEUE_LIMIT)
+        self.scheduler = Scheduler(capacity=self.capacity, swap_wait_s=MAX_WAIT_S, queue_limit=QUEUE_LIMIT)
 
     # --- what can happen ---
 
@@ -501,7 +501,7 @@ class World:
         if self.waiting and not is_moving:
             assert self.wake_at is not None, "3: a request waits, and no event is due"
             deadline = self.since[min(self.waiting)] + MAX_WAIT_S
-            assert self.wake_at <= deadline + _JUST, "3: a request waits for an idle model beyond max_wait"
+            assert self.wake_at <= deadline + _JUST, "3: a request waits for an idle model beyond swap_wait_s"
         if not self.waiting and not is_moving and any(self.now < w.until for w in self.pending.values()):
             assert self.processes, "6: a load is pending, and there is room"
             assert self.wake_at is not None, "6: a load is pending, and no event is due"
@@ -526,7 +526,7 @@ class World:
                 oldest = min(self.waiting)
                 assert resident.is_protected, "6: an abandoned load keeps a request waiting"
                 assert not (self._is_overdue(oldest) and self._has_ticked_since_overdue(oldest)), (
-                    "6: an abandoned load keeps a request waiting beyond max_wait"
+                    "6: an abandoned load keeps a request waiting beyond swap_wait_s"
                 )
 
     # --- the end ---

@@ -161,14 +161,14 @@ def test_keep_warm_lasts_at_most_a_swap() -> None:
 
 
 def test_keep_warm_ends_when_the_waiter_is_overdue() -> None:
-    """An idle model is kept within ``max_wait_s``: B is requested at 5, A is idle at 6 and stopped at 7."""
-    policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=2.0)
+    """An idle model is kept within ``swap_wait_s``: B is requested at 5, A is idle at 6 and stopped at 7."""
+    policy = Scheduler(keep_warm=AlwaysASwap(), swap_wait_s=2.0)
     assert granted(run(policy, asks(A, 2.0), later(5.0, asks(B, 1.0)))) == pytest.approx([4.0, 7.0 + 4.3])
 
 
 def test_keep_warm_never_breaks_the_promise() -> None:
-    """However soon A's client returns, B is granted once it has waited ``max_wait_s`` and A's response has ended."""
-    policy = Scheduler(keep_warm=AlwaysASwap(), max_wait_s=5.0)
+    """However soon A's client returns, B is granted once it has waited ``swap_wait_s`` and A's response has ended."""
+    policy = Scheduler(keep_warm=AlwaysASwap(), swap_wait_s=5.0)
     happened = run(policy, asks(A, 2.0, count=9, think_s=0.1), later(5.0, asks(B, 1.0)))
     waiter = next(record for record in happened.records if record.ask.model is B)
     assert waiter.granted_at == pytest.approx(4.0 + 2.0 * 3 + 0.1 * 2 + 4.3)

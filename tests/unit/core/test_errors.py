@@ -128,12 +128,12 @@ def test_a_message_names_a_wait_of_at_least_a_second(
     assert f"in {queue_s} s" in str(QueueFullError(9, retry_after_s))
 
 
-@pytest.mark.parametrize("was_alone", [True, False])
-def test_a_request_that_was_alone_when_its_engine_died_is_not_retryable(*, was_alone: bool) -> None:
+@pytest.mark.parametrize("was_only_request", [True, False])
+def test_a_request_that_was_alone_when_its_engine_died_is_not_retryable(*, was_only_request: bool) -> None:
     """It is the likely cause; of several requests each may be retried."""
-    error = EngineDiedError("m", "signal 11", was_alone=was_alone)
-    assert error.is_retryable is not was_alone
-    assert ("change it before retrying" in str(error)) is was_alone
+    error = EngineDiedError("m", "signal 11", was_only_request=was_only_request)
+    assert error.is_retryable is not was_only_request
+    assert ("change it before retrying" in str(error)) is was_only_request
     assert "'m' died: signal 11" in str(error)
 
 

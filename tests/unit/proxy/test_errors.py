@@ -46,7 +46,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
     (PoisonRequestError(2), 500, "server_error", None, "request_ended_engine"),
-    (errors.EngineDiedError("x", "y", was_alone=True), 502, "upstream_error", None, "upstream_error"),
+    (errors.EngineDiedError("x", "y", was_only_request=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
     (errors.ModelExistsError("x"), 409, "invalid_request_error", None, "model_exists"),
     (errors.InvalidGgufError("x"), 400, "invalid_request_error", None, "invalid_gguf"),
@@ -64,7 +64,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.HubBusyError("x"), 503, "server_error", None, "hub_busy"),
     (errors.StorageError("x"), 500, "server_error", None, "storage_failed"),
     (errors.DiskFullError("x"), 507, "server_error", None, "disk_full"),
-    (errors.EngineDiedError("x", "y", was_alone=False), 502, "upstream_error", None, "upstream_error"),
+    (errors.EngineDiedError("x", "y", was_only_request=False), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
@@ -154,7 +154,7 @@ def test_retry_after_of_errors_without_one(error: Exception, seconds: bytes) -> 
     "failed",
     [
         lambda log: errors.ModelLoadFailedError("m", "why", log),
-        lambda log: errors.EngineDiedError("m", "why", log, was_alone=False),
+        lambda log: errors.EngineDiedError("m", "why", log, was_only_request=False),
     ],
 )
 def test_the_last_log_lines_of_the_engine_follow_the_reason(

@@ -6,15 +6,15 @@ from pathlib import Path
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.runtime.events import (
     EventsLost,
-    ModelGone,
     ModelLoading,
     ModelReady,
     ModelStopping,
+    ModelUnloaded,
     RequestQueued,
     RuntimeEvent,
-    SwapOver,
+    SwapFinished,
 )
-from gglib.runtime.events import MAX_QUEUED_EVENTS, EventHub, EventReader
+from gglib.runtime.events import MAX_QUEUED_EVENTS, EventHub, EventTranslator
 from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Grant, Requested, RequestEnded
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import SwapHistory
@@ -25,12 +25,12 @@ B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
 
 def lived(*story: tuple[float, Event]) -> list[RuntimeEvent]:
     """Return every event of a story but the swaps, whose form is the swap history's."""
-    scheduler, history, reader = Scheduler(max_wait_s=15), SwapHistory(), EventReader(lambda _: 3.0)
+    scheduler, history, reader = Scheduler(swap_wait_s=15), SwapHistory(), EventTranslator(lambda _: 3.0)
     events: list[RuntimeEvent] = []
     for now, event in story:
         effects = scheduler.handle(event, now)
-        events += reader.read(event, effects, history.record(event, effects, now), now)
-    return [one for one in events if not isinstance(one, SwapOver)]
+        events += reader.translate(event, effects, history.record(event, effects, now), now)
+    return [one for one in events if not isinstance(one, SwapFinished)]
 
 
 def ask(ticket: int, spec: ModelLaunchSpec) -> Requested:
@@ -54,7 +54,7 @@ def test_a_swap_is_published_step_by_step() -> None:
         ModelReady(model_id=1, model_name="a", load_s=2),
         RequestQueued(model_name="b", request_id="req-2"),
         ModelStopping(model_id=1, model_name="a", reason="idle"),
-        ModelGone(model_id=1, model_name="a", died=None),
+        ModelUnloaded(model_id=1, model_name="a", died=None),
         ModelLoading(model_id=2, model_name="b", effective_ctx=8192, expected_s=3.0),
         ModelReady(model_id=2, model_name="b", load_s=4),
     ]
@@ -65,7 +65,7 @@ def test_a_death_says_why() -> None:
     events = lived(
         (0, ask(1, A)), (2, BecameReady(1)), (3, RequestEnded(1)), (4, Died(1, "signal 9")), (5, Exited(1))
     )
-    assert events[-1] == ModelGone(model_id=1, model_name="a", died="signal 9")
+    assert events[-1] == ModelUnloaded(model_id=1, model_name="a", died="signal 9")
 
 
 def test_a_request_that_does_not_wait_is_not_queued() -> None:
@@ -78,7 +78,7 @@ def test_the_end_of_another_wait_does_not_hide_a_queued_request() -> None:
     """The step that queues a request may grant one that has waited longer."""
     event = ask(2, B)
     effects = [Grant(1, 1)]
-    assert list(EventReader(lambda _: 3.0).read(event, effects, (), 0)) == [
+    assert list(EventTranslator(lambda _: 3.0).translate(event, effects, (), 0)) == [
         RequestQueued(model_name="b", request_id="req-2")
     ]
 
@@ -88,7 +88,7 @@ def test_a_slow_subscriber_gets_an_event_for_lost_events() -> None:
 
     async def main() -> None:
         hub = EventHub()
-        gone = ModelGone(model_id=1, model_name="a", died=None)
+        gone = ModelUnloaded(model_id=1, model_name="a", died=None)
         with hub.subscribe() as slow, hub.subscribe() as quick:
             for _ in range(MAX_QUEUED_EVENTS + 1):
                 hub.publish(gone)

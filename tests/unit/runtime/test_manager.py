@@ -16,7 +16,7 @@ from gglib.core.errors import (
 )
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.launcher import EngineExit, EngineRun, Launcher, RunEvent
+from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 from gglib.testing import FakeCatalog
 
@@ -27,7 +27,7 @@ class MemoryRun:
     """A launch that becomes ready, fails, crashes and ends when the test says so."""
 
     def __init__(
-        self, launch: Launch, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+        self, launch: Launch, on_event: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
     ) -> None:
         self.launch = launch
         self.spec = launch.spec
@@ -36,11 +36,11 @@ class MemoryRun:
         self.pid: int | None = None
         self.slots: int | None = None
         self.target: RunningTarget | None = None
-        self.exited = asyncio.Event()
-        self.exit: EngineExit | None = None
+        self.unavailable = asyncio.Event()
+        self.unexpected_exit: UnexpectedExit | None = None
         self.is_overwritten = False
         self.was_stopped = False
-        self._report = report
+        self._on_event = on_event
         self._on_exit = on_exit
         self._is_gone = asyncio.Event()
 
@@ -49,18 +49,18 @@ class MemoryRun:
         spec = self.spec
         self.ready_at = asyncio.get_running_loop().time()
         self.target = RunningTarget.local(1, spec.model_id, spec.model_name, self.launch.context)
-        self._report(BecameReady(self.launch.generation))
+        self._on_event(BecameReady(self.launch.generation))
 
     def fail(self, reason: str) -> None:
         """Fail before ready."""
-        self._report(LoadFailed(self.launch.generation, ModelLoadFailedError(self.spec.model_name, reason)))
+        self._on_event(LoadFailed(self.launch.generation, ModelLoadFailedError(self.spec.model_name, reason)))
         self.end()
 
-    def die(self, ended: EngineExit) -> None:
+    def die(self, ended: UnexpectedExit) -> None:
         """Exit; ``end`` finishes the cleanup."""
-        self.exit = ended
-        self.exited.set()
-        self._report(Died(self.launch.generation, ended.reason))
+        self.unexpected_exit = ended
+        self.unavailable.set()
+        self._on_event(Died(self.launch.generation, ended.reason))
 
     def end(self) -> None:
         """Finish the cleanup."""
@@ -75,7 +75,7 @@ class MemoryRun:
         """Stop soon."""
         if not self.was_stopped:
             self.was_stopped = True
-            self.exited.set()
+            self.unavailable.set()
             asyncio.get_running_loop().call_soon(self.end)
 
     async def wait(self) -> None:
@@ -109,11 +109,11 @@ class MemoryLauncher:
         return [run.spec.model_name for run in self.runs if run.was_stopped]
 
     def start(
-        self, launch: Launch, *, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+        self, launch: Launch, *, on_event: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
     ) -> EngineRun:
         """Return a run."""
         self.calls.append(f"start {launch.spec.model_name}")
-        run = MemoryRun(launch, report, on_exit)
+        run = MemoryRun(launch, on_event, on_exit)
         self.runs.append(run)
         if not self._is_manual:
             asyncio.get_running_loop().call_soon(run.become_ready)
@@ -132,7 +132,7 @@ def manager_over(launcher: Launcher, **config: object) -> EngineManager:
             for n, name in enumerate(MODELS, 1)
         ]
     )
-    return EngineManager(catalog, launcher, RuntimeConfig(watch_s=0, **config))  # type: ignore[arg-type]
+    return EngineManager(catalog, launcher, RuntimeConfig(watch_interval_s=0, **config))  # type: ignore[arg-type]
 
 
 async def run_pending_tasks(count: int = 5) -> None:
@@ -185,15 +185,15 @@ async def test_failed_load_refuses_the_waiting_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("requests", "has_changed_file", "was_alone"),
+    ("requests", "has_changed_file", "was_only_request"),
     [(1, False, True), (2, False, False), (1, True, False)],
 )
 async def test_interrupted_request_gets_the_exit_reason(
-    *, requests: int, has_changed_file: bool, was_alone: bool
+    *, requests: int, has_changed_file: bool, was_only_request: bool
 ) -> None:
     """Also if the connection breaks before the exit is known; the error says whether the request may be the cause."""
     launcher = MemoryLauncher()
-    ended = EngineExit(reason="SIGSEGV", last_lines=("at 0x0",), has_changed_file=has_changed_file)
+    ended = UnexpectedExit(reason="SIGSEGV", last_lines=("at 0x0",), has_changed_file=has_changed_file)
     async with manager_over(launcher) as manager:
 
         async def be_cut_off() -> None:
@@ -208,7 +208,11 @@ async def test_interrupted_request_gets_the_exit_reason(
         errors = await asyncio.gather(*cut_off, return_exceptions=True)
     for error in errors:
         assert isinstance(error, EngineDiedError)
-        assert (error.reason, error.log_tail, error.was_alone) == ("SIGSEGV", ("at 0x0",), was_alone)
+        assert (error.reason, error.log_tail, error.was_only_request) == (
+            "SIGSEGV",
+            ("at 0x0",),
+            was_only_request,
+        )
 
 
 async def test_model_whose_file_was_overwritten_is_unloaded() -> None:

@@ -37,7 +37,7 @@ class World:
         self.scheduler = Scheduler()
         self.scheduler.handle(Requested(1, spec, 8192, 8192, "r1"), 0)
         self.run: Any = SimpleNamespace(
-            ready_at=None, exited=asyncio.Event(), launch=SimpleNamespace(generation=1), spec=spec
+            ready_at=None, unavailable=asyncio.Event(), launch=SimpleNamespace(generation=1), spec=spec
         )
         self.run.is_file_overwritten = self._is_file_overwritten
         self.dispatched: list[Event] = []

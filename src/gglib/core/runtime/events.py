@@ -51,7 +51,7 @@ class ModelStopping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelGone:
+class ModelUnloaded:
     """An engine's process has exited and its files are released."""
 
     model_id: int
@@ -69,7 +69,7 @@ class RequestQueued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SwapOver:
+class SwapFinished:
     """A swap has finished."""
 
     swap: SwapStatus
@@ -85,9 +85,9 @@ RuntimeEvent = (
     | ModelReady
     | ModelLoadFailed
     | ModelStopping
-    | ModelGone
+    | ModelUnloaded
     | RequestQueued
-    | SwapOver
+    | SwapFinished
     | EventsLost
 )
 

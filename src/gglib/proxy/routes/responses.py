@@ -20,14 +20,14 @@ from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import library
 from gglib.core.runtime.events import (
-    ModelGone,
     ModelLoadFailed,
     ModelLoading,
     ModelReady,
     ModelStopping,
+    ModelUnloaded,
     RequestQueued,
     RuntimeEvent,
-    SwapOver,
+    SwapFinished,
 )
 from gglib.core.runtime.status import (
     LoadCount,
@@ -553,8 +553,8 @@ EVENT_NAMES: dict[type[RuntimeEvent], str] = {
     ModelReady: "ready",
     ModelLoadFailed: "load_failed",
     ModelStopping: "stopping",
-    ModelGone: "gone",
+    ModelUnloaded: "gone",
     RequestQueued: "queued",
-    SwapOver: "swap",
+    SwapFinished: "swap",
 }
 """The name of each event in ``GET /gglib/events``."""

@@ -1,4 +1,4 @@
-"""Engines: each turns a launch plan into the argv of a llama.cpp server."""
+"""Engines: each builds the argv of a llama.cpp server from a launch plan."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def _configured(path: Path) -> Engine:
 
 
 def _embedded(broken: EngineBrokenError | None) -> Engine:
-    """Return the embedded engine; ``broken`` is why llama-server is not used, if there is one."""
+    """Return the embedded engine; ``broken`` says why the llama-server on the PATH is unusable, None without one."""
     if not EmbeddedEngine.is_installed():
         if broken is not None:
             raise broken
@@ -82,7 +82,7 @@ def _unusable_entry(directories: list[str]) -> EngineBrokenError | None:
 
 
 def _not_executable_reason(path: Path) -> str | None:
-    """Return why a file cannot be executed; None if it may be."""
+    """Return why a file cannot be executed; None if it can."""
     try:
         if path.is_dir():
             return "it is a directory, not the program in it"

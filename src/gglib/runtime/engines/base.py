@@ -1,4 +1,4 @@
-"""The launch plan and the engine protocol, independent of one engine's options. Pure."""
+"""The launch plan and the engine protocol, independent of the options of any engine. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class LaunchPlan:
     context: int
     """In tokens, for each request, independent of concurrent requests."""
     slots: int
-    """How many requests are computed at a time; the engine queues others."""
+    """How many requests the engine processes at a time; it queues others."""
     cache_ram_mib: int
     """Size limit of the engine's host-RAM prompt cache."""
     ping_s: int
     """Interval of the pings in an idle stream. The engine sends a stream's head before it processes the prompt (seen in
-    llama.cpp b11549), so it has to send the pings from then on. -1: none."""
+    llama.cpp b11549), so only the engine can send pings from then on. -1: none."""
     key_file: Path
     """File with the bearer key of this launch; on the command line the key would be visible in the process list."""
     plan_file: Path
@@ -70,11 +70,11 @@ class Engine(Protocol):
 
     @property
     def warning(self) -> str | None:
-        """A problem of this choice and its remedy, in one sentence; None if there is none."""
+        """A problem with this choice and its fix, in one sentence; None if there is none."""
         ...
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``EngineArgumentError`` for an engine argument of a model that this engine does not take.
+        """Raise ``EngineArgumentError`` for an engine argument of a model that this engine does not support.
 
         May block: a binary is run once for each version of its file, to read its options. Raises
         ``EngineBrokenError`` if it cannot run.
@@ -84,7 +84,7 @@ class Engine(Protocol):
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv of a launch, after writing the files that the engine reads. May block for seconds.
 
-        Raises ``EngineArgumentError`` for a model's engine argument that this engine does not take, and
+        Raises ``EngineArgumentError`` for a model's engine argument that this engine does not support, and
         ``EngineBrokenError`` if the engine's program cannot run.
         """
         ...

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.runtime.local.os_processes import signal_group
-from gglib.runtime.local.process import minimal_environment
+from gglib.runtime.local.process import child_environment
 
 MAX_OUTPUT_BYTES = 1024 * 1024
 """llama-server's help page has 60 KB."""
 _READ_BYTES = 65_536
 _POLL_S = 0.05
-"""Poll interval for the exit of a silent program."""
+"""Poll interval for the exit of a program that prints nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ProgramOutput:
 
     text: str
     exit_code: int | None
-    """None if it was killed for a timeout or too much output."""
+    """None if it was killed because of a timeout or too much output."""
 
 
 def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutput:
@@ -39,7 +39,7 @@ def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutp
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=minimal_environment(os.environ),
+        env=child_environment(os.environ),
         start_new_session=True,
     )
     deadline = time.monotonic() + limit_s
@@ -47,12 +47,12 @@ def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutp
     with process.stdout as pipe:
         try:
             text = _read(pipe.fileno(), process.pid, deadline)
-            is_over = len(text) <= MAX_OUTPUT_BYTES and _is_over_by(process.pid, deadline)
+            has_finished = len(text) <= MAX_OUTPUT_BYTES and _has_exited_by(process.pid, deadline)
         finally:
             # Also after a normal exit: its children are in its group, whose id is reserved until it is reaped.
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
-    return ProgramOutput(text.decode(errors="replace"), process.returncode if is_over else None)
+    return ProgramOutput(text.decode(errors="replace"), process.returncode if has_finished else None)
 
 
 def _read(descriptor: int, pid: int, deadline: float) -> bytes:
@@ -61,7 +61,7 @@ def _read(descriptor: int, pid: int, deadline: float) -> bytes:
     while len(text) <= MAX_OUTPUT_BYTES and (left_s := deadline - time.monotonic()) > 0:
         readable, _, _ = select.select([descriptor], [], [], min(left_s, _POLL_S))
         if not readable:
-            if _is_over(pid):  # its children may keep the pipe open for ever
+            if _has_exited(pid):  # its children may keep the pipe open for ever
                 break
             continue
         part = os.read(descriptor, _READ_BYTES)
@@ -71,14 +71,14 @@ def _read(descriptor: int, pid: int, deadline: float) -> bytes:
     return text
 
 
-def _is_over_by(pid: int, deadline: float) -> bool:
-    while not _is_over(pid):
+def _has_exited_by(pid: int, deadline: float) -> bool:
+    while not _has_exited(pid):
         if time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_S / 10)
     return True
 
 
-def _is_over(pid: int) -> bool:
+def _has_exited(pid: int) -> bool:
     """Whether a child has exited; does not reap it."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

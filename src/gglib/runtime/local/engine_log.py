@@ -35,12 +35,12 @@ class LineTail:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
-        self._rest = b""
+        self._partial_line = b""
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The last lines, including an unfinished one, oldest first."""
-        return (*self._lines, *([_text(self._rest)] if self._rest else []))
+        return (*self._lines, *([_text(self._partial_line)] if self._partial_line else []))
 
     def feed(self, data: bytes) -> None:
         """Append bytes."""
@@ -52,24 +52,24 @@ class LineTail:
             self._extend(line)
 
     def _extend(self, part: bytes) -> None:
-        self._rest += part[: MAX_LINE_BYTES - len(self._rest)]
+        self._partial_line += part[: MAX_LINE_BYTES - len(self._partial_line)]
 
     def _finish_line(self) -> None:
-        if self._rest:
-            self._lines.append(_text(self._rest))
-        self._rest = b""
+        if self._partial_line:
+            self._lines.append(_text(self._partial_line))
+        self._partial_line = b""
 
 
 class EngineLog:
-    """Records the output of one engine. A full disk ends the log file, never the engine."""
+    """Records the output of one engine. If the disk is full, the log file ends and the engine continues."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tail = LineTail()
         self.received_bytes = 0
-        """Size of the output so far; growth means progress."""
+        """Size of the output so far. Its growth counts as progress of a load."""
         self.new_output = asyncio.Event()
-        """Set on each output; the waiter clears it."""
+        """Set on each output; its reader clears it."""
         self._size_bytes = 0
         self._file: BinaryIO | None = None
         try:
@@ -105,14 +105,6 @@ class EngineLog:
         self.path.replace(self.path.with_name(self.path.name + ".1"))
         self._file = self.path.open("wb", buffering=0)
         self._size_bytes = 0
-
-
-def home_directory() -> Path | None:
-    """Return the user's home directory, or None."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None
 
 
 def _text(line: bytes) -> str:

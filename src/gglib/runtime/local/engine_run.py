@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
-from gglib.runtime.launcher import EngineExit, EngineRun, RunEvent
+from gglib.runtime.launcher import EngineRun, RunEvent, UnexpectedExit
 from gglib.runtime.local.error_redaction import known_directories, redact_error
-from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launched
+from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launch_engine
 from gglib.runtime.local.model_files import has_changed, is_overwritten
 from gglib.runtime.local.path_redaction import PathRedactor
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
@@ -23,10 +23,10 @@ logger = logging.getLogger("gglib.runtime")
 
 
 class LocalEngineRun:
-    """An ``EngineRun`` as a process on this machine."""
+    """An ``EngineRun`` of a process on this machine."""
 
     def __init__(
-        self, launch: Launch, *, name: str, config: LaunchConfig, report: Callable[[RunEvent], None]
+        self, launch: Launch, *, name: str, config: LaunchConfig, on_event: Callable[[RunEvent], None]
     ) -> None:
         """``name`` is unique among the launches of this home directory."""
         self.launch = launch
@@ -36,15 +36,15 @@ class LocalEngineRun:
         self.pid: int | None = None
         self.slots: int | None = None
         self.target: RunningTarget | None = None
-        self.exited = asyncio.Event()
-        self.exit: EngineExit | None = None
+        self.unavailable = asyncio.Event()
+        self.unexpected_exit: UnexpectedExit | None = None
         self._name = name
         self._config = config
-        self._report = report
+        self._on_event = on_event
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, on_exit: Callable[[EngineRun], None]) -> None:
+    def start(self, on_exit: Callable[[EngineRun], None]) -> None:
         """Start the task; ``on_exit`` is called after its cleanup."""
         self._task = asyncio.create_task(self._run_until_stopped(), name=f"engine-{self.launch.generation}")
         self._task.add_done_callback(lambda _: on_exit(self))
@@ -55,11 +55,11 @@ class LocalEngineRun:
 
     def stop(self) -> None:
         """Stop the process or the load."""
-        self.exited.set()
+        self.unavailable.set()
         self._stop.set()
 
     async def wait(self) -> None:
-        """Return after the process has exited and everything is cleaned up."""
+        """Return after the process has exited and the cleanup is done."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -75,56 +75,56 @@ class LocalEngineRun:
         if running.cancelled():
             logger.debug("stopped '%s'", self.launch.spec.model_name)
         elif (error := running.exception()) is not None:
-            self._fail(error)
+            self._report_failure(error)
 
     async def _run(self) -> None:
         spec = self.launch.spec
         logger.info("loading '%s' with a context of %d", spec.model_name, self.launch.context)
-        async with launched(
+        async with launch_engine(
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
             self.spec = engine.spec
-            self.pid, self.slots = engine.child.pid, engine.slots
+            self.pid, self.slots = engine.process.pid, engine.slots
             logger.info("'%s' runs as pid %d, slots: %d", spec.model_name, self.pid, self.slots)
-            self.target = await engine.ready()
+            self.target = await engine.wait_until_ready()
             self.ready_at = asyncio.get_running_loop().time()
             is_other_version = engine.spec.path != spec.path.absolute()
-            self._report(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
+            self._on_event(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
             reason = await engine.reason_for_exit(was_ready=True)
             self._record_exit(engine, reason)
 
     def _record_exit(self, engine: SpawnedEngine, reason: str) -> None:
         has_changed_file = has_changed(engine.spec)
         if has_changed_file:
-            # Memory-mapped pages come from the changed file: other weights, or none at all (SIGBUS).
+            # Memory-mapped pages are read from the changed file: other weights, or none at all (SIGBUS).
             reason = f"its file changed while it was loaded ({reason})"
         redactor = self._redactor()
-        self.exit = EngineExit(
+        self.unexpected_exit = UnexpectedExit(
             reason=redactor.redact(reason),
             last_lines=tuple(map(redactor.redact, engine.last_lines)),
             has_changed_file=has_changed_file,
         )
-        self.exited.set()
+        self.unavailable.set()
         logger.error("'%s' died while it was running: %s", self.launch.spec.model_name, reason)
         # Before the cleanup: no further request may be sent to the exited process.
-        self._report(Died(self.launch.generation, self.exit.reason))
+        self._on_event(Died(self.launch.generation, self.unexpected_exit.reason))
 
-    def _fail(self, error: BaseException) -> None:
+    def _report_failure(self, error: BaseException) -> None:
         name = self.launch.spec.model_name
         if not isinstance(error, GglibError):
             logger.error("launching '%s' failed", name, exc_info=error)
-            error = ModelLoadFailedError(name, _why_not_started(error))
+            error = ModelLoadFailedError(name, _start_failure_reason(error))
         else:
             logger.error("%s", error)
-        self._report(LoadFailed(self.launch.generation, redact_error(error, self._redactor())))
+        self._on_event(LoadFailed(self.launch.generation, redact_error(error, self._redactor())))
 
     def _redactor(self) -> PathRedactor:
-        """Return what makes file names of the paths that this launch knows: clients get those."""
+        """Return the redactor of this launch's paths, for messages to clients."""
         directories = known_directories(self.launch.spec, self._config, launch_name=self._name)
         return PathRedactor(directories, self._config.home)
 
 
-def _why_not_started(error: BaseException) -> str:
+def _start_failure_reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"gglib could not start the engine ({error.strerror})"
-    return "gglib could not start the engine; its log says more"
+    return "gglib could not start the engine; the cause is in gglib's log"

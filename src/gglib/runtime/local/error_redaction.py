@@ -1,4 +1,4 @@
-"""Redacts a launch's errors for clients: file names in place of the paths of this machine."""
+"""Redacts a launch's errors for clients: replaces paths of this machine by file names."""
 
 import sys
 import tempfile
@@ -18,7 +18,7 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
     if isinstance(config.engine, LlamaServerEngine):
         files.append(config.engine.path)
     folders = [file.absolute().parent for file in files]
-    folders += [file.resolve().parent for file in files]  # messages of the loader contain the resolved path
+    folders += [file.resolve().parent for file in files]  # the loader logs resolved paths
     folders += [
         config.engines_dir / launch_name,
         config.engines_dir.parent,
@@ -36,19 +36,19 @@ def redact_preflight_error(error: GglibError, spec: ModelLaunchSpec, config: Lau
     return redact_error(error, PathRedactor(known_directories(spec, config, launch_name=""), config.home))
 
 
-def redact_error(error: GglibError, names: PathRedactor) -> GglibError:
+def redact_error(error: GglibError, redactor: PathRedactor) -> GglibError:
     """Return the error with redacted paths."""
     if isinstance(error, ModelLoadFailedError):
         return ModelLoadFailedError(
             error.model_name,
-            names.redact(error.reason),
-            tuple(map(names.redact, error.log_tail)),
+            redactor.redact(error.reason),
+            tuple(map(redactor.redact, error.log_tail)),
             retry_after_s=error.retry_after_s,
         )
-    text = names.redact(str(error))
+    text = redactor.redact(str(error))
     if text == str(error):
         return error
-    shown = error.__class__.__new__(error.__class__)
-    shown.__dict__.update(copy(error.__dict__))
-    shown.args = (text,)
-    return shown
+    redacted = error.__class__.__new__(error.__class__)
+    redacted.__dict__.update(copy(error.__dict__))
+    redacted.args = (text,)
+    return redacted

@@ -12,9 +12,9 @@ import sys
 
 _PR_SET_PDEATHSIG = 1
 _WATCH_INTERVAL_S = 0.2
-_DESCRIPTORS = 1024
-"""The limit of ``select`` and the usual default. gglib raises its own limit for its clients; an engine has a single
-client, gglib, and must not inherit that."""
+_MAX_OPEN_FILES = 1024
+"""The limit of ``select`` and the usual default. gglib raises its own limit for its clients; an engine must not inherit
+the raised limit, and does not need it: its only client is gglib."""
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -26,20 +26,20 @@ def die_with_parent(parent_pid: int) -> None:
 
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
-        sys.exit("gglib is gone")
+        sys.exit("gglib has exited")
 
 
-def limit_descriptors() -> None:
+def limit_open_files() -> None:
     """Reset the soft limit on open files to the usual default; a lower limit stays."""
     import resource  # noqa: PLC0415 - import only what a launch needs
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft > _DESCRIPTORS:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, hard))
+    if soft == resource.RLIM_INFINITY or soft > _MAX_OPEN_FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, hard))
 
 
 def supervise(parent_pid: int, command: list[str]) -> int:
-    """Run the command as a child, kill the process group when the parent is gone, and return the exit code.
+    """Run the command as a child, kill the process group when the parent exits, and return the exit code.
 
     SIGTERM is sent to the whole group, so it reaches the engine directly: this process only has to ignore it.
     """
@@ -73,13 +73,13 @@ def run_in_process(program: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Guard the command. A leading ``--watch`` forces the supervising parent even on Linux."""
-    is_watching = arguments[0] == "--watch" or sys.platform != "linux"
+    """Run the command. A leading ``--watch`` uses ``supervise`` on Linux too."""
+    is_supervised = arguments[0] == "--watch" or sys.platform != "linux"
     if arguments[0] == "--watch":
         arguments = arguments[1:]
     parent_pid, command = int(arguments[0]), arguments[1:]
-    limit_descriptors()
-    if is_watching:
+    limit_open_files()
+    if is_supervised:
         sys.exit(supervise(parent_pid, command))
     die_with_parent(parent_pid)
     if command[:2] == [sys.executable, "-I"]:

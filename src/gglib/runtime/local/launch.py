@@ -1,4 +1,4 @@
-"""One launch, from an empty directory to a reaped process: start, readiness, run, stop."""
+"""One launch: its private directory, the start, the readiness probe, the stop and the cleanup."""
 
 import asyncio
 import re
@@ -15,10 +15,10 @@ from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan
 from gglib.runtime.engines.llama_cpp.exit_reasons import explain_kill, is_kill, reason_for_exit
 from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
-from gglib.runtime.local.engine_log import EngineLog, engine_log_path, home_directory
+from gglib.runtime.local.engine_log import EngineLog, engine_log_path
 from gglib.runtime.local.process import EngineProcess
 from gglib.runtime.local.readiness import wait_until_healthy
-from gglib.runtime.local.version_hold import Resolve, holding
+from gglib.runtime.local.version_lock import Resolve, lock_version
 from gglib.runtime.local.workspace import Workspace, open_workspace
 from gglib.system import MemoryState, Ram, read_ram
 
@@ -27,8 +27,16 @@ NO_PINGS = -1
 _MIB = 1024 * 1024
 _LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
 _LISTENING_POLL_S = 0.02
-_SILENCE_POLLS = 6
-"""Polls of the log size per ``silence_s``."""
+_STALL_POLLS = 6
+"""Polls of the log size per ``load_stall_s``."""
+
+
+def home_directory() -> Path | None:
+    """Return the user's home directory, or None."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,7 @@ class LaunchConfig:
     """Parent of the launches' private directories; absolute, because an engine's working directory differs."""
     log_dir: Path
     slots: int = DEFAULT_SLOTS
-    """How many requests a model serves at a time, unless its own arguments set it."""
+    """How many requests a model processes at a time, unless its own engine arguments set it."""
     fit_slots: FitSlots | None = None
     """Reduces the wanted slots to those that fit into memory; None: always as many as wanted."""
     read_ram: Callable[[], Ram] = read_ram
@@ -51,10 +59,10 @@ class LaunchConfig:
     min_start_timeout_s: float = 120.0
     min_load_bytes_s: int = 20 * _MIB
     """Throughput of a slow network disk; the start timeout grows with the file's size accordingly."""
-    silence_s: float = 60.0
-    """A load beyond the start timeout continues until the engine's log has been silent for this time ..."""
-    max_start_timeouts: float = 5.0
-    """... but for at most this many start timeouts: an engine that logs for ever is stuck, too."""
+    load_stall_s: float = 60.0
+    """A load that exceeds its start timeout is only stopped once the engine has logged nothing for this time."""
+    load_limit_factor: float = 5.0
+    """Upper limit of a load, as a multiple of its start timeout: an engine that logs for ever may be stuck too."""
     home: Path | None = field(default_factory=home_directory)
     """Shortened to ``~`` in errors for clients."""
     memory_state: Callable[[], MemoryState] | None = None
@@ -64,24 +72,24 @@ class LaunchConfig:
 
 
 def start_timeout_s(size_bytes: int, config: LaunchConfig) -> float:
-    """Return how long a load may take without progress in the log. Pure."""
+    """Return the start timeout: how long a load may take even if the engine logs nothing. Pure."""
     return config.min_start_timeout_s + size_bytes / config.min_load_bytes_s
 
 
 def load_deadline_s(size_bytes: int, last_progress_s: float, config: LaunchConfig) -> float:
     """Return when a load times out, in seconds since its start, given when the log last grew. Pure."""
     timeout_s = start_timeout_s(size_bytes, config)
-    return min(max(timeout_s, last_progress_s + config.silence_s), timeout_s * config.max_start_timeouts)
+    return min(max(timeout_s, last_progress_s + config.load_stall_s), timeout_s * config.load_limit_factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnedEngine:
     """An engine process, possibly not ready yet."""
 
-    child: EngineProcess
+    process: EngineProcess
     log: EngineLog
     slots: int
-    """How many requests it computes at a time."""
+    """How many requests it processes at a time."""
     _spec: ModelLaunchSpec
     _context: int
     _workspace: Workspace
@@ -95,7 +103,7 @@ class SpawnedEngine:
 
     async def reason_for_exit(self, *, was_ready: bool) -> str:
         """Wait for the exit and return its reason, with unredacted paths."""
-        exit_code = await self.child.wait()
+        exit_code = await self.process.wait()
         memory = None
         if is_kill(exit_code) and self._config.memory_state is not None:
             after = await asyncio.to_thread(self._config.memory_state)
@@ -107,14 +115,16 @@ class SpawnedEngine:
         """The launched spec, with its files' marks at the launch."""
         return self._spec
 
-    async def ready(self) -> RunningTarget:
+    async def wait_until_ready(self) -> RunningTarget:
         """Wait until it is ready and return its address. Raises ``ModelLoadFailedError`` if it exits or times out."""
         port = await self._ready_port()
         return _target(self._spec, self._context, self._workspace, port)
 
     async def _ready_port(self) -> int | None:
         """Race readiness against the exit and the timeout; return the port, None for a unix socket."""
-        ready = asyncio.ensure_future(_unless_exited(_healthy_port(self.log, self._workspace), self.child))
+        ready = asyncio.ensure_future(
+            _unless_exited(_port_when_healthy(self.log, self._workspace), self.process)
+        )
         try:
             waited_s = await _wait_while_loading(ready, self._spec, self.log, self._config)
         finally:
@@ -123,7 +133,7 @@ class SpawnedEngine:
         if ready.cancelled():
             raise self._failed(f"the engine was not ready within {waited_s:.0f} s")
         port = ready.result()
-        if self.child.exit_code is not None:
+        if self.process.exit_code is not None:
             raise self._failed(await self.reason_for_exit(was_ready=False))
         return port
 
@@ -132,19 +142,16 @@ class SpawnedEngine:
 
 
 @asynccontextmanager
-async def launched(
+async def launch_engine(
     spec: ModelLaunchSpec, *, context: int, name: str, config: LaunchConfig
 ) -> AsyncIterator[SpawnedEngine]:
-    """Run an engine for the length of the block; afterwards its process and files are gone.
+    """Run an engine for the length of the block; its process and private files are removed at the end.
 
-    The model's version is held (see ``version_hold``) from before its files are checked until the process has exited.
+    The model's files are locked (see ``version_lock``) from before they are checked until the process has exited.
     ``name`` is unique among the launches of this home directory. Raises ``ModelFileNotFoundError``,
     ``EngineNotFoundError``, ``ModelLoadFailedError`` or ``EngineArgumentError``.
     """
-    async with (
-        holding(spec, config.resolve) as locked_spec,
-        _run(locked_spec, context, name, config) as engine,
-    ):
+    async with lock_version(spec, config.resolve) as locked, _run(locked, context, name, config) as engine:
         yield engine
 
 
@@ -161,11 +168,11 @@ async def _run(
             slots = await asyncio.to_thread(_slots, spec, context, config)
             plan = await asyncio.to_thread(_plan, spec, context, slots, workspace, config)
             command, memory = await asyncio.to_thread(_prepare, plan, config)
-            child = _spawn(spec, command, log)
+            process = _spawn(spec, command, log)
             try:
-                workspace.record(child.pid)
+                workspace.record(process.pid)
                 yield SpawnedEngine(
-                    child=child,
+                    process=process,
                     log=log,
                     slots=slots,
                     _spec=spec,
@@ -175,7 +182,7 @@ async def _run(
                     _memory_before=memory,
                 )
             finally:
-                await _shielded(child.stop())
+                await _shielded(process.stop())
     finally:
         log.close()
 
@@ -202,7 +209,7 @@ def _plan(
 
 
 def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryState | None]:
-    """Return the argv and the memory state; blocks: the first time the binary is run for its options."""
+    """Return the argv and the memory state. Blocks: the first call runs the binary to read its options."""
     memory = None if config.memory_state is None else config.memory_state()
     return config.engine.command(plan), memory
 
@@ -226,14 +233,14 @@ async def _wait_while_loading(
         left_s = load_deadline_s(spec.size_bytes, last_progress_s, config) - elapsed_s
         if left_s <= 0:
             break
-        await asyncio.wait([ready], timeout=min(left_s, config.silence_s / _SILENCE_POLLS))
+        await asyncio.wait([ready], timeout=min(left_s, config.load_stall_s / _STALL_POLLS))
         elapsed_s = loop.time() - started
         if log.received_bytes != seen_bytes:
             seen_bytes, last_progress_s = log.received_bytes, elapsed_s
     return elapsed_s
 
 
-async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
+async def _port_when_healthy(log: EngineLog, workspace: Workspace) -> int | None:
     port = None
     if workspace.socket_path is None:
         # The engine logs the port that the kernel chose after the load.
@@ -244,9 +251,9 @@ async def _healthy_port(log: EngineLog, workspace: Workspace) -> int | None:
     return port
 
 
-async def _unless_exited(readiness: Awaitable[int | None], child: EngineProcess) -> int | None:
+async def _unless_exited(readiness: Awaitable[int | None], process: EngineProcess) -> int | None:
     """Wait for readiness or the exit; None if the process exited first."""
-    ready, exited = asyncio.ensure_future(readiness), asyncio.ensure_future(child.wait())
+    ready, exited = asyncio.ensure_future(readiness), asyncio.ensure_future(process.wait())
     try:
         await asyncio.wait([ready, exited], return_when=asyncio.FIRST_COMPLETED)
         return ready.result() if ready.done() else None

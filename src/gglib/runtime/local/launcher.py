@@ -11,15 +11,15 @@ from gglib.runtime.launcher import EngineRun, RunEvent
 from gglib.runtime.local.engine_run import LocalEngineRun
 from gglib.runtime.local.error_redaction import redact_preflight_error
 from gglib.runtime.local.launch import LaunchConfig
-from gglib.runtime.local.version_hold import holding
+from gglib.runtime.local.version_lock import lock_version
 from gglib.runtime.local.workspace import reap_orphans
 from gglib.runtime.scheduler.events import Launch
 
 logger = logging.getLogger("gglib.runtime")
 
 Preflight = Callable[[ModelLaunchSpec], Awaitable[ModelLaunchSpec]]
-"""Checks a model before another one is evicted for it, and returns its spec as its files are now. ``marks`` of the spec
-are current. Raises a ``GglibError`` for a model that cannot load."""
+"""Checks a model before another one is evicted for it, and returns its spec, possibly with newer facts about its files.
+The ``marks`` of the given spec are current. Raises a ``GglibError`` for a model that cannot be loaded."""
 
 
 class LocalLauncher:
@@ -31,29 +31,29 @@ class LocalLauncher:
 
     async def prepare(self) -> None:
         """Kill engines that a crash left running. Call it only while holding the home directory's lock."""
-        ended = await asyncio.to_thread(reap_orphans, self._config.engines_dir)
-        if ended:
-            logger.warning("killed %d engine process(es) left by an earlier gglib", len(ended))
+        killed = await asyncio.to_thread(reap_orphans, self._config.engines_dir)
+        if killed:
+            logger.warning("killed %d engine process(es) left by an earlier gglib", len(killed))
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
         """Check a model's files and engine arguments and run ``preflight``; raises a ``GglibError``."""
         config = self._config
         try:
-            async with holding(spec, config.resolve) as locked_spec:
-                if locked_spec.settings.engine_args:
-                    await asyncio.to_thread(config.engine.check_engine_args, locked_spec.settings.engine_args)
-                return locked_spec if self._preflight is None else await self._preflight(locked_spec)
+            async with lock_version(spec, config.resolve) as locked:
+                if locked.settings.engine_args:
+                    await asyncio.to_thread(config.engine.check_engine_args, locked.settings.engine_args)
+                return locked if self._preflight is None else await self._preflight(locked)
         except GglibError as error:
-            shown = await asyncio.to_thread(redact_preflight_error, error, spec, config)
-            if shown is error:
+            redacted = await asyncio.to_thread(redact_preflight_error, error, spec, config)
+            if redacted is error:
                 raise
-            raise shown from error
+            raise redacted from error
 
     def start(
-        self, launch: Launch, *, report: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
+        self, launch: Launch, *, on_event: Callable[[RunEvent], None], on_exit: Callable[[EngineRun], None]
     ) -> EngineRun:
         """Start the task that runs one engine. Its directory is ``PID-GENERATION``."""
         name = f"{os.getpid()}-{launch.generation}"
-        run = LocalEngineRun(launch, name=name, config=self._config, report=report)
-        run.begin(on_exit)
+        run = LocalEngineRun(launch, name=name, config=self._config, on_event=on_event)
+        run.start(on_exit)
         return run

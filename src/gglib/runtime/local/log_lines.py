@@ -82,7 +82,7 @@ _PLAIN_ERROR = re.compile(
 _PLAIN_WARNING = re.compile(r"^warning: ", re.IGNORECASE)
 
 
-def read_lines(lines: Sequence[str]) -> list[LogLine]:
+def parse_lines(lines: Sequence[str]) -> list[LogLine]:
     """Return the parsed lines, without empty lines and continuations of an error."""
     has_levels = any(_prefixed(line)[0] is not Level.UNKNOWN for line in lines)
     found: list[LogLine] = []
@@ -116,7 +116,7 @@ def _is_continuation(found: Sequence[LogLine]) -> bool:
 
 def _prefixed(line: str) -> tuple[Level, str]:
     match = _PREFIX.match(_COLOURS.sub("", line))
-    if match is None:  # it contains another kind of line break
+    if match is None:  # it contains another line separator
         return Level.UNKNOWN, line.strip()
     return _LEVELS.get(match["level"], Level.UNKNOWN), match["rest"].strip()
 

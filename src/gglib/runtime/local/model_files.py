@@ -1,4 +1,4 @@
-"""Metadata of a model's files from the file system, without reading the files."""
+"""Marks of a model's files: metadata that shows whether a file was changed, without reading it."""
 
 import stat
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def with_marks(spec: ModelLaunchSpec) -> ModelLaunchSpec:
 
 
 def is_overwritten(spec: ModelLaunchSpec) -> bool:
-    """Whether a launch's file was written to. A replaced file does not count: the mapped one is intact."""
+    """Whether a file was written to since the launch. A replaced file does not count: the mapped file is intact."""
     return any(
         later is not None and mark.is_same_file(later) and not mark.is_same_content(later)
         for mark, later in _pairs(spec)
@@ -41,7 +41,7 @@ def is_overwritten(spec: ModelLaunchSpec) -> bool:
 
 
 def has_changed(spec: ModelLaunchSpec) -> bool:
-    """Whether a launch's file was deleted, written to or replaced."""
+    """Whether a file was deleted, written to or replaced since the launch."""
     return any(later is None or not mark.is_same_content(later) for mark, later in _pairs(spec))
 
 

@@ -1,4 +1,4 @@
-"""Process identity across pid reuse and reboots, and process groups. Linux reads ``/proc``; others run ``ps``."""
+"""Process identity across pid reuse and reboots, and process groups. From ``/proc`` on Linux, from ``ps`` elsewhere."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ _PROC = Path("/proc")
 def process_start_id(pid: int) -> str | None:
     """Return an id that distinguishes this process from others with the same pid; None if it does not run.
 
-    Linux: boot id and start time in clock ticks since boot.
+    On Linux: boot id and start time in clock ticks since boot. Elsewhere: the start time.
     """
     if _PROC.exists():
         try:
@@ -23,15 +23,15 @@ def process_start_id(pid: int) -> str | None:
             return None
         is_zombie = stat[0] == "Z"
         return None if is_zombie else f"{boot}:{stat[19]}"
-    answer = subprocess.run(
+    output = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, check=False, text=True
     )
-    return answer.stdout.strip() or None
+    return output.stdout.strip() or None
 
 
-def signal_group(group: int, number: signal.Signals) -> bool:
+def signal_group(group_id: int, signal_number: signal.Signals) -> bool:
     """Send a signal to a process group; False if the group is empty."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
+        os.killpg(group_id, signal_number)
         return True
     return False

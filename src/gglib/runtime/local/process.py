@@ -1,4 +1,4 @@
-"""One engine process: spawn, read its output, stop, reap. Independent of models.
+"""One engine process: spawns it, reads its output, stops and reaps it. Independent of models.
 
 Spawned from the loop's thread, because Linux's parent-death signal depends on the spawning thread. Uses ``subprocess``
 instead of asyncio's transport, whose ``wait`` may last until the last grandchild has closed the pipes.
@@ -22,13 +22,13 @@ logger = logging.getLogger("gglib.runtime")
 
 _READ_BYTES = 65_536
 _DRAIN_READS = 64
-"""Limits the reads after the exit: a pipe holds little, but grandchildren may write to it for ever."""
+"""Limit of the reads after the exit: a pipe buffers little, but grandchildren may write to it for ever."""
 
 STOP_ESCALATION = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
-"""Signals with timeouts in seconds. llama-server with a request in flight only stops at the second SIGTERM; a stopped
-(SIGSTOP) or hanging one only at SIGKILL."""
+"""Signals with timeouts in seconds. With a request in flight, llama-server only exits at the second SIGTERM; when it
+hangs or is suspended (SIGSTOP), only at SIGKILL."""
 
-_DROPPED_ENVIRONMENT = (
+_DROPPED_PREFIXES = (
     "LLAMA_",
     "GGML_LOG",
     "HF_TOKEN",
@@ -37,7 +37,7 @@ _DROPPED_ENVIRONMENT = (
     "OPENAI_",
     "ANTHROPIC_",
 )
-"""llama-server reads each option from the environment too, which would apply silently. Secrets are not passed on."""
+"""llama-server also reads options from the environment, which would apply silently. Secrets are not passed on."""
 
 
 class EngineProcess:
@@ -62,7 +62,7 @@ class EngineProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=minimal_environment(os.environ),
+            env=child_environment(os.environ),
             cwd="/",
         )
         return cls(process, log)
@@ -83,10 +83,10 @@ class EngineProcess:
 
     async def stop(self) -> None:
         """Stop the process and its children. Bounded by ``STOP_ESCALATION``; does nothing after the exit."""
-        for number, timeout_s in STOP_ESCALATION:
+        for signal_number, timeout_s in STOP_ESCALATION:
             if self._exited.done():
                 break
-            signal_group(self.pid, number)
+            signal_group(self.pid, signal_number)
             await asyncio.wait([self._exited], timeout=timeout_s)
         if not self._exited.done():
             logger.error("process %d did not exit after SIGKILL; it hangs in the kernel", self.pid)
@@ -101,7 +101,7 @@ class EngineProcess:
         try:
             # Reaped in the loop: no other thread can free the pid while it is being signalled.
             pidfd = os.pidfd_open(self._process.pid)
-        except (AttributeError, OSError):  # another system, or a sandbox that forbids it
+        except (AttributeError, OSError):  # not Linux, or forbidden by a sandbox
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
         else:
             self._loop.add_reader(pidfd, self._reap, pidfd)
@@ -150,10 +150,10 @@ class EngineProcess:
             self._pipe = None
 
 
-def minimal_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without engine options and secrets."""
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child process: ``environment`` without engine options and secrets."""
     return {
         name: value
         for name, value in environment.items()
-        if not name.startswith(_DROPPED_ENVIRONMENT) and not name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))
+        if not name.startswith(_DROPPED_PREFIXES) and not name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))
     }

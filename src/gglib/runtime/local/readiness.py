@@ -1,4 +1,4 @@
-"""Readiness probe: polls an engine's ``/health`` on a separate connection."""
+"""Readiness probe: polls an engine's ``/health``, each time on a new connection."""
 
 import asyncio
 from contextlib import suppress
@@ -20,8 +20,8 @@ async def wait_until_healthy(
 ) -> None:
     """Poll ``/health`` until it returns 200: every few milliseconds at first, later ten times a second.
 
-    ``new_output`` is set when the engine has printed something, and triggers a poll at once: the last line that the
-    engine prints is that it listens. Has no timeout of its own: the caller sets one.
+    ``new_output`` is set when the engine has logged something, and triggers a poll at once: the last log line of a load
+    says that the engine listens. Has no timeout of its own: the caller sets one.
     """
     new_output = new_output or asyncio.Event()
     pause_s = MIN_POLL_S

@@ -42,11 +42,11 @@ class Workspace:
 
     @property
     def plan_file(self) -> Path:
-        """The parameters of the embedded engine."""
+        """The file from which the embedded engine reads its parameters."""
         return self.directory / "plan.json"
 
     def record(self, pid: int) -> None:
-        """Record the process group of the launch."""
+        """Record the engine process, for ``reap_orphans``."""
         record = {"pid": pid, "mark": process_start_id(pid), "socket_path": str(self.socket_path or "")}
         (self.directory / _RECORD).write_text(json.dumps(record))
 
@@ -62,9 +62,7 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
         if use_unix_socket and hasattr(socket, "AF_UNIX"):
             socket_path = directory / "engine.sock"
             if len(str(socket_path).encode()) > MAX_SOCKET_PATH_BYTES:
-                socket_dir = Path(
-                    tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX)
-                )  # mkdtemp creates it with mode 0700
+                socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX))  # mode 0700
                 socket_path = socket_dir / "engine.sock"
         workspace = Workspace(directory, socket_path, secrets.token_urlsafe(32))
         workspace.key_file.touch(mode=0o600)
@@ -83,21 +81,21 @@ def reap_orphans(engines_dir: Path, *, now: Callable[[], float] = time.monotonic
     Blocks for up to 2 s until they have exited. Call it only while holding the home directory's lock.
     """
     records = list(engines_dir.glob(f"*/{_RECORD}"))
-    ended = [pid for record in records if (pid := _kill_recorded(record, now)) is not None]
+    killed = [pid for record in records if (pid := _kill_recorded(record, now)) is not None]
     for record in records:
         _remove_socket_directory(record)
     shutil.rmtree(engines_dir, ignore_errors=True)
-    return ended
+    return killed
 
 
 def _kill_recorded(record: Path, now: Callable[[], float]) -> int | None:
     content = _read_record(record)
-    pid, mark = content.get("pid"), content.get("mark")
-    if not isinstance(pid, int) or mark is None or process_start_id(pid) != mark:
+    pid, start_id = content.get("pid"), content.get("mark")
+    if not isinstance(pid, int) or start_id is None or process_start_id(pid) != start_id:
         return None
     signal_group(pid, signal.SIGKILL)
     deadline = now() + _KILL_TIMEOUT_S
-    while process_start_id(pid) == mark and now() < deadline:
+    while process_start_id(pid) == start_id and now() < deadline:
         time.sleep(0.01)
     return pid
 

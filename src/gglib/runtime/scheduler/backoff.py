@@ -1,7 +1,7 @@
 """Exponential backoff for models that fail to load or keep dying. Pure: ``now`` is an argument.
 
 After a failed load, requests are refused at once with the same reason, for a time that doubles with each consecutive
-failure. The same holds for a crash loop: three deaths of a ready process within a minute. A successful load, a changed
+failure. The same applies to a crash loop: three deaths of a ready process within a minute. A successful load, a changed
 spec or the user's stop ends the backoff.
 """
 
@@ -19,7 +19,7 @@ CRASH_LOOP_WINDOW_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A model that is not launched again before ``until``."""
+    """A failed model. It is not launched again before ``until``; ``count`` consecutive failures set that time."""
 
     spec: ModelLaunchSpec
     error: GglibError
@@ -48,7 +48,7 @@ class Backoff:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Every model whose last launch failed."""
+        """Every model whose last launch failed, or whose process died too often."""
         return tuple(self._failures.values())
 
     def refusal(self, spec: ModelLaunchSpec, now: float) -> GglibError | None:
@@ -58,13 +58,13 @@ class Backoff:
             return None
         return failure.error_at(now)
 
-    def load_failed(self, spec: ModelLaunchSpec, error: GglibError, now: float) -> Failure:
+    def record_failure(self, spec: ModelLaunchSpec, error: GglibError, now: float) -> Failure:
         """Record a failed launch."""
         before = self._failures.get(spec.model_id)
         count = before.count + 1 if before is not None and before.spec == spec else 1
         return self._begin(spec, error, count, now)
 
-    def died(self, spec: ModelLaunchSpec, reason: str, now: float) -> Failure | None:
+    def record_death(self, spec: ModelLaunchSpec, reason: str, now: float) -> Failure | None:
         """Record the death of a ready process; return the failure if it is a crash loop."""
         deaths = self._deaths.get(spec.model_id)
         if deaths is None or deaths.spec != spec:
@@ -72,14 +72,14 @@ class Backoff:
         deaths.times.append(now)
         while deaths.times[0] <= now - CRASH_LOOP_WINDOW_S:
             deaths.times.popleft()
-        too_many = len(deaths.times) - CRASH_LOOP_DEATHS + 1
-        if too_many < 1:
+        excess_deaths = len(deaths.times) - CRASH_LOOP_DEATHS + 1
+        if excess_deaths < 1:
             return None
         error = EngineCrashLoopError(spec.model_name, len(deaths.times), CRASH_LOOP_WINDOW_S, reason)
-        return self._begin(spec, error, too_many, now)
+        return self._begin(spec, error, excess_deaths, now)
 
-    def succeeded(self, model_id: int) -> None:
-        """Clear the failures of a model that is ready. Its deaths are forgotten by time alone."""
+    def record_success(self, model_id: int) -> None:
+        """Clear the failure of a model that became ready. Its deaths count until they leave the window."""
         self._failures.pop(model_id, None)
 
     def forget(self, model_id: int) -> None:

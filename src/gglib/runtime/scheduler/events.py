@@ -30,21 +30,21 @@ class Requested:
 
 @dataclass(slots=True, unsafe_hash=True)
 class RequestEnded:
-    """A request has ended: it was answered, or was cancelled while it waited."""
+    """A request has ended: its response is complete or failed, or it was cancelled while it waited."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTimedOut:
-    """A request stopped waiting and will be retried: the load that it waited for continues without it."""
+    """A request reached its maximum wait. The load continues without it, because clients retry."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStalled:
-    """A request that holds a resident has received nothing for too long. ``RequestEnded`` follows."""
+    """A request in flight received nothing from its engine for too long. ``RequestEnded`` follows."""
 
     ticket: int
 
@@ -55,7 +55,7 @@ class BecameReady:
 
     generation: int
     spec: ModelLaunchSpec | None = None
-    """The launched spec, if the model moved to another version after the launch was decided."""
+    """The launched spec, if the model was updated to another version after the launch was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: the timer set by ``WakeAt``."""
+    """The timer set by ``WakeAt`` has expired."""
 
 
 Event = (
@@ -134,22 +134,22 @@ Event = (
 
 
 class StopReason(Enum):
-    """Why a resident is stopped."""
+    """Why a resident is stopped. The values are published in ``GET /gglib/events`` and the metrics."""
 
     IDLE = "idle"
     """It is idle, and a request waits for another model."""
     OVERDUE = "overdue"
-    """A request for another model has waited for ``max_wait_s``."""
+    """A request for another model has waited for ``swap_wait_s``."""
     UNWANTED = "unwanted"
-    """No request waits for its load any more, and one waits for another model."""
+    """Its load is abandoned, and a request waits for another model."""
     TOO_SMALL = "too small"
     """A request needs a larger context."""
     EXPIRED = "expired"
     """It had no requests for its idle time-to-live."""
     SILENT = "silent"
-    """It stalled: it took a request and sent nothing."""
+    """It stalled: it accepted a request and sent nothing."""
     ASKED = "asked"
-    """The user requested it."""
+    """The user stopped it."""
     REMOVED = "removed"
     """The model was removed from the catalogue."""
     CHANGED = "changed"
@@ -170,7 +170,7 @@ _FINAL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Eviction:
-    """Why a resident is stopped, for which waiting request, and since when it takes no new ones."""
+    """Why a resident is stopped, since when it takes no new requests, and for which waiting request, if any."""
 
     reason: StopReason
     since: float
@@ -179,7 +179,7 @@ class Eviction:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Grant:
-    """Send the request to this launch. The scheduler already counts it as a hold."""
+    """Send the request to this launch. It already counts as in flight."""
 
     ticket: int
     generation: int

@@ -1,9 +1,9 @@
 """How long an idle model is kept warm while a request waits for another model. Pure: ``now`` is an argument.
 
 Agents and loops send their next request moments after a response. Evicting the model between two of their requests
-costs a swap each time; keeping it costs the waiting request a moment. The ski-rental rule bounds that moment by the
-time of the swap back, which costs at most twice the optimum. It applies only if the model's clients returned that soon
-the last times. Before that is known, the model is kept for no more than a loop's turnaround.
+costs a swap each time; keeping it delays the waiting request. The ski-rental rule limits this delay to the time of the
+swap back, which costs at most twice the optimum. It applies only if the clients' last ``QUICK_RETURNS`` pauses were
+shorter than that. With fewer known pauses, the model is kept for ``TURNAROUND_S`` at most.
 
 ``bench/policies`` measures the benefit and the cost (``bench/results/policies.md``).
 """
@@ -11,15 +11,15 @@ the last times. Before that is known, the model is kept for no more than a loop'
 from collections import deque
 
 QUICK_RETURNS = 2
-"""Consecutive quick returns after which a model's clients are expected back. A single one is often chance."""
+"""Consecutive quick returns after which a model's clients are expected to return. A single one is often chance."""
 TURNAROUND_S = 0.25
-"""A request this soon after the last one comes from a loop, or is the next of overlapping requests."""
+"""The usual pause between the requests of a loop, or between requests that nearly overlap."""
 UNKNOWN_CLIENT_DIVISOR = 4
-"""For unknown clients, a model is kept for at most the time of a swap divided by this."""
+"""With fewer known pauses, a model is kept for at most the time of a swap divided by this."""
 
 
 class KeepWarm:
-    """Records the cost of swaps and how soon each model's clients return."""
+    """Records the duration of swaps and how soon each model's clients return."""
 
     def __init__(self) -> None:
         self._load_s: dict[int, float] = {}
@@ -55,7 +55,7 @@ class KeepWarm:
         return float("-inf") if since is None else since + self.keep_s(model_id)
 
     def swap_s(self, model_id: int) -> float:
-        """Return what a swap back would take: a stop and a load of the model, as last measured."""
+        """Return the duration of a swap back: the last measured stop, and the model's last load."""
         return self._load_s.get(model_id, 0.0) + self._stop_s
 
     def keep_s(self, model_id: int) -> float:

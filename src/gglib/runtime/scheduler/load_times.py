@@ -19,9 +19,9 @@ class LoadTimes:
         self._measured_s[model_id] = seconds
 
     def expected_s(self, spec: ModelLaunchSpec) -> float:
-        """Return the expected duration of a whole load: that of the last one, or an estimate from the size."""
-        guess_s = _UNMEASURED_LOAD_S + spec.size_bytes / _UNMEASURED_LOAD_BYTES_S
-        return self._measured_s.get(spec.model_id, guess_s)
+        """Return the expected duration of a whole load: that of the last load, or an estimate from the size."""
+        estimate_s = _UNMEASURED_LOAD_S + spec.size_bytes / _UNMEASURED_LOAD_BYTES_S
+        return self._measured_s.get(spec.model_id, estimate_s)
 
     def retry_after_s(self, spec: ModelLaunchSpec, *, elapsed_s: float) -> float:
         """Return the seconds for ``Retry-After``, ``elapsed_s`` after the load began."""

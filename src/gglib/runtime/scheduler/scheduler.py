@@ -4,22 +4,23 @@ Events in, effects out. It has no clock, no process and no socket.
 
 Theory of operation
 -------------------
-A *request* is identified by its ticket. It waits, holds a resident, or is over.
+A *request* is identified by its ticket. It waits, holds a resident (is in flight on it), or has ended.
 A *resident* is one launch of one model, identified by its generation. A generation is never reused: events of an older
 generation are ignored. A resident moves through the states of the table in ``state`` and is dropped when its process
 has exited. Only a READY resident takes new requests.
 
-Every event ends in ``_reconcile``, which compares the whole state and returns the effects that are due:
+Every event, except on the fast path (``try_grant``, ``try_release``), ends in ``_reconcile``, which checks the whole
+state and returns the effects that are due:
 
 1. All waiters whose model is READY with enough context are granted together.
 2. Models that waiters need and no resident serves follow, in the order of their oldest waiters. With free capacity, the
    model is launched. Without it, a victim makes room. A load without waiters, or the least recently used idle resident,
-   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``max_wait_s``. Until
-   then requests for the running model pass the queue (no thrash); after that it takes no new ones (no starvation). If
+   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``swap_wait_s``. Until
+   then requests for the running model pass the queue (no thrashing), after that it takes none (no starvation). If
    the waiters that caused the drain leave, the resident takes requests again. An idle resident whose clients are likely
-   to return soon is kept warm for a moment (``keep_warm``), but never beyond ``max_wait_s``.
-3. Pending loads come after all waiters. A pending load is for a model that a request asked for without waiting. It uses
-   free capacity or the place of an idle resident, never of one that is in use or loading, and it expires.
+   to return soon is kept warm for a moment (``keep_warm``), but never beyond ``swap_wait_s``.
+3. Pending loads come after all waiters. A pending load has not started, and no request waits for it (see below). It
+   uses free capacity or evicts an idle resident, never a resident that is in use or loading, and it expires.
 4. A resident without requests for its idle time-to-live is stopped.
 
 A resident stops only when no request holds it; the deadline of ``StopRequested`` is the exception. A resident takes no
@@ -32,8 +33,9 @@ stays pending. A request whose wait timed out (``WaitTimedOut``) or that does no
 pending load, one for each model, renewed by the next such request. It ends when the model is ready, fails or is
 removed, when the user stops all models, or when it expires.
 
-A load that takes the place of an abandoned load is protected from being abandoned. Otherwise clients with a timeout
-shorter than the loads would cancel each other's loads for ever.
+An *abandoned load* is a resident that is still loading although no request waits for it any more. It may be evicted,
+but a load that replaced an abandoned load is protected from this until a waiter is overdue. Otherwise clients with a
+timeout shorter than the loads would cancel each other's loads for ever.
 
 A model whose load failed, or whose process died too often, is refused at once for a growing time (``backoff``).
 """
@@ -42,6 +44,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gglib.core.context import is_enough
+from gglib.core.defaults import SWAP_WAIT_S
 from gglib.core.errors import ModelNotFoundError, ModelStoppedError, QueueFullError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.scheduler.backoff import Backoff, Failure
@@ -76,7 +79,6 @@ from gglib.runtime.scheduler.state import (
     Waiter,
 )
 
-DEFAULT_MAX_WAIT_S = 15.0
 DEFAULT_QUEUE_LIMIT = 1_000
 PENDING_LOAD_S = 60.0
 """How long a load without waiters stays pending. Clients return after ``Retry-After``, within seconds."""
@@ -87,6 +89,7 @@ it with ``wait=0`` is about to return. Two such clients would otherwise evict ea
 _READY = ResidentState.READY
 """A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
 _DEADLINE_STATES = {ResidentState.LOADING, ResidentState.DRAINING}
+"""The states in which a resident can be stopped by its ``stop_deadline``."""
 
 
 class Scheduler:
@@ -96,12 +99,12 @@ class Scheduler:
         self,
         *,
         capacity: int = 1,
-        max_wait_s: float = DEFAULT_MAX_WAIT_S,
+        swap_wait_s: float = SWAP_WAIT_S,
         queue_limit: int = DEFAULT_QUEUE_LIMIT,
         keep_warm: KeepWarm | None = None,
     ) -> None:
         self._capacity = capacity
-        self._max_wait_s = max_wait_s
+        self._swap_wait_s = swap_wait_s
         self._queue_limit = queue_limit
         self._last_generation = 0
         self._residents: dict[int, Resident] = {}
@@ -109,7 +112,7 @@ class Scheduler:
         self._backoff = Backoff()
         self._keep_warm = KeepWarm() if keep_warm is None else keep_warm
         self._protected: set[int] = set()
-        """Models whose next load takes the place of an abandoned one, and so is protected."""
+        """Models whose next load replaces an abandoned load, and is therefore protected."""
         self._pending_loads: dict[int, PendingLoad] = {}
         """By model id, oldest first."""
 
@@ -147,8 +150,8 @@ class Scheduler:
     # --- the fast path: nearly every event ---
     #
     # A request for a ready model, and its end, while no request waits. Nothing that ``_reconcile`` depends on changes,
-    # and it costs as much as the rest of a short request. There are no effects either, so the caller may skip
-    # ``handle`` and call it only if these return None or False.
+    # so it is skipped: it takes as long as the rest of a short request. There are no effects either, so the caller may
+    # call these methods first, and ``handle`` only if they return None or False.
 
     def try_grant(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int, now: float) -> int | None:
         """Grant a request to a ready resident and return its generation; None if ``handle`` has to decide."""
@@ -170,7 +173,7 @@ class Scheduler:
         return None
 
     def try_release(self, ticket: int, now: float) -> bool:
-        """End a hold if no request or pending load waits for its end; False if ``handle`` has to."""
+        """End a request in flight if nothing waits for its end; False if ``handle`` has to."""
         if self._waiters or self._pending_loads:
             return False
         for resident in self._residents.values():
@@ -217,7 +220,7 @@ class Scheduler:
                 effects += self._drain(self._residents.get(generation), StopReason.CHANGED, now)
             case Superseded(generation):
                 effects += self._drain(self._residents.get(generation), StopReason.UPDATED, now)
-            case _:  # nothing but time
+            case _:  # Tick: only time has passed
                 pass
         return effects
 
@@ -231,26 +234,26 @@ class Scheduler:
         elif not request.waits and not is_ready:
             self._add_pending_load(waiter, now)
         elif len(self._waiters) >= self._queue_limit and not is_ready:
-            yield Refuse(request.ticket, QueueFullError(len(self._waiters), self._max_wait_s))
+            yield Refuse(request.ticket, QueueFullError(len(self._waiters), self._swap_wait_s))
         else:
             self._waiters[request.ticket] = waiter
 
     def _add_pending_load(self, waiter: Waiter, now: float) -> None:
-        """Load the model for a request that does not wait; one load serves all such requests."""
+        """Load the model for a request that does not wait; all these requests share one load."""
         model_id = waiter.spec.model_id
-        known = self._pending_loads.get(model_id)
-        if known is None or known.spec != waiter.spec or now >= known.expires_at:
+        former = self._pending_loads.get(model_id)
+        if former is None or former.spec != waiter.spec or now >= former.expires_at:
             needed, at_launch = waiter.needed_ctx, waiter.launch_ctx
         else:
-            needed = max(known.needed_ctx, waiter.needed_ctx)
-            at_launch = max(known.launch_ctx, waiter.launch_ctx)
+            needed = max(former.needed_ctx, waiter.needed_ctx)
+            at_launch = max(former.launch_ctx, waiter.launch_ctx)
         self._pending_loads[model_id] = PendingLoad(
             waiter.ticket,
             waiter.spec,
             needed,
             at_launch,
             # A launch decided after the first request for this version has this version, or a newer one.
-            known.since if known is not None and known.spec.path == waiter.spec.path else waiter.since,
+            former.since if former is not None and former.spec.path == waiter.spec.path else waiter.since,
             now + PENDING_LOAD_S,
         )
 
@@ -275,7 +278,7 @@ class Scheduler:
         )
 
     def _clear_evictions_for(self, model_id: int) -> None:
-        """Unmark evictions for a model that was launched or will not be: no swap is under way for it any more."""
+        """Unmark the evictions for a model whose swap is complete (launched) or cancelled (failed, removed)."""
         for resident in self._residents.values():
             if resident.evicted_for == model_id:
                 resident.evicted_for = None
@@ -292,7 +295,7 @@ class Scheduler:
                 if resident.state is ResidentState.READY:
                     resident.transition_to(ResidentState.DRAINING, now)
                 resident.eviction = Eviction(StopReason.SILENT, now)
-                resident.evicted_for = None  # it stops for its own fault now
+                resident.evicted_for = None  # it stops because it stalled, not for a waiter
 
     def _on_ready(self, generation: int, spec: ModelLaunchSpec | None, now: float) -> None:
         resident = self._residents.get(generation)
@@ -302,10 +305,10 @@ class Scheduler:
         self._keep_warm.record_load(resident.spec.model_id, now - resident.since)
         resident.transition_to(ResidentState.READY, now)
         resident.last_used = now
-        self._backoff.succeeded(resident.spec.model_id)
+        self._backoff.record_success(resident.spec.model_id)
 
     def _remove(self, generation: int, now: float) -> Resident | None:
-        """Drop a launch whose process has exited. The load that it was stopped for does not expire before its turn."""
+        """Drop a launch whose process has exited, and renew the pending load that it was stopped for."""
         resident = self._residents.pop(generation, None)
         model_id = None if resident is None else resident.evicted_for
         if model_id is not None and (load := self._pending_loads.get(model_id)) is not None:
@@ -316,19 +319,19 @@ class Scheduler:
     def _on_load_failed(self, event: LoadFailed, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
         if resident is not None:
-            failure = self._backoff.load_failed(resident.spec, event.error, now)
-            yield from self._refuse_waiters_for(failure, now)
+            failure = self._backoff.record_failure(resident.spec, event.error, now)
+            yield from self._refuse_waiters_of_failed_model(failure, now)
 
     def _on_died(self, event: Died, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
         if resident is None or resident.state is ResidentState.STOPPING:
             return  # it was being stopped anyway
-        failure = self._backoff.died(resident.spec, event.reason, now)
+        failure = self._backoff.record_death(resident.spec, event.reason, now)
         if failure is not None:
-            yield from self._refuse_waiters_for(failure, now)
+            yield from self._refuse_waiters_of_failed_model(failure, now)
 
-    def _refuse_waiters_for(self, failure: Failure, now: float) -> Iterator[Effect]:
-        """Refuse every waiter of a model that failed."""
+    def _refuse_waiters_of_failed_model(self, failure: Failure, now: float) -> Iterator[Effect]:
+        """Refuse every waiter of the model, and drop its pending load."""
         self._pending_loads.pop(failure.spec.model_id, None)
         self._clear_evictions_for(failure.spec.model_id)
         for waiter in self.waiters:
@@ -353,9 +356,9 @@ class Scheduler:
             if resident.state is ResidentState.READY:
                 resident.transition_to(ResidentState.DRAINING, now)
             elif resident.state is ResidentState.LOADING:
-                yield from self._refuse_waiters_of(resident)
+                yield from self._refuse_waiters_served_by(resident)
 
-    def _refuse_waiters_of(self, resident: Resident) -> Iterator[Effect]:
+    def _refuse_waiters_served_by(self, resident: Resident) -> Iterator[Effect]:
         for waiter in self.waiters:
             if waiter.is_served_by(resident):
                 del self._waiters[waiter.ticket]
@@ -375,7 +378,7 @@ class Scheduler:
                 yield from self._drain(resident, StopReason.REMOVED, now)
 
     def _drain(self, resident: Resident | None, reason: StopReason, now: float) -> Iterator[Effect]:
-        """Let a launch take no new requests; ``_reconcile`` stops it once no request holds it."""
+        """Take no new requests for a launch; ``_reconcile`` stops it once no request holds it."""
         if resident is None or resident.is_terminating:
             return
         if resident.state is ResidentState.LOADING:
@@ -392,14 +395,14 @@ class Scheduler:
     def _reconcile(self, now: float) -> list[Effect]:
         self._cancel_unneeded_drains(now)
         effects: list[Effect] = [*self._stop_drained(now), *self._grant_ready()]
-        self._drop_finished_loads(now)
+        self._drop_finished_pending_loads(now)
         next_waiters = self._next_waiters()
         pending = self._next_pending_loads()
         effects += self._make_room([*next_waiters, *pending], now)
         effects += self._stop_expired(now)
         return [*effects, *self._next_wake_up(next_waiters, pending, now)]
 
-    def _drop_finished_loads(self, now: float) -> None:
+    def _drop_finished_pending_loads(self, now: float) -> None:
         """Drop pending loads that are served or expired, and the protection of models that no request needs."""
         for model_id, load in list(self._pending_loads.items()):
             is_expired = now >= load.expires_at and not self._has_eviction_for(model_id)
@@ -430,11 +433,11 @@ class Scheduler:
 
     def _stop_drained(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
-            is_leaving = resident.state is ResidentState.DRAINING or (
+            awaits_stop = resident.state is ResidentState.DRAINING or (
                 resident.state is ResidentState.LOADING and resident.stop_deadline is not None
             )
-            is_overdue = resident.stop_deadline is not None and now >= resident.stop_deadline
-            if is_leaving and (not resident.holders or is_overdue):
+            is_past_deadline = resident.stop_deadline is not None and now >= resident.stop_deadline
+            if awaits_stop and (not resident.holders or is_past_deadline):
                 if not resident.is_eviction_final:
                     self._reassign_eviction(resident, now)
                 yield self._stop(resident, now)
@@ -487,7 +490,10 @@ class Scheduler:
         ]
 
     def _make_room(self, next_waiters: list[Waiter], now: float) -> Iterator[Effect]:
-        """Launch within the capacity; beyond it, evict one resident for each model that has no place coming."""
+        """Launch models within the capacity; beyond it, evict one resident for each model.
+
+        A resident that is stopping already counts as the eviction for one of them.
+        """
         freeing_places = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
         claimed: set[int] = set()
         for waiter in next_waiters:
@@ -507,7 +513,7 @@ class Scheduler:
                 yield from self._evict(victim, waiter, now)
 
     def _victim(self, waiter: Waiter, claimed: set[int], now: float) -> Resident | None:
-        """Return the resident to evict: a load without waiters, else idle, else draining, else least recently used.
+        """Return the resident to evict: an abandoned load, else idle, else draining, else least recently used.
 
         Residents already evicted for another waiter are ``claimed``. Idle residents that are kept warm come last. A
         pending load evicts only idle residents.
@@ -533,7 +539,7 @@ class Scheduler:
         )
 
     def _evict(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
-        """Stop a resident for a waiter, drain it, or leave it as it is, depending on its state and the time."""
+        """Stop a resident for a waiter, drain it, or do nothing yet, depending on its state and the time."""
         is_pending = isinstance(waiter, PendingLoad)
         is_overdue = not is_pending and self._is_overdue(waiter, now)
         replacement_reason = _replacement_reason(resident, waiter)
@@ -564,7 +570,7 @@ class Scheduler:
                 resident.eviction = eviction(StopReason.OVERDUE)
 
     def _is_overdue(self, waiter: Waiter, now: float) -> bool:
-        return now >= waiter.since + self._max_wait_s
+        return now >= waiter.since + self._swap_wait_s
 
     def _is_abandoned_load(self, resident: Resident) -> bool:
         return resident.state is ResidentState.LOADING and not any(
@@ -613,7 +619,7 @@ class Scheduler:
         times = [
             r.stop_deadline for r in residents if r.stop_deadline is not None and r.state in _DEADLINE_STATES
         ]
-        times += [waiter.since + self._max_wait_s for waiter in next_waiters]
+        times += [waiter.since + self._swap_wait_s for waiter in next_waiters]
         if next_waiters or pending:
             times += [self._keep_warm.keep_until(r.spec.model_id) for r in residents if r.is_idle]
         if pending:
@@ -624,7 +630,7 @@ class Scheduler:
 
 
 def _replacement_reason(resident: Resident, waiter: Waiter) -> StopReason | None:
-    """Return why a launch of the waiter's own model does not serve it; None for a launch of another model."""
+    """Return why a launch of the waiter's own model has to be replaced; None for a launch of another model."""
     if resident.spec.model_id != waiter.spec.model_id:
         return None
     return StopReason.TOO_SMALL if resident.has_version_of(waiter.spec) else StopReason.UPDATED

@@ -26,7 +26,7 @@ _TRANSITIONS = {
 
 
 class IllegalTransitionError(Exception):
-    """The scheduler attempted a transition that its table does not have: a bug in gglib."""
+    """The scheduler attempted a transition that is not in its table: a bug in gglib."""
 
 
 @dataclass(slots=True)
@@ -49,9 +49,9 @@ class Resident:
     stop_deadline: float | None = None
     """When it stops even if requests hold it; None: never."""
     is_protected: bool = False
-    """Its load replaced an abandoned one. It is not abandoned itself before a waiter is overdue."""
+    """It replaced an abandoned load: while it loads, it is not evicted before a waiter is overdue."""
     evicted_for: int | None = None
-    """Id of the model that it drains or stops for, which is launched even if its waiters leave after the stop."""
+    """Id of the model that it drains or stops for. After the stop, that model is launched even if its waiters leave."""
     matched_spec: ModelLaunchSpec | None = None
     """The last requested spec of the same version. The next request mostly has the same object: comparing identities is
     much faster than comparing paths."""
@@ -73,7 +73,7 @@ class Resident:
 
     @property
     def is_terminating(self) -> bool:
-        """Whether only its requests in flight keep it in memory, or it is stopping."""
+        """Whether it is stopping, or will stop after its requests in flight."""
         return self.state is ResidentState.STOPPING or self.is_eviction_final
 
     def has_version_of(self, spec: ModelLaunchSpec) -> bool:
@@ -120,9 +120,9 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class PendingLoad(Waiter):
-    """A load without waiters: it was requested with ``wait=0``, or its swap had already started.
+    """A load without waiters that has not started: requested without waiting, or the rest of a started swap.
 
-    ``since`` is the time of its first request, ``ticket`` its last one.
+    ``since`` is the arrival of its first request, ``ticket`` that of its last request.
     """
 
     expires_at: float = 0.0

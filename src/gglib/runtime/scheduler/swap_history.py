@@ -64,7 +64,7 @@ class SwapHistory:
     def __init__(self) -> None:
         self._requests: dict[int, _QueuedRequest] = {}
         self._detached: dict[str, int] = {}
-        """By model: the newest request whose load continues without it; the load's swap names it."""
+        """By model: ticket of the newest request that did not wait for its load, or timed out. Its swap names it."""
         self._loads: dict[int, _Load] = {}
         self._unloads: dict[int, _Unload] = {}
         self._last: tuple[SwapStatus, float] | None = None
@@ -124,7 +124,7 @@ class SwapHistory:
         return swaps
 
     def _detach(self, ticket: int) -> None:
-        """Keep a request that does not wait for its load; it replaces the previous one of the same model."""
+        """Keep a request beyond its end, for the swap of its load; replaces the previous one of the same model."""
         request = self._requests.get(ticket)
         if request is not None:
             former = self._detached.get(request.model_name)
@@ -208,9 +208,9 @@ def _quoted(model_name: str | None) -> str:
 
 def _load_swap(load: _Load, now: float, error: GglibError | None) -> SwapStatus:
     evicted, request = load.evicted, load.request
-    # Two requests may be involved: the eviction's and the launch's. The earlier one counts.
+    # The eviction and the launch may have different requests: the swap is measured from the earlier one.
     first = min(
-        (a for a in (request, evicted and evicted.request) if a), key=lambda a: a.requested_at, default=None
+        (r for r in (request, evicted and evicted.request) if r), key=lambda r: r.requested_at, default=None
     )
     turn_at = load.started_at if evicted is None else evicted.eviction.since
     began_at = first.requested_at if first is not None else turn_at

@@ -9,7 +9,7 @@ import pytest
 from gglib.core.errors import EngineBrokenError
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime.engines.base import Engine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launched
+from gglib.runtime.local.launch import LaunchConfig, launch_engine
 from gglib.system import Ram, read_ram
 
 GIB = 1024**3
@@ -47,7 +47,7 @@ async def plan_of(
         model_id=1, model_name="m", path=model, settings=ModelSettings(engine_args=engine_args)
     )
     with pytest.raises(EngineBrokenError):
-        async with launched(spec, context=4096, name="m", config=config):
+        async with launch_engine(spec, context=4096, name="m", config=config):
             pass
     assert engine.plan is not None
     return engine.plan

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.runtime.local.log_lines import Level, LogLine, Role, read_lines
+from gglib.runtime.local.log_lines import Level, LogLine, Role, parse_lines
 
 
 def read(*lines: str) -> list[tuple[Level, Role, str]]:
     """Return level, role and text of each parsed line."""
-    return [(line.level, line.role, line.text) for line in read_lines(lines)]
+    return [(line.level, line.role, line.text) for line in parse_lines(lines)]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def read(*lines: str) -> list[tuple[Level, Role, str]]:
 )
 def test_a_line_has_level_source_and_message(line: str, expected: LogLine) -> None:
     """Time, colours and inner function names are removed; a prefix that is not a llama.cpp function is kept."""
-    assert read_lines([line]) == [expected]
+    assert parse_lines([line]) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_a_line_has_level_source_and_message(line: str, expected: LogLine) -> No
 )
 def test_the_failure_of_a_step_is_a_consequence(text: str, role: Role) -> None:
     """With and without a level; a line that also gives a reason is a cause."""
-    assert [line.role for line in read_lines([text])] == [role]
-    assert [line.role for line in read_lines([f"0.01 E {text}"])] == [role]
+    assert [line.role for line in parse_lines([text])] == [role]
+    assert [line.role for line in parse_lines([f"0.01 E {text}"])] == [role]
 
 
 def test_a_line_without_a_level_continues_an_error() -> None:
@@ -156,4 +156,4 @@ def test_the_last_line_of_a_traceback_is_the_error() -> None:
 @given(st.lists(st.text(max_size=40), max_size=10))
 def test_any_text_is_parsed(lines: list[str]) -> None:
     """There are no more parsed lines than lines."""
-    assert len(read_lines(lines)) <= len(lines)
+    assert len(parse_lines(lines)) <= len(lines)

@@ -29,14 +29,14 @@ def wait_s(error: GglibError | None) -> float | None:
 
 def die(backoff: Backoff, *times: float, spec: ModelLaunchSpec = A) -> list[Failure | None]:
     """Record deaths of a process, and return what each leads to."""
-    return [backoff.died(spec, "signal 6", now) for now in times]
+    return [backoff.record_death(spec, "signal 6", now) for now in times]
 
 
 def test_a_failed_load_is_refused_until_the_backoff_is_over() -> None:
     """The refusal names the remaining time; at its end the model may be launched."""
     backoff = Backoff()
     assert backoff.refusal(A, 10.0) is None
-    failure = backoff.load_failed(A, ERROR, 10.0)
+    failure = backoff.record_failure(A, ERROR, 10.0)
     assert failure == Failure(A, ERROR, 1, 10.0 + INITIAL_BACKOFF_S)
     assert backoff.failures == (failure,)
     refusal = backoff.refusal(A, 10.125)
@@ -49,7 +49,7 @@ def test_a_failed_load_is_refused_until_the_backoff_is_over() -> None:
 def test_the_backoff_doubles_up_to_its_limit() -> None:
     """Each consecutive failure of the same spec counts."""
     backoff = Backoff()
-    failures = [backoff.load_failed(A, ERROR, 0.0) for _ in range(9)]
+    failures = [backoff.record_failure(A, ERROR, 0.0) for _ in range(9)]
     assert [failure.count for failure in failures] == list(range(1, 10))
     assert [failure.until for failure in failures] == [0.5, 1, 2, 4, 8, 16, *[MAX_BACKOFF_S] * 3]
 
@@ -58,9 +58,9 @@ def test_a_changed_spec_begins_again() -> None:
     """It is launched at once, and its first failure is its first."""
     backoff = Backoff()
     for _ in range(3):
-        backoff.load_failed(A, ERROR, 0.0)
+        backoff.record_failure(A, ERROR, 0.0)
     assert backoff.refusal(EDITED, 0.0) is None
-    assert backoff.load_failed(EDITED, ERROR, 0.0).count == 1
+    assert backoff.record_failure(EDITED, ERROR, 0.0).count == 1
 
 
 def test_an_error_that_is_no_load_failure_is_refused_as_it_is() -> None:
@@ -95,7 +95,7 @@ def test_each_further_death_doubles_the_backoff() -> None:
         (failure,) = die(backoff, now)
         assert failure is not None
         waits.append((failure.count, failure.until - now))
-        backoff.succeeded(A.model_id)
+        backoff.record_success(A.model_id)
     assert waits == [(1, 0.5), (2, 1.0), (3, 2.0)]
     (failure,) = die(backoff, 5.0)
     assert failure is not None
@@ -116,12 +116,12 @@ def test_deaths_are_counted_by_model_and_spec() -> None:
 def test_success_ends_a_failure() -> None:
     """The next failure is the first consecutive failure again; other models keep theirs."""
     backoff = Backoff()
-    backoff.load_failed(A, ERROR, 0.0)
-    other = backoff.load_failed(B, ERROR, 0.0)
-    backoff.succeeded(A.model_id)
-    backoff.succeeded(A.model_id)
+    backoff.record_failure(A, ERROR, 0.0)
+    other = backoff.record_failure(B, ERROR, 0.0)
+    backoff.record_success(A.model_id)
+    backoff.record_success(A.model_id)
     assert backoff.failures == (other,)
-    assert backoff.load_failed(A, ERROR, 1.0).count == 1
+    assert backoff.record_failure(A, ERROR, 1.0).count == 1
 
 
 @pytest.mark.parametrize("ended_by", ["forget", "clear"])
@@ -129,7 +129,7 @@ def test_a_removed_model_and_the_users_stop_end_failures_and_deaths(ended_by: st
     """``forget`` is for one model, ``clear`` for all."""
     backoff = Backoff()
     die(backoff, 0.0, 1.0, 2.0)
-    backoff.load_failed(B, ERROR, 2.0)
+    backoff.record_failure(B, ERROR, 2.0)
     if ended_by == "forget":
         backoff.forget(A.model_id)
         backoff.forget(A.model_id)

@@ -57,7 +57,7 @@ def effects_without_wakeups(effects: list[Effect]) -> list[Effect]:
 
 def scheduler_with_ready(spec: ModelLaunchSpec, *, context: int = 8192, capacity: int = 1) -> Scheduler:
     """Return a scheduler in which ``spec`` is ready and idle as generation 1."""
-    scheduler = Scheduler(capacity=capacity, max_wait_s=15)
+    scheduler = Scheduler(capacity=capacity, swap_wait_s=15)
     scheduler.handle(request_for(100, spec, context), 0)
     scheduler.handle(BecameReady(1), 0)
     scheduler.handle(RequestEnded(100), 0)
@@ -143,7 +143,7 @@ def test_a_request_in_flight_is_never_killed_by_a_swap() -> None:
 
 
 def test_requests_for_the_running_model_pass_until_max_wait() -> None:
-    """No thrash before ``max_wait_s``, no starvation after it."""
+    """No thrash before ``swap_wait_s``, no starvation after it."""
     scheduler = scheduler_with_ready(A)
     scheduler.handle(request_for(1, A), 0)
     assert scheduler.handle(request_for(2, B), 0) == [WakeAt(15)]
@@ -372,7 +372,7 @@ def test_a_repeated_stop_does_not_move_the_deadline() -> None:
 
 def test_clients_with_short_timeouts_of_two_slow_models_are_served_eventually() -> None:
     """Loads take 20 s, client timeouts 10 s: an abandoned load is stopped at once, but the next one is protected."""
-    scheduler = Scheduler(max_wait_s=15)
+    scheduler = Scheduler(swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(request_for(2, B), 5)
     assert effects_without_wakeups(scheduler.handle(RequestEnded(1), 10)) == [Stop(1)]
@@ -385,8 +385,8 @@ def test_clients_with_short_timeouts_of_two_slow_models_are_served_eventually() 
 
 
 def test_a_protected_load_is_stopped_for_an_overdue_waiter() -> None:
-    """It has no waiters, and a request for another model has waited for ``max_wait_s``."""
-    scheduler = Scheduler(max_wait_s=15)
+    """It has no waiters, and a request for another model has waited for ``swap_wait_s``."""
+    scheduler = Scheduler(swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(request_for(2, B), 1)
     scheduler.handle(RequestEnded(1), 2)
@@ -423,7 +423,7 @@ D = ModelLaunchSpec(model_id=4, model_name="d", path=Path("/d.gguf"))
 
 def two_busy_and_one_draining() -> Scheduler:
     """Return a scheduler with places for two, both busy (A by 1, C by 2), in which A drains for B (3) since 24."""
-    scheduler = Scheduler(capacity=2, max_wait_s=15)
+    scheduler = Scheduler(capacity=2, swap_wait_s=15)
     for ticket, spec in ((1, A), (2, C)):
         scheduler.handle(request_for(ticket, spec), 0)
         scheduler.handle(BecameReady(ticket), 0)
@@ -519,7 +519,7 @@ def test_the_backoff_of_a_crashing_model_grows() -> None:
 
 def test_the_waiters_of_a_crashing_model_are_refused() -> None:
     """A request that waits for the crashing model behind a drain is refused like new requests."""
-    scheduler = Scheduler(max_wait_s=15)
+    scheduler = Scheduler(swap_wait_s=15)
     for ticket, now in ((1, 0.0), (2, 1.0)):
         crash(scheduler, ticket, now)
     scheduler.handle(request_for(3, A), 2)
@@ -635,7 +635,7 @@ def test_a_changed_time_to_live_applies_from_the_next_request() -> None:
 
 def scheduler_after_load(load_s: float) -> Scheduler:
     """Return a scheduler in which A took ``load_s`` to load; request 1 holds it, and 2 waits for B."""
-    scheduler = Scheduler(max_wait_s=15)
+    scheduler = Scheduler(swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(BecameReady(1), load_s)
     scheduler.handle(request_for(2, B), load_s)
@@ -663,7 +663,7 @@ def test_a_model_of_unknown_clients_is_kept_only_for_a_moment() -> None:
 
 def test_a_model_is_kept_for_clients_that_return_within_the_cost_of_a_swap() -> None:
     """They returned after 2 s twice, and a load takes 4 s: the model is kept for 4 s."""
-    scheduler = Scheduler(max_wait_s=15)
+    scheduler = Scheduler(swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
     for ticket, now in ((1, 5), (3, 10)):
@@ -678,7 +678,7 @@ def test_a_model_is_kept_for_clients_that_return_within_the_cost_of_a_swap() -> 
 
 def test_a_model_is_not_kept_for_clients_that_stay_away() -> None:
     """One of the last two returns took longer than a swap: the model is evicted at once."""
-    scheduler = Scheduler(max_wait_s=15)
+    scheduler = Scheduler(swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(BecameReady(1), 4)
     scheduler.handle(RequestEnded(1), 5)
@@ -691,7 +691,7 @@ def test_a_model_is_not_kept_for_clients_that_stay_away() -> None:
 
 def test_of_two_idle_models_the_one_not_kept_warm_is_evicted() -> None:
     """With capacity 2: B was used last, but A's clients may return in a moment."""
-    scheduler = Scheduler(capacity=2, max_wait_s=15)
+    scheduler = Scheduler(capacity=2, swap_wait_s=15)
     scheduler.handle(request_for(1, A), 0)
     scheduler.handle(request_for(2, B), 0)
     scheduler.handle(BecameReady(1), 4)

@@ -43,7 +43,7 @@ def swaps_of(*scenario: tuple[float, Event]) -> list[SwapStatus]:
 
 def run_scenario(*scenario: tuple[float, Event]) -> tuple[list[SwapStatus], SwapHistory]:
     """Return every swap of a scenario, and the history at its end."""
-    scheduler, history = Scheduler(max_wait_s=15), SwapHistory()
+    scheduler, history = Scheduler(swap_wait_s=15), SwapHistory()
     swaps: list[SwapStatus] = []
     for now, event in scenario:
         swaps += history.record(event, scheduler.handle(event, now), now)

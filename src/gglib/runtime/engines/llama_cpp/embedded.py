@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from gglib.core.errors import EngineArgumentError
 from gglib.runtime.engines.base import LaunchPlan
 from gglib.runtime.engines.llama_cpp import embedded_main
-from gglib.runtime.engines.llama_cpp.kinds import pooling_launch
 from gglib.runtime.engines.llama_cpp.options import EngineOption, passed_arguments
+from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
 
 
 class EmbeddedEngine:
@@ -45,7 +45,7 @@ class EmbeddedEngine:
         return embedded_main.has_gpu(xllamacpp.get_device_info())
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``EngineArgumentError`` for an argument that the wheel has no field for."""
+        """Raise ``EngineArgumentError`` for an argument without a field in the wheel's parameters."""
         for option, _ in passed_arguments(arguments):
             _field_of(option)
 

@@ -1,6 +1,6 @@
 """The embedded engine's process: ``python -I embedded_main.py PLAN_FILE``.
 
-Standard library only, and run as a file by its path: a client waits for its start at each launch. Independent of gglib
+Standard library only, and run as a file by its path, because its start delays each load. Independent of gglib
 except for the plan file. The server runs in its own threads; the main thread only waits for a signal: SIGTERM's default
 action ends the process at once, and there is nothing to clean up.
 """
@@ -35,8 +35,8 @@ def main(plan_file: str) -> None:
 def has_gpu(devices: list[dict[str, Any]]) -> bool:
     """Whether a model can be offloaded to a device other than the CPU.
 
-    If not, parameter fitting is switched off: it would load the vocabulary twice without changing anything, which is
-    half of a small model's load.
+    If not, parameter fitting is switched off. It would load the vocabulary again without changing anything, which takes
+    half of a small model's load time.
     """
     return any(device["type"].name.rpartition("_")[2] not in {"CPU", "ACCEL"} for device in devices)
 

@@ -1,13 +1,13 @@
-"""Explains briefly why an engine exited, from its log, its exit code and the system's memory state. Pure.
+"""Explains why an engine exited, from its log, its exit code and the system's memory state. Pure.
 
 In order:
 
 1. Killed (SIGKILL): the log cannot explain it. The OOM counter and the free memory show whether memory was short.
 2. Aborted (SIGABRT): the assertion or the uncaught exception.
 3. Another signal: its name and what it means.
-4. Exit code: the errors of the log. Errors precede warnings, causes precede consequences ("failed to load model"), and
-   the first error of a run precedes the rest. Errors separated by other lines may be unrelated: then the first of the
-   last run and the first of all are both shown.
+4. Exit code: the errors of the log. Errors take priority over warnings, causes over consequences ("failed to load
+   model"), and the first error of a block of consecutive errors over the rest of the block. Blocks separated by other
+   lines may be unrelated: then the first error of the last block and the first error of all are both shown.
 """
 
 import re
@@ -19,14 +19,14 @@ from gglib.runtime.local.log_lines import (
     Level,
     LogLine,
     Role,
-    read_lines,
+    parse_lines,
 )
 from gglib.system.files.sizes import format_size
 from gglib.system.ram import MemoryState
 
 MAX_REASON_CHARACTERS = 300
 _SHELL_SIGNAL_BASE = 128
-"""A supervising process or shell reports a signal as 128 plus its number."""
+"""A shell, and the guard in ``supervise``, report a signal as 128 plus its number."""
 SCARCE_BYTES = 256 * 1024 * 1024
 """Less free memory than this right after a kill means that memory was short."""
 
@@ -53,20 +53,20 @@ def reason_for_exit(
 
     Earlier errors of a ready engine did not end it: only errors at the end of its log count.
     """
-    read = read_lines(lines)
+    parsed = parse_lines(lines)
     number = _signal_number(exit_code)
     if number is None:
-        return _reason_for_code(read, exit_code, was_ready=was_ready)
+        return _reason_for_code(parsed, exit_code, was_ready=was_ready)
     name = signal_name(number)
     if name == "SIGKILL":
-        return _reason_for_kill(read, memory, was_ready=was_ready)
+        return _reason_for_kill(parsed, memory, was_ready=was_ready)
     if name == "SIGABRT":
-        return _reason_for_abort(read)
-    return _reason_for_signal(read, number, was_ready=was_ready)
+        return _reason_for_abort(parsed)
+    return _reason_for_signal(parsed, number, was_ready=was_ready)
 
 
 def is_kill(exit_code: int) -> bool:
-    """Whether SIGKILL ended the engine, which its log cannot explain."""
+    """Whether the engine was killed by SIGKILL. Its log cannot explain that."""
     return _signal_number(exit_code) == signal.SIGKILL
 
 
@@ -127,8 +127,8 @@ def _reason_for_abort(lines: Sequence[LogLine]) -> str:
         return (
             "the engine aborted (SIGABRT)" if message is None else f"the engine aborted (SIGABRT): {message}"
         )
-    run = next(run for run in reversed(_runs(lines)) if crash in run)
-    first = next((line for line in run if line.role in {Role.CAUSE, Role.CRASH}), crash)
+    block = next(block for block in reversed(_error_blocks(lines)) if crash in block)
+    first = next((line for line in block if line.role in {Role.CAUSE, Role.CRASH}), crash)
     text = _truncate(crash.text) if first is crash else f"{_truncate(first.text)} ({_truncate(crash.text)})"
     return _as_out_of_memory(text) if _OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
 
@@ -140,7 +140,7 @@ def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool
         killed += f": {_MEANINGS[name]}"
     message = _final_error(lines)
     if message is not None and _OUT_OF_MEMORY.search(message):
-        return _as_out_of_memory(message)  # a failed allocation was used
+        return _as_out_of_memory(message)  # it used a failed allocation
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
         return f"{killed}; its last line: {unlevelled}"
@@ -166,7 +166,7 @@ def _reason_for_code(lines: Sequence[LogLine], exit_code: int, *, was_ready: boo
 def _cause_in_log(lines: Sequence[LogLine]) -> str | None:
     """Return the cause in the log, and a second one if they may be unrelated."""
     if any(map(_is_cause, lines)):
-        return _first_of_runs([run for run in _runs(lines) if any(map(_is_cause, run))])
+        return _first_of_blocks([block for block in _error_blocks(lines) if any(map(_is_cause, block))])
     message = _unlevelled_end(lines) if _has_levels(lines) else _before_consequences(lines)
     if message is not None:
         return message
@@ -186,23 +186,23 @@ def _has_levels(lines: Sequence[LogLine]) -> bool:
     return any(line.level is Level.INFO or (line.level is Level.WARNING and line.source) for line in lines)
 
 
-def _runs(lines: Sequence[LogLine]) -> list[list[LogLine]]:
-    """Return runs of consecutive errors; lines of the memory estimate do not separate runs."""
-    runs: list[list[LogLine]] = []
+def _error_blocks(lines: Sequence[LogLine]) -> list[list[LogLine]]:
+    """Return the blocks of consecutive errors; lines of the memory estimate do not separate blocks."""
+    blocks: list[list[LogLine]] = []
     is_open = False
     for line in lines:
         if line.role is Role.FIT:
             continue
         if line.level is Level.ERROR:
             if not is_open:
-                runs.append([])
-            runs[-1].append(line)
+                blocks.append([])
+            blocks[-1].append(line)
         is_open = line.level is Level.ERROR
-    return runs
+    return blocks
 
 
-def _first_of_runs(runs: Sequence[Sequence[LogLine]]) -> str:
-    firsts = [next(line.text for line in run if _is_cause(line)) for run in runs]
+def _first_of_blocks(blocks: Sequence[Sequence[LogLine]]) -> str:
+    firsts = [next(line.text for line in block if _is_cause(line)) for block in blocks]
     if firsts[0] in firsts[-1] or firsts[-1] in firsts[0]:
         return _truncate(firsts[-1])
     return f"{_truncate(firsts[-1])} (before that: {_truncate(firsts[0])})"
@@ -239,8 +239,8 @@ def _final_error(lines: Sequence[LogLine]) -> str | None:
         return unlevelled
     if not lines or lines[-1].level is not Level.ERROR:
         return None
-    run = _runs(lines)[-1] if _runs(lines) else []
-    found = [line for line in run if _is_cause(line)] or run
+    block = _error_blocks(lines)[-1] if _error_blocks(lines) else []
+    found = [line for line in block if _is_cause(line)] or block
     return _truncate(found[0].text) if found else None
 
 

@@ -1,6 +1,6 @@
 """The engine arguments that a model may set, as a table. Pure.
 
-An allow-list: it omits options that would change the address, the key, the files or the log.
+An allow-list: it excludes options that would change the address, the key, the files or the log.
 """
 
 import json
@@ -26,7 +26,7 @@ class EngineOption:
     names: tuple[str, ...]
     """The long name first."""
     field: str | None = None
-    """Dotted; None if the embedded engine has none."""
+    """Dotted path of the field; None if the embedded engine has none."""
     kind: type = int
     """Type of the value; ``bool`` for a switch without a value, ``dict`` for a JSON object."""
     choices: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def parse_engine_args(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, 
             yield option, None
             continue
         text = value if has_value else next(rest, None)
-        yield option, _checked(name, option, text)
+        yield option, _validated_value(name, option, text)
 
 
 def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int:
@@ -116,11 +116,11 @@ def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int
 
 
 def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str | None]]:
-    """Yield the arguments passed to the engine unchanged: all but the number of slots, which the launch plan has."""
+    """Yield the arguments that are passed to the engine: all except the number of slots, which the launch plan sets."""
     return (parsed for parsed in parse_engine_args(arguments) if parsed[0] is not _SLOTS)
 
 
-def _checked(name: str, option: EngineOption, text: str | None) -> str:
+def _validated_value(name: str, option: EngineOption, text: str | None) -> str:
     if text is None:
         raise EngineArgumentError(f"Engine argument '{name}' needs a value.")
     needed = _expected_value(option, text)

@@ -1,4 +1,4 @@
-"""The llama-server binary as an engine: turns a launch plan into its argv.
+"""The llama-server binary as an engine: builds its argv from a launch plan.
 
 Builds differ, and an unknown option ends the binary with "invalid argument". Its options are therefore read from
 ``--help`` before the first launch, and again when its file has changed: it may be upgraded while gglib runs.
@@ -12,8 +12,8 @@ from pathlib import Path
 from gglib.core.errors import EngineArgumentError, EngineBrokenError
 from gglib.runtime.engines.base import LaunchPlan
 from gglib.runtime.engines.llama_cpp.help_page import exec_error_reason, parse_options, unusable_reason
-from gglib.runtime.engines.llama_cpp.kinds import pooling_launch
 from gglib.runtime.engines.llama_cpp.options import passed_arguments
+from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
 from gglib.runtime.engines.program_output import ProgramOutput, run_program
 
 HELP_TIMEOUT_S = 20.0
@@ -78,7 +78,7 @@ class LlamaServerEngine:
             _model_arguments(arguments, self.known_options)
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Return the argv, without optional options that this build lacks.
+        """Return the argv, without the optional arguments that this build does not know.
 
         Blocks and raises like ``known_options``.
         """
@@ -96,13 +96,13 @@ class LlamaServerEngine:
 
     def _read_options(self) -> frozenset[str]:
         try:
-            answer = self._run("--help")
+            output = self._run("--help")
         except OSError as error:
             raise EngineBrokenError(self.path, exec_error_reason(error)) from None
-        why = unusable_reason(answer.text, answer.exit_code, limit_s=HELP_TIMEOUT_S)
+        why = unusable_reason(output.text, output.exit_code, limit_s=HELP_TIMEOUT_S)
         if why is not None:
             raise EngineBrokenError(self.path, why)
-        return parse_options(answer.text)
+        return parse_options(output.text)
 
     def _read_version(self) -> str:
         try:
@@ -113,13 +113,13 @@ class LlamaServerEngine:
             (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
         )
 
-    def _run_program(self, question: str) -> ProgramOutput:
-        return run_program([self.path, question], limit_s=HELP_TIMEOUT_S)
+    def _run_program(self, option: str) -> ProgramOutput:
+        return run_program([self.path, option], limit_s=HELP_TIMEOUT_S)
 
 
 def _identity_of(path: Path) -> tuple[int, int, int, int]:
-    seen = path.stat()
-    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _identity_or_zeros(path: Path) -> tuple[int, int, int, int]:
@@ -131,7 +131,7 @@ def _identity_or_zeros(path: Path) -> tuple[int, int, int, int]:
 
 def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     """Return the arguments of a launch for a binary that knows the options ``known``. Pure."""
-    needed = [
+    required = [
         *("--model", str(plan.spec.path)),
         *("--alias", plan.spec.model_name),
         *("--host", plan.host),
@@ -142,7 +142,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         *("--parallel", str(plan.slots)),
         *(("--mmproj", str(plan.spec.projector)) if plan.spec.projector is not None else ()),
     ]
-    wished = (
+    desired = (
         ("--no-kv-unified",),
         ("--cache-ram", str(plan.cache_ram_mib)),
         ("--sse-ping-interval", str(plan.ping_s)),
@@ -151,9 +151,9 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         ("--slots",),
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
     )
-    optional = [word for words in wished if words[0] in known for word in words]
+    optional = [argument for group in desired if group[0] in known for argument in group]
     return [
-        *needed,
+        *required,
         *optional,
         *_pooling_arguments(plan, known),
         *_model_arguments(plan.spec.settings.engine_args, known),
@@ -168,16 +168,16 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     switch = "--reranking" if plan.spec.capabilities.rerank else "--embeddings"
     if switch not in known:
         raise EngineArgumentError(f"This llama-server does not know '{switch}': install a newer one.")
-    words = [switch]
+    result = [switch]
     if launch.pooling is not None:
-        words += ["--pooling", launch.pooling]
+        result += ["--pooling", launch.pooling]
     if launch.batch is not None:
-        words += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
-    return words
+        result += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
+    return result
 
 
 def _model_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
-    words: list[str] = []
+    result: list[str] = []
     for option, value in passed_arguments(arguments):
         name = next((name for name in option.names if name in known), None)
         if name is None:
@@ -185,5 +185,5 @@ def _model_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[st
                 f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
                 "or install a newer llama.cpp."
             )
-        words += [name] if value is None else [name, value]
-    return words
+        result += [name] if value is None else [name, value]
+    return result

@@ -1,10 +1,10 @@
-"""Holds a model's files while they are in use: gglib never deletes a version under a shared lock (``flock``).
+"""Locks a model's files while they are in use: gglib never deletes a version under a shared lock (``flock``).
 
 The lock belongs to this process. Its descriptor is closed at ``exec`` (Python opens with O_CLOEXEC, PEP 446), so
-neither the engine nor its children inherit it: a grandchild that outlives the engine could otherwise hold a version for
-ever. It is released by LOCK_UN, not only by closing, because a child forked for another launch shares the lock until
-its ``exec``. When gglib is killed, the kernel releases the lock and the guard kills the engine; files deleted in
-between stay readable for the engine while it has them open.
+neither the engine nor its children inherit it: a grandchild that outlives the engine could otherwise keep a version
+locked for ever. It is released by LOCK_UN, not only by closing, because a child forked for another launch shares the
+lock until its ``exec``. When gglib is killed, the kernel releases the lock and the guard kills the engine; files
+deleted in between stay readable for the engine while it has them open.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ Resolve = Callable[[str], Awaitable[ModelLaunchSpec | None]]
 
 LOCK_POLL_S = 0.02
 LOCK_TIMEOUT_S = 30.0
-"""A deletion holds its exclusive lock while it unlinks some large files: seconds at most."""
+"""A deletion keeps its exclusive lock while it unlinks some large files: seconds at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lock:
-    """A held shared lock; without a descriptor if the file system has no locks."""
+    """A shared lock; without a descriptor if the file system does not support locks."""
 
     descriptor: int | None
 
@@ -42,27 +42,29 @@ class _Lock:
 
 
 @asynccontextmanager
-async def holding(spec: ModelLaunchSpec, resolve: Resolve | None = None) -> AsyncIterator[ModelLaunchSpec]:
-    """Yield the spec with the marks of its files, which gglib does not delete before the block ends.
+async def lock_version(
+    spec: ModelLaunchSpec, resolve: Resolve | None = None
+) -> AsyncIterator[ModelLaunchSpec]:
+    """Lock the files of a spec for the length of the block, and yield the spec with their current marks.
 
     If the files were deleted because the model moved to a newer version, the spec is resolved again, once. Raises
     ``ModelFileNotFoundError`` if a file is missing, ``ModelLoadFailedError`` if a deletion takes longer than
     ``LOCK_TIMEOUT_S``.
     """
     try:
-        locked_spec, lock = await _hold(spec)
+        locked, lock = await _lock_and_mark(spec)
     except ModelFileNotFoundError:
         newer = None if resolve is None else await resolve(spec.model_name)
         if newer is None or newer.model_id != spec.model_id or newer.path == spec.path:
             raise
-        locked_spec, lock = await _hold(newer)
+        locked, lock = await _lock_and_mark(newer)
     try:
-        yield locked_spec
+        yield locked
     finally:
         lock.release()
 
 
-async def _hold(spec: ModelLaunchSpec) -> tuple[ModelLaunchSpec, _Lock]:
+async def _lock_and_mark(spec: ModelLaunchSpec) -> tuple[ModelLaunchSpec, _Lock]:
     lock = await _lock_shared(spec)
     try:
         return await asyncio.to_thread(with_marks, spec), lock
@@ -75,20 +77,20 @@ async def _lock_shared(spec: ModelLaunchSpec) -> _Lock:
     if spec.hold_path is None:
         return _Lock(None)
     loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + LOCK_TIMEOUT_S
+    deadline = loop.time() + LOCK_TIMEOUT_S
     while True:
         try:
-            return await _in_thread(spec.hold_path)
+            return await _lock_in_thread(spec.hold_path)
         except (FileNotFoundError, NotADirectoryError):
             raise ModelFileNotFoundError(spec.model_name, is_own=True) from None
         except BlockingIOError:
-            if loop.time() >= give_up_at:
+            if loop.time() >= deadline:
                 reason = "another gglib process has locked its files to delete them"
                 raise ModelLoadFailedError(spec.model_name, reason) from None
         await asyncio.sleep(LOCK_POLL_S)
 
 
-async def _in_thread(path: Path) -> _Lock:
+async def _lock_in_thread(path: Path) -> _Lock:
     """Lock in a thread, because a disk may be slow. If the caller is cancelled, the lock is released."""
     locking = asyncio.ensure_future(asyncio.to_thread(_lock, path))
     try:

@@ -6,7 +6,7 @@ import pytest
 
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, Pooling
 from gglib.runtime.engines.base import LaunchPlan
-from gglib.runtime.engines.llama_cpp.kinds import PoolingLaunch, pooling_launch
+from gglib.runtime.engines.llama_cpp.pooling import PoolingLaunch, pooling_launch
 
 CONTEXT = 4096
 CHAT = ModelCapabilities(chat=True)

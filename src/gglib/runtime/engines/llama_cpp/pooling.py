@@ -17,9 +17,9 @@ class PoolingLaunch:
     """The additional options of an embedding or rerank launch."""
 
     pooling: Pooling | None
-    """None: from the header."""
+    """None: as in the model's GGUF header."""
     batch: int | None
-    """Logical and physical batch size in tokens, large enough for any input within the context; None: the default."""
+    """Logical and physical batch size in tokens, enough for any input within the context. None: the default."""
 
 
 def pooling_launch(plan: LaunchPlan) -> PoolingLaunch | None:
