@@ -43,7 +43,7 @@ from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.refusal import refusal
+from gglib.proxy.refusal import format_refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import RequestRecorder
@@ -220,7 +220,7 @@ async def measure(
             on_stop=app.stop,
             on_refusal=app.record_refusal,
             request_class=ProxyRequest,
-            format_refusal=refusal,
+            format_refusal=format_refusal,
         )
         server.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
         await ask_all(server, requests, request, end, at_once=at_once)

@@ -28,7 +28,7 @@ from gglib.proxy.telemetry.records import Refusal, RequestRecord
 log = logging.getLogger("gglib.proxy")
 
 CLIENT_CLOSED_REQUEST = 499
-"""Status in the access log of a client that disconnected before the response. No client receives it."""
+"""Status in the access log if the client disconnected before the response (nginx's code). Never sent."""
 
 
 class ProxyApp:
@@ -50,9 +50,9 @@ class ProxyApp:
         error_code = cut = None
         self._open.add(request)
         try:
-            plan = self._admit(request, response)
+            plan = self._prepare(request, response)
             with request.cancel_scope:
-                if request.is_disconnected:  # before this began
+                if request.is_disconnected:  # before this task ran
                     raise ClientDisconnectedError  # noqa: TRY301 - handled like a later disconnect
                 await plan.handler(request, response, self._services)
         except ClientDisconnectedError as error:
@@ -64,7 +64,7 @@ class ProxyApp:
             cut = error_code if response.is_started and not response.is_ended else None
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a response
-            error_code = _metric_code(error, is_status_open=not response.is_started)
+            error_code = _error_code(error, is_started=response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
             await response.fail(error, dialect_of(request.path))
@@ -83,41 +83,47 @@ class ProxyApp:
             request.cancel_scope.cancel_with(ShuttingDownError())
 
     def record_refusal(self, error: HttpError, request_id: str) -> None:
-        """Record input that the HTTP server refused before it was a request."""
+        """Record a connection or malformed request that the HTTP server refused without calling ``handle``."""
         error_response = to_error_response(error)
         self._services.recorder.record_refusal(
             Refusal(error_response.status, error_response.message, request_id)
         )
 
-    def _admit(self, request: ProxyRequest, response: Response) -> "_Plan":
-        """Return the plan for a request. Raises the error with which it is refused."""
+    def _prepare(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
+        """Return the plan of a request and set the request's attributes from it. Raises an error if it is refused."""
         if self._is_stopping:
             raise ShuttingDownError
         plan = request.head.derived
-        if not isinstance(plan, _Plan):
-            plan = request.head.derived = self._plan(request, response)
-        response.extra_lines = plan.response_lines
-        request.path, request.target, request.upstream_lines = plan.path, plan.target, plan.upstream_lines
+        if not isinstance(plan, _RequestPlan):
+            plan = request.head.derived = self._make_plan(request, response)
+        response.extra_header_lines = plan.response_header_lines
+        request.path, request.upstream_target, request.upstream_header_lines = (
+            plan.path,
+            plan.upstream_target,
+            plan.upstream_header_lines,
+        )
         request.preferred_wait_s = plan.preferred_wait_s
         request.key_name = plan.key_name
         return plan
 
-    def _plan(self, request: ProxyRequest, response: Response) -> "_Plan":
-        """Derive a plan from the request head alone. Raises the error with which the request is refused."""
+    def _make_plan(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
+        """Derive the plan from the request head alone. Raises an error if the request is refused."""
         head = request.head
-        response.closes_connection = True  # the connection closes after a refused request
-        response.extra_lines = response_lines = encode_header_lines(self._policy.response_headers(head))
-        preflight = self._policy.preflight(head, request.server_host)
+        response.closes_connection = True  # until the request has passed the access checks
+        response.extra_header_lines = response_header_lines = encode_header_lines(
+            self._policy.response_headers(head)
+        )
+        preflight = self._policy.check_host_and_origin(head, request.server_host)
         if preflight is not None:
             response.closes_connection = False
             send = partial(_send_preflight, encode_header_lines(preflight))
-            return _Plan(send, b"", request.path, b"", b"", None, None)
+            return _RequestPlan(send, b"", request.path, b"", b"", None, None)
         key_name = self._policy.check_key(head)
         response.closes_connection = False
         handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
-        return _Plan(
+        return _RequestPlan(
             handler,
-            response_lines,
+            response_header_lines,
             path,
             head.target_for(path),
             encode_header_lines(filter_request_headers(head.headers)),
@@ -127,18 +133,18 @@ class ProxyApp:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What follows from a request head. Computed once for all requests of a connection with the same head."""
+class _RequestPlan:
+    """Everything derived from a request head. Computed once for equal heads on a connection."""
 
     handler: Handler
-    response_lines: bytes
-    """Header lines of every response to the request."""
+    response_header_lines: bytes
+    """Serialized header lines of every response to the request."""
     path: str
     """The normalized path."""
-    target: bytes
-    """The normalized path and the unchanged query, for the engine."""
-    upstream_lines: bytes
-    """Request header lines that are forwarded to the engine."""
+    upstream_target: bytes
+    """Request target for the engine: the normalized path and the unchanged query."""
+    upstream_header_lines: bytes
+    """Serialized request headers that are forwarded to the engine."""
     preferred_wait_s: int | None
     key_name: str | None
 
@@ -150,15 +156,18 @@ async def _send_preflight(
     await response.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
 
 
-def _metric_code(error: Exception, *, is_status_open: bool) -> str | None:
-    """Return the error code for the metrics; None for an engine error without a code, which counts by its status."""
-    if type(error) is EngineError and is_status_open:
+def _error_code(error: Exception, *, is_started: bool) -> str | None:
+    """Return the error code for the access log and the metrics.
+
+    None for an unclassified engine error sent with its own status: the status is recorded already.
+    """
+    if type(error) is EngineError and not is_started:
         return None
     return error.code if isinstance(error, GglibError | HttpError) else GglibError.code
 
 
 def _log_error(request: ProxyRequest, error: Exception) -> None:
-    """Log errors that concern the operator. Client and engine errors are in the response only."""
+    """Log errors that concern the operator. Client and engine errors are only sent to the client."""
     if isinstance(error, EngineError | HttpError):
         return
     if not isinstance(error, GglibError):

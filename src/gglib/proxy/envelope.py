@@ -30,19 +30,19 @@ from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
 MAX_MODEL_NAME_CHARS = 512
 """Longer than any catalogue name. The name is compared with all of them and repeated in the error."""
 
-_BYTES_PER_CHAR = 12
+_MAX_BYTES_PER_CHAR = 12
 """The longest JSON form of a character: an escaped surrogate pair."""
 
-_LONGEST_VALUE = MAX_GRAMMAR_BYTES + 1
-"""Upper bound of the values read here, except schemas and arrays. Longer values are cut to this for the check."""
+_MAX_VALUE_BYTES = MAX_GRAMMAR_BYTES + 1
+"""Longer values, except schemas and arrays, are cut to this length before they are checked."""
 
-_SHORT_BYTES = 4096
+_MAX_FAST_BYTES = 4096
 """Longer bodies are scanned: parsing would build large objects, and scanning runs at the speed of memchr."""
 
 _OWN_FIELDS = ("model", "stream", "num_ctx")
-_LIMITED = frozenset((*MAX_COUNTS, *MAX_ITEMS))
-_GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *_LIMITED))
-_RARE = _GUARDED - SCHEMA_FIELDS - frozenset(MAX_COUNTS)
+_GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *MAX_COUNTS, *MAX_ITEMS))
+_SCANNED_ONLY = _GUARDED - SCHEMA_FIELDS - frozenset(MAX_COUNTS)
+"""Rare fields that only ``_read_scanned`` checks."""
 _DEFAULT_LIMITS = SchemaLimits()
 _SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED | TOKEN_LIMITS)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
@@ -60,15 +60,15 @@ class Envelope(NamedTuple):
     is_stream: bool
     num_ctx: int | None
     edits: tuple[Edit, ...] = ()
-    """Changes to make before the body goes to the engine, in body order."""
+    """Changes to the body before it goes to the engine, in body order."""
 
 
 def apply_edits(body: bytes, edits: tuple[Edit, ...]) -> bytes:
     """Return ``body`` with ``edits`` applied; all other bytes stay unchanged."""
     parts: list[bytes] = []
     position = 0
-    for start, end, written in edits:
-        parts += (body[position:start], written)
+    for start, end, replacement in edits:
+        parts += (body[position:start], replacement)
         position = end
     return b"".join((*parts, body[position:]))
 
@@ -82,7 +82,8 @@ def read_envelope(
     """Return the envelope of ``body``. Raises ``BadRequestError``, which names the invalid field.
 
     Stricter than JSON where two parsers could disagree, so that the engine never reads another model than the proxy
-    did: see ``json_scan``. A duplicate of a field that is read here is refused, with or without escapes in its key.
+    did: see ``json_scan``. A duplicate of a field that is read here is refused, even if its keys are escaped
+    differently.
     """
     return _read_fast(body, schema_limits) or _read_scanned(body, allowed_engine_fields, schema_limits)
 
@@ -90,12 +91,12 @@ def read_envelope(
 def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope | None:
     """Return the envelope of a short, plain body; None for all other bodies and for invalid ones.
 
-    The C parser of the standard library takes half the time of the scanner but enforces none of the rules. Bodies that
-    could violate one are left to ``_read_scanned``, which must agree with this result: nesting, escaped code units,
+    The C parser of the standard library takes half the time of the scanner but does not enforce the rules. Bodies that
+    could violate a rule are left to ``_read_scanned``, which must agree with this result: nesting, escaped code units,
     non-ASCII bytes (without its C part the parser accepts the digits of any script), NaN, duplicates, engine fields,
     token limits out of range. Numbers in a short body are below the length limit.
     """
-    if len(body) > _SHORT_BYTES:
+    if len(body) > _MAX_FAST_BYTES:
         return None
     try:
         text = body.decode("ascii")
@@ -124,8 +125,8 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
 
 
 def _passes_guards(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
-    """Whether the guarded fields of a short body certainly pass. Schemas and log probabilities are frequent."""
-    if not _RARE.isdisjoint(fields) or limits.max_bytes < _SHORT_BYTES:
+    """Whether the guarded fields of a short body are certainly allowed. Schemas and log probabilities are frequent."""
+    if not _SCANNED_ONLY.isdisjoint(fields) or limits.max_bytes < _MAX_FAST_BYTES:
         return False
     is_cheap = cost_upper_bound(text) <= limits.max_cost
     for name, value in fields.items():
@@ -164,25 +165,25 @@ def _read_scanned(
         if name in MAX_ITEMS:
             refuse_high_count(name, body[start:end], allowed_engine_fields)
             continue
-        value = body[start:end] if end - start < _LONGEST_VALUE else body[start : start + _LONGEST_VALUE]
+        value = body[start:end] if end - start < _MAX_VALUE_BYTES else body[start : start + _MAX_VALUE_BYTES]
         if name in TOKEN_LIMITS:
-            if (written := clamped_limit(value)) is not None:
-                edits.append((start, end, written))
+            if (replacement := clamped_limit(value)) is not None:
+                edits.append((start, end, replacement))
         elif name not in _OWN_FIELDS:
-            _guard(name, value, allowed_engine_fields, limits)
+            _refuse_guarded(name, value, allowed_engine_fields, limits)
         elif name in own:
-            raise BadRequestError(f"'{name}' is in the request body twice.", name)
+            raise BadRequestError(f"'{name}' occurs twice in the request body.", name)
         else:
             own[name] = value
     return Envelope(
-        _model(own.get("model")),
-        _stream(own.get("stream")),
-        _num_ctx(own.get("num_ctx")),
+        _read_model(own.get("model")),
+        _read_stream(own.get("stream")),
+        _read_num_ctx(own.get("num_ctx")),
         tuple(edits),
     )
 
 
-def _guard(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:
+def _refuse_guarded(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:
     if name == "grammar":
         refuse_unsafe_grammar(value, allowed)
         refuse_costly_grammar(value, limits)
@@ -193,17 +194,17 @@ def _guard(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimit
 
 
 @lru_cache(maxsize=256)
-def _model(value: bytes | None) -> str:
+def _read_model(value: bytes | None) -> str:
     if value is None or value == b"null":
         raise BadRequestError("The request body must name a 'model'.", "model")
-    if value.startswith(b'"') and len(value) <= MAX_MODEL_NAME_CHARS * _BYTES_PER_CHAR + 2:
+    if value.startswith(b'"') and len(value) <= MAX_MODEL_NAME_CHARS * _MAX_BYTES_PER_CHAR + 2:
         model: str = json.loads(value) if b"\\" in value else value[1:-1].decode()
         if 0 < len(model) <= MAX_MODEL_NAME_CHARS:
             return model
     raise BadRequestError(f"'model' must be a string of 1 to {MAX_MODEL_NAME_CHARS} characters.", "model")
 
 
-def _stream(value: bytes | None) -> bool:
+def _read_stream(value: bytes | None) -> bool:
     if value == b"true":
         return True
     if value is None or value in {b"false", b"null"}:
@@ -211,7 +212,7 @@ def _stream(value: bytes | None) -> bool:
     raise BadRequestError("'stream' must be true or false.", "stream")
 
 
-def _num_ctx(value: bytes | None) -> int | None:
+def _read_num_ctx(value: bytes | None) -> int | None:
     # The upper bound depends on the model and is not checked here.
     if value is None or value == b"null":
         return None

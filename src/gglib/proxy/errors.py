@@ -40,7 +40,7 @@ class BadRequestError(errors.GglibError):
 
 
 class ContentEncodingError(errors.GglibError):
-    """The body is compressed: gglib would check different bytes than the engine reads."""
+    """The body is compressed: gglib would check other bytes than the engine parses."""
 
     code = "unsupported_encoding"
     source = errors.ErrorSource.CLIENT
@@ -173,8 +173,8 @@ class HostNotAllowedError(errors.GglibError):
     code = "host_not_allowed"
     source = errors.ErrorSource.CLIENT
 
-    def __init__(self, host: str, *, takes_keys: bool = False) -> None:
-        or_key = ", or send one of its API keys" if takes_keys else ""
+    def __init__(self, host: str, *, accepts_keys: bool = False) -> None:
+        or_key = ", or send one of its API keys" if accepts_keys else ""
         super().__init__(
             f"The host '{_truncated(host)}' is not allowed: if it is a name of this machine, "
             f"add it to the setting 'allowed_hosts'{or_key}."
@@ -195,7 +195,7 @@ class OriginNotAllowedError(errors.GglibError):
 
 
 class NoEventsError(errors.GglibError):
-    """The runtime of the proxy publishes no events."""
+    """The runtime does not publish events."""
 
     code = "not_offered"
     source = errors.ErrorSource.CLIENT
@@ -296,7 +296,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
-    # Instances of these carry their own status; the rows are the usual values, for the OpenAPI document.
+    # Instances of these have their own status; the rows are the usual values, for the OpenAPI document.
     EngineError: (500, _SERVER_ERROR),
     RefusedByEngineError: (400, _INVALID_REQUEST),
     UnsupportedByModelError: (400, _INVALID_REQUEST),
@@ -324,15 +324,15 @@ _MESSAGES: dict[type[Exception], str] = {
 """Messages that replace those of ``http`` errors, to name the setting that helps."""
 
 
-def status_of(kind: type[errors.GglibError | http.HttpError]) -> int:
+def status_of(type_: type[errors.GglibError | http.HttpError]) -> int:
     """Return the status of an error class."""
-    if issubclass(kind, http.HttpError):
-        return kind.status
-    return next(_TABLE[cls][0] for cls in kind.__mro__ if cls in _TABLE)
+    if issubclass(type_, http.HttpError):
+        return type_.status
+    return next(_TABLE[cls][0] for cls in type_.__mro__ if cls in _TABLE)
 
 
 def to_error_response(error: Exception) -> ErrorResponse:
-    """Return the response to an exception. Other exceptions than ``ReportableError`` give no details."""
+    """Return the response to an exception. Only a ``ReportableError`` is described to the client."""
     if not isinstance(error, errors.GglibError | http.HttpError):
         return to_error_response(errors.GglibError("Internal error"))
     if isinstance(error, EngineError):
@@ -400,7 +400,7 @@ def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], 
         headers += _retry_after(error.retry_after_s)
     headers += _retry_after(_RETRY_AFTER_S.get(type(error)))
     if status >= 500 and not error.is_retryable:
-        # The official clients retry every 5xx without this header.
+        # The official clients retry a 5xx unless it has this header.
         headers.append((b"x-should-retry", b"false"))
     return tuple(headers)
 

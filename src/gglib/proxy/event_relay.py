@@ -7,7 +7,7 @@ it.
 from typing import Protocol
 
 from gglib.http.response_reader import ResponseHead
-from gglib.proxy.dialects.error_events import ErrorEventDetector, is_content
+from gglib.proxy.dialects.error_events import ErrorEventDetector, ends_with_content_event
 from gglib.proxy.errors import EngineError
 from gglib.proxy.response import Response
 
@@ -17,7 +17,7 @@ class _TryWrite(Protocol):
 
 
 class EventRelay:
-    """A ``RelayTarget`` in front of a response. Methods but ``try_write`` raise ``EngineError`` at error events."""
+    """A ``RelayTarget`` in front of a response. ``begin``, ``write`` and ``finish`` raise ``EngineError``."""
 
     __slots__ = ("_detector", "_is_at_line_start", "_response", "try_write")
 
@@ -40,7 +40,7 @@ class EventRelay:
         await self._response.start_with(
             head.status,
             head.relayed_header_lines,
-            length=None,  # an error event may have to follow
+            length=None,  # an error event of the proxy may follow
             is_event_stream=True,
             part=part,
             is_last=is_last and error is None,
@@ -49,11 +49,11 @@ class EventRelay:
             raise error
 
     async def drain(self) -> None:
-        """Wait until the client has read enough or has disconnected."""
+        """Wait until the transport is not paused by a slow client, or the client has disconnected."""
         await self._response.drain()
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
-        """Send a part up to the error event in it."""
+        """Send a part; if it has an error event, only the bytes before that."""
         part, error = self._split_at_error(part, is_last=is_last)
         if part or (is_last and error is None):
             await self._response.write(part, is_last=is_last and error is None)
@@ -70,7 +70,7 @@ class EventRelay:
 
     def _split_at_error(self, part: bytes, *, is_last: bool) -> tuple[bytes, EngineError | None]:
         """Return the bytes of a part that may be sent, and the error that follows them."""
-        if self._is_at_line_start and is_content(part):
+        if self._is_at_line_start and ends_with_content_event(part):
             return part, None
         part, error = self._detector.feed(part)
         if error is None and is_last:

@@ -1,12 +1,12 @@
 """Forwards one request to one model: read, admit, connect, relay, release, in one lexical block.
 
-Whatever ends the block (end of the response, an error, a client disconnect, a shutdown) unwinds it in order: the
+However the block ends (end of the response, an error, a client disconnect, a shutdown), it unwinds in order: the
 upstream connection is closed or returned to the pool, then the model is released. A stalled engine ends the block with
-``UpstreamStalledError``, which propagates through the runtime.
+``UpstreamStalledError``, which propagates through ``runtime.admit``, so that the runtime can replace the engine.
 
-If the engine fails a request because its cache is full while other requests are in flight, the request is sent once
-more, exclusively, after the others have ended; the model stays admitted meanwhile. Engines launched by gglib have one
-cache per slot, so this only concerns engines launched by other programs.
+If the engine fails a request because its cache is full while other requests are in flight, the request is sent again
+after the others have ended, alone; it keeps its admission meanwhile. Engines launched by gglib have one cache per slot,
+so this only concerns engines launched by other programs.
 """
 
 import asyncio
@@ -42,34 +42,34 @@ from gglib.proxy.upstream_errors import upstream_error
 log = logging.getLogger("gglib.proxy")
 
 _SHORT_BODY_BYTES = 32 * 1024
-"""Longer bodies take a millisecond or more to check; only one of them is checked per turn of the event loop."""
+"""Longer bodies take a millisecond or more to check; only one is checked per iteration of the event loop."""
 
 RECONNECT_DELAYS_S = (0.02, 0.1, 0.3, None)
 """Delays before a request is admitted again after a refused connection; None: no further attempt.
 
 When an engine dies, the kernel closes its sockets some milliseconds before the runtime sees the exit. A request in that
-gap cannot connect, and none of its bytes was sent."""
+gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
 async def forward(request: ProxyRequest, response: Response, services: Services) -> None:
-    """Forward ``request`` to the model it names and relay the response. Raises all errors to the caller."""
+    """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller."""
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")
     if encoding is not None and is_encoded(encoding):
         raise ContentEncodingError
     body = await request.read_body(limit_bytes=options.max_body_bytes)
     if len(body) <= _SHORT_BODY_BYTES:
-        envelope = read_envelope(
+        envelope = read_envelope(  # inline: the hot path
             body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
         )
     else:
         async with services.large_body_lock:
-            envelope = _envelope(body, options)
+            envelope = _read_envelope(body, options)
             await asyncio.sleep(0)
     if envelope.edits:
         body = apply_edits(body, envelope.edits)
-    request.spec = spec = await services.catalog.resolve_for_launch(envelope.model)
-    name = await _resolve_name(envelope.model, services) if spec is None else spec.model_name
+    request.launch_spec = launch_spec = await services.catalog.resolve_for_launch(envelope.model)
+    name = await _resolve_name(envelope.model, services) if launch_spec is None else launch_spec.model_name
     request.model = name
     if services.poison_requests.has_entries:
         services.poison_requests.check(name, body, monotonic())
@@ -88,7 +88,7 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
 
 
 async def _resolve_name(name: str, services: Services) -> str:
-    """Return the catalogue name of a model without a launch spec: its runtime does not launch it.
+    """Return the catalogue name of a model without a launch spec, which the runtime does not launch itself.
 
     Raises ``ModelNotFoundError``.
     """
@@ -101,18 +101,18 @@ async def _resolve_name(name: str, services: Services) -> str:
 async def _with_hint(
     error: EngineError, request: ProxyRequest, model_name: str, services: Services
 ) -> EngineError:
-    """Return the engine's error with a hint for the user, if the catalogue is readable."""
-    if isinstance(request.running, RunningTarget):
-        error.n_ctx = request.running.effective_ctx
-    model, catalogue = None, []
+    """Return the engine's error with a hint for the user; without one if the catalogue is not readable."""
+    if isinstance(request.running_target, RunningTarget):
+        error.n_ctx = request.running_target.effective_ctx
+    model, models = None, []
     with contextlib.suppress(CatalogError):
         model = await services.catalog.resolve_model(model_name)
         if isinstance(error, UnsupportedByModelError):
-            catalogue = await services.catalog.list_models()
-    return error if model is None else engine_errors.explain(error, model, catalogue)
+            models = await services.catalog.list_models()
+    return error if model is None else engine_errors.explain(error, model, models)
 
 
-def _envelope(body: bytes, options: ProxyOptions) -> Envelope:
+def _read_envelope(body: bytes, options: ProxyOptions) -> Envelope:
     return read_envelope(
         body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
     )
@@ -127,14 +127,20 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
     body: bytes,
     heartbeat: Heartbeat | None,
 ) -> None:
+    """Wait for the model, send the request to its engine and relay the response. Retries refused connections."""
     options = services.options
     wait_s = options.model_wait_s
     if request.preferred_wait_s is not None:
         wait_s = min(request.preferred_wait_s, wait_s)
     upstream_request = UpstreamRequest(
-        request.target, request.upstream_lines, request.id, body, options.first_byte_s, options.chunk_gap_s
+        request.upstream_target,
+        request.upstream_header_lines,
+        request.id,
+        body,
+        options.first_byte_s,
+        options.chunk_gap_s,
     )
-    origin_header_lines = response.extra_lines
+    cors_header_lines = response.extra_header_lines
     queued_at_s = monotonic()
     for delay_s in RECONNECT_DELAYS_S:
         try:
@@ -144,10 +150,10 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 services.default_ctx,
                 wait_s=wait_s,
                 request_id=request.id,
-                spec=request.spec,
+                spec=request.launch_spec,
             ) as target:
-                request.running, request.waited_s = target, monotonic() - queued_at_s
-                response.extra_lines = origin_header_lines + _context_line(target.effective_ctx)
+                request.running_target, request.waited_s = target, monotonic() - queued_at_s
+                response.extra_header_lines = cors_header_lines + _context_line(target.effective_ctx)
                 lock = services.target_locks.of(target)
                 while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
@@ -158,10 +164,12 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
                     if not (
-                        error.is_cache_full and lock.had_concurrent(ticket) and _has_sent_no_data(response)
+                        error.is_cache_full
+                        and lock.had_concurrent(ticket)
+                        and _has_sent_only_comments(response)
                     ):
                         raise
-                    refusal = error
+                    cache_full_error = error
                 else:
                     return
                 finally:
@@ -173,25 +181,25 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     services,
                     heartbeat,
                     lock=lock,
-                    refusal=refusal,
+                    cache_full_error=cache_full_error,
                     limit_s=wait_s,
                 )
                 return
         except EngineUnreachableError:
             if delay_s is None:
                 raise
-            response.extra_lines = origin_header_lines  # the next engine may have another context
+            response.extra_header_lines = cors_header_lines  # the next engine may have another context size
             await asyncio.sleep(delay_s)
 
 
 @lru_cache(maxsize=256)
 def _context_line(context: int) -> bytes:
-    """Return the header line with the context size, in tokens, that applies to the request."""
+    """Return the response header with the engine's context size, in tokens."""
     return b"x-gglib-context: %d\r\n" % context
 
 
-def _has_sent_no_data(response: Response) -> bool:
-    """Whether the client has received at most SSE comments."""
+def _has_sent_only_comments(response: Response) -> bool:
+    """Whether nothing but SSE comments has been sent as the body."""
     tail = response.tail
     return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
 
@@ -204,10 +212,10 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
     heartbeat: Heartbeat | None,
     *,
     lock: TargetLock,
-    refusal: EngineError,
+    cache_full_error: EngineError,
     limit_s: float,
 ) -> None:
-    """Send a request again with exclusive use of its target. Raises ``refusal`` after ``limit_s``."""
+    """Send a request again, alone. Raises ``cache_full_error`` if the requests in flight do not end in ``limit_s``."""
     log.info(
         "%s: the engine's cache was full; sending the request again, exclusively", upstream_request.request_id
     )
@@ -219,7 +227,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
     except ExclusiveTimeoutError:
         if heartbeat is not None:
             await heartbeat.stop()
-        raise refusal from None
+        raise cache_full_error from None
     except TransportError as error:
         raise upstream_error(error, target.model_name) from error
 
@@ -265,7 +273,7 @@ async def _relay_events(upstream: UpstreamConnection, response: Response) -> Non
 
 
 async def _relay_error(upstream: UpstreamConnection, response: Response) -> None:
-    """Raise the engine's error, or relay the response unchanged if it is not a known error body."""
+    """Raise the engine's error; if the body has no known form, relay the response unchanged."""
     body = b""
     async for part in upstream:
         body += part
@@ -289,7 +297,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
 
 
 async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
-    """Return the engine's error, or an ``UpstreamError`` if its response is not an error body."""
+    """Return the error for a response that is not an event stream, although the client's stream has started."""
     body = b""
     async for part in upstream:
         body += part
@@ -297,4 +305,4 @@ async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineErro
             break
     status = upstream.head.status
     error = engine_errors.read_response(status, body) if status >= 400 else None
-    return error or UpstreamError(f"The engine answered a stream with status {status}.")
+    return error or UpstreamError(f"The engine did not respond with an event stream (status {status}).")

@@ -10,7 +10,8 @@ from gglib.proxy.response import Response
 class Heartbeat:
     """Sends heartbeats during a block or until ``stop``; an interval of 0 s disables them.
 
-    Most streams begin before the first heartbeat, so the first one is a timer; a task starts only then.
+    Most streams begin before the first heartbeat is due. So a timer, which is cheap, waits for that moment and then
+    starts the task.
     """
 
     __slots__ = ("_interval_s", "_response", "_task", "_timer")
@@ -31,7 +32,7 @@ class Heartbeat:
     def start(self) -> None:
         """Start sending heartbeats, also after ``stop``."""
         if self._interval_s > 0 and self._timer is None and self._task is None:
-            self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._begin)
+            self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._start_task)
 
     async def stop(self) -> None:
         """Stop sending heartbeats. Idempotent."""
@@ -42,7 +43,7 @@ class Heartbeat:
             task, self._task = self._task, None
             await task.stop()
 
-    def _begin(self) -> None:
+    def _start_task(self) -> None:
         self._timer = None
         self._task = BackgroundTask(self._run)
         self._task.start()

@@ -11,9 +11,9 @@ quote that has no backslash before it. Strings of other bodies are matched chara
 correct.
 
 **Why the time is linear for hostile input.** Every repetition is possessive, or bounded and atomic, so there is no
-backtracking. An expression reaches a few levels down, so a byte is matched at most that many times plus one. The walker
-is limited to ``MAX_STEPS``. Possessive repeats of groups would be simpler than bounded atomic ones, but Python 3.11.0
-to 3.11.4 match them wrongly (gh-100061); possessive repeats of single characters are correct everywhere.
+backtracking. An expression matches a few levels of nesting, so a byte is matched at most that many times plus one. The
+walker is limited to ``MAX_STEPS``. Possessive repeats of groups would be simpler than bounded atomic ones, but Python
+3.11.0 to 3.11.4 match them wrongly (gh-100061); possessive repeats of single characters are correct everywhere.
 
 Stricter than RFC 8259 requires, because the proxy and the engine must not disagree and neither may be overloaded:
 nesting and the length of numbers are limited, and unpaired surrogates are refused.
@@ -36,13 +36,13 @@ MAX_STEPS = 20_000
 many deeply nested small values, or keys with escapes, exceed it; they would block other requests."""
 
 MAX_COMMAS_AND_ESCAPES = 4_000_000
-"""Items and escapes cost a tenth of a microsecond each, in which no other request is served. A million tokens of text
-have fewer, even if every letter is an escape."""
+"""Items and escapes cost a tenth of a microsecond each, and block the event loop. A million tokens of text have fewer,
+even if every letter is an escape."""
 _COUNTED_FROM_BYTES = 1024 * 1024
-"""Shorter bodies cannot have enough to matter."""
+"""Shorter bodies cannot exceed ``MAX_COMMAS_AND_ESCAPES``."""
 
-MAX_FOUND = 1000
-"""Maximum number of located members. There are few names, so more means many duplicates."""
+MAX_LOCATED = 1000
+"""Maximum number of located members. There are few names, so more would be mostly duplicates."""
 
 _PRESCAN_FROM_BYTES = 4096
 """Matching a shorter body takes less time than the prescan."""
@@ -51,19 +51,21 @@ _SLICE_BYTES = 32_768
 """Size of copied slices; it fits into the fastest CPU caches."""
 
 _SHORT_BYTES = 1024
-"""Up to this length one expression is faster than 32 searches."""
+"""Up to this length, one match is faster than 32 searches for control characters."""
 
-_GROUP_LIMIT = 250
-"""Maximum repeats of a group in one match. Each repeat holds some hundred bytes until the group ends; beyond this
-number the memory comes from the system in pages instead of the heap, which takes longer than the match."""
+_MAX_GROUP_REPEATS = 250
+"""Maximum repeats of a group in one match. Each repeat allocates some hundred bytes until the group ends; beyond this
+number the allocator requests pages from the system, which takes longer than the match."""
 
-_REACH = 6
+_MAX_LEVELS = 6
+"""Nesting levels that one expression matches."""
 _BELOW_ROOT = ("[{", "[{", "[{")
 _BELOW_OBJECT = ("[{", "[{", "[{", "{", "[")
 _BELOW_ARRAY = ("[{", "[{", "[{", "[{", "{", "[")
-"""The openers allowed at each nesting level of one expression, at most ``_REACH`` levels. Two openers double the
-expression and its compile time, so the deeper levels allow only those of a tool schema: tool, function, parameters,
-properties (and ``required``), property, enum. Messages with parts or calls need four. The walker handles the rest."""
+"""The opening brackets allowed at each nesting level of one expression, at most ``_MAX_LEVELS`` levels. Allowing both
+doubles the expression and its compile time, so the deeper levels allow only those of a tool schema: tool, function,
+parameters, properties (and ``required``), property, enum. Messages with parts or calls need four. The walker handles
+the rest."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CONTROLS = bytes(range(0x20))
@@ -83,14 +85,14 @@ class JsonRefusedError(Exception):
 class RootScanner:
     """Locates the members of a root object that have one of the ASCII ``names``."""
 
-    __slots__ = ("_longest_key", "_names", "_ordered", "_step")
+    __slots__ = ("_longest_key", "_names", "_sorted_names", "_step")
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = {name.encode(): name for name in names}
-        self._ordered = tuple(sorted(self._names))
+        self._sorted_names = tuple(sorted(self._names))
         self._longest_key = 6 * max(map(len, self._names)) + 2  # every character escaped, plus the quotes
         # Compiled now, not during the first request.
-        self._step = _root_step(self._ordered, is_simple=False)
+        self._step = _root_step(self._sorted_names, is_simple=False)
 
     def scan(self, body: bytes) -> list[Member]:
         """Return the located members in order, including duplicates.
@@ -98,7 +100,7 @@ class RootScanner:
         Validates the whole body. Raises ``JsonRefusedError`` if it is not one JSON object.
         """
         is_simple = _prescan(body) if len(body) >= _PRESCAN_FROM_BYTES else _check_short(body)
-        step = _root_step(self._ordered, is_simple=True) if is_simple else self._step
+        step = _root_step(self._sorted_names, is_simple=True) if is_simple else self._step
         names, walker = self._names, None
         found: list[Member] = []
         position = _enter_root(body)
@@ -115,7 +117,7 @@ class RootScanner:
                 name = self._name(body, key)
                 if name is not None:
                     found.append((name, value.start, value.stop))
-            if len(found) > MAX_FOUND:
+            if len(found) > MAX_LOCATED:
                 raise JsonRefusedError("has the same member too often.")
         _leave_root(body, position)
         return found
@@ -127,7 +129,7 @@ class RootScanner:
 
 
 class _Walker:
-    """Parses step by step what the expressions do not match. A position is the offset of the next byte."""
+    """Parses, one value at a time, what the expressions do not match. A position is the offset of the next byte."""
 
     __slots__ = ("_body", "_is_simple", "_match_run", "_match_string", "_runs", "_steps")
 
@@ -141,12 +143,12 @@ class _Walker:
 
     def member(self, position: int) -> tuple[range, range, int]:
         """Return the ranges of key and value of a root member, and the position after it."""
-        self._count()
+        self._count_step()
         key_end, start = self._key(position)
         end = self._value(start)
-        after = _skip(self._body, end)
+        after = _skip_whitespace(self._body, end)
         if self._byte_at(after) == _COMMA:
-            after = _skip(self._body, after + 1)
+            after = _skip_whitespace(self._body, after + 1)
             if self._byte_at(after) != _QUOTE:
                 self._refuse_key(after)
         elif self._byte_at(after) != _END_OF_OBJECT:
@@ -159,24 +161,24 @@ class _Walker:
         closers = bytearray()
         while True:
             closer = _CLOSERS.get(self._byte_at(position))
-            goes_on = False
+            is_at_value = False
             if closer is None:
                 end = self.scalar(position)
             else:
                 self._enter(closer, closers)
                 end = position + 1
-                position = _skip(body, end)
+                position = _skip_whitespace(body, end)
                 if self._byte_at(position) != closer:
-                    position, goes_on = self._items(position, closers)
+                    position, is_at_value = self._items(position, closers)
                     end = position
-            while not goes_on:
+            while not is_at_value:
                 if not closers:
                     return end
                 separator = _SEPARATOR.match(body, end)
                 if separator is None:
-                    self._refuse("Expecting ',' delimiter", _skip(body, end))
+                    self._refuse("Expecting ',' delimiter", _skip_whitespace(body, end))
                 if separator[1] == b",":
-                    position, goes_on = self._items(separator.end(), closers)
+                    position, is_at_value = self._items(separator.end(), closers)
                     end = position
                 elif body[separator.start(1)] == closers[-1]:
                     closers.pop()
@@ -185,25 +187,27 @@ class _Walker:
                     self._refuse("Expecting ',' delimiter", separator.start(1))
 
     def _enter(self, closer: int, closers: bytearray) -> None:
-        self._count()
+        self._count_step()
         if len(closers) + 1 == MAX_DEPTH:  # plus the root
             raise JsonRefusedError(f"is nested more than {MAX_DEPTH} deep.")
         closers.append(closer)
 
     def _items(self, position: int, closers: bytearray) -> tuple[int, bool]:
-        """Skip items. Return the position of the next value to walk and True, or that of the closer and False."""
-        self._count()
+        """Skip items. Return the position of the next value to parse and True, or of the closing bracket and False."""
+        self._count_step()
         closer = closers[-1]
-        is_deep = len(closers) + 1 + _REACH <= MAX_DEPTH
-        run = self._runs.get((closer, is_deep)) or self._new_run(closer, is_deep=is_deep)
+        allows_nesting = len(closers) + 1 + _MAX_LEVELS <= MAX_DEPTH
+        run = self._runs.get((closer, allows_nesting)) or self._new_run(closer, allows_nesting=allows_nesting)
         after = run(self._body, position).end()
         if after > position and self._byte_at(after) == closer:
             return after, False
         return (self._key(after)[1] if closer == _END_OF_OBJECT else after), True
 
-    def _new_run(self, closer: int, *, is_deep: bool) -> "_Matcher":
-        run = _items_run(in_object=closer == _END_OF_OBJECT, is_deep=is_deep, is_simple=self._is_simple)
-        self._runs[closer, is_deep] = run
+    def _new_run(self, closer: int, *, allows_nesting: bool) -> "_Matcher":
+        run = _items_run(
+            in_object=closer == _END_OF_OBJECT, allows_nesting=allows_nesting, is_simple=self._is_simple
+        )
+        self._runs[closer, allows_nesting] = run
         return run
 
     def _key(self, position: int) -> tuple[int, int]:
@@ -214,21 +218,21 @@ class _Walker:
         if self._byte_at(position) != _QUOTE:
             self._refuse_key(position)
         end = self._string(position)
-        colon = _skip(self._body, end)
+        colon = _skip_whitespace(self._body, end)
         if self._byte_at(colon) != _COLON:
             self._refuse("Expecting ':' delimiter", colon)
-        return end, _skip(self._body, colon + 1)
+        return end, _skip_whitespace(self._body, colon + 1)
 
-    def _count(self) -> None:
+    def _count_step(self) -> None:
         self._steps += 1
         if self._steps > MAX_STEPS:
-            raise JsonRefusedError("is made of too many small parts.")
+            raise JsonRefusedError("has too many small parts.")
 
     def scalar(self, position: int) -> int:
         """Return the end of a string, number or literal."""
         if self._byte_at(position) == _QUOTE:
             return self._string(position)
-        match = _WORD.match(self._body, position)
+        match = _NUMBER_OR_LITERAL.match(self._body, position)
         if match is None:
             return self._refuse("Expecting value", position)
         if match.lastgroup == "constant":
@@ -309,33 +313,33 @@ def _refuse_bad_utf8(body: bytes) -> None:
 
 
 def _check_short(body: bytes) -> bool:
-    """Check the UTF-8 of a short body. Returns False: a prescan does not pay off."""
+    """Check the UTF-8 of a short body. Returns False, for not simple: a prescan would take longer than it saves."""
     if not body.isascii():
         _refuse_bad_utf8(body)
     return False
 
 
 def _prescan(body: bytes) -> bool:
-    """Return whether a body is simple. Refuses too many commas and escapes, and invalid UTF-8.
+    """Return whether a body is simple. Raises for too many commas and escapes, and for invalid UTF-8.
 
     One pass over slices, so that repeated reads hit the CPU cache. Separate passes over 20 MB took three times as
     long.
     """
     is_ascii = is_simple = True
-    marks = 0
+    commas_and_escapes = 0
     is_counted = len(body) >= _COUNTED_FROM_BYTES
     for start in range(0, len(body), _SLICE_BYTES):
         piece = body[start : start + _SLICE_BYTES]
         is_ascii = is_ascii and piece.isascii()
         has_backslash = _BACKSLASH in piece
         if is_counted:
-            marks += (piece.count(b",") if _COMMA in piece else 0) + (
+            commas_and_escapes += (piece.count(b",") if _COMMA in piece else 0) + (
                 piece.count(b"\\") if has_backslash else 0
             )
         if is_simple:
             is_simple = not _has_control(piece) and not (has_backslash and _has_unusual_escape(body, start))
-    if marks > MAX_COMMAS_AND_ESCAPES:
-        raise JsonRefusedError("is made of too many small parts.")
+    if commas_and_escapes > MAX_COMMAS_AND_ESCAPES:
+        raise JsonRefusedError("has too many small parts.")
     if not is_ascii:
         _refuse_bad_utf8(body)
     return is_simple
@@ -363,7 +367,7 @@ def _enter_root(body: bytes) -> int:
     entry = _ENTRY.match(body)
     if entry is not None:
         return entry.end()
-    start = _skip(body, len(_BYTE_ORDER_MARK) if body.startswith(_BYTE_ORDER_MARK) else 0)
+    start = _skip_whitespace(body, len(_BYTE_ORDER_MARK) if body.startswith(_BYTE_ORDER_MARK) else 0)
     if body[start : start + 1] == b"{":
         _refuse(body, _NO_KEY, len(body))
     if body[start : start + 1] not in {b"[", b'"'}:
@@ -373,7 +377,7 @@ def _enter_root(body: bytes) -> int:
 
 def _leave_root(body: bytes, position: int) -> None:
     if _EXIT.match(body, position) is None:
-        _refuse(body, "Extra data", _skip(body, position + 1))
+        _refuse(body, "Extra data", _skip_whitespace(body, position + 1))
 
 
 def _refuse(body: bytes, what: str, position: int) -> NoReturn:
@@ -386,7 +390,7 @@ def _refuse(body: bytes, what: str, position: int) -> NoReturn:
     raise JsonRefusedError(f"is not valid JSON: {what} at line {line}, column {column}.")
 
 
-# The expressions. In simple bodies a quote after a backslash always belongs to the string.
+# The expressions. In simple bodies, a quote after a backslash never ends a string.
 
 _Matcher = Callable[[bytes, int], re.Match[bytes]]
 
@@ -397,7 +401,7 @@ def _always_matching(expression: bytes) -> _Matcher:
 
 
 def _repeated(expression: bytes) -> bytes:
-    return rb"(?>(?:" + expression + rb"){0,%d})" % _GROUP_LIMIT
+    return rb"(?>(?:" + expression + rb"){0,%d})" % _MAX_GROUP_REPEATS
 
 
 _WS = rb"[ \t\n\r]*+"
@@ -440,7 +444,7 @@ _UNUSUAL_ESCAPE = re.compile(
 
 _RUN_OF_TEXT = _repeated(_PLAIN + rb"{0,200}+" + _ESCAPE.pattern)
 _RUN_OF_SIMPLE_TEXT = _repeated(rb'[^"]{0,200}+(?<=\\)"')
-_WORD = re.compile(
+_NUMBER_OR_LITERAL = re.compile(
     rb"true|false|null|(?P<constant>NaN|-?Infinity)|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[Ee][+-]?[0-9]++)?"
 )
 _ENTRY = re.compile(rb"(?:" + _BYTE_ORDER_MARK + rb")?" + _WS + rb"\{" + _WS + rb"(?s:(?=.))")
@@ -451,7 +455,7 @@ _PLAIN_RUN = cast("Callable[[bytes, int, int], re.Match[bytes]]", re.compile(_PL
 
 
 def _value_expression(levels: tuple[str, ...], *, is_simple: bool) -> bytes:
-    """Return the expression of a value with nested ``levels``, each the openers allowed there."""
+    """Return the expression of a value; ``levels`` are the opening brackets allowed at each nesting level."""
     choices = [_SIMPLE_STRING if is_simple else _STRING, _NUMBER, b"true", b"false", b"null"]
     if levels:
         inner = _value_expression(levels[1:], is_simple=is_simple)
@@ -466,26 +470,26 @@ def compile_expressions() -> None:
     """Compile all expressions in advance; they take a tenth of a second, which would delay the first request."""
     for is_simple in (False, True):
         for in_object in (False, True):
-            for is_deep in (False, True):
-                _items_run(in_object=in_object, is_deep=is_deep, is_simple=is_simple)
+            for allows_nesting in (False, True):
+                _items_run(in_object=in_object, allows_nesting=allows_nesting, is_simple=is_simple)
 
 
 @cache
-def _items_run(*, in_object: bool, is_deep: bool, is_simple: bool) -> _Matcher:
-    """Return the matcher of items, each with its comma or up to the closer."""
+def _items_run(*, in_object: bool, allows_nesting: bool, is_simple: bool) -> _Matcher:
+    """Return the matcher of items, each with the comma after it, or up to the closing bracket."""
     if in_object:
-        value = _value_expression(_BELOW_OBJECT if is_deep else (), is_simple=is_simple)
+        value = _value_expression(_BELOW_OBJECT if allows_nesting else (), is_simple=is_simple)
         return _always_matching(_repeated(_KEY + value + _NEXT_MEMBER))
     return _always_matching(
-        _repeated(_value_expression(_BELOW_ARRAY if is_deep else (), is_simple=is_simple) + _NEXT_ITEM)
+        _repeated(_value_expression(_BELOW_ARRAY if allows_nesting else (), is_simple=is_simple) + _NEXT_ITEM)
     )
 
 
 @cache
 def _root_step(names: tuple[bytes, ...], *, is_simple: bool) -> _Matcher:
-    """Return the matcher of members not in ``names``, and then of one member with a scalar value, if it is next."""
-    not_wanted = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
-    others = _repeated(not_wanted + _KEY + _value_expression(_BELOW_ROOT, is_simple=is_simple) + _NEXT_MEMBER)
+    """Return the matcher of all members up to one in ``names``, and of that member if its value is a scalar."""
+    other_name = rb'(?!"(?:' + rb"|".join(map(re.escape, names)) + rb')")'
+    others = _repeated(other_name + _KEY + _value_expression(_BELOW_ROOT, is_simple=is_simple) + _NEXT_MEMBER)
     scalar = _value_expression((), is_simple=is_simple)
     return _always_matching(
         others
@@ -503,9 +507,9 @@ def _root_step(names: tuple[bytes, ...], *, is_simple: bool) -> _Matcher:
     )
 
 
-_skip_match = _always_matching(_WS)
+_match_whitespace = _always_matching(_WS)
 
 
-def _skip(body: bytes, position: int) -> int:
+def _skip_whitespace(body: bytes, position: int) -> int:
     """Return the position after any white space."""
-    return _skip_match(body, position).end()
+    return _match_whitespace(body, position).end()

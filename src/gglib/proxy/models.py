@@ -1,7 +1,7 @@
 """Encodes models as OpenAI model objects. Pure.
 
-Clients request the list each time they open a menu, and it may have hundreds of models. The static part of a model's
-JSON is cached; only its status is added per response.
+Clients request the list each time they open a model menu, and it may have hundreds of entries. The static part of a
+model's JSON is cached; only its status is added per response.
 """
 
 import json
@@ -22,15 +22,16 @@ class ModelObjects:
 
     def __init__(self, default_ctx: int) -> None:
         self._default_ctx = default_ctx
-        # Keyed by identity: a catalogue returns the same objects until a change. The value keeps its object alive.
-        self._written: dict[int, tuple[ModelSummary, str]] = {}
+        # By ``id()``: a catalogue returns the same objects until it changes. Each entry keeps its object alive, so that
+        # the id is not reused.
+        self._encoded: dict[int, tuple[ModelSummary, str]] = {}
 
     def as_list(self, models: Iterable[ModelSummary], status: RuntimeStatus) -> bytes:
         """Return OpenAI's list object as JSON."""
         states = _states(status)
-        written = {id(model): (model, self._without_status(model)) for model in models}
-        self._written = written
-        data = (_with_status(text, states.get(model.name, _UNLOADED)) for model, text in written.values())
+        encoded = {id(model): (model, self._without_status(model)) for model in models}
+        self._encoded = encoded
+        data = (_with_status(text, states.get(model.name, _UNLOADED)) for model, text in encoded.values())
         return f'{{"object":"list","data":[{",".join(data)}]}}'.encode()
 
     def as_object(self, model: ModelSummary, status: RuntimeStatus) -> bytes:
@@ -38,9 +39,9 @@ class ModelObjects:
         return _with_status(self._without_status(model), _states(status).get(model.name, _UNLOADED)).encode()
 
     def _without_status(self, model: ModelSummary) -> str:
-        known = self._written.get(id(model))
-        if known is not None and known[0] is model:
-            return known[1]
+        cached = self._encoded.get(id(model))
+        if cached is not None and cached[0] is model:
+            return cached[1]
         return json.dumps(_fields(model, self._default_ctx), separators=(",", ":"))
 
 

@@ -32,7 +32,7 @@ class ProxyOptions:
     """Maximum size of a request body; larger ones get 413."""
     max_bodies_bytes: int = 512 * 1024 * 1024
     """Memory budget of all request bodies together, without the first 64 KiB of each, until their responses end.
-    Beyond it one upload at a time continues, by at most the size of one body; the others wait up to
+    Beyond it only one upload at a time continues, so the excess is at most one body; the others wait up to
     ``body_timeout_s``."""
     heartbeat_s: float = HEARTBEAT_S
     """Interval of SSE comments on a waiting stream; some clients disconnect after 20 s without data. 0 = never."""
@@ -43,7 +43,7 @@ class ProxyOptions:
     first_byte_s: float = FIRST_BYTE_S
     """Timeout for the start of an engine's response: until its head or, in an event stream, until the first event,
     because llama-server sends the head and pings of a stream before it computes. Also applies while the engine does
-    not read the request. The head of a response without streaming comes when it is complete. 0 = no timeout."""
+    not read the request. Without streaming, engines send the head when the response is complete. 0 = no timeout."""
     chunk_gap_s: float = CHUNK_GAP_S
     """Maximum gap between parts of a response. Comments do not reset it; time in which a slow client blocks the
     relay does not count. 0 = no timeout."""
@@ -55,25 +55,25 @@ class ProxyOptions:
     body_min_rate: int = 1000
     """Bytes per second."""
     write_timeout_s: float = 60.0
-    """Timeout of a client that reads none of its response."""
+    """Timeout for a client that does not read its response."""
     stalled_client_s: float = STALLED_CLIENT_S
     """The same timeout while the response delays a swap to another model, unless the client reads slowly
     (``http.server.deadlines``). 0 = ``write_timeout_s``."""
     idle_timeout_s: float = 75.0
-    """Keep-alive timeout of an idle connection; longer than that of clients, so that the client closes it."""
+    """Keep-alive timeout; longer than that of common clients, so that the client closes the connection first."""
     max_connections: int = MAX_CONNECTIONS
     """Maximum number of client connections. Beyond it the longest idle one is closed; if none is idle, the new one
     is refused."""
     shutdown_grace_s: float = 0.5
-    """Time that clients have to read the final error at shutdown."""
+    """How long clients may read the final error at shutdown."""
     api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Accepted API keys, by name (``access.keys``); without keys every request is accepted."""
     allowed_hosts: tuple[str, ...] = ()
-    """Allowed ``Host`` names, in addition to its address and loopback names (``access.hosts``)."""
+    """Allowed ``Host`` names, in addition to the server's address and loopback names (``access.hosts``)."""
     cors_origins: tuple[str, ...] = ()
     """Allowed origins of web pages, in addition to loopback origins (``access.cors``)."""
     allowed_engine_fields: frozenset[str] = frozenset()
-    """Engine control fields that are forwarded nevertheless: names of ``GUARDED_FIELDS``."""
+    """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
     """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
 
@@ -95,5 +95,5 @@ class Services:
     library: ModelLibraryPort | None = None
     """None: models cannot be added, removed, searched or pulled."""
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one turn
-    of the loop afterwards."""
+    """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
+    iteration of the loop afterwards, in which other requests run."""

@@ -1,4 +1,4 @@
-"""The response to input refused before it is a request, in the dialect of its path. Pure."""
+"""Formats the response to a connection or request that the HTTP server refuses, in the dialect of its path. Pure."""
 
 from gglib.http.errors import HttpError
 from gglib.http.server.refusal import closing_response
@@ -6,8 +6,8 @@ from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import to_error_response
 
 
-def refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
-    """Return the complete response; the connection closes after it."""
+def format_refusal(error: HttpError, request_id: str, date_line: bytes, path: str) -> bytes:
+    """Return the complete response, for ``Listener``; the connection closes after it. ``path`` is empty if unknown."""
     error_response = to_error_response(error)
     dialect = dialect_of(path)
     headers = [*error_response.all_headers(), *dialect.headers(request_id)]

@@ -1,4 +1,4 @@
-"""The request object of the handlers: the HTTP request and what the proxy learns about it."""
+"""The request object that handlers receive: the HTTP request with the proxy's attributes."""
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.http.server.request import Request
@@ -7,19 +7,19 @@ from gglib.http.server.request import Request
 class ProxyRequest(Request):
     """One request. Defaults are class attributes, so that unset ones cost nothing per request."""
 
-    target: bytes = b""
-    """Path and query for the engine."""
-    upstream_lines: bytes = b""
-    """Header lines that are forwarded to the engine."""
+    upstream_target: bytes = b""
+    """Request target for the engine: the normalized path and the query."""
+    upstream_header_lines: bytes = b""
+    """Serialized headers that are forwarded to the engine."""
     preferred_wait_s: int | None = None
-    """The client's ``Prefer: wait``, in seconds; None without one."""
+    """The client's ``Prefer: wait`` (RFC 7240), in seconds; None without it."""
     key_name: str | None = None
-    """Name of the API key that the request carries; None if none was needed."""
+    """Name of the request's API key; None if no key was needed."""
     model: str | None = None
     """Catalogue name of the requested model; None until it is resolved."""
-    spec: ModelLaunchSpec | None = None
+    launch_spec: ModelLaunchSpec | None = None
     """Launch spec of the model; None until it is resolved, and for runtimes that launch nothing."""
-    running: RunningTarget | None = None
-    """The target that serves the request; None before admission."""
+    running_target: RunningTarget | None = None
+    """The running engine that serves the request; None before admission."""
     waited_s: float | None = None
-    """Wait for the model in seconds; None before admission."""
+    """How long the request waited for its model, in seconds; None before admission."""

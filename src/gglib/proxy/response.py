@@ -28,10 +28,10 @@ from gglib.proxy.dialects.error_events import (
 from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
 from gglib.proxy.errors import JSON, to_error_response
 from gglib.proxy.token_usage import (
-    HEAD_BYTES,
+    START_BYTES,
     TAIL_BYTES,
     find_usage,
-    has_usage,
+    may_have_usage,
     starts_with_usage,
 )
 
@@ -48,7 +48,7 @@ class ResponseState(Enum):
     ENDED = "ended"
     """The response is complete."""
     ABORTED = "aborted"
-    """The response failed and its body cannot carry an error; the server closes the connection without its end."""
+    """The response failed and its body cannot carry an error; the server closes the connection before its end."""
 
 
 class ResponseEvent(Enum):
@@ -83,12 +83,13 @@ class Response:
 
     The methods on the hot path compare the state inline and use the table only for other states.
 
-    If the wait for a slow client is cancelled, nothing of the part is sent: writes happen at once, after the wait.
+    A part is written with one call after the wait for a slow client. So if that wait is cancelled, nothing of it is
+    sent.
     """
 
     __slots__ = (
-        "_head",
-        "_middle",
+        "_body_start",
+        "_middle_usage",
         "_older_parts",
         "_parts",
         "_parts_bytes",
@@ -97,7 +98,7 @@ class Response:
         "_writer",
         "chunks",
         "closes_connection",
-        "extra_lines",
+        "extra_header_lines",
         "first_byte_at_s",
         "is_event_stream",
         "state",
@@ -110,12 +111,14 @@ class Response:
         self._transport = transport
         self._writer = ResponseWriter(method=method, minor_version=minor_version)
         self._request_id = request_id.encode()
-        self._head: bytes | None = None
-        """The first bytes of a body longer than its tail; empty for a stream that reports no usage there."""
-        self._middle = b""
-        """The last usage found between head and tail."""
+        self._body_start: bytes | None = None
+        """The first bytes of a body longer than its tail; empty for a stream that does not report usage there."""
+        self._middle_usage = b""
+        """The last usage found between start and tail."""
         self._older_parts: list[bytes] = []
+        """The parts before ``_parts``; both lists together contain at least the tail."""
         self._parts: list[bytes] = []
+        """The last parts; at ``TAIL_BYTES`` they replace ``_older_parts``."""
         self._parts_bytes = 0
         self.is_event_stream = False
         self.state = _NOT_STARTED
@@ -124,8 +127,8 @@ class Response:
         """When the first part of the body was sent, without heartbeats; ``time.monotonic``."""
         self.chunks = 0
         """Number of body parts sent, without heartbeats."""
-        self.extra_lines = b""
-        """Header lines of every response to this request, errors included."""
+        self.extra_header_lines = b""
+        """Serialized headers of every response to this request, including errors."""
         self.closes_connection = False
         """Whether the connection closes after the response."""
 
@@ -146,8 +149,12 @@ class Response:
 
     @property
     def usage_excerpt(self) -> bytes:
-        """The excerpts of the body for ``read_usage``: its tail, preceded by what was kept of the rest."""
-        return b"%b\n%b\n%b" % (self._head, self._middle, self.tail) if self._head else self.tail
+        """The excerpts of the body for ``read_usage``: kept start and middle, and the tail."""
+        return (
+            b"%b\n%b\n%b" % (self._body_start, self._middle_usage, self.tail)
+            if self._body_start
+            else self.tail
+        )
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body size in bytes; None if unknown."""
@@ -166,7 +173,7 @@ class Response:
         part: bytes = b"",
         is_last: bool = False,
     ) -> None:
-        """Send the head with serialized header ``lines``, and the first part of the body with it."""
+        """Send the head with serialized headers ``lines`` and, in the same write, the first part of the body."""
         if self.state is not _NOT_STARTED:
             self._next_state(ResponseEvent.WHOLE if is_last else ResponseEvent.HEAD)
         transport = self._transport
@@ -174,7 +181,7 @@ class Response:
             await transport.drain()
         head = self._writer.head(
             status,
-            b"%b%bx-request-id: %b\r\n" % (lines, self.extra_lines, self._request_id),
+            b"%b%bx-request-id: %b\r\n" % (lines, self.extra_header_lines, self._request_id),
             length=length,
             date_line=transport.date_line,
             may_keep_alive=transport.can_keep_alive and not self.closes_connection,
@@ -195,18 +202,18 @@ class Response:
         self._send(b"", part, is_last=is_last)
 
     async def drain(self) -> None:
-        """Wait until the client has read enough or has disconnected."""
+        """Wait until the transport is not paused by a slow client, or the client has disconnected."""
         await self._transport.drain()
 
     def try_write_events(self, part: bytes, *, is_last: bool = False) -> bool:
         """Send engine events like ``try_write``; returns False without sending if the part could contain an error.
 
-        Nearly every part of a token stream is one event, which one byte and one slice identify. The fast path is
-        inline: calls would cost several times as much.
+        Nearly every part of a token stream is one event, identified by one byte and one search for a line feed. The
+        fast path is inline: calls would cost several times as much.
         """
         size_bytes = len(part)
         if size_bytes >= MULTI_EVENT_BYTES:
-            last_line = part.rfind(b"\n", 0, -2) + 1  # before the two that end the event
+            last_line = part.rfind(b"\n", 0, -2) + 1  # not the two line feeds that end the event
             is_error_free_event = (
                 part[last_line : last_line + COMMON_PREFIX_BYTES] == COMMON_PREFIX and part[-1] == LINE_FEED
             )
@@ -231,7 +238,7 @@ class Response:
             return False
         transport.write(b"%x\r\n%b\r\n" % (size_bytes, part))
         if size_bytes > TAIL_BYTES:
-            self._record(part)
+            self._record_part(part)
             return True
         self.chunks += 1
         self._parts.append(part)
@@ -251,7 +258,7 @@ class Response:
             self._send(b"", part, is_last=True)
         else:
             transport.write(self._writer.part(part))
-            self._record(part)
+            self._record_part(part)
         return True
 
     async def send(
@@ -281,8 +288,8 @@ class Response:
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
         """Send ``error`` to the client in the form of ``dialect``, as far as the state allows.
 
-        Before the head: an error response. In an event stream: an error event and the end. In any other body: nothing
-        and no end, so that the server closes the connection and no client takes the part for the whole.
+        Before the head: an error response. In an event stream: an error event and the end. In any other body: nothing;
+        the server closes the connection before the body's end, so that clients detect the truncation.
         """
         error_response = to_error_response(error)
         request_id = self._request_id.decode()
@@ -310,17 +317,17 @@ class Response:
         else:
             transport.write(head + framed if head else framed)
         if part:
-            self._record(part)
+            self._record_part(part)
 
-    def _record(self, part: bytes) -> None:
+    def _record_part(self, part: bytes) -> None:
         if self.first_byte_at_s is None:
             self.first_byte_at_s = monotonic()
         self.chunks += 1
         # Copying the tail for each part would touch 4 KB outside the CPU caches with many streams. So the last
-        # parts are kept as they are: a full generation, long enough for the tail, and the one that grows.
+        # parts are kept unjoined, in two lists.
         if len(part) > TAIL_BYTES:
-            if self._head is None or not self.is_event_stream:
-                self._record_long(part)
+            if self._body_start is None or not self.is_event_stream:
+                self._record_long_part(part)
             self._older_parts, self._parts, self._parts_bytes = [part[-TAIL_BYTES:]], [], 0
             return
         self._parts.append(part)
@@ -329,26 +336,25 @@ class Response:
             self._rotate_tail()
 
     def _rotate_tail(self) -> None:
-        if self._head is None:
-            self._keep_head(b"".join(self._parts))
+        if self._body_start is None:
+            self._keep_start(b"".join(self._parts))
         self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
-    def _record_long(self, part: bytes) -> None:
-        """Search a long part, of which only the end is kept, for usage."""
-        head = self._head
-        if head is None:
-            head = self._keep_head(b"".join(self._parts) + part[:HEAD_BYTES])
-        if not self.is_event_stream and not has_usage(
-            head
-        ):  # embeddings, the longest responses, report it in the head
+    def _record_long_part(self, part: bytes) -> None:
+        """Search a long part for usage, because only its end is kept."""
+        start = self._body_start
+        if start is None:
+            start = self._keep_start(b"".join(self._parts) + part[:START_BYTES])
+        # Embeddings, the longest responses, report usage at the start, so they are not searched.
+        if not self.is_event_stream and not may_have_usage(start):
             before = b"".join(self._older_parts + self._parts)
-            self._middle = find_usage(part, before) or self._middle
+            self._middle_usage = find_usage(part, before) or self._middle_usage
 
-    def _keep_head(self, begin: bytes) -> bytes:
-        """Keep the beginning of a body for ``usage_excerpt``; of a stream only if it reports usage (Anthropic's)."""
-        head = begin[:HEAD_BYTES]
-        self._head = head if not self.is_event_stream or starts_with_usage(head) else b""
-        return head
+    def _keep_start(self, begin: bytes) -> bytes:
+        """Keep the start of a body for ``usage_excerpt``; of a stream only if it reports usage (Anthropic's)."""
+        start = begin[:START_BYTES]
+        self._body_start = start if not self.is_event_stream or starts_with_usage(start) else b""
+        return start
 
     def _next_state(self, event: ResponseEvent) -> ResponseState:
         """Return the state after ``event``. Raises RuntimeError for an illegal transition."""

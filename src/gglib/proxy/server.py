@@ -16,13 +16,13 @@ from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
-from gglib.proxy.embedding import as_runtime, check_arguments
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.refusal import refusal
+from gglib.proxy.refusal import format_refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
+from gglib.proxy.serve_arguments import as_runtime, check_arguments
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
@@ -38,14 +38,14 @@ async def serve(  # noqa: PLR0913 - the public entry point
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
 
-    ``listener`` is a bound stream socket, TCP or unix. ``default_ctx`` is the context, in tokens, of requests that set
-    none. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and ``catalog_port`` the three of
-    ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that add, remove, search or pull
-    models send 501.
+    ``listener`` is a bound stream socket, TCP or unix. ``default_ctx`` is the context size in tokens, used when neither
+    the request nor the model sets one. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and
+    ``catalog_port`` the three of ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that
+    add, remove, search or pull models send 501.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
-    with an error event, waiting requests get 503. Stopping models is up to the runtime. Raises TypeError or ValueError
-    at once for a wrong argument, and any other error that prevents serving unchanged.
+    with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
+    TypeError or ValueError immediately for a wrong argument; errors that prevent serving propagate unchanged.
     """
     try:
         check_arguments(listener, default_ctx, runtime_port, catalog_port, cancel)
@@ -64,23 +64,22 @@ async def serve(  # noqa: PLR0913 - the public entry point
         options=options,
         library=library,
     )
-    app = ProxyApp(services, _policy(listener, options))
+    app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(
         app.handle,
         request_class=ProxyRequest,
-        format_refusal=refusal,
-        limits=_limits(options),
+        format_refusal=format_refusal,
+        limits=_deadline_limits(options),
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
         max_bodies_bytes=options.max_bodies_bytes,
         on_stop=app.stop,
         on_refusal=app.record_refusal,
-        is_blocking_others=partial(_is_wanted, services.runtime),
+        is_blocking_others=partial(_is_blocking_swap, services.runtime),
     )
     services.recorder.connection_count = lambda: http_server.connection_count
-    asyncio.get_running_loop().run_in_executor(
-        None, compile_expressions
-    )  # may overlap with the first requests
+    # In a thread: the first requests need not wait for it.
+    asyncio.get_running_loop().run_in_executor(None, compile_expressions)
     try:
         await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
@@ -89,9 +88,10 @@ async def serve(  # noqa: PLR0913 - the public entry point
         services.recorder.flush()
 
 
-def _policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:
-    name = listener.getsockname()
-    bound = frozenset((name[0],)) if isinstance(name, tuple) else frozenset[str]()
+def _access_policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:
+    address = listener.getsockname()
+    is_tcp = isinstance(address, tuple)  # the address of a unix socket is its path
+    bound = frozenset((address[0],)) if is_tcp else frozenset[str]()
     return AccessPolicy(
         hosts=HostRules(bound, frozenset(options.allowed_hosts)),
         cors=CorsRules(options.cors_origins),
@@ -99,12 +99,12 @@ def _policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:
     )
 
 
-def _is_wanted(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
+def _is_blocking_swap(runtime: ModelRuntimePort, request: ProxyRequest) -> bool:
     """Whether requests for another model wait for this request to end."""
-    return request.running is not None and runtime.is_blocking_swap(request.running)
+    return request.running_target is not None and runtime.is_blocking_swap(request.running_target)
 
 
-def _limits(options: ProxyOptions) -> DeadlineLimits:
+def _deadline_limits(options: ProxyOptions) -> DeadlineLimits:
     return DeadlineLimits(
         head_s=options.head_timeout_s,
         body_s=options.body_timeout_s,

@@ -5,7 +5,7 @@ counter updates. An exchange that failed because of concurrent exchanges is repe
 exchanges are queued, no new exchange acquires the lock; those in flight end, then the exclusive ones run one at a time,
 oldest first. When the queue is empty, the waiting shared exchanges continue.
 
-The module knows nothing of models, HTTP or why an exchange has to be exclusive.
+The module does not depend on models, HTTP or the reason for an exclusive exchange.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from gglib.core.models import RunningTarget
 
 _SWEEP_THRESHOLD = 64
-"""Number of locks from which idle ones are dropped. Each launch of a model is a new target."""
+"""Number of locks at which idle ones are dropped: each launch of a model adds a target."""
 
 
 class ExclusiveTimeoutError(Exception):
@@ -26,13 +26,14 @@ class ExclusiveTimeoutError(Exception):
 class TargetLock:
     """The lock of one target."""
 
-    __slots__ = ("_exclusive_queue", "_in_flight", "_shared_waiters", "_started")
+    __slots__ = ("_exclusive_queue", "_in_flight", "_shared_waiters", "_started_count")
 
     def __init__(self) -> None:
-        self._started = 0
+        self._started_count = 0
+        """Number of shared acquisitions so far."""
         self._in_flight = 0
         self._exclusive_queue: deque[asyncio.Future[None]] = deque()
-        """Exclusive exchanges, oldest first. The future of the running one is done; that is always the first."""
+        """Exclusive exchanges, oldest first. Only the first can be running; then its future is done."""
         self._shared_waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -58,12 +59,12 @@ class TargetLock:
         if self._exclusive_queue:
             return None
         self._in_flight += 1
-        self._started += 1
-        return self._started if self._in_flight == 1 else 0
+        self._started_count += 1
+        return self._started_count if self._in_flight == 1 else 0
 
     def had_concurrent(self, ticket: int | None) -> bool:
         """Whether another exchange was in flight at any time since the exchange with ``ticket`` started."""
-        return ticket != self._started
+        return ticket != self._started_count
 
     def release_shared(self) -> None:
         """Release the shared lock of an exchange that has ended."""
@@ -117,6 +118,6 @@ class TargetLocks:
 
     def _add(self, key: str) -> TargetLock:
         if len(self._locks) >= _SWEEP_THRESHOLD:
-            self._locks = {known: lock for known, lock in self._locks.items() if not lock.is_idle}
+            self._locks = {old_key: lock for old_key, lock in self._locks.items() if not lock.is_idle}
         lock = self._locks[key] = TargetLock()
         return lock

@@ -1,7 +1,7 @@
 """Extracts the token usage of a response from excerpts of its body. Pure.
 
-Nearly every dialect reports usage at the end of the response or stream: OpenAI's ``usage``, Anthropic's and that of the
-Responses API, and llama-server's ``timings``, which its streams have even if ``usage`` was not requested. Embeddings
+Most dialects report usage at the end of the response or stream: ``usage`` in OpenAI's, Anthropic's and the Responses
+API, and llama-server's ``timings``, which its streams have even if ``usage`` was not requested. Embeddings
 and rerankings report it at the beginning, before ``data`` and ``results``, and Anthropic's streams report the prompt
 in ``message_start``. With ``n_probs`` llama-server's own format reports it in the middle, before the probabilities (all
 observed with b11549). Nothing is parsed as JSON: these keys cannot occur in generated text, where their quotes would
@@ -14,11 +14,11 @@ from typing import NamedTuple
 TAIL_BYTES = 2048
 """The last event of a response, with usage and timings, has about 700 bytes; ``[DONE]`` may follow."""
 
-HEAD_BYTES = 2048
+START_BYTES = 2048
 """``message_start`` has about 400 bytes, embeddings have 100 before their data; model names may be longer."""
 
-_SPAN_BYTES = 512
-"""Room for a ``usage`` or ``timings`` object, of 100 and 300 bytes."""
+_EXCERPT_BYTES = 512
+"""More than the size of a ``usage`` or ``timings`` object, about 100 and 300 bytes."""
 _USAGE, _TIMINGS = _OBJECTS = (b'"usage":', b'"timings":')
 _FIRST_EVENT_BYTES = 256
 """The first bytes of a stream that contain the type of its first event, after any comments."""
@@ -29,8 +29,8 @@ _OTHER_PROMPTS = (
     (b'"input_tokens":', b'"cache_read_input_tokens":'),
     (b'"prompt_n":', b'"cache_n":'),
 )
-"""Each with the cached tokens to add: Anthropic's dialect and the timings count cached tokens separately, OpenAI's does
-not (observed in llama-server's responses)."""
+"""Each name with that of the cached tokens to add: Anthropic's dialect and the timings count cached tokens separately,
+OpenAI's does not (observed in llama-server's responses)."""
 _OTHER_COMPLETIONS = (b'"output_tokens":', b'"predicted_n":')
 _NUMBER = re.compile(rb" ?(\d{1,12})\b")
 _BACKSLASH = ord("\\")
@@ -45,21 +45,21 @@ class Usage(NamedTuple):
 
 _NO_USAGE = Usage(None, None)
 _TOKENS, _N = b'_tokens":', b'_n":'
-"""The common endings of all names: two searches are enough for a response without usage."""
+"""The endings of all names above, so that two searches suffice for a response without usage."""
 
 
-def read_usage(tail: bytes) -> Usage:
+def read_usage(excerpts: bytes) -> Usage:
     """Return the usage reported in the excerpts; the last occurrence of each name counts."""
-    if tail.rfind(_TOKENS) < 0 and tail.rfind(_N) < 0:
+    if excerpts.rfind(_TOKENS) < 0 and excerpts.rfind(_N) < 0:
         return _NO_USAGE
-    prompt, completion = _last_number(tail, _PROMPT), _last_number(tail, _COMPLETION)
+    prompt, completion = _last_number(excerpts, _PROMPT), _last_number(excerpts, _COMPLETION)
     return Usage(
-        _other_prompt(tail) if prompt is None else prompt,
-        _other_completion(tail) if completion is None else completion,
+        _other_prompt(excerpts) if prompt is None else prompt,
+        _other_completion(excerpts) if completion is None else completion,
     )
 
 
-def has_usage(piece: bytes) -> bool:
+def may_have_usage(piece: bytes) -> bool:
     """Whether an excerpt of a response may report usage."""
     # ``find``, because ``in`` on bytes raises and catches an exception internally first (CPython 3.11).
     return piece.find(_USAGE) >= 0 or piece.find(_TIMINGS) >= 0
@@ -71,40 +71,40 @@ def starts_with_usage(stream: bytes) -> bool:
 
 
 def find_usage(part: bytes, before: bytes) -> bytes:
-    """Return an excerpt of ``part``, or of its seam with ``before``, that may report usage; else ``b""``.
+    """Return an excerpt that may report usage, of ``part`` or across its boundary with ``before``; else ``b""``.
 
     A part of 64 KiB takes 0.14 ms.
     """
-    seam = before[-_SPAN_BYTES:] + part[:_SPAN_BYTES] if before else b""
+    boundary = before[-_EXCERPT_BYTES:] + part[:_EXCERPT_BYTES] if before else b""
     for name in _OBJECTS:
         position = part.rfind(name)
         if position >= 0:
-            return part[position : position + _SPAN_BYTES]
-        position = seam.rfind(name)
+            return part[position : position + _EXCERPT_BYTES]
+        position = boundary.rfind(name)
         if position >= 0:
-            return seam[position : position + _SPAN_BYTES]
+            return boundary[position : position + _EXCERPT_BYTES]
     return b""
 
 
-def _other_prompt(tail: bytes) -> int | None:
+def _other_prompt(excerpts: bytes) -> int | None:
     for name, cached_name in _OTHER_PROMPTS:
-        number = _last_number(tail, name)
+        number = _last_number(excerpts, name)
         if number is not None:
-            return number + (_last_number(tail, cached_name) or 0)
+            return number + (_last_number(excerpts, cached_name) or 0)
     return None
 
 
-def _other_completion(tail: bytes) -> int | None:
+def _other_completion(excerpts: bytes) -> int | None:
     for name in _OTHER_COMPLETIONS:
-        number = _last_number(tail, name)
+        number = _last_number(excerpts, name)
         if number is not None:
             return number
     return None
 
 
-def _last_number(tail: bytes, name: bytes) -> int | None:
-    position = tail.rfind(name)
-    if position < 0 or (position > 0 and tail[position - 1] == _BACKSLASH):
+def _last_number(excerpts: bytes, name: bytes) -> int | None:
+    position = excerpts.rfind(name)
+    if position < 0 or (position > 0 and excerpts[position - 1] == _BACKSLASH):
         return None
-    number = _NUMBER.match(tail, position + len(name))
+    number = _NUMBER.match(excerpts, position + len(name))
     return None if number is None else int(number[1])

@@ -23,7 +23,7 @@ from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.schemas import ref
 from gglib.proxy.errors import status_of
-from gglib.proxy.routes.operation import (
+from gglib.proxy.routes.operation_spec import (
     EVENTS,
     JSON,
     Access,

@@ -237,10 +237,10 @@ def test_long_input_of_the_client_is_cut_in_messages(length: int, shown: str) ->
     assert shown[:-1] + ". The base" in str(UnknownPathError("GET", "x" * length))
 
 
-@pytest.mark.parametrize("takes_keys", [True, False])
-def test_a_refused_host_names_the_key_only_where_keys_are_set(takes_keys: bool) -> None:  # noqa: FBT001 - a row's value
+@pytest.mark.parametrize("accepts_keys", [True, False])
+def test_a_refused_host_names_the_key_only_where_keys_are_set(accepts_keys: bool) -> None:  # noqa: FBT001 - a row's value
     """A key is accepted instead of an allowed host."""
-    assert ("API keys" in str(HostNotAllowedError("a", takes_keys=takes_keys))) is takes_keys
+    assert ("API keys" in str(HostNotAllowedError("a", accepts_keys=accepts_keys))) is accepts_keys
 
 
 @pytest.mark.parametrize("error", [case[0] for case in CASES if not isinstance(case[0], KeyError)])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gglib.proxy.json_scan import (
     MAX_COMMAS_AND_ESCAPES,
     MAX_DEPTH,
-    MAX_FOUND,
+    MAX_LOCATED,
     MAX_NUMBER_CHARS,
     MAX_STEPS,
     JsonRefusedError,
@@ -331,7 +331,7 @@ def test_keys_are_compared_unescaped(body: bytes, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("body", "part"),
     [
-        (b"{" + b'"model":1,' * (MAX_FOUND + 1) + b'"a":1}', "same member too often"),
+        (b"{" + b'"model":1,' * (MAX_LOCATED + 1) + b'"a":1}', "same member too often"),
         (b"{" + rb'"\u0061":1,' * (MAX_STEPS + 1) + b'"a":1}', "too many small parts"),
         (b'{"a":[' + b"[[[[[[[[[1]]]]]]]]]," * (MAX_STEPS // 3) + b"1]}", "too many small parts"),
     ],

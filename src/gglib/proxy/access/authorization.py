@@ -1,7 +1,7 @@
 """Decides which callers may change models or see file paths, after ``AccessPolicy`` accepted the request. Pure.
 
 Local programs are authorized, because they could do the same without gglib, and so are callers with an API key. A web
-page acts through the browser of its visitor, so it needs a key in a header (no browser adds that header by itself, and
+page acts through its visitor's browser, so it needs a key in a header (browsers do not add that header themselves, and
 other origins need a preflight for it), or must be a page of this server. ``docs/api.md`` has the reasoning.
 """
 

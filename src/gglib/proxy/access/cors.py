@@ -1,7 +1,7 @@
 """Decides which web pages may use this server (CORS: https://fetch.spec.whatwg.org/#http-cors-protocol).
 
-Pure. Requests of pages that may not read the response are refused early, because a browser sends a simple ``POST``
-without a preflight. Requests without ``Origin`` are not from pages. Origins with other schemes than http and https are
+Pure. Requests from pages that may not read the response are refused, because a browser sends a simple ``POST`` without
+a preflight. Requests without ``Origin`` are not from pages. Origins with other schemes than http and https are
 local programs (editors, desktop apps, extensions): these are served, without CORS headers.
 """
 
@@ -33,7 +33,7 @@ _EXPOSED = (
 """Response headers that scripts need; browsers hide most others from them."""
 _METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE")
 _MAX_AGE = (b"access-control-max-age", b"7200")
-"""Two hours, the maximum of Chromium. Later requests are checked again, whatever the cached preflight allowed."""
+"""Two hours, Chromium's maximum. Each request is checked anyway, whatever the cached preflight allowed."""
 
 
 class CorsRules:
@@ -42,16 +42,18 @@ class CorsRules:
     Raises ValueError for an invalid origin.
     """
 
-    __slots__ = ("_hostless", "_is_any", "_origins")
+    __slots__ = ("_hostless_origins", "_is_any", "_origins")
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
         allowed = [read_allowed_origin(origin) for origin in origins]
         self._origins = frozenset(origin for origin in allowed if isinstance(origin, Origin))
-        self._hostless = frozenset(text.encode() for text in allowed if isinstance(text, str)) - {b"*"}
+        hostless = (origin for origin in allowed if isinstance(origin, str) and origin != ANY_ORIGIN)
+        self._hostless_origins = frozenset(origin.encode() for origin in hostless)
+        """Allowed origins without a host: ``null`` and schemes such as ``file://``."""
         self._is_any = ANY_ORIGIN in allowed
 
     def check(self, origin: bytes | None, host: bytes | None = None) -> None:
-        """Raise ``OriginNotAllowedError`` for a request of a page whose origin is not allowed.
+        """Raise ``OriginNotAllowedError`` for a request from a page whose origin is not allowed.
 
         ``origin`` and ``host`` are header values. Pages of this server's own origin are allowed, over http, or https if
         a reverse proxy terminates TLS: ``Host`` was checked before, or the request carries a key.
@@ -64,9 +66,9 @@ class CorsRules:
     def preflight(self, headers: Headers) -> Headers | None:
         """Return the headers of the 204 response to a preflight request.
 
-        Returns None if the request is not a preflight or the page is of this server, which needs none. A preflight
-        carries no key, so none is required. Raises ``OriginNotAllowedError`` for other origins, also for local programs
-        (``app://``), so that the error names the setting.
+        Returns None if the request is not a preflight, or if the page comes from this server and needs none. A
+        preflight carries no key, so none is required. Raises ``OriginNotAllowedError`` for other origins, including
+        local programs (``app://``), so that the error names the setting.
         """
         origin = first_value(headers, b"origin")
         if origin is None or first_value(headers, b"access-control-request-method") is None:
@@ -91,7 +93,7 @@ class CorsRules:
     def _is_allowed(self, value: bytes) -> bool:
         if self._is_any:
             return _VISIBLE.fullmatch(value) is not None
-        if value.lower() in self._hostless:
+        if value.lower() in self._hostless_origins:
             return True
         origin = _parsed(value) if len(value) <= _MAX_BYTES else None
         if origin is None:

@@ -1,7 +1,8 @@
 """Checks the ``Host`` of requests against DNS rebinding by web pages.
 
-Pure. A browser always sends the name that it resolved, so a rebinding page arrives under its own name. Addresses cannot
-be rebound: the server's own ones are as safe as ``localhost``. Non-canonical spellings are refused.
+Pure. A browser sends the name that it resolved as ``Host``, so requests of a rebinding page carry the page's own name.
+Addresses cannot be rebound: the server's own addresses are as safe as ``localhost``. Non-canonical spellings are
+refused.
 """
 
 from dataclasses import dataclass, field
@@ -37,32 +38,32 @@ def parse_authority(value: bytes) -> Authority:
 class HostRules:
     """The allowed host names of this server, in addition to loopback names.
 
-    ``bound`` are the addresses that it listens on, ``allowed`` the setting ``allowed_hosts``. Names match exactly, in
-    any case and with any port. Raises ValueError for an invalid name in ``allowed``.
+    ``bound`` are the addresses that it listens on, ``allowed`` the setting ``allowed_hosts``. Whole names are compared,
+    without regard to case and port. Raises ValueError for an invalid name in ``allowed``.
     """
 
     bound: frozenset[str]
     allowed: frozenset[str]
-    _known: frozenset[str] = field(init=False, repr=False, compare=False)
+    _names: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        known = {"localhost", "127.0.0.1", "::1"}
-        known |= {_unmapped(host.partition("%")[0].lower()) for host in self.bound}
-        known |= {read_host(host) for host in self.allowed}
-        object.__setattr__(self, "_known", frozenset(known))
+        names = {"localhost", "127.0.0.1", "::1"}
+        names |= {_unmapped(host.partition("%")[0].lower()) for host in self.bound}
+        names |= {read_host(host) for host in self.allowed}
+        object.__setattr__(self, "_names", frozenset(names))
 
-    def check(self, authority: Authority, server_host: str | None, *, takes_keys: bool = False) -> None:
+    def check(self, authority: Authority, server_host: str | None, *, accepts_keys: bool = False) -> None:
         """Raise ``HostNotAllowedError`` unless the host is allowed.
 
-        ``server_host`` is the local address of the connection (``getsockname``); None for unix sockets. ``takes_keys``:
-        an API key would let the request in, and the error says so.
+        ``server_host`` is the local address of the connection (``getsockname``); None for unix sockets. With
+        ``accepts_keys`` the error message also suggests sending an API key, which bypasses this check.
         """
         host = authority.host
-        if host in self._known or host == server_host or is_plain_loopback(host):
+        if host in self._names or host == server_host or is_plain_loopback(host):
             return
         if server_host is not None and host == _unmapped(server_host):
             return
-        raise HostNotAllowedError(host, takes_keys=takes_keys)
+        raise HostNotAllowedError(host, accepts_keys=accepts_keys)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -73,4 +74,5 @@ def _parsed(value: bytes) -> Authority:
 
 
 def _unmapped(address: str) -> str:
+    """Return the IPv4 address of an IPv4-mapped IPv6 address; other addresses unchanged."""
     return address.removeprefix(_MAPPED) if "." in address else address

@@ -8,7 +8,7 @@ from gglib.http.headers import Headers
 from gglib.proxy.errors import UnauthorizedError
 
 PUBLIC_PATHS = frozenset((b"/health",))
-"""Paths that need no key, compared with the raw path: ``/%68ealth`` does not match."""
+"""Paths that need no key. They are compared with the raw path, so ``/%68ealth`` does not match."""
 
 _CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
 _BEARER = b"bearer"

@@ -9,7 +9,7 @@ from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
 from gglib.proxy.errors import BadRequestError
 
-_READS = frozenset(("GET", "HEAD"))
+_READ_METHODS = frozenset(("GET", "HEAD"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class AccessPolicy:
         """Return the CORS headers of every response to the request."""
         return self.cors.response_headers(head.fields.get(b"origin"))
 
-    def preflight(self, head: RequestHead, server_host: str | None) -> Headers | None:
-        """Check host and origin; return the headers of the response if the request is a CORS preflight, else None.
+    def check_host_and_origin(self, head: RequestHead, server_host: str | None) -> Headers | None:
+        """Check host and origin. Return the response headers for a CORS preflight, None for other requests.
 
         Raises ``HostNotAllowedError``, ``OriginNotAllowedError`` and ``BadRequestError``. A preflight carries no key.
         """
@@ -37,7 +37,7 @@ class AccessPolicy:
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
     def check_key(self, head: RequestHead) -> str | None:
-        """Return the name of the request's key; None if it needs none. Compares the raw path.
+        """Return the name of the request's API key; None if the request needs none. Compares the raw path.
 
         Raises ``UnauthorizedError``.
         """
@@ -53,9 +53,9 @@ class AccessPolicy:
             return
         if authority is None:
             raise BadRequestError("The request must have one 'Host' header.")
-        self.hosts.check(authority, server_host, takes_keys=bool(self.keys))
+        self.hosts.check(authority, server_host, accepts_keys=bool(self.keys))
 
 
 def is_public(head: RequestHead) -> bool:
     """Whether the request is allowed with any host and origin, because its response reveals nothing."""
-    return head.method in _READS and head.raw_path.encode() in PUBLIC_PATHS
+    return head.method in _READ_METHODS and head.raw_path.encode() in PUBLIC_PATHS

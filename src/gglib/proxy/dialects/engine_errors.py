@@ -1,8 +1,8 @@
 """Classifies the engine's error messages: client error, missing capability of the model, or engine failure. Pure.
 
-llama-server answers 500 if its parsing throws anything but ``std::invalid_argument`` (``ex_wrapper`` in
-``server-http.cpp``): an image for a text model, a message without a role. Clients retry a 500 three times. Its ``code``
-is the numeric status, where OpenAI's clients expect a string or null.
+llama-server responds with 500 if its parsing throws anything but ``std::invalid_argument`` (``ex_wrapper`` in
+``server-http.cpp``): an image for a text model, a message without a role. Clients retry a 500 three times. In the body,
+``code`` is the numeric status, where OpenAI's clients expect a string or null.
 
 Each rule was observed in a response of the shipped engine (xllamacpp 2026.10.11549, 2,609 unusual bodies to a chat and
 an embedding model, 160 of which got a 5xx) or found in its sources; the comments say which.
@@ -32,21 +32,21 @@ _MESSAGE_CHARS = 1000
 _NAMES_SHOWN = 5
 
 _ENGINE_HINT = re.compile(r"(?:, try increasing it|\. increase the .*|\. skipping)?\.?$", re.DOTALL)
-"""The end of the engine's messages, which suggests options of its command line."""
+"""The end of the engine's messages, which suggests engine options that the user does not set."""
 _CONTEXT_TYPE = "exceed_context_size_error"
 _CONTEXT_DETAILS = ("n_prompt_tokens", "n_ctx")
 _SERVER_ERROR = "server_error"
 
-_Read = Callable[[re.Match[str], str], EngineError]
+_ErrorFactory = Callable[[re.Match[str], str], EngineError]
 
 
 class _Rule(NamedTuple):
     pattern: re.Pattern[str]
-    read: _Read
+    make_error: _ErrorFactory
 
 
-def _rule(pattern: str, read: _Read) -> _Rule:
-    return _Rule(re.compile(pattern), read)
+def _rule(pattern: str, make_error: _ErrorFactory) -> _Rule:
+    return _Rule(re.compile(pattern), make_error)
 
 
 def _too_large(match: re.Match[str], message: str) -> EngineError:
@@ -58,7 +58,7 @@ def _cache_full(_: re.Match[str], message: str) -> EngineError:
     return ContextLengthExceededError(message, details={}, is_cache_full=True)
 
 
-def _unsupported(capability: str | None) -> _Read:
+def _unsupported(capability: str | None) -> _ErrorFactory:
     return lambda _, message: UnsupportedByModelError(message, capability)
 
 
@@ -113,7 +113,7 @@ _RULES_5XX = (
 def read_response(status: int, body: bytes) -> EngineError | None:
     """Return the error in a response with ``status`` >= 400; None if ``body`` is not an engine error."""
     content = _parse_json(body)
-    return _read(content.get("error"), status) if isinstance(content, dict) else None
+    return _classify(content.get("error"), status) if isinstance(content, dict) else None
 
 
 def read_event(event: bytes) -> EngineError | None:
@@ -130,15 +130,15 @@ def read_event(event: bytes) -> EngineError | None:
     if not isinstance(error, dict) and whole.name == "error":
         error = content
     code = error.get("code") if isinstance(error, dict) else None
-    return _read(error, code if isinstance(code, int) and 400 <= code <= 599 else 500)
+    return _classify(error, code if isinstance(code, int) and 400 <= code <= 599 else 500)
 
 
-def explain(error: EngineError, model: ModelSummary, catalogue: Iterable[ModelSummary]) -> EngineError:
+def explain(error: EngineError, model: ModelSummary, models: Iterable[ModelSummary]) -> EngineError:
     """Return the error with a hint: how to get a larger context, or which models have the missing capability."""
     if isinstance(error, ContextLengthExceededError):
         return _explain_context(error, model)
     if isinstance(error, UnsupportedByModelError):
-        return _explain_capability(error, model, catalogue)
+        return _explain_capability(error, model, models)
     return error
 
 
@@ -149,7 +149,7 @@ def _parse_json(text: bytes) -> Any:  # noqa: ANN401 - whatever an engine writes
         return None
 
 
-def _read(error: object, status: int) -> EngineError | None:
+def _classify(error: object, status: int) -> EngineError | None:
     if not isinstance(error, dict) or "message" not in error:
         return None
     message, type_, code = str(error["message"]), str(error.get("type") or _SERVER_ERROR), error.get("code")
@@ -159,7 +159,7 @@ def _read(error: object, status: int) -> EngineError | None:
     for rule in _RULES_ANY_STATUS if status < 500 else (*_RULES_ANY_STATUS, *_RULES_5XX):
         match = rule.pattern.search(message)
         if match is not None:
-            return rule.read(match, shown)
+            return rule.make_error(match, shown)
     return _unknown(shown, type_, code if isinstance(code, str) else None, status)
 
 
@@ -187,23 +187,23 @@ def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> 
     details = dict(error.details)
     if error.n_ctx is not None:
         details.setdefault("n_ctx", error.n_ctx)
-    asked, most = details.get("n_prompt_tokens"), details.get("n_ctx")
-    if most is None:
+    prompt_tokens, n_ctx = details.get("n_prompt_tokens"), details.get("n_ctx")
+    if n_ctx is None:
         return error
     # The first half is the engine's wording, the second OpenAI's: clients match either.
     message = _ENGINE_HINT.sub("", str(error))
-    lead = f"{message}; the maximum context length is {most} tokens as the model runs"
-    hint = _context_hint(model, asked, most)
+    lead = f"{message}; the maximum context length is {n_ctx} tokens as the model is loaded"
+    hint = _context_hint(model, prompt_tokens, n_ctx)
     return ContextLengthExceededError(
         lead + hint, details=details, hint=hint, is_cache_full=error.is_cache_full
     )
 
 
-def _context_hint(model: ModelSummary, asked: int | None, most: int) -> str:
+def _context_hint(model: ModelSummary, prompt_tokens: int | None, n_ctx: int) -> str:
     trained = model.trained_context
-    if trained is not None and most >= trained:
-        return f": shorten the request, the model was trained for {trained} tokens and takes no more."
-    wanted = 1 << max(asked or 0, most).bit_length()  # the context grows in powers of two
+    if trained is not None and n_ctx >= trained:
+        return f": shorten the request; the model was trained for {trained} tokens and supports no more."
+    wanted = 1 << max(prompt_tokens or 0, n_ctx).bit_length()  # the context grows in powers of two
     suffix = ""
     if trained is not None:
         wanted = min(wanted, trained)
@@ -214,14 +214,14 @@ def _context_hint(model: ModelSummary, asked: int | None, most: int) -> str:
     )
 
 
-_PHRASES = {
-    "vision": "does not take images",
+_LIMITATIONS = {
+    "vision": "does not accept images",
     "embedding": "is not served for embeddings",
     "rerank": "is not served for reranking",
-    "infill": "has no tokens for infill",
-    "chat": "only makes embeddings",
+    "infill": "has no infill tokens",
+    "chat": "only creates embeddings",
 }
-_SETTINGS = {
+_SETTING_HINTS = {
     "vision": "set its projector with 'gglib set {} --mmproj FILE'",
     "embedding": "run 'gglib set {} --embedding' if it supports that",
     "rerank": "run 'gglib set {} --rerank' if it supports that",
@@ -229,19 +229,19 @@ _SETTINGS = {
 
 
 def _explain_capability(
-    error: UnsupportedByModelError, model: ModelSummary, catalogue: Iterable[ModelSummary]
+    error: UnsupportedByModelError, model: ModelSummary, models: Iterable[ModelSummary]
 ) -> UnsupportedByModelError:
     capability = error.capability
-    if capability not in _PHRASES:
+    if capability not in _LIMITATIONS:
         return UnsupportedByModelError(f"Model '{model.name}': {error}", capability)
-    able = [
-        other.name for other in catalogue if capability in other.capabilities.names() and other.id != model.id
+    capable = [
+        other.name for other in models if capability in other.capabilities.names() and other.id != model.id
     ]
-    ways = [f"name one that can, such as {', '.join(able[:_NAMES_SHOWN])}"] if able else []
-    if capability in _SETTINGS:
-        ways.append(_SETTINGS[capability].format(quote(model.name)))
-    if not ways:
-        ways.append("name another model; 'gglib list' shows what each can do")
+    suggestions = [f"use another model, such as {', '.join(capable[:_NAMES_SHOWN])}"] if capable else []
+    if capability in _SETTING_HINTS:
+        suggestions.append(_SETTING_HINTS[capability].format(quote(model.name)))
+    if not suggestions:
+        suggestions.append("use another model; 'gglib list' shows the capabilities of each")
     return UnsupportedByModelError(
-        f"Model '{model.name}' {_PHRASES[capability]}: {', or '.join(ways)}.", capability
+        f"Model '{model.name}' {_LIMITATIONS[capability]}: {', or '.join(suggestions)}.", capability
     )

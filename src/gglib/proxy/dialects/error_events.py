@@ -1,8 +1,8 @@
 """Detects an engine's error event in its stream, however the stream is split into parts. Pure.
 
-Theory of operation. An error event starts at the beginning of a line, in one of two forms. Generated text cannot form
-one, because JSON escapes its line ends and quotes. ``ErrorEventDetector`` checks the beginning of each line. It buffers
-only a partial error event, or a line beginning that could still become one, until the next part.
+Theory of operation. An error event starts at the beginning of a line, in one of two forms. Generated text cannot look
+like one, because JSON escapes its line feeds and quotes. ``ErrorEventDetector`` checks the beginning of each line. It
+buffers only a partial error event, or the start of a line that could still become one, until the next part.
 
 ``Response.try_write_events`` recognizes nearly all parts by their form, so they skip the detector. Searching every part
 would cost 2 ns per byte (CPython 3.11, measured: a tenth of the cost of a stream in large parts). Checking the last
@@ -31,10 +31,12 @@ _CONTENT_PREFIXES = (
     b'data: {"id":"',  # chats of other servers
 )
 _DONE = b"data: [DONE]\n\n"
-_ERROR_PREFIXES = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
 _ERROR_START = re.compile(rb'event: ?error\r?\n|data: ?\{\s*"error"\s*:')
-_END = re.compile(rb"\r\n\r\n|\n\n")
-_ERROR_STARTS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"event:error\r\n")
+_ERROR_CANDIDATES = (b'data: {"error"', b"event: error", b'data:{"error"', b"event:error", b'data: { "error"')
+"""Prefixes checked before ``_ERROR_START``, because that is slower."""
+_PLAIN_ERROR_STARTS = (b'data: {"error":', b'data:{"error":', b"event: error\r\n", b"event:error\r\n")
+"""Matches of ``_ERROR_START``; a partial line that begins one of them is buffered."""
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n")
 
 
 MULTI_EVENT_BYTES = 1024
@@ -44,39 +46,40 @@ KEY_OFFSET = len(b'data: {"')
 CONTENT_KEY_INITIALS = frozenset(b"ci")
 """First letters of the keys ``choices``, ``content``, ``id`` and ``index``; no error event has them there."""
 
-_KEY_BYTES = 16
-_FIRST_LINE_BYTES = {
+_EVENT_START_BYTES = 16
+"""Length of the keys of ``_EVENT_LINE_BYTES``."""
+_EVENT_LINE_BYTES = {
     b'data: {"choices"': 0,
     b'data: {"index":0': 0,
     b'data: {"id":"cha': 0,
     b"event: content_b": len(b"event: content_block_delta\n"),
     b"event: response.": len(b"event: response.output_text.delta\n"),
 }
-"""Length of the ``event:`` line by the beginning of the event; 0 without such a line."""
+"""Length of the ``event:`` line by the first ``_EVENT_START_BYTES`` of an event; 0 without that line."""
 
 
 def is_error_free(part: bytes) -> bool:
     """Whether the form of a part, which begins a line, excludes an error event."""
     if len(part) < MULTI_EVENT_BYTES:
-        first_line_bytes = _FIRST_LINE_BYTES.get(part[:_KEY_BYTES])
+        event_line_bytes = _EVENT_LINE_BYTES.get(part[:_EVENT_START_BYTES])
         if (
-            first_line_bytes is not None
-            and LINE_FEED not in part[first_line_bytes:-2]
+            event_line_bytes is not None
+            and LINE_FEED not in part[event_line_bytes:-2]
             and part[-1] == LINE_FEED
         ):
             return True
-    return not part or is_content(part)
+    return not part or ends_with_content_event(part)
 
 
-def is_content(part: bytes) -> bool:
+def ends_with_content_event(part: bytes) -> bool:
     """Whether a part, which begins a line, ends with a complete content event, so that it has no error event.
 
     If it ends with ``[DONE]``, the event before that is checked.
     """
     end = len(part)
-    last_line = part.rfind(b"\n", 0, end - 2) + 1  # in front of the two that end the event
+    last_line = part.rfind(b"\n", 0, end - 2) + 1  # not the two line feeds that end the event
     if part.startswith(_DONE, last_line):
-        end = last_line  # without a copy of a part that may be long
+        end = last_line  # an offset, because a slice would copy a part that may be long
         if not end:
             return True
         last_line = part.rfind(b"\n", 0, max(end - 2, 0)) + 1
@@ -101,12 +104,12 @@ class ErrorEventDetector:
     def feed(self, part: bytes) -> tuple[bytes, EngineError | None]:
         """Return the bytes that may be relayed, and the error that follows them, if any."""
         text, self._buffer = self._buffer + part, b""
-        relayed_to, error = self._find(text, text.find(b"\n") + 1 if self._is_mid_line else 0)
+        relay_end, error = self._find(text, text.find(b"\n") + 1 if self._is_mid_line else 0)
         if error is None:
-            self._buffer = text[relayed_to:]
-            if relayed_to:
-                self._is_mid_line = text[relayed_to - 1] != LINE_FEED
-        return text[:relayed_to], error
+            self._buffer = text[relay_end:]
+            if relay_end:
+                self._is_mid_line = text[relay_end - 1] != LINE_FEED
+        return text[:relay_end], error
 
     def finish(self) -> tuple[bytes, EngineError | None]:
         """Return the buffered bytes at the end of the stream, or the error that they form."""
@@ -115,12 +118,15 @@ class ErrorEventDetector:
         return (b"", error) if error is not None else (buffered, None)
 
     def _find(self, text: bytes, line: int) -> tuple[int, EngineError | None]:
-        """Return how much of ``text``, whose first line starts at ``line``, may be relayed, and the error there."""
+        """Return the end of the bytes of ``text`` that may be relayed, and the error there, if any.
+
+        ``line`` is the offset of the first line start; if ``text`` continues a line, 0 means that it starts none.
+        """
         if self._is_mid_line and not line:
             return len(text), None
         while True:
-            if text.startswith(_ERROR_PREFIXES, line) and _ERROR_START.match(text, line) is not None:
-                end = _END.search(text, line)
+            if text.startswith(_ERROR_CANDIDATES, line) and _ERROR_START.match(text, line) is not None:
+                end = _EVENT_END.search(text, line)
                 if end is None:
                     return line if len(text) - line <= SIZE_LIMIT_BYTES else len(text), None
                 error = read_event(text[line : end.end()])
@@ -131,5 +137,5 @@ class ErrorEventDetector:
                 break
             line = line_feed + 1
         last_line = text[line:]
-        may_become_error = last_line and any(start.startswith(last_line) for start in _ERROR_STARTS)
+        may_become_error = last_line and any(start.startswith(last_line) for start in _PLAIN_ERROR_STARTS)
         return line if may_become_error else len(text), None

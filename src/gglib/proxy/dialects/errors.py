@@ -90,7 +90,7 @@ class AnthropicErrors(ErrorDialect):
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
         """Return Anthropic's error object."""
         error = {
-            "type": anthropic_type(error_response.status),
+            "type": anthropic_error_type(error_response.status),
             "message": _anthropic_message(error_response),
             **dict(error_response.details),
         }
@@ -126,26 +126,26 @@ _SEQUENCE_NUMBER = re.compile(rb'"sequence_number": ?(\d{1,12})\b')
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def dialect_of(path: str) -> ErrorDialect:
-    """Return the dialect of a raw path, known or not: a client with a misspelled path still expects its dialect."""
+    """Return the dialect of a raw path, even of an unknown one: a client with a misspelled path expects its dialect."""
     names = [name for name in path.split("/") if name]
     resource = next((name for name in names if name != _VERSION), "")
     return _BY_RESOURCE.get(resource, OPENAI)
 
 
-def anthropic_type(status: int) -> str:
+def anthropic_error_type(status: int) -> str:
     """Return Anthropic's error type for a status."""
     return _ANTHROPIC_TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
 
 
 def _anthropic_message(error_response: ErrorResponse) -> str:
-    """Return the message; for exceeded contexts in Anthropic's wording, which clients match."""
+    """Return the message; if the context is exceeded, in Anthropic's wording, which clients match."""
     if error_response.code != ContextLengthExceededError.code:
         return error_response.message
     details = dict(error_response.details)
-    asked, most = details.get("n_prompt_tokens"), details.get("n_ctx")
-    if asked is None or most is None:
+    prompt_tokens, n_ctx = details.get("n_prompt_tokens"), details.get("n_ctx")
+    if prompt_tokens is None or n_ctx is None:
         return f"prompt is too long: {error_response.message}"
-    return f"prompt is too long: {asked} tokens > {most} maximum{error_response.hint}"
+    return f"prompt is too long: {prompt_tokens} tokens > {n_ctx} maximum{error_response.hint}"
 
 
 def _next_sequence_number(tail: bytes) -> int:

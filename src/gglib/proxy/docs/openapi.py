@@ -7,7 +7,7 @@ import msgspec
 
 from gglib.proxy.docs.schemas import components, ref
 from gglib.proxy.errors import ReportableError, status_of
-from gglib.proxy.routes.operation import EVENTS, JSON, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import EVENTS, JSON, Access, OperationSpec
 from gglib.proxy.routes.parsing import schemas_of
 from gglib.proxy.routes.responses import Error
 
@@ -17,7 +17,7 @@ _DESCRIPTION = (
     "If keys are set, every path except `/health` needs one. Bodies of `/gglib` are JSON objects of at most 64 KiB, "
     "parsed strictly: unknown fields and parameters are refused."
 )
-_NOT_OF_PARAMETERS = frozenset(("description", "title", "anyOf", "$ref"))
+_NOT_IN_PARAMETER_SCHEMAS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
     Access.PUBLIC: "Needs no key.",
     Access.CLIENT: "For all clients that pass the access checks.",
@@ -51,7 +51,7 @@ def document(specs: Iterable[OperationSpec], *, version: str) -> dict[str, Any]:
 
 
 def access_text(access: Access) -> str:
-    """Return a sentence on which clients may use an operation."""
+    """Return a sentence that says which clients may use an operation."""
     return _ACCESS[access]
 
 
@@ -89,7 +89,7 @@ def _query_parameters(spec: OperationSpec) -> list[dict[str, Any]]:
             "in": "query",
             "required": name in required,
             "description": schema.get("description", ""),
-            "schema": {key: value for key, value in schema.items() if key not in _NOT_OF_PARAMETERS},
+            "schema": {key: value for key, value in schema.items() if key not in _NOT_IN_PARAMETER_SCHEMAS},
         }
         for name, schema in schemas_of(spec.query).items()
     ]

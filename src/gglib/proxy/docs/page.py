@@ -43,7 +43,7 @@ PAGE_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-"""The page has the server's own origin, which is authorized, so nothing may ever run in it."""
+"""The page has the server's own origin, which is authorized, so no script may run in it."""
 
 _CODE = re.compile(r"`([^`]*)`")
 _REFERENCE = "#/components/schemas/"
@@ -53,7 +53,9 @@ def render_page(document: dict[str, Any]) -> str:
     """Return the page of an OpenAPI document."""
     info = document["info"]
     groups = "".join(_group(tag["name"], document["paths"]) for tag in document["tags"])
-    shapes = "".join(_shape(name, schema) for name, schema in document["components"]["schemas"].items())
+    schemas = "".join(
+        _schema_section(name, schema) for name, schema in document["components"]["schemas"].items()
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -61,7 +63,7 @@ def render_page(document: dict[str, Any]) -> str:
         f"<h1>{_escape(info['title'])} <small>{_escape(info['version'])}</small></h1>"
         f"<p>{_markup(info['description'])}</p>"
         '<p class="soft">For clients: <a href="/openapi.json">openapi.json</a></p>'
-        f"<main>{groups}<h2>Schemas</h2>{shapes}</main></body></html>\n"
+        f"<main>{groups}<h2>Schemas</h2>{schemas}</main></body></html>\n"
     )
 
 
@@ -124,7 +126,7 @@ def _response(status: str, response: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _shape(name: str, schema: dict[str, Any]) -> str:
+def _schema_section(name: str, schema: dict[str, Any]) -> str:
     return (
         f'<details id="{_escape(name)}"><summary><code>{_escape(name)}</code></summary>'
         f'<div class="in">{_table("", _fields(schema))}</div></details>'

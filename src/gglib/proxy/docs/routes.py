@@ -12,27 +12,27 @@ from gglib.proxy.docs.page import PAGE_HEADERS, render_page
 from gglib.proxy.errors import JSON
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, Operation, operation
-from gglib.proxy.routes.operation import HTML, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import HTML, Access, OperationSpec
 
 GROUP = "About"
 
-OperationSpecs = Callable[[], Iterable[OperationSpec]]
-"""Returns the specs of all operations, including these two."""
+SpecSource = Callable[[], Iterable[OperationSpec]]
+"""Returns the specs of all operations, including those of this module; called when the table is complete."""
 
 
-def operations(specs: OperationSpecs) -> tuple[Operation, ...]:
-    """Return the operations that serve the document and the page of ``specs``.
+def operations(get_specs: SpecSource) -> tuple[Operation, ...]:
+    """Return the operations that serve the OpenAPI document and its page.
 
-    Both are built once, at the first request, in a thread, because that takes tens of milliseconds.
+    Each is built once, at its first request, in a thread, because that takes tens of milliseconds.
     """
 
     @cache
     def document_body() -> bytes:
-        return msgspec.json.encode(document(specs(), version=__version__))
+        return msgspec.json.encode(document(get_specs(), version=__version__))
 
     @cache
     def page_body() -> bytes:
-        return render_page(document(specs(), version=__version__)).encode()
+        return render_page(document(get_specs(), version=__version__)).encode()
 
     async def show_document(call: Call[None, None], response: Response) -> None:
         del call

@@ -41,8 +41,8 @@ NEUTRAL_VALUES: dict[str, object] = {
 """The engine's defaults (``server-schema.cpp``; tested with the shipped engine). Clients that always send all fields
 send them; like ``null`` they change nothing. ``sse_ping_interval`` has none, because gglib sets its own. The default of
 ``lora`` is the launch scales, and gglib launches without adapters."""
-_LONGEST_NEUTRAL_BYTES = 16
-"""Room for white space in an array, and for ``-1.0``."""
+_MAX_NEUTRAL_BYTES = 16
+"""Enough for an array with white space in it, and for ``-1.0``."""
 
 LLGUIDANCE = "%llguidance"
 """Prefix of grammars in the llguidance language. It crashes a llama.cpp built without llguidance, which is the default
@@ -80,10 +80,10 @@ more per token. OpenAI allows 20."""
 MAX_ITEMS = {"dry_sequence_breakers": 64}
 """Each item is compared with the whole vocabulary before the first token: 10,000 blocked the model for over 10 s."""
 
-_KNOWN_COSTS: dict[int, int] = {}
-"""Cache by the hash of a value (randomized per process): agents send the same tools with each request, and checking
+_COST_CACHE: dict[int, int] = {}
+"""Costs by the hash of a value (randomized per process): agents send the same tools with each request, and checking
 80 KB takes 1 ms."""
-_MAX_KNOWN_COSTS = 1_000
+_MAX_CACHED_COSTS = 1_000
 
 
 class SchemaLimits(NamedTuple):
@@ -92,7 +92,7 @@ class SchemaLimits(NamedTuple):
     max_bytes: int = DEFAULT_MAX_BYTES
     """Maximum size of one field, as JSON."""
     max_cost: int = DEFAULT_MAX_COST
-    """Maximum number of alternatives at one place of the schema; an ``enum`` value counts 1."""
+    """Maximum number of alternatives at one place of a schema; an ``enum`` value counts as 1."""
 
 
 def refuse_costly_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
@@ -108,7 +108,7 @@ def refuse_costly_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
         )
     if value[:1] not in {b"{", b"["}:
         return
-    _refuse_cost(name, _known_cost(value), limits)
+    _refuse_cost(name, _cached_cost(value), limits)
 
 
 def refuse_costly_grammar(value: bytes, limits: SchemaLimits) -> None:
@@ -124,8 +124,8 @@ def refuse_high_count(name: str, value: bytes, allowed: frozenset[str]) -> None:
     if name in allowed:
         return
     if name in MAX_ITEMS:
-        is_many = value.startswith(b"[") and value.count(b",") >= MAX_ITEMS[name]
-        if is_many and (len(value) > MAX_GRAMMAR_BYTES or len(json.loads(value)) > MAX_ITEMS[name]):
+        may_have_too_many = value.startswith(b"[") and value.count(b",") >= MAX_ITEMS[name]
+        if may_have_too_many and (len(value) > MAX_GRAMMAR_BYTES or len(json.loads(value)) > MAX_ITEMS[name]):
             _refuse_count(name, f"has more than {MAX_ITEMS[name]} items")
     elif _WHOLE_NUMBER.match(value) and float(value) > MAX_COUNTS[name]:
         _refuse_count(name, f"is higher than {MAX_COUNTS[name]}")
@@ -139,17 +139,17 @@ def _refuse_count(name: str, what: str) -> NoReturn:
     )
 
 
-def _known_cost(value: bytes) -> int:
+def _cached_cost(value: bytes) -> int:
     key = hash(value)
-    cost = _KNOWN_COSTS.get(key)
+    cost = _COST_CACHE.get(key)
     if cost is None:
         try:
             cost = schema_cost(value)
         except TooManyPartsError:
             cost = _TOO_MANY_PARTS
-        if len(_KNOWN_COSTS) >= _MAX_KNOWN_COSTS:
-            _KNOWN_COSTS.clear()
-        _KNOWN_COSTS[key] = cost
+        if len(_COST_CACHE) >= _MAX_CACHED_COSTS:
+            _COST_CACHE.clear()
+        _COST_CACHE[key] = cost
     return cost
 
 
@@ -168,8 +168,8 @@ def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> Non
     """Raise if ``name`` is an engine control field that is not allowed, unless its value is neutral."""
     if name in ENGINE_FIELDS and name not in allowed and not _is_neutral(name, value):
         raise BadRequestError(
-            f"'{name}' is not for requests to set: {ENGINE_FIELDS[name]}. "
-            "The setting allowed_engine_fields can let it through.",
+            f"'{name}' must not be set by requests: {ENGINE_FIELDS[name]}. "
+            "To allow it, add it to the setting allowed_engine_fields and restart gglib.",
             name,
         )
 
@@ -177,14 +177,14 @@ def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> Non
 def _is_neutral(name: str, value: bytes) -> bool:
     if value == b"null":
         return True
-    if name not in NEUTRAL_VALUES or len(value) > _LONGEST_NEUTRAL_BYTES:
+    if name not in NEUTRAL_VALUES or len(value) > _MAX_NEUTRAL_BYTES:
         return False
     given, neutral = json.loads(value), NEUTRAL_VALUES[name]
     return not isinstance(given, bool) and bool(given == neutral)  # False is 0 in Python, not in JSON
 
 
 def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
-    """Raise if ``value``, the JSON of a ``grammar``, would crash the engine. Only strings can."""
+    """Raise if ``value``, the JSON of a ``grammar``, would crash the engine. Other JSON types cannot."""
     if not value.startswith(b'"'):
         return
     if len(value) > MAX_GRAMMAR_BYTES:
@@ -193,8 +193,8 @@ def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
     if grammar.startswith(LLGUIDANCE):
         if LLGUIDANCE not in allowed:
             raise BadRequestError(
-                f"'grammar' is in the language of {LLGUIDANCE}, which not every engine survives. "
-                "The setting allowed_engine_fields can let it through.",
+                f"'grammar' is in the language of {LLGUIDANCE}, which crashes some engines. "
+                f"To allow it, add {LLGUIDANCE} to the setting allowed_engine_fields and restart gglib.",
                 "grammar",
             )
         return  # llguidance has its own parser and limits
@@ -205,7 +205,7 @@ def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
 def _depth(grammar: str) -> int:
     """Return an upper bound of the nesting depth of groups in a GBNF grammar.
 
-    Exact for valid grammars. The engine stops at a syntax error, so what is counted behind it only raises the bound.
+    Exact for valid grammars. The engine stops at a syntax error, so counting beyond it only raises the bound.
     After an ambiguous construct (a model token with quotes or brackets in it) every opening parenthesis counts and no
     closing one.
     """

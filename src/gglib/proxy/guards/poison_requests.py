@@ -13,7 +13,7 @@ from gglib.core.errors import ErrorSource, GglibError
 CRASH_THRESHOLD = 2
 """Number of crashes after which a body is refused."""
 FIRST_REFUSAL_S = 60.0
-"""As long as the runtime counts a crash, so that it never counts two crashes of a body together with later ones."""
+"""The window in which the runtime counts crashes: when a body is accepted again, its earlier crashes have expired."""
 MAX_REFUSAL_S = 3600.0
 MAX_ENTRIES = 64
 """Beyond it the oldest entry is dropped."""
@@ -35,11 +35,11 @@ class PoisonRequestError(GglibError):
 @dataclass(frozen=True, slots=True)
 class _Entry:
     crashes: int
-    until: float
+    refused_until: float
 
 
 class PoisonRequests:
-    """Remembers bodies by model, size and hash. ``check`` is only needed if ``has_entries``."""
+    """Records bodies by model, size and hash. ``check`` is only needed if ``has_entries``."""
 
     def __init__(self) -> None:
         self.has_entries = False
@@ -50,8 +50,10 @@ class PoisonRequests:
     def record_crash(self, model_name: str, body: bytes, now: float) -> None:
         """Record that the engine crashed while this request was alone in flight."""
         key = _key(model_name, body)
-        before = self._entries.pop(key, None)
-        crashes = 1 if before is None or now >= before.until + MAX_REFUSAL_S else before.crashes + 1
+        previous = self._entries.pop(key, None)
+        crashes = (
+            1 if previous is None or now >= previous.refused_until + MAX_REFUSAL_S else previous.crashes + 1
+        )
         refused_s = min(FIRST_REFUSAL_S * 2 ** max(0, crashes - CRASH_THRESHOLD), MAX_REFUSAL_S)
         self._entries[key] = _Entry(crashes, now + refused_s)
         if len(self._entries) > MAX_ENTRIES:
@@ -64,7 +66,7 @@ class PoisonRequests:
         if (model_name, len(body)) not in self._sizes:
             return
         entry = self._entries.get(_key(model_name, body))
-        if entry is not None and entry.crashes >= CRASH_THRESHOLD and now < entry.until:
+        if entry is not None and entry.crashes >= CRASH_THRESHOLD and now < entry.refused_until:
             raise PoisonRequestError(entry.crashes)
 
 

@@ -19,17 +19,17 @@ from typing import Any
 DEFAULT_MAX_COST = 2_000
 DEFAULT_MAX_BYTES = 1024 * 1024
 MAX_PARTS = 100_000
-"""Commas and brackets in a parsed value: 50 ms, in which no other request is served."""
+"""Maximum number of commas and brackets; parsing them blocks the event loop for 50 ms."""
 
-_CONST_BRANCH = 4
-_BRANCH = 5
+_COST_OF_CONST_BRANCH = 4
+_COST_OF_BRANCH = 5
 """A branch of ``anyOf`` or ``oneOf``: it becomes separate rules, and white space in objects opens more."""
-_ALL_OF = 3
+_COST_OF_ALL_OF_VALUE = 3
 """An enum value below an ``allOf`` with several parts, whose enums are intersected."""
-_OPTIONALS_SQUARED = 64
-"""Any later optional property may follow each optional one, so the grammar grows with their number squared."""
-_PATTERN = 3
-"""Squared branches of a pattern per unit of cost."""
+_SQUARED_OPTIONALS_PER_UNIT = 64
+"""Any later optional property may follow each, so they cost the square of their number, divided by this."""
+_SQUARED_BRANCHES_PER_UNIT = 3
+"""A pattern costs the square of its branches, divided by this."""
 _BRANCHES = frozenset(("anyOf", "oneOf"))
 
 _QUANTIFIER = r"[?*+]|\{[0-9]*,?[0-9]*\}"
@@ -39,7 +39,7 @@ _GRAMMAR_TOKENS = re.compile(
     re.DOTALL,
 )
 _COUNTS = re.compile(r"\{([0-9]*)(,?)([0-9]*)\}")
-_LONGEST_COUNT = 6
+_MAX_COUNT_DIGITS = 6
 
 _parse = json.JSONDecoder(object_pairs_hook=tuple).decode
 """Objects become tuples of their members, so that all values of a duplicate key count."""
@@ -62,13 +62,13 @@ def schema_cost(value: bytes) -> int:
 def cost_upper_bound(text: str) -> float:
     """Return an upper bound of the cost of all schemas in JSON ``text`` without escaped keys; infinite if unknown.
 
-    A value costs at most ``_BRANCH``, and optional properties the square of their number; the sum over branches is at
-    most that of all values together. Avoids ``parsed_cost``, which takes some microseconds per tool.
+    A value costs at most ``_COST_OF_BRANCH``, and optional properties the square of their number; the sum over branches
+    is at most that of all values together. Avoids ``parsed_cost``, which takes some microseconds per tool.
     """
     if '"pattern"' in text:
         return inf
     values = text.count(",") + text.count("[") + text.count("{")
-    return _BRANCH * values + values * values / _OPTIONALS_SQUARED
+    return _COST_OF_BRANCH * values + values * values / _SQUARED_OPTIONALS_PER_UNIT
 
 
 def parsed_cost(node: Any) -> int:  # noqa: ANN401 - JSON
@@ -105,7 +105,7 @@ def _cost_of_object(members: tuple[tuple[str, Any], ...], enum_weight: int) -> i
             continue
         cost = max(cost, here)
     if properties > required:
-        cost = max(cost, (properties - required) ** 2 // _OPTIONALS_SQUARED)
+        cost = max(cost, (properties - required) ** 2 // _SQUARED_OPTIONALS_PER_UNIT)
     return cost
 
 
@@ -115,13 +115,13 @@ def _cost_of_list(key: str, items: list[Any], enum_weight: int) -> int:
     if key in _BRANCHES:
         return sum(_branch_cost(branch, enum_weight) for branch in items)
     if key == "allOf" and len(items) > 1:
-        return sum(_cost(part, _ALL_OF) for part in items)
+        return sum(_cost(part, _COST_OF_ALL_OF_VALUE) for part in items)
     return _cost(items, enum_weight)
 
 
 def _branch_cost(branch: Any, enum_weight: int) -> int:  # noqa: ANN401 - JSON
     is_const = type(branch) is tuple and any(key in {"const", "enum"} for key, _ in branch)
-    return max(_cost(branch, enum_weight), _CONST_BRANCH if is_const else _BRANCH)
+    return max(_cost(branch, enum_weight), _COST_OF_CONST_BRANCH if is_const else _COST_OF_BRANCH)
 
 
 def pattern_cost(pattern: str) -> int:
@@ -164,7 +164,7 @@ def _quantified_cost(parts: Iterator[str], openers: tuple[str, ...]) -> int:
             last = (0, 0)
         else:
             last = (0, 0)
-    return variables * repetitions // _PATTERN
+    return variables * repetitions // _SQUARED_BRANCHES_PER_UNIT
 
 
 def _times(quantifier: str) -> tuple[int, bool]:
@@ -173,5 +173,5 @@ def _times(quantifier: str) -> tuple[int, bool]:
     if counts is None:
         return 1, True
     least, comma, most = counts.groups()
-    low, high = int(least[:_LONGEST_COUNT] or 0), int(most[:_LONGEST_COUNT] or 0)
+    low, high = int(least[:_MAX_COUNT_DIGITS] or 0), int(most[:_MAX_COUNT_DIGITS] or 0)
     return max(low, high, 1), bool(comma) and low != high

@@ -1,8 +1,8 @@
 """Clamps token limits that an engine would misread. Pure.
 
-llama-server truncates numbers to signed 32 bits: 2^32 and 2^40 become 0, for which it generates one token, 2^32 + 5
-becomes 5, and 2^31 is refused as -2147483648 (tested on each of its routes with xllamacpp 2026.10.11549). -1 means no
-limit; it refuses -2. Such numbers mean "as much as possible", and no response exceeds the context anyway.
+llama-server truncates numbers to signed 32 bits: 2^32 and 2^40 become 0, which generates one token, 2^32 + 5 becomes 5,
+and 2^31 is refused as -2147483648 (tested on each of its routes with xllamacpp 2026.10.11549). -1 means no limit; it
+refuses -2. Such numbers mean "as much as possible", and no response exceeds the context anyway.
 """
 
 import re

@@ -12,7 +12,7 @@ from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.routes.operation import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
 from gglib.proxy.routes.requests import NoFields
 
@@ -24,7 +24,7 @@ Handler = Callable[[ProxyRequest, Response, Services], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A spec and its handler: one method of one path."""
+    """One method of one path: its spec and its handler."""
 
     spec: OperationSpec
     handler: Handler
@@ -64,7 +64,9 @@ def operation(endpoint: Endpoint, spec: OperationSpec) -> Operation:
 
 def caller_of(request: ProxyRequest, services: Services) -> Caller:
     """Return the caller of a request."""
-    has_key = bool(services.options.api_keys)  # the access policy has checked it
+    has_key = bool(
+        services.options.api_keys
+    )  # if keys are set, the access policy has checked the request's key
     return Caller(request.fields, request.peer_host, request.server_host, has_key)
 
 
@@ -82,7 +84,7 @@ async def _parse_and_call(
 
 
 async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa: ANN401 - the type of the spec
-    """Return the parsed body. Without a body in the spec, only an empty body or an empty object is accepted."""
+    """Return the parsed body. If the spec has no body, only an empty body or an empty object is accepted."""
     if is_encoded(request.fields.get(b"content-encoding", b"identity")):
         raise ContentEncodingError
     content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)

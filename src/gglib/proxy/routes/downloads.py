@@ -9,7 +9,7 @@ from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import EVENTS, OperationSpec
+from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 from gglib.proxy.routes.requests import NewDownload
 
 DOWNLOADS, DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"

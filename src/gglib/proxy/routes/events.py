@@ -15,16 +15,16 @@ from gglib.proxy.errors import NoEventsError
 from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import EVENTS, OperationSpec
+from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 
 PATH = "/gglib/events"
 POLL_INTERVAL_S = 1.0
-"""Counts of requests have no events. They are polled at this interval, and a snapshot is sent if they changed."""
+"""The runtime publishes no events for request counts. They are polled, and a snapshot is sent if they changed."""
 SNAPSHOT = "snapshot"
 
 
 async def follow_runtime(call: Call[None, None], response: Response) -> None:
-    """Send a snapshot, then each event; again a snapshot if counts changed or events were lost."""
+    """Send a snapshot, then each event; send another snapshot if counts changed or events were lost."""
     subscription = call.services.runtime.subscribe()
     if subscription is None:
         raise NoEventsError
@@ -36,12 +36,12 @@ async def follow_runtime(call: Call[None, None], response: Response) -> None:
         stream = _Stream(response, call.services.runtime, call.services.options.heartbeat_s)
         await stream.send_snapshot()
         while True:
-            event = await events.next(stream.poll_in_s)
+            event = await events.next(stream.until_poll_s)
             if isinstance(event, EventsLost):
                 await stream.send_snapshot()
             elif event is not None:
                 await stream.send_event(event)
-            if stream.poll_in_s == 0:
+            if stream.until_poll_s == 0:
                 await stream.poll()
 
 
@@ -57,8 +57,8 @@ class _Stream:
         self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
-    def poll_in_s(self) -> float:
-        """Seconds until the next ``poll``; 0 if it is due. Events do not delay it."""
+    def until_poll_s(self) -> float:
+        """Time until the next ``poll``, in seconds; 0 if it is due. Events do not delay it."""
         return max(0.0, self._polled_at_s + POLL_INTERVAL_S - monotonic())
 
     async def poll(self) -> None:

@@ -1,4 +1,4 @@
-"""Health check of the proxy itself; it uses no port."""
+"""Health check of the proxy alone: it depends on no model, runtime or catalogue."""
 
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest

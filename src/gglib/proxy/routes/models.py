@@ -10,7 +10,7 @@ from gglib.proxy.errors import BadRequestError
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, SearchQuery
 
 MODELS, MODEL = "/gglib/models", "/gglib/models/{name}"

@@ -1,6 +1,6 @@
 """Parses paths, queries and small bodies strictly into their types. Pure.
 
-Unknown names and wrong types are refused, and the error names them; nothing is guessed or coerced.
+Unknown names and wrong types are refused, and the error names them. JSON values are never converted to another type.
 """
 
 import json
@@ -17,13 +17,13 @@ from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 from gglib.proxy.routes.requests import RULE
 
 BODY_LIMIT_BYTES = 64 * 1024
-"""Enough for a path, a name and a few aliases."""
+"""More than a path, a name and aliases need."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 Values = dict[str, Any]
 
-_SCANNER = RootScanner(("-",))
-"""Validates a body; ``json`` then parses its members."""
+_VALIDATOR = RootScanner(("-",))
+"""Used only to validate a body, so it locates a name that is not a field; ``json`` then parses the members."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """C0, DEL, C1 and Unicode line separators: no name has them, and they would break lines of logs and terminals."""
@@ -39,40 +39,40 @@ def read_path(pattern: re.Pattern[str], path: str) -> dict[str, str]:
     return {name: _decoded(text, name) for name, text in values.items()}
 
 
-def read_query(kind: type[T], query: bytes) -> T:
+def read_query(type_: type[T], query: bytes) -> T:
     """Return a parsed query. Raises ``BadRequestError``, which names the parameter."""
-    schemas = schemas_of(kind)
+    schemas = schemas_of(type_)
     values: Values = {}
     for piece in query.decode("ascii").split("&") if query else []:
         name, _, text = (_decoded(part.replace("+", " "), "query") for part in piece.partition("="))
         if name not in schemas:
-            raise BadRequestError(f"'{name}' is not a parameter here{_known_names(schemas)}.", name)
+            raise BadRequestError(f"'{name}' is not a parameter of this path{_known_names(schemas)}.", name)
         if name in values:
-            raise BadRequestError(f"'{name}' is in the query twice.", name)
-        values[name] = _coerced(text, schemas[name])
-    return _converted(values, kind)
+            raise BadRequestError(f"'{name}' occurs twice in the query.", name)
+        values[name] = _from_text(text, schemas[name])
+    return _converted(values, type_)
 
 
-def read_body(kind: type[T], body: bytes) -> T:
+def read_body(type_: type[T], body: bytes) -> T:
     """Return a parsed JSON object; null fields count as absent. Raises ``BadRequestError``, which names the field."""
     if not body.strip():
         raise BadRequestError("The request body is empty: it must be a JSON object.")
     try:
-        _SCANNER.scan(body)
+        _VALIDATOR.scan(body)
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
     members: Values = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
-    schemas = schemas_of(kind)
+    schemas = schemas_of(type_)
     for name in members:
         if name not in schemas:
-            raise BadRequestError(f"'{name}' is not a field here{_known_names(schemas)}.", name)
-    return _converted({name: value for name, value in members.items() if value is not None}, kind)
+            raise BadRequestError(f"'{name}' is not a field of this body{_known_names(schemas)}.", name)
+    return _converted({name: value for name, value in members.items() if value is not None}, type_)
 
 
 @cache
-def schemas_of(kind: type[msgspec.Struct]) -> Mapping[str, Mapping[str, Any]]:
+def schemas_of(type_: type[msgspec.Struct]) -> Mapping[str, Mapping[str, Any]]:
     """Return the JSON Schema of each field of a type, without null and with resolved references."""
-    (root,), components = msgspec.json.schema_components((kind,), ref_template="{name}")
+    (root,), components = msgspec.json.schema_components((type_,), ref_template="{name}")
     fields: Mapping[str, Any] = components[root["$ref"]]["properties"]
     return {name: _without_null(schema, components) for name, schema in fields.items()}
 
@@ -80,7 +80,7 @@ def schemas_of(kind: type[msgspec.Struct]) -> Mapping[str, Mapping[str, Any]]:
 def refuse_control_characters(text: str, name: str) -> None:
     """Raise ``BadRequestError`` if a decoded value has control characters."""
     if _CONTROL.search(text):
-        raise BadRequestError(f"'{name}' has a control character in it.", name)
+        raise BadRequestError(f"'{name}' contains a control character.", name)
 
 
 def _without_null(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,9 +90,9 @@ def _without_null(schema: Mapping[str, Any], components: Mapping[str, Any]) -> M
     return {**schema, **components[schema["$ref"]]} if "$ref" in schema else schema
 
 
-def _converted(values: Values, kind: type[T]) -> T:
+def _converted(values: Values, type_: type[T]) -> T:
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, type_)
     except msgspec.ValidationError as error:
         missing = _MISSING.search(str(error))
         if missing is not None:
@@ -101,21 +101,21 @@ def _converted(values: Values, kind: type[T]) -> T:
         if at is None:
             raise
         name = at[1]
-        raise BadRequestError(f"'{name}' must be {requirement(schemas_of(kind)[name])}.", name) from error
+        raise BadRequestError(f"'{name}' must be {requirement(schemas_of(type_)[name])}.", name) from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Values:
     members: Values = {}
     for name, value in pairs:
         if name in members:
-            raise BadRequestError(f"'{name}' is in the request body twice.", name)
+            raise BadRequestError(f"'{name}' occurs twice in the request body.", name)
         members[name] = value
     return members
 
 
 def _decoded(text: str, name: str) -> str:
     if _BAD_ESCAPE.search(text):
-        raise BadRequestError(f"'{name}' has a percent sign that begins no escape.", name)
+        raise BadRequestError(f"'{name}' has a percent sign without two hexadecimal digits after it.", name)
     try:
         decoded = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
@@ -124,7 +124,7 @@ def _decoded(text: str, name: str) -> str:
     return decoded
 
 
-def _coerced(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
+def _from_text(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
     """Return a query value as integer or boolean by its schema; else the text, which validation then refuses."""
     if schema.get("type") == "integer" and _INTEGER.fullmatch(text):
         return int(text)

@@ -11,7 +11,7 @@ MAX_NAME_CHARS = 200
 """The limit of the catalogue."""
 MAX_PATH_CHARS = 4096
 MAX_ALIASES = 20
-MAX_FOUND = 100
+MAX_RESULTS = 100
 MAX_QUERY_CHARS = 256
 RULE = "x-rule"
 """Schema key that describes a pattern, as the end of "must be a string that ..."."""
@@ -20,7 +20,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
 
 class NoFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query or body of an operation without one: all fields are refused."""
+    """The query or body of an operation that has none: all fields are refused."""
 
 
 class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     q: Annotated[str, Meta(min_length=1, max_length=MAX_QUERY_CHARS, description="Search terms.")]
     sort: Annotated[HubSort, Meta(description="Sort order.")] = HubSort.DOWNLOADS
-    limit: Annotated[int, Meta(ge=1, le=MAX_FOUND, description="Maximum number of repositories.")] = 10
+    limit: Annotated[int, Meta(ge=1, le=MAX_RESULTS, description="Maximum number of repositories.")] = 10
     max_size: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Omit models larger than this, in bytes.")
     ] = None

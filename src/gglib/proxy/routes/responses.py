@@ -1,8 +1,8 @@
 """The response types of gglib's own API and of ``--json``. Values only.
 
 The JSON encoding, the OpenAPI document and its page derive from these types; every response has all fields of its type.
-Times are Unix seconds, sizes are bytes. Text from a hub, and file names that are not used on this machine, pass through
-``file_names.shown``, which escapes unprintable characters.
+Times are Unix seconds, sizes are bytes. Text from a hub, and file names that gglib does not use, are passed
+through ``file_names.shown``, which escapes unprintable characters.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -42,7 +42,7 @@ Bytes = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 Sha256 = Annotated[str | None, Meta(description="SHA-256 of the content, in hexadecimal.")]
 UnixTime = Annotated[int, Meta(description="Unix time in seconds.")]
-PastTime = Annotated[int | None, Meta(description="Unix time in seconds.")]
+OptionalUnixTime = Annotated[int | None, Meta(description="Unix time in seconds.")]
 Tokens = Annotated[int | None, Meta(description="In tokens.")]
 Commit = Annotated[str | None, Meta(description="The commit.")]
 
@@ -121,7 +121,9 @@ class Model:
     idle_ttl_s: float | None
     kind: Annotated[
         str | None,
-        Meta(description="How it is served: `chat`, `embedding` or `rerank`; null: by its header."),
+        Meta(
+            description="How it is served: `chat`, `embedding` or `rerank`; null: determined from its header."
+        ),
     ]
     capabilities: Annotated[tuple[str, ...], Meta(description="Capabilities of the model as it is served.")]
     tags: tuple[str, ...]
@@ -144,7 +146,7 @@ class Model:
     ]
     chat_template_sha256: Sha256
     added_at: UnixTime
-    last_used_at: PastTime
+    last_used_at: OptionalUnixTime
 
     @classmethod
     def of(cls, model: ModelSummary, state: str | None, *, shows_paths: bool = True) -> Self:
@@ -318,7 +320,7 @@ class Repository:
     revision: Annotated[str, Meta(description="The commit.")]
     downloads: Count
     likes: Count
-    updated_at: PastTime
+    updated_at: OptionalUnixTime
     licence: str | None
     gate: Gating
     tags: tuple[str, ...]
@@ -353,15 +355,15 @@ class ShownFile:
     unsafe: bool
 
     @classmethod
-    def of(cls, row: search_results.FileResult) -> Self:
+    def of(cls, file_result: search_results.FileResult) -> Self:
         """Return the JSON form of a file."""
         return cls(
-            name=shown(row.file.name) if row.is_unsafe else row.file.name,
-            size_bytes=row.file.size_bytes,
-            sha256=row.file.sha256,
-            kind=row.kind,
-            label=row.result.variant.label if row.result else None,
-            unsafe=row.is_unsafe,
+            name=shown(file_result.file.name) if file_result.is_unsafe else file_result.file.name,
+            size_bytes=file_result.file.size_bytes,
+            sha256=file_result.file.sha256,
+            kind=file_result.kind,
+            label=file_result.result.variant.label if file_result.result else None,
+            unsafe=file_result.is_unsafe,
         )
 
 
@@ -390,7 +392,7 @@ class SearchResult:
         int,
         Meta(
             ge=0,
-            description="Number of omitted repositories, without models to pull or of the size.",
+            description="Number of omitted repositories: without a model to pull, or none within `max_size`.",
         ),
     ]
 
@@ -467,8 +469,8 @@ class Download:
         Meta(description="Error of a failed download, with the codes of error responses; else null."),
     ]
     created_at: UnixTime
-    started_at: PastTime
-    ended_at: PastTime
+    started_at: OptionalUnixTime
+    ended_at: OptionalUnixTime
 
     @classmethod
     def of(cls, download: downloads.Download) -> Self:
@@ -501,7 +503,7 @@ class Download:
 class Downloads:
     """The downloads of this server."""
 
-    downloads: Annotated[tuple[Download, ...], Meta(description="The newest last.")]
+    downloads: Annotated[tuple[Download, ...], Meta(description="Newest last.")]
 
 
 # --- runtime ---

@@ -4,7 +4,7 @@ from gglib.core.version import __version__
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.operation import OperationSpec
+from gglib.proxy.routes.operation_spec import OperationSpec
 
 GROUP = "Runtime"
 

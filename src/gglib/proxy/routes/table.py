@@ -1,7 +1,7 @@
 """The table of all operations. Dispatch, the OpenAPI document and the route labels of the metrics derive from it."""
 
 from gglib.core import errors
-from gglib.proxy.docs import routes
+from gglib.proxy.docs import routes as docs_routes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
@@ -16,13 +16,13 @@ from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
-from gglib.proxy.routes.operation import TEXT, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import TEXT, Access, OperationSpec
 from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.requests import Forwarded
 from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
-_OPENAI = "Inference"
+_INFERENCE_GROUP = "Inference"
 _FORWARDED_ERRORS = (
     errors.ModelNotFoundError,
     errors.ModelFileNotFoundError,
@@ -44,14 +44,14 @@ _FORWARDED_ERRORS = (
 )
 
 
-def _forwarded(path: str, name: str, summary: str) -> Operation:
+def _forwarded(path: str, operation_id: str, summary: str) -> Operation:
     """Return an operation that is forwarded to the engine of the model in the body. Only these paths reach engines."""
     return Operation(
         OperationSpec(
-            id=name,
+            id=operation_id,
             method="POST",
             path=path,
-            group=_OPENAI,
+            group=_INFERENCE_GROUP,
             summary=summary,
             text="Forwarded to the engine of the model byte for byte, as is its response: JSON, or events if "
             "`stream` is true. The fields are those of llama.cpp.",
@@ -63,9 +63,9 @@ def _forwarded(path: str, name: str, summary: str) -> Operation:
     )
 
 
-def _native(path: str, name: str, summary: str) -> Operation:
-    """Return a route without ``/v1`` in llama.cpp's own format, which differs from OpenAI's."""
-    return _forwarded(path, name, f"{summary}, in llama.cpp's own format")
+def _native(path: str, operation_id: str, summary: str) -> Operation:
+    """Return an operation at a path without ``/v1``, in llama.cpp's own format, which differs from OpenAI's."""
+    return _forwarded(path, operation_id, f"{summary}, in llama.cpp's own format")
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -74,7 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
             id="listOpenAiModels",
             method="GET",
             path=MODELS_PATH,
-            group=_OPENAI,
+            group=_INFERENCE_GROUP,
             summary="List the models, in OpenAI's format",
             access=Access.CLIENT,
             errors=(errors.CatalogError,),
@@ -87,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="GET",
             path=MODEL_ROUTE,
             has_path_tail=True,
-            group=_OPENAI,
+            group=_INFERENCE_GROUP,
             summary="Show one model, in OpenAI's format",
             access=Access.CLIENT,
             path_parameters={"id": "Any of its names, percent-encoded."},
@@ -114,7 +114,7 @@ OPERATIONS: tuple[Operation, ...] = (
             id="showHealth",
             method="GET",
             path="/health",
-            group=routes.GROUP,
+            group=docs_routes.GROUP,
             summary="Check that the server responds",
             access=Access.PUBLIC,
             response=responses.Health,
@@ -126,14 +126,14 @@ OPERATIONS: tuple[Operation, ...] = (
             id="showMetrics",
             method="GET",
             path="/metrics",
-            group=routes.GROUP,
+            group=docs_routes.GROUP,
             summary="Show the metrics, for Prometheus",
             access=Access.CLIENT,
             media_type=TEXT,
         ),
         show_metrics,
     ),
-    *routes.operations(lambda: (operation.spec for operation in OPERATIONS)),
+    *docs_routes.operations(lambda: (operation.spec for operation in OPERATIONS)),
 )
 
 
@@ -155,7 +155,7 @@ TEMPLATES = _by_path(are_templates=True)
 _PATTERNS = {
     operation.spec.path: operation.spec.pattern for operation in OPERATIONS if operation.spec.is_template
 }
-"""The pattern of each template; no path matches two."""
+"""The pattern of each template. No path matches more than one."""
 
 
 def route_of(path: str) -> str:

@@ -3,8 +3,8 @@
 Paths, models and request ids are client input: control characters are escaped and ambiguous model names are quoted, so
 that no request can forge a line or a field.
 
-A record of the logging module and its file handlers cost 23 us (CPython 3.11), a third of a short request. So a record
-holds several lines, each with its own timestamp.
+A ``LogRecord`` and its file handlers cost 23 us (CPython 3.11), a third of a short request. So one ``LogRecord`` holds
+several lines, each with its own timestamp.
 """
 
 import logging
@@ -17,7 +17,7 @@ from gglib.proxy.telemetry.records import Refusal, RequestRecord
 log = logging.getLogger("gglib.access")
 
 MAX_BUFFERED_LINES = 1_000
-"""Upper bound of buffered lines; during a flood they are written at once to save memory."""
+"""Maximum number of buffered lines; beyond it they are written without waiting for ``flush``, to save memory."""
 QUIET_PATHS = frozenset(("/health", "/gglib/status", "/metrics"))
 """Polled paths; only failures there are logged."""
 
@@ -28,7 +28,7 @@ class AccessLog:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._second = -1
-        self._clock = ""
+        self._timestamp = ""
 
     def record(self, record: RequestRecord, at_s: float) -> None:
         """Log a request that ended at ``at_s``, in seconds since the epoch."""
@@ -38,7 +38,7 @@ class AccessLog:
             self._add(format_line(record), at_s)
 
     def record_refusal(self, refusal: Refusal, at_s: float) -> None:
-        """Log input that was refused before it was a request."""
+        """Log a connection or malformed request that the HTTP server refused."""
         if log.isEnabledFor(logging.INFO):
             self._add(
                 escape_line(
@@ -56,8 +56,8 @@ class AccessLog:
     def _add(self, text: str, at_s: float) -> None:
         second = int(at_s)
         if second != self._second:
-            self._second, self._clock = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-        self._lines.append(f"{self._clock},{int((at_s - second) * 1000):03} INFO    {text}")
+            self._second, self._timestamp = second, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        self._lines.append(f"{self._timestamp},{int((at_s - second) * 1000):03} INFO    {text}")
         if len(self._lines) >= MAX_BUFFERED_LINES:
             self.flush()
 

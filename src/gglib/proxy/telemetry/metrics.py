@@ -39,7 +39,7 @@ class Histogram:
 
 
 class ModelMetrics:
-    """The metrics of one model. Tokens are those that its responses report."""
+    """The metrics of one model. Tokens are counted as its responses report them."""
 
     __slots__ = (
         "chunks",
@@ -89,7 +89,7 @@ class RequestMetrics:
         self._route_of = route_of
         self._series: dict[RequestLabels, _Series] = {}
         self._cache: dict[tuple[str, str, str | None, int | None], _Series] = {}
-        """Series by the values of a record, if these are the labels without mapping."""
+        """Series by a record's own values, if its path and method are used as labels unchanged."""
         self.durations: dict[tuple[str, str], Histogram] = {}
         """Time from arrival to the end of the response, by route and model."""
         self.models: dict[str, ModelMetrics] = {}
@@ -97,7 +97,7 @@ class RequestMetrics:
         self.errors: dict[tuple[str, str], int] = {}
         """By model and error code."""
         self.refusals: dict[int, int] = {}
-        """By status: input refused before it was a request."""
+        """By status: connections and malformed requests that the HTTP server refused."""
 
     @property
     def requests(self) -> dict[RequestLabels, int]:
@@ -118,7 +118,7 @@ class RequestMetrics:
             self.errors[key] = self.errors.get(key, 0) + 1
 
     def record_refusal(self, status: int) -> None:
-        """Record input that was refused before it was a request."""
+        """Record a connection or malformed request that the HTTP server refused."""
         self.refusals[status] = self.refusals.get(status, 0) + 1
 
     @staticmethod

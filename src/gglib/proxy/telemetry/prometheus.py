@@ -26,9 +26,9 @@ from gglib.proxy.telemetry.metrics import (
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
 _LE = (*map(str, BOUNDS_S), "+Inf")
-_Rows = Iterable[tuple[tuple[str, ...], float]]
-"""Label values, and the number."""
-_Times = Iterable[tuple[tuple[str, ...], Histogram]]
+_ValueRows = Iterable[tuple[tuple[str, ...], float]]
+"""Label values and the metric's value."""
+_HistogramRows = Iterable[tuple[tuple[str, ...], Histogram]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class MetricsSnapshot:
         )
         yield _counter(
             "edge_refusals",
-            "Input refused before it was a request, by the status of the response.",
+            "Connections and malformed requests that the HTTP server refused, by the status of the response.",
             "status",
             [((str(status),), count) for status, count in self.metrics.refusals.items()],
         )
@@ -152,7 +152,7 @@ class MetricsSnapshot:
         )
         yield _counter(
             "model_load_seconds",
-            "Total duration of these loads.",
+            "Total duration of finished loads.",
             "model outcome",
             [(key, load.total_s) for key, load in loads],
         )
@@ -189,11 +189,11 @@ def render(metrics: list[Metric]) -> bytes:
 
 def _first_bytes(name: str, model: ModelMetrics) -> Iterator[tuple[tuple[str, str], Histogram]]:
     for streamed, times in (("false", model.first_byte), ("true", model.first_byte_streamed)):
-        if any(times.counts):  # most models get only one of both kinds
+        if any(times.counts):  # most models get only one of the two kinds
             yield (name, streamed), times
 
 
-def _sums(rows: _Rows) -> _Rows:
+def _sums(rows: _ValueRows) -> _ValueRows:
     """Sum rows with equal labels: each combination may occur only once in the output."""
     sums: dict[tuple[str, ...], float] = {}
     for labels, number in rows:
@@ -201,21 +201,21 @@ def _sums(rows: _Rows) -> _Rows:
     return sums.items()
 
 
-def _counter(name: str, help_text: str, labels: str, rows: _Rows) -> Metric:
+def _counter(name: str, help_text: str, labels: str, rows: _ValueRows) -> Metric:
     family = CounterMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, number in rows:
         family.add_metric(values, number)
     return family
 
 
-def _gauge(name: str, help_text: str, labels: str, rows: _Rows) -> Metric:
+def _gauge(name: str, help_text: str, labels: str, rows: _ValueRows) -> Metric:
     family = GaugeMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, number in rows:
         family.add_metric(values, number)
     return family
 
 
-def _histogram(name: str, help_text: str, labels: str, rows: _Times) -> Metric:
+def _histogram(name: str, help_text: str, labels: str, rows: _HistogramRows) -> Metric:
     family = HistogramMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, times in rows:
         # Buckets are cumulative; the last one is the count.

@@ -16,9 +16,9 @@ from gglib.proxy.token_usage import read_usage
 log = logging.getLogger("gglib.proxy")
 
 FLUSH_INTERVAL_S = 0.2
-"""Too short to notice in the log; a killed process loses at most the records of this time."""
+"""Too short to notice in the log; a killed process loses at most the records of this interval."""
 FLUSH_THRESHOLD = 100
-"""A batch of this size takes less than a millisecond, in which the event loop serves no request."""
+"""A batch of this size blocks the event loop for less than a millisecond."""
 
 
 class RequestRecorder:
@@ -44,7 +44,7 @@ class RequestRecorder:
         self._schedule_flush()
 
     def record_refusal(self, refusal: Refusal) -> None:
-        """Record input that was refused before it was a request."""
+        """Record a connection or malformed request that the HTTP server refused."""
         self._pending.append((time.time(), refusal, b""))
         self._schedule_flush()
 

@@ -14,7 +14,7 @@ class RequestRecord:
     status: int | None
     request_id: str
     waited_s: float | None
-    """Wait for its model; None without admission."""
+    """How long the request waited for its model; None if it was not admitted."""
     first_byte_s: float | None
     """From arrival to the first byte of the response body, without heartbeats."""
     duration_s: float
@@ -33,7 +33,7 @@ class RequestRecord:
 
 
 class Refusal(NamedTuple):
-    """Input that the HTTP server refused before it was a request."""
+    """A connection or malformed request that the HTTP server refused without calling a handler."""
 
     status: int
     reason: str

@@ -150,7 +150,7 @@ class TestInOrder:
         def search(*_: object, **__: object) -> None:
             raise AssertionError("the disk is searched")
 
-        monkeypatch.setattr(reconcile, "search", search)
+        monkeypatch.setattr(reconcile, "scan", search)
         await harness.all()
         assert {name: value for name, value in state_of(harness.directory).items() if "-shm" not in name} == {
             name: value for name, value in before.items() if "-shm" not in name

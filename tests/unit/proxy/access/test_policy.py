@@ -35,7 +35,7 @@ def a_head(*lines: bytes, first: bytes = b"POST /v1/x HTTP/1.1", host: bytes = b
 def pass_through(head: RequestHead) -> str:
     """Return the policy's decision for a request."""
     try:
-        if POLICY.preflight(head, "192.168.1.5") is not None:
+        if POLICY.check_host_and_origin(head, "192.168.1.5") is not None:
             return "preflight"
         POLICY.check_key(head)
     except GglibError as error:
@@ -122,14 +122,14 @@ def test_without_keys_the_host_check_stays() -> None:
     """A key header does not replace the host check when no keys are set: a rebound page could send it."""
     policy = AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({}))
     with pytest.raises(HostNotAllowedError) as refused:
-        policy.preflight(a_head(KEY, host=b"host.docker.internal"), None)
+        policy.check_host_and_origin(a_head(KEY, host=b"host.docker.internal"), None)
     assert str(refused.value).endswith("add it to the setting 'allowed_hosts'.")
 
 
 def test_foreign_host_without_key_mentions_the_key() -> None:
     """Where keys are set, the error names both remedies."""
     with pytest.raises(HostNotAllowedError, match="or send one of its API keys"):
-        POLICY.preflight(a_head(host=b"host.docker.internal"), None)
+        POLICY.check_host_and_origin(a_head(host=b"host.docker.internal"), None)
 
 
 def test_cors_headers_follow_from_the_origin() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.proxy.dialects.engine_errors import SIZE_LIMIT_BYTES
-from gglib.proxy.dialects.error_events import ErrorEventDetector, is_content
+from gglib.proxy.dialects.error_events import ErrorEventDetector, ends_with_content_event
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.response import Response
@@ -199,9 +199,9 @@ def test_error_without_final_newline_is_found() -> None:
 )
 def test_events_of_a_response_are_content(part: bytes) -> None:
     """They are relayed with a check of their last line only."""
-    assert is_content(part)
+    assert ends_with_content_event(part)
     assert is_handed_on(part)
-    assert is_content(b"data: [DONE]\n\n")
+    assert ends_with_content_event(b"data: [DONE]\n\n")
 
 
 @pytest.mark.parametrize("event", ERRORS)
@@ -224,8 +224,8 @@ def test_content_ends_at_the_error(event: bytes, rest: bytes) -> None:
         b'data: {"choices":[]}\n\n' * 80,
     ):
         for part in (before + event + rest, before + event[:-3]):
-            assert not is_content(part)
+            assert not ends_with_content_event(part)
             assert not is_handed_on(part)
     for part in (b'data: {"choices":[', b"", b"\n", b'event: content_block_delta\ndata: {"type"'):
-        assert not is_content(part)
+        assert not ends_with_content_event(part)
         assert is_handed_on(part) is (part == b"")

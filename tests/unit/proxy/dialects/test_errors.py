@@ -10,7 +10,7 @@ from gglib.proxy.dialects.errors import (
     OPENAI,
     RESPONSES,
     ErrorDialect,
-    anthropic_type,
+    anthropic_error_type,
     dialect_of,
 )
 from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, to_error_response
@@ -95,7 +95,7 @@ def test_anthropic_error_has_its_type_at_the_root_and_the_request_id() -> None:
 )
 def test_anthropic_type_of_each_status(status: int, type_: str) -> None:
     """Anthropic's clients decide by the type whether to retry."""
-    assert anthropic_type(status) == type_
+    assert anthropic_error_type(status) == type_
 
 
 def test_responses_stream_ends_with_error_and_failed() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.errors import status_of
-from gglib.proxy.routes.operation import EVENTS, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import EVENTS, Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS, ROUTES, TEMPLATES
 
 SPECS = [operation.spec for operation in OPERATIONS]

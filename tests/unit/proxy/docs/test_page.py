@@ -11,7 +11,7 @@ import pytest
 
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.page import PAGE_HEADERS, render_page
-from gglib.proxy.routes.operation import OperationSpec
+from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.table import OPERATIONS
 
 SPECS = [operation.spec for operation in OPERATIONS]

@@ -211,7 +211,7 @@ def test_a_value_without_a_schema_passes(value: bytes) -> None:
 def test_the_known_costs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ever new schemas do not fill the memory."""
     known: dict[int, int] = {}
-    monkeypatch.setattr(engine_fields, "_KNOWN_COSTS", known)
+    monkeypatch.setattr(engine_fields, "_COST_CACHE", known)
     sizes = set()
     for number in range(1_500):
         refuse_costly_schema("tools", b"[%d]" % number, LIMITS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.proxy.routes.operation import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS
 
 DESCRIBED = [operation.spec for operation in OPERATIONS]

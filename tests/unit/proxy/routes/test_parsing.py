@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.routes.operation import OperationSpec
+from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.parsing import read_body, read_path, read_query, requirement, schemas_of
 from gglib.proxy.routes.requests import Forwarded, NewDownload, NewModel
 from gglib.proxy.routes.table import OPERATIONS

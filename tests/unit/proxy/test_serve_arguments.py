@@ -13,7 +13,7 @@ import pytest
 
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
-from gglib.proxy.embedding import as_runtime, check_arguments
+from gglib.proxy.serve_arguments import as_runtime, check_arguments
 from gglib.testing import FakeCatalog, FakeRuntime
 
 TARGET = RunningTarget.local(9000, 1, "mine", 4096)

@@ -43,7 +43,7 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationSpec:
-    """The spec of one operation."""
+    """One method of one path, as in OpenAPI. The handler is in ``dispatch.Operation``."""
 
     id: str
     """``operationId``: its name in generated clients."""
@@ -72,7 +72,7 @@ class OperationSpec:
     has_location: bool = False
     """Whether the response has a ``Location`` header with the URL of the created resource."""
     pattern: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
-    """Matches the raw paths of the template."""
+    """Matches the raw paths of the template; derived from ``path``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -91,7 +91,7 @@ class OperationSpec:
 
     @property
     def may_have_body(self) -> bool:
-        """Whether content of a request has a meaning (RFC 9110, 9.3). If so it is read, if only to refuse it."""
+        """Whether request content has a meaning (RFC 9110, 9.3). If so, the body is read, if only to refuse it."""
         return self.method != "GET"
 
     def all_errors(self) -> tuple[type[ReportableError], ...]:

@@ -1,6 +1,6 @@
 """Checks the arguments of ``serve`` and adapts structurally typed runtimes to the port.
 
-Without the checks a wrong argument would fail the first request with an internal error.
+Without the checks, a wrong argument would only show as an internal error in the first request.
 """
 
 import asyncio

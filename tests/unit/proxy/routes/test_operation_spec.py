@@ -16,7 +16,7 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
 )
-from gglib.proxy.routes.operation import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import Access, OperationSpec
 
 
 class Query(msgspec.Struct):
