@@ -41,14 +41,14 @@ async def measure(path: Path, models: int, rounds: int) -> None:
 
 
 def fill(path: Path, models: int) -> None:
-    """Add the models in one transaction: the point here is reading."""
+    """Add the models in one transaction: only reading is measured."""
     with writing(path) as connection:
         for number in range(models):
             insert_model(connection, HomePaths(path.parent), new_model(number), added_at=0)
 
 
 def new_model(number: int) -> NewModel:
-    """Return a model like those that people have."""
+    """Return a typical model."""
     return NewModel(
         name=f"org/model-{number}:Q4_K_M",
         aliases=(f"alias-{number}",),

@@ -1,7 +1,7 @@
-"""Prints how long it takes to inspect a request body, and what memory that takes.
+"""Prints the time and the memory that inspecting a request body takes.
 
-Beside it the same by ``json.loads``, which builds the body. Another reader, an older one for example, may stand beside
-them: ``git show REV:src/gglib/proxy/envelope.py > /tmp/old.py``, then ``python -m bench.envelope /tmp/old.py``.
+``json.loads``, which builds the body, is measured for comparison, and optionally another reader, such as an older
+version: ``git show REV:src/gglib/proxy/envelope.py > /tmp/old.py``, then ``python -m bench.envelope /tmp/old.py``.
 """
 
 import base64
@@ -131,7 +131,7 @@ def _print_hostile() -> None:
 
 
 def main() -> None:
-    """Measure ordinary bodies with each reader, and hostile ones with ours."""
+    """Measure ordinary bodies with each reader, and hostile bodies with gglib's."""
     readers: dict[str, Read] = {"envelope": read_envelope, "json.loads": json.loads}
     if len(sys.argv) > 1:
         readers["the other"] = runpy.run_path(sys.argv[1])["read_envelope"]

@@ -1,17 +1,17 @@
-"""Sets estimates of memory beside what the real engine takes: ``python -m bench.fit`` (Linux, the embedded engine).
+"""Compares memory estimates with the memory of the real engine: ``python -m bench.fit`` (Linux, the embedded engine).
 
-Each model is launched as gglib launches it, at each context, and computes a prompt, so that the buffers are touched.
-Measured: the sizes of the buffers, which the engine itself prints (asked to print more than usual, otherwise it is the
-usual launch), and what the kernel counts for the process. Of that,
+Each model is launched as gglib launches it, at each context, and processes a prompt, so that the buffers are touched.
+Measured are the buffer sizes, which the engine prints (at a higher verbosity; otherwise it is the usual launch), and
+the kernel's figures for the process. Of these,
 
 - *resident* is its proportional set size: all anonymous memory and every page of the files that it has mapped;
-- *in use* is its anonymous memory and those file pages that computing the prompt touched. The engine stores weights of
-  some types anew in a layout for the processor; their pages of the file stay resident until somebody else needs the
+- *in use* is its anonymous memory and those file pages that processing the prompt touched. The engine repacks weights
+  of some types into a layout for the processor; their pages of the file stay resident until the system needs the
   memory, and are never read again: they are in *resident* and not *in use*.
 
-An estimate's total with the pages left behind is set beside *resident*: of this the deviation is told. Its total alone
-stands beside *in use*, which is a little less than what is needed: the prompt touches neither all words of a vocabulary
-nor all experts.
+The deviation compares an estimate's total, including the pages left behind, with *resident*. The total alone is
+compared with *in use*, which is slightly below the real demand: the prompt touches neither the whole vocabulary nor all
+experts.
 """
 
 import argparse
@@ -45,7 +45,7 @@ CONTEXTS = (2048, 8192, 32_768)
 WANTED = 0.15
 MIB = 1024 * 1024
 _PROMPT_TOKENS = 1500
-"""Three batches: enough to touch a buffer's every kind of content. A small model fills its whole context."""
+"""Three batches: enough to touch all parts of a buffer. A small model fills its whole context."""
 _SMALL_PARAMETERS = 10_000_000
 _LIMIT_S = 300
 _VERBOSITY = 4
@@ -57,10 +57,10 @@ _KINDS = {
 
 
 class TalkativeEngine(EmbeddedEngine):
-    """The embedded engine, told to print the sizes of its buffers."""
+    """The embedded engine with a verbosity that prints its buffer sizes."""
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Add the verbosity to the plan that gglib would give."""
+        """Add the verbosity to the plan that gglib would use."""
         argv = super().command(plan)
         payload = json.loads(plan.plan_file.read_text())
         payload["fields"]["verbosity"] = _VERBOSITY
@@ -70,7 +70,7 @@ class TalkativeEngine(EmbeddedEngine):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What one engine took, in bytes."""
+    """The memory of one engine, in bytes."""
 
     cache_bytes: int
     compute_bytes: int
@@ -81,12 +81,12 @@ class Measured:
 
     @property
     def resident_bytes(self) -> int:
-        """All that is in memory for it."""
+        """All resident memory of the engine."""
         return self.anonymous_bytes + self.file_bytes
 
     @property
     def used_bytes(self) -> int:
-        """What it cannot do without."""
+        """The memory that the engine cannot do without."""
         return self.anonymous_bytes + self.used_file_bytes
 
 
@@ -102,12 +102,12 @@ class Row:
 
     @property
     def use_deviation(self) -> float:
-        """Of the total alone from what is in use."""
+        """Deviation of the total alone from *in use*."""
         return self.need.total_bytes / self.measured.used_bytes - 1
 
     @property
     def deviation(self) -> float:
-        """Of the total with the pages left behind from what is resident."""
+        """Deviation of the total with the pages left behind from *resident*."""
         return (self.need.total_bytes + self.need.left_behind_bytes) / self.measured.resident_bytes - 1
 
 
@@ -133,7 +133,7 @@ def main() -> None:
 
 
 def models(directory: Path, more: Path | None) -> list[tuple[str, Path]]:
-    """Return the models: a real one, a tiny one, those of ``SHAPES`` and those of a folder."""
+    """Return the models: a real one, a tiny one, those of ``SHAPES`` and those in a folder."""
     found = [
         ("SmolLM2-135M Q4_1", asyncio.run(fetch_starter(SMOLLM2, directory))),
         ("tiny F32", directory / "tiny.gguf"),
@@ -145,7 +145,7 @@ def models(directory: Path, more: Path | None) -> list[tuple[str, Path]]:
 
 
 async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
-    """Launch the model and look at it after a prompt."""
+    """Launch the model and measure it after a prompt."""
     model = read_model(path)
     need = estimate(model.facts, weights_bytes=model.size_bytes, context=context, slots=DEFAULT_SLOTS)
     spec = ModelLaunchSpec(model_id=1, model_name="model", path=path, size_bytes=model.size_bytes)
@@ -171,7 +171,7 @@ async def measure(name: str, path: Path, context: int, directory: Path) -> Row:
 
 
 def compute_prompt(target: RunningTarget, tokens: int, vocabulary: int) -> None:
-    """Have the engine compute a prompt of so many tokens, spread over its vocabulary."""
+    """Let the engine process a prompt of ``tokens`` tokens, spread over its vocabulary."""
     assert target.unix_socket
     first = 259 if vocabulary > 600 else 3
     prompt = [first + number * 7919 % (vocabulary - first) for number in range(tokens)]
@@ -190,17 +190,17 @@ def compute_prompt(target: RunningTarget, tokens: int, vocabulary: int) -> None:
 
 
 def forget_what_was_touched(pid: int) -> None:
-    """Have the kernel count anew which pages a process touches."""
+    """Reset the kernel's record of the pages that a process has touched."""
     Path(f"/proc/{pid}/clear_refs").write_text("1")
 
 
 def read_measured(pid: int, log_dir: Path) -> Measured:
-    """Put together what the engine printed and what the kernel says of the process."""
+    """Combine the engine's log and the kernel's figures for the process."""
     return measured_of(next(log_dir.rglob("*.log")).read_text(), Path(f"/proc/{pid}/smaps").read_text())
 
 
 def measured_of(log: str, smaps: str) -> Measured:
-    """Add up what the engine printed and what the kernel says."""
+    """Add up the engine's log and the kernel's figures."""
     sizes = {
         kind: [(m["name"], float(m["mib"]) * MIB) for m in regex.finditer(log)]
         for kind, regex in _KINDS.items()
@@ -234,7 +234,7 @@ def mappings(smaps: str) -> list[dict[str, int]]:
 
 
 def line_of(row: Row) -> str:
-    """Return a row for the eye."""
+    """Return a row for the terminal."""
     need, got = row.need, row.measured
     parts = [
         (need.kv_bytes, got.cache_bytes),
@@ -251,7 +251,7 @@ def line_of(row: Row) -> str:
 
 
 def write_results(rows: list[Row]) -> None:
-    """Write the table for people and the numbers for programs."""
+    """Write the table as Markdown and the numbers as JSON."""
     worst = max(rows, key=lambda row: abs(row.deviation))
     conditions = (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.system()} {platform.machine()}, "

@@ -1,4 +1,4 @@
-"""Writes models of real shapes with random weights: for what they take in memory, not for what they say."""
+"""Writes models of real shapes with random weights, to measure their memory; their output is meaningless."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,22 +34,22 @@ class Shape:
 
     @property
     def is_gemma(self) -> bool:
-        """Whether it has norms behind its attention and feed-forward, and of queries and keys."""
+        """Whether it has norms after its attention and feed-forward, and norms of queries and keys."""
         return self.architecture == "gemma3"
 
 
 SHAPES = {
-    # That of TinyLlama-sized models with grouped heads; Q4_0 is stored anew by the engine (repacked) on most machines.
+    # The shape of TinyLlama-sized models with grouped heads; the engine repacks Q4_0 on most machines.
     "llama-q4_0": Shape(
         architecture="llama", blocks=22, width=1024, heads=16, heads_kv=4, head_length=64, feed_forward=2816,
         vocabulary=32_000, quantization="Q4_0",
     ),
-    # That of gemma-3-270m: a window of 512, one layer in six without, and a very large vocabulary.
+    # The shape of gemma-3-270m: a window of 512, one layer in six without a window, and a very large vocabulary.
     "gemma3-q8_0": Shape(
         architecture="gemma3", blocks=18, width=640, heads=4, heads_kv=1, head_length=256, feed_forward=2048,
         vocabulary=262_144, quantization="Q8_0", window=512, is_tied=True,
     ),
-    # That of qwen3-0.6b: heads wider than the model, the usual mixture of today, and a large vocabulary.
+    # The shape of qwen3-0.6b: heads wider than the model, the usual mixture of quantizations, and a large vocabulary.
     "qwen3-q4_k": Shape(
         architecture="qwen3", blocks=12, width=1024, heads=16, heads_kv=8, head_length=128, feed_forward=3072,
         vocabulary=151_936, quantization="Q4_K", is_tied=True,
@@ -63,17 +63,17 @@ SHAPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Special:
-    """A small model that keeps something else than keys and values of each head; all weights F32."""
+    """A small model that caches something other than keys and values of each head; all weights are F32."""
 
     architecture: str
     blocks: int
     width: int
     numbers: dict[str, int | list[int]]
-    """Keys of the header, without the architecture."""
+    """Keys of the header, without the architecture prefix."""
     tensors: dict[str, tuple[int, ...]]
-    """Name and dimensions, columns last, of the tensors of a block."""
+    """Names and dimensions (columns last) of the tensors of a block."""
     block_tensors: dict[int, dict[str, tuple[int, ...]]] = field(default_factory=dict)
-    """Of blocks that differ."""
+    """Tensors of blocks that differ."""
     last_norm: str = "output_norm.weight"
 
 
@@ -214,7 +214,7 @@ def _add_vocabulary(writer: Any, size: int) -> None:  # noqa: ANN401 - gguf has 
 
 
 def _matrices(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the name and the dimensions, columns last, of every matrix."""
+    """Yield the name and the dimensions (columns last) of every matrix."""
     queries, keys = shape.heads * shape.head_length, shape.heads_kv * shape.head_length
     yield "token_embd.weight", (shape.vocabulary, shape.width)
     if not shape.is_tied:
@@ -246,7 +246,7 @@ def _norms(shape: Shape) -> Iterator[tuple[str, int]]:
 def _weights(
     random: np.random.Generator, dimensions: tuple[int, ...], kind: gguf.GGMLQuantizationType
 ) -> NDArray[Any]:
-    """Return small random weights: random quants under small scales."""
+    """Return small random weights: random quants with small scales."""
     block_elements, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     rows, columns = dimensions[:-1], dimensions[-1]
     raw = random.integers(0, 256, (*rows, columns // block_elements, block_bytes), dtype=np.uint8)

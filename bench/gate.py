@@ -1,10 +1,10 @@
-"""The hot path of this tree against another commit's, in one run: ``make bench-gate [ARGS="--base REF"]``.
+"""The hot path of this tree compared with another commit's, in one run: ``make bench-gate [ARGS="--base REF"]``.
 
-Runs ``bench.hot_path`` of both trees in turns, old first in odd pairs and new first in even ones, so that what the
-machine does meanwhile meets both. Prints the processor time of a request for each pair and the median of the ratios
-(old time / new time: above 1 is faster than before); exits with 1 when a median is below ``--floor``.
+Runs ``bench.hot_path`` of both trees alternately, old first in odd pairs and new first in even pairs, so that other
+load on the machine affects both. Prints the processor time of a request for each pair and the median of the ratios (old
+time / new time: above 1 is faster than before); exits with 1 if a median is below ``--floor``.
 
-The base is the commit before HEAD, or HEAD itself where the tree has uncommitted changes. It is checked out into a
+The base is the commit before HEAD, or HEAD itself if the tree has uncommitted changes. It is checked out into a
 temporary git worktree, and runs with its own ``bench/hot_path.py`` and this environment's packages.
 """
 
@@ -30,7 +30,7 @@ def git(*arguments: str) -> str:
 
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
-    """Give a temporary worktree of a commit."""
+    """Yield a temporary worktree of a commit."""
     with tempfile.TemporaryDirectory() as directory:
         tree = Path(directory) / "base"
         git("worktree", "add", "--quiet", "--detach", str(tree), commit)
@@ -41,7 +41,7 @@ def checked_out(commit: str) -> Iterator[Path]:
 
 
 def measure(tree: Path, arguments: tuple[str, ...]) -> float:
-    """Return the microseconds of a request in one run of a tree's hot path."""
+    """Return the microseconds per request of one run of a tree's hot path."""
     environment = {**os.environ, "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree}"}
     command = (sys.executable, "-m", "bench.hot_path", "--bare", *arguments)
     done = subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=True, text=True)
@@ -49,7 +49,7 @@ def measure(tree: Path, arguments: tuple[str, ...]) -> float:
 
 
 def ratios(base: Path, arguments: tuple[str, ...], pairs: int) -> Iterator[float]:
-    """Measure both trees in turns; yield old time / new time of each pair."""
+    """Measure both trees alternately; yield old time / new time of each pair."""
     for number in range(pairs):
         order = (base, ROOT) if number % 2 == 0 else (ROOT, base)
         times = {tree: measure(tree, arguments) for tree in order}
@@ -61,7 +61,7 @@ def ratios(base: Path, arguments: tuple[str, ...], pairs: int) -> Iterator[float
 
 
 def main() -> None:
-    """Compare, print, and exit with 1 when a median is below the floor."""
+    """Compare, print, and exit with 1 if a median is below the floor."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
 """Reads mutated headers of real models, and worst cases: ``python -m bench.gguf_mutations``.
 
 Every mutation is derived from a number, so that a failure is reproducible. Prints the slowest read and the peak memory
-of the process; readers may raise only their one error.
+of the process; readers may raise only their documented error.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def _flip_bits(chance: random.Random, content: bytearray, _: Sequence[bytes]) ->
 
 
 def _flip_early_bits(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> bytes:
-    """Most of a header is vocabulary: this one hits the keys before it."""
+    """Flip bits in the keys before the vocabulary, which is most of a header."""
     for _unused in range(chance.randint(1, 8)):
         content[chance.randrange(min(1500, len(content)))] ^= 1 << chance.randrange(8)
     return bytes(content)
@@ -72,7 +72,7 @@ def _truncate(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> 
 
 
 def _set_length(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> bytes:
-    """Replace a small number (a length, a count or a dimension) by an interesting one."""
+    """Replace a small number (a length, a count or a dimension) by a boundary value."""
     places = [at for at in range(8, min(6000, len(content) - 8)) if 0 < _u64(content, at) < 2**20]
     at = chance.choice(places)
     content[at : at + 8] = struct.pack(
@@ -89,14 +89,14 @@ def _set_count(chance: random.Random, content: bytearray, _: Sequence[bytes]) ->
 
 
 def _set_type(chance: random.Random, content: bytearray, _: Sequence[bytes]) -> bytes:
-    """Replace the type of a value, by a known or an unknown one."""
+    """Replace the type of a value by a known or an unknown type."""
     small = (at for at in range(24, min(6000, len(content) - 4)) if content[at + 1 : at + 4] == bytes(3))
     content[chance.choice([at for at in small if content[at] < _TYPES])] = chance.randrange(_TYPES + 3)
     return bytes(content)
 
 
 def _splice(chance: random.Random, content: bytearray, headers: Sequence[bytes]) -> bytes:
-    """Go on with a piece of another header in the middle of this one."""
+    """Insert a piece of another header in the middle of this one."""
     other = chance.choice(headers)
     at, start = chance.randrange(min(4000, len(content))), chance.randrange(min(4000, len(other)))
     return bytes(content[:at] + other[start : start + chance.randrange(8000)] + content[at:])
@@ -119,7 +119,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 
 
 def read_all(path: Path, content: bytes, size_bytes: int) -> Iterator[Callable[[], object]]:
-    """Put bytes into a sparse file of a size, and yield each way to read them."""
+    """Write bytes into a sparse file of this size, and yield each way to read them."""
     path.write_bytes(content)
     os.truncate(path, max(size_bytes, len(content)))
     yield lambda: read_gguf(path)
@@ -128,7 +128,7 @@ def read_all(path: Path, content: bytes, size_bytes: int) -> Iterator[Callable[[
 
 
 def worst_headers() -> Iterator[tuple[str, bytes, int]]:
-    """Yield headers made to cost as much time or memory as a reader allows: name, bytes, size of the sparse file."""
+    """Yield headers that cost as much time or memory as a reader allows: name, bytes, size of the sparse file."""
     size = _HEADER_MIB * 1024**2
 
     def text(raw: bytes) -> bytes:
@@ -161,7 +161,7 @@ def worst_headers() -> Iterator[tuple[str, bytes, int]]:
 
 
 def main() -> None:
-    """Read them all and print what it took."""
+    """Read all headers and print time and memory."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -191,7 +191,7 @@ def main() -> None:
 
 
 def _measure_worst(path: Path, name: str, content: bytes, size_bytes: int) -> None:
-    """Read it in a child: the peak of a process never falls."""
+    """Read the file in a child process: the peak memory of a process never falls."""
     path.write_bytes(content)
     os.truncate(path, max(size_bytes, len(content)))
     del content

@@ -1,8 +1,8 @@
-"""Headers as converters write them for models that people run, and what each says; written with the package ``gguf``.
+"""GGUF headers of popular models as converters write them, with the expected facts; written with the package ``gguf``.
 
-The keys, their types and their order are those of llama.cpp's conversion scripts; the numbers are the models' own
-(their ``config.json``). Vocabularies have their real size where that is cheap, made-up words in any case. Tensors are
-listed with their shapes; the file ends where the last of them would, with nothing in it.
+The keys, their types and their order are those of llama.cpp's conversion scripts; the numbers are those of the models'
+``config.json``. Vocabularies have their real size if that is cheap, and always made-up words. Tensors are listed with
+their shapes; the file ends where the last tensor would end, without data.
 """
 
 import os
@@ -21,25 +21,25 @@ _CHAT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealHeader:
-    """One model's header: what a converter tells the writer, and what the reader has to say of it."""
+    """One model's header: the values that a converter writes, and the facts that the reader must return."""
 
     architecture: str
     blocks: int
     width: int
     vocabulary: int
     write: Callable[[Any], None]
-    """Adds what this architecture has beyond the counts that all have."""
+    """Adds the keys of this architecture to those that all architectures have."""
     file_type: gguf.LlamaFileType = gguf.LlamaFileType.MOSTLY_Q4_K_M
     tensor_type: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.Q4_K
     has_output: bool = True
     merges: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of ``GgufFacts``."""
+    """Expected fields of ``GgufFacts``."""
     layers: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of ``LayerFacts``."""
+    """Expected fields of ``LayerFacts``."""
 
     def tensors(self, most_rows: int | None = None) -> dict[str, tuple[int, int]]:
-        """Return names and shapes of some of the tensors, with at most so many rows."""
+        """Return names and shapes of some of the tensors, with at most ``most_rows`` rows."""
         words, rows = (min(rows, most_rows or rows) for rows in (self.vocabulary, 2 * self.width))
         found = {"token_embd.weight": (words, self.width)}
         if self.has_output:
@@ -50,7 +50,7 @@ class RealHeader:
 
 
 def write_header(path: Path, header: RealHeader, *, most_words: int | None = None) -> Path:
-    """Write the file, sparse behind its header; ``most_words`` bounds the vocabulary, and the rows of all tensors."""
+    """Write the file, sparse after its header; ``most_words`` limits the vocabulary, and the rows of all tensors."""
     words = min(header.vocabulary, most_words or header.vocabulary)
     tensors = header.tensors(most_words)
     writer = gguf.GGUFWriter(path, header.architecture)
@@ -79,11 +79,11 @@ def write_header(path: Path, header: RealHeader, *, most_words: int | None = Non
 
 
 def parameter_count(header: RealHeader) -> int:
-    """Return how many weights the tensors have."""
+    """Return the number of weights in the tensors."""
     return sum(rows * columns for rows, columns in header.tensors().values())
 
 
-def _float32() -> Any:  # noqa: ANN401 - numpy's type of types
+def _float32() -> Any:  # noqa: ANN401 - numpy's dtype
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
     return np.dtype(np.float32)

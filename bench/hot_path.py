@@ -1,12 +1,11 @@
-"""What the Python of a request costs, without a kernel: ``python -m bench.hot_path``.
+"""The processor time of gglib's Python code per request, without a kernel: ``python -m bench.hot_path``.
 
-Everything of ``gglib serve`` is there (HTTP server, catalogue, scheduler, access log, metrics; a scripted engine is
-launched)
-but the sockets: a client's bytes are put into a ``ClientConnection``, and its requests are answered by a transport that
-hands the engine's bytes back in the next turns of the loop: a short answer, or with ``--stream`` 200 chunks in five
-reads over a connection of their own. With ``--alone`` each chunk of a stream comes alone, to 1,000 streams in turns: so
-what a stream needs has left the caches when its next chunk comes. So the figures are processor time of Python alone,
-which repeats to a few per cent on a machine that others use too. ``--profile`` shows where it goes.
+Everything of ``gglib serve`` runs (HTTP server, catalogue, scheduler, access log, metrics; a scripted engine is
+launched) except the sockets: a client's bytes are passed to a ``ClientConnection``, and a fake transport returns the
+engine's bytes in the next iterations of the loop: a short response, or with ``--stream`` 200 chunks in five reads over
+a separate connection. With ``--alone`` each chunk of a stream arrives alone, to 1,000 streams in turn, so that a
+stream's data has left the caches when its next chunk arrives. The figures are processor time of Python alone, which is
+repeatable to a few percent on a shared machine. ``--profile`` shows where the time is spent.
 """
 
 import argparse
@@ -59,12 +58,12 @@ ROUNDS = 9
 READS = 5
 AT_ONCE = 32
 STREAMS = 1_000
-"""At once, where each chunk comes alone."""
+"""Concurrent streams if each chunk arrives alone."""
 LIMITS = DeadlineLimits(head_s=10, body_s=30, body_min_rate=1000, write_s=60, idle_s=75)
 
 
 def stream_reads(count: int) -> list[bytes]:
-    """Return what a stream's engine sends, in so many reads."""
+    """Return the bytes of an engine's stream, in ``count`` reads."""
     events = [event(b"abcdefgh", number) for number in range(CHUNKS)]
     frames = [b"%x\r\n%b\r\n" % (len(part), part) for part in (*events, DONE)]
     reads = [b"".join(frames[at : at + CHUNKS // count]) for at in range(0, CHUNKS, CHUNKS // count)]
@@ -72,39 +71,39 @@ def stream_reads(count: int) -> list[bytes]:
 
 
 class NoSocket:
-    """Stands for the socket that a transport has."""
+    """Stands in for the socket of a transport."""
 
     family = 0
 
 
 class Transport(asyncio.Transport):
-    """A transport that hands what is written to ``on_write``."""
+    """A transport that passes written data to ``on_write``."""
 
     def __init__(self, on_write: Callable[[bytes], object]) -> None:
         super().__init__({"socket": NoSocket()})
         self._on_write = on_write
 
     def write(self, data: bytes) -> None:  # type: ignore[override] # the proxy writes nothing else here
-        """Hand on."""
+        """Pass the data on."""
         self._on_write(data)
 
     def is_closing(self) -> bool:
-        """Never."""
+        """Return False."""
         return False
 
     def get_write_buffer_size(self) -> int:
-        """Return 0: everything was taken."""
+        """Return 0: everything was written."""
         return 0
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Nothing waits here."""
+        """Do nothing: no data is buffered."""
 
     def abort(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 class ScriptedPool(UpstreamPool):
-    """A pool whose engine answers in the next turns of the loop, with one of these reads in each."""
+    """A pool whose engine responds in the next iterations of the loop, with one of ``reads`` in each."""
 
     def __init__(self, reads: Sequence[bytes]) -> None:
         super().__init__(connect_timeout_s=5)
@@ -129,7 +128,7 @@ class ScriptedPool(UpstreamPool):
 
 
 class Client:
-    """Asks again as soon as it was answered."""
+    """Sends the next request as soon as it has received a response."""
 
     def __init__(
         self, server: HttpServer, request: bytes, end: bytes, on_answer: Callable[["Client"], None]
@@ -142,7 +141,7 @@ class Client:
         self._connection.connection_made(Transport(self._receive))
 
     def ask(self) -> None:
-        """Send a request, in the next turn of the loop."""
+        """Send a request in the next iteration of the loop."""
         self._loop.call_soon(self._connection.data_received, self._request)
 
     def _receive(self, answer: bytes) -> None:
@@ -151,7 +150,7 @@ class Client:
 
 
 async def ask_all(server: HttpServer, requests: int, request: bytes, end: bytes, *, at_once: int) -> float:
-    """Answer so many requests, ``at_once`` at a time; return the processor time of one, in microseconds."""
+    """Serve ``requests`` requests, ``at_once`` at a time; return the processor time per request, in microseconds."""
     left, asked = requests, requests
     done = asyncio.Event()
 
@@ -176,7 +175,7 @@ async def ask_all(server: HttpServer, requests: int, request: bytes, end: bytes,
 async def measure(
     *, rounds: int, is_stream: bool, is_alone: bool, profile: cProfile.Profile | None
 ) -> list[float]:
-    """Return the microseconds of a request, of each round."""
+    """Return the microseconds per request, for each round."""
     reads, end, requests, at_once = [ANSWER], ANSWER[-50:], REQUESTS, AT_ONCE
     if is_stream:
         reads, end, requests = stream_reads(READS), LAST_CHUNK, REQUESTS // 5

@@ -1,4 +1,4 @@
-"""What gglib costs when nothing happens: memory at idle, ``gglib --help``, ``/v1/models`` with 500 models.
+"""The cost of an idle gglib: memory, ``gglib --help``, and ``/v1/models`` with 500 models.
 
 Medians of several runs, printed. Linux only: memory is read from ``/proc``.
 """
@@ -40,7 +40,7 @@ def time_help_s() -> float:
 
 
 def measure_server(home: Path, models: int) -> None:
-    """Serve a catalogue of ``models`` and print what it costs."""
+    """Serve a catalogue of ``models`` models and print the memory and the latency."""
     fill(home / "gglib.db", models)
     environment = {**os.environ, "GGLIB_HOME": str(home)}
     command = [sys.executable, "-m", "gglib", "serve", "--port", "0"]
@@ -78,7 +78,7 @@ def fill(path: Path, models: int) -> None:
 
 
 def get(address: str, path: str) -> float:
-    """Return the time of one request on a connection of its own, in seconds."""
+    """Return the time of one request on a new connection, in seconds."""
     connection = http.client.HTTPConnection(address, timeout=5)
     started = time.perf_counter()
     connection.request("GET", path)

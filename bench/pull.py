@@ -42,7 +42,7 @@ REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 SIDES = ("gglib", "curl", "curl and sync", "curl, sync and hash")
 SIZES_MB = (98, 500)
 LIMITED_MB, LIMITED_MB_PER_S = 98, 8
-MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's own, in a directory of ours
+MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs, in a new directory
 
 SERVER = """
 import sys
@@ -59,29 +59,29 @@ with LocalHub() as hub:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A file, and the hub that has it."""
+    """A file, and the hub that serves it."""
 
     endpoint: str
     file: RemoteFile
 
     @property
     def url(self) -> str:
-        """Where curl finds it."""
+        """The file's URL for curl."""
         return f"{self.endpoint}/{REPO}/resolve/{self.file.revision}/{NAME}"
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one fetch took."""
+    """The time of one fetch."""
 
     wall_s: float
     cpu_s: float
-    """Of the client, not of the hub."""
+    """Processor time of the client, without the hub."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """All rounds of one file at one place."""
+    """All rounds of one file in one directory."""
 
     place: str
     size_mb: int
@@ -89,15 +89,15 @@ class Case:
     rounds: list[dict[str, Taken]]
 
     def median_s(self, side: str) -> float:
-        """Return how long a side takes."""
+        """Return the median duration of a side."""
         return statistics.median(one[side].wall_s for one in self.rounds)
 
     def ratio(self, side: str) -> float:
-        """Return how many times faster gglib is than a side: the median of the rounds' own ratios."""
+        """Return how many times faster gglib is than a side: the median of the ratios per round."""
         return statistics.median(one[side].wall_s / one["gglib"].wall_s for one in self.rounds)
 
     def best_ratio(self, side: str) -> float:
-        """Return the values of each side's fastest round, which other programs disturbed least."""
+        """Return the ratio of each side's fastest round, which other programs disturbed least."""
         least = {each: min(one[each].wall_s for one in self.rounds) for each in (side, "gglib")}
         return least[side] / least["gglib"]
 
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def measure(place: Path, size_mb: int, rounds: int, *, limit_mb_per_s: int = 0) -> Case:
-    """Return the rounds of a case; an uncounted round warms up all sides."""
+    """Return the rounds of a case, after an uncounted warm-up round."""
     sides = SIDES if not limit_mb_per_s else SIDES[:2]
     with (
         tempfile.TemporaryDirectory(prefix="gglib-pull-", dir=place) as directory,
@@ -134,7 +134,7 @@ def measure(place: Path, size_mb: int, rounds: int, *, limit_mb_per_s: int = 0) 
 
 @contextmanager
 def serving(directory: Path, size_bytes: int, bytes_per_s: int) -> Iterator[Served]:
-    """Have a hub with one file of random bytes, in a process of its own."""
+    """Run a hub with one file of random bytes, in a separate process."""
     source = directory / "source"
     digest, chance = hashlib.sha256(), random.Random(1)
     with source.open("wb") as stream:
@@ -162,7 +162,7 @@ def fetch(side: str, served: Served, target: Path) -> Taken:
 
 
 def timed(work: Callable[[], None]) -> Taken:
-    """Return how long something takes."""
+    """Return the duration and the processor time of a call."""
     cpu, wall_s = os.times(), time.perf_counter()
     work()
     wall_s, after = time.perf_counter() - wall_s, os.times()
@@ -250,7 +250,7 @@ def _limited(case: Case) -> str:
 
 
 def as_json(case: Case) -> dict[str, object]:
-    """Return a case with every round, as numbers."""
+    """Return a case as JSON values, with every round."""
     rounds = [
         {side: {"wall_s": taken.wall_s, "cpu_s": taken.cpu_s} for side, taken in one.items()}
         for one in case.rounds

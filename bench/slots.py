@@ -1,14 +1,14 @@
-"""What it costs that each slot holds the whole context, and that it holds: ``python -m bench.slots``.
+"""The cost of giving each slot the whole context, and a check that each slot has it: ``python -m bench.slots``.
 
-Three ways to launch the embedded engine with the same advertised context, one after the other in each round:
+Each round launches the embedded engine in these ways, one after the other, with the same advertised context:
 
 - shared: one cache of one context for four slots, as gglib launched engines before;
 - bounded: one cache of four contexts with a bound for each slot (``kv_unified_per_slot``);
 - split: four contexts, one for each slot, as gglib launches engines now; and the same with two slots and with one.
 
-Of each: what is resident after the load and after the work, and how many tokens a second are generated for 1, 2, 4
-and 8 requests at once, of 192 tokens of prompt and 32 of answer, which fit into each of them. Then requests that take
-75 % of the context each, 2, 4 and 8 at once, streamed or not: through ``gglib serve`` for the tiny model and for
+Measured for each: the resident memory after the load and after the requests, and the tokens generated per second for 1,
+2, 4 and 8 parallel requests, with 192 tokens of prompt and 32 of response, which fit into each of them. Then 2, 4 and 8
+parallel requests that use 75 % of the context each, streamed or not: through ``gglib serve`` for the tiny model and for
 SmolLM2, and to an engine of the first kind. Linux only. ``--quick`` is a smoke run that writes nothing.
 """
 
@@ -48,14 +48,14 @@ MIB = 1024 * 1024
 
 
 class OtherCache(EmbeddedEngine):
-    """The embedded engine with other fields for its cache."""
+    """The embedded engine with other cache parameters."""
 
     def __init__(self, *, is_bounded: bool) -> None:
         super().__init__(reason="measured")
         self.is_bounded = is_bounded
 
     def command(self, plan: LaunchPlan) -> list[str]:
-        """Change the plan that gglib would give."""
+        """Change the plan that gglib would use."""
         argv = super().command(plan)
         payload = json.loads(plan.plan_file.read_text())
         payload["fields"]["kv_unified"] = True
@@ -78,7 +78,7 @@ SIDES: dict[str, tuple[EmbeddedEngine, int]] = {
 
 @dataclass(slots=True)
 class Measured:
-    """What was measured of one side, round by round."""
+    """The measurements of one side, round by round."""
 
     loaded_mib: list[float] = field(default_factory=list)
     used_mib: list[float] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """How many requests of 75 % of a context were answered."""
+    """How many requests that use 75 % of a context succeeded."""
 
     what: str
     context: int
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 async def run(*, rounds: int, is_quick: bool) -> tuple[dict[str, Measured], list[Promise]]:
-    """Do all of it."""
+    """Run all measurements."""
     model = await starter()
     measured = {name: Measured() for name in SIDES}
     with tempfile.TemporaryDirectory(prefix="slots") as directory:
@@ -139,7 +139,7 @@ async def run(*, rounds: int, is_quick: bool) -> tuple[dict[str, Measured], list
 
 
 def spec_of(path: Path, *engine_args: str) -> ModelLaunchSpec:
-    """Return how a file is launched."""
+    """Return the launch spec of a file."""
     settings = ModelSettings(engine_args=engine_args)
     return ModelLaunchSpec(
         model_id=1, model_name=path.stem, path=path, size_bytes=path.stat().st_size, settings=settings
@@ -150,7 +150,7 @@ def spec_of(path: Path, *engine_args: str) -> ModelLaunchSpec:
 async def engine(
     spec: ModelLaunchSpec, kind: EmbeddedEngine, slots: int, context: int, home: Path
 ) -> AsyncIterator[tuple[RunningTarget, int]]:
-    """Run an engine for the block; yield where it answers, and its pid."""
+    """Run an engine for the block; yield its target and its pid."""
     engines = home / "engines"
     engines.mkdir(exist_ok=True)
     config = LaunchConfig(engine=kind, engines_dir=engines, log_dir=home / "logs", slots=slots)
@@ -161,7 +161,7 @@ async def engine(
 async def measure(
     spec: ModelLaunchSpec, kind: EmbeddedEngine, slots: int, measured: Measured, home: Path
 ) -> None:
-    """Launch one side once, and have it work."""
+    """Launch one side once and send its requests."""
     started_s = time.monotonic()
     async with engine(spec, kind, slots, CONTEXT, home) as (target, pid):
         measured.load_s.append(time.monotonic() - started_s)
@@ -182,14 +182,14 @@ def resident_mib(pid: int) -> float:
 
 
 def body_of(number: int, prompt_tokens: int, answer_tokens: int, **fields: object) -> bytes:
-    """Return a request of so many tokens that shares its begin with no other; in the vocabulary of both models."""
+    """Return a request with this many tokens and a unique prefix, in the vocabulary of both models."""
     prompt = [260 + number % 90] * prompt_tokens
     limits = {"max_tokens": answer_tokens, "ignore_eos": True, "cache_prompt": False}
     return json.dumps({"prompt": prompt, **limits, **fields}).encode()
 
 
 async def ask_all(target: RunningTarget, bodies: Iterable[bytes]) -> list[bool]:
-    """Send all of them at once to an engine; return which were answered."""
+    """Send all requests at once to an engine; return which ones succeeded."""
     path, key = target.unix_socket, target.bearer_key
 
     async def one(body: bytes) -> bool:
@@ -202,7 +202,7 @@ async def ask_all(target: RunningTarget, bodies: Iterable[bytes]) -> list[bool]:
 async def answered(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, body: bytes, key: str | None
 ) -> bool:
-    """Send one request over a connection of its own; whether it was answered without an error."""
+    """Send one request over a new connection; return whether the response had no error."""
     head = f"POST /v1/completions HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n"
     writer.write(
         f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -216,14 +216,14 @@ async def answered(
 
 
 def crowd(number: int, context: int, *, is_stream: bool, model: str) -> list[bytes]:
-    """Return so many requests of 75 % of the context each."""
+    """Return ``number`` requests that use 75 % of the context each."""
     return [
         body_of(one, context * 7 // 10, context // 20, stream=is_stream, model=model) for one in range(number)
     ]
 
 
 async def hold_shared(model: Path, home: Path, *, rounds: int) -> Promise:
-    """Ask an engine of the first kind."""
+    """Send the requests to an engine of the first kind."""
     context, oks = 1024, list[bool]()
     spec = spec_of(model, "--threads", "1", "--threads-batch", "1")
     async with engine(spec, OtherCache(is_bounded=False), 4, context, home) as (target, _):
@@ -233,7 +233,7 @@ async def hold_shared(model: Path, home: Path, *, rounds: int) -> Promise:
 
 
 async def hold(home: Path, models: dict[str, tuple[Path, int, int]]) -> list[Promise]:
-    """Ask gglib as a user runs it; the names are of models, with file, context and rounds."""
+    """Send the requests to ``gglib serve``; ``models`` maps each name to file, context and rounds."""
     promises = []
     for name, (path, context, rounds) in models.items():
         own = home / f"home-{name}"
@@ -265,7 +265,7 @@ async def through(host: str, port: int, body: bytes) -> bool:
 
 
 def cases(rounds: int) -> list[tuple[int, bool]]:
-    """Return how many at once, and whether they are streamed, of all rounds."""
+    """Return the concurrency and whether the requests are streamed, for all rounds."""
     return [(count, is_stream) for _ in range(rounds) for count in CROWDS for is_stream in (False, True)]
 
 
@@ -308,7 +308,7 @@ def lines(rows: Sequence[str]) -> str:
 
 
 def med(values: Sequence[float]) -> float:
-    """Return the median; of nothing, nothing."""
+    """Return the median, or 0 for no values."""
     return statistics.median(values) if values else 0.0
 
 

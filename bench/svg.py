@@ -1,9 +1,9 @@
-"""What the plots have in common: they are SVG, written by hand."""
+"""Helpers for the plots, which are SVG written directly."""
 
 from html import escape
 
 
-def text_at(  # noqa: PLR0913 - the attributes of a text are what they are
+def text_at(  # noqa: PLR0913 - the attributes of an SVG text
     x: float,
     y: float,
     words: str,
@@ -13,7 +13,7 @@ def text_at(  # noqa: PLR0913 - the attributes of a text are what they are
     is_bold: bool = False,
     size: int = 12,
 ) -> str:
-    """Return a text whose ``anchor`` is at a point; pixels."""
+    """Return a text element whose ``anchor`` is at a point, in pixels."""
     weight = ' font-weight="bold"' if is_bold else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}" font-size="{size}"{weight}>'

@@ -1,14 +1,14 @@
-"""What a swap costs through gglib, beside the bare engine, in one run: ``python -m bench.swap``.
+"""The cost of a swap through gglib, compared with the bare engine in one run: ``python -m bench.swap``.
 
-Two copies of a real model, so that each has its own page cache, which is warm. In each round all sides swap the same
-way (A to B, then B to A), one after the other and in turns first, so that noise hits both:
+Uses two copies of a real model, so that each has its own, warm page cache. In each round all sides swap in the same
+direction (A to B, then B to A), one after the other in rotating order, so that noise affects all:
 
-- bare: TERM to the engine's process, its exit, start of the other one, ``/health`` asked every 2 ms until it says 200,
-  then a streaming chat request to the first byte of its body. The process is the embedded engine, run by the command
-  and the parameters that gglib itself would use.
+- bare: SIGTERM to the engine's process, its exit, start of the other one, ``/health`` polled every 2 ms until it
+  returns 200, then a streaming chat request to the first byte of its body. The process is the embedded engine, run with
+  the command and the parameters that gglib would use.
 - gglib: ``gglib serve`` with the one model resident and idle; the same request for the other one, to the first byte.
 
-Linux only. It fetches the starter model as ``gglib up`` does, if it is not there yet.
+Linux only. It downloads the starter model as ``gglib up`` does, if it is not cached yet.
 """
 
 import argparse
@@ -51,7 +51,7 @@ CACHE_RAM_MIB = 1024
 ENGINE_ARGS = ("--cache-ram", str(CACHE_RAM_MIB))
 POLL_S = 0.002
 SETTLE_S = 0.3
-"""Between two swaps: what the one before left to do in the background is not this one's time."""
+"""Pause between two swaps: background work of the previous one does not count for the next."""
 LIMIT_S = 60.0
 PROMPT = "Name three colours of the rainbow, and nothing else."
 
@@ -66,27 +66,27 @@ class BareSwap:
 
     @property
     def total_ms(self) -> float:
-        """All of it."""
+        """The sum of all parts."""
         return self.stop_ms + self.start_ms + self.first_byte_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The same swap both ways."""
+    """The same swap on all sides."""
 
     bare: BareSwap
     as_it_comes: BareSwap
-    """The engine with its own default of fitting the model to the machine, which gglib leaves out without a GPU."""
+    """The engine with its default of fitting the model to the machine, which gglib disables without a GPU."""
     gglib_ms: float
 
     @property
     def overhead_ms(self) -> float:
-        """What gglib adds to an engine that is launched as gglib launches it."""
+        """The time that gglib adds to an engine that is launched as gglib launches it."""
         return self.gglib_ms - self.bare.total_ms
 
     @property
     def saved_ms(self) -> float:
-        """What gglib's way saves beside the engine as it comes."""
+        """The time that gglib's launch parameters save compared with the engine's defaults."""
         return self.as_it_comes.total_ms - self.gglib_ms
 
 
@@ -103,11 +103,11 @@ def main() -> None:
     options.output.write_text(text)
 
 
-# --- the two sides ---
+# --- the sides ---
 
 
 async def measure(home: Path, count: int) -> list[Round]:
-    """Return the rounds; one that is not counted warms both sides up."""
+    """Return the rounds, after an uncounted warm-up round."""
     async with SqliteCatalog(home / "gglib.db") as catalog:
         specs = [await add(catalog, name, await starter(), home) for name in NAMES]
     with ExitStack() as stack:
@@ -135,14 +135,14 @@ async def measure(home: Path, count: int) -> list[Round]:
 
 
 async def starter() -> Path:
-    """Return the starter model's file, kept beside the sources."""
+    """Return the starter model's file, cached beside the sources."""
     cache = ROOT / ".cache/models"
     cache.mkdir(parents=True, exist_ok=True)
     return await fetch_starter(SMOLLM2, cache)
 
 
 async def add(catalog: SqliteCatalog, name: str, file: Path, home: Path) -> ModelLaunchSpec:
-    """Put a copy of the file into the catalogue and return how it is launched."""
+    """Add a copy of the file to the catalogue and return its launch spec."""
     path = home / f"{name}.gguf"
     await asyncio.to_thread(shutil.copyfile, file, path)
     settings = ModelSettings(context=CONTEXT, engine_args=ENGINE_ARGS)
@@ -156,7 +156,7 @@ async def add(catalog: SqliteCatalog, name: str, file: Path, home: Path) -> Mode
 
 
 class BareModel:
-    """What it takes to run one model without gglib."""
+    """The command and files to run one model without gglib."""
 
     def __init__(self, spec: ModelLaunchSpec, directory: Path, *, is_fitting: bool) -> None:
         directory.mkdir(mode=0o700)
@@ -178,19 +178,19 @@ class BareModel:
             told = json.loads(plan.plan_file.read_text())
             told["fields"]["fit_params"] = True
             plan.plan_file.write_text(json.dumps(told))
-        # By its path: nothing of gglib is imported but this one file.
+        # Run by its path, so that only this one file of gglib is imported.
         self.command = [sys.executable, "-I", embedded_main.__file__, str(plan.plan_file)]
 
 
 class Bare:
-    """The engine's process of one model at a time."""
+    """The engine process of one model at a time."""
 
     def __init__(self, models: Sequence[BareModel]) -> None:
         self._models = models
         self._process: subprocess.Popen[bytes] | None = None
 
     def swap_to(self, index: int) -> BareSwap:
-        """Swap and ask for the first byte."""
+        """Swap, and request the first byte."""
         stop_ms = timed_ms(self.stop)
         start_ms = timed_ms(lambda: self.start(index))
         model = self._models[index]
@@ -217,7 +217,7 @@ class Bare:
             time.sleep(POLL_S)
 
     def stop(self) -> None:
-        """End the process and wait for its exit."""
+        """Stop the process and wait for its exit."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.communicate()
@@ -228,7 +228,7 @@ class Bare:
 def served(home: Path) -> Iterator[str]:
     """Run ``gglib serve`` for the block and yield its address."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
-    # A PATH without llama-server: the embedded engine is what is compared.
+    # A PATH without llama-server: the comparison uses the embedded engine.
     environment = {**own, "GGLIB_HOME": str(home), "PATH": "/nonexistent", "GGLIB_SLOTS": str(SLOTS)}
     server = subprocess.Popen(
         [sys.executable, "-m", "gglib", "serve", "--port", "0"],
@@ -246,7 +246,7 @@ def served(home: Path) -> Iterator[str]:
 
 
 def swap_all(bares: dict[bool, Bare], address: str, *, target: int, first: int) -> Round:
-    """Swap every side to the same model, beginning with one of them."""
+    """Swap every side to the same model, starting with side ``first``."""
     swaps: dict[bool, BareSwap] = {}
     gglib_ms = 0.0
     sides: list[bool | None] = [False, True, None]
@@ -279,7 +279,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def is_healthy(socket_path: Path) -> bool:
-    """Whether an engine is ready. Asked with next to nothing: what it costs would be taken from the engine's load."""
+    """Whether an engine is ready. A minimal request: its cost would be taken from the engine's load."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(LIMIT_S)
         try:
@@ -291,7 +291,7 @@ def is_healthy(socket_path: Path) -> bool:
 
 
 def first_byte_ms(connect: Callable[[], http.client.HTTPConnection], model: str) -> float:
-    """Ask for a short streamed answer on a new connection and return the time to the first byte of its body."""
+    """Request a short streamed response on a new connection; return the time to the first byte of its body."""
     body = json.dumps(
         {
             "model": model,
@@ -316,7 +316,7 @@ def first_byte_ms(connect: Callable[[], http.client.HTTPConnection], model: str)
 
 
 def timed_ms(act: Callable[[], object]) -> float:
-    """Return how long something takes."""
+    """Return the duration of a call, in milliseconds."""
     started = time.perf_counter()
     act()
     return (time.perf_counter() - started) * 1000
@@ -367,13 +367,13 @@ def row(name: str, values: Sequence[float]) -> str:
 
 
 def machine() -> str:
-    """Return what kind of machine this is."""
+    """Return a description of the machine."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return f"a {os.cpu_count()}-core {platform.system()} virtual machine, {platform.machine()}, {memory_gb:.0f} GB"
 
 
 def versions() -> str:
-    """Return what was measured with."""
+    """Return the versions of the measured programs."""
     return f"Python {platform.python_version()}, xllamacpp {version('xllamacpp')}, gglib {version('gglib')}"
 
 

@@ -1,9 +1,9 @@
-"""Break what keeps files apart on purpose, one way at a time, and see that the sequences notice.
+"""Inject faults into the code that keeps files apart, one at a time, and check that a test detects each one.
 
-Every fault of ``file_faults.toml`` is one replacement in a copy of the sources; the known sequences and the arbitrary
-ones (``test_known_sequences.py``, ``test_model_of_files.py``) are run against the copy, and where they notice nothing,
-the contract of the catalogue (``test_version_store.py``): it guards against what another process does in between, which
-no sequence of whole commands has. A fault that nothing notices is printed, and the exit code is 1.
+Every fault of ``file_faults.toml`` is one replacement in a copy of the sources. The known sequences and the random ones
+(``test_known_sequences.py``, ``test_model_of_files.py``) run against the copy. If they pass, the contract of the
+catalogue (``test_version_store.py``) runs: it covers concurrent changes by another process, which no sequence of whole
+commands contains. An undetected fault is printed, and the exit code is 1.
 """
 
 import argparse
@@ -30,7 +30,7 @@ LIMIT_S = 1800
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to break something: ``old`` becomes ``new`` in a module."""
+    """A fault: ``old`` is replaced by ``new`` in a module."""
 
     what: str
     module: str
@@ -39,13 +39,13 @@ class Fault:
 
 
 def faults_with(text: str) -> list[Fault]:
-    """Return the faults with a text in their description."""
+    """Return the faults whose description contains a text."""
     faults = [Fault(**fault) for fault in tomllib.loads(LIST.read_text())["fault"]]
     return [fault for fault in faults if text in fault.what]
 
 
 def notice(fault: Fault, examples: int) -> str | None:
-    """Return what noticed a fault, or None."""
+    """Return which test detected a fault, or None."""
     with tempfile.TemporaryDirectory(prefix="gglib-fault-") as directory:
         source = Path(directory) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -67,7 +67,7 @@ def notice(fault: Fault, examples: int) -> str | None:
 
 
 def _run(tests: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """Run tests against a copy of the sources, and return what the first failure says."""
+    """Run tests against a copy of the sources, and return the first failure."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=short", *tests]
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
@@ -79,7 +79,7 @@ def _run(tests: Sequence[str], environment: Mapping[str, str]) -> str | None:
 
 
 def main() -> int:
-    """Try every fault, print what noticed it, and return 1 if nothing noticed one."""
+    """Inject every fault, print which test detected it, and return 1 if one was not detected."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,11 +1,11 @@
-"""The coverage gate: every line and branch of the pure modules, a floor for each other package.
+"""The coverage gate: every line and branch of the pure modules, a minimum for each other package.
 
     python -m pytest tests/unit --cov=gglib --cov-branch --cov-report=json
     python -m scripts.check_coverage coverage.json
 
-``make test`` does both. Reads coverage.py's JSON report of the unit tests alone: what decides is pure, so unit tests
-reach all of it. The rest (sockets, processes, SQLite, the terminal) is tested by integration tests in processes that
-coverage does not follow; its floors keep what unit tests reach from shrinking unnoticed.
+``make test`` does both. Reads coverage.py's JSON report of the unit tests only: all decisions are in pure modules, so
+unit tests reach them all. The rest (sockets, processes, SQLite, the terminal) is tested by integration tests in
+processes that coverage does not measure; its minimum keeps the unit test coverage from falling unnoticed.
 """
 
 import json
@@ -20,11 +20,11 @@ FLOORS = {
     "app": 40, "cli": 40, "core": 90, "db": 40, "gguf": 90, "hf": 40, "http": 90, "library": 60, "proxy": 80,
     "runtime": 60, "system": 60, "testing": 40,
 }  # fmt: skip
-"""Percent of lines and branches that unit tests reach, by package."""
+"""Minimum percentage of lines and branches that unit tests reach, by package."""
 
 
 def complaints(files: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each module and package below its limit; ``files`` is the report's, by path."""
+    """Yield a sentence for each module and package below its limit; ``files`` is the report's mapping by path."""
     for path in pure_modules():
         name = path.relative_to(ROOT).as_posix()
         if name in files:
@@ -48,7 +48,7 @@ def uncovered(name: str, file: Mapping[str, Any]) -> Iterator[str]:
 
 
 def summaries(files: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """Yield name and summary of each file."""
+    """Yield the name and the summary of each file."""
     for name, file in files.items():
         yield name, file["summary"]
 

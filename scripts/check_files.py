@@ -1,7 +1,7 @@
-"""Drive the files of a home through very many arbitrary sequences: the long version of ``test_model_of_files``.
+"""Run the files of a home through many random sequences: the long version of ``test_model_of_files``.
 
-Runs the same hypothesis state machine in several processes, each with seeds of its own. A broken promise is printed
-with the shortest sequence that breaks it, and the exit code is 1.
+Runs the same hypothesis state machine in several processes with different seeds. A violated promise is printed with the
+shortest sequence that violates it, and the exit code is 1.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_OF_A_BATCH = 500
-"""Sequences per process: hypothesis remembers what it has tried, and slows down with it."""
+"""Sequences per process: hypothesis remembers its examples and becomes slower."""
 TEST = "tests/integration/files/test_model_of_files.py"
 
 

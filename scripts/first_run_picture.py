@@ -1,8 +1,8 @@
 """Draw docs/first-run.svg: the first commands of a new user, run in a real terminal (``make first-run-picture``).
 
-The commands run in a pseudo-terminal with an empty home, on this machine, with the engine and the registry that a new
-user has; what they print is drawn as a terminal shows it. Only ``LAST_SHOWN_CLIENT`` and the clients before it are
-drawn of the seven that ``gglib up`` lists. The SVG names no file of this machine and loads nothing.
+The commands run in a pseudo-terminal with an empty home on this machine, with the default engine and registry. Their
+output is drawn as a terminal renders it. Of the seven clients that ``gglib up`` lists, only those up to
+``LAST_SHOWN_CLIENT`` are drawn. The SVG contains no path of this machine and loads nothing.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from rich.text import Text
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "first-run.svg"
 UP = "gglib up"
 COMMANDS = ('gglib run smollm2-135m "What is the capital of France?"', "gglib ps")
-"""What runs in a second terminal while ``gglib up`` serves."""
+"""Commands that run in a second terminal while ``gglib up`` serves."""
 LAST_SHOWN_CLIENT = "Cline"
 READY = "Ctrl-C stops everything."
 QUESTION = "[Y/n]"
@@ -67,13 +67,13 @@ FORMAT = """\
 </g>
 </svg>
 """
-"""Rich's own, without its web font."""
+"""Rich's SVG template without its web font."""
 
 _TOKEN = re.compile(r"\x1b\[(?P<arguments>[?\d;]*)(?P<final>[A-Za-z])|(?P<text>[^\x1b])", re.DOTALL)
 
 
 class Screen:
-    """What a terminal shows after a text: lines of cells, each a character and the style before it."""
+    """The contents of a terminal: lines of cells, each a character and the style before it."""
 
     def __init__(self) -> None:
         self._lines: list[list[tuple[str, str]]] = [[]]
@@ -120,7 +120,10 @@ class Screen:
 
 @contextmanager
 def terminal(command: str, home: Path) -> Iterator[tuple[int, int]]:
-    """Run a command in a terminal of its own; give its process and the terminal's end here. The block's end ends it."""
+    """Run a command in a new pseudo-terminal.
+
+    Yields its pid and the master descriptor; leaving the block ends the command.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
     environment = own | {
         "HOME": str(home),
@@ -145,7 +148,7 @@ def _words(command: str) -> list[str]:
 
 
 def read_until(descriptor: int, last: str) -> str:
-    """Return the output up to ``last``, or up to its end. Questions are answered with Enter. Raises TimeoutError."""
+    """Return the output up to ``last`` or the end of file. Prompts are confirmed with Enter. Raises TimeoutError."""
     output, answered = "", 0
     deadline_s = time.monotonic() + LIMIT_S
     while not (last and last in output):
@@ -174,7 +177,7 @@ def first_run() -> list[Text]:
 
 
 def screen_of(output: str) -> list[Text]:
-    """Return what a terminal shows of an output, without empty lines at the end."""
+    """Return what a terminal shows for an output, without empty lines at the end."""
     screen = Screen()
     screen.feed(output)
     lines = screen.lines()
@@ -199,7 +202,7 @@ def shortened(lines: list[Text]) -> list[Text]:
 
 
 def prompt(command: str) -> Text:
-    """Return a command as it is typed."""
+    """Return a command with its shell prompt."""
     return Text.assemble(("$ ", "green"), (command, "bold"))
 
 

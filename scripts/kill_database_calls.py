@@ -30,14 +30,14 @@ from gglib.db.wal_repair import repair
 
 CALLS = ("openat", "pwrite64", "write", "ftruncate", "unlink", "rename", "fsync", "fdatasync")
 MARK = Path("/gglib-begins-here")
-"""Opened after the imports: calls before it do not count."""
+"""A file opened after the imports: calls before this one do not count."""
 OLD_FORMAT = Path(__file__).parents[1] / "tests" / "integration" / "db" / "format_2.sql"
 ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What one kill left."""
+    """The result of one kill."""
 
     names: str
     is_acknowledged: bool
@@ -46,7 +46,7 @@ class Kill:
 
 
 def main() -> int:
-    """Run the kills and return 1 when any of them did harm."""
+    """Run the kills and return 1 if any of them did damage."""
     options = parse()
     if options.run is not None:
         operate(options.operations[0], options.run)
@@ -93,7 +93,7 @@ async def names_in(path: Path) -> list[str]:
 
 
 def make_backup(path: Path, count: int) -> Path:
-    """Write a backup with this many models beside the database."""
+    """Write a backup with ``count`` models beside the database."""
     other = path.with_name("other.db")
     add(other, *(f"b{number}" for number in range(count)))
     back_up(other, path.with_name("backup.db"))
@@ -133,14 +133,14 @@ OPERATIONS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] =
 
 
 def operate(operation: str, path: Path) -> None:
-    """Do what is to be killed."""
+    """Run the operation that is killed."""
     MARK.exists()
     OPERATIONS[operation][1](path)
     print(ACKNOWLEDGED, flush=True)
 
 
 def kill_each_call(operation: str, directory: Path, *, every: int) -> int:
-    """Return how many kills of the operation did harm."""
+    """Return how many kills of the operation did damage."""
     template = directory / "template"
     template.mkdir()
     OPERATIONS[operation][0](template / "gglib.db")
@@ -167,12 +167,12 @@ def kill_each_call(operation: str, directory: Path, *, every: int) -> int:
 
 
 def is_unwanted(operation: str, name: str) -> bool:
-    """Whether a file must not remain beside the catalogue: a log, or one that was set aside without need."""
+    """Whether a file must not remain beside the catalogue: a log, or a file set aside without need."""
     return name.startswith("gglib.db-") and not (operation == "repair" and "set-aside" in name)
 
 
 def moments_of(operation: str, path: Path) -> Iterator[tuple[str, int]]:
-    """Let the operation end; yield each of its calls, as how often strace had seen the call by then."""
+    """Run the operation to its end; yield each of its calls, with how often strace had seen that call by then."""
     trace = path.with_name("trace")
     command = command_of(operation, path)
     watched = f"trace={','.join(CALLS)},stat,newfstatat,statx"
@@ -206,7 +206,7 @@ def killed(operation: str, path: Path, call: str, number: int) -> Kill:
 
 
 def listed(path: Path) -> str:
-    """Return what another process lists, or why it does not."""
+    """Return what another process lists, or its error."""
     done = subprocess.run(
         [sys.executable, __file__, "--list", path], capture_output=True, text=True, check=False
     )

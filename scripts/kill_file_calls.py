@@ -1,9 +1,9 @@
-"""Kill gglib at every call that changes a file: no row may be wrong, no file lost, and the same command goes on.
+"""Kill gglib at every call that changes a file, and check that no row is wrong, no file is lost, and a retry succeeds.
 
-A library that is loaded into the process (``tests/integration/files/file_calls.c``) counts its calls to open, write,
-rename, link, unlink, fsync and the like below the home, and ends it at one of them. For each scenario the calls are
-counted first; then it is run once for each of them. After each kill ``gglib list`` is run, then the command again, and
-what is there then is compared with what would be there without the kill. Needs Linux and a C compiler.
+A library preloaded into the process (``tests/integration/files/file_calls.c``) counts its calls to open, write, rename,
+link, unlink, fsync and the like below the home, and ends the process at one of them. Each scenario runs once to count
+the calls, and then once for each call. After each kill ``gglib list`` runs, then the command again, and the result is
+compared with the result without the kill. Needs Linux and a C compiler.
 """
 
 import argparse
@@ -46,38 +46,38 @@ Rows = dict[str, list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is killed, and what has to be there."""
+    """The command that is killed, and the expected result."""
 
     name: str
     prepare: Callable[[Home, Hub, Zygote], None]
     command: tuple[str, ...]
     before: Callable[[Hub], Rows]
-    """The rows without the command."""
+    """The rows before the command."""
     after: Callable[[Hub], Rows]
-    """The rows with it."""
+    """The rows after the command."""
     may_be_done: str = ""
-    """What the second run says where the first one was killed after its work."""
+    """Output of the second run if the first one was killed after its work was done."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """What was found."""
+    """The results of all kills."""
 
     kills: int = 0
     problems: list[str] = field(default_factory=list)
     pruned: int = 0
-    """Kills after which only a prune took what they left."""
+    """Kills whose leftovers only a prune removed."""
 
 
 def fresh(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have nothing."""
+    """Start with an empty home."""
     del zygote
     home.ok("list")
     hub.big(1)
 
 
 def update(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have the first version, and the second one upstream."""
+    """Start with the first version, and publish the second one upstream."""
     del zygote
     hub.big(1)
     home.ok("pull", BIG_TARGET)
@@ -86,7 +86,7 @@ def update(home: Home, hub: Hub, zygote: Zygote) -> None:
 
 
 def cut(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have a model, and the half of another one's pull."""
+    """Start with a model, and half of the pull of another one."""
     hub.vision(1)
     hub.big(1)
     home.ok("pull", EYES)
@@ -100,7 +100,7 @@ def cut(home: Home, hub: Hub, zygote: Zygote) -> None:
 
 
 def shared(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have two quantizations with one projector."""
+    """Start with two quantizations that share one projector."""
     del zygote
     hub.vision(1)
     home.ok("pull", EYES)
@@ -108,7 +108,7 @@ def shared(home: Home, hub: Hub, zygote: Zygote) -> None:
 
 
 def old(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have a home of an older gglib."""
+    """Start with a home of an older gglib."""
     del zygote
     hub.big(1)
     hub.vision(1)
@@ -116,13 +116,13 @@ def old(home: Home, hub: Hub, zygote: Zygote) -> None:
 
 
 def forgotten(home: Home, hub: Hub, zygote: Zygote) -> None:
-    """Have a model without its row."""
+    """Start with a model without a row in the catalogue."""
     shared(home, hub, zygote)
     home.ok("rm", EYES)
 
 
 def big(hub: Hub) -> Rows:
-    """Return the rows of the model of two shards."""
+    """Return the rows of the two-shard model."""
     del hub
     version = 1
     shards = [tiny.model(f"shard {index} {version}", shard=(index, 2)) for index in range(len(SHARDS))]
@@ -130,7 +130,7 @@ def big(hub: Hub) -> Rows:
 
 
 def newer(hub: Hub) -> Rows:
-    """Return them after the update."""
+    """Return the rows of the two-shard model after the update."""
     del hub
     shards = [tiny.model(f"shard {index} 2", shard=(index, 2)) for index in range(len(SHARDS))]
     return {BIG_TARGET: [*shards, tiny.projector("big 2")]}
@@ -144,7 +144,7 @@ def both(hub: Hub) -> Rows:
 
 
 def one(hub: Hub, name: str) -> Rows:
-    """Return the row of one of them."""
+    """Return the row of one of the two quantizations."""
     return {name: both(hub)[name]}
 
 
@@ -184,7 +184,7 @@ SCENARIOS = (
 
 
 class Round:
-    """One run of a scenario, in a place of its own."""
+    """One run of a scenario, in a new directory."""
 
     def __init__(self, scenario: Scenario, hub: Hub, zygote: Zygote, place: Path) -> None:
         self._scenario = scenario
@@ -193,7 +193,7 @@ class Round:
         self.home = Home(place / "home", hub)
 
     def prepare(self) -> None:
-        """Make the home, with a file of the user's in it."""
+        """Create the home, with a file of the user's in it."""
         self._scenario.prepare(self.home, self._hub, self._zygote)
         path = self.home.models / "ada" / "users.gguf"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,12 +205,12 @@ class Round:
             }
 
     def run(self, number: int, mode: str, log: Path | None = None) -> Ended:
-        """Run the command, which is ended at a call."""
+        """Run the command, which ends itself at call ``number``."""
         moment = Moment(self.home.path, number, mode, log)
         return self._zygote.run(self._scenario.command, self.home.environment, moment)
 
     def check(self) -> bool:
-        """See that nothing is wrong, run the command again, and compare; return whether a prune was needed."""
+        """Check the home, run the command again, and compare; return whether a prune was needed."""
         self._compare(either=True)
         again = self.home.run(*self._scenario.command)
         assert "Traceback" not in again.text, again.text
@@ -254,7 +254,7 @@ class Round:
 
 @contextmanager
 def tools() -> Iterator[tuple[Zygote, Path]]:
-    """Yield a process that forks, and a place."""
+    """Yield a process that forks, and a directory."""
     place = new_place()
     own = place / "tools"
     own.mkdir()
@@ -266,7 +266,7 @@ def tools() -> Iterator[tuple[Zygote, Path]]:
 
 
 def count(scenario: Scenario) -> list[str]:
-    """Return the calls of a scenario, a line for each."""
+    """Return the calls of a scenario, one line per call."""
     with tools() as (zygote, place), LocalHub() as local:
         attempt = Round(scenario, Hub(local), zygote, place)
         attempt.prepare()
@@ -277,13 +277,13 @@ def count(scenario: Scenario) -> list[str]:
 
 
 def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[int, list[str], int]:
-    """Run a scenario once for each of the calls; return kills, problems, and how often a prune was needed."""
+    """Run a scenario once for each call; return the kills, the problems, and how often a prune was needed."""
     scenario = next(one for one in SCENARIOS if one.name == name)
     totals = Totals()
     with tools() as (zygote, place):
         for number in numbers:
             what = f"{name}, {mode} at {lines[number - 1]}"
-            # A hub of its own: what a killed pull had asked for keeps the hub busy for a while.
+            # A separate hub: requests of a killed pull keep the hub busy for a while.
             with LocalHub() as local:
                 attempt = Round(scenario, Hub(local), zygote, place)
                 try:
@@ -292,7 +292,7 @@ def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[in
                     totals.kills += ended.returncode == -9
                     assert "Traceback" not in ended.text, ended.text
                     totals.pruned += attempt.check()
-                except Exception as error:  # noqa: BLE001 - each is a finding, and the others follow
+                except Exception as error:  # noqa: BLE001 - each is a finding, and the other runs follow
                     where = traceback.extract_tb(error.__traceback__)[-1]
                     totals.problems.append(
                         f"{what}: {type(error).__name__} ({where.name}): {str(error)[:600]}"
@@ -303,7 +303,7 @@ def work(name: str, numbers: list[int], mode: str, lines: list[str]) -> tuple[in
 
 
 def main() -> int:
-    """Run the scenarios, print what they found, and return 1 when something was wrong."""
+    """Run the scenarios, print the results, and return 1 if there was a problem."""
     options = parse()
     with tempfile.TemporaryDirectory() as directory:
         if not Zygote(Path(directory)).counts_calls:

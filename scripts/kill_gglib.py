@@ -1,4 +1,4 @@
-"""Kills ``gglib serve`` with -9 while a model runs, again and again, and counts the engines that outlive it by 2 s.
+"""Kills ``gglib serve`` with -9 repeatedly while a model runs, and counts the engines that are still alive 2 s later.
 
 The long version of ``tests/e2e/test_faults.py::test_kill_9_of_gglib_leaves_no_engine``. Linux only: it reads ``/proc``.
 """
@@ -20,7 +20,7 @@ GONE_WITHIN_S = 2.0
 
 
 def main() -> None:
-    """Print one line a round and the sum; exit code 1 when an engine was left."""
+    """Print one line per round and the total; the exit code is 1 if an engine was left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
     rounds = parser.parse_args().rounds
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def kill_once(home: Path, environment: dict[str, str]) -> float | None:
-    """Return how long the engine outlived gglib, in seconds; None when it was still there after 2 s."""
+    """Return how long the engine outlived gglib, in seconds; None if it was still alive after 2 s."""
     command = [sys.executable, "-m", "gglib", "serve", "--port", "0"]
     serving = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -62,7 +62,7 @@ def kill_once(home: Path, environment: dict[str, str]) -> float | None:
 
 
 def engines_of(home: Path) -> list[int]:
-    """Return the pids of processes that were started with a file of this home's run directory."""
+    """Return the pids of processes that were started with a file from this home's run directory."""
     mark = str(home / "run").encode()
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -1,9 +1,9 @@
 """Kill pulls at random moments: no wrong file, no row without its file, no byte downloaded twice.
 
-Each round a process pulls a model from a local hub and gets SIGKILL: at a random time, after a random number of bytes,
-or shortly after the last one, while it verifies, publishes and enters the model. The next round resumes; a complete
-model is removed and pulled again. Every other model is sent slowly, so that several connections fetch it. After each
-kill:
+In each round a process pulls a model from a local hub and gets SIGKILL: at a random time, after a random number of
+bytes, or shortly after the last one, while it verifies, publishes and adds the model. The next round resumes; a
+complete model is removed and pulled again. Every other model is sent slowly, so that several connections fetch it.
+After each kill:
 
 - there is no version of the model, or its file has the right hash;
 - the catalogue has no row, or the row's file exists and is right;
@@ -52,9 +52,9 @@ from gglib.testing.local_hub import Fault, Host, LocalHub, RecordedRequest
 REPO, NAME = "ada/coder-GGUF", "coder-Q4_K_M.gguf"
 MAX_CONNECTIONS = 4
 SLOW_BYTES_PER_S = 15_000_000
-"""Of each connection, for files that several bring."""
+"""Rate of each connection, for files that several connections fetch."""
 FAST_S, SLOW_S = 0.8, 2.5
-"""How long a pull takes at most, about, from its first word: a random time is a part of this."""
+"""Approximate longest duration of a pull, from its first output: a random kill time is a fraction of this."""
 AFTER_LAST_BYTE_S = 0.06
 WHOLE_IS_LEFT_ALONE = 0.7
 OVER_S = 20.0
@@ -63,7 +63,7 @@ SHOWN_PROBLEMS = 20
 
 @dataclass
 class Tally:
-    """What all rounds found."""
+    """The results of all rounds."""
 
     phases: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Tally:
     resumed: int = 0
     whole: int = 0
     repaired: int = 0
-    """Files that were whole and had no row: the next start gave them theirs."""
+    """Complete files without a row: the next start restored the row."""
 
 
 def main() -> int:
@@ -112,7 +112,7 @@ def parse() -> argparse.Namespace:
 
 
 async def pull(home: Path, *, is_lazy: bool) -> None:
-    """Be the process that is killed: pull one model, as the command does."""
+    """Run as the process that is killed: pull one model, as the command does."""
     if is_lazy:
         be_lazy()
     connections = ConnectionLimits(
@@ -132,7 +132,7 @@ async def pull(home: Path, *, is_lazy: bool) -> None:
 
 
 def be_lazy() -> None:
-    """Note only every eighth block."""
+    """Record only every eighth block."""
     write, writes = PartFile.write, [0]
 
     def lazy(self: PartFile, data: memoryview, offset: int) -> None:
@@ -146,7 +146,7 @@ def be_lazy() -> None:
 
 
 class Rounds:
-    """All rounds for one target file, which starts over once it is complete."""
+    """All rounds for one target file, which is pulled again once it is complete."""
 
     def __init__(self, hub: LocalHub, home: Path, options: argparse.Namespace) -> None:
         self._hub = hub
@@ -164,7 +164,7 @@ class Rounds:
         self._is_slow = False
 
     def _published(self) -> Path | None:
-        """Return the model's file in its version, where there is one."""
+        """Return the model's file in its published version, if there is one."""
         return next((self._settings.models_dir / REPO).glob(f"*/{NAME}"), None)
 
     def run(self) -> Tally:
@@ -181,7 +181,7 @@ class Rounds:
         return self._tally
 
     def _kill_one(self) -> str | None:
-        """Let a process fetch, kill it at a random moment, and say what it was doing; None when it was faster."""
+        """Start a pull, kill it at a random moment, and return its state; None if it finished before."""
         environment = os.environ | {"HF_ENDPOINT": self._hub.url, "NO_PROXY": "127.0.0.1,localhost"}
         command = [sys.executable, os.fspath(Path(__file__)), "--pull", os.fspath(self._settings.home)]
         if self._options.lazy:
@@ -209,7 +209,7 @@ class Rounds:
         kind = self._chance.choice(["time", "bytes", "bytes", "end"])
         missing = (self._file.size_bytes or 0) - self._noted().size_bytes
         if missing == 0 and self._chance.random() < WHOLE_IS_LEFT_ALONE:
-            child.wait()  # else most rounds would find nothing but a file to hash
+            child.wait()  # otherwise most rounds would only hash a complete file
             return
         if kind == "time":
             time.sleep(self._chance.uniform(0, SLOW_S if self._is_slow else FAST_S))
@@ -225,7 +225,7 @@ class Rounds:
         return sum(one.sent_bytes for one in self._fetches())
 
     def _fetches(self) -> list[RecordedRequest]:
-        """Return the requests for the file, but for those that only read its header."""
+        """Return the requests for the file, without those that only read its header."""
         header = f"bytes=0-{HEADER_BYTES - 1}"
         return [one for one in self._hub.requests_of(NAME, Host.CDN) if one.range != header]
 
@@ -237,7 +237,7 @@ class Rounds:
             return await catalog.list_models()
 
     def _settle(self) -> None:
-        """Wait until the hub has noticed that its client is gone."""
+        """Wait until the hub has noticed that the client disconnected."""
         deadline = time.monotonic() + OVER_S
         while not all(one.is_finished for one in self._hub.requests) and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -284,7 +284,7 @@ class Rounds:
         return [f"{name} was left" for name in others]
 
     def _twice(self, noted: ByteRanges) -> list[str]:
-        """Return a sentence for each request for bytes that were here when the round began."""
+        """Return a sentence for each request for bytes that were recorded when the round began."""
         problems = []
         for one in self._fetches():
             first, _, last = (one.range or "bytes=0-").removeprefix("bytes=").partition("-")
@@ -295,7 +295,7 @@ class Rounds:
         return problems
 
     def _unnoted(self) -> list[str]:
-        """Return a sentence where more was written than one block for each connection since the note."""
+        """Return a sentence if more than one block per connection was written without being recorded."""
         if not part_path(self._target).exists() or self._target.exists():
             return []
         written = part_path(self._target).stat().st_blocks * 512
@@ -322,7 +322,7 @@ class Rounds:
         return ByteRanges() if found is None else found[1]
 
     def _begin_again(self) -> None:
-        """Take the model away, and change the line's speed."""
+        """Remove the model, and change the connection's speed."""
         self._tally.whole += 1
         asyncio.run(self._forget())
         self._is_slow = not self._is_slow

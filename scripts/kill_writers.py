@@ -1,9 +1,9 @@
 """Kill writers of the catalogue at random moments and check that no acknowledged row is lost.
 
-Each round two processes add models to the same file and print each name after the catalogue has acknowledged it; both
-get SIGKILL at random moments. Then the file must pass SQLite's integrity check and hold every acknowledged model under
-its printed id. In every other round a reader has the file open meanwhile, as a server would, and must see the models
-without reopening it. The file grows from round to round, so each round starts with the result of the last kill.
+In each round two processes add models to the same file and print each name after the catalogue has acknowledged it;
+both get SIGKILL at random moments. Then the file must pass SQLite's integrity check and hold every acknowledged model
+under its printed id. In every other round a reader keeps the file open meanwhile, as a server would, and must see the
+models without reopening it. The file grows from round to round, so each round starts with the result of the last kill.
 """
 
 import argparse
@@ -24,21 +24,21 @@ from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.db import SqliteCatalog
 
 LONGEST_LIFE_S = 0.12
-"""After its start-up, a writer lives for a random part of this: up to some ten rows."""
+"""A writer lives for a random part of this after its start-up: up to about ten rows."""
 
 SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round found."""
+    """The result of one round."""
 
     acknowledged: int
     problems: tuple[str, ...]
 
 
 def main() -> int:
-    """Run the rounds, print what they found, and return 1 when anything was lost or damaged."""
+    """Run the rounds, print the results, and return 1 if anything was lost or damaged."""
     options = parse()
     if options.write is not None:
         asyncio.run(write_for_ever(options.write, options.prefix, is_honest=not options.acknowledge_first))
@@ -79,7 +79,7 @@ def parse() -> argparse.Namespace:
 
 
 async def write_for_ever(path: Path, prefix: str, *, is_honest: bool) -> None:
-    """Add models until killed. Each line on stdout is an id, a blank and a name; the first marks the start."""
+    """Add models until killed. Each line on stdout is an id, a space and a name; the first line marks the start."""
     print("0 begins", flush=True)
     async with SqliteCatalog(path) as catalog:
         for number in itertools.count():
@@ -92,7 +92,7 @@ async def write_for_ever(path: Path, prefix: str, *, is_honest: bool) -> None:
 
 
 def new_model(name: str) -> NewModel:
-    """Return a model with something in each table."""
+    """Return a model with a row in each table."""
     return NewModel(
         name=name,
         aliases=(f"alias-of-{name}",),
@@ -111,7 +111,7 @@ async def run_round(path: Path, number: int, chance: random.Random, options: arg
         await catalog.open()
     acknowledged = run_and_kill(path, number, chance, options)
     damage = integrity_problems(path)
-    await catalog.open()  # nothing for the reader that is open: it must see the rows as it is
+    await catalog.open()  # no effect on the open reader: it must see the rows as they are
     missing = missing_models(acknowledged, await catalog.list_models())
     await catalog.close()
     return Round(len(acknowledged), tuple(f"round {number}: {problem}" for problem in (*damage, *missing)))
@@ -120,7 +120,7 @@ async def run_round(path: Path, number: int, chance: random.Random, options: arg
 def run_and_kill(
     path: Path, number: int, chance: random.Random, options: argparse.Namespace
 ) -> dict[str, int]:
-    """Return what the writers acknowledged before each was killed: the id of each name."""
+    """Return the models that the writers acknowledged before the kill, as ids by name."""
     command = [sys.executable, os.fspath(Path(__file__)), "--write", os.fspath(path)]
     if options.acknowledge_first:
         command.append("--acknowledge-first")
@@ -131,7 +131,7 @@ def run_and_kill(
     acknowledged: dict[str, int] = {}
     for writer in writers:
         assert writer.stdout is not None
-        writer.stdout.readline()  # it begins; what follows is also killed while it opens the file
+        writer.stdout.readline()  # it has started; a kill while it opens the file is also part of the test
         time.sleep(chance.uniform(0, LONGEST_LIFE_S))
         writer.kill()
         acknowledged |= read_acknowledged(writer.stdout.read())
@@ -141,13 +141,13 @@ def run_and_kill(
 
 
 def read_acknowledged(output: str) -> dict[str, int]:
-    """Return the ids by name; a last line that the kill cut off acknowledges nothing."""
+    """Return the ids by name; a last line that was cut off by the kill acknowledges nothing."""
     lines = (line.split() for line in output.splitlines(keepends=True) if line.endswith("\n"))
     return {name: int(model_id) for model_id, name in lines}
 
 
 def integrity_problems(path: Path) -> tuple[str, ...]:
-    """Return what SQLite itself finds wrong; nothing if the kill was too early for a file."""
+    """Return what SQLite's integrity check reports; nothing if the kill came before the file was created."""
     if not path.exists():
         return ()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
@@ -158,7 +158,7 @@ def integrity_problems(path: Path) -> tuple[str, ...]:
 
 
 def missing_models(acknowledged: dict[str, int], models: list[ModelSummary]) -> tuple[str, ...]:
-    """Return a sentence for each acknowledged model that is not there whole, under its id."""
+    """Return a sentence for each acknowledged model that is missing, incomplete or has another id."""
     stored = {model.name: model for model in models}
     problems = []
     for name, model_id in acknowledged.items():

@@ -2,7 +2,7 @@
 
 A table has a row for each module: its lines of code, the highest cyclomatic complexity of its functions, its coverage,
 and the first line of its docstring. It stands between two markers, so that the text around it is written by hand.
-Coverage is taken from a report (``coverage json``); without one, the numbers that a table has are kept.
+Coverage comes from a report (``coverage json``); without a report, the numbers in the table are kept.
 """
 
 import argparse
@@ -30,27 +30,27 @@ class Module:
     """A row of a table."""
 
     name: str
-    """Its path below the package."""
+    """Its path relative to the package."""
     lines: int
     """Without blank lines, comments and docstrings."""
     complexity: int
     coverage: str
-    """In per cent; ``UNKNOWN`` where no report has it."""
+    """In percent; ``UNKNOWN`` if no report contains the module."""
     summary: str
 
 
 def packages() -> list[Path]:
-    """Return the top packages."""
+    """Return the top-level packages."""
     return sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
 
 
 def modules_of(package: Path) -> list[Path]:
-    """Return the modules of a package that have something in them."""
+    """Return the modules of a package that are not empty."""
     return [path for path in sorted(package.rglob("*.py")) if code_lines(path.read_text(encoding="utf-8"))]
 
 
 def code_lines(source: str) -> int:
-    """Return how many lines of a module are code."""
+    """Return the number of lines of code in a module."""
     tree = ast.parse(source)
     docstrings: set[int] = set()
     for node in ast.walk(tree):
@@ -102,7 +102,7 @@ def coverages(report: Path | None) -> Mapping[Path, str]:
 
 
 def known_coverages(readme: str) -> Mapping[str, str]:
-    """Return the coverage that a table says of each module."""
+    """Return the coverage of each module in an existing table."""
     return dict(_ROW.findall(readme))
 
 
@@ -123,7 +123,7 @@ def rows_of(package: Path, complexity: Mapping[Path, int], coverage: Mapping[Pat
 
 
 def table(rows: list[Module]) -> str:
-    """Return a table as Markdown, folded."""
+    """Return a table as Markdown, in a collapsed section."""
     lines = sum(row.lines for row in rows)
     head = [
         f"<details><summary>{len(rows)} modules, {lines:,} lines of code</summary>",
@@ -140,7 +140,7 @@ def table(rows: list[Module]) -> str:
 
 
 def with_table(readme: str, text: str) -> str:
-    """Return a README with a new table between its markers. Raises ValueError where it has none."""
+    """Return a README with a new table between its markers. Raises ValueError if it has no markers."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -149,7 +149,7 @@ def with_table(readme: str, text: str) -> str:
 
 
 def badge(label: str, value: str) -> str:
-    """Return a badge as SVG: no service is asked for it."""
+    """Return a badge as SVG, generated without a badge service."""
     left, right = 10 + 7 * len(label), 10 + 7 * len(value)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '

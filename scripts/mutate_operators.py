@@ -1,14 +1,14 @@
-"""Random operator mutants of the pure modules, each against the module's own test file.
+"""Random operator mutants of the pure modules, each tested with the module's own test file.
 
     python -m scripts.mutate_operators --count 100 --seed 7
     python -m scripts.mutate_operators --module gglib.http.chunked     every mutant of one module
 
 A mutant replaces one operator of one module: a comparison, ``and``/``or``, ``not``, arithmetic. scripts/pure_modules.py
-says which modules are pure and which test file is a module's own; a module without one has mutants that go unnoticed.
-Only the module's own tests count: a fault should be seen where its module is tested.
+defines which modules are pure and which test file belongs to a module; mutants of a module without a test file survive.
+Only the module's own tests count: a fault should be detected where its module is tested.
 
-A mutant is noticed when its test file fails, cannot be collected, or does not end within the limit. Some mutants
-change nothing that a caller could see (``<`` for ``<=`` where both sides are never equal), so 100 % is no goal.
+A mutant is detected if its test file fails, cannot be collected, or does not end within the limit. Some mutants change
+nothing that a caller can observe (``<`` for ``<=`` where both sides are never equal), so the goal is below 100 %.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from scripts.pure_modules import ROOT, SOURCE, own_test_file, pure_modules
 
 LIMIT_S = 120
 MEMORY_LIMIT_BYTES = 4 * 1024**3
-"""A loop whose end was mutated away would fill the machine."""
+"""A loop whose exit condition was mutated would otherwise use up the machine's memory."""
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -46,7 +46,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """The operator number ``site`` of a module, replaced."""
+    """A mutant: operator number ``site`` of a module, replaced."""
 
     path: Path
     site: int
@@ -55,11 +55,11 @@ class Mutant:
 
     @property
     def test_file(self) -> Path:
-        """The module's own test file, there or not."""
+        """The module's own test file, whether it exists or not."""
         return own_test_file(self.path)
 
     def __str__(self) -> str:
-        """Place and change, as an editor opens it."""
+        """Return the location and the change, as ``path:line`` for editors."""
         return f"{self.path.relative_to(ROOT)}:{self.line}: {self.change}"
 
 
@@ -78,7 +78,7 @@ def sites(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def without_annotations(tree: ast.Module) -> ast.Module:
-    """Return the tree, its annotations dropped: they are never evaluated by what is tested."""
+    """Return the tree without annotations, which the tests never evaluate."""
     for node in ast.walk(tree):
         match node:
             case ast.arg():
@@ -93,7 +93,7 @@ def without_annotations(tree: ast.Module) -> ast.Module:
 
 
 def is_union(node: ast.AST) -> bool:
-    """Whether ``A | B`` names types, by the capitals of the field's style or None."""
+    """Whether ``A | B`` is a union of types, recognized by capitalized names or None."""
     match node:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return is_union(left) or is_union(right)
@@ -106,7 +106,7 @@ def is_union(node: ast.AST) -> bool:
 
 
 def replace_operator(node: ast.AST) -> str:
-    """Replace the operator of a node in place, and return the change in words."""
+    """Replace the operator of a node in place, and return a description of the change."""
     before = ast.unparse(node)
     match node:
         case ast.Compare():
@@ -132,7 +132,7 @@ def mutants_of(path: Path) -> list[Mutant]:
 
 
 def mutated_source(mutant: Mutant) -> str:
-    """Return the module's source with the operator replaced. Comments are lost, annotations kept."""
+    """Return the module's source with the operator replaced. Comments are lost, annotations are kept."""
     original = ast.parse(mutant.path.read_text(encoding="utf-8"))
     node = list(sites(copy.deepcopy(original)))[mutant.site]
     place = (type(node), node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
@@ -189,22 +189,22 @@ class Bench:
             return False
         if done.returncode in {3, 4}:
             raise RuntimeError(done.stdout.decode() + done.stderr.decode())
-        return done.returncode in {0, 5}  # 5: nothing was collected, so nothing was noticed
+        return done.returncode in {0, 5}  # 5: nothing was collected, so nothing was detected
 
 
 def forget_bytecode(source: Path) -> None:
-    """Remove compiled files that a mutant of the same size and second would be taken for."""
+    """Remove compiled files, which Python would reuse for a mutant of the same size and modification second."""
     for compiled in (source.parent / "__pycache__").glob(f"{source.stem}.*"):
         compiled.unlink()
 
 
 def limit() -> None:
-    """Limit the memory of a test run; called in the child."""
+    """Limit the memory of a test run; called in the child process."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
 
 
 def run(mutants: list[Mutant], jobs: int) -> list[Mutant]:
-    """Test the mutants, print a line for each, and return those that went unnoticed."""
+    """Test the mutants, print a line for each, and return those that survived."""
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(jobs) as pool:
         benches: SimpleQueue[Bench] = SimpleQueue()
         for number in range(jobs):
@@ -228,7 +228,7 @@ def run(mutants: list[Mutant], jobs: int) -> list[Mutant]:
 
 
 def require_green(test_files: list[Path], benches: "SimpleQueue[Bench]", pool: ThreadPoolExecutor) -> None:
-    """Exit when a test file fails without any mutant: it would notice whatever it is given."""
+    """Exit if a test file fails without a mutant: it would count every mutant as detected."""
     bench = benches.get()
     present = [path for path in test_files if path.exists()]
     failing = [
@@ -240,7 +240,7 @@ def require_green(test_files: list[Path], benches: "SimpleQueue[Bench]", pool: T
 
 
 def main() -> None:
-    """Choose mutants, test them, print the share that was noticed; exit with 1 below the goal."""
+    """Choose mutants, test them, and print the share that was detected; exit with 1 below the goal."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

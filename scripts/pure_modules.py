@@ -1,7 +1,7 @@
 """The pure modules of the project, and the test file of each.
 
 The pure modules are those of the import contract "What decides is pure" in pyproject.toml and all of ``gglib.core``
-but its ports. The own test file of ``gglib.a.b`` is ``tests/unit/a/test_b.py``.
+except its ports. The own test file of ``gglib.a.b`` is ``tests/unit/a/test_b.py``.
 """
 
 import tomllib
@@ -13,7 +13,7 @@ CONTRACT = "What decides is pure"
 
 
 def own_test_file(module: Path) -> Path:
-    """Return where the tests of a module stand, by the layout of ``tests/unit``."""
+    """Return the path of a module's tests, by the layout of ``tests/unit``."""
     relative = module.relative_to(SOURCE / "gglib")
     if module.name == "__init__.py":
         return ROOT / "tests/unit" / relative.parent.parent / f"test_{module.parent.name}.py"

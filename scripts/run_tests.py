@@ -1,10 +1,10 @@
-"""Run the tests in parts, each in several processes, and print what each part took.
+"""Run the tests in parts, each in several processes, and print the duration of each part.
 
-``make test`` runs all parts, with as many examples as the hypothesis profile ``ci`` says; ``make check`` runs the unit
-tests with the few of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
+``make test`` runs all parts with the number of examples of the hypothesis profile ``ci``; ``make check`` runs the unit
+tests with the smaller number of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
 
-Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a part that
-computes has as many. Tests marked ``quiet`` measure a time or count what the whole machine has: they run last, one
+Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a CPU-bound part
+has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
 after another.
 """
 
@@ -40,7 +40,7 @@ class Part:
     measures_coverage: bool = False
 
     def command(self, directory: Path, profile: str, arguments: Sequence[str]) -> list[str]:
-        """Return pytest's command line, which writes into ``directory``; ``arguments`` come last and win."""
+        """Return pytest's command line, which writes into ``directory``; ``arguments`` override all others."""
         return [
             *(sys.executable, "-m", "pytest", "-q", f"--hypothesis-profile={profile}"),
             *(f"--junitxml={directory / REPORT}", f"--basetemp={directory / 't'}"),
@@ -53,7 +53,7 @@ class Part:
         ]
 
     def _coverage_options(self, directory: Path, profile: str, arguments: Sequence[str]) -> Sequence[str]:
-        """Return the options that write a report; none for a selection, of which coverage says nothing."""
+        """Return the options that write a coverage report; none if tests are selected: coverage would be partial."""
         if not self.measures_coverage or profile != "ci" or arguments:
             return ()
         return ("--cov=gglib", "--cov-branch", "--cov-report=", f"--cov-report=json:{directory / COVERAGE}")
@@ -79,7 +79,7 @@ BUDGET_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a part ended. ``passed`` counts neither failures nor skipped tests."""
+    """The result of a part. ``passed`` counts neither failures nor skipped tests."""
 
     part: Part
     exit_code: int
@@ -101,10 +101,10 @@ class Outcome:
 
 
 def counts_of(report: Path) -> tuple[int, int, int]:
-    """Return how many tests passed, failed (errors included) and were skipped by a JUnit report; zeros without one."""
+    """Return the numbers of passed, failed (errors included) and skipped tests in a JUnit report, or zeros."""
     if not report.exists():
         return 0, 0, 0
-    suites = list(ET.parse(report).iter("testsuite"))  # noqa: S314 - pytest wrote it just now
+    suites = list(ET.parse(report).iter("testsuite"))  # noqa: S314 - written by pytest in this run
     tests, failures, errors, skipped = (
         sum(int(suite.get(key, "0")) for suite in suites)
         for key in ("tests", "failures", "errors", "skipped")
@@ -116,7 +116,7 @@ def counts_of(report: Path) -> tuple[int, int, int]:
 def run_part(part: Part, profile: str, arguments: Sequence[str]) -> Outcome:
     """Run one part; its output goes to the terminal."""
     with tempfile.TemporaryDirectory(prefix="gt-") as name:
-        # A short path: that of a socket in a test's directory has to fit into 100 bytes, workers' names included.
+        # A short path: the path of a socket in a test's directory must fit into 100 bytes, workers' names included.
         directory = Path(name)
         started_s = time.monotonic()
         environment = {**os.environ, "COVERAGE_FILE": str(directory / ".coverage")}
@@ -129,7 +129,7 @@ def run_part(part: Part, profile: str, arguments: Sequence[str]) -> Outcome:
 
 
 def exit_code_of(outcomes: Iterable[Outcome], *, is_selection: bool) -> int:
-    """Return 0 if every part passed. Only where arguments select tests may a part be empty, but not all of them."""
+    """Return 0 if every part passed. If arguments select tests, some parts may be empty, but not all of them."""
     codes = [outcome.exit_code for outcome in outcomes]
     allowed = {0, NOTHING_COLLECTED} if is_selection else {0}
     return 0 if 0 in codes and set(codes) <= allowed else 1

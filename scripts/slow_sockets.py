@@ -1,8 +1,8 @@
 """Holds 1,000 slow sockets against a proxy in another process, and requests /health meanwhile.
 
 A third of the sockets never finish their head, a third drip their body, and a third do not read an endless response.
-Prints the latency of /health, when each kind was closed after its deadline, and the proxy's open descriptors before,
-at most and after. Fails if the p99 of /health is above 250 ms, if a socket is closed before its deadline or more than
+Prints the latency of /health, when each kind was closed after its deadline, and the proxy's open descriptors: before,
+maximum and after. Fails if the p99 of /health is above 250 ms, if a socket is closed before its deadline or more than
 15 s after it, or if descriptors leak. Loopback only, Linux only; ends 15 s after the last deadline.
 """
 

@@ -1,7 +1,7 @@
-"""Write the diagrams of docs/architecture.md from the tables of legal moves in the code (``make diagrams``).
+"""Write the diagrams of docs/architecture.md from the transition tables in the code (``make diagrams``).
 
-Each stands between two markers, so that the text around it is written by hand. ``--check`` writes nothing and fails
-where a diagram is not the one of its table.
+Each stands between two markers, so that the text around it is written by hand. ``--check`` writes nothing and fails if
+a diagram differs from its table.
 """
 
 import argparse
@@ -20,11 +20,11 @@ DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 BEGIN, END = "<!-- diagram {}: written by `make diagrams` -->", "<!-- end of diagram {} -->"
 ANY = "ANY"
 MANY = 5
-"""An event that leads from all other states to the same one is drawn once, where these are so many."""
+"""An event that leads from all other states to the same state is drawn once if there are at least this many."""
 
 
 class Move(NamedTuple):
-    """An arrow."""
+    """An arrow of a diagram."""
 
     source: Enum
     label: str
@@ -37,7 +37,7 @@ def moves_of(table: Iterable[tuple[tuple[Enum, Enum], Enum]]) -> list[Move]:
 
 
 def unlabelled_moves_of(table: Iterable[tuple[Enum, Iterable[Enum]]]) -> list[Move]:
-    """Return the arrows of a table that says which states may follow each."""
+    """Return the arrows of a table that lists the successors of each state."""
     return [Move(source, "", target) for source, targets in table for target in targets]
 
 
@@ -58,7 +58,7 @@ def arrows_of(moves: list[Move]) -> list[tuple[str, str, str]]:
 def diagram(moves: list[Move]) -> str:
     """Return a Mermaid diagram, without moves that change nothing.
 
-    The first member of the states' enum is where it begins; a state that nothing leaves ends it.
+    The first member of the states' enum is the initial state; a state without outgoing moves is final.
     """
     moves = [move for move in moves if move.source is not move.target]
     states, arrows = list(type(moves[0].source)), arrows_of(moves)
@@ -83,7 +83,7 @@ def diagrams() -> dict[str, str]:
 
 
 def with_diagram(document: str, name: str, text: str) -> str:
-    """Return a document with a diagram between its markers. Raises ValueError where it has none."""
+    """Return a document with a diagram between its markers. Raises ValueError if it has no markers."""
     begin, end = BEGIN.format(name), END.format(name)
     before, found, rest = document.partition(begin)
     _, found_end, after = rest.partition(end)

@@ -1,9 +1,9 @@
-"""Storm one home with processes for a minute: no wrong row, no lost setting, no traceback.
+"""Run many processes on one home for a minute: no wrong row, no lost setting, no traceback.
 
-Several workers run ``gglib`` commands, each in a process of its own, at the same time: pulls and updates (some of them
-killed), removals, settings, verifications, prunes; ``gglib serve`` runs beside them, and upstream gets newer versions.
-Each worker is the only one that sets its field of a model that all share, so that what it set last has to hold. At the
-end everything that was acknowledged is compared with what is there.
+Several workers run ``gglib`` commands in parallel, each in a separate process: pulls and updates (some of them killed),
+removals, settings, verifications, prunes. ``gglib serve`` runs beside them, and newer versions are published upstream.
+Each worker alone sets one field of a model that all share, so its last value must persist. At the end the acknowledged
+changes are compared with the home's contents.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from tests.integration.files.world import (
 from gglib.testing.local_hub import LocalHub
 
 FIELDS = ("--ctx", "--idle-ttl", "--alias")
-"""Each is set by one worker alone."""
+"""Each field is set by one worker only."""
 KILLED_PULL = ("pull", "{}", "--yes")
 COMMANDS = (
     *(("pull", "{}"), ("pull", "{}"), ("pull", "{}"), KILLED_PULL, KILLED_PULL),
@@ -49,7 +49,7 @@ SHOWN = 30
 
 @dataclass
 class Totals:
-    """What was seen."""
+    """The results of all workers."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     commands: Counter[str] = field(default_factory=Counter)
@@ -60,7 +60,7 @@ class Totals:
 
 
 class Storm:
-    """Workers on one home."""
+    """The workers on one home."""
 
     def __init__(self, home: Home, hub: Hub, options: argparse.Namespace) -> None:
         self.home = home
@@ -79,7 +79,7 @@ class Storm:
         }
 
     def run(self) -> None:
-        """Begin, storm, and look at the end."""
+        """Prepare the home, run the workers, and check the result."""
         for repo in (VISION, BIG, ONE):
             self.hub.local.add_repository(repo, content_of(repo, 1))
         mine = self.home.path.with_name("mine.gguf")
@@ -173,7 +173,7 @@ class Storm:
                 self.hub.local.commit(repo, content_of(repo, version))
 
     def _serve(self) -> None:
-        """Run servers one after the other, ask them for their models, and end them in order or with SIGKILL."""
+        """Run servers one after the other, request their model list, and end them with SIGTERM or SIGKILL."""
         chance = random.Random(self.options.seed)
         while time.monotonic() < self.end_s:
             process = subprocess.Popen(
@@ -237,7 +237,7 @@ class Storm:
 
 
 def main() -> int:
-    """Storm, print what was found, and return 1 when something was wrong."""
+    """Run the workers, print the results, and return 1 if there was a problem."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

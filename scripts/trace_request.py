@@ -1,8 +1,8 @@
 """Count the files that a request passes through: a warm chat, a swap and a pull (``sys.setprofile``).
 
-Everything of ``gglib serve`` runs in this process, with scripted engines and a hub on this machine. Counted are the
-package's own files, and hops: calls from a function of one file to one of another, or from an event loop into one.
-``--list`` prints the files.
+Everything of ``gglib serve`` runs in this process, with scripted engines and a local hub. The report counts the
+package's own files, and hops: calls from a function of one file to a function of another, or from an event loop into a
+file. ``--list`` prints the files.
 """
 
 import argparse
@@ -37,7 +37,7 @@ REPO, FILE = "ada/tiny-GGUF", "tiny-Q4_K_M.gguf"
 
 @dataclass
 class Trace:
-    """What was passed through while it was on."""
+    """The files and hops recorded while the trace was on."""
 
     is_on: bool = False
     files: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Trace:
     calls: int = 0
 
     def record(self, frame: FrameType, event: str, _: object) -> None:
-        """Take in what the interpreter does."""
+        """Record one profiling event of the interpreter."""
         if not self.is_on or event != "call" or not _is_own(frame):
             return
         caller = frame.f_back
@@ -58,7 +58,7 @@ class Trace:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Trace a block, from nothing."""
+        """Trace a block, with empty counts at its start."""
         self.files, self.hops, self.calls, self.is_on = set(), 0, 0, True
         try:
             yield
@@ -72,7 +72,7 @@ def _is_own(frame: FrameType) -> bool:
 
 
 async def chat(url: str, model: str) -> None:
-    """Ask a model for a streamed answer, and read it to its end."""
+    """Request a streamed response from a model, and read it to its end."""
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     body = b'{"model":"%b","stream":true,"messages":[{"role":"user","content":"Hi"}]}' % model.encode()
@@ -87,7 +87,7 @@ async def chat(url: str, model: str) -> None:
 
 
 async def trace_chats(trace: Trace, place: Path) -> dict[str, Trace]:
-    """Return what a warm chat and a swap pass through."""
+    """Return the traces of a warm chat and of a swap."""
     settings = Settings(home=place / "home", port=0)
     engine = LlamaServerEngine(install_scripted_server(place / "bin", Script()), reason="it is scripted")
     found: dict[str, Trace] = {}
@@ -103,13 +103,13 @@ async def trace_chats(trace: Trace, place: Path) -> dict[str, Trace]:
             for what, name in (("a warm chat", MODELS[0]), ("a swap", MODELS[1])):
                 with trace.on():
                     await chat(server.url, name)
-                    await asyncio.sleep(0.2)  # what the request leaves to be done belongs to it
+                    await asyncio.sleep(0.2)  # deferred work of the request counts as well
                 found[what] = replace(trace)
     return found
 
 
 async def trace_pull(trace: Trace, place: Path) -> Trace:
-    """Return what a pull passes through."""
+    """Return the trace of a pull."""
     settings = Settings(home=place / "pulled")
     content = write_tiny_gguf(place / FILE).read_bytes()
     with LocalHub() as hub:

@@ -1,6 +1,6 @@
-"""Ask with ten thousand wrong keys: the long version of ``tests/integration/http_server/test_http_access.py``.
+"""Send ten thousand wrong keys: the long version of ``tests/integration/http_server/test_http_access.py``.
 
-Every refusal has to be the same 401 to the byte, its date and its request's id apart. Loopback only.
+All refusals must be the same 401, byte for byte, apart from the date and the request id. Loopback only.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from gglib.testing import FakeRuntime
 
 
 def main() -> int:
-    """Print the different refusals with their number, and return 1 unless there is one, and it is 401."""
+    """Print the distinct refusals with their counts, and return 1 unless there is exactly one, a 401."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 async def run(keys: int, seed: int) -> dict[tuple[int, str, str], int]:
-    """Ask a proxy of this process."""
+    """Send the requests to a proxy in this process."""
     async with proxy_running(FakeRuntime(), options=ProxyOptions(api_keys={"laptop": KEY})) as proxy:
         return await wrong_keys(proxy.port, keys, seed=seed)
 

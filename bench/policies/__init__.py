@@ -1,1 +1,1 @@
-"""Swap policies compared in virtual time: the scheduler that ships beside others, on the same traces."""
+"""Swap policies compared in virtual time: the shipped scheduler and others, on the same traces."""

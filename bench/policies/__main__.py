@@ -13,7 +13,7 @@ from bench.policies.traces import TRACES, Trace
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SWEPT_TRACES = ("two-loops", "two-agents", "never-idle", "chat-and-embeddings", "ten-models")
 SWAP_FACTORS = (1.0, 0.125)
-"""A few billion parameters from an SSD, and a small model whose file is in the page cache."""
+"""A model of a few billion parameters on an SSD, and a small model whose file is in the page cache."""
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def sweep() -> dict[tuple[str, float], dict[Trace, Figures]]:
-    """Measure what other values of ``swap_wait_s`` would do."""
+    """Measure other values of ``swap_wait_s``."""
     return {
         (name, swap_wait_s): {
             trace: measure(trace, partial(make, swap_wait_s), swap_wait_s=swap_wait_s)

@@ -1,4 +1,4 @@
-"""The policies that are compared, by the names they have in the report. One resident model each."""
+"""The compared policies, by their names in the report. Each allows one resident model."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ VARIANTS: dict[str, Callable[[], Policy]] = {
     "gglib, keep-warm 0.25 s": lambda: Scheduler(keep_warm=TurnaroundOnly(0.25)),
     "gglib, keep-warm a swap": lambda: Scheduler(keep_warm=AlwaysASwap()),
 }
-"""What ours would do with another rule for idle models."""
+"""The shipped policy with another rule for idle models."""
 
 POLICIES: dict[str, Callable[[], Policy]] = {OURS: Scheduler, **RIVALS, **VARIANTS}
 
@@ -30,4 +30,4 @@ SWEPT: dict[str, Callable[[float], Policy]] = {
     OURS: lambda swap_wait_s: Scheduler(swap_wait_s=swap_wait_s),
     NO_KEEP_WARM: lambda swap_wait_s: Scheduler(swap_wait_s=swap_wait_s, keep_warm=NoKeepWarm()),
 }
-"""What is compared again for other values of ``swap_wait_s``."""
+"""Policies that are compared again with other values of ``swap_wait_s``."""

@@ -1,4 +1,4 @@
-"""What a policy did to its clients: figures of one run, and of the runs of all seeds. Seconds throughout."""
+"""The effect of a policy on its clients: figures of one run, and of the runs of all seeds, in seconds."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,7 +13,10 @@ from gglib.core.defaults import SWAP_WAIT_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One policy on one trace. Of many runs: medians, the worst of what is worst, and all that was lost."""
+    """One policy on one trace.
+
+    Over several runs: medians, the maximum of the worst waits, and the sum of lost requests.
+    """
 
     launches: float
     makespan_s: float
@@ -22,11 +25,11 @@ class Figures:
     mean_wait_s: float
     worst_wait_s: float
     watched_wait_s: float | None
-    """The worst wait of the clients of the trace's watched model."""
+    """The worst wait of clients of the trace's watched model."""
     lost: int
-    """Requests for good models that were refused or not let in within the total wait."""
+    """Requests for good models that were refused or not admitted within the total wait."""
     bound_s: float
-    """What the scheduler promises as the worst wait, given how long requests were held."""
+    """The worst wait that the scheduler promises, given how long requests held a model."""
     is_within_bound: bool
 
 
@@ -38,7 +41,7 @@ def measure(
     swap_wait_s: float = SWAP_WAIT_S,
     swap_factor: float = 1.0,
 ) -> Figures:
-    """Run the trace with a fresh policy for each seed, on a machine with such swaps."""
+    """Run the trace with a fresh policy for each seed, on a machine with this swap factor."""
     runs = [Simulation(policy(), trace.clients(seed), swap_factor=swap_factor).run() for seed in seeds]
     return merged([figures_of(run, trace, swap_wait_s=swap_wait_s, swap_factor=swap_factor) for run in runs])
 
@@ -46,7 +49,7 @@ def measure(
 def figures_of(
     run: Run, trace: Trace, *, swap_wait_s: float = SWAP_WAIT_S, swap_factor: float = 1.0
 ) -> Figures:
-    """Read the figures off one run. Requests for broken models count as traffic, not as waits."""
+    """Compute the figures of one run. Requests for broken models count as traffic, not as waits."""
     good = [record for record in run.records if record.ask.model.is_good]
     waits = [_waited_s(record) for record in good]
     worst_s = max(waits)
@@ -66,10 +69,10 @@ def figures_of(
 
 
 def bound_of(run: Run, trace: Trace, *, swap_wait_s: float = SWAP_WAIT_S, swap_factor: float = 1.0) -> float:
-    """Return the longest that anybody may wait where one model is resident.
+    """Return the longest possible wait of a request with one resident model.
 
-    A *turn* is the longest that a model was held, its stop, and a load. Once ``swap_wait_s`` is over, or the turn
-    that had begun by then, each other model has at most one turn before the waiter's own model is ready.
+    A *turn* is the longest time that a model was held, plus its stop and a load. After ``swap_wait_s``, or the end of
+    the turn that had begun by then, each other model has at most one turn before the waiting request's model is ready.
     """
     load_s = swap_factor * max(model.load_s for model in trace.models)
     if len(trace.models) == 1:
@@ -80,10 +83,10 @@ def bound_of(run: Run, trace: Trace, *, swap_wait_s: float = SWAP_WAIT_S, swap_f
 
 
 def least_makespan_s(work_s: float, *, bound_s: float, swap_s: float) -> float:
-    """Return the shortest time in which two closed loops on two models can be served if nobody waits beyond a bound.
+    """Return the shortest time in which two closed loops on two models can be served within a bound on each wait.
 
-    While one works the other one waits: for a swap away from its model, the other's turn, and a swap back. So a turn
-    lasts no longer than the bound without two swaps, and each turn costs a swap.
+    While one loop works the other waits: for a swap away from its model, the other's turn, and a swap back. So a turn
+    lasts no longer than the bound minus two swaps, and each turn costs a swap.
     """
     turns = math.ceil(work_s / (bound_s - 2 * swap_s))
     return work_s + turns * swap_s

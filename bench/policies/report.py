@@ -21,7 +21,7 @@ Table = dict[str, Figures]
 def page(
     machines: dict[float, dict[Trace, Table]], sweeps: dict[tuple[str, float], dict[Trace, Figures]]
 ) -> str:
-    """Return the whole report as Markdown. ``machines`` are the tables by swap factor, the one for 1 in full."""
+    """Return the whole report as Markdown. ``machines`` are the tables by swap factor; factor 1 is shown in full."""
     tables = machines[1.0]
     parts = [_introduction(), _verdict(machines)]
     for trace, table in tables.items():
@@ -89,7 +89,7 @@ everything else is the median over the seeds.
 
 
 def _verdict(machines: dict[float, dict[Trace, Table]]) -> str:
-    """Say for each trace and machine how ours compares with the best of the others."""
+    """Return for each trace and machine how the shipped policy compares with the best of the others."""
     lines = [
         "| trace | " + " | ".join(f"loads of {LOAD_S * factor:g} s" for factor in machines) + " |",
         "|---|" + "--:|" * len(machines),
@@ -118,7 +118,7 @@ def _least(machines: dict[float, dict[Trace, Table]]) -> str:
     cells: list[str] = []
     for factor, tables in machines.items():
         trace, table = next(iter(tables.items()))
-        work_s = 30 * sum(SERVICE_S)  # two loops of 30 answers, of the mean length
+        work_s = 30 * sum(SERVICE_S)  # two loops of 30 responses, of the mean length
         swap_s = factor * (LOAD_S + STOP_S)
         least_s = least_makespan_s(work_s, bound_s=table[OURS].bound_s, swap_s=swap_s)
         cells.append(

@@ -1,7 +1,7 @@
-"""Other ways to decide who runs next, behind the scheduler's own events and effects, for one resident model.
+"""Other scheduling policies, behind the scheduler's own events and effects, for one resident model.
 
-They are models of ways to behave, written for this comparison: nobody's code, and no claim on any one release.
-None of them has a queue limit, so that nothing but the order of things is compared.
+They model kinds of behaviour and were written for this comparison: they are not any project's code, and make no claim
+about a particular release. None of them has a queue limit, so that only the order is compared.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from gglib.runtime.scheduler.events import (
 )
 
 LULL_S = 0.25
-"""A client that asks again this soon (a program in a loop, the next of overlapping requests) never left."""
+"""A client that sends its next request this soon (a loop, or overlapping requests) counts as still active."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Resident:
 
 
 class OneAtATime:
-    """The bookkeeping that the rivals share: who waits, who holds, what is loaded. A rival says who passes and when."""
+    """The bookkeeping that the rivals share: waiting requests, leases, the loaded model. A rival decides the order."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, Requested] = {}
@@ -45,7 +45,7 @@ class OneAtATime:
         self._last_generation = 0
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take in what happened at ``now`` (seconds) and return what must be done, in order."""
+        """Process an event at time ``now`` (seconds) and return the effects, in order."""
         effects: list[Effect] = []
         resident = self._resident
         match event:
@@ -89,17 +89,17 @@ class OneAtATime:
             yield from self._give_way(resident, now)
 
     def _passing(self, resident: _Resident) -> list[Requested]:
-        """Return who is let in to a ready model now."""
+        """Return the requests that are admitted to a ready model now."""
         raise NotImplementedError
 
-    def _give_way(self, resident: _Resident, now: float) -> Iterator[Effect]:  # noqa: ARG002 - a rival may look at the time
-        """Say what becomes of an idle model while somebody waits for another one."""
+    def _give_way(self, resident: _Resident, now: float) -> Iterator[Effect]:  # noqa: ARG002 - a rival may use the time
+        """Decide what happens to an idle model while a request for another one waits."""
         resident.is_stopping = True
         yield Stop(resident.generation)
 
 
 class ArrivalOrder(OneAtATime):
-    """Each in turn: nobody passes anybody; neighbours in the queue that want the same model run together."""
+    """First come, first served; adjacent requests in the queue for the same model run together."""
 
     def _passing(self, resident: _Resident) -> list[Requested]:
         passing: list[Requested] = []
@@ -111,10 +111,10 @@ class ArrivalOrder(OneAtATime):
 
 
 class Collate(OneAtATime):
-    """Whoever wants the running model passes, without bound; when it is idle, the longest waiter's model is next.
+    """Requests for the running model overtake without bound; when it is idle, the longest waiting request is next.
 
-    With a lull, a model counts as idle once it had nothing to do for so long: its clients in a loop keep it. Without,
-    it is evicted the moment that nobody holds it.
+    With a lull, a model counts as idle after that time without requests, so clients in a loop keep it loaded. Without a
+    lull, it is evicted as soon as its last request ends.
     """
 
     def __init__(self, *, lull_s: float) -> None:

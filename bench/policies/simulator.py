@@ -1,8 +1,8 @@
-"""A machine, its engines and its clients in virtual time: whole minutes of traffic in milliseconds.
+"""A machine, its engines and its clients in virtual time: minutes of traffic in milliseconds.
 
-It drives any policy that speaks the scheduler's events and effects, and holds it to the rules of the house: an order
-that no machine could carry out (two engines where one fits, a stop under a request in flight) ends the run.
-It knows no wall clock and draws no random numbers: the same clients and the same policy give the same run.
+It drives any policy that uses the scheduler's events and effects, and enforces its invariants: an impossible order (two
+engines where one fits, a stop during a request in flight) ends the run. It uses no wall clock and no random numbers:
+the same clients and the same policy give the same run.
 """
 
 import heapq
@@ -34,42 +34,42 @@ from gglib.runtime.scheduler.events import (
 CONTEXT = 8192
 SLOTS = 4
 TOTAL_WAIT_S = 600.0
-"""Nobody waits longer, as in the runtime: a request that is not let in by then is lost."""
+"""The total wait limit, as in the runtime: a request that is not admitted by then is lost."""
 
 
 class Policy(Protocol):
-    """Who runs next: the scheduler's own interface."""
+    """The scheduler's interface: decides which model runs next."""
 
     def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take in what happened at ``now`` (seconds) and return what must be done, in order."""
+        """Process an event at time ``now`` (seconds) and return the effects, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a launch of one model costs on this machine."""
+    """The cost of one model's launch on this machine."""
 
     spec: ModelLaunchSpec
     load_s: float
     stop_s: float
     fails_after_s: float | None = None
-    """A broken model: its load ends so, always."""
+    """For a broken model: every load fails after this time."""
 
     @property
     def is_good(self) -> bool:
-        """Whether it can be loaded at all."""
+        """Whether it can be loaded."""
         return self.fails_after_s is None
 
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """A client does something else for a while."""
+    """The client pauses."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A client asks, and goes on when it is answered, refused, or out of patience before it was let in."""
+    """The client sends a request, and continues when it is served, refused, or timed out in the queue."""
 
     model: Model
     service_s: float
@@ -89,7 +89,7 @@ class Outcome(Enum):
 
 @dataclass(slots=True)
 class Record:
-    """What became of one request. Times are in seconds since the start."""
+    """The history of one request. Times are in seconds since the start."""
 
     ask: Ask
     client: Client
@@ -100,13 +100,13 @@ class Record:
 
     @property
     def wait_s(self) -> float | None:
-        """From the request to the grant; None if it was never let in."""
+        """Time from the request to its admission; None if it was never admitted."""
         return None if self.granted_at is None else self.granted_at - self.asked_at
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All that happened."""
+    """The history of a run."""
 
     records: tuple[Record, ...]
     launched: tuple[str, ...]
@@ -124,13 +124,13 @@ class _Engine:
     is_stopping: bool = False
     serving: set[int] = field(default_factory=set)
     queue: deque[int] = field(default_factory=deque)
-    """Held, but beyond the slots: the engine serves them when a slot is free."""
+    """Admitted, but without a free slot: the engine serves them when a slot is free."""
 
 
 class Simulation:
-    """One run. ``capacity`` is how many engines the machine has room for.
+    """One run. ``capacity`` is the number of engines that fit into the machine.
 
-    ``swap_factor`` makes every load and every stop so much longer or shorter: another machine.
+    ``swap_factor`` scales the duration of every load and every stop: another machine.
     """
 
     def __init__(
@@ -140,9 +140,7 @@ class Simulation:
         self._capacity = capacity
         self._swap_factor = swap_factor
         self._now = 0.0
-        self._order = (
-            itertools.count()
-        )  # of two things at one time, the one that was planned first comes first
+        self._order = itertools.count()  # events at the same time run in the order in which they were planned
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._tickets = itertools.count(1)
         self._records: dict[int, Record] = {}
@@ -156,7 +154,7 @@ class Simulation:
             self._after(0, lambda client=client: self._go_on(client))  # type: ignore[misc]
 
     def run(self) -> Run:
-        """Let everything happen. Raises SimulationError if the policy gives an impossible order."""
+        """Run all events. Raises SimulationError if the policy gives an impossible order."""
         while self._agenda:
             self._now, _, happen = heapq.heappop(self._agenda)
             happen()
@@ -189,7 +187,7 @@ class Simulation:
             self._end(ticket, Outcome.GAVE_UP)
 
     def _end(self, ticket: int, outcome: Outcome) -> None:
-        """Close a request: the policy hears of it before its client does anything else."""
+        """Close a request: the policy receives the event before its client continues."""
         record = self._records[ticket]
         record.ended_at, record.outcome = self._now, outcome
         self._tell(RequestEnded(ticket))
@@ -198,7 +196,7 @@ class Simulation:
     # --- the policy ---
 
     def _tell(self, event: Event) -> None:
-        """Hand an event to the policy and carry out what it says; what happens meanwhile is told in turn."""
+        """Pass an event to the policy and carry out its effects; events that occur meanwhile follow in order."""
         self._events.append(event)
         if self._is_telling:
             return
@@ -224,7 +222,7 @@ class Simulation:
                 self._after(time - self._now, lambda: self._wake(alarm))
 
     def _wake(self, alarm: int) -> None:
-        if alarm == self._alarms:  # a later wish replaces an earlier one
+        if alarm == self._alarms:  # a later request replaces an earlier one
             self._tell(Tick())
 
     # --- engines ---

@@ -1,4 +1,7 @@
-"""Who asks for what and when. Every client draws from a generator of its own, so that policies see the same client."""
+"""The traffic of the simulated clients.
+
+Each client has its own random generator, so all policies see the same clients.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,26 +16,26 @@ SEEDS = tuple(range(1, 21))
 LOAD_S = 4.0
 STOP_S = 0.3
 SERVICE_S = (2.0, 8.0)
-"""A few billion parameters from an SSD, and answers of a few hundred tokens."""
+"""Times of a model of a few billion parameters on an SSD, with responses of a few hundred tokens."""
 TURNAROUND_S = 0.05
-"""A program in a loop asks again after this."""
+"""The delay before a program in a loop sends its next request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """A day in the life, cut to minutes."""
+    """A usage pattern, shortened to minutes."""
 
     name: str
     title: str
     clients: Callable[[int], list[Client]]
-    """Clients for a seed."""
+    """Returns the clients for a seed."""
     models: tuple[Model, ...]
     watched: Model | None = None
-    """The model whose clients' wait is looked at on its own."""
+    """The model whose clients' wait is reported separately."""
 
 
 def a_model(number: int, name: str, *, load_s: float = LOAD_S, fails_after_s: float | None = None) -> Model:
-    """Return a model that costs what a model costs, if nothing else is said."""
+    """Return a model with default costs, unless given otherwise."""
     spec = ModelLaunchSpec(model_id=number, model_name=name, path=Path(f"/{name}.gguf"))
     return Model(spec=spec, load_s=load_s, stop_s=STOP_S, fails_after_s=fails_after_s)
 
@@ -55,20 +58,20 @@ def loop(
     think_s: tuple[float, float],
     service_s: tuple[float, float] = SERVICE_S,
 ) -> Client:
-    """Ask ``count`` times, for each model in turn, and think after each answer."""
+    """Send ``count`` requests, to each model in turn, and pause after each response."""
     for number in range(count):
         yield Ask(models[number % len(models)], draw.uniform(*service_s))
         yield Think(draw.uniform(*think_s))
 
 
 def later(start_s: float, client: Client) -> Client:
-    """Let a client begin at ``start_s``."""
+    """Start a client at ``start_s``."""
     yield Think(start_s)
     yield from client
 
 
 def two_loops(seed: int) -> list[Client]:
-    """Two programs, each in a loop on a model of its own."""
+    """Two programs, each in a loop on its own model."""
     think_s = (TURNAROUND_S, TURNAROUND_S)
     return [
         later(0.1 * number, loop(_draw(seed, number), (model,), count=30, think_s=think_s))
@@ -77,7 +80,7 @@ def two_loops(seed: int) -> list[Client]:
 
 
 def two_agents(seed: int) -> list[Client]:
-    """Two agents, each on a model of its own, that run a tool between two requests."""
+    """Two agents, each on its own model, that run a tool between two requests."""
     return [
         later(0.1 * number, loop(_draw(seed, number), (model,), count=30, think_s=(0.5, 3.0)))
         for number, model in enumerate((A, B))
@@ -94,12 +97,12 @@ def never_idle(seed: int) -> list[Client]:
 
 
 def agent(seed: int) -> list[Client]:
-    """One agent that plans with A and writes with B, in turn."""
+    """One agent that alternates between planning with A and writing with B."""
     return [loop(_draw(seed, 0), (A, B), count=30, think_s=(0.5, 3.0))]
 
 
 def chat_and_embeddings(seed: int) -> list[Client]:
-    """Chat with A as a person does, while a tool asks an embedding model every few seconds."""
+    """Chat with A as a person does, while a tool requests embeddings from another model every few seconds."""
     return [
         loop(_draw(seed, 0), (A,), count=15, think_s=(2.0, 20.0)),
         later(6.0, loop(_draw(seed, 1), (EMBEDDING,), count=60, think_s=(2.0, 5.0), service_s=QUICK_S)),
@@ -112,7 +115,7 @@ def burst(seed: int) -> list[Client]:
 
 
 def ten_models(seed: int) -> list[Client]:
-    """Many people and ten models, of which a few are popular."""
+    """Many users and ten models, a few of which are popular."""
     draw = _draw(seed, 0)
     popularity = [1 / (rank + 1) for rank in range(len(MANY))]
     clients: list[Client] = []
@@ -125,7 +128,7 @@ def ten_models(seed: int) -> list[Client]:
 
 
 def broken_model(seed: int) -> list[Client]:
-    """Somebody works with A; a program asks for a model that cannot be loaded, and asks again."""
+    """Work with A, while a program requests a model that cannot be loaded, and retries."""
     return [
         loop(_draw(seed, 0), (A,), count=25, think_s=(1.0, 4.0)),
         later(5.0, loop(_draw(seed, 1), (BROKEN,), count=40, think_s=(2.0, 5.0))),

@@ -1,7 +1,7 @@
-"""gglib beside no proxy, nginx and Caddy, in one run on one machine: ``python -m bench.proxies`` (``make bench``).
+"""Compares gglib with no proxy, nginx and Caddy in one run on a machine: ``python -m bench.proxies`` (``make bench``).
 
-Linux only. nginx, Caddy and wrk are programs of the system: what is missing is left out. The starter model is fetched
-as ``gglib up`` does, if it is not there yet.
+Linux only. nginx, Caddy and wrk must be installed; missing programs are skipped. The starter model is downloaded as
+``gglib up`` does, if it is not cached yet.
 """
 
 import argparse
@@ -32,7 +32,7 @@ NAMES = (*(scenario.name for scenario in SCENARIOS), ENGINE)
 
 
 def main() -> None:
-    """Measure, print the page and write it with its JSON and its plot."""
+    """Measure, print the page, and write it with its JSON and its plot."""
     options = _options()
     if sys.platform != "linux":
         sys.exit("This reads Linux's /proc and pins processes: it runs on Linux only.")
@@ -74,7 +74,7 @@ def _side_names(text: str) -> tuple[str, ...]:
 
 
 def _available(sides: Sequence[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Leave out what needs a program that is not there, and say how to install it."""
+    """Skip sides and scenarios whose program is missing, and say how to install it."""
     missing = [name for name in PROGRAMS if name in sides and find_program(name) is None]
     for name in missing:
         print(f"{name} is not installed and is left out; on Debian: apt-get install {name}", file=sys.stderr)
@@ -126,19 +126,19 @@ def _measure(
 def _take_turns(
     results: Results, scenario: Scenario, tools: Tools, sides: Sequence[Side], *, first: int
 ) -> None:
-    """Measure every side, beginning with another one in each round."""
+    """Measure every side, starting with a different one in each round."""
     for turn in range(len(sides)):
         side = sides[(first + turn) % len(sides)]
         results.rounds[scenario.name][side.name].append(_least_disturbed(scenario, tools, side))
 
 
 def _least_disturbed(scenario: Scenario, tools: Tools, side: Side) -> Figures:
-    """Measure again, a few times at most, when other programs took more of a core than can be passed over."""
+    """Repeat a measurement, a few times at most, if other programs took too much of a core."""
     found: list[Figures] = []
     while len(found) < tools.scale.attempts and (not found or disturbance(found[-1]) > DISTURBED_SHARE):
         found.append(scenario.measure(side, tools))
     best = min(found, key=disturbance)
-    # What went wrong in a disturbed run went wrong all the same.
+    # Errors of a disturbed run count all the same.
     return best | {name: sum(figures[name] for figures in found) for name in SUMMED if name in best}
 
 
@@ -151,7 +151,7 @@ def _progress(text: str) -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End as Ctrl-C does: every block ends what it started."""
+    """Exit as Ctrl-C does: every block ends what it started."""
     del number, frame
     raise KeyboardInterrupt
 

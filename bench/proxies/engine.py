@@ -1,7 +1,7 @@
-"""The same short answer of a real engine, bare and through each proxy.
+"""The same short response of a real engine, directly and through each proxy.
 
-Two engine processes of one thread each, with the same model and the same parameters: one that gglib has launched, and a
-bare one that is asked directly, through nginx and through Caddy.
+Two single-threaded engine processes with the same model and the same parameters: one launched by gglib, and a bare one
+that is used directly, through nginx and through Caddy.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +18,13 @@ from bench.swap import CONTEXT, ENGINE_ARGS, SLOTS, Bare, BareModel, add, starte
 from gglib.db import SqliteCatalog
 
 THREADS = ("--threads", "1", "--threads-batch", "1")
-"""One: engine and load share a core, and more would wait for one another."""
+"""One thread: engine and load share a core, and several threads would wait for each other."""
 
 
 async def measure(
     names: Sequence[str], home: Path, cores: Cores, *, rounds: int, on_progress: Callable[[str], None]
 ) -> dict[str, list[Figures]]:
-    """Return the rounds of each side; one that is not counted warms all up."""
+    """Return the rounds of each side, after an uncounted warm-up round."""
     file = await starter()
     async with SqliteCatalog(home / "gglib.db") as catalog:
         spec = await add(catalog, "bench", file, home)
@@ -70,7 +70,7 @@ def _side(name: str, directory: Path, cores: Cores, model: BareModel, file: Path
             cores,
             file,
             add=("--ctx", str(CONTEXT), "--engine-args", " ".join((*ENGINE_ARGS, *THREADS))),
-            # A PATH without llama-server: the embedded engine is what is compared.
+            # A PATH without llama-server: the comparison uses the embedded engine.
             variables={"PATH": "/nonexistent", "GGLIB_SLOTS": str(SLOTS)},
         ) as side:
             yield replace(side, pids=(), upstream_pid=0)

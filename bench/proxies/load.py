@@ -1,9 +1,9 @@
-"""The load of the streams: a client of raw protocols on uvloop, which checks every byte that it gets.
+"""The streaming load: a client of raw protocols on uvloop, which checks every byte that it receives.
 
 A program: ``python -m bench.proxies.load MODE --port N …`` measures once and prints its figures as one JSON object. It
-reads the processor time of proxy and upstream (``--proxy-pids``, ``--upstream-pids``) at both ends of the very window
-that it measures. Every stream has an id of its own, which comes back in each of its events with a number: what
-is lost, mixed up or out of order is an error, and counted.
+reads the processor time of proxy and upstream (``--proxy-pids``, ``--upstream-pids``) at both ends of the window that
+it measures. Every stream has a unique id, which each of its events repeats with a sequence number: lost, mixed-up and
+out-of-order events are counted as errors.
 """
 
 import argparse
@@ -35,22 +35,22 @@ SETTLE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the load goes, and whose processor time is read."""
+    """The target of the load, and the processes whose processor time is read."""
 
     port: int
-    """0: straight to the upstream's unix socket."""
+    """0: connect to the upstream's unix socket directly."""
     proxy_pids: tuple[int, ...]
     upstream_pids: tuple[int, ...]
     upstream_socket: str
 
     @property
     def host(self) -> str:
-        """What is written into ``Host``."""
+        """The value of the ``Host`` header."""
         return f"127.0.0.1:{self.port}"
 
 
 class Exchange(asyncio.Protocol):
-    """A client's connection: one request, one answer, at a time."""
+    """A client's connection: one request and one response at a time."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -59,7 +59,10 @@ class Exchange(asyncio.Protocol):
         self.on_part: Callable[[bytes, int], None] | None = None
 
     async def send(self, request: bytes) -> bytes:
-        """Send and return the answer's raw bytes. Raises ``ConnectionError`` when it breaks off."""
+        """Send a request and return the raw bytes of the response.
+
+        Raises ``ConnectionError`` if the response is cut short.
+        """
         self._parts: list[bytes] = []
         self._tail = b""
         self._length = -1
@@ -72,11 +75,11 @@ class Exchange(asyncio.Protocol):
         return b"".join(self._parts)
 
     def close(self) -> None:
-        """End it."""
+        """Close the connection."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Send small requests at once."""
+        """Disable Nagle's algorithm for small requests."""
         self._transport = transport
         self.is_open = True
         sock = transport.get_extra_info("socket")
@@ -84,7 +87,7 @@ class Exchange(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        """Collect until the end of the answer."""
+        """Collect data until the end of the response."""
         now_ns = time.monotonic_ns()
         if not self._head_bytes:
             data = self._take_head(data)
@@ -106,13 +109,13 @@ class Exchange(asyncio.Protocol):
             self._done.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Break off what was not complete."""
+        """Fail an incomplete exchange."""
         self.is_open = False
         if self._done is not None and not self._done.done():
             self._done.set_exception(ConnectionError("broken off"))
 
     def _take_head(self, data: bytes) -> bytes:
-        """Return what of the data is body already; a status other than 200 ends the exchange."""
+        """Return the part of the data that belongs to the body; a status other than 200 ends the exchange."""
         self._tail += data
         end = self._tail.find(b"\r\n\r\n")
         if end < 0:
@@ -129,14 +132,14 @@ class Exchange(asyncio.Protocol):
 
 
 class Client:
-    """A client with at most one connection, which it uses again for as long as it stays open."""
+    """A client with at most one connection, which it reuses while it is open."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self.exchange: Exchange | None = None
 
     async def send(self, body: bytes, on_part: Callable[[bytes, int], None] | None = None) -> bytes:
-        """Send a request; one that meets the close of a connection before its answer begins is sent once more."""
+        """Send a request; if the connection closes before the response begins, the request is resent once."""
         request = chat_request(body, self._target.host)
         is_reused = self.exchange is not None and self.exchange.is_open
         try:
@@ -163,14 +166,14 @@ class Client:
 
 
 class Window:
-    """What is measured between its making and ``figures``."""
+    """Measures from its creation to the call of ``figures``."""
 
     def __init__(self, target: Target) -> None:
         self._usage = UsageWindow(target.proxy_pids, target.upstream_pids)
         self._load_s = time.process_time()
 
     def figures(self, *, done: int, unit_count: int) -> dict[str, float]:
-        """Return the rates of what was done; ``unit_count`` is what processor time is told per thousand of."""
+        """Return the rates; ``unit_count`` is the number of units that processor time is reported per thousand of."""
         usage = self._usage.close(time.process_time() - self._load_s)
         return {
             "done": done,
@@ -180,11 +183,11 @@ class Window:
         } | usage.as_figures()
 
 
-# --- streams as fast as they go ---
+# --- streams at full speed ---
 
 
 async def streams(target: Target, *, at_once: int, seconds: float, chunks: int) -> dict[str, float]:
-    """Keep so many streams going; each is compared with what the upstream sent, byte by byte."""
+    """Keep ``at_once`` streams running; each is compared with the upstream's bytes."""
     numbers = count(1)
     first_byte_ms = array("d")
     errors = 0
@@ -217,7 +220,7 @@ async def streams(target: Target, *, at_once: int, seconds: float, chunks: int) 
 
 
 class Unframer:
-    """Takes the chunked framing off a body as it comes. A proxy may frame anew, also in the middle of an event."""
+    """Decodes chunked framing incrementally. A proxy may change the framing, also in the middle of an event."""
 
     def __init__(self) -> None:
         self._begun_line = b""
@@ -225,7 +228,7 @@ class Unframer:
         self.is_over = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return what of the body is in the data."""
+        """Return the body bytes in the data."""
         data = self._begun_line + data
         parts: list[bytes] = []
         at = 0
@@ -237,7 +240,7 @@ class Unframer:
                 at += len(part)
             elif (end := data.find(b"\n", at)) >= 0:
                 size = data[at:end].partition(b";")[0].strip()
-                self._left_bytes = int(size or b"0", 16)  # empty: the line's end after a chunk
+                self._left_bytes = int(size or b"0", 16)  # empty: the end of line after a chunk
                 self.is_over = self.is_over or size == b"0"
                 at = end + 1
             else:
@@ -247,7 +250,7 @@ class Unframer:
 
 
 def dechunked(raw: bytes) -> bytes:
-    """Return a body without its chunked framing; nothing where its end is missing."""
+    """Return a body without its chunked framing; nothing if its end is missing."""
     unframer = Unframer()
     body = unframer.feed(raw)
     return body if unframer.is_over else b""
@@ -257,7 +260,7 @@ def dechunked(raw: bytes) -> bytes:
 
 
 class PacedCheck:
-    """Reads the events of one paced stream as they come: their delay, and whether all are there, once, in order."""
+    """Reads the events of one paced stream as they arrive: their delay, and whether each arrives once and in order."""
 
     def __init__(self, stream_id: str, delays_ns: "array[int]") -> None:
         self._id = stream_id.encode()
@@ -269,7 +272,7 @@ class PacedCheck:
         self.is_done = False
 
     def feed(self, data: bytes, now_ns: int) -> None:
-        """Take what has come. An event counts when its last byte is there."""
+        """Process received data. An event counts when its last byte has arrived."""
         data = self._rest + self._unframer.feed(data)
         cut = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
         self._rest = data[cut:]
@@ -282,7 +285,7 @@ class PacedCheck:
 
 
 async def paced(target: Target, *, at_once: int, seconds: float) -> dict[str, float]:
-    """Run so many paced streams at the same time, begun over one second."""
+    """Run ``at_once`` paced streams in parallel, started over one second."""
     chunks = int(seconds * PACED_CHUNKS_PER_S)
     delays_ns = array("q")
     first_byte_ms = array("d")
@@ -345,11 +348,11 @@ async def bodies(target: Target, *, seconds: float, megabytes: int) -> dict[str,
     return figures | percentiles("took", took_ms) | {"peak_growth_mb": peak_growth_mb, "kept_mb": kept_mb}
 
 
-# --- readers that hardly read ---
+# --- slow readers ---
 
 
 async def slow_readers(target: Target, *, readers: int, seconds: float) -> dict[str, float]:
-    """Let some read an endless stream at 1 byte/s, others go on as before, and see what is kept for the slow."""
+    """Read endless streams at 1 byte/s beside normal clients; measure what is buffered for the slow readers."""
     alone = await _bystander(target, seconds)
     before_mb = pss_mb(target.proxy_pids)
     window = Window(target)
@@ -376,7 +379,7 @@ async def slow_readers(target: Target, *, readers: int, seconds: float) -> dict[
 
 
 async def _bystander(target: Target, seconds: float) -> "array[float]":
-    """Ask for short streams, one after the other, and return how long each took."""
+    """Request short streams, one after the other, and return the duration of each."""
     client = Client(target)
     took_ms = array("d")
     until_s = time.monotonic() + seconds
@@ -405,7 +408,7 @@ async def _read_slowly(target: Target, number: int, seconds: float) -> int:
 
 
 async def ask_upstream(path: str) -> dict[str, Any]:
-    """Ask a scripted upstream what it has done."""
+    """Request a scripted upstream's counters."""
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(b"GET /bench HTTP/1.1\r\nhost: bench\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
@@ -416,11 +419,11 @@ async def ask_upstream(path: str) -> dict[str, Any]:
     return body
 
 
-# --- one answer of a real engine ---
+# --- responses of a real engine ---
 
 
 async def answers(target: Target, *, count: int, tokens: int) -> dict[str, float]:
-    """Ask for short streamed answers, one after the other: time to the first byte, and tokens per second after it."""
+    """Request short streamed responses in sequence: time to the first byte, and tokens per second after it."""
     client = Client(target)
     first_byte_ms = array("d")
     tokens_per_s = array("d")

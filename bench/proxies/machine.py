@@ -1,4 +1,4 @@
-"""Cores, processor time and memory of processes, from Linux's /proc; what kind of machine this is."""
+"""Cores, processor time and memory of processes, from Linux's /proc, and a description of the machine."""
 
 import os
 import platform
@@ -19,14 +19,14 @@ Pids = Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Where what runs: the proxy has a core of its own where there are two."""
+    """The cores of each part: the proxy has a core of its own if the machine has two."""
 
     proxy: frozenset[int]
     load: frozenset[int]
 
     @classmethod
     def of_this_machine(cls) -> "Cores":
-        """Give the last core to the proxy (interrupts are often on the first) and the others to load and upstream."""
+        """Assign the last core to the proxy (the first often handles interrupts), the others to load and upstream."""
         cores = sorted(os.sched_getaffinity(0))
         return cls(frozenset(cores[-1:]), frozenset(cores[:-1] or cores))
 
@@ -39,7 +39,7 @@ class Cores:
 
 @contextmanager
 def pinned(cores: Iterable[int]) -> Iterator[None]:
-    """Have the processes that the block starts run on these cores."""
+    """Run the processes that the block starts on these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -49,14 +49,14 @@ def pinned(cores: Iterable[int]) -> Iterator[None]:
 
 
 def pin(pid: int, cores: Iterable[int]) -> None:
-    """Move a running process with all its threads."""
+    """Move a running process and all its threads to these cores."""
     wanted = set(cores)
     for task in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(task.name), wanted)
 
 
 def raise_descriptor_limit() -> int:
-    """Allow as many open files as the system lets us, for this process and its children."""
+    """Raise the limit of open files to the hard limit, for this process and its children."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
@@ -81,31 +81,31 @@ def cpu_s(pids: Pids) -> float:
 
 
 def pss_mb(pids: Pids) -> float:
-    """Return the resident memory of processes, in MB; what several share is counted once."""
+    """Return the resident memory of processes, in MB; shared pages are counted once."""
     return sum(_kib(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids) * 1024 / 1e6
 
 
 def peak_rss_mb(pids: Pids) -> float:
-    """Return the most memory that was resident since the last ``forget_peaks``, in MB."""
+    """Return the peak resident memory since the last ``forget_peaks``, in MB."""
     return sum(_kib(Path(f"/proc/{pid}/status"), "VmHWM:") for pid in pids) * 1024 / 1e6
 
 
 def forget_peaks(pids: Pids) -> None:
-    """Let the peak begin anew at what is resident now (proc(5), clear_refs)."""
+    """Reset the peak to the current resident memory (proc(5), clear_refs)."""
     for pid in pids:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Who used how much of a core over a window, 1.0 being all of one."""
+    """The share of a core that each part used over a window; 1.0 is a whole core."""
 
     wall_s: float
     proxy: float
     upstream: float
     load: float
     others_beside_proxy: float
-    """What is not of this run, on the proxy's core: it takes time from it."""
+    """Processes outside this run on the proxy's core, which take time from the proxy."""
     others_beside_load: float
 
     @property
@@ -125,7 +125,7 @@ class Usage:
 
 
 class UsageWindow:
-    """From its making to ``close``. Whoever makes it runs on the load's cores."""
+    """Measures from its creation to ``close``. The caller runs on the load's cores."""
 
     def __init__(self, proxy: Pids, upstream: Pids) -> None:
         self._groups = (proxy, upstream)
@@ -133,7 +133,7 @@ class UsageWindow:
         self._before = self._now()
 
     def close(self, load_cpu_s: float) -> Usage:
-        """End it; the load's own processor time is told, since its process may be gone."""
+        """Close the window; the load's processor time is an argument, since its process may have ended."""
         wall_s, *used_s = (now - before for now, before in zip(self._now(), self._before, strict=True))
         proxy, upstream, proxy_cores, load_cores = (seconds / wall_s for seconds in used_s)
         load = load_cpu_s / wall_s
@@ -152,7 +152,7 @@ class UsageWindow:
 
 
 def _busy_s(cores: Iterable[int]) -> float:
-    """Return how long cores were not idle since the machine began, in seconds; time stolen by its host is not idle."""
+    """Return the busy time of cores since boot, in seconds; time stolen by the hypervisor counts as busy."""
     names = {f"cpu{core}" for core in cores}
     ticks = 0
     for line in Path("/proc/stat").read_text().splitlines():
@@ -164,14 +164,14 @@ def _busy_s(cores: Iterable[int]) -> float:
 
 
 def kind() -> str:
-    """Return what kind of machine this is."""
+    """Return a description of the machine."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     description = f"{_processor()}, {platform.machine()}, {memory_gb:.0f} GB"
     return f"a {os.cpu_count()}-core {platform.system()} machine ({description})"
 
 
 def versions(programs: Iterable[str]) -> dict[str, str]:
-    """Return what is measured with, by name."""
+    """Return the versions of the programs by name."""
     packages = ("gglib", "uvloop", "xllamacpp")
     own = {"Linux": platform.release().split("-")[0], "Python": _python()}
     asked = {program: _ask_version(program) for program in programs}
@@ -179,7 +179,7 @@ def versions(programs: Iterable[str]) -> dict[str, str]:
 
 
 def _python() -> str:
-    """Return the version and how it was built: with profiles, as distributions do, it is a fifth quicker."""
+    """Return Python's version and build: profile-guided builds, as in distributions, are a fifth faster."""
     if sys.base_prefix == "/usr":
         build = "the distribution's"
     elif "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""):

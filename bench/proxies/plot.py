@@ -1,4 +1,4 @@
-"""Results as one plot, in SVG. Text in, text out."""
+"""The results as one SVG plot. Text in, text out."""
 
 import math
 
@@ -26,7 +26,7 @@ _PANELS = (
 
 
 def plot(results: Results) -> str:
-    """Return bars for each side in each of the panels that were measured."""
+    """Return an SVG with bars for each side in each panel that was measured."""
     panels = []
     for scenario, key, heading in _PANELS:
         values = {

@@ -1,4 +1,4 @@
-"""Results as a page of tables. Text in, text out: it writes no file and runs nothing."""
+"""The results as a Markdown page of tables. Text in, text out: it writes no file and runs nothing."""
 
 import math
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ LABELS = {"direct": "direct", "gglib": "gglib", "nginx": "nginx", "caddy": "Cadd
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: a figure, or how it stands to another side's."""
+    """One column of a table: a figure, or its relation to the same figure of another side."""
 
     title: str
     key: str
     digits: int = 0
     over: str | None = None
-    """Divided by the same figure of this side."""
+    """Divide by the same figure of this side."""
     minus: str | None = None
-    """Less the same figure of this side."""
+    """Subtract the same figure of this side."""
 
     def cell(self, side: str, table: dict[str, Figures]) -> str:
         """Return the text of one cell."""
@@ -152,7 +152,7 @@ believes Keep-Alive may send a request over a connection that is just being clos
 
 
 def _short(results: Results) -> list[str]:
-    """Say what the run shows of gglib, in ratios."""
+    """Summarize the run for gglib, in ratios."""
     wanted = (
         ("requests/s, 32 connections", "json-32", "per_s"),
         ("p50 at one connection", "json-1", "p50_ms"),

@@ -1,4 +1,4 @@
-"""The requests of the load: what an OpenAI client sends, in bytes. Pure."""
+"""The requests of the load: the bytes that an OpenAI client sends. Pure."""
 
 import json
 
@@ -22,7 +22,7 @@ HEADERS = {
     "x-stainless-retry-count": "0",
     "x-stainless-read-timeout": "600",
 }
-"""What openai-python sends beside Host, Content-Length and Connection."""
+"""The headers that openai-python sends besides Host, Content-Length and Connection."""
 
 PROMPT = "Name three colours of the rainbow, and nothing else. Answer in one line, separated by commas."
 SYSTEM = "You are a helpful assistant who answers briefly and to the point."
@@ -36,9 +36,9 @@ def chat_body(
     prompt: str = PROMPT,
     temperature: float = 0.7,
 ) -> bytes:
-    """Return a request's body of some 300 bytes; with a ``stream_id`` it asks for a stream.
+    """Return a request body of about 300 bytes; with a ``stream_id`` it requests a stream.
 
-    What the scripted upstream looks at comes first.
+    The fields that the scripted upstream reads come first.
     """
     metadata = {"stream_id": stream_id} if stream_id else {}
     if chunks_per_s:
@@ -55,7 +55,7 @@ def chat_body(
 
 
 def chat_request(body: bytes, host: str) -> bytes:
-    """Return a whole request."""
+    """Return a complete request."""
     lines = [f"POST {PATH} HTTP/1.1", f"Host: {host}", "Connection: keep-alive"]
     lines += [f"{name}: {value}" for name, value in HEADERS.items()]
     lines += [f"Content-Length: {len(body)}", "", ""]

@@ -1,4 +1,4 @@
-"""What a run has found, and the medians of it. Pure."""
+"""The results of a run, and their medians. Pure."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ DISTURBED_SHARE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything about a run."""
+    """The results of a run."""
 
     date: str
     machine: str
@@ -30,12 +30,12 @@ class Results:
     def medians(self, scenario: str) -> dict[str, Figures]:
         """Return the figures of a scenario by side: the median of its calm rounds, and the sum of all faults.
 
-        Calm is a round that other programs left alone; where there is none, all rounds count.
+        A round is calm if other programs did not disturb it; without a calm round, all rounds count.
         """
         return {side: _median(rounds) for side, rounds in self.rounds.get(scenario, {}).items() if rounds}
 
     def as_json(self) -> str:
-        """Return all of it, with every round."""
+        """Return the results as JSON, with every round."""
         whole = {
             "date": self.date,
             "machine": self.machine,
@@ -51,12 +51,12 @@ class Results:
 
 
 def disturbance(figures: Figures) -> float:
-    """Return how much of a core other programs took, where that was most; 0 where it was not measured."""
+    """Return the largest share of a core that other programs took; 0 if it was not measured."""
     return max(figures.get("others_beside_proxy", 0.0), figures.get("others_beside_load", 0.0))
 
 
 def limit(figures: Figures, load_cores: int) -> str:
-    """Say what kept the figures from being higher, as far as the use of the cores tells."""
+    """Return what limited the figures, as far as the core usage shows it."""
     proxy = figures["proxy_busy"]
     behind = max(figures["upstream_busy"], figures["load_busy"])
     together = figures["upstream_busy"] + figures["load_busy"] + figures["others_beside_load"]

@@ -1,4 +1,4 @@
-"""What is measured: the scenarios, and one measurement of each on one side."""
+"""The scenarios, and the measurement of one scenario on one side."""
 
 import json
 import subprocess
@@ -18,16 +18,16 @@ BODY_MB = 20
 ANSWER_TOKENS = 48
 
 Figures = dict[str, float]
-"""What one measurement found, by name; the unit is the name's end."""
+"""The results of one measurement by name; the name ends with the unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything."""
+    """The number of rounds, connections and seconds of a run."""
 
     rounds: int
     attempts: int
-    """Of one measurement, when other programs disturb it."""
+    """Attempts for one measurement that other programs disturb."""
     engine_rounds: int
     seconds: float
     body_seconds: float
@@ -63,7 +63,7 @@ QUICK = Scale(
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What measurements need."""
+    """The programs and scripts that measurements use."""
 
     scale: Scale
     lua: Path
@@ -127,12 +127,12 @@ SCENARIOS = (
 
 
 def ask_engine(side: Side) -> Figures:
-    """Ask a real engine behind a side for one short answer."""
+    """Request one short response from a real engine behind a side."""
     return _load(side, "answers", at_once=1, chunks=ANSWER_TOKENS)
 
 
 def _load(side: Side, mode: str, *, look_after_s: float | None = None, **options: float) -> Figures:
-    """Run the load; with ``look_after_s``, look at the proxy's memory in the middle of it."""
+    """Run the load; with ``look_after_s``, sample the proxy's memory in the middle of it."""
     given: Mapping[str, object] = {
         "port": side.port,
         "proxy_pids": ",".join(map(str, side.pids)),

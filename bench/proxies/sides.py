@@ -1,4 +1,4 @@
-"""The sides that are compared: each starts its proxy and an upstream of its own, and ends both by pid."""
+"""The sides that are compared: each starts its proxy and a separate upstream, and ends both by pid."""
 
 import http.client
 import json
@@ -24,23 +24,23 @@ START_LIMIT_S = 30.0
 STOP_LIMIT_S = 5.0
 LOOK_EVERY_S = 0.02
 IDLE_CONNECTIONS = 1024
-"""Kept open to the upstream by nginx and Caddy: as many as there are clients, so that none has to connect anew."""
+"""Idle upstream connections of nginx and Caddy: one per client, so that no request needs a new connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A proxy that runs, and what stands behind it."""
+    """A running proxy and its upstream."""
 
     name: str
     port: int
     pids: tuple[int, ...]
-    """Of the proxy alone; none for ``direct``."""
+    """The proxy's processes; none for ``direct``."""
     upstream_pid: int
     upstream_socket: Path
 
     @property
     def host(self) -> str:
-        """What a client writes into ``Host``."""
+        """The value of the ``Host`` header."""
         return f"127.0.0.1:{self.port}"
 
 
@@ -54,7 +54,7 @@ def process(
     log: Path,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for the block, on these cores, in a session of its own, so that Ctrl-C is ours to pass on."""
+    """Run a program for the block on these cores, in a separate session, so that only this process receives Ctrl-C."""
     with log.open("wb") as output, pinned(cores):
         child = subprocess.Popen(
             command,
@@ -83,7 +83,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until(is_true: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for what a child does; tell its last words when it does not."""
+    """Wait for a condition of a child process; raise with the end of its log if it times out."""
     deadline = time.monotonic() + START_LIMIT_S
     while not is_true():
         if child.poll() is not None or time.monotonic() > deadline:
@@ -92,21 +92,21 @@ def wait_until(is_true: Callable[[], bool], child: subprocess.Popen[bytes], log:
 
 
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
+    """Return a port that was free when it was checked."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
 def is_listening(address: int | Path) -> bool:
-    """Whether a port or a unix socket takes connections."""
+    """Whether a port or a unix socket accepts connections."""
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         return probe.connect_ex(str(address) if isinstance(address, Path) else ("127.0.0.1", address)) == 0
 
 
 def ask(port: int, method: str, path: str, body: bytes = b"") -> bytes:
-    """Send one request and return the answer's body; anything but 200 is an error."""
+    """Send one request and return the response body; any status but 200 is an error."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT_S)
     connection.request(method, path, body or None, HEADERS)
     response = connection.getresponse()
@@ -133,7 +133,7 @@ def scripted(directory: Path, cores: Cores, *, tcp_port: int | None = None) -> I
 
 @contextmanager
 def direct(directory: Path, cores: Cores) -> Iterator[Side]:
-    """No proxy: the upstream itself, over loopback TCP, since the load speaks nothing else."""
+    """No proxy: the upstream itself, over loopback TCP, the only transport of the load."""
     port = free_port()
     with scripted(directory, cores, tcp_port=port) as (pid, path):
         yield Side("direct", port, (), pid, path)
@@ -141,7 +141,7 @@ def direct(directory: Path, cores: Cores) -> Iterator[Side]:
 
 @contextmanager
 def gglib(directory: Path, cores: Cores) -> Iterator[Side]:
-    """``gglib serve`` as it ships, which launches the scripted upstream as its engine."""
+    """``gglib serve`` as shipped, which launches the scripted upstream as its engine."""
     from gglib.testing import write_tiny_gguf  # noqa: PLC0415 - needs packages that only this side needs
 
     model = write_tiny_gguf(directory / "bench.gguf")
@@ -150,7 +150,7 @@ def gglib(directory: Path, cores: Cores) -> Iterator[Side]:
 
 
 def write_engine(directory: Path) -> Path:
-    """Write a program that is the scripted upstream and can be launched as llama-server is."""
+    """Write a program that runs the scripted upstream and accepts llama-server's command line."""
     engine = directory / "llama-server"
     engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{upstream.__file__}" "$@"\n')
     engine.chmod(0o755)
@@ -158,7 +158,7 @@ def write_engine(directory: Path) -> Path:
 
 
 @contextmanager
-def serving(  # noqa: PLR0913 - what two commands take
+def serving(  # noqa: PLR0913 - the options of two commands
     directory: Path,
     cores: Cores,
     model: Path,
@@ -167,9 +167,9 @@ def serving(  # noqa: PLR0913 - what two commands take
     add: Sequence[str] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Side]:
-    """Run ``gglib serve`` with one model, in memory already, whose engine has been moved to the load's cores.
+    """Run ``gglib serve`` with one loaded model, whose engine has been moved to the load's cores.
 
-    ``serve`` and ``add`` are arguments of these commands.
+    ``serve`` and ``add`` are the arguments of these commands.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GGLIB_", "LLAMA_"))}
     environment |= {"GGLIB_HOME": str(directory / "home"), **variables}
@@ -227,11 +227,11 @@ http {{
 
 @contextmanager
 def nginx(directory: Path, cores: Cores, backend: tuple[int, Path] | None = None) -> Iterator[Side]:
-    """One worker; nothing buffered in either direction."""
+    """Run nginx with one worker, and no buffering in either direction."""
     with ExitStack() as stack:
         upstream_pid, path = backend or stack.enter_context(scripted(directory, cores))
         port, log, config = free_port(), directory / "nginx.log", directory / "nginx.conf"
-        # The worker of a master that runs as root would give up the rights to the sockets' directory.
+        # A worker of a master that runs as root would drop the permissions for the sockets' directory.
         user = f"user {pwd.getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
         config.write_text(
             NGINX_CONFIG.format(directory=directory, socket=path, port=port, user=user, idle=IDLE_CONNECTIONS)
@@ -276,7 +276,7 @@ http://127.0.0.1:{port} {{
 
 @contextmanager
 def caddy(directory: Path, cores: Cores, backend: tuple[int, Path] | None = None) -> Iterator[Side]:
-    """Go's reverse proxy, flushing at once, on one processor."""
+    """Go's reverse proxy, with immediate flushing, on one processor."""
     with ExitStack() as stack:
         upstream_pid, path = backend or stack.enter_context(scripted(directory, cores))
         port, log, config = free_port(), directory / "caddy.log", directory / "Caddyfile"
@@ -291,7 +291,7 @@ def caddy(directory: Path, cores: Cores, backend: tuple[int, Path] | None = None
 
 STARTERS = {"direct": direct, "gglib": gglib, "nginx": nginx, "caddy": caddy}
 PROGRAMS = ("nginx", "caddy")
-"""Sides that need a program of their name."""
+"""Sides that need a program of the same name."""
 
 
 @contextmanager
@@ -307,7 +307,7 @@ def started(names: Sequence[str], directory: Path, cores: Cores) -> Iterator[lis
 
 
 def find_program(name: str) -> str | None:
-    """Return where a program is; servers are often beyond an ordinary user's PATH."""
+    """Return the path of a program; servers are often not in an ordinary user's PATH."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 

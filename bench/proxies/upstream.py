@@ -1,14 +1,13 @@
 """A scripted llama-server that is fast enough not to be the limit: canned bytes on uvloop, without a framework.
 
-It is a program of its own (``python upstream.py --host /dir/x.sock [--tcp PORT]``) and imports nothing of this project,
-so that gglib launches it as its engine with llama-server's command line: of that it takes ``--host``, ``--help`` and
-``--version`` seriously and passes over the rest.
+It is a separate program (``python upstream.py --host /dir/x.sock [--tcp PORT]``) that imports nothing of this project,
+so that gglib can launch it as its engine with llama-server's command line: it uses ``--host``, ``--help`` and
+``--version`` and ignores the other options.
 
-What it answers is said by the first bytes of the body. Without ``"stream":true``: a fixed completion. With it,
+The first bytes of the body select the response. Without ``"stream":true``: a fixed completion. With it,
 ``"max_tokens":N`` events in chunked framing, one ``write`` each, with the ``"stream_id"`` of the request and a sequence
-number in each; then ``[DONE]``; then, as llama-server does although its head says Keep-Alive, the connection is closed.
-``"chunks_per_s":"R"`` paces them and has each carry the moment at which it left. The rest of a body is counted and
-thrown away.
+number in each; then ``[DONE]``; then the connection is closed, as llama-server does although its head says Keep-Alive.
+``"chunks_per_s":"R"`` paces them and adds the time of sending to each. The rest of a body is counted and discarded.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ BACKLOG = 4096
 TURN_CHUNKS = 1000
 STREAM_ID_BYTES = 8
 PEEK_BYTES = 512
-"""What decides about the answer stands in so many first bytes of a body."""
+"""The fields that select the response are within this many first bytes of a body."""
 DONE = b"data: [DONE]\n\n"
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -79,7 +78,7 @@ _EVENT: Final = (
 
 
 def event(stream_id: bytes, number: int, sent_ns: int = 0) -> bytes:
-    """Return one event; all have the same length."""
+    """Return one event; all events have the same length."""
     return _EVENT % (stream_id, number, sent_ns)
 
 
@@ -88,12 +87,12 @@ _FRAME_LEFT: Final = b"%x\r\n" % EVENT_BYTES + _EVENT.partition(b"%b")[0]
 _FRAME_RIGHTS: Final = tuple(
     event(b"", number).partition(b"chatcmpl-")[2] + b"\r\n" for number in range(1000)
 )
-"""Most streams are shorter: their events are put together and not formatted."""
+"""Most streams are shorter: their events are joined from prebuilt parts instead of formatted."""
 _END: Final = b"%x\r\n%b\r\n0\r\n\r\n" % (len(DONE), DONE)
 
 
 class Totals:
-    """What this process has done since it began, and what its open streams have written."""
+    """Counters of this process since its start, and the bytes written by its open streams."""
 
     def __init__(self) -> None:
         self.requests = 0
@@ -101,7 +100,7 @@ class Totals:
         self.open_streams: set[Connection] = set()
 
     def as_json(self) -> bytes:
-        """Return it for the harness."""
+        """Return the counters as JSON for the harness."""
         sent = sum(stream.sent_bytes for stream in self.open_streams)
         return json.dumps(
             {
@@ -114,7 +113,7 @@ class Totals:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: a request at a time, and its answer."""
+    """One connection: one request and its response at a time."""
 
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
@@ -132,7 +131,7 @@ class Connection(asyncio.Protocol):
         self.sent_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Keep the transport; nothing is queued in it without our knowing."""
+        """Keep the transport; its write buffer stays under this class's control."""
         self._transport = transport
         self._fd: int = transport.get_extra_info("socket").fileno()
         transport.set_write_buffer_limits(high=0)
@@ -145,7 +144,7 @@ class Connection(asyncio.Protocol):
         self._totals.open_streams.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read a request; of a body only the beginning is looked at."""
+        """Read a request; only the beginning of a body is inspected."""
         if not self._left_bytes:
             self._begun += data
             self._begin()
@@ -156,11 +155,11 @@ class Connection(asyncio.Protocol):
             self._answer(self._peeked)
 
     def pause_writing(self) -> None:
-        """Note that the peer is slow."""
+        """Record that the peer is slow."""
         self._is_paused = True
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Resume writing."""
         self._is_paused = False
         if self._chunks and not self._interval_s:
             self._pump()
@@ -213,7 +212,7 @@ class Connection(asyncio.Protocol):
             self._pump()
 
     def _pump(self) -> None:
-        """Write until the peer is slow, or gone; a long stream lets the others have their turn."""
+        """Write until the peer is slow or gone; a long stream yields to the others."""
         until = min(self._chunks, self._number + TURN_CHUNKS)
         while self._number < until and not self._is_paused:
             self._write_event()
@@ -244,13 +243,13 @@ class Connection(asyncio.Protocol):
         self._write(_END)
         self._chunks = 0
         if not self._is_paused:
-            # At once, as llama-server does: the loop would close it some turns later.
+            # Close at once, as llama-server does: the loop would close it some iterations later.
             with socket.socket(fileno=os.dup(self._fd)) as own, contextlib.suppress(OSError):
                 own.shutdown(socket.SHUT_WR)
         self._transport.close()
 
     def _write(self, data: bytes) -> None:
-        """Give the kernel one piece at a time, as llama-server does; the loop's transport would join them."""
+        """Pass each piece to the kernel separately, as llama-server does; the loop's transport would join them."""
         self.sent_bytes += len(data)
         written = 0
         if not self._is_paused:
@@ -259,7 +258,7 @@ class Connection(asyncio.Protocol):
             except BlockingIOError:
                 pass
             except OSError:
-                self._is_paused = True  # for good: the peer is gone
+                self._is_paused = True  # permanently: the peer is gone
                 self._transport.abort()
                 return
         if written < len(data):
@@ -267,10 +266,10 @@ class Connection(asyncio.Protocol):
 
 
 async def serve(socket_path: str, tcp_port: int | None) -> None:
-    """Serve for ever."""
+    """Serve until the process is killed."""
     totals = Totals()
     loop = asyncio.get_running_loop()
-    # Kept: a server that nobody holds is collected, and stops to listen.
+    # Kept: a server without a reference is garbage-collected and stops listening.
     servers = [await loop.create_unix_server(lambda: Connection(totals), socket_path, backlog=BACKLOG)]
     if tcp_port is not None:
         servers.append(
@@ -280,7 +279,7 @@ async def serve(socket_path: str, tcp_port: int | None) -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Run with a command line of llama-server's."""
+    """Run with a llama-server command line."""
     if "--help" in argv:
         names = "--model --alias --host --port --ctx-size --api-key-file --parallel --kv-unified --cache-ram"
         print("\n".join(f"{name} VALUE" for name in names.split()))

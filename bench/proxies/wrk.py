@@ -1,4 +1,4 @@
-"""The load of whole answers: wrk, told by a script what an OpenAI client posts."""
+"""The load of non-streamed responses: wrk, with a Lua script that posts what an OpenAI client sends."""
 
 import json
 import resource
@@ -24,14 +24,14 @@ end
 
 
 def write_script(path: Path) -> Path:
-    """Write the script for wrk; a JSON string is a Lua string as long as it is plain ASCII."""
+    """Write the script for wrk; a plain ASCII JSON string is a valid Lua string."""
     headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in HEADERS.items())
     path.write_text(_SCRIPT % (json.dumps(chat_body().decode()), headers))
     return path
 
 
 def run(side: Side, script: Path, *, connections: int, seconds: float) -> dict[str, float]:
-    """Post for some seconds from one thread, and return the figures."""
+    """Post for ``seconds`` from one thread, and return the figures."""
     command = [
         "wrk",
         "-t1",

@@ -1,4 +1,4 @@
-"""gglib as a user has it: the real program, the real engine, real models. Nothing is faked here."""
+"""End-to-end fixtures: the real program, the real engine and real models, without fakes."""
 
 import asyncio
 import os
@@ -25,21 +25,21 @@ LOOK_EVERY_S = 0.02
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give these tests time: the first one fetches a model of 98 MB."""
+    """Set a long timeout: the first test downloads a model of 98 MB."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900))
 
 
 class Gglib:
-    """One home with two tiny models, and the ``gglib serve`` that runs on it."""
+    """A home with two tiny models, and the ``gglib serve`` process that serves it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
-        # One thread each: several would wait for one another by spinning, which takes a model this small 100 times as
-        # long on a machine that has other things to do.
+        # One thread each: several threads would spin while they wait for each other, which makes a model this small 100
+        # times slower on a busy machine.
         for seed, name in enumerate(("tiny-a", "Tiny-B")):
             path = write_tiny_gguf(home / "files" / f"{name}.gguf", name=name, seed=seed)
             alias = f"alias-{name[-1].lower()}"
@@ -47,12 +47,12 @@ class Gglib:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's, with a home of its own and whatever engine a plain install has."""
+        """The environment of this process, with a separate home and the engine of a plain install."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
         return {**own, "GGLIB_HOME": str(self.home)}
 
     def command(self, *arguments: str) -> str:
-        """Run a gglib command that has to succeed, and return what it printed."""
+        """Run a gglib command that must succeed, and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", "gglib", *arguments],
             env=self.environment,
@@ -65,7 +65,7 @@ class Gglib:
         return done.stdout
 
     def serve(self, *arguments: str) -> "Gglib":
-        """Start serving on a free port and return when it answers."""
+        """Start serving on a free port and return when the server responds."""
         with (self.home / "serve.out").open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gglib", "serve", "--port", "0", *arguments],
@@ -80,7 +80,7 @@ class Gglib:
         return self
 
     def has_announced(self) -> bool:
-        """Whether the serving process has said where it answers."""
+        """Whether the server process has printed its address."""
         instance = running_instance(self.home / "run")
         self.url = (instance and instance.url) or ""
         return (
@@ -91,14 +91,14 @@ class Gglib:
         )
 
     def answers_health(self) -> bool:
-        """Whether the proxy is there."""
+        """Whether the proxy responds to /health."""
         try:
             return httpx2.get(f"{self.url}/health", trust_env=False).status_code == 200
         except httpx2.TransportError:
             return False
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """End the serving process and return its exit code."""
+        """Stop the server process and return its exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -106,47 +106,47 @@ class Gglib:
 
     @property
     def port(self) -> int:
-        """Where the proxy listens."""
+        """The port on which the proxy listens."""
         return int(self.url.rpartition(":")[2])
 
     def engines(self) -> list[int]:
-        """Return the pids of engine processes of this home: those that were told a plan in its run directory."""
+        """Return the pids of this home's engine processes: those started with a plan from its run directory."""
         pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
         return [pid for pid in pids if self.is_engine(pid)]
 
     def engines_at_once(self) -> list[int]:
-        """Return the pids of engine processes that live at the same time, which a mere look at all may not tell.
+        """Return the pids of engine processes that are alive at the same time; a single scan cannot prove that.
 
-        Who was found and is still there when all have been found has lived at that moment.
+        A process that the scan found and that still exists after the scan was alive at that moment.
         """
         return [pid for pid in self.engines() if self.is_engine(pid)]
 
     def launches(self, model: str) -> int:
-        """Return how many engines have begun to load a model, by the engines' own log."""
+        """Return how many engines have started to load a model, counted in the engine logs."""
         log = self.home / "logs" / "engines" / f"{model}.log"
         return log.read_text().count("loading model '") if log.exists() else 0
 
     def is_engine(self, pid: int) -> bool:
-        """Whether an engine process of this home has this pid; one that is dead has none any more."""
+        """Whether this pid is an engine process of this home; a dead process is not."""
         try:
             return str(self.home / "run").encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
 
     def residents(self) -> list[dict[str, Any]]:
-        """Ask what is loading or ready."""
+        """Return the models that are loading or ready."""
         residents: list[dict[str, Any]] = httpx2.get(f"{self.url}/gglib/status", trust_env=False).json()[
             "residents"
         ]
         return residents
 
     def pid_of(self, model: str) -> int:
-        """Return the pid of a model's engine, as the proxy tells it."""
+        """Return the pid of a model's engine, as the proxy reports it."""
         (pid,) = [resident["pid"] for resident in self.residents() if resident["model_name"] == model]
         return int(pid)
 
     def slots_at_work(self) -> int:
-        """Ask the only engine itself how many of its slots are busy."""
+        """Return the number of busy slots, as the only engine reports it."""
         (socket,) = (self.home / "run" / "engines").glob("*/engine.sock")
         key = (socket.parent / "key").read_text()
         with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=5) as client:
@@ -154,28 +154,28 @@ class Gglib:
         return sum(slot["is_processing"] for slot in slots)
 
     def wait_until(self, is_true: Callable[[], bool], *, within_s: float = LIMIT_S) -> None:
-        """Wait for what another process does."""
+        """Wait until another process reaches a state."""
         output = self.home / "serve.out"
         wait_until(is_true, within_s=within_s, poll_s=0.02, explain=lambda: output.read_text()[-3000:])
 
     def openai(self, **options: Any) -> OpenAI:
-        """Return the official client, pointed here."""
+        """Return the official client with this server as its base URL."""
         return OpenAI(base_url=f"{self.url}/v1", api_key="any", **options)
 
     def async_openai(self, **options: Any) -> AsyncOpenAI:
-        """Return the official asynchronous client, pointed here."""
+        """Return the official asynchronous client with this server as its base URL."""
         return AsyncOpenAI(base_url=f"{self.url}/v1", api_key="any", **options)
 
 
 def make_home(path: Path) -> Gglib:
-    """Return a home with its models."""
+    """Return a home with its two models."""
     (path / "files").mkdir(parents=True)
     return Gglib(path)
 
 
 @asynccontextmanager
 async def watched(gglib: Gglib) -> AsyncIterator[list[list[int]]]:
-    """Look at the engine processes all the while, and give what was seen each time that it was something new."""
+    """Poll the engine processes during the block; yield the list of distinct results in order."""
     seen: list[list[int]] = []
 
     async def poll_engines() -> None:
@@ -195,7 +195,7 @@ async def watched(gglib: Gglib) -> AsyncIterator[list[list[int]]]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Gglib]:
-    """Give a home of its own; nothing of it may be left at the end."""
+    """Yield a new home; check that no process is left at the end."""
     gglib = make_home(tmp_path)
     yield gglib
     if gglib.process is not None:
@@ -205,7 +205,7 @@ def home(tmp_path: Path) -> Iterator[Gglib]:
 
 @pytest.fixture(scope="module")
 def gglib(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gglib]:
-    """Serve for all the tests of a module."""
+    """Serve one home for all tests of a module."""
     shared = make_home(tmp_path_factory.mktemp("home")).serve("--ctx", "4096")
     yield shared
     assert shared.stop() == 0
@@ -214,6 +214,6 @@ def gglib(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gglib]:
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
-    """Fetch a real instruct model as ``gglib up`` does; it is kept beside the sources."""
+    """Download a real instruct model as ``gglib up`` does; it is cached beside the sources."""
     CACHE.mkdir(parents=True, exist_ok=True)
     return asyncio.run(fetch_starter(SMOLLM2, CACHE))

@@ -1,6 +1,7 @@
-"""The real engine is killed at a random point of a stream; the client is told, and the next request is served.
+"""Kills the real engine at a random point of a stream; the stream ends with an error and the next request succeeds.
 
-What ``tests/integration/chaos/deaths.py`` is for scripted engines. Linux only: it looks into ``/proc`` before it kills.
+The counterpart of ``tests/integration/chaos/deaths.py``, which uses scripted engines. Linux only: it reads ``/proc``
+before it kills.
 """
 
 import asyncio
@@ -32,33 +33,36 @@ if TYPE_CHECKING:
 ENDS_WITHIN_S = 2.0
 BOUND_S = 20.0
 STREAM_TOKENS = 800
-"""A second of it, or two."""
+"""A stream of one or two seconds."""
 LATEST_SHARE = 0.9
-"""Of a stream; the engine is ahead of what its client has heard."""
+"""Share of a stream after which no engine is killed; the engine is ahead of what its client has received."""
 EARLY_SHARE = 0.2
-"""So many die before the first byte, while they read a long prompt ..."""
+"""Share of engines that are killed before the first byte, while they process a long prompt."""
 LONG_PROMPT = "once upon a time " * 250
 LONG_PROMPT_S = 0.3
-"""... which takes them longer than this. The engine sends a stream's head when it takes up the prompt (seen with
-xllamacpp 2026.10.11549): only to a request that is no stream can the death be told with a status."""
+"""Latest time of an early kill; the long prompt takes longer than this.
+
+The engine sends a stream's head when it starts on the prompt (seen with xllamacpp
+2026.10.11549), so only a request without streaming can get a status code for the death.
+"""
 ENGINE_ARGS = ("--threads", "1", "--batch-size", "128", "--ubatch-size", "128")
-"""Small batches: between them the engine says that it is at work."""
+"""Small batches: the engine reports its progress between them."""
 SPARE_SHARE = 0.1
-"""A stream may be over before its engine is killed: another one is killed instead."""
+"""Share of spare engines: if a stream ends before its engine is killed, another engine is killed instead."""
 CODES = frozenset({"upstream_error"})
 UNHARMED = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDeathsPlan:
-    """How many engines die."""
+    """The number of engines to kill."""
 
     seed: int
     kills: int
 
 
 async def engine_deaths(plan: EngineDeathsPlan, gglib: "Gglib") -> Report:
-    """Kill one engine after the other and see what its clients heard."""
+    """Kill one engine after the other and check what the clients received."""
     report, started_s, chance = Report(), time.monotonic(), random.Random(plan.seed)  # noqa: S311
     attempts = math.ceil(plan.kills * (1 + SPARE_SHARE))
     models = await add_copies(gglib.home, math.ceil(attempts / DEATHS_EACH))
@@ -81,7 +85,7 @@ async def engine_deaths(plan: EngineDeathsPlan, gglib: "Gglib") -> Report:
 
 
 async def add_copies(home: Path, count: int) -> list[str]:
-    """Put a tiny model into the catalogue under so many names, each with a file of its own; return the names."""
+    """Add a tiny model to the catalogue ``count`` times, each with its own name and file; return the names."""
     original = write_tiny_gguf(home / "files" / "mortal.gguf", name="mortal", seed=5)
     names = [f"mortal-{number}" for number in range(count)]
     place = Settings(home=home)
@@ -95,7 +99,7 @@ async def add_copies(home: Path, count: int) -> list[str]:
 
 
 class _Killer:
-    """Asks, kills and takes down what is heard, over one connection."""
+    """Sends requests over one connection, kills engines and records the responses."""
 
     def __init__(self, gglib: "Gglib", caller: Caller, report: Report, chance: random.Random) -> None:
         self._gglib = gglib
@@ -106,7 +110,7 @@ class _Killer:
         self._stream_bytes = 0
 
     async def learn_the_text(self, model: str) -> None:
-        """Let one stream come to its end: the others must be the beginning of it."""
+        """Read one stream to its end: all others must be a prefix of its text."""
         heard = await self.ask_unharmed(_long_stream(model), what="whole")
         events = [event for event in bytes(heard.body).split(b"\n\n") if event.startswith(b"data: {")]
         deltas = [json.loads(event[len(b"data: ") :])["choices"][0]["delta"] for event in events]
@@ -114,13 +118,13 @@ class _Killer:
         self._stream_bytes = len(heard.body)
 
     async def ask_unharmed(self, ask: TinyAsk, *, what: str) -> Heard:
-        """Ask what must be answered, and return the answer."""
+        """Send a request that must succeed, and return the response."""
         heard = await self._caller.ask(ask, within_s=BOUND_S)
         self._report.add(judge(ask, heard, UNHARMED), heard.duration_s, what=what)
         return heard
 
     async def ask_next(self, ask: TinyAsk) -> None:
-        """Ask at once after a death: the model is loaded again and answers."""
+        """Send a request right after a death: the model is loaded again and the request succeeds."""
         heard = await self._caller.ask(ask, within_s=BOUND_S)
         verdict = judge(ask, heard, CODES)
         self._report.add(verdict, heard.duration_s, what="next")
@@ -128,7 +132,7 @@ class _Killer:
             await self.ask_unharmed(ask, what="next but one")
 
     async def kill_one(self, model: str) -> None:
-        """Kill the engine before the first byte of an answer or in the middle of it, and judge what is heard."""
+        """Kill the engine before the first byte of a response or in the middle of the body, and check the response."""
         pid = await asyncio.to_thread(self._gglib.pid_of, model)
         is_early, is_stream = self._chance.random() < EARLY_SHARE, self._chance.random() < 0.5
         ask = _long_prompt(model, is_stream=is_stream) if is_early else _long_stream(model, self._text)
@@ -137,7 +141,7 @@ class _Killer:
         error_after_s = heard.ended_at_s - killed_at_s
         self._report.add(verdict, error_after_s, what="early" if is_early else "")
         if verdict.kind is Kind.ANSWERED and not is_early:
-            return  # the engine had said all that there was to say
+            return  # the engine had already sent the whole response
         self._report.kills += 1
         if verdict.kind is Kind.ANSWERED:
             self._report.complain(f"{ask}: answered, though the engine that had it died")
@@ -164,7 +168,7 @@ class _Killer:
         return heard, kills[0]
 
     def _kill(self, pid: int) -> float:
-        """Return the moment, in the system's monotonic time."""
+        """Kill a process and return the time of the kill on the monotonic clock."""
         assert self._gglib.is_engine(pid)
         killed_at_s = time.monotonic()
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Everybody wants the same model, and it is not there yet."""
+"""A burst of requests for one model that is not loaded."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ NO_ERROR = frozenset[str]()
 
 
 async def test_50_requests_to_a_cold_model_are_answered_by_one_launch(home: Gglib) -> None:
-    """Streams and others, all at once: each answer is whole, and there was never another engine."""
+    """Streamed and plain requests at once: every response is complete, and only one engine is ever launched."""
     home.serve()
 
     async def one(number: int) -> Verdict:

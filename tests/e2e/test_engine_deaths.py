@@ -1,4 +1,4 @@
-"""The engine dies in the middle of streams; ``scripts/kill_engines.py`` runs longer."""
+"""The engine is killed in the middle of streams; ``scripts/kill_engines.py`` is the longer run."""
 
 import sys
 
@@ -17,7 +17,7 @@ KILLS = 20
 async def test_every_stream_of_a_killed_engine_ends_with_an_error_and_the_next_request_works(
     home: Gglib,
 ) -> None:
-    """Whenever it is killed, the client hears of it within 2 s: 502 before the first byte, else an error, no [DONE]."""
+    """The response ends within 2 s of the kill: 502 before the first byte, otherwise an error and no [DONE]."""
     report = await engine_deaths(EngineDeathsPlan(seed=SEED, kills=KILLS), home)
     assert report.complaints == []
     assert report.kills == KILLS

@@ -1,4 +1,4 @@
-"""A busy model does not starve another one, and nobody pays for it with half an answer."""
+"""A busy model does not starve another one, and no response is cut short for a swap."""
 
 import asyncio
 import sys
@@ -18,15 +18,15 @@ pytestmark = [
 
 SWAP_WAIT_S = 2.0
 STREAM_TOKENS = (250, 350, 450)
-"""One client each. Half a second or so."""
+"""Tokens of each client's streams, about half a second each."""
 BYTES_PER_TOKEN = 230
 NEARLY_OVER_SHARE = 0.3
-"""Of a stream; then the next one is asked for, so that a test that is held up for a moment leaves no gap."""
+"""Share of a stream after which the client sends its next request, so that a delayed test process leaves no gap."""
 LATE_S = 0.5
-"""Who asks so long after the swap is due has been overtaken by it, however busy the machine is."""
+"""A request for A that is sent this long after the swap is due is served after B, however busy the machine is."""
 NOISE_S = 5.0
 HELD_UP_S = 0.15
-"""How much later than its client gglib may hear of a request on a busy machine: longer overlaps surely were some."""
+"""Longest delay of a request on its way to gglib on a busy machine: longer overlaps are certain to be real."""
 OTHER_TRIES = 4
 BOUND_S = 30.0
 NO_ERROR = frozenset[str]()
@@ -34,7 +34,7 @@ NO_ERROR = frozenset[str]()
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One request that was answered whole. Times are the system's monotonic ones."""
+    """A request with a complete response. Times are of the system's monotonic clock."""
 
     asked_at_s: float
     began_at_s: float
@@ -43,22 +43,22 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What became of one request for B while three clients streamed from A."""
+    """The outcome of one request for B while three clients stream from A."""
 
     cold: Answered
     b: Answered
     of_each: list[list[Answered]]
-    """Of each client of A."""
+    """The responses of each client of A."""
     engines: list[list[int]]
 
     @property
     def of_a(self) -> list[Answered]:
-        """Every answer of A."""
+        """All responses of A."""
         return [answer for answers in self.of_each for answer in answers]
 
     @property
     def had_a_gap(self) -> bool:
-        """Whether, before B was due, gglib may have seen a moment without a request for A: A was free then."""
+        """Whether gglib may have seen a moment without a request for A before B was due: A was free then."""
         free_from_s = self.b.asked_at_s + HELD_UP_S
         for answer in sorted(self.of_a, key=lambda answer: answer.asked_at_s):
             if answer.asked_at_s + HELD_UP_S > free_from_s:
@@ -68,7 +68,7 @@ class Scene:
 
 
 async def play(home: Gglib) -> Scene:
-    """Let three clients stream from A, and ask B once."""
+    """Let three clients stream from A and send one request to B."""
     async with watched(home) as engines:
         cold = await ask_once(home, TinyAsk(model="tiny-a", tokens=2))
         clients = [Client(home, tokens) for tokens in STREAM_TOKENS]
@@ -82,11 +82,11 @@ async def play(home: Gglib) -> Scene:
 
 
 async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
-    """B, asked while three clients stream from A without a gap, comes next once it is due; then A goes on."""
+    """B, requested while three clients stream from A without a gap, is served once it is due; then A continues."""
     (home.home / "config.toml").write_text(f"swap_wait_s = {SWAP_WAIT_S}\n")
     home.serve()
     scene, launches = await play(home), (2, 1)
-    for _ in range(OTHER_TRIES):  # this process may be held up for so long that its clients leave A alone
+    for _ in range(OTHER_TRIES):  # a delayed test process may leave A without requests
         if not scene.had_a_gap:
             break
         before = home.launches("tiny-a"), home.launches("Tiny-B")
@@ -107,19 +107,19 @@ async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
 
 
 class Client:
-    """Asks A for one stream after the other, and for the next one before the last one is over."""
+    """Streams from A repeatedly, and requests the next stream before the last one ends."""
 
     def __init__(self, gglib: Gglib, tokens: int) -> None:
         self._gglib = gglib
         self._ask = TinyAsk(model="tiny-a", tokens=tokens)
         self.answers: list[Answered] = []
         self.is_at_it = asyncio.Event()
-        """A stream has come to its end, and the next one is on its way."""
+        """Set when one stream has ended and the next one is requested."""
         self.may_stop = asyncio.Event()
-        """One more stream, and it is done."""
+        """Set to stop after one more stream."""
 
     async def stream_on(self) -> None:
-        """Stream until it may stop."""
+        """Stream until ``may_stop`` is set."""
         async with asyncio.TaskGroup() as streams:
             is_last = False
             while not is_last:
@@ -139,13 +139,13 @@ class Client:
 
 
 async def ask_once(gglib: Gglib, ask: TinyAsk, on_part: Callable[[Heard], None] = lambda _: None) -> Answered:
-    """Ask over a connection of its own."""
+    """Send one request over a new connection."""
     async with Caller(gglib.port) as caller:
         return answered(ask, await caller.ask(ask, within_s=BOUND_S, on_part=on_part))
 
 
 def answered(ask: TinyAsk, heard: Heard) -> Answered:
-    """Return when it was answered, after checking that the answer is whole."""
+    """Check that the response is complete, and return when it was received."""
     verdict = judge(ask, heard, NO_ERROR)
     assert verdict.kind is Kind.ANSWERED, verdict.complaint
     assert heard.began_at_s is not None

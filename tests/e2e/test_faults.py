@@ -1,4 +1,4 @@
-"""What goes wrong, provoked for real: files, engines and clients that fail."""
+"""Real faults: damaged files, dying engines and clients that disconnect."""
 
 import asyncio
 import http.client
@@ -31,12 +31,12 @@ def chat(model: str, **fields: Any) -> dict[str, Any]:
 
 
 def post(gglib: Gglib, **options: Any) -> httpx2.Response:
-    """Post to the chat endpoint."""
+    """Send a request to the chat endpoint."""
     return httpx2.post(f"{gglib.url}/v1/chat/completions", timeout=30, **options)
 
 
 def error_of(answer: httpx2.Response) -> dict[str, Any]:
-    """Return the error of an answer, after checking that it has the one shape."""
+    """Return the error of a response, after checking its format."""
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-request-id"]
     assert set(answer.json()) == {"error"}
@@ -62,14 +62,14 @@ def error_of(answer: httpx2.Response) -> dict[str, Any]:
 def test_a_broken_request_is_a_400_that_says_which_field(
     gglib: Gglib, body: bytes, param: str | None
 ) -> None:
-    """Nothing is launched for it."""
+    """No engine is launched for the request."""
     answer = post(gglib, content=body)
     assert answer.status_code == 400
     assert error_of(answer)["param"] == param
 
 
 def test_unknown_paths_methods_and_sizes_are_json_errors(gglib: Gglib) -> None:
-    """404, 405 with Allow, 413."""
+    """The responses are 404, 405 with Allow, and 413."""
     unknown = httpx2.get(f"{gglib.url}/v1/nothing")
     assert (unknown.status_code, bool(error_of(unknown))) == (404, True)
     wrong = httpx2.get(f"{gglib.url}/v1/chat/completions")
@@ -79,7 +79,7 @@ def test_unknown_paths_methods_and_sizes_are_json_errors(gglib: Gglib) -> None:
 
 
 def test_a_missing_file_is_a_404_that_leaks_no_path(home: Gglib) -> None:
-    """The model is in the catalogue, its file is gone."""
+    """The model is in the catalogue, but its file is missing."""
     (home.home / "files" / "tiny-a.gguf").unlink()
     answer = post(home.serve(), json=chat("tiny-a"))
     assert answer.status_code == 404
@@ -88,7 +88,7 @@ def test_a_missing_file_is_a_404_that_leaks_no_path(home: Gglib) -> None:
 
 
 def test_a_truncated_file_is_a_500_that_says_how_much_is_missing(home: Gglib) -> None:
-    """At once, without an engine, and with the word that a retry cannot help."""
+    """The error comes at once, without an engine, and says that a retry cannot help."""
     path = home.home / "files" / "tiny-a.gguf"
     whole = path.stat().st_size
     path.write_bytes(path.read_bytes()[:100_000])
@@ -105,7 +105,7 @@ def test_a_truncated_file_is_a_500_that_says_how_much_is_missing(home: Gglib) ->
 
 
 def test_prefer_wait_0_on_a_cold_model_is_a_503_while_the_load_goes_on(home: Gglib) -> None:
-    """With Retry-After; a patient request a moment later is answered by that load."""
+    """The 503 has Retry-After; a later request that waits is served by the same load."""
     home.serve()
     answer = post(home, json=chat("tiny-a"), headers={"Prefer": "wait=0"})
     assert answer.status_code == 503
@@ -118,13 +118,13 @@ def test_prefer_wait_0_on_a_cold_model_is_a_503_while_the_load_goes_on(home: Ggl
 async def test_an_engine_killed_in_mid_stream_ends_it_with_an_error_and_the_next_request_works(
     gglib: Gglib,
 ) -> None:
-    """The client sees an error and no clean end; the model is there again for the next one."""
+    """The client receives an error and no clean end; the next request loads the model again."""
     async with gglib.async_openai(max_retries=0) as client:
         stream = await client.chat.completions.create(
             model="tiny-a", messages=HELLO, max_tokens=4000, stream=True
         )
         received = 0
-        with pytest.raises(openai.APIError) as caught:  # noqa: PT012 - it is raised somewhere in the iteration
+        with pytest.raises(openai.APIError) as caught:  # noqa: PT012 - raised somewhere in the iteration
             async for _ in stream:
                 received += 1
                 if received == 20:
@@ -140,7 +140,7 @@ async def test_an_engine_killed_in_mid_stream_ends_it_with_an_error_and_the_next
 async def test_an_engine_killed_before_its_first_byte_is_a_502(
     gglib: Gglib, home: Gglib, smollm2: Path
 ) -> None:
-    """A long prompt is being read when the engine dies; the status is still open."""
+    """The engine dies while it processes a long prompt; no status has been sent yet."""
     home.command("add", str(smollm2), "--name", "smollm2")
     home.serve()
     assert post(home, json=chat("smollm2")).status_code == 200
@@ -158,7 +158,7 @@ async def test_an_engine_killed_before_its_first_byte_is_a_502(
 
 
 async def test_a_client_that_leaves_in_mid_stream_frees_the_slot(home: Gglib, smollm2: Path) -> None:
-    """The engine does nothing for it any more, long before its 2,000 tokens would have ended."""
+    """The engine stops generating, long before its 2,000 tokens would have ended."""
     home.command("add", str(smollm2), "--name", "smollm2")
     async with home.serve().async_openai() as client:
         stream = await client.chat.completions.create(
@@ -175,7 +175,7 @@ async def test_a_client_that_leaves_in_mid_stream_frees_the_slot(home: Gglib, sm
 
 
 async def test_a_client_that_leaves_during_the_load_does_not_break_it_for_others(home: Gglib) -> None:
-    """The second one is answered by the launch that the first one caused."""
+    """The second request is served by the launch that the first one caused."""
     home.serve()
     async with httpx2.AsyncClient(timeout=30) as client:
         url = f"{home.url}/v1/chat/completions"
@@ -188,7 +188,7 @@ async def test_a_client_that_leaves_during_the_load_does_not_break_it_for_others
 
 
 def test_a_request_that_follows_at_once_on_a_stream_is_answered(gglib: Gglib) -> None:
-    """The engine closes its connection after each stream; one in two such requests once got a 502 for it."""
+    """The engine closes its connection after each stream; one in two such requests once got a 502."""
     address = gglib.url.removeprefix("http://")
     statuses = set()
     for _ in range(40):
@@ -203,7 +203,7 @@ def test_a_request_that_follows_at_once_on_a_stream_is_answered(gglib: Gglib) ->
 
 
 def test_kill_9_of_gglib_leaves_no_engine(home: Gglib) -> None:
-    """Two seconds later nothing of it is there, and the home can be served again."""
+    """No engine process is left 2 s later, and the home can be served again."""
     for _ in range(3):
         assert post(home.serve(), json=chat("tiny-a")).status_code == 200
         assert len(home.engines()) == 1
@@ -215,7 +215,7 @@ def test_kill_9_of_gglib_leaves_no_engine(home: Gglib) -> None:
 async def test_a_signal_ends_everything_within_5_seconds_also_with_a_stream_open(
     home: Gglib, number: int
 ) -> None:
-    """The stream is told, the exit code is 0, and no process is left."""
+    """The stream ends with an error, the exit code is 0, and no process is left."""
     async with home.serve().async_openai(max_retries=0) as client:
         stream = await client.chat.completions.create(
             model="tiny-a", messages=HELLO, max_tokens=30_000, stream=True
@@ -244,7 +244,7 @@ def test_a_model_added_beside_a_running_server_is_served(gglib: Gglib) -> None:
 
 
 def slots_at_work(gglib: Gglib) -> int:
-    """Ask the engine itself how many of its slots are busy."""
+    """Return the number of busy slots, as the engine reports it."""
     (socket,) = (gglib.home / "run" / "engines").glob("*/engine.sock")
     key = (socket.parent / "key").read_text()
     with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=5) as client:

@@ -1,4 +1,7 @@
-"""Models that embed or rerank, on the real engine: tiny ones, launched by what their header or the user says."""
+"""Embedding models and rerankers on the real engine.
+
+The models are tiny; their header or the user's settings decide how they are launched.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 QUERY = {"query": "what is a cat", "documents": ["a small animal", "a planet of the sun"]}
 CONTEXT = 4096
-"""What the shared server of these tests is started with."""
+"""Context size of the server that these tests share."""
 
 WRITERS: dict[str, Callable[["Path"], object]] = {
     "bert-reranker": lambda path: write_tiny_encoder(path, pooling_type=4, has_classifier=True),
@@ -45,18 +48,18 @@ def pooling(gglib: Gglib) -> Gglib:
 
 
 def post(gglib: Gglib, path: str, body: dict[str, Any]) -> httpx2.Response:
-    """Ask, and return the answer whatever its status."""
+    """Send a request, and return the response with any status."""
     return httpx2.post(f"{gglib.url}{path}", json=body, timeout=60)
 
 
 def embed(gglib: Gglib, name: str, tokens: int) -> httpx2.Response:
-    """Have a text of this many tokens embedded: one for each character, and one for the beginning."""
+    """Request the embedding of a text of this many tokens: one for each character, and one for the beginning."""
     return post(gglib, "/v1/embeddings", {"model": name, "input": "a" * (tokens - 1)})
 
 
 @pytest.mark.parametrize("name", ["bert-reranker", "bert-classifier", "llama-reranker"])
 def test_a_reranker_is_served(pooling: Gglib, name: str) -> None:
-    """A model whose header pools into a rank, or has a classifier, answers /v1/rerank with a score for each text."""
+    """A model with rank pooling or a classifier in its header returns a score for each text on /v1/rerank."""
     answer = post(pooling, "/v1/rerank", {"model": name, **QUERY})
     assert answer.status_code == 200, answer.text
     scores = {result["index"]: result["relevance_score"] for result in answer.json()["results"]}
@@ -66,9 +69,9 @@ def test_a_reranker_is_served(pooling: Gglib, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "window"), WINDOWS.items())
 def test_an_input_as_long_as_the_window_is_embedded(pooling: Gglib, name: str, window: int) -> None:
-    """An input that fills the advertised window is accepted; one above it is an error.
+    """An input that fills the advertised window is accepted; one more token is an error.
 
-    Where the last token is what counts, the engine wants one place more than the input has (seen in b11549).
+    With last-token pooling the engine needs one position more than the input has (seen in b11549).
     """
     models = httpx2.get(f"{pooling.url}/v1/models").json()["data"]
     (shown,) = (model for model in models if model["id"] == name)
@@ -99,7 +102,7 @@ def test_inputs_at_once_do_not_crowd_one_another_out(pooling: Gglib) -> None:
 
 
 def test_what_the_user_says_wins(pooling: Gglib) -> None:
-    """A chat model is served as an embedding model, as a reranker, and as what its header says again."""
+    """A chat model is served as an embedding model, as a reranker, and finally again as its header declares."""
     path = pooling.home / "files" / "chat.gguf"
     write_tiny_gguf(path)
     pooling.command("add", str(path), "--embedding", "--engine-args", "--threads 1")
@@ -114,7 +117,7 @@ def test_what_the_user_says_wins(pooling: Gglib) -> None:
 
 
 def test_the_pooling_that_the_user_gives_wins(pooling: Gglib) -> None:
-    """An engine argument for the pooling changes the vectors of an embedding model on the embedded engine, too."""
+    """An engine argument for the pooling changes the vectors of an embedding model on the embedded engine as well."""
     path = pooling.home / "files" / "pooled.gguf"
     write_tiny_encoder(path)
     pooling.command("add", str(path), "--engine-args", "--threads 1 --pooling cls")

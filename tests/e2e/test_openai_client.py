@@ -20,7 +20,7 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
 
 
 def test_a_real_model_answers_a_question(home: Gglib, smollm2: Path) -> None:
-    """A newcomer adds a file, asks by its name, and gets words back."""
+    """The user adds a file, requests it by its name, and gets a text response."""
     home.command("add", str(smollm2), "--name", "smollm2")
     question: list[ChatCompletionMessageParam] = [
         {"role": "user", "content": "Write a sentence about the sea."}
@@ -37,7 +37,7 @@ def test_a_real_model_answers_a_question(home: Gglib, smollm2: Path) -> None:
 
 
 def test_two_models_asked_in_turn_both_answer_and_one_engine_exists(gglib: Gglib) -> None:
-    """Naming the other model swaps; there is never a second engine process."""
+    """A request for the other model swaps the engine; two engine processes never exist at once."""
     client = gglib.openai()
     for name in ("tiny-a", "Tiny-B", "tiny-a", "Tiny-B"):
         answer = client.chat.completions.create(model=name, messages=HELLO, max_tokens=5)
@@ -47,7 +47,7 @@ def test_two_models_asked_in_turn_both_answer_and_one_engine_exists(gglib: Gglib
 
 
 def test_a_stream_arrives_chunk_by_chunk(gglib: Gglib) -> None:
-    """The first words are there long before the last ones."""
+    """The first words arrive long before the last ones."""
     times = []
     stream = gglib.openai().chat.completions.create(
         model="tiny-a", messages=HELLO, max_tokens=1500, stream=True, stream_options={"include_usage": True}
@@ -63,7 +63,7 @@ def test_a_stream_arrives_chunk_by_chunk(gglib: Gglib) -> None:
 
 
 def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:
-    """The list has what is in the catalogue; one model is found by name and by alias."""
+    """The list matches the catalogue; a model is retrieved by name and by alias."""
     client = gglib.openai()
     assert [model.id for model in client.models.list()] == ["tiny-a", "Tiny-B"]
     assert client.models.retrieve("tiny-a").owned_by == "gglib"
@@ -71,7 +71,7 @@ def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:
 
 
 def test_an_unknown_model_is_not_found(gglib: Gglib) -> None:
-    """The client raises NotFoundError with the code that programs look for, and the names that come near."""
+    """The client raises NotFoundError with the code that programs check, and suggests similar names."""
     client = gglib.openai()
     with pytest.raises(openai.NotFoundError, match="tiny-a") as caught:
         client.chat.completions.create(model="tiny-aa", messages=HELLO)
@@ -84,13 +84,13 @@ def test_an_unknown_model_is_not_found(gglib: Gglib) -> None:
 
 @pytest.mark.parametrize("name", ["Tiny-B", "alias-b", "2", "TINY-B"])
 def test_name_alias_id_and_other_case_resolve(gglib: Gglib, name: str) -> None:
-    """Each way of naming a model reaches it."""
+    """Name, alias, id and other letter case each resolve to the model."""
     answer = gglib.openai().chat.completions.create(model=name, messages=HELLO, max_tokens=2)
     assert answer.model == "Tiny-B"
 
 
 def test_num_ctx_relaunches_once_and_a_later_request_without_it_does_not(gglib: Gglib) -> None:
-    """The context grows for the request that asks, and stays."""
+    """The request enlarges the context, and the model keeps it."""
     client = gglib.openai()
 
     def engine_after(**extra: int) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def test_num_ctx_relaunches_once_and_a_later_request_without_it_does_not(gglib: 
 
 
 def test_embeddings_and_completions_pass_too(gglib: Gglib) -> None:
-    """The plain completion endpoint works; what the engine refuses comes back in its own words."""
+    """The plain completion endpoint works; an error of the engine is passed on in the engine's words."""
     client = gglib.openai()
     assert client.completions.create(model="tiny-a", prompt="abc", max_tokens=3).choices[0].text
     with pytest.raises(openai.APIStatusError, match="embedding"):
@@ -115,7 +115,7 @@ def test_embeddings_and_completions_pass_too(gglib: Gglib) -> None:
 
 
 def test_a_prompt_that_is_too_long_has_openais_error_code(gglib: Gglib) -> None:
-    """Clients shorten the conversation when they see this code."""
+    """Clients shorten the conversation when they receive this code."""
     too_long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "abc " * 20_000}]
     with pytest.raises(openai.BadRequestError) as caught:
         gglib.openai().chat.completions.create(model="tiny-a", messages=too_long)
@@ -154,7 +154,7 @@ AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}
 def test_what_the_engine_refuses_with_a_5xx_is_a_400(
     gglib: Gglib, path: str, fields: dict[str, object], code: str | None, *, stream: bool
 ) -> None:
-    """The real engine's 500 and 501 for a body or a model at fault never make a client ask three times."""
+    """The engine's 500 and 501 for an invalid body or an unsuitable model never cause three tries of a client."""
     reply = httpx2.post(
         f"{gglib.url}/v1{path}", json={"model": "tiny-a", "stream": stream, **fields}, timeout=30
     )
@@ -165,7 +165,7 @@ def test_what_the_engine_refuses_with_a_5xx_is_a_400(
 
 
 def test_an_overflow_in_anthropics_dialect_has_its_words(gglib: Gglib) -> None:
-    """Claude Code shortens the conversation when it reads them."""
+    """Claude Code shortens the conversation when it reads this message."""
     messages = [{"role": "user", "content": "abc " * 20_000}]
     for stream in (False, True):
         body = {"model": "tiny-a", "max_tokens": 2, "stream": stream, "messages": messages}
@@ -179,7 +179,7 @@ def test_an_overflow_in_anthropics_dialect_has_its_words(gglib: Gglib) -> None:
 
 @pytest.mark.parametrize("path", ["/chat/completions", "/completions", "/responses", "/messages"])
 def test_engine_fields_that_ask_for_nothing_are_served(gglib: Gglib, path: str) -> None:
-    """A client that fills in every field of llama-server with its default gets an answer."""
+    """A request with every field of llama-server set to its default is served."""
     neutral = {"id_slot": -1, "lora": [], "n_discard": 0, "grammar_triggers": [], "chat_parser": ""}
     content = {
         "messages": [{"role": "user", "content": "hi"}],

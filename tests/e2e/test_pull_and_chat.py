@@ -1,4 +1,4 @@
-"""From a hub to an answer: the starter model as a hub would serve it, pulled, verified, added and chatted with."""
+"""From a hub to a chat response: the starter model is pulled from a local hub, verified, added and used."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_the_starter_model_is_pulled_and_answers(tmp_path: Path, smollm2: Path) -> None:
-    """98 MB over real sockets, through ``gglib pull`` and ``gglib run``, with nothing else said or set up."""
+    """98 MB over real sockets, through ``gglib pull`` and ``gglib run``, without further options or set-up."""
     with LocalHub() as hub:
         hub.add_repository(REPO, {"SmolLM2-135M-Instruct-Q4_1.gguf": smollm2})
         environment = {
@@ -45,7 +45,7 @@ def test_the_starter_model_is_pulled_and_answers(tmp_path: Path, smollm2: Path) 
         sent = hub.sent_bytes("SmolLM2-135M-Instruct-Q4_1.gguf")
         assert SMOLLM2.file_size_bytes <= sent < SMOLLM2.file_size_bytes + 1_000_000
 
-    # The hub is gone: what is here still works.
+    # The hub is down: the local model still works.
     (file,) = (tmp_path / "models" / REPO).glob("Q4_1-*/SmolLM2-135M-Instruct-Q4_1.gguf")
     with file.open("rb") as content:
         assert hashlib.file_digest(content, "sha256").hexdigest() == SMOLLM2.file_sha256

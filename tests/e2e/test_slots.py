@@ -1,4 +1,4 @@
-"""Requests that fit must not fail each other: what is advertised as context holds for each, whatever runs beside it."""
+"""Requests that fit do not fail each other: each has the whole advertised context, whatever runs in parallel."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ LIMIT_S = 120.0
 
 
 async def complete(gglib: Gglib, number: int, *, is_stream: bool, **fields: Any) -> str:
-    """Ask for an answer to a prompt of tokens that no other request has; return its text, or what went wrong."""
+    """Request a completion of a prompt with unique tokens; return its text, or the error."""
     body = {
         "model": "tiny-a",
         "prompt": [260 + number % 90] * PROMPT_TOKENS,
@@ -41,12 +41,12 @@ async def complete(gglib: Gglib, number: int, *, is_stream: bool, **fields: Any)
 
 @pytest.fixture
 def small(home: Gglib) -> Gglib:
-    """Serve with a context that requests can fill in a moment."""
+    """Serve with a context size that requests fill quickly."""
     return home.serve("--ctx", str(CONTEXT))
 
 
 async def test_requests_that_fit_do_not_fail_each_other(small: Gglib) -> None:
-    """2, 4 and 8 at once that take three quarters of the context each, streamed or not, are all answered."""
+    """2, 4 and 8 parallel requests that use three quarters of the context each, streamed or not, all succeed."""
     for _ in range(ROUNDS):
         for count in (2, 4, 8):
             for is_stream in (False, True):
@@ -57,7 +57,7 @@ async def test_requests_that_fit_do_not_fail_each_other(small: Gglib) -> None:
 
 
 async def test_streams_that_grow_do_not_meet(small: Gglib) -> None:
-    """Answers that go on to the end of the context have all of it, side by side."""
+    """Parallel responses that run to the end of the context can each use all of it."""
     async with asyncio.TaskGroup() as group:
         answers = [
             group.create_task(
@@ -70,7 +70,7 @@ async def test_streams_that_grow_do_not_meet(small: Gglib) -> None:
 
 
 async def test_a_models_own_number_of_slots_has_the_whole_context_in_each(home: Gglib) -> None:
-    """``--parallel`` among a model's engine arguments splits nothing."""
+    """``--parallel`` in a model's engine arguments does not split the context."""
     home.command("set", "tiny-a", "--engine-args", "--threads 1 --parallel 2")
     home.serve("--ctx", str(CONTEXT))
     async with asyncio.TaskGroup() as group:
@@ -82,7 +82,7 @@ async def test_a_models_own_number_of_slots_has_the_whole_context_in_each(home: 
 
 @pytest.mark.parametrize("field", ["max_tokens", "n_predict"])
 async def test_a_limit_beyond_all_bounds_is_no_limit(small: Gglib, field: str) -> None:
-    """2^40 tokens are as many as there is room for, not one; the answer ends with the context."""
+    """A limit of 2^40 tokens means as many as the context has room for, not one; the response ends with the context."""
     limits = {"max_tokens": None, field: 2**40}
     text = await complete(small, 1, is_stream=False, prompt=[300] * 900, **limits)
     assert '"completion_tokens":124' in text.replace(" ", "")

@@ -1,4 +1,4 @@
-"""The built wheel as a user installs it: in an environment of its own, without this checkout."""
+"""The built wheel, installed as a user does: in a separate environment, without this checkout."""
 
 import os
 import re
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def run(*command: str | Path, **environment: str) -> str:
-    """Run a command that has to succeed, in an environment that knows nothing of this checkout; return its output."""
+    """Run a command that must succeed, in an environment without this checkout; return its output."""
     done = subprocess.run(
         [str(part) for part in command],
         env=clean_environment(**environment),
@@ -69,7 +69,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> None:
-    """Neither tests nor scripts are shipped; ``py.typed`` is, and every Python file of the package."""
+    """The wheel contains no tests or scripts; it has ``py.typed`` and every Python file of the package."""
     with zipfile.ZipFile(wheel) as content:
         names = set(content.namelist())
     assert {name.split("/")[0] for name in names if not name.startswith("gglib-")} == {"gglib"}
@@ -81,7 +81,7 @@ def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> N
 
 @pytest.fixture
 def up(installed: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``gglib up`` from the environment, with a model in a new home."""
+    """Run ``gglib up`` from the installed environment, with a model in a new home."""
     home = {"HOME": str(tmp_path), "GGLIB_HOME": str(tmp_path / "home")}
     model = write_tiny_gguf(tmp_path / "tiny.gguf")
     run(installed, "add", model, "--name", "tiny", "--engine-args", "--threads 1", **home)
@@ -101,7 +101,7 @@ def up(installed: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_up_serves_from_the_installed_wheel(up: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    """It proves a model, shows an address at which a client is answered, and ends cleanly on SIGTERM."""
+    """It checks a model, prints an address that serves a client, and exits cleanly on SIGTERM."""
     output = tmp_path / "up.out"
 
     def address() -> re.Match[str] | None:

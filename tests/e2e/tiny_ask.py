@@ -1,4 +1,4 @@
-"""A request to a tiny model, which says as much as it is asked for, and the same again to the same prompt."""
+"""A request to a tiny model, which generates the requested number of tokens, and the same ones for the same prompt."""
 
 import json
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TinyAsk:
-    """A question that ``tests.integration.chaos`` can ask and judge."""
+    """A request that ``tests.integration.chaos`` can send and check."""
 
     model: str
     tokens: int
-    """Each is one character."""
+    """Tokens to generate; each is one character."""
     prompt: str = "Hello"
     is_stream: bool = True
     text: str | None = None
-    """What it answers, where that is known."""
+    """The expected text, if known."""
     leave_after_s: float | None = None
 
     @property
     def finish_reason(self) -> str:
-        """It never ends by itself."""
+        """Always "length": the model never stops by itself."""
         return "length"
 
     def body(self) -> bytes:
@@ -35,7 +35,7 @@ class TinyAsk:
         ).encode()
 
     def fault_in(self, text: str, *, is_all: bool) -> str:
-        """Return what is wrong with the text that came, which is the beginning of the answer, or all of it."""
+        """Return what is wrong with the received text, a prefix of the response or all of it."""
         if self.text is not None and not self.text.startswith(text):
             return "another text than it said before"
         if len(text) > self.tokens or (is_all and len(text) != self.tokens):

@@ -1,6 +1,6 @@
-"""Every program of docs/embedding.md runs as it stands, passes mypy, and does what the page says.
+"""Every program of docs/embedding.md runs unmodified, passes mypy, and does what the page says.
 
-A block's first line names its file. All files lie in one directory, as the page says, so that later ones import from
+A block's first line names its file. All files are in one directory, as the page says, so that later ones import from
 earlier ones. Sockets are real, on ports that the kernel chooses.
 """
 
@@ -28,11 +28,11 @@ TESTS = ("test_fakes.py", "test_scripted.py", "test_real.py")
 QUESTION = {"model": "mine", "messages": [{"role": "user", "content": "Hi"}]}
 WHOLE_ANSWER = "t0 t1 t2 "
 LIMIT_S = 60.0
-"""For what takes a second on an idle machine."""
+"""Timeout for an action that takes a second on an idle machine."""
 
 
 def programs(page: str) -> dict[str, str]:
-    """Return the programs of a page by the names of their files. Raises ValueError for a block without a name."""
+    """Return the programs of a page by file name. Raises ValueError for a block without a name."""
     found: dict[str, str] = {}
     for block in re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
         name = re.match(r"# (\w+\.py)\n", block)
@@ -52,14 +52,14 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_block_is_run_here() -> None:
-    """A program that is added to the page needs its test; a block without a name is no program."""
+    """Every program on the page has a test; every block has a name."""
     assert sorted(programs(PAGE)) == sorted((*SERVERS, *TESTS))
     with pytest.raises(ValueError, match="name of a file"):
         programs("```python\nprint()\n```\n")
 
 
 def test_the_programs_are_typed(directory: Path) -> None:
-    """They pass ``mypy --strict``, with the settings of the project."""
+    """They pass ``mypy --strict`` with the project's settings."""
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", *sorted(map(str, directory.glob("*.py")))],
         cwd=ROOT,
@@ -73,7 +73,7 @@ def test_the_programs_are_typed(directory: Path) -> None:
 
 @contextlib.contextmanager
 def running(*command: object, says: str, **environment: object) -> Iterator[str]:
-    """Run a program for a block, and yield the address that it prints after ``says``; Ctrl-C must end it in order."""
+    """Run a program for a block, and yield the address that it prints after ``says``; Ctrl-C must end it cleanly."""
     program = subprocess.Popen(
         [sys.executable, *map(str, command)],
         env={**os.environ, **{name: str(value) for name, value in environment.items()}},
@@ -108,20 +108,20 @@ def engine_port() -> Iterator[str]:
 
 
 def chat(url: str, **extra: object) -> dict[str, Any]:
-    """Return the JSON of the answer to a question."""
+    """Return the JSON response to a prompt."""
     answer = httpx2.post(f"{url}/v1/chat/completions", json={**QUESTION, **extra}, timeout=LIMIT_S)
     shown: dict[str, Any] = answer.json()
     return shown
 
 
 def said(answer: dict[str, Any]) -> str:
-    """Return the text of a model's answer."""
+    """Return the text of a model's response."""
     text: str = answer["choices"][0]["message"]["content"]
     return text
 
 
 def test_the_proxy_alone(directory: Path, engine_port: str) -> None:
-    """It lists the model, forwards to the engine, and knows no other model."""
+    """It lists the model, forwards to the engine, and rejects other models."""
     with running(directory / "proxy_alone.py", engine_port, says="proxy at") as url:
         models = httpx2.get(f"{url}/v1/models").json()["data"]
         assert [model["id"] for model in models] == ["mine"]
@@ -130,7 +130,7 @@ def test_the_proxy_alone(directory: Path, engine_port: str) -> None:
 
 
 def test_a_runtime_that_counts(directory: Path, engine_port: str) -> None:
-    """Of three requests at a time the third is refused with the runtime's own sentence; later ones are let in."""
+    """Of three parallel requests the third is refused with the runtime's own message; later ones are admitted."""
     slow = {"chunk_interval_s": 1.0}
     with (
         running(directory / "counted.py", engine_port, says="proxy at") as url,
@@ -143,7 +143,7 @@ def test_a_runtime_that_counts(directory: Path, engine_port: str) -> None:
 
 
 def test_beside_fastapi(directory: Path, engine_port: str) -> None:
-    """Application and proxy answer from one process, and end together."""
+    """Application and proxy respond from one process, and stop together."""
     with running(directory / "beside_fastapi.py", engine_port, says="application at") as url:
         base_url = httpx2.get(f"{url}/llm").json()["base_url"]
         assert said(chat(base_url.removesuffix("/v1"))) == WHOLE_ANSWER
@@ -153,7 +153,7 @@ def test_beside_fastapi(directory: Path, engine_port: str) -> None:
 
 @pytest.mark.parametrize("program", ["whole.py", "parts.py"])
 def test_the_whole_runtime(directory: Path, tmp_path: Path, program: str) -> None:
-    """It launches the engine for a request, and leaves none behind."""
+    """It launches the engine for a request, and leaves no process behind."""
     record = tmp_path / "record"
     engine = install_scripted_server(tmp_path / "bin", Script(record=str(record)))
     model = write_tiny_gguf(tmp_path / "model.gguf")
@@ -168,7 +168,7 @@ def test_the_whole_runtime(directory: Path, tmp_path: Path, program: str) -> Non
     "name", [pytest.param(n, marks=pytest.mark.e2e if "real" in n else ()) for n in TESTS]
 )
 def test_the_tests_of_the_page_pass(directory: Path, name: str) -> None:
-    """Under pytest, with nothing of ours around them."""
+    """They pass under pytest in a separate process, without this project's fixtures."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={directory}", name]
     ran = subprocess.run(
         command, cwd=directory, capture_output=True, text=True, check=False, timeout=2 * LIMIT_S
@@ -177,7 +177,7 @@ def test_the_tests_of_the_page_pass(directory: Path, name: str) -> None:
 
 
 def test_every_field_of_a_script_is_documented_with_its_default() -> None:
-    """And no other; in the order of the class."""
+    """The table has the fields of the class in their order, and no others."""
     fields = [
         (field.name, repr({} if field.default is dataclasses.MISSING else field.default))
         for field in dataclasses.fields(Script)

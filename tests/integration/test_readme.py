@@ -1,4 +1,4 @@
-"""What a newcomer copies from the README works as it stands."""
+"""Commands copied from the README work unmodified."""
 
 import os
 import re
@@ -24,7 +24,7 @@ LIMIT_S = 60.0
 
 
 def lines_of(page: str) -> list[str]:
-    """Return the shell lines of a page: continued lines are one, and several commands of a line are several."""
+    """Return the shell lines of a page: continued lines are joined, and several commands on a line are split."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [part.strip() for line in lines for part in re.split(r"&&|;", line) if part.strip()]
@@ -34,13 +34,13 @@ GGLIB_LINES = [line for line in lines_of(README) + lines_of(PAGE) if "bin/gglib 
 
 
 def test_the_pages_have_commands() -> None:
-    """The tests below have something to check."""
+    """The other tests have something to check."""
     assert len(GGLIB_LINES) >= 3
 
 
 @pytest.mark.parametrize("line", GGLIB_LINES)
 def test_every_command_takes_these_arguments(line: str) -> None:
-    """The parser accepts each line as it stands."""
+    """The parser accepts each line unmodified."""
     _, name, *arguments = shlex.split(line)
     assert name in COMMANDS
     command = cli.get_command(click.Context(cli), name)
@@ -49,7 +49,7 @@ def test_every_command_takes_these_arguments(line: str) -> None:
 
 
 def test_every_make_target_exists() -> None:
-    """``make up`` and its like are targets of the Makefile."""
+    """``make up`` and the other targets exist in the Makefile."""
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     named = re.findall(r"(?<=make )[a-z-]+(?=[`\s])", " ".join(lines_of(README)) + " ")
     assert named
@@ -57,7 +57,7 @@ def test_every_make_target_exists() -> None:
 
 
 def test_the_clients_are_those_that_gglib_up_prints() -> None:
-    """A client that is added to the command is added to the README."""
+    """The README lists every client that the command prints."""
     table = README.partition("\n## Clients\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (?:any )?([A-Z][\w ]*?) \|", table, re.MULTILINE)
     printed = {setting.client for setting in client_settings(BASE_URL, "smollm2-135m", 8192)}
@@ -66,7 +66,7 @@ def test_the_clients_are_those_that_gglib_up_prints() -> None:
 
 
 def test_the_curl_line_is_answered(tmp_path: Path) -> None:
-    """The request of the README, sent to a gglib that has the starter model's name, gets a whole response."""
+    """The README's request, sent to a gglib with a model of the starter model's name, gets a complete response."""
     (line,) = [line for line in lines_of(README) if line.startswith("curl ")]
     _, url, header_option, header, body_option, body = shlex.split(line)
     assert (header_option, body_option) == ("-H", "-d")

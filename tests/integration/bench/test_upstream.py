@@ -1,4 +1,4 @@
-"""The scripted upstream of the comparison and its load, over a real socket: what one sends the other finds whole."""
+"""The benchmark's scripted upstream and load generator, over a real socket."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the comparison 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Target]:
-    """Run an upstream without anything in front of it."""
+    """Run an upstream without a proxy."""
     cores = frozenset(os.sched_getaffinity(0))
     with sides.scripted(tmp_path, Cores(cores, cores)) as (pid, path):
         yield Target(0, (), (pid,), str(path))
@@ -29,7 +29,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 
 
 async def test_streams_come_whole(target: Target) -> None:
-    """Every byte of every stream is what the upstream says it sends, also beyond its ready-made frames."""
+    """Every byte of every stream matches, also beyond the prebuilt frames."""
     async with asyncio.timeout(LIMIT_S):
         found = await streams(target, at_once=4, seconds=0.05, chunks=1500)
     assert found["done"] >= 4
@@ -37,7 +37,7 @@ async def test_streams_come_whole(target: Target) -> None:
 
 
 async def test_paced_streams_come_whole(target: Target) -> None:
-    """Each event is there once, in order, in the stream that asked for it."""
+    """Each event arrives once, in order, in the stream that requested it."""
     async with asyncio.timeout(LIMIT_S):
         found = await paced(target, at_once=5, seconds=0.2)
     assert found["done"] == 5
@@ -45,14 +45,14 @@ async def test_paced_streams_come_whole(target: Target) -> None:
 
 
 async def test_large_bodies_are_read_to_their_end(target: Target) -> None:
-    """A body of many reads is answered once it is all there, and its connection takes the next one."""
+    """A body of many reads gets a response once it is complete, and its connection serves the next one."""
     async with asyncio.timeout(LIMIT_S):
         found = await bodies(target, seconds=0.05, megabytes=2)
     assert found["done"] >= 1
 
 
 async def test_nothing_is_answered_before_the_last_byte(target: Target) -> None:
-    """A body that lacks one byte is no request yet."""
+    """A body without its last byte gets no response."""
     request = chat_request(chat_body(prompt="a" * 1_000_000), "bench")
     async with asyncio.timeout(LIMIT_S):
         reader, writer = await asyncio.open_unix_connection(target.upstream_socket)
@@ -65,7 +65,7 @@ async def test_nothing_is_answered_before_the_last_byte(target: Target) -> None:
 
 
 async def test_a_client_that_leaves_ends_its_stream(target: Target) -> None:
-    """An endless stream whose reader is gone is forgotten, and the others are answered."""
+    """An endless stream whose client disconnected is removed, and others are served."""
     request = chat_request(chat_body(stream_id="endless1", chunks=9_000_000), "bench")
     async with asyncio.timeout(LIMIT_S):
         for _ in range(20):
@@ -78,13 +78,13 @@ async def test_a_client_that_leaves_ends_its_stream(target: Target) -> None:
 
 
 def test_gglib_takes_it_for_a_llama_server(tmp_path: Path) -> None:
-    """Its help names what gglib needs to launch an engine."""
+    """Its help lists the options that gglib needs to launch an engine."""
     engine = sides.write_engine(tmp_path)
     assert "--host" in LlamaServerEngine(engine, reason="test").known_options
 
 
 def test_an_answer_is_as_long_as_it_says() -> None:
-    """The fixed completion is JSON of the length that its head tells."""
+    """The fixed completion is JSON with the length in its head."""
     head, _, body = upstream.ANSWER.partition(b"\r\n\r\n")
     assert b"Content-Length: %d" % len(body) in head
     assert json.loads(body)["object"] == "chat.completion"

@@ -1,4 +1,4 @@
-"""Chaos runs on the event loop that the program uses."""
+"""Runs the chaos tests on the event loop that the program uses."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,6 +10,6 @@ import uvloop
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Name the loop."""
+    """Return the loop factory by name."""
     del config, item
     return {"uvloop": uvloop.new_event_loop}

@@ -1,4 +1,4 @@
-"""An engine dies at a random point of its streams; each client gets an error, and the next request is served."""
+"""Engines die at random points of their streams; each client gets an error, and the next request is served."""
 
 import asyncio
 import random
@@ -26,14 +26,14 @@ UNHARMED = frozenset[str]()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeathsPlan:
-    """How many engines die, alternately at a random byte and at a random time."""
+    """The number of engines to kill, alternately at a random byte and at a random time."""
 
     seed: int
     kills: int
 
 
 async def deaths(plan: DeathsPlan, home: Path) -> Report:
-    """Let engines die one after the other and check the responses."""
+    """Kill engines one after the other and check the responses."""
     report, before, started_s, chance = Report(), Census.take(), time.monotonic(), dice(plan.seed)
     script = Script(record=str(home / "record.jsonl"), lifetime_s=600)
     models = [f"model-{n}" for n in range(-(-plan.kills // DEATHS_EACH))]
@@ -58,7 +58,7 @@ async def _ask_first(stack: Stack, model: str, report: Report) -> None:
 
 
 async def _ask_one_more(stack: Stack, model: str, number: int, report: Report) -> None:
-    """Ask at once after a death: the model is loaded again and answers.
+    """Send a request right after a death: the model is loaded again and the request succeeds.
 
     A dying process's listening socket may outlive its connections by a moment. A request accepted there may have been
     read, so the proxy must not resend it: it gets a 502, and the next attempt is served.
@@ -83,7 +83,7 @@ async def _die_at_a_byte(stack: Stack, model: str, chance: random.Random, report
 
 
 async def _die_at_a_time(stack: Stack, model: str, chance: random.Random, report: Report) -> None:
-    """Die during the stream, or shortly before its first byte."""
+    """Kill the engine during the stream, or shortly before its first byte."""
     streams = asyncio.gather(*(_stream(stack, model, n, None) for n in range(STREAMS)))
     await asyncio.sleep(chance.uniform(0, STREAM_S))
     died_at_s = time.monotonic()

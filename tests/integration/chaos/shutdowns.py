@@ -1,4 +1,4 @@
-"""Shutdown at a random moment, with open streams and waiting requests: all of them end, nothing is left."""
+"""Shutdown at a random moment, with open streams and waiting requests: all of them end, and nothing is leaked."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ MANAGER_CODES = PROXY_CODES | {"upstream_error"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownsPlan:
-    """How often it is started and shut down."""
+    """The number of starts and shutdowns."""
 
     seed: int
     rounds: int

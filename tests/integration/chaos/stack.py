@@ -1,6 +1,6 @@
-"""The whole of gglib but the model, in this process: the proxy on a free port, the manager, scripted engines.
+"""The whole of gglib except the model, in this process: the proxy on a free port, the manager, scripted engines.
 
-And a census of what this process owns, to see that nothing of it is left. Linux only: it reads ``/proc``.
+The census counts the resources of this process, to detect leaks. Linux only: it reads ``/proc``.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SETTLED_WITHIN_S = 5.0
 
 
 class Stack:
-    """A proxy that serves, and its manager."""
+    """A running proxy and its manager."""
 
     def __init__(self, home: Path, port: int, manager: EngineManager, catalog: FakeCatalog) -> None:
         self.home = home
@@ -47,11 +47,11 @@ class Stack:
 
     @property
     def record(self) -> Path:
-        """What the engines recorded."""
+        """The file of the engines' records."""
         return self.home / "record.jsonl"
 
     async def engine_pids(self) -> frozenset[int]:
-        """Return the pids of the engines, loading or ready, that the manager knows."""
+        """Return the pids of the manager's engines, loading or ready."""
         return frozenset(r.pid for r in (await self.manager.status()).residents if r.pid is not None)
 
     async def settle_after_kills(self) -> str:
@@ -60,7 +60,7 @@ class Stack:
 
     async def kill_engine(self) -> bool:
         """Send SIGKILL to the engine; False if there is none."""
-        pids = await self.engine_pids() & child_pids()  # only what is a child of ours can be no stranger
+        pids = await self.engine_pids() & child_pids()  # a child of this process cannot be a foreign process
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         self._killed = pids
@@ -133,13 +133,13 @@ class Census:
     """The resources of this process besides memory."""
 
     descriptors: frozenset[tuple[str, str]]
-    """Number and what is behind it, which has an id of its own where it is a socket or a pipe."""
+    """Number and target of each descriptor; sockets and pipes have unique ids."""
     tasks: frozenset[asyncio.Task[Any]]
     children: frozenset[int]
 
     @classmethod
     def take(cls) -> "Census":
-        """Count."""
+        """Count the resources."""
         return cls(
             descriptors=frozenset(_descriptors()),
             tasks=frozenset(asyncio.all_tasks()),
@@ -147,7 +147,7 @@ class Census:
         )
 
     async def left(self, home: Path) -> str:
-        """Return the resources leaked since, after a while; empty: none."""
+        """Return the resources leaked since then, after a while; empty: none."""
 
         async def found() -> str:
             now, engines = Census.take(), home / "run" / "engines"
@@ -176,7 +176,7 @@ def child_pids() -> set[int]:
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # The name in parentheses may hold spaces; behind it: state, then the parent.
+            # The name in parentheses may contain spaces; after it: state, then the parent.
             if int(path.read_text().rpartition(")")[2].split()[1]) == os.getpid():
                 found.add(int(path.parent.name))
     return found
@@ -184,12 +184,12 @@ def child_pids() -> set[int]:
 
 def _descriptors() -> Iterator[tuple[str, str]]:
     for path in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):  # the one that this very loop reads with
+        with suppress(OSError):  # the descriptor of this loop
             target = str(path.readlink())
-            if target != "/dev/null":  # one in reserve, which libuv opens with a loop's first socket
+            if target != "/dev/null":  # a reserve that libuv opens with a loop's first socket
                 yield path.name, target
 
 
 def dice(seed: int) -> random.Random:
     """Return a random generator, reproducible by its seed."""
-    return random.Random(seed)  # noqa: S311 - nothing secret about it
+    return random.Random(seed)  # noqa: S311 - not for secrets

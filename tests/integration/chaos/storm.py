@@ -1,4 +1,4 @@
-"""Many clients, several models, and engines that are killed again and again; then a calm, in which all must be well."""
+"""Many clients, several models, and repeatedly killed engines; then a calm, in which every request must succeed."""
 
 import asyncio
 import itertools
@@ -15,32 +15,32 @@ from .stack import BROKEN, GOOD_MODELS, Census, Stack, dice, settled, stack_runn
 from .verdict import Ask, Heard, Kind, judge
 
 BOUND_S = 30.0
-"""Longer than the worst queue: no request may take so long."""
+"""Longer than the worst queue: the limit for each request."""
 RECOVERED_WITHIN_S = 40.0
-"""Longer than the longest back-off."""
+"""Longer than the longest backoff."""
 GOOD_CODES = frozenset({"upstream_error", "model_load_failed"})
-"""Killed while it answered, or while it loaded, or killed so often that it is not tried again for a while."""
+"""Codes of a model that was killed while it served or loaded, or so often that it is backed off."""
 BROKEN_CODES = frozenset({"model_load_failed"})
 DROPPED_CODES = frozenset({"upstream_error"})
 NO_CODES = frozenset[str]()
 LEAVING_SHARE = 0.1
 KEEPS_DYING = b"its engine died"
-"""Told of a model that died three times within a minute."""
+"""Part of the error for a model that died three times within a minute."""
 BROKEN_SHARE = 0.05
 DROPPED_SHARE = 0.05
-"""The engine drops so many in the middle of the answer, and lives on."""
+"""Share of responses that the engine aborts in the middle without dying."""
 CALM_SHARE = 0.25
 MIN_ANSWER_BYTES = 150
-"""No answer is shorter."""
+"""A lower bound of the response size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StormPlan:
-    """How bad it is."""
+    """The size of a storm."""
 
     seed: int
     requests: int
-    """In the storm and in the calm after it."""
+    """Requests in the storm and in the calm after it."""
     clients: int = 8
     kill_every_s: tuple[float, float] = (1.0, 3.0)
 
@@ -55,7 +55,7 @@ async def storm(plan: StormPlan, home: Path) -> Report:
         await _be_clients(stack, itertools.islice(asks, plan.requests - calm_requests), plan, report)
         killer.cancel()
         await asyncio.wait([killer])
-        # What leaked with an engine that was killed is forgotten with it: only engines that live on can show it.
+        # Leaks of a killed engine end with it: only surviving engines can show them.
         report.complain(await stack.settle_after_kills())
         report.complain(await settled(partial(_not_recovered, stack), within_s=RECOVERED_WITHIN_S))
         await _be_clients(stack, asks, plan, report, is_calm=True)
@@ -86,7 +86,7 @@ def random_asks(plan: StormPlan) -> Iterator[Ask]:
 
 
 def _leave_after_s(chance: random.Random) -> float | None:
-    """Return for a few a moment while they wait, or while they are answered; None for all others."""
+    """Return for some clients a time to disconnect, before or during the response; None for all others."""
     if chance.random() >= LEAVING_SHARE:
         return None
     return chance.uniform(0, chance.choice((0.01, 0.3, 1.0)))
@@ -110,7 +110,7 @@ async def _be_clients(
 
 
 async def _not_recovered(stack: Stack) -> str:
-    """Return which good model does not answer: one whose loads were killed is not tried again at once."""
+    """Return the good models that do not respond; one whose loads were killed is in backoff at first."""
     for model in GOOD_MODELS:
         ask = Ask(number=0, model=model)
         async with Caller(stack.port) as caller:
@@ -121,7 +121,7 @@ async def _not_recovered(stack: Stack) -> str:
 
 
 def _what(ask: Ask, heard: Heard) -> str:
-    """Return what is special about a request, or about what became of it."""
+    """Return what is special about a request or its outcome."""
     if ask.model == BROKEN:
         return "broken"
     if heard.status == 500 and KEEPS_DYING in heard.body:
@@ -130,12 +130,12 @@ def _what(ask: Ask, heard: Heard) -> str:
 
 
 def is_dropped(ask: Ask) -> bool:
-    """Whether the engine drops it."""
+    """Whether the engine aborts its response."""
     return "close_after_bytes" in ask.script
 
 
 def _codes(ask: Ask, *, is_calm: bool) -> frozenset[str]:
-    """Return the errors that there can be a reason for."""
+    """Return the error codes that have a possible cause."""
     if ask.model == BROKEN:
         return BROKEN_CODES
     if is_calm:

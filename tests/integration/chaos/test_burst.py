@@ -21,7 +21,7 @@ NO_ERROR = frozenset[str]()
 
 
 async def test_300_requests_to_a_cold_model_are_answered_by_one_launch(tmp_path: Path) -> None:
-    """Through the whole proxy, streams and others: each gets its own answer, whole, and nothing is left."""
+    """Through the whole proxy, streamed and plain: each request gets its own complete response; nothing is leaked."""
     before, record = Census.take(), tmp_path / "record.jsonl"
     script = Script(record=str(record), load_s=LOAD_S, lifetime_s=120)
     async with stack_running(tmp_path, script=script) as stack:

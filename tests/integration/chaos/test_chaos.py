@@ -13,11 +13,11 @@ from .storm import StormPlan, storm
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts what is left by /proc")
 SEED = 20_261
 STORMS = 3
-"""The moments of the kills are the machine's: where none met what was to be met, there is another storm."""
+"""The kills depend on the machine's timing: if a kind of failure did not occur, another storm is run."""
 
 
 def count(report: Report, *words: str) -> int:
-    """Return how many requests ended in a way whose name begins with one of these words."""
+    """Return how many requests had an outcome whose name starts with one of these words."""
     return sum(number for end, number in report.ends.items() if end.startswith(words))
 
 
@@ -28,7 +28,7 @@ def saw_everything(report: Report) -> bool:
 
 
 async def test_every_request_of_a_storm_gets_a_response_or_one_error(tmp_path: Path) -> None:
-    """Engines are killed under eight clients of four models: answers are whole or one clear error, nothing is left."""
+    """Engines are killed under eight clients of four models: each response is complete or one clear error; no leaks."""
     for number in range(STORMS):
         home = tmp_path / str(number)
         home.mkdir()
@@ -46,7 +46,7 @@ async def test_every_request_of_a_storm_gets_a_response_or_one_error(tmp_path: P
 
 
 async def test_every_stream_of_an_engine_that_dies_ends_with_an_error(tmp_path: Path) -> None:
-    """At whatever byte or moment it dies: within 2 s one error, no [DONE], and then the model answers again."""
+    """Whenever the engine dies: one error within 2 s, no [DONE], and the next request succeeds."""
     report = await deaths(DeathsPlan(seed=SEED, kills=10), tmp_path)
     assert report.complaints == []
     assert report.kills == 10
@@ -55,7 +55,7 @@ async def test_every_stream_of_an_engine_that_dies_ends_with_an_error(tmp_path: 
 
 
 async def test_a_shutdown_at_any_moment_ends_every_request_and_leaves_nothing(tmp_path: Path) -> None:
-    """With open streams and waiting requests: all end at once, and processes, sockets and files are gone."""
+    """Open streams and waiting requests all end at once, and processes, sockets and files are gone."""
     report = await shutdowns(ShutdownsPlan(seed=SEED, rounds=3), tmp_path)
     assert report.complaints == []
     assert count(report, "cut", "refused") == 3 * CLIENTS

@@ -1,4 +1,4 @@
-"""The judge of the chaos tests lets nothing pass that it should not."""
+"""The verdicts of the chaos tests accept no faulty response."""
 
 import json
 
@@ -33,7 +33,7 @@ FIRST, SECOND, STOP = chunk("7:0 "), chunk("7:1 "), chunk(None, finish="stop")
 
 
 def kind_of(body: bytes, *, status: int = 200, is_whole: bool = True, ask: Ask = ASK) -> Kind:
-    """Return the verdict on an answer."""
+    """Return the kind of outcome of a response."""
     headers = STREAM_HEAD if status == 200 and ask.is_stream else {"content-type": "application/json"}
     heard = Heard(status=status, headers=headers, body=bytearray(body), is_whole=is_whole)
     return judge(ask, heard, CODES).kind
@@ -50,7 +50,7 @@ def kind_of(body: bytes, *, status: int = 200, is_whole: bool = True, ask: Ask =
     ],
 )
 def test_what_a_stream_may_be(body: bytes, kind: Kind) -> None:
-    """Either all of it and [DONE], or a part of it and one error."""
+    """Either the whole response with [DONE], or a part with one error."""
     assert kind_of(body) is kind
 
 
@@ -85,7 +85,7 @@ def test_what_a_stream_may_not_be(body: bytes) -> None:
 
 
 def test_what_an_error_may_be() -> None:
-    """A status that goes with a code that is expected, in the one shape, with a proper end."""
+    """A status that matches an expected code, in the common format, with a proper end."""
     assert kind_of(error(), status=502) is Kind.REFUSED
     assert kind_of(error(), status=500) is Kind.WRONG
     assert kind_of(error(None), status=502) is Kind.WRONG
@@ -95,7 +95,7 @@ def test_what_an_error_may_be() -> None:
 
 
 def test_a_load_that_fails_must_say_what_a_retry_is_worth() -> None:
-    """When it is worth one, or that it never is."""
+    """The error has Retry-After, or says that a retry never helps."""
 
     def kind(**advice: str) -> Kind:
         headers = {"content-type": "application/json", **advice}
@@ -108,7 +108,7 @@ def test_a_load_that_fails_must_say_what_a_retry_is_worth() -> None:
 
 
 def test_an_answer_that_is_not_streamed_must_be_whole_and_its_own() -> None:
-    """All the text, from the model that was asked."""
+    """The complete text, from the requested model."""
     ask = Ask(number=7, model="quick", chunks=2, is_stream=False)
 
     def answer(text: str, model: str = "quick") -> bytes:

@@ -1,4 +1,4 @@
-"""Real gglib processes on a home of their own, with the scripted engine."""
+"""Fixtures that run real gglib processes on a temporary home, with the scripted engine."""
 
 import os
 import pty
@@ -25,7 +25,7 @@ OWN_PROCESS = ("run", "up", "serve", "--home")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a command."""
+    """The result of a finished command."""
 
     returncode: int
     stdout: str
@@ -34,7 +34,7 @@ class Done:
 
 @dataclass(slots=True)
 class Running:
-    """A gglib in the foreground."""
+    """A gglib process in the foreground."""
 
     process: subprocess.Popen[str]
     url: str
@@ -54,12 +54,12 @@ class Watched:
     seen: str = ""
 
     def read_until(self, words: str) -> None:
-        """Read the terminal until the words are on it."""
+        """Read from the terminal until the text appears."""
         while words not in self.seen:
             assert self._read(), f"{words!r} is not in {self.seen!r}"
 
     def end(self) -> str:
-        """Wait for the end and return what the command printed on stdout."""
+        """Wait for the process to exit and return its stdout."""
         while self._read():
             pass
         printed, _ = self.process.communicate(timeout=LIMIT_S)
@@ -67,20 +67,20 @@ class Watched:
         return printed
 
     def _read(self) -> bool:
-        """Read what comes next; False when the command is gone."""
+        """Read the next bytes from the terminal; return False at its end."""
         ready, _, _ = select.select([self.terminal], [], [], LIMIT_S)
         assert ready, f"nothing more came after {self.seen!r}"
         try:
             content = os.read(self.terminal, 65536)
-        except OSError:  # what Linux says of a terminal that nobody has open any more
+        except OSError:  # EIO: Linux, when the other end of the terminal is closed
             content = b""
-        self.seen += content.decode(errors="replace")  # a read may end within a character
+        self.seen += content.decode(errors="replace")  # a read may end inside a character
         return bool(content)
 
 
 @contextmanager
 def hangups_are_heard() -> Iterator[None]:
-    """Let children of the block inherit no nohup from whoever runs the tests."""
+    """Restore the default action of SIGHUP in the block, so that children do not inherit an ignored one (``nohup``)."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         yield
@@ -89,29 +89,29 @@ def hangups_are_heard() -> Iterator[None]:
 
 
 class Home:
-    """A home, and what is done with it from the command line."""
+    """A home directory and the commands that run on it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.variables: dict[str, str] = {}
-        """Further ones of the environment."""
+        """Additional environment variables."""
         self.record = path / "record.jsonl"
         self.model_file = write_tiny_gguf(path / "tiny.gguf")
         self.script(Script())
 
     def script(self, script: Script) -> None:
-        """Make the engine follow a script from its next start on."""
+        """Make the engine follow a script from its next start."""
         engine = install_scripted_server(self.path / "bin", replace(script, record=str(self.record)))
         (self.path / "config.toml").write_text(f'engine = "{engine}"\nport = 0\n', encoding="utf-8")
 
     def set(self, line: str) -> None:
-        """Add a line to the settings."""
+        """Append a line to ``config.toml``."""
         with (self.path / "config.toml").open("a", encoding="utf-8") as config:
             config.write(f"{line}\n")
 
     @property
     def environment(self) -> dict[str, str]:
-        """A proxy that nobody answers at must not come between gglib and itself."""
+        """Environment of the commands; its HTTP proxy is unreachable, so a request that used the proxy would fail."""
         scrubbed = {key: value for key, value in os.environ.items() if not key.startswith("GGLIB_")}
         return scrubbed | {
             "GGLIB_HOME": str(self.path),
@@ -121,14 +121,14 @@ class Home:
         }
 
     def run(self, *arguments: str, stdin: str = "") -> Done:
-        """Run a command to its end: in a process of its own when it starts engines, else here, which is quicker."""
+        """Run a command: in a separate process when it starts engines, else in this process, which is faster."""
         if arguments[0] in OWN_PROCESS:
             return self.process(*arguments, stdin=stdin)
         result = CliRunner().invoke(cli, list(arguments), input=stdin, env=self.environment)
         return Done(result.exit_code, result.stdout, result.stderr)
 
     def process(self, *arguments: str, stdin: str = "") -> Done:
-        """Run a command to its end in a process of its own."""
+        """Run a command in a separate process."""
         done = subprocess.run(
             [sys.executable, "-m", "gglib", *arguments],
             input=stdin,
@@ -141,13 +141,13 @@ class Home:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str, stdin: str = "") -> str:
-        """Run a command that must succeed and return what it printed."""
+        """Run a command that must succeed and return its stdout."""
         done = self.run(*arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
-        """Run a command that must fail with one sentence and return that."""
+        """Run a command that must fail with one sentence and return that sentence."""
         done = self.run(*arguments)
         assert done.returncode == 1, done.stdout
         *progress, sentence = done.stderr.strip().splitlines()
@@ -158,7 +158,7 @@ class Home:
 
     @contextmanager
     def foreground(self, *arguments: str, first_words: str) -> Iterator[Running]:
-        """Run a command that stays, from the line that starts with ``first_words`` and ends with its URL."""
+        """Run a long-running command, from the line that starts with ``first_words`` and ends with its URL."""
         errors = self.path / "stderr.txt"
         with errors.open("w") as stderr, hangups_are_heard():
             process = subprocess.Popen(
@@ -177,7 +177,7 @@ class Home:
 
     @contextmanager
     def watched(self, *arguments: str) -> Iterator[Watched]:
-        """Run a command with a terminal of 80 columns for its stderr."""
+        """Run a command whose stderr is a terminal of 80 columns."""
         terminal, end = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-m", "gglib", *arguments],
@@ -200,7 +200,7 @@ class Home:
         return self.foreground("serve", first_words="Listening on")
 
     def engine_pids(self) -> list[int]:
-        """Return the engines that live."""
+        """Return the process ids of the running engines."""
         if not self.record.exists():
             return []
         started = [event["pid"] for event in read_record(self.record) if event["event"] == "start"]
@@ -217,7 +217,7 @@ def _line(process: subprocess.Popen[str], first_words: str, errors: Path) -> str
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """Yield a home with a short path: a socket's path has to fit into 100 bytes."""
+    """Yield a home with a short path: the path of a Unix socket is limited to about 100 bytes."""
     path = Path(tempfile.mkdtemp(prefix="gg-"))
     world = Home(path)
     yield world
@@ -228,6 +228,6 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture
 def stocked(home: Home) -> Home:
-    """Yield a home that has one model, ``tiny``."""
+    """Yield a home with one model, ``tiny``."""
     home.ok("add", str(home.model_file))
     return home

@@ -1,4 +1,4 @@
-"""A stand-in for a gglib that demands a key on every path, as ``proxy/access/keys.py`` decides."""
+"""A stand-in for a gglib server that requires a key on every path, as ``proxy/access/keys.py`` decides."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ ANSWERS = {
 
 @dataclass(slots=True)
 class Demanding:
-    """Where it answers, and which key each request was let in by; None for one that was refused."""
+    """Its address, and the name of the key that authorized each request; None for a rejected request."""
 
     url: str
     used: list[str | None] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Demanding:
 
 @contextmanager
 def demanding_server(keys: dict[str, str]) -> Iterator[Demanding]:
-    """Serve on a free port of loopback for as long as the block lasts."""
+    """Serve on a free loopback port until the block exits."""
     access = AccessKeys(keys)
     seen = Demanding("")
 
@@ -48,10 +48,10 @@ def demanding_server(keys: dict[str, str]) -> Iterator[Demanding]:
             else:
                 self._send(200, *ANSWERS[self.command, self.path])
 
-        do_POST = do_GET  # noqa: N815 - the standard library's names
+        do_POST = do_GET  # noqa: N815 - the name is defined by the standard library
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

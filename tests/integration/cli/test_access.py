@@ -1,4 +1,4 @@
-"""Keys on the command line: who has to set one, who needs none, and that none is ever shown."""
+"""API keys on the command line: when they are required, and that they never appear in output."""
 
 import json
 import stat
@@ -17,12 +17,12 @@ from .conftest import Home
 from .demanding_server import Demanding, demanding_server
 
 KEYS = '[api_keys]\nalice = "SECRET-of-alice"\nbob = "SECRET-of-bob"'
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - that is the case
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the case under test
 
 
 @contextmanager
 def demanding_gglib(home: Home, *, published_key: str | None = "SECRET-of-local") -> Iterator[Demanding]:
-    """Hold the home as a gglib that demands a key, and tell ``told`` in its note."""
+    """Hold the instance lock as a gglib that requires keys, and publish ``published_key`` in its instance file."""
     keys = {"alice": "SECRET-of-alice", "local": "SECRET-of-local"}
     with demanding_server(keys) as server, lock_instance(home.path / "run") as held:
         held.publish(server.url, key=published_key)
@@ -30,7 +30,7 @@ def demanding_gglib(home: Home, *, published_key: str | None = "SECRET-of-local"
 
 
 def test_the_commands_need_no_key_of_their_user(stocked: Home) -> None:
-    """ps, list, stop and run show a server that demands a key the one that it made for them."""
+    """ps, list, stop and run authenticate with the key that the server generated for local commands."""
     with demanding_gglib(stocked) as server:
         assert json.loads(stocked.ok("ps", "--json"))["version"] == "0"
         assert "tiny" in stocked.ok("list")
@@ -42,7 +42,7 @@ def test_the_commands_need_no_key_of_their_user(stocked: Home) -> None:
 
 @pytest.mark.parametrize("published_key", [None, "SECRET-of-another"])
 def test_without_the_key_the_commands_say_so(stocked: Home, published_key: str | None) -> None:
-    """The server's own sentence, and no traceback; the key that was tried is not in it."""
+    """Without the key the commands print the server's error, without a traceback and without the key that was sent."""
     with demanding_gglib(stocked, published_key=published_key) as server:
         for command in (["ps"], ["stop"], ["run", "tiny", "Hello"]):
             sentence = stocked.refused(*command)
@@ -52,7 +52,7 @@ def test_without_the_key_the_commands_say_so(stocked: Home, published_key: str |
 
 
 async def test_the_proof_of_up_shows_the_key(capsys: pytest.CaptureFixture[str]) -> None:
-    """``up`` asks through the proxy like any client, and is let in by its own key alone."""
+    """The test prompt of ``up`` passes through the proxy like any client's request and uses the generated key."""
     model = ModelSummary(id=1, name="tiny", capabilities=ModelCapabilities(chat=True))
     with demanding_server({"local": "SECRET-of-local"}) as server:
         await smoke_test(Endpoint(server.url, "SECRET-of-local"), model)
@@ -62,7 +62,7 @@ async def test_the_proof_of_up_shows_the_key(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_server_with_keys_makes_one_for_the_commands(stocked: Home) -> None:
-    """Each start makes another key, in a file for the user alone; none of the keys is in a log or in any output."""
+    """Each start generates a new key in a file with mode 0600; no key appears in a log or in any output."""
     stocked.set(KEYS)
     (stocked.path / "config.toml").chmod(0o600)
     made = set()
@@ -80,26 +80,26 @@ def test_a_server_with_keys_makes_one_for_the_commands(stocked: Home) -> None:
 
 
 def test_a_server_without_keys_makes_none(stocked: Home) -> None:
-    """Where nothing is required nothing changes: the note is what it was."""
+    """Without configured keys the instance file contains no key."""
     with stocked.serving():
         assert "key" not in json.loads((stocked.path / "run" / "instance.json").read_text())
 
 
 def test_a_chat_without_a_server_works_with_keys_set(stocked: Home) -> None:
-    """The private server of ``run`` has a key of its own, too."""
+    """The private server of ``run`` generates a key, too."""
     stocked.set(KEYS)
     assert stocked.ok("run", "tiny", "Hello").strip() == "t0 t1 t2"
 
 
 @pytest.mark.parametrize("command", ["serve", "up"])
 def test_serving_beyond_loopback_requires_a_key(home: Home, command: str) -> None:
-    """On an address that others reach both refuse to start without a key, before anything is asked or fetched."""
+    """On a non-loopback address both commands refuse to start without a key, before any prompt or download."""
     sentence = home.refused(command, "--host", EVERYWHERE)
     assert all(word in sentence for word in (EVERYWHERE, "GGLIB_API_KEY", "[api_keys]", "--insecure"))
 
 
 def test_who_insists_is_warned_loudly(stocked: Home) -> None:
-    """``--insecure`` starts, and says in three lines what that means; with keys there is nothing to say."""
+    """``--insecure`` starts the server and prints a warning of three lines; with keys there is no warning."""
     errors = stocked.path / "stderr.txt"
     with stocked.foreground("serve", "--host", EVERYWHERE, "--insecure", first_words="Listening") as server:
         assert server.process.stdout is not None
@@ -114,7 +114,7 @@ def test_who_insists_is_warned_loudly(stocked: Home) -> None:
 
 
 def test_up_names_the_key_for_clients(stocked: Home) -> None:
-    """What is pasted has a place for the key and says which one goes there."""
+    """The client settings contain a placeholder for the key and a line that names the key."""
     stocked.set(KEYS)
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
         assert running.process.stdout is not None
@@ -130,7 +130,7 @@ def test_up_names_the_key_for_clients(stocked: Home) -> None:
 
 
 def test_doctor_says_whether_keys_are_needed_and_set(stocked: Home) -> None:
-    """By name, never the key; open to others without one it keeps gglib from serving."""
+    """``doctor`` prints key names, never keys; a non-loopback address without keys is reported as a failure."""
 
     def finding() -> dict[str, str]:
         results = json.loads(stocked.run("doctor", "--json").stdout)

@@ -1,4 +1,4 @@
-"""Models found, pulled, used and removed through a server that runs: a real process and a real hub."""
+"""Models searched, pulled, used and removed through the API of a running server, with a local hub."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ PAUSE = 5_000_000
 
 @pytest.fixture
 def hub(home: Home) -> Iterator[LocalHub]:
-    """Yield a hub with a small repository and a large one, which the server of ``home`` asks."""
+    """Yield the hub of the server of ``home``, with a small repository and a large one."""
     content = home.model_file.read_bytes()
     with LocalHub() as hub:
         hub.add_repository(REPO, {"tiny-Q4_K_M.gguf": content})
@@ -40,7 +40,7 @@ def hub(home: Home) -> Iterator[LocalHub]:
 
 @contextmanager
 def asking(url: str, method: str, path: str, content: object = None) -> Iterator[http.client.HTTPResponse]:
-    """Ask the server and yield its answer."""
+    """Send a request and yield the response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     with closing(connection):
@@ -50,7 +50,7 @@ def asking(url: str, method: str, path: str, content: object = None) -> Iterator
 
 
 def request_json(url: str, method: str, path: str, content: object = None, *, status: int = 200) -> Any:
-    """Return the JSON of an answer."""
+    """Return the JSON body of a response with this status."""
     with asking(url, method, path, content) as response:
         body = json.loads(response.read())
         assert response.status == status, body
@@ -58,7 +58,7 @@ def request_json(url: str, method: str, path: str, content: object = None, *, st
 
 
 def events(url: str, download_id: str) -> list[dict[str, Any]]:
-    """Return every event of a download up to its end."""
+    """Return all events of a download up to its end."""
     with asking(url, "GET", f"/gglib/downloads/{download_id}/events") as response:
         lines = response.read().decode().splitlines()
     return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
@@ -66,7 +66,7 @@ def events(url: str, download_id: str) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("hub")
 def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
-    """A program searches, pulls, chats and removes; every shape is that of the command line."""
+    """A client searches, pulls, chats and removes through the API; the JSON has the shapes of the command line."""
     with home.serving() as server:
         found = request_json(server.url, "GET", "/gglib/hub/models?q=tiny")
         (repository,) = found["repositories"]
@@ -87,7 +87,7 @@ def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
         assert request_json(server.url, "POST", "/v1/chat/completions", chat)["choices"]
         removed = request_json(server.url, "DELETE", "/gglib/models/tiny-Q4_K_M?files=true")
         assert removed["freed_bytes"] == 0
-        [kept] = removed["kept"]  # its engine still has it
+        [kept] = removed["kept"]  # the engine still has it open
         path = Path(kept["path"])
         assert path.is_relative_to(home.path / "models/ada/tiny-GGUF")
     assert json.loads(home.ok("list", "--json")) == []
@@ -95,7 +95,7 @@ def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
 
 
 def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) -> None:
-    """Nothing is in the catalogue then; the same target fetches only the rest."""
+    """After a cancellation the catalogue has no row; the same target fetches only the remaining bytes."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
     with home.serving() as server:
         started = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
@@ -114,7 +114,7 @@ def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) ->
 
 
 def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalHub) -> None:
-    """TERM in the middle: exit code 0, who follows is told, and ``gglib pull`` goes on."""
+    """SIGTERM during a download: exit code 0, its event stream ends with an event, and ``gglib pull`` resumes it."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
     with home.serving() as server:
         started = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
@@ -133,7 +133,7 @@ def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalH
 
 @pytest.mark.usefixtures("hub")
 def test_a_pull_that_fails_says_why(home: Home) -> None:
-    """The download has the code and the sentence that ``gglib pull`` prints."""
+    """The download reports the code and message that ``gglib pull`` prints."""
     with home.serving() as server:
         started = request_json(
             server.url, "POST", "/gglib/downloads", {"target": "ada/none:Q4_K_M"}, status=202
@@ -144,7 +144,7 @@ def test_a_pull_that_fails_says_why(home: Home) -> None:
 
 
 def test_an_unreachable_hub_is_an_error_with_a_status(home: Home, hub: LocalHub) -> None:
-    """503 and when to ask again."""
+    """The status is 503, with Retry-After."""
     home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
     with home.serving() as server, asking(server.url, "GET", "/gglib/hub/models?q=tiny") as response:
         assert (response.status, response.headers["retry-after"]) == (503, "10")

@@ -1,4 +1,4 @@
-"""``gglib backup`` and ``gglib restore``: the catalogue as a file, and back, also while gglib runs."""
+"""``gglib backup`` and ``gglib restore``: the catalogue written to a file and restored, also while gglib runs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from .conftest import Home
 
 
 def add_models(home: Home, *names: str) -> None:
-    """Add models of these names, each with a file of its own."""
+    """Add models with these names, each with its own file."""
     for name in names:
         home.ok("add", str(write_tiny_gguf(home.path / f"{name}.gguf")), "--name", name)
 
@@ -34,14 +34,14 @@ def names_in(home: Home) -> list[str]:
 
 
 def databases(home: Home) -> list[str]:
-    """Return the names of the files of the catalogue, without lock and reserve."""
+    """Return the names of the catalogue's database files, without lock and reserve files."""
     return sorted(
         each.name for each in home.path.glob("gglib.db*") if each.suffix not in {".lock", ".reserve"}
     )
 
 
 def problems(path: Path) -> list[tuple[object, ...]]:
-    """Return what SQLite finds to be damaged."""
+    """Return the damage that SQLite's integrity check reports."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         found = connection.execute("PRAGMA integrity_check").fetchall()
         return [row for row in (*found, *connection.execute("PRAGMA foreign_key_check")) if row != ("ok",)]
@@ -49,7 +49,7 @@ def problems(path: Path) -> list[tuple[object, ...]]:
 
 class TestBackup:
     def test_there_and_back(self, home: Home, tmp_path: Path) -> None:
-        """A backup puts back models, aliases, tags and settings, and what was there before is kept to be restored."""
+        """A restore brings back models, aliases, tags and settings, and keeps the replaced catalogue as a backup."""
         add_models(home, "a", "b")
         home.ok("set", "a", "--alias", "first", "--ctx", "1234")
         file = tmp_path / "backup.db"
@@ -74,7 +74,7 @@ class TestBackup:
         assert not list(home.path.glob("gglib.db-*"))
 
     def test_json(self, home: Home, tmp_path: Path) -> None:
-        """Programs get what was written, what is there now, and which files are missing."""
+        """JSON output lists what was written, what the catalogue contains now, and which files are missing."""
         add_models(home, "a", "b")
         file = tmp_path / "backup.db"
         assert json.loads(home.ok("backup", str(file), "--json")) == {
@@ -92,7 +92,7 @@ class TestBackup:
         }
 
     def test_a_missing_file_is_named_with_what_helps(self, home: Home, tmp_path: Path) -> None:
-        """A model whose file is gone is listed with the command that brings it back."""
+        """A model whose file is missing is listed with the command that downloads it again."""
         add_models(home, "a")
         home.ok("backup", str(tmp_path / "backup.db"))
         (home.path / "a.gguf").unlink()
@@ -100,7 +100,7 @@ class TestBackup:
         assert last == "a: a.gguf is missing: restore the file, or remove the model: 'gglib rm a'."
 
     def test_an_older_backup_is_replaced_whole(self, home: Home, tmp_path: Path) -> None:
-        """The next backup takes the place of the last one, through a link too, and leaves nothing beside it."""
+        """A backup replaces the previous one atomically, also through a symbolic link, and leaves no other file."""
         file, link = tmp_path / "backup.db", tmp_path / "link.db"
         link.symlink_to(file)
         add_models(home, "a")
@@ -108,12 +108,12 @@ class TestBackup:
         add_models(home, "b")
         assert "with 2 models" in home.ok("backup", str(link))
         assert link.is_symlink()
-        assert sorted(os.listdir(tmp_path)) == ["backup.db", "link.db"]  # noqa: PTH208 - names are what is compared
+        assert sorted(os.listdir(tmp_path)) == ["backup.db", "link.db"]  # noqa: PTH208 - the names are compared
         home.ok("restore", str(link))
         assert names_in(home) == ["a", "b"]
 
     def test_from_a_read_only_place(self, home: Home, tmp_path: Path) -> None:
-        """A backup needs no file beside it to be read."""
+        """A backup in a read-only directory can be restored: reading it creates no file beside it."""
         add_models(home, "a")
         directory = tmp_path / "readonly"
         directory.mkdir()
@@ -121,11 +121,11 @@ class TestBackup:
         directory.chmod(0o500)
         (directory / "backup.db").chmod(0o400)
         home.ok("restore", str(directory / "backup.db"))
-        assert sorted(os.listdir(directory)) == ["backup.db"]  # noqa: PTH208 - names are what is compared
+        assert sorted(os.listdir(directory)) == ["backup.db"]  # noqa: PTH208 - the names are compared
         directory.chmod(0o700)
 
     def test_a_new_home(self, home: Home, tmp_path: Path) -> None:
-        """A backup is restored into a home that has no catalogue yet; nothing of before is to be kept."""
+        """A backup is restored into a home without a catalogue; there is no replaced catalogue to keep."""
         add_models(home, "a")
         home.ok("backup", str(tmp_path / "backup.db"))
         for each in home.path.glob("gglib.db*"):
@@ -136,7 +136,7 @@ class TestBackup:
         assert databases(home) == ["gglib.db"]
 
     def test_a_damaged_catalogue_is_replaced(self, home: Home, tmp_path: Path) -> None:
-        """A backup is restored in the place of a file that is no database, and of one that SQLite finds damaged."""
+        """A restore replaces a file that is not a database, or one that SQLite reports as damaged."""
         add_models(home, "a")
         home.ok("backup", str(tmp_path / "backup.db"))
         database = home.path / "gglib.db"
@@ -164,7 +164,7 @@ class TestRefusals:
         ],
     )
     def test_no_backup(self, home: Home, tmp_path: Path, content: bytes, reason: str) -> None:
-        """A file that is no backup is refused, and is not overwritten by one without --force."""
+        """A file that is not a backup is refused, and overwriting it requires --force."""
         add_models(home, "a")
         file = tmp_path / "file"
         file.write_bytes(content)
@@ -180,7 +180,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("number", [0, len(MIGRATIONS)])
     def test_of_another_program(self, home: Home, tmp_path: Path, number: int) -> None:
-        """A database of another program is refused, whatever number it has."""
+        """A database of another program is refused, whatever its ``user_version``."""
         add_models(home, "a")
         file = tmp_path / "file"
         with closing(sqlite3.connect(file)) as connection:
@@ -193,7 +193,7 @@ class TestRefusals:
         assert file.read_bytes() == content
 
     def test_of_a_newer_gglib(self, home: Home, tmp_path: Path) -> None:
-        """A backup of a newer gglib is refused with both formats, and nothing changes."""
+        """A backup of a newer gglib is refused with both format numbers in the message, and nothing changes."""
         add_models(home, "a")
         file = tmp_path / "backup.db"
         home.ok("backup", str(file))
@@ -206,7 +206,7 @@ class TestRefusals:
         assert databases(home) == ["gglib.db"]
 
     def test_rows_that_contradict_one_another(self, home: Home, tmp_path: Path) -> None:
-        """A backup whose rows do not make models is refused, and the catalogue stays as it is."""
+        """A backup with inconsistent rows is refused, and the catalogue does not change."""
         add_models(home, "a")
         file = tmp_path / "backup.db"
         home.ok("backup", str(file))
@@ -228,7 +228,7 @@ class TestRefusals:
     )
     @pytest.mark.filterwarnings("ignore::ResourceWarning")
     def test_what_is_no_file(self, home: Home, make: Callable[[Path], object]) -> None:
-        """What is no regular file is refused at once, in both directions, with --force too."""
+        """A path that is not a regular file is refused immediately, by both commands, also with --force."""
         add_models(home, "a")
         odd = home.path / "odd"
         make(odd)
@@ -236,7 +236,7 @@ class TestRefusals:
         assert "is not a regular file: name " in home.refused("backup", str(odd), "--force")
 
     def test_what_is_not_there(self, home: Home, tmp_path: Path) -> None:
-        """A missing file, a missing directory and an empty home are said in a sentence each."""
+        """A missing file, a missing directory and an empty home are each reported in one sentence."""
         gone = tmp_path / "gone" / "backup.db"
         assert home.refused("backup", str(gone)) == (
             "There is no catalogue to back up: 'gglib up' creates one."
@@ -251,7 +251,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["gglib.db", "gglib.db-wal", "gglib.db.lock", "link"])
     def test_the_catalogue_itself(self, home: Home, name: str) -> None:
-        """The files of the catalogue are no place for a backup, and it is not restored from itself."""
+        """A backup cannot overwrite the files of the catalogue, nor can the catalogue be restored from itself."""
         add_models(home, "a")
         (home.path / "link").symlink_to("gglib.db")
         file = home.path / name
@@ -261,7 +261,7 @@ class TestRefusals:
         assert names_in(home) == ["a"]
 
     def test_a_log_beside_it(self, home: Home, tmp_path: Path) -> None:
-        """A backup is not written beside the log of another database, which would be applied to it."""
+        """A backup is not written beside the write-ahead log of another database: SQLite would apply that log to it."""
         add_models(home, "a")
         (tmp_path / "backup.db-wal").write_bytes(b"x")
         assert home.refused("backup", str(tmp_path / "backup.db")) == (
@@ -271,7 +271,7 @@ class TestRefusals:
 
 class TestWhileItRuns:
     def test_a_server_sees_it(self, home: Home, tmp_path: Path) -> None:
-        """A running server has the models of a backup with its next request, and leaves no log when it ends."""
+        """A running server serves the restored models from its next request on, and leaves no WAL file at exit."""
         add_models(home, "a", "b")
         with home.serving() as server:
 
@@ -294,7 +294,7 @@ class TestWhileItRuns:
 
     @pytest.mark.parametrize("is_moved", [False, True], ids=["cp", "mv"])
     def test_copied_over_a_running_server(self, home: Home, tmp_path: Path, *, is_moved: bool) -> None:
-        """A backup that is copied or moved over the database of a running server is what it serves then."""
+        """A running server serves a backup that is copied or moved over its database."""
         add_models(home, "a")
         home.ok("backup", str(tmp_path / "backup.db"))
         with home.serving() as server:
@@ -319,7 +319,7 @@ class TestWhileItRuns:
         assert problems(home.path / "gglib.db") == []
 
     def test_a_killed_server(self, home: Home, tmp_path: Path) -> None:
-        """After kill -9 of a server beside which commands wrote, a backup that is copied over it is what is there."""
+        """After kill -9 of a server with concurrent writers, a backup copied over the database is what gglib reads."""
         add_models(home, "a")
         home.ok("backup", str(tmp_path / "backup.db"))
         with home.serving() as server:

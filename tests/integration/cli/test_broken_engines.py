@@ -1,4 +1,4 @@
-"""What people are told where llama-server is there and broken: doctor, serve and up."""
+"""What doctor, serve and up report when llama-server is installed but broken."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ LOADER = "error while loading shared libraries: libx.so.6: cannot open shared ob
 
 @pytest.fixture
 def broken(stocked: Home) -> Path:
-    """Put a llama-server first on the PATH that lacks a library, and configure no engine; return its path."""
+    """Put a llama-server that lacks a shared library first on the PATH, configure no engine, and return its path."""
     program = stocked.path / "broken" / "llama-server"
     program.parent.mkdir()
     content = Path(shutil.which("ls") or "/bin/ls").read_bytes()
@@ -35,13 +35,13 @@ def broken(stocked: Home) -> Path:
 
 
 def engine_check(home: Home) -> dict[str, str]:
-    """Return what doctor says of the engine."""
+    """Return doctor's check of the engine."""
     found: list[dict[str, str]] = json.loads(home.run("doctor", "--json").stdout)
     return next(result for result in found if result["name"] == "engine")
 
 
 def chat_error(url: str) -> dict[str, str]:
-    """Ask for an answer that cannot come, and return the error."""
+    """Send a chat request that must fail, and return the error."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
@@ -52,7 +52,7 @@ def chat_error(url: str) -> dict[str, str]:
 
 
 def test_doctor_says_the_loaders_sentence_and_what_is_used_instead(stocked: Home, broken: Path) -> None:
-    """Found on the PATH: a warning, for the embedded engine serves. Configured: a failure."""
+    """On the PATH a broken engine is a warning, since the embedded engine serves; a configured one is a failure."""
     check = engine_check(stocked)
     assert check["verdict"] == "warn"
     assert check["detail"].startswith(
@@ -70,7 +70,7 @@ def test_doctor_says_the_loaders_sentence_and_what_is_used_instead(stocked: Home
 def test_a_broken_program_on_the_path_does_not_keep_models_from_answering(
     stocked: Home, broken: Path
 ) -> None:
-    """``up`` and ``serve`` use the embedded engine, and say why on stderr and in the log."""
+    """``up`` and ``serve`` use the embedded engine, and give the reason on stderr and in the log."""
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
         assert running.process.stdout is not None
         assert any(line.startswith("Answer") for line in running.process.stdout)
@@ -88,7 +88,7 @@ def test_a_broken_program_on_the_path_does_not_keep_models_from_answering(
 def test_a_configured_program_that_is_broken_is_one_sentence(
     stocked: Home, broken: Path, command: tuple[str, ...]
 ) -> None:
-    """Nothing is served with another engine than the one that was asked for, and no model is blamed."""
+    """The configured engine is not replaced by another, and the error does not blame the model."""
     stocked.set(f'engine = "{broken}"')
     sentence = stocked.refused(*command)
     assert sentence.startswith(f"The engine {broken} cannot be used: {LOADER}; ")
@@ -101,7 +101,7 @@ def test_a_configured_program_that_is_broken_is_one_sentence(
 def test_a_binary_that_breaks_under_a_running_gglib_is_named_to_clients_without_its_path(
     stocked: Home,
 ) -> None:
-    """An upgrade that went wrong: the request says what the loader says; the log has the path."""
+    """After a failed upgrade the error of the request has the loader's message; only the log has the path."""
     with stocked.serving() as server:
         program = install_scripted_server(stocked.path / "bin", Script())
         content = Path(shutil.which("ls") or "/bin/ls").read_bytes()

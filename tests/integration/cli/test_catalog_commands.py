@@ -1,4 +1,4 @@
-"""What add, list, show, set and rm do to a real catalogue."""
+"""add, list, show, set and rm on a real catalogue."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from .conftest import Home
 
 
 def test_a_file_is_added_listed_shown_and_forgotten(home: Home) -> None:
-    """A model lives in the catalogue from add to rm, and its file stays where it is."""
+    """A model is in the catalogue from add to rm, and its file stays in place."""
     added = home.ok("add", str(home.model_file), "--alias", "t1", "--alias", "t2", "--ctx", "2048")
     assert "'tiny' (id 1)" in added
     (model,) = json.loads(home.ok("list", "--json"))
@@ -22,26 +22,26 @@ def test_a_file_is_added_listed_shown_and_forgotten(home: Home) -> None:
 
 
 def test_an_empty_catalogue_says_what_to_do(home: Home) -> None:
-    """A list of nothing names the two ways to a first model."""
+    """The list of an empty catalogue names the two ways to get a first model."""
     assert "gglib up" in home.ok("list")
 
 
 def test_a_table_for_a_pipe_is_not_cut(home: Home) -> None:
-    """A program that reads the table gets every character of a long name."""
+    """In a pipe the table contains long names in full."""
     name = "n" * 150
     home.ok("add", str(home.model_file), "--name", name)
     assert name in home.ok("list")
 
 
 def test_the_same_file_again_is_refused(stocked: Home) -> None:
-    """Adding a file twice names the model that it is already."""
+    """Adding a file twice names the existing model."""
     assert (
         stocked.refused("add", str(stocked.model_file)) == "tiny.gguf is already in the catalogue as 'tiny'."
     )
 
 
 def test_what_is_no_model_is_refused_with_the_reason(home: Home, tmp_path: Path) -> None:
-    """A missing file, a directory and a text file each get a sentence of their own."""
+    """A missing file, a directory and a text file each have their own message."""
     (tmp_path / "text.gguf").write_text("hello", encoding="utf-8")
     assert "does not exist" in home.refused("add", str(tmp_path / "none.gguf"))
     assert "is a directory" in home.refused("add", str(tmp_path))
@@ -50,7 +50,7 @@ def test_what_is_no_model_is_refused_with_the_reason(home: Home, tmp_path: Path)
 
 
 def test_a_setting_is_changed_and_taken_back(stocked: Home) -> None:
-    """``set`` changes what it is told and nothing else."""
+    """``set`` changes only the named fields."""
     stocked.ok("set", "tiny", "--ctx", "1024", "--alias", "x")
     stocked.ok("set", "x", "--ctx", "512")
     changed = json.loads(stocked.ok("show", "tiny", "--json"))
@@ -62,7 +62,7 @@ def test_a_setting_is_changed_and_taken_back(stocked: Home) -> None:
 
 
 def test_engine_arguments_are_set_shown_and_checked(stocked: Home) -> None:
-    """What a model's engine gets is kept; what it may not get is refused in one sentence."""
+    """Allowed engine arguments of a model are stored; others are refused in one sentence."""
     name = "tiny"
     assert stocked.run("set", name, "--engine-args", "--threads 1 --temp=0.5").returncode == 0
     assert "--threads 1 --temp=0.5" in stocked.run("show", name).stdout
@@ -75,7 +75,7 @@ def test_engine_arguments_are_set_shown_and_checked(stocked: Home) -> None:
 
 
 def test_an_idle_time_is_set_shown_and_taken_back(home: Home) -> None:
-    """A model leaves the memory after the time that add or set says; what is no time changes nothing."""
+    """A model is unloaded after the idle time given to add or set; an invalid duration changes nothing."""
     home.ok("add", str(home.model_file), "--idle-ttl", "10m")
     assert json.loads(home.ok("show", "tiny", "--json"))["idle_ttl_s"] == 600
     home.ok("set", "tiny", "--idle-ttl", "90m")
@@ -91,13 +91,13 @@ def test_an_idle_time_is_set_shown_and_taken_back(home: Home) -> None:
 
 
 def test_an_unknown_name_suggests_similar_names(stocked: Home) -> None:
-    """A misspelt model is answered with what may have been meant, by every command."""
+    """For an unknown name every command suggests similar names."""
     for command in (["show"], ["rm"], ["run"], ["logs"], ["set", "--no-alias"]):
         assert "Did you mean tiny?" in stocked.refused(*command, "tinny")
 
 
 def test_a_repository_that_is_not_downloaded_names_the_pull_command(stocked: Home) -> None:
-    """Who wants to chat with it has to fetch it first; what can be no repository is only not there."""
+    """A chat with it prints the pull command; a name that cannot be a repository is only reported as not found."""
     for name in ("ada/coder-GGUF", "ada/coder-GGUF:Q4_K_M"):
         assert stocked.refused("run", name, "hi") == (
             f"Model '{name}' is not in the catalogue: 'gglib pull {name}' downloads it."
@@ -107,12 +107,12 @@ def test_a_repository_that_is_not_downloaded_names_the_pull_command(stocked: Hom
 
 
 def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
-    """A typing error in config.toml stops every command with the file and the key."""
+    """An error in config.toml stops every command with the file and the key in the message."""
     (home.path / "config.toml").write_text("prot = 1", encoding="utf-8")
     assert "'prot'" in home.refused("list")
 
 
 def test_a_catalogue_that_is_damaged_is_one_sentence(home: Home) -> None:
-    """A database that is none is not a traceback."""
+    """A file that is not a database causes one sentence and no traceback."""
     (home.path / "gglib.db").write_bytes(b"this is not a database, but long enough to be taken for one" * 50)
     assert home.refused("list")

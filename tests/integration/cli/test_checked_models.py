@@ -1,4 +1,4 @@
-"""What cannot be loaded is said when it is set, added, listed or asked for, and by ``doctor``."""
+"""A model that cannot be loaded is reported by set, add, lists, requests and ``doctor``."""
 
 import asyncio
 import http.client
@@ -16,11 +16,11 @@ from gglib.testing import Script, write_tiny_gguf
 from .conftest import Home
 
 INTERRUPTED = 130
-"""What shells call it when a program ended by SIGINT."""
+"""The exit status of shells for a program that SIGINT ended."""
 
 
 def ask(url: str, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
-    """Send a request and return the status and the JSON of the answer."""
+    """Send a request and return the status and the JSON body of the response."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     connection.request(method, path, None if body is None else json.dumps(body))
@@ -29,14 +29,14 @@ def ask(url: str, method: str, path: str, body: object = None) -> tuple[int, dic
 
 
 def chat(url: str, model: str) -> tuple[int, dict[str, Any]]:
-    """Ask a model for a short answer."""
+    """Request a short chat completion."""
     message = {"role": "user", "content": "Hi"}
     return ask(url, "POST", "/v1/chat/completions", {"model": model, "messages": [message]})
 
 
 @pytest.mark.parametrize("arguments", ["--flash-attn on", "--cache-type-k q9_9", "--threads 99999999999"])
 def test_an_argument_that_the_engine_refuses_is_refused_at_once(stocked: Home, arguments: str) -> None:
-    """By ``set`` and by ``add``, in a sentence that names it; nothing is changed or added."""
+    """``set`` and ``add`` refuse it in a sentence that names the argument; nothing is changed or added."""
     stocked.script(Script(lacks_options=("--flash-attn",)))
     option = arguments.partition(" ")[0]
     assert option in stocked.refused("set", "tiny", "--engine-args", arguments)
@@ -51,7 +51,7 @@ def test_an_argument_that_the_engine_refuses_is_refused_at_once(stocked: Home, a
 def test_an_engine_is_not_asked_on_an_event_loop(
     stocked: Home, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """It may take 20 s to answer, for which a loop would hold back Ctrl-C."""
+    """The engine may take 20 s to respond; on an event loop the call would delay Ctrl-C."""
 
     def interrupted(_: object) -> None:
         with pytest.raises(RuntimeError, match="no running event loop"):
@@ -64,7 +64,7 @@ def test_an_engine_is_not_asked_on_an_event_loop(
 
 
 def test_doctor_names_models_that_the_engine_in_use_refuses(stocked: Home) -> None:
-    """It knew the argument when it was set; the engine that is used now does not."""
+    """The argument was valid for the engine in use when it was set; the current engine rejects it."""
     stocked.ok("set", "tiny", "--engine-args", "--flash-attn on")
     stocked.script(Script(lacks_options=("--flash-attn",)))
     result = doctor_on_models(stocked)
@@ -74,7 +74,7 @@ def test_doctor_names_models_that_the_engine_in_use_refuses(stocked: Home) -> No
 
 
 def test_doctor_names_models_whose_files_are_broken(stocked: Home) -> None:
-    """A file that was cut short."""
+    """The file is truncated."""
     stocked.model_file.write_bytes(stocked.model_file.read_bytes()[:-1000])
     result = doctor_on_models(stocked)
     assert result["verdict"] == "warn"
@@ -84,13 +84,13 @@ def test_doctor_names_models_whose_files_are_broken(stocked: Home) -> None:
 
 
 def doctor_on_models(home: Home) -> dict[str, Any]:
-    """Return what doctor says of the models."""
+    """Return doctor's check of the models."""
     results: list[dict[str, Any]] = json.loads(home.run("doctor", "--json").stdout)
     return next(result for result in results if result["name"] == "models")
 
 
 def test_a_server_reads_replaced_files_again_and_keeps_good_models(stocked: Home) -> None:
-    """A broken B is a 500 that is not to be retried, A answers on; a replaced B is advertised with its own context."""
+    """A broken model gets a 500 without retry, the other still responds; a replaced file gets its own context size."""
     b = write_tiny_gguf(stocked.path / "b.gguf", context_length=8192, seed=1)
     stocked.ok("add", str(b))
     with stocked.serving() as server:
@@ -109,7 +109,7 @@ def test_a_server_reads_replaced_files_again_and_keeps_good_models(stocked: Home
 
 @pytest.mark.parametrize("by", ["command", "api"])
 def test_a_model_that_is_removed_leaves_the_memory_of_a_server(stocked: Home, by: str) -> None:
-    """By ``gglib rm`` beside the server as by its API."""
+    """``gglib rm`` unloads the model from a running server, as the API does."""
     with stocked.serving() as server:
         assert chat(server.url, "tiny")[0] == 200
         assert len(stocked.engine_pids()) == 1

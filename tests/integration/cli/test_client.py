@@ -1,4 +1,4 @@
-"""The client of the commands against servers that answer, refuse, break off or keep silent."""
+"""The HTTP client of the commands against servers that respond, refuse, disconnect or stall."""
 
 import json
 import socket
@@ -25,23 +25,23 @@ Script = Callable[[socket.socket], None]
 
 
 def answer(status: str, body: bytes) -> Script:
-    """Return what sends a whole answer."""
+    """Return a script that sends a complete response."""
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n".encode()
     return lambda connection: connection.sendall(head + CLOSE + body)
 
 
 def sends(*parts: bytes) -> Script:
-    """Return what sends these bytes and leaves."""
+    """Return a script that sends these bytes and closes the connection."""
     return lambda connection: connection.sendall(b"".join(parts))
 
 
 def chunk(body: bytes) -> bytes:
-    """Return a chunk."""
+    """Return a chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
 class Server:
-    """What a server saw."""
+    """The requests that a server received."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -52,7 +52,7 @@ class Server:
 
 @contextmanager
 def serving(*scripts: Script, key: str | None = None) -> Iterator[Server]:
-    """Answer one connection by each script, and close it when the client has left or the script returned."""
+    """Serve one connection by each script; close it when the client disconnects or the script returns."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(Endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}", key))
 
@@ -78,7 +78,7 @@ def _length(head: bytes) -> int:
 
 
 def test_a_question_and_its_answer() -> None:
-    """A GET has no content and shows the key; a POST has its length, also where it says nothing."""
+    """A GET has no body and sends the key; a POST sends its Content-Length, also for an empty body."""
     ok = answer("200 OK", b'{"a": 1}')
     with serving(ok, ok, answer("200 OK", b""), key="k") as server:
         assert get_json(server.endpoint, "/x?y=1") == {"a": 1}
@@ -95,7 +95,7 @@ def test_a_question_and_its_answer() -> None:
 
 
 def test_a_long_prompt_is_sent_whole() -> None:
-    """A body is not bound to what a socket takes at once."""
+    """A body may exceed the socket's send buffer."""
     body = {"prompt": "x" * 5_000_000}
     with serving(answer("200 OK", b"{}")) as server:
         post_json(server.endpoint, "/x", body)
@@ -103,7 +103,7 @@ def test_a_long_prompt_is_sent_whole() -> None:
 
 
 def test_a_refusal_is_the_servers_own_sentence() -> None:
-    """The first line of an error in OpenAI's shape, else its status."""
+    """The error is the first line of the message in OpenAI's error format, else the status."""
     refused = answer("404 Not Found", json.dumps(REFUSED).encode())
     with serving(refused, refused, answer("500 Oh", b"<html>")) as server:
         with pytest.raises(GglibError, match=r"^No such model\.$"):
@@ -128,7 +128,7 @@ def test_a_refusal_is_the_servers_own_sentence() -> None:
     ids=["closes", "ssh", "cut", "html"],
 )
 def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
-    """The sentence names the server and says what it did."""
+    """The sentence names the server and the failure."""
     with serving(script) as server, pytest.raises(UpstreamError) as raised:
         get_json(server.endpoint, "/x")
     assert (
@@ -138,7 +138,7 @@ def test_what_breaks_off_is_one_sentence(script: Script, why: str) -> None:
 
 
 def test_nothing_listens() -> None:
-    """A server that has gone gives the same error as one that breaks off."""
+    """A refused connection gives the same error as a broken one."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(UpstreamError) as raised:
@@ -153,7 +153,7 @@ def test_nothing_listens() -> None:
     "said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"], ids=["head", "body"]
 )
 def test_silence_has_a_limit(said: bytes) -> None:
-    """A server that says nothing more is given up, before its answer and within it."""
+    """A stalled server causes a timeout, before the response and within its body."""
 
     def keep_silent(connection: socket.socket) -> None:
         connection.sendall(said)
@@ -166,7 +166,7 @@ def test_silence_has_a_limit(said: bytes) -> None:
 def test_a_stream_arrives_in_parts_and_its_comments_are_signs_of_life(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each part is there as soon as it was sent; a wait for a model, full of comments, may last for ever."""
+    """Each part is available when it arrives; a wait for a model may last indefinitely while comments arrive."""
     monkeypatch.setattr(client, "STREAM_TIMEOUT_S", 0.5)
     seen = threading.Semaphore(0)
 
@@ -186,7 +186,7 @@ def test_a_stream_arrives_in_parts_and_its_comments_are_signs_of_life(
 
 
 def test_leaving_the_block_ends_the_request() -> None:
-    """The server sees the client leave at once: an answer that is not wanted any more is not computed."""
+    """The client closes the connection immediately, so the server stops generating the response."""
     left = threading.Event()
 
     def stream(connection: socket.socket) -> None:
@@ -202,7 +202,7 @@ def test_leaving_the_block_ends_the_request() -> None:
 
 
 def test_a_stream_that_breaks_off_says_so_after_what_came() -> None:
-    """What has come is handed on before the error."""
+    """The parts received so far are returned before the error is raised."""
     with (
         serving(sends(STREAM_HEAD, chunk(b"data: 1\n\n"))) as server,
         stream_post(server.endpoint, "/x", {}) as parts,
@@ -213,7 +213,7 @@ def test_a_stream_that_breaks_off_says_so_after_what_came() -> None:
 
 
 async def test_events_are_followed() -> None:
-    """Events come by name, from parts that are cut anywhere."""
+    """Events are parsed with their names, wherever the stream is split into parts."""
     script = sends(STREAM_HEAD, chunk(b"event: lo"), chunk(b"ading\ndata: {}\n\n:\n\n"), chunk(b""))
     with serving(script) as server:
         async with stream_events(server.endpoint, "/x") as events:
@@ -221,7 +221,7 @@ async def test_events_are_followed() -> None:
 
 
 async def test_a_server_that_stops_ends_the_statuses() -> None:
-    """Its last event is an error without a name: it is not asked how things stand, because it no longer answers."""
+    """The last event of a stopping server is an unnamed error; the client does not poll the status after it."""
     snapshot = b'event: snapshot\ndata: {"residents": []}\n\n'
     stopping = b'data: {"error": {"code": "shutting_down"}}\n\n'
     script = sends(STREAM_HEAD, chunk(snapshot), chunk(stopping), b"0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The collector of garbage, in a process of its own: what is frozen stays so."""
+"""The garbage collector settings, in a separate process: frozen objects would stay frozen."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ print(json.dumps([before, gc.get_threshold(), gc.get_freeze_count(), sum(type(o)
 
 
 def test_the_collector_looks_less_often_and_keeps_no_garbage() -> None:
-    """What was garbage is gone, what was in use is out of its sight, and it waits for more of it than before."""
+    """Garbage is freed, live objects are frozen, and the threshold of the youngest generation is higher than before."""
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=30
     )

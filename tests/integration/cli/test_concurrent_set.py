@@ -1,4 +1,4 @@
-"""Several ``gglib set`` at the same time: each changes the fields that it names, and no other."""
+"""Concurrent ``gglib set`` commands: each changes only the fields that it names."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="need
 
 
 def waits_for(pid: int, lock: Path) -> bool:
-    """Whether a process has opened the lock of the catalogue's writers, which another one holds."""
+    """Whether a process has opened the catalogue's write lock, which another process holds."""
     try:
         return any(link.readlink() == lock for link in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
@@ -25,7 +25,7 @@ def waits_for(pid: int, lock: Path) -> bool:
 
 
 def at_once(home: Home, commands: Sequence[Sequence[str]]) -> list[str]:
-    """Run commands that all have read the catalogue before the first of them may write; return what went wrong."""
+    """Run commands that all read the catalogue before the first may write; return their errors."""
     lock = home.path / "gglib.db.lock"
     with exclusive(lock):
         processes = [
@@ -49,7 +49,7 @@ def at_once(home: Home, commands: Sequence[Sequence[str]]) -> list[str]:
 
 
 def test_three_settings_at_once_are_all_kept(home: Home) -> None:
-    """Context, idle time and kind, set by three processes that read the same row, are all there afterwards."""
+    """Context, idle time and kind, set by three processes that read the same row, are all stored."""
     home.ok("add", str(home.model_file), "--name", "tiny", "--engine-args", "--threads 1")
     commands = [("--ctx", "1024"), ("--idle-ttl", "10m"), ("--embedding",)]
     assert at_once(home, [("set", "tiny", *options) for options in commands]) == [""] * 3
@@ -59,7 +59,7 @@ def test_three_settings_at_once_are_all_kept(home: Home) -> None:
 
 
 def test_single_aliases_at_once_are_all_kept(home: Home) -> None:
-    """Aliases that are added and removed one by one by different processes do not undo one another."""
+    """Aliases that different processes add and remove individually do not overwrite each other."""
     home.ok("add", str(home.model_file), "--name", "tiny", "--alias", "a", "--alias", "b")
     commands = [("--add-alias", "c"), ("--add-alias", "d"), ("--remove-alias", "a")]
     assert at_once(home, [("set", "tiny", *options) for options in commands]) == [""] * 3
@@ -67,7 +67,7 @@ def test_single_aliases_at_once_are_all_kept(home: Home) -> None:
 
 
 def test_a_setting_and_an_alias_at_once_are_both_kept(home: Home) -> None:
-    """A command that sets a context leaves the aliases, which another one replaces meanwhile."""
+    """A command that sets a context keeps the aliases that another command replaces concurrently."""
     home.ok("add", str(home.model_file), "--name", "tiny", "--alias", "a")
     commands = [("--alias", "b"), ("--ctx", "512"), ("--engine-args", "")]
     assert at_once(home, [("set", "tiny", *options) for options in commands]) == [""] * 3
@@ -76,7 +76,7 @@ def test_a_setting_and_an_alias_at_once_are_both_kept(home: Home) -> None:
 
 
 def test_an_alias_that_it_has_not_is_refused(home: Home) -> None:
-    """Removing an alias that the model has not changes nothing, and says what it has."""
+    """Removing an alias that the model does not have changes nothing, and the message lists its aliases."""
     home.ok("add", str(home.model_file), "--name", "tiny", "--alias", "a")
     done = home.run("set", "tiny", "--remove-alias", "x", "--ctx", "512")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The limit on open files, in processes of their own: it can be lowered, and never raised again."""
+"""The limit on open files, in separate processes: a process that lowers its hard limit cannot raise it again."""
 
 import json
 import resource
@@ -33,7 +33,7 @@ sys.exit(subprocess.run(guarded).returncode)
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program that has to succeed."""
+    """Run a program that must succeed."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -41,14 +41,14 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_limit_is_raised_and_all_connections_fit() -> None:
-    """Where the hard limit carries what is set, the soft one is raised to it and nothing is said."""
+    """If the hard limit allows the configured connections, the soft limit is raised to it, without a message."""
     done = run(FIT, 100, 400, 168)
     assert json.loads(done.stdout) == [168, 400, 400]
     assert done.stderr == ""
 
 
 def test_more_connections_than_the_machine_carries_are_not_promised() -> None:
-    """Where it does not, there are as many as fit, and one line says so."""
+    """If the hard limit is too low, the number of connections is reduced to fit, with one line on stderr."""
     done = run(FIT, 100, 400, 4096)
     assert json.loads(done.stdout) == [168, 400, 400]
     assert done.stderr.splitlines() == [
@@ -59,7 +59,7 @@ def test_more_connections_than_the_machine_carries_are_not_promised() -> None:
 @pytest.mark.parametrize("flags", [(), ("--watch",)])
 @pytest.mark.parametrize(("soft", "limit"), [(2000, 1024), (500, 500)])
 def test_an_engine_does_not_inherit_the_raised_limit(soft: int, limit: int, flags: tuple[str, ...]) -> None:
-    """An engine has what programs have everywhere, or less where gglib was started with less."""
+    """An engine gets the usual limit of programs, or a lower one if gglib was started with a lower one."""
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < soft:
         pytest.skip("this machine does not allow that many")
     assert run(GUARDED, soft, Path(guard.__file__), *flags).stdout.split() == [str(limit)]

@@ -1,4 +1,4 @@
-"""What a model is served as, and its projector: said at add, changed by set, shown by show."""
+"""The kind of a model and its projector: printed by add, changed by set, shown by show."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ from .conftest import Home
 
 
 def shown(home: Home, name: str = "tiny") -> dict[str, Any]:
-    """Return a model as a program sees it."""
+    """Return a model as ``gglib show --json`` prints it."""
     model: dict[str, Any] = json.loads(home.ok("show", name, "--json"))
     return model
 
 
 def model_in_own_directory(home: Home, *, projector: str | None = None) -> Path:
-    """Write a chat model into a directory of its own, with a projector beside it."""
+    """Write a chat model into a separate directory, with a projector beside it."""
     directory = home.path / "files"
     directory.mkdir()
     if projector is not None:
@@ -25,7 +25,7 @@ def model_in_own_directory(home: Home, *, projector: str | None = None) -> Path:
 
 
 def test_the_kind_is_set_and_taken_back(stocked: Home) -> None:
-    """The user's word about a model is kept, shown as the user's, and the header's comes back with --auto."""
+    """The user's kind overrides the header's and is shown as the user's; --auto returns to the header's."""
     for kind in ("embedding", "rerank", "chat"):
         stocked.ok("set", "tiny", f"--{kind}")
         assert (shown(stocked)["kind"], shown(stocked)["capabilities"]) == (kind, [kind])
@@ -38,7 +38,7 @@ def test_the_kind_is_set_and_taken_back(stocked: Home) -> None:
 
 
 def test_two_kinds_at_once_are_refused(stocked: Home) -> None:
-    """Switches that contradict one another change nothing."""
+    """Contradictory options change nothing."""
     for switches in (("--embedding", "--rerank"), ("--chat", "--auto")):
         done = stocked.run("set", "tiny", *switches)
         assert done.returncode == 2
@@ -48,7 +48,7 @@ def test_two_kinds_at_once_are_refused(stocked: Home) -> None:
 
 
 def test_add_says_what_a_model_is_for(home: Home) -> None:
-    """A reranker and an embedding model are not recommended for a chat; the user's word counts at once."""
+    """``add`` does not recommend rerankers or embedding models for chat; the user's kind applies immediately."""
     reranker = write_tiny_encoder(home.path / "judge.gguf", pooling_type=4, has_classifier=True)
     embedder = write_tiny_encoder(home.path / "vectors.gguf")
     assert home.ok("add", str(reranker)) == (
@@ -65,7 +65,7 @@ def test_add_says_what_a_model_is_for(home: Home) -> None:
 
 
 def test_the_header_is_read_again(stocked: Home) -> None:
-    """--auto asks the header itself, so a model that an older gglib understood less of is served as what it is."""
+    """--auto reads the header again, so a model that an older gglib classified wrongly gets its right kind."""
     write_tiny_encoder(stocked.model_file, pooling_type=4, has_classifier=True)
     stocked.ok("set", "tiny", "--auto")
     assert shown(stocked)["capabilities"] == ["rerank"]
@@ -75,7 +75,7 @@ def test_the_header_is_read_again(stocked: Home) -> None:
 
 
 def test_a_projector_beside_the_file_is_taken(home: Home) -> None:
-    """Add takes the projector as import does, says so, and the model can see; show names it."""
+    """``add`` takes a projector beside the file as ``import`` does, and prints it; the model then supports vision."""
     file = model_in_own_directory(home, projector="mmproj-F16.gguf")
     added = home.ok("add", str(file), "--name", "eye")
     assert added.splitlines()[1:] == ["It accepts images, with the projector mmproj-F16.gguf."]
@@ -88,7 +88,7 @@ def test_a_projector_beside_the_file_is_taken(home: Home) -> None:
 
 
 def test_a_projector_is_set_and_taken_away(home: Home) -> None:
-    """Set gives a model a projector and takes it away; vision follows; names, settings and files stay."""
+    """``set`` adds or removes a model's projector, which changes vision; names, settings and files stay."""
     file = model_in_own_directory(home)
     projector = write_tiny_projector(home.path / "eyes.gguf")
     home.ok("add", str(file), "--name", "eye", "--ctx", "512", "--alias", "e")
@@ -102,7 +102,7 @@ def test_a_projector_is_set_and_taken_away(home: Home) -> None:
 
 
 def test_add_takes_the_projector_that_is_named_or_none(home: Home) -> None:
-    """At add the user's word about the projector wins over what lies beside the file."""
+    """A projector given to add, or none, overrides the file that lies beside the model."""
     file = model_in_own_directory(home, projector="mmproj-F16.gguf")
     other = write_tiny_projector(home.path / "eyes.gguf")
     home.ok("add", str(file), "--name", "blind", "--mmproj", "none")
@@ -113,7 +113,7 @@ def test_add_takes_the_projector_that_is_named_or_none(home: Home) -> None:
 
 
 def test_what_is_no_projector_is_refused(stocked: Home) -> None:
-    """A file that is a model, a text, a directory or not there is no projector, and nothing is changed."""
+    """A model, a text file, a directory and a missing file are refused as projectors, and nothing changes."""
     text = stocked.path / "text.gguf"
     text.write_text("hello", encoding="utf-8")
     for path, reason in (
@@ -129,7 +129,7 @@ def test_what_is_no_projector_is_refused(stocked: Home) -> None:
 
 
 def test_a_projector_is_not_added_as_a_model(home: Home) -> None:
-    """A projector that is given to add is refused with what it is and what to do."""
+    """``add`` refuses a projector, with its kind and the right command in the message."""
     projector = write_tiny_projector(home.path / "mmproj-F16.gguf")
     assert home.refused("add", str(projector)) == (
         "mmproj-F16.gguf cannot be added: it is a projector (mmproj), which goes with a vision model; "
@@ -138,7 +138,7 @@ def test_a_projector_is_not_added_as_a_model(home: Home) -> None:
 
 
 def test_a_neighbour_that_is_no_projector_is_left_alone(home: Home) -> None:
-    """A file that is called a projector and is none keeps a model from loading, so it is not taken."""
+    """A file with the name of a projector but other content would keep the model from loading, so add ignores it."""
     file = model_in_own_directory(home)
     file.with_name("mmproj-F16.gguf").write_text("an unfinished download", encoding="utf-8")
     assert "projector" not in home.ok("add", str(file), "--name", "blind")

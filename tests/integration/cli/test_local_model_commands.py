@@ -1,4 +1,4 @@
-"""What verify, rm --files, import, list and show say about models that are kept."""
+"""verify, rm --files, import, list and show on local models."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ REPO = "ada/coder-GGUF"
 
 
 def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Path:
-    """Have a model as a pull of an older gglib left it: its file inside ``models/``, its version and row."""
+    """Create a model as a pull of an older gglib left it: its file inside ``models/``, its version and row."""
     path = home.path / "models" / REPO / f"{name}.gguf"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_tiny_gguf(path, seed=len(name))
@@ -57,7 +57,7 @@ def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Pat
 
 
 def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
-    """Run a command on a terminal of 80 columns, type an answer, and return its exit code and what it showed."""
+    """Run a command on a terminal of 80 columns, type an answer, and return its exit code and its output."""
     terminal, end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "gglib", *arguments],
@@ -72,7 +72,7 @@ def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
     try:
         while content := os.read(terminal, 65536):
             shown += content
-    except OSError:  # what Linux says of a terminal that nobody has open any more
+    except OSError:  # EIO: Linux, when the other end of the terminal is closed
         pass
     finally:
         os.close(terminal)
@@ -80,13 +80,13 @@ def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
 
 
 def is_asleep(pid: int) -> bool:
-    """Whether a process waits for something."""
+    """Whether a process sleeps (state S)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 class TestVerify:
     def test_a_damaged_file_is_one_line_and_exit_code_1(self, home: Home) -> None:
-        """Good and damaged files have a line each; the damaged one's says what to do."""
+        """Each file has one line; the line of a damaged file says what to do."""
         import hashlib
 
         path = pulled(home, sha256="a" * 64)
@@ -107,13 +107,13 @@ class TestVerify:
         )
 
     def test_a_file_that_is_gone_fails(self, home: Home) -> None:
-        """A model without its file is not well."""
+        """A model without its file fails the verification."""
         pulled(home, sha256="a" * 64).unlink()
         done = home.run("verify")
         assert (done.returncode, "is missing" in done.stdout) == (1, True)
 
     def test_a_file_of_unknown_right_is_remembered_when_asked(self, stocked: Home) -> None:
-        """Without a known hash it says what it computed; ``--remember`` makes it comparable."""
+        """Without a known hash verify prints the computed one; ``--remember`` stores it for the next comparison."""
         output = stocked.ok("verify")
         assert "no expected hash is known" in output
         assert "'gglib verify --remember'" in output
@@ -125,13 +125,13 @@ class TestVerify:
 
 
 def write_copy(home: Home, name: str) -> Path:
-    """Write the file that ``pulled`` would, elsewhere."""
+    """Write the same file as ``pulled``, in another place."""
     return write_tiny_gguf(home.path / f"copy-of-{name}", seed=len(name))
 
 
 class TestRemove:
     def test_files_are_deleted_and_counted(self, home: Home) -> None:
-        """``--files`` frees the disk and says how much; without it the file stays as ever."""
+        """``--files`` deletes the files and prints the freed size; without it the file stays."""
         path = pulled(home)
         other = pulled(home, "other")
         assert home.ok("rm", "coder", "--files") == "Removed 'coder' and freed 1 MB of disk.\n"
@@ -140,7 +140,7 @@ class TestRemove:
         assert other.exists()
 
     def test_a_file_of_the_users_own_stays(self, stocked: Home) -> None:
-        """What gglib did not download is kept, and that is said."""
+        """A file that gglib did not download is kept, and the output says so."""
         output = stocked.ok("rm", "tiny", "--files").splitlines()
         assert output == [
             "Removed 'tiny'; no file was deleted.",
@@ -149,7 +149,7 @@ class TestRemove:
         assert stocked.model_file.exists()
 
     def test_a_terminal_is_asked(self, home: Home) -> None:
-        """On a terminal the files are listed and confirmed; no is no, and --yes asks nothing."""
+        """On a terminal the files are listed and the user confirms; "no" cancels, and --yes skips the prompt."""
         path = pulled(home)
         code, shown = on_a_terminal(home, "rm", "coder", "--files", answer="n")
         assert (code, path.exists()) == (1, True)
@@ -161,7 +161,7 @@ class TestRemove:
         assert (code, path.exists(), "Deletes" in shown) == (0, False, False)
 
     def test_ctrl_c_at_the_question_ends_it(self, home: Home) -> None:
-        """A single Ctrl-C cancels: nothing is removed."""
+        """One Ctrl-C cancels: nothing is removed."""
         path = pulled(home)
         terminal, end = pty.openpty()
         process = subprocess.Popen(
@@ -176,7 +176,7 @@ class TestRemove:
         try:
             while b"Remove 'coder'? [y/N]: " not in shown:
                 shown += os.read(terminal, 65536)
-            wait_until(lambda: is_asleep(process.pid))  # it reads: before, C code could miss the signal
+            wait_until(lambda: is_asleep(process.pid))  # it reads: earlier, C code could miss the signal
             process.send_signal(signal.SIGINT)
             assert process.wait(LIMIT_S) == 1
         finally:
@@ -197,7 +197,7 @@ class TestRemove:
         assert home.ok("rm", "tiny") == f"Removed 'tiny'. Its file stays: {home.model_file}\n"
 
     def test_a_model_in_memory_frees_its_disk_later(self, home: Home) -> None:
-        """The disk of a model that runs is freed by the server when it leaves the memory, and that is said."""
+        """The server deletes the files of a loaded model after the unload, and rm prints that."""
         from gglib.app.settings import load_settings
         from gglib.cli.server.instance import require_endpoint
 
@@ -215,7 +215,7 @@ class TestRemove:
 
 
 def on_a_full_disk(home: Home, *arguments: str) -> Done:
-    """Run a command with all that gglib writes on a disk that has no room for another byte; list what is there then.
+    """Run a command with the home on a disk without a free byte, and list the files that are there afterwards.
 
     The disk is a copy of the home, in a mount namespace, and filled up.
     """
@@ -253,8 +253,8 @@ def on_a_full_disk(home: Home, *arguments: str) -> Done:
 
 class TestFullDisk:
     def test_a_removal_makes_room(self, home: Home) -> None:
-        """On a disk without a free byte row and file go; neither a note nor a report of a crash is left."""
-        # On another disk than it was on, the content says whose a file is.
+        """On a disk without a free byte row and file are removed, without a leftover manifest or crash report."""
+        # On another file system the inode differs, so the content identifies the owner of a file.
         scratch = write_tiny_gguf(home.path.with_name("scratch.gguf"), seed=len("coder"))
         pulled(home, sha256=hashlib.sha256(scratch.read_bytes()).hexdigest())
         scratch.unlink()
@@ -268,7 +268,7 @@ class TestFullDisk:
 
 
 def without_privileges(home: Home, *arguments: str) -> Done:
-    """Run a command that permissions stop, also where root runs the tests, whom they do not."""
+    """Run a command as an unprivileged user, also when root, which bypasses permissions, runs the tests."""
     program = [sys.executable, "-m", "gglib", *arguments]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
@@ -283,7 +283,7 @@ def without_privileges(home: Home, *arguments: str) -> Done:
 class TestForbidden:
     @pytest.fixture(name="closed", params=["models/ada/coder-GGUF", "models"])
     def make_closed(self, home: Home, request: pytest.FixtureRequest) -> Iterator[Path]:
-        """Return the path of a model that is in, or below, a directory which may not be searched."""
+        """Return the path of a model in, or below, a directory without search permission."""
         path = pulled(home)
         directory = home.path / str(request.param)
         directory.chmod(0)
@@ -291,7 +291,7 @@ class TestForbidden:
         directory.chmod(0o700)
 
     def test_a_file_in_an_inaccessible_directory_is_reported(self, home: Home, closed: Path) -> None:
-        """What shows a model says that its file is hidden and what to do; what needs no file works."""
+        """Commands that show the model report that its file is inaccessible and what to do; others work."""
         for arguments in (("show", "coder"), ("doctor",), ("list",)):
             done = without_privileges(home, *arguments)
             assert "Internal error" not in done.stderr
@@ -303,7 +303,7 @@ class TestForbidden:
 
     @pytest.mark.usefixtures("closed")
     def test_models_are_listed(self, home: Home) -> None:
-        """The total counts what can be seen: the notes of gglib's own files cannot."""
+        """The total counts the readable files; gglib's manifests of its own files are unreadable."""
         done = without_privileges(home, "list")
         assert (done.returncode, done.stderr) == (0, "")
         assert "1 model, 0 MB on disk, 0 MB of that managed by gglib." in done.stdout
@@ -314,7 +314,7 @@ class TestForbidden:
         assert f"Keeps {closed}: it cannot be read" in done.stdout or "leave --files out" in done.stderr
 
     def test_a_folder(self, home: Home, closed: Path) -> None:
-        """One that cannot be read is listed as that, or refused in one sentence."""
+        """An unreadable folder is listed as unreadable, or refused in one sentence."""
         for folder in (closed.parent, home.path / "models"):
             done = without_privileges(home, "import", str(folder))
             assert "Permission denied" in done.stdout or "is not a readable directory" in done.stderr
@@ -323,7 +323,7 @@ class TestForbidden:
 class TestImport:
     @pytest.fixture(name="folder")
     def make_folder(self, home: Home) -> Path:
-        """Return a folder with a model and something that is none."""
+        """Return a folder with a model and a file that is not a model."""
         folder = home.path / "elsewhere"
         folder.mkdir()
         write_tiny_gguf(folder / "found.gguf", seed=9)
@@ -331,7 +331,7 @@ class TestImport:
         return folder
 
     def test_nothing_is_added_without_a_word(self, home: Home, folder: Path) -> None:
-        """A dry run shows the list; where nobody can be asked the error says how to add it."""
+        """A dry run shows the list; without a terminal the error says how to add the models."""
         output = home.ok("import", str(folder), "--dry-run")
         assert f"Skipped: {folder}/broken.gguf" in output
         assert "found" in output
@@ -345,7 +345,7 @@ class TestImport:
         assert json.loads(home.ok("list", "--json")) == []
 
     def test_yes_adds_it_in_place(self, home: Home, folder: Path) -> None:
-        """The model is in the catalogue, its file where it was; the next time it is known."""
+        """The model is in the catalogue, its file stays in place; the next import lists it as known."""
         assert "Added 'found'." in home.ok("import", str(folder), "--yes")
         (model,) = json.loads(home.ok("list", "--json"))
         assert model["paths"] == [f"{folder}/found.gguf"]
@@ -355,7 +355,7 @@ class TestImport:
         assert "No new models" in again
 
     def test_a_terminal_is_asked(self, home: Home, folder: Path) -> None:
-        """On a terminal the list comes first, then the question."""
+        """On a terminal the list comes first, then the prompt."""
         code, shown = on_a_terminal(home, "import", str(folder), answer="n")
         assert code == 0
         assert "Add this model" in shown
@@ -364,33 +364,33 @@ class TestImport:
         assert "Added 'found'." in shown
 
     def test_who_watches_sees_what_is_looked_at(self, home: Home, folder: Path) -> None:
-        """On the terminal of stderr a line says so; what is printed is the list as ever, and JSON is whole."""
+        """A terminal on stderr shows the progress of the scan; stdout has the usual list, and JSON is valid."""
         with home.watched("import", str(folder), "--json") as watched:
             printed = watched.end()
         assert len(json.loads(printed)) == 2
         assert "Reading found.gguf ..." in watched.seen
 
     def test_an_unknown_place_is_one_sentence(self, home: Home, tmp_path: Path) -> None:
-        """What is no folder names the places that are known."""
+        """For an unknown place the error lists the supported ones."""
         assert "hf, ollama, lm-studio" in home.refused("import", str(tmp_path / "missing"))
 
 
 class TestHostileNames:
-    """A file may be called anything; a terminal obeys what it is shown."""
+    """A file name may contain terminal escape sequences; no command prints them raw."""
 
     NAME = "a\x1b[2J\nb.gguf"
     HARMLESS = "a\\x1b[2J\\nb.gguf"
 
     @pytest.fixture(name="hostile")
     def make_hostile(self, home: Home) -> Path:
-        """Return such a file of a model, beside a broken one."""
+        """Return a model file with a hostile name, beside a broken file."""
         folder = home.path / "elsewhere"
         folder.mkdir()
         (folder / f"broken-{self.NAME}").write_bytes(b"no")
         return write_tiny_gguf(folder / self.NAME, seed=9)
 
     def test_they_are_shown_escaped(self, home: Home, hostile: Path) -> None:
-        """Whatever lists, shows or forgets the model has no escape and no line of its own in it; JSON has the name."""
+        """No command prints an escape or a line feed of the name; JSON has the name in full."""
         output = home.ok("import", str(hostile.parent), "--yes")
         output += home.ok("import", str(hostile.parent))
         (name,) = (model["name"] for model in json.loads(home.ok("list", "--json")))
@@ -406,7 +406,7 @@ class TestHostileNames:
 
 class TestOutdated:
     def test_the_hub_is_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A model that changed says how to get it, one that did not is counted, one of the user's own, too."""
+        """An outdated model is listed with its update command; unchanged and the user's own models are counted."""
         pulled(home, sha256="a" * 64)
         home.ok("add", str(home.model_file))
         with LocalHub() as hub:
@@ -421,7 +421,7 @@ class TestOutdated:
         assert (one["state"], one["changes"][0]["old_sha256"]) == ("changed", "a" * 64)
 
     def test_a_hub_that_cannot_be_asked(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without a network each model says so, and the exit code is 1."""
+        """Without a network each model is reported as not checked, and the exit code is 1."""
         pulled(home, sha256="a" * 64)
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         done = home.run("outdated")
@@ -431,7 +431,7 @@ class TestOutdated:
 
 class TestListing:
     def test_a_version_and_what_is_shared_are_shown(self, home: Home) -> None:
-        """Which commit the files are of, how many they are, and which other model has them on the disk, too."""
+        """``show`` prints the commit of the files, their number, and the other model that shares them."""
         path = pulled(home)
         os.link(path, home.path / "twin.gguf")
         home.ok("add", str(home.path / "twin.gguf"))
@@ -445,7 +445,7 @@ class TestListing:
         )
 
     def test_what_is_known_is_shown(self, home: Home) -> None:
-        """The list has size, source and use; show has revision, hash and template."""
+        """``list`` shows size, source and last use; ``show`` adds revision, hash and template."""
         pulled(home, sha256="a" * 64)
         table = home.ok("list")
         assert {"SIZE", "QUANT", "CONTEXT", "SOURCE", "USED", "STATE"} <= set(table.split())
@@ -457,7 +457,7 @@ class TestListing:
         assert "Template:" in shown
 
     def test_a_terminal_of_80_columns_is_enough(self, home: Home) -> None:
-        """No line is longer, and what must be known is there, with a long name and a long source."""
+        """With a long name and a long source the required columns fit into 80 columns."""
         pulled(home, "Qwen3-Coder-30B-A3B-Instruct-UD-Q4_K_XL-with-a-long-name")
         code, shown = on_a_terminal(home, "list", answer="")
         lines = [line for line in shown.splitlines() if line]
@@ -466,7 +466,7 @@ class TestListing:
         assert {"NAME", "QUANT", "SIZE", "USED", "STATE"} <= set(shown.split())
 
     def test_the_last_use_is_seen(self, stocked: Home) -> None:
-        """A model that answered says when; the server writes it when it ends, at the latest."""
+        """A model shows when it last responded; the server writes the time at exit at the latest."""
         assert json.loads(stocked.ok("list", "--json"))[0]["last_used_at"] is None
         before = int(time.time())
         stocked.ok("run", "tiny", "hello")

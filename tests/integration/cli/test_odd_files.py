@@ -1,4 +1,4 @@
-"""Whatever lies where gglib keeps a small file, its commands end at once, and one line names the file."""
+"""Odd files in the place of gglib's state files: commands finish immediately, with one line that names the file."""
 
 import json
 import os
@@ -19,7 +19,7 @@ NOTES = (
 
 
 def unlinked(path: Path) -> Path:
-    """Return the path with nothing there, in a directory that exists."""
+    """Return the path after removing its file and creating its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     return path
@@ -44,7 +44,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_note_is_skipped_with_a_warning_and_everything_works(fault: str, stocked: Home) -> None:
-    """With a bad file in the place of each note the catalogue is listed, and each is named once at most."""
+    """With a bad state file in every place list still works, and warns at most once about each."""
     for name in NOTES:
         FAULTS[fault](unlinked(stocked.path / name))
     done = stocked.process("list")
@@ -58,7 +58,7 @@ def test_a_bad_note_is_skipped_with_a_warning_and_everything_works(fault: str, s
 
 @pytest.mark.parametrize("fault", ["deep", "fifo", "endless", "directory"])
 def test_a_server_starts_whatever_its_notes_are(fault: str, stocked: Home) -> None:
-    """It answers, and its log names the bad ones."""
+    """The server responds, and its log names the bad files."""
     for name in NOTES:
         if fault != "directory" or name != "run/instance.json":
             FAULTS[fault](unlinked(stocked.path / name))
@@ -72,7 +72,7 @@ def test_a_server_starts_whatever_its_notes_are(fault: str, stocked: Home) -> No
     "fault", ["deep", "zeros", "latin", "fifo", "endless", "directory", "huge", "circle"]
 )
 def test_bad_settings_are_one_sentence(fault: str, stocked: Home) -> None:
-    """config.toml is needed: the sentence names it."""
+    """config.toml is required: the error names it."""
     FAULTS[fault](unlinked(stocked.path / "config.toml"))
     assert stocked.refused("list").startswith(f"{stocked.path}/config.toml ")
 
@@ -81,13 +81,13 @@ def test_bad_settings_are_one_sentence(fault: str, stocked: Home) -> None:
     "content", ["\ufeffport = 4711\n", "port = 4711\r\n", "\ufeff# x\r\nport = 4711\r\n"]
 )
 def test_settings_as_windows_editors_write_them(content: str, stocked: Home) -> None:
-    """A byte order mark and CR LF are no fault."""
+    """A byte order mark and CR LF line endings are accepted."""
     (stocked.path / "config.toml").write_bytes(content.encode())
     assert "127.0.0.1:4711" in stocked.run("doctor").stdout
 
 
 def test_settings_may_be_a_link(stocked: Home, tmp_path: Path) -> None:
-    """People keep them elsewhere."""
+    """config.toml may be a symbolic link."""
     (tmp_path / "mine.toml").write_text("port = 4712\n")
     unlinked(stocked.path / "config.toml").symlink_to(tmp_path / "mine.toml")
     assert "127.0.0.1:4712" in stocked.run("doctor").stdout
@@ -95,7 +95,7 @@ def test_settings_may_be_a_link(stocked: Home, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["fifo", "directory"])
 def test_a_lock_that_is_no_file_is_one_sentence(make: Callable[[Path], None], stocked: Home) -> None:
-    """Neither the one who would hold it nor those who look at it wait."""
+    """Neither the process that would take the lock nor those that check it block."""
     make(unlinked(stocked.path / "run" / "gglib.lock"))
     for command in ("ps", "serve", "list"):
         assert stocked.refused(command).startswith(f"{stocked.path}/run")
@@ -103,14 +103,14 @@ def test_a_lock_that_is_no_file_is_one_sentence(make: Callable[[Path], None], st
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["fifo", "directory"])
 def test_a_catalogue_that_is_no_file_is_one_sentence(make: Callable[[Path], None], home: Home) -> None:
-    """It is not waited for, and the sentence has the path."""
+    """Opening it does not block, and the message has the path."""
     make(home.path / "gglib.db")
     assert home.refused("list").startswith(f"The catalogue {home.path}/gglib.db cannot be used (it is not a ")
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/full")], ids=["fifo", "full"])
 def test_a_server_whose_log_takes_nothing_serves(make: Callable[[Path], None], stocked: Home) -> None:
-    """A FIFO without a reader or a full device in the place of the logs costs lines, not requests."""
+    """A FIFO without a reader or a full device in place of the logs loses log lines, not requests."""
     make(unlinked(stocked.path / "logs" / "gglib.log"))
     make(unlinked(stocked.path / "logs" / "engines" / "tiny.log"))
     with stocked.serving() as server:
@@ -120,7 +120,7 @@ def test_a_server_whose_log_takes_nothing_serves(make: Callable[[Path], None], s
 
 
 def test_drafts_of_killed_writers_are_swept(stocked: Home) -> None:
-    """Whatever pid they name; what is not called like one stays."""
+    """Drafts are deleted regardless of the pid in their names; files with other names stay."""
     directory = stocked.path / "models" / ".pulls"
     directory.mkdir(parents=True)
     drafts = [directory / f"{'ab' * 8}.json.{pid}" for pid in (1, os.getpid(), 999_999)]
@@ -136,7 +136,7 @@ def test_drafts_of_killed_writers_are_swept(stocked: Home) -> None:
 
 class TestNames:
     def test_a_file_whose_name_is_not_utf8_is_refused(self, home: Home) -> None:
-        """``add`` says so, ``import`` skips it, and both print a name that can be printed."""
+        """``add`` refuses it, ``import`` skips it, and both print an escaped name."""
         path = home.path / "odd" / os.fsdecode(b"caf\xe9.gguf")
         path.parent.mkdir()
         home.model_file.rename(path)
@@ -148,7 +148,7 @@ class TestNames:
         assert r"caf\udce9.gguf: its name is not UTF-8: rename the file or its directory." in done.stdout
 
     def test_a_row_of_such_a_file_is_listed_and_removed(self, stocked: Home) -> None:
-        """One that an older gglib took in."""
+        """A row that an older gglib added is listed and can be removed."""
         with sqlite3.connect(stocked.path / "gglib.db") as connection:
             connection.execute("UPDATE model_paths SET path = ?", (b"/models/caf\xe9.gguf",))
             connection.execute("UPDATE edition SET number = number + 1")
@@ -166,7 +166,7 @@ class TestNames:
         [("हिन्दी.gguf", "हिन्दी"), ("Me\u0301lodie.gguf", "M\u00e9lodie"), ("தமிழ் 7B.gguf", "தமிழ்-7B")],
     )
     def test_marks_stay_in_names(self, home: Home, file: str, name: str) -> None:
-        """A model is called as its file, composed, and found by either form."""
+        """The name is the file's, composed (NFC), and is found in composed and decomposed form."""
         path = home.model_file.rename(home.path / file)
         home.ok("add", str(path))
         assert json.loads(home.ok("list", "--json"))[0]["name"] == name

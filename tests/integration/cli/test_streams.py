@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as they come: closed, full, broken, narrow; and what reaches a terminal through them."""
+"""stdin, stdout and stderr: closed, full, broken, narrow; and what they pass to a terminal."""
 
 import json
 import os
@@ -37,7 +37,7 @@ SHOWN = r"\x1b]52;c;eA==\x07\x9b31m\r\u202eforged\u2028"
 
 
 def in_shell(home: Home, command: str, **environment: str) -> Done:
-    """Run ``gglib`` with redirections, as a shell does."""
+    """Run ``gglib`` with redirections in a shell."""
     gglib = f"{shlex.quote(sys.executable)} -m gglib"
     done = subprocess.run(
         ["bash", "-c", "set -o pipefail; " + command.replace("GGLIB", gglib)],
@@ -52,7 +52,7 @@ def in_shell(home: Home, command: str, **environment: str) -> Done:
 
 
 def assert_clean(done: Done) -> None:
-    """Fail where a traceback, or a complaint of the interpreter, was shown."""
+    """Fail if the output has a traceback or an error of the interpreter."""
     for words in ("Traceback", "Exception ignored", "lost sys.stderr"):
         assert words not in done.stdout + done.stderr
     assert done.returncode in {0, 1, 2}
@@ -60,7 +60,7 @@ def assert_clean(done: Done) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_output_is_one_sentence(command: str, stocked: Home) -> None:
-    """What prints to a full device ends with a sentence and an exit code that is not 0."""
+    """Output to a full device ends the command with one sentence and a nonzero exit code."""
     log = stocked.path / "logs" / "engines" / "tiny.log"
     log.parent.mkdir(parents=True)
     log.write_text("words\n")
@@ -73,7 +73,7 @@ def test_a_full_output_is_one_sentence(command: str, stocked: Home) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
 def test_a_closed_stream_is_no_fault(closed: str, stocked: Home) -> None:
-    """A command does what it does; nothing of what it prints lands in the next file that it opens."""
+    """A command works without the stream; its output does not land in the next file that it opens."""
     for command in ("list", "add tiny2.gguf", "rm 1", "ps"):
         write_tiny_gguf(stocked.path / "tiny2.gguf", seed=2)
         done = in_shell(stocked, f"cd {stocked.path}; GGLIB {command} {closed}")
@@ -83,7 +83,7 @@ def test_a_closed_stream_is_no_fault(closed: str, stocked: Home) -> None:
 
 
 def test_a_reader_that_has_enough_is_no_fault(stocked: Home) -> None:
-    """``| head -1``: no traceback."""
+    """``| head -1`` causes no traceback."""
     assert_clean(in_shell(stocked, "GGLIB show tiny | head -c 1"))
     assert_clean(in_shell(stocked, "GGLIB list --json | true"))
 
@@ -98,7 +98,7 @@ def test_a_reader_that_has_enough_is_no_fault(stocked: Home) -> None:
     ids=["C", "ascii", "strict"],
 )
 def test_a_locale_without_letters_is_no_fault(locale: dict[str, str], home: Home) -> None:
-    """Names that it cannot write are escaped or written in UTF-8."""
+    """Names that the locale cannot encode are escaped or written in UTF-8."""
     home.ok("add", str(home.model_file), "--name", "हिन्दी", "--alias", "é")
     for command in ("list", "list --json", "show 1", "rm हिन्दी-x", "prune", "doctor"):
         assert_clean(in_shell(home, f"GGLIB {command}", **locale))
@@ -107,7 +107,7 @@ def test_a_locale_without_letters_is_no_fault(locale: dict[str, str], home: Home
 
 @pytest.mark.parametrize("streams", ["<&- >&- 2>&-", ">/dev/full 2>/dev/full </dev/null", "<&- 2>&1 | true"])
 def test_a_server_needs_no_streams(streams: str, stocked: Home) -> None:
-    """It starts, answers and stops."""
+    """A server without standard streams starts, responds and stops."""
     command = f"exec {shlex.quote(sys.executable)} -m gglib serve {streams}"
     process = subprocess.Popen(["bash", "-c", command], env=stocked.environment, stderr=subprocess.DEVNULL)
     try:
@@ -121,13 +121,13 @@ def test_a_server_needs_no_streams(streams: str, stocked: Home) -> None:
 
 
 def wait_for_answers(home: Home) -> None:
-    """Wait until a server of the home answers."""
+    """Wait until the server of the home responds."""
     wait_until(lambda: "http://" in home.run("ps").stdout)
 
 
 class TestAnswers:
     def test_on_a_terminal_an_answer_is_text(self, stocked: Home) -> None:
-        """What a model writes is shown, never executed."""
+        """Control characters in a model's output are escaped on a terminal."""
         stocked.script(Script(chunks=1, chunk_text=f"a{ATTACK}b\tc\r\nd"))
         code, shown = on_a_terminal(stocked, "run", "tiny", "Hello", answer="")
         assert code == 0
@@ -135,7 +135,7 @@ class TestAnswers:
         assert f"a{SHOWN}b" in shown
 
     def test_a_pipe_gets_an_answer_as_it_is(self, stocked: Home) -> None:
-        """A program that reads it, or a file, has the model's own characters."""
+        """In a pipe or a file the model's output is unchanged."""
         stocked.script(Script(chunks=1, chunk_text=f"a{ATTACK}b"))
         done = subprocess.run(
             [sys.executable, "-m", "gglib", "run", "tiny", "Hello"],
@@ -147,13 +147,13 @@ class TestAnswers:
         assert done.stdout.decode() == f"a{ATTACK}b\n"
 
     def test_the_proof_of_up_is_text(self, stocked: Home) -> None:
-        """Also where it is piped: it is for people."""
+        """Control characters are escaped in a pipe, too: the output of up is for people."""
         stocked.script(Script(chunks=1, chunk_text=f"a{OSC}\x9b\u202eb"))
         with stocked.foreground("up", "--port", "0", first_words="Answer") as up:
             assert up.url == r"a\x1b]52;c;eA==\x07\x9b\u202eb"
 
     def test_an_error_of_the_engine_is_text(self, stocked: Home) -> None:
-        """Run says why, ps remembers, the logs have it: none of them hands on a control character."""
+        """run, ps and logs show the engine's error with control characters escaped."""
         stocked.script(Script(load_fails_with=f"error: tensor {ATTACK} is missing", load_exit_code=1))
         with stocked.serving():
             refused = stocked.process("run", "tiny", "Hello")
@@ -170,7 +170,7 @@ class TestAnswers:
 
 @pytest.mark.parametrize("prompt", [b"caf\xe9", b"\xff\xfe"])
 def test_a_prompt_in_another_encoding_is_asked_as_far_as_it_can_be_read(prompt: bytes, stocked: Home) -> None:
-    """Through a pipe and as an argument."""
+    """A prompt with invalid UTF-8 is sent with the readable part, from a pipe and from an argument."""
     for arguments, stdin in (((), prompt), ((os.fsdecode(prompt),), b"")):
         done = subprocess.run(
             [sys.executable, "-m", "gglib", "run", "tiny", *arguments],
@@ -184,11 +184,11 @@ def test_a_prompt_in_another_encoding_is_asked_as_far_as_it_can_be_read(prompt: 
 
 
 class TestFullHome:
-    """Where nothing can be written any more, as a disk without room says."""
+    """A disk without space: every write fails with ENOSPC."""
 
     @pytest.fixture(autouse=True)
     def fill_up(self, stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let every write fail that is made with the system's own calls."""
+        """Make every write that uses the system's own calls fail."""
         import errno
         import pathlib
 
@@ -204,12 +204,12 @@ class TestFullHome:
         "command", ["list", "list --json", "show tiny", "doctor", "ps", "prune", "rm tiny"]
     )
     def test_what_only_reads_works(self, command: str, stocked: Home) -> None:
-        """A row is read, and forgotten, as ever."""
+        """Reading and removing a row work as usual."""
         done = stocked.run(*command.split())
         assert done.returncode == 0, done.stderr
 
     def test_what_has_to_write_is_one_sentence_with_the_path(self, stocked: Home) -> None:
-        """A server that cannot note where it answers says which directory has no room."""
+        """A server that cannot write its instance file names the directory without space."""
         from gglib.app.instance import lock_instance
         from gglib.core.errors import InvalidSettingError
 
@@ -223,7 +223,7 @@ class TestFullHome:
 
 
 def test_a_refusal_of_the_system_names_its_file(stocked: Home) -> None:
-    """An error that nothing else explains is a sentence with the path, and no crash report."""
+    """An OSError without another explanation is one sentence with the path, without a crash report."""
     stocked.path.joinpath("models").mkdir(exist_ok=True)
     log = stocked.path / "logs" / "gglib.log"
     log.parent.mkdir(exist_ok=True)
@@ -235,7 +235,7 @@ def test_a_refusal_of_the_system_names_its_file(stocked: Home) -> None:
 
 class TestLogs:
     def test_a_log_is_text(self, stocked: Home) -> None:
-        """Only a line feed ends a line; the rest is escaped, in what follows, too, wherever a read ends."""
+        """Only a line feed ends a line; other control characters are escaped, also with --follow."""
         path = stocked.path / "logs" / "engines" / "tiny.log"
         path.parent.mkdir(parents=True)
         path.write_bytes(f"first\r\nsecond{ATTACK}\x0bx\x85y\n".encode())
@@ -243,7 +243,7 @@ class TestLogs:
         assert stocked.ok("logs", "tiny", "-n", "1") == f"second{SHOWN}\\x0bx\\x85y\n"
 
     def test_what_follows_is_text(self, stocked: Home) -> None:
-        """A character that arrives in two writes is one."""
+        """A character that arrives in two writes is decoded as a whole."""
         path = stocked.path / "logs" / "engines" / "tiny.log"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"begin\n")
@@ -266,7 +266,7 @@ class TestLogs:
 
 
 def read_until(descriptor: int, words: bytes) -> bytes:
-    """Read until the words are there."""
+    """Read until the bytes contain ``words``."""
     seen = b""
     while words not in seen:
         ready, _, _ = select.select([descriptor], [], [], LIMIT_S)
@@ -276,7 +276,7 @@ def read_until(descriptor: int, words: bytes) -> bytes:
 
 
 def test_a_row_with_a_hostile_name_is_listed(stocked: Home) -> None:
-    """What an older gglib, or another program, wrote into the catalogue reaches no terminal as it is."""
+    """A name with control characters from an older gglib or another program is escaped on a terminal."""
     import sqlite3
 
     with sqlite3.connect(stocked.path / "gglib.db") as connection:

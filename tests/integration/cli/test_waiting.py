@@ -1,4 +1,4 @@
-"""What somebody sees who waits for an answer: the sentence on the terminal, and that nothing of it stays."""
+"""The wait line on the terminal while a response is pending, and that it is erased."""
 
 import json
 import re
@@ -22,7 +22,7 @@ CHANGES_OF_A_LOAD = 4
 
 
 def test_load_progress_is_shown_on_the_terminal_and_erased(stocked: Home) -> None:
-    """The answer on stdout is the answer alone; the terminal has nothing left of the line."""
+    """The response alone is on stdout; the terminal has no remainder of the wait line."""
     stocked.script(Script(load_s=1.0))
     with stocked.watched("run", "tiny", "Hello") as run:
         assert run.end().strip() == ANSWER
@@ -34,7 +34,7 @@ def test_load_progress_is_shown_on_the_terminal_and_erased(stocked: Home) -> Non
 
 
 def test_the_wait_line_names_the_busy_model(stocked: Home) -> None:
-    """A request behind another model's answer says whose answer, and is answered when that one is over."""
+    """A request behind another model's response shows that model's name, and starts when that response is complete."""
     stocked.script(
         Script(scripts={"tiny": {"chunks": SLOW.chunks, "chunk_interval_s": SLOW.chunk_interval_s}})
     )
@@ -49,7 +49,7 @@ def test_the_wait_line_names_the_busy_model(stocked: Home) -> None:
 
 
 def test_a_file_gets_one_line_of_a_long_load_and_none_of_a_short_one(stocked: Home) -> None:
-    """Where nobody watches, a load is told once, and only when it lasts."""
+    """Without a terminal a load is reported once, and only if it takes long."""
     assert stocked.run("run", "tiny", "Hello").stderr == ""
     stocked.script(Script(load_s=3.0))
     done = stocked.run("run", "tiny", "Hello")
@@ -59,7 +59,7 @@ def test_a_file_gets_one_line_of_a_long_load_and_none_of_a_short_one(stocked: Ho
 
 
 def test_up_shows_the_load_on_a_terminal(stocked: Home) -> None:
-    """The first start shows how the load goes on before it prints the proof."""
+    """The first start shows the load progress before it prints the response."""
     stocked.script(Script(load_s=1.0))
     with stocked.watched("up", "--port", "0") as up:
         up.read_until("Loading 'tiny' and sending a test prompt ...")
@@ -71,7 +71,7 @@ def test_up_shows_the_load_on_a_terminal(stocked: Home) -> None:
 
 
 def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:
-    """The clock on the terminal goes on by itself: the server is asked once, and again when something has happened."""
+    """The elapsed time advances without polling: one status request at the start, and one after each event."""
     stocked.script(Script(load_s=3.0))
     with stocked.serving() as server:
         with stocked.watched("run", "tiny", "Hello") as run:
@@ -85,7 +85,7 @@ def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:
 
 
 def test_ps_follows_until_ctrl_c(stocked: Home) -> None:
-    """Each event is a line as soon as it happened; Ctrl-C ends it like any other command."""
+    """Each event is a line, printed immediately; Ctrl-C ends ps like any other command."""
     command = [sys.executable, "-m", "gglib", "ps", "--watch", "--json"]
     with (
         stocked.serving(),

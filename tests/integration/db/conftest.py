@@ -1,4 +1,4 @@
-"""What the tests of the SQLite catalogue share: a model to add, an open catalogue, and other processes that add."""
+"""Fixtures of the SQLite catalogue: a model to add, an open catalogue, and other processes that add models."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return where the catalogue is to be, in a directory of its own."""
+    """Return the path of a catalogue that does not exist yet, in a new directory."""
     home = tmp_path / "home"
     home.mkdir()
     return home / "gglib.db"
@@ -41,14 +41,14 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def catalog(path: Path) -> AsyncIterator[SqliteCatalog]:
-    """Return a catalogue that is open and empty."""
+    """Yield an open, empty catalogue."""
     async with SqliteCatalog(path, clock=lambda: 1_700_000_000.9) as opened:
         yield opened
 
 
 @pytest.fixture
 def new_model() -> Callable[..., NewModel]:
-    """Return a maker of models that need no more than a name."""
+    """Return a factory of models that requires only a name."""
 
     def make(name: str, **fields: object) -> NewModel:
         defaults: dict[str, object] = {
@@ -63,7 +63,7 @@ def new_model() -> Callable[..., NewModel]:
 
 @pytest.fixture
 def adding(path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Return a starter of processes that add models of these names and end."""
+    """Return a function that starts a process which adds models with the given names and exits."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*names: str) -> subprocess.Popen[bytes]:
@@ -78,7 +78,7 @@ def adding(path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 @pytest.fixture(params=["empty", "with a catalogue"])
 def read_only_path(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Return a path in a read-only directory; root, which ignores permissions, runs as another user here."""
+    """Return a path in a read-only directory; root, which bypasses permissions, switches to another user."""
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "gglib.db"

@@ -1,4 +1,4 @@
-"""Backups at the level of files: pages of another size, logs beside them, kills, and a full disk."""
+"""Backups at file level: other page sizes, write-ahead logs, kills, and a full disk."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ Maker = Callable[..., NewModel]
 
 @pytest.fixture(name="add")
 def make_add(new_model: Maker) -> Callable[..., None]:
-    """Return what adds models of these names to a database."""
+    """Return a function that adds models with these names to a database."""
 
     def add(path: Path, *names: str) -> None:
         prepare(path)
@@ -38,7 +38,7 @@ def make_add(new_model: Maker) -> Callable[..., None]:
 
 
 def names_in(path: Path) -> list[str]:
-    """Return the names of the models in a database, with its log."""
+    """Return the names of the models in a database with its write-ahead log."""
     with closing(open_reader(path)) as connection:
         return [
             row[0] for row in connection.execute("SELECT spelling FROM names WHERE position = 0 ORDER BY 1")
@@ -46,7 +46,7 @@ def names_in(path: Path) -> list[str]:
 
 
 def test_pages_of_another_size(tmp_path: Path, path: Path, add: Callable[..., None]) -> None:
-    """A backup whose pages another program made larger is restored into pages of the catalogue's size."""
+    """A backup whose page size another program increased is restored with the page size of the catalogue."""
     add(tmp_path / "other.db", "b")
     file = tmp_path / "backup.db"
     back_up(tmp_path / "other.db", file)
@@ -62,7 +62,7 @@ def test_pages_of_another_size(tmp_path: Path, path: Path, add: Callable[..., No
 
 
 def test_a_copy_with_its_log(tmp_path: Path, path: Path, add: Callable[..., None]) -> None:
-    """A plain copy of a database and its log is restored with both, and a log of another database is passed over."""
+    """A copy of a database and its write-ahead log is restored with both; the log of another database is ignored."""
     add(path, "a")
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
@@ -79,7 +79,7 @@ def test_a_copy_with_its_log(tmp_path: Path, path: Path, add: Callable[..., None
 
 
 def test_a_backup_has_an_id_of_its_own(tmp_path: Path, path: Path, add: Callable[..., None]) -> None:
-    """A log of later transactions never belongs to a backup, not even to one of the state just before them."""
+    """A later write-ahead log never matches a backup, even one of the state just before its transactions."""
     add(path, "a")
     back_up(path, tmp_path / "backup.db")
     killed = tmp_path / "killed" / path.name
@@ -98,7 +98,7 @@ def test_a_backup_has_an_id_of_its_own(tmp_path: Path, path: Path, add: Callable
 def test_a_backup_that_fails_leaves_nothing(
     tmp_path: Path, path: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that is full in the middle leaves the older backup as it was, and no part of the new one."""
+    """If the disk fills up during a backup, the older backup stays unchanged, and no partial file is left."""
     add(path, "a")
     back_up(path, tmp_path / "backup.db")
     content = (tmp_path / "backup.db").read_bytes()
@@ -116,7 +116,7 @@ def test_a_backup_that_fails_leaves_nothing(
 def test_a_restore_that_fails_changes_nothing(
     tmp_path: Path, path: Path, add: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The catalogue is not replaced if it cannot be saved first."""
+    """The catalogue is not replaced if saving it first fails."""
     add(tmp_path / "other.db", "b")
     back_up(tmp_path / "other.db", tmp_path / "backup.db")
     add(path, "a")
@@ -133,7 +133,7 @@ def test_a_restore_that_fails_changes_nothing(
 async def test_an_open_catalogue_sees_a_restore(
     tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker, add: Callable[..., None]
 ) -> None:
-    """A process that has the catalogue open reads and writes what was restored, without opening it again."""
+    """A process with an open catalogue reads and writes the restored one without reopening it."""
     add(tmp_path / "other.db", *(f"b{number}" for number in range(30)))
     back_up(tmp_path / "other.db", tmp_path / "backup.db")
     await catalog.add_model(new_model("a"))
@@ -146,7 +146,7 @@ async def test_an_open_catalogue_sees_a_restore(
 
 class TestReserve:
     def test_kept_and_given_back(self, path: Path, add: Callable[..., None]) -> None:
-        """A catalogue that is closed has room of its own on the disk, once, for its owner alone."""
+        """A closed catalogue keeps a reserve file with mode 0600, which can be released once."""
         add(path, "a")
         truncate_wal(path)
         reserve = path.with_name("gglib.db.reserve")
@@ -158,7 +158,7 @@ class TestReserve:
         assert not release_reserve(path)
 
     def test_a_full_disk_takes_it_once(self, path: Path, add: Callable[..., None]) -> None:
-        """Work that finds no room is done again with the room of the reserve, and fails where that is gone, too."""
+        """A write that finds no space is retried once with the space of the reserve, and fails if that is used up."""
         add(path, "a")
         keep_reserve(path)
         calls: list[bool] = []

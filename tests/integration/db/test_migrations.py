@@ -1,4 +1,4 @@
-"""How a database becomes what this program needs, and which databases it refuses."""
+"""Migrations of a database to the current format, and the databases that are refused."""
 
 import hashlib
 import os
@@ -23,20 +23,20 @@ BROKEN = "ALTER TABLE t ADD COLUMN b; SELECT * FROM missing"
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    """Return an empty database in memory, in autocommit mode."""
+    """Yield an empty in-memory database in autocommit mode."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
         yield opened
 
 
 @pytest.fixture
 def empty_file(path: Path) -> Path:
-    """Return the path of a file without a byte in it."""
+    """Return the path of an empty file."""
     path.touch()
     return path
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Return the number of the last migration."""
+    """Return the number of the last applied migration."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
@@ -53,7 +53,7 @@ def test_from_nothing(connection: sqlite3.Connection) -> None:
 
 
 def test_only_what_is_missing(connection: sqlite3.Connection) -> None:
-    """An older database keeps its rows and gets the later migrations only, once."""
+    """An older database keeps its rows and gets only the later migrations, once."""
     migrate(connection, (FIRST,))
     migrate(connection, (FIRST, SECOND))
     migrate(connection, (FIRST, SECOND))
@@ -75,7 +75,7 @@ def test_without_a_home_paths_stay_as_they_are(
 
 
 def test_a_failure_undoes_its_migration_alone(connection: sqlite3.Connection) -> None:
-    """A migration that fails half way leaves the database as the one before it did, in no transaction."""
+    """A migration that fails midway is rolled back to the state after the previous one, with no open transaction."""
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection, (FIRST, BROKEN))
     assert version_of(connection) == 1
@@ -96,7 +96,7 @@ async def test_a_newer_database_is_refused(path: Path) -> None:
 
 
 async def test_migrated_under_an_open_catalogue(path: Path, catalog: SqliteCatalog) -> None:
-    """A catalogue that a newer gglib migrates meanwhile is no longer read: its tables may have another meaning."""
+    """A catalogue that a newer gglib migrates while it is open is no longer read: its tables may have changed."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     with pytest.raises(CatalogError, match="upgrade gglib"):
@@ -104,7 +104,7 @@ async def test_migrated_under_an_open_catalogue(path: Path, catalog: SqliteCatal
 
 
 async def test_another_programs_database_is_refused(path: Path) -> None:
-    """A database that has tables but no number of ours gets none of our tables."""
+    """A database with tables but without gglib's format number gets none of gglib's tables."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE bookmarks (url)")
     with pytest.raises(CatalogError, match="another program"):
@@ -114,13 +114,13 @@ async def test_another_programs_database_is_refused(path: Path) -> None:
 
 
 async def test_an_empty_file_becomes_a_catalogue(empty_file: Path) -> None:
-    """What a process that was killed at the very beginning leaves behind, an empty file, is no hindrance."""
+    """An empty file, left by a process that was killed at the very beginning, becomes a catalogue."""
     async with SqliteCatalog(empty_file) as catalog:
         assert await catalog.list_models() == []
 
 
 FORMAT_1 = Path(__file__).with_name("format_1.sql")
-"""What the gglib that knew format 1 wrote: a model from a hub in two shards, the starter, and one with an odd path."""
+"""Written by gglib with format 1: a sharded model from a hub, the starter, and a model with an odd path."""
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def old_path(path: Path) -> Path:
 
 
 async def test_format_1_is_kept_whole(old_path: Path) -> None:
-    """What an older gglib wrote is all there, and the hash that it knew is that of the first file."""
+    """All rows of an older gglib are kept, and its hash becomes that of the first file."""
     async with SqliteCatalog(old_path) as catalog:
         qwen, starter, odd = await catalog.list_models()
     assert (qwen.id, qwen.name, qwen.aliases) == (1, "Qwen/Qwen3-8B:Q4_K_M", ("qwen", "Ä"))
@@ -147,7 +147,7 @@ async def test_format_1_is_kept_whole(old_path: Path) -> None:
 
 
 async def test_the_starter_of_format_1_was_downloaded(old_path: Path) -> None:
-    """The one file that gglib fetched itself so far may be deleted by it later."""
+    """The starter, the only file that gglib itself had fetched, may later be deleted by gglib."""
     async with SqliteCatalog(old_path) as catalog:
         starter = await catalog.resolve_model("smollm2")
     assert starter is not None
@@ -155,11 +155,11 @@ async def test_the_starter_of_format_1_was_downloaded(old_path: Path) -> None:
 
 
 FORMAT_2 = Path(__file__).with_name("format_2.sql")
-"""What the gglib that knew format 2 wrote: a chat model with a projector, and an embedding model."""
+"""Written by gglib with format 2: a chat model with a projector, and an embedding model."""
 
 
 async def test_format_2_is_kept_whole(path: Path) -> None:
-    """Models of before rerankers were known are served as they were: no kind is set, and the header pools."""
+    """Models from before the reranker kind are served as before: no kind is set, and the header defines the pooling."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(FORMAT_2.read_text(encoding="utf-8"))
     async with SqliteCatalog(path) as catalog:
@@ -191,10 +191,10 @@ async def test_format_1_is_written_to_afterwards(old_path: Path, new_model: Call
 
 
 FORMAT_3 = Path(__file__).with_name("format_3.sql")
-"""What the gglib that knew format 3 wrote; ``/HOME`` and ``/LINK`` stand for the home and for a link to it.
+"""Written by gglib with format 3; ``/HOME`` and ``/LINK`` stand for the home and a link to the home.
 
-A downloaded model in two shards with a projector, one of the user's own, one with a name that is no Unicode, one whose
-paths only look as if they were below the home, and one file under two spellings.
+A downloaded model in two shards with a projector, a model of the user's, a model whose name is not Unicode,
+a model whose paths only look as if they were below the home, and one file under two spellings.
 """
 
 
@@ -221,7 +221,7 @@ def format_3(path: Path) -> Path:
 
 
 def stored_paths(path: Path) -> list[str | bytes]:
-    """Return the paths of the models and of their projectors, as they are written."""
+    """Return the stored paths of the models and their projectors."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT path FROM model_paths ORDER BY model_id, position").fetchall()
         rows += connection.execute("SELECT projector FROM models WHERE projector IS NOT NULL ORDER BY id")
@@ -229,7 +229,7 @@ def stored_paths(path: Path) -> list[str | bytes]:
 
 
 async def test_format_3_gets_paths_relative_to_the_home(format_3: Path) -> None:
-    """Paths below the home become relative to it, and are read unchanged; all others stay."""
+    """Paths below the home become relative to the home, and read the same; all others are unchanged."""
     home = format_3.parent
     async with SqliteCatalog(format_3) as catalog:
         coder, mine, odd, beside, linked, real = await catalog.list_models()
@@ -259,7 +259,7 @@ async def test_format_3_gets_paths_relative_to_the_home(format_3: Path) -> None:
 
 
 async def test_a_home_that_is_reached_by_a_link_is_below_both(format_3: Path) -> None:
-    """Through a link, paths of either spelling are below the home; of one file's two the second row keeps its own."""
+    """Paths of either spelling are below the home; of two rows with one file, the second keeps its path."""
     link = format_3.parent.with_name("link")
     async with SqliteCatalog(link / "gglib.db") as catalog:
         *_, linked, real = await catalog.list_models()
@@ -269,7 +269,7 @@ async def test_a_home_that_is_reached_by_a_link_is_below_both(format_3: Path) ->
 
 
 def test_a_migration_that_is_killed_converts_nothing(format_3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Interrupted at any path, format 4 leaves the database of format 3 as it was, and the next start converts it."""
+    """A kill at any path rolls format 4 back to format 3, and the next start converts the database."""
     before = stored_paths(format_3)
     for calls in range(len(before)):
         left = iter(range(calls))

@@ -23,12 +23,12 @@ Maker = Callable[..., NewModel]
 
 
 def lock_of(path: Path) -> Path:
-    """Return the lock file beside the database."""
+    """Return the path of the lock file beside the database."""
     return path.with_name("gglib.db.lock")
 
 
 def write_dangling_row(path: Path) -> None:
-    """Write a row that only the commit finds to be wrong."""
+    """Write a row that fails only at the commit."""
     with writing(path) as connection:
         connection.execute("PRAGMA defer_foreign_keys = ON")
         connection.execute("INSERT INTO tags VALUES (1, 0, 'x')")
@@ -36,7 +36,7 @@ def write_dangling_row(path: Path) -> None:
 
 class TestReadersAndWriters:
     async def test_a_reader_sees_another_process(self, catalog: SqliteCatalog, adding: Adder) -> None:
-        """A process with an open catalogue lists what another process has added."""
+        """A process with an open catalogue lists the models that another process added."""
         assert await catalog.list_models() == []
         assert await asyncio.to_thread(adding("a", "b").wait) == 0
         assert [model.name for model in await catalog.list_models()] == ["a", "b"]
@@ -44,7 +44,7 @@ class TestReadersAndWriters:
         assert await catalog.resolve_model("c") is not None
 
     async def test_eight_writers_at_once(self, path: Path, adding: Adder) -> None:
-        """Eight processes that create the catalogue and add to it at the same time all succeed, and nothing is lost."""
+        """Eight processes that concurrently create the catalogue and add models all succeed, and no row is lost."""
         names = [[f"w{writer}-{row}" for row in range(5)] for writer in range(8)]
         writers = [adding(*each) for each in names]
         assert [await asyncio.to_thread(writer.wait) for writer in writers] == [0] * 8
@@ -56,7 +56,7 @@ class TestReadersAndWriters:
     async def test_a_writer_stops_no_reader(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """While a write is under way, reads show what was before it, and the next write waits off the loop."""
+        """During a write, reads return the state before the write, and the next write waits off the event loop."""
         before = await catalog.add_model(new_model("a"))
         with writing(path) as connection:
             connection.execute("UPDATE models SET description = 'not yet'")
@@ -68,7 +68,7 @@ class TestReadersAndWriters:
 
     @pytest.mark.usefixtures("catalog")
     async def test_a_writer_that_raises_changes_nothing(self, path: Path) -> None:
-        """A block that fails, here when it commits, is undone, and lets the next writer in."""
+        """A block that fails, here in its commit, is rolled back, and releases the lock."""
         for _ in range(2):
             with pytest.raises(sqlite3.IntegrityError):
                 write_dangling_row(path)
@@ -76,7 +76,7 @@ class TestReadersAndWriters:
             assert connection.execute("SELECT * FROM tags").fetchall() == []
 
     async def test_the_log_does_not_grow(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """With a reader that stays for ever, the write-ahead log is emptied after each write."""
+        """Despite a permanent reader the write-ahead log is checkpointed after each write."""
         log = path.with_name("gglib.db-wal")
         for number in range(5):
             await catalog.add_model(new_model(f"m{number}"))
@@ -86,7 +86,7 @@ class TestReadersAndWriters:
 
 class TestWritersAreOne:
     def test_the_lock_is_waited_for_and_given_up(self, path: Path) -> None:
-        """Whoever cannot get the lock in time gets a sentence, and the holder keeps it."""
+        """If the lock is not available in time, the process raises an error, and the holder keeps the lock."""
         with exclusive(lock_of(path)):
             for _ in range(2):
                 with (
@@ -99,7 +99,7 @@ class TestWritersAreOne:
 
     @pytest.mark.usefixtures("catalog")
     async def test_writing_takes_the_lock(self, path: Path) -> None:
-        """The lock is held for as long as a connection that can write is open."""
+        """The lock is held while a writable connection is open."""
         with writing(path), pytest.raises(CatalogError), exclusive(lock_of(path), wait_s=0):
             pass
 
@@ -112,7 +112,7 @@ class TestWritersAreOne:
 
     @pytest.mark.usefixtures("catalog")
     async def test_a_reader_cannot_write(self, path: Path) -> None:
-        """A reader changes nothing, and keeps the log even as the last one to close."""
+        """A reader changes nothing, and keeps the write-ahead log even if it is the last connection to close."""
         with (
             closing(open_reader(path)) as connection,
             pytest.raises(sqlite3.OperationalError, match="readonly"),
@@ -121,7 +121,7 @@ class TestWritersAreOne:
 
     @pytest.mark.usefixtures("catalog")
     async def test_an_acknowledged_row_is_on_the_disk(self, path: Path) -> None:
-        """Each commit is flushed to the disk, and rows cannot outlive the model they belong to."""
+        """Each commit is synced to disk, and deleting a model deletes its dependent rows."""
         with writing(path) as connection:
             assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
             assert connection.execute("PRAGMA fullfsync").fetchone() == (1,)
@@ -131,21 +131,21 @@ class TestWritersAreOne:
 
 class TestKilledWriters:
     def test_no_acknowledged_row_is_lost(self) -> None:
-        """Writers that are killed at random moments never damage the file or lose a row that was acknowledged."""
+        """Writers killed at random moments never damage the file or lose an acknowledged row."""
         done = run_kill_writers("--rounds", "10")
         assert done.returncode == 0, done.stdout
         assert "10 rounds, 20 writers killed" in done.stdout
         assert " 0 rows acknowledged" not in done.stdout
 
     def test_a_lost_row_would_be_noticed(self) -> None:
-        """Writers that acknowledge a row before they add it are found out."""
+        """The script detects writers that acknowledge a row before they add it."""
         done = run_kill_writers("--rounds", "3", "--acknowledge-first")
         assert done.returncode == 1
         assert "was acknowledged and is lost" in done.stdout
 
 
 def run_kill_writers(*options: str) -> subprocess.CompletedProcess[str]:
-    """Run the script that also does the long run."""
+    """Run the script, which is also used for the long run."""
     return subprocess.run(
         [sys.executable, KILL_WRITERS, *options], capture_output=True, text=True, timeout=120, check=False
     )

@@ -1,4 +1,4 @@
-"""The catalogue in SQLite: what it keeps, what it refuses, and what happens to its file."""
+"""The SQLite catalogue: stored values, refused values, and faults of its file."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ from gglib.db.rows import insert_model
 Maker = Callable[..., NewModel]
 
 PAGE = 4096
-"""The size of a page of the database in bytes."""
+"""The page size of the database in bytes."""
 
 
 def put(path: Path, content: bytes) -> None:
@@ -37,12 +37,12 @@ def content_of(path: Path) -> bytes:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file another name."""
+    """Rename a file."""
     source.rename(target)
 
 
 def write_now(path: Path, model: NewModel) -> None:
-    """Add a model while the event loop stands still."""
+    """Add a model while the event loop is blocked."""
     with writing(path) as connection:
         insert_model(connection, HomePaths(path.parent), model, added_at=0)
 
@@ -56,13 +56,13 @@ class TestKeeping:
             assert await catalog.list_models() == [added]
 
     async def test_dates_by_its_clock(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A model is dated in whole seconds by the clock that the catalogue was given."""
+        """A model gets its date, in whole seconds, from the catalogue's clock."""
         assert (await catalog.add_model(new_model("a"))).added_at == 1_700_000_000
 
     async def test_keeps_what_memory_needs(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """The facts that the size of a context follows from are stored, and the chat template as its hash."""
+        """The values that determine the size of a context are stored, and the chat template as its hash."""
         facts = GgufFacts(
             architecture="llama",
             block_count=1,
@@ -81,7 +81,7 @@ class TestKeeping:
         assert row == (1, 2, 3, 4, 5, 6, 7, hashlib.sha256(b"{{ x }}").hexdigest())
 
     async def test_a_path_that_is_not_unicode(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A file whose name is not valid UTF-8 comes back byte for byte, and is known again."""
+        """A file name that is not valid UTF-8 is returned byte for byte, and identifies the model."""
         odd = Path(os.fsdecode(b"/models/\xff.gguf"))
         await catalog.add_model(new_model("a", paths=(odd,)))
         (model,) = await catalog.list_models()
@@ -90,7 +90,7 @@ class TestKeeping:
             await catalog.add_model(new_model("b", paths=(odd,)))
 
     async def test_equal_tags_are_one(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A tag that is given twice is kept once, where it was first."""
+        """A duplicate tag is stored once, at its first position."""
         assert (await catalog.add_model(new_model("a", tags=("x", "y", "x")))).tags == ("x", "y")
 
     @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ class TestKeeping:
         async with SqliteCatalog(path) as catalog:
             await catalog.add_model(new_model("a"))
         assert path.stat().st_size > 0
-        assert os.listdir(tmp_path) == [directory]  # noqa: PTH208 - names are what is compared
+        assert os.listdir(tmp_path) == [directory]  # noqa: PTH208 - the names are compared
 
 
 class TestRefusing:
@@ -112,7 +112,7 @@ class TestRefusing:
     async def test_names_that_cannot_be_used(
         self, catalog: SqliteCatalog, new_model: Maker, name: str
     ) -> None:
-        """A name or alias is one line of 1 to 200 printable characters that cannot be taken for an id."""
+        """A name or alias is one line of 1 to 200 printable characters that cannot be mistaken for an id."""
         for model in (new_model(name), new_model("ok", aliases=(name,))):
             with pytest.raises(InvalidSettingError):
                 await catalog.add_model(model)
@@ -122,14 +122,14 @@ class TestRefusing:
 
     @pytest.mark.parametrize("name", ["org/model:Q4_K_M", "7b", "模型 7", "x" * 200, "a.b-c_d@e"])
     async def test_names_that_can(self, catalog: SqliteCatalog, new_model: Maker, name: str) -> None:
-        """A name may have slashes, colons, blanks inside and letters of any script."""
+        """A name may have slashes, colons, inner blanks and letters of any script."""
         assert (await catalog.add_model(new_model(name))).name == name
 
     @pytest.mark.parametrize("aliases", [("A",), ("b", "B")])
     async def test_one_name_twice(
         self, catalog: SqliteCatalog, new_model: Maker, aliases: tuple[str, ...]
     ) -> None:
-        """A model is not called the same twice, ignoring case."""
+        """The names of a model are unique, ignoring case."""
         with pytest.raises(ModelExistsError):
             await catalog.add_model(new_model("a", aliases=aliases))
 
@@ -146,7 +146,7 @@ class TestRefusing:
     async def test_values_without_sense(
         self, catalog: SqliteCatalog, new_model: Maker, fields: dict[str, object]
     ) -> None:
-        """A model without a file, an empty tag and a context or time below the least are refused."""
+        """A model without a file, an empty tag, and a context or time below the minimum are refused."""
         with pytest.raises(InvalidSettingError):
             await catalog.add_model(new_model("a", **fields))
         assert await catalog.list_models() == []
@@ -180,7 +180,7 @@ class TestTheFile:
         "content", [b"this is no database, " * 500, b"SQLite format 3\x00" + b"\xff" * 8000]
     )
     async def test_damaged(self, path: Path, content: bytes) -> None:
-        """A file that is no database is not changed, and the error says what to do."""
+        """A file that is not a database is not changed, and the error says what to do."""
         put(path, content)
         with pytest.raises(CatalogError, match=r"gglib\.db is damaged.*: restore a backup"):
             await SqliteCatalog(path).open()
@@ -196,7 +196,7 @@ class TestTheFile:
             await SqliteCatalog(path).open()
 
     async def test_a_row_edited_by_hand(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A value that another program made unreadable is a CatalogError, not a crash."""
+        """A value that another program made invalid is a CatalogError, not a crash."""
         await catalog.add_model(new_model("a"))
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("UPDATE models SET engine_args = '{'")
@@ -204,7 +204,7 @@ class TestTheFile:
             await catalog.list_models()
 
     async def test_read_only_directory(self, read_only_path: Path) -> None:
-        """A home that cannot be written is refused with a sentence that names no directory."""
+        """A read-only home is refused in a sentence without the directory's path."""
         with pytest.raises(CatalogError, match="is writable") as caught:
             await SqliteCatalog(read_only_path).open()
         assert read_only_path.parent.name not in str(caught.value)
@@ -216,12 +216,12 @@ class TestTheFile:
             await SqliteCatalog(path / "gglib.db").open()
 
     async def test_database_is_a_directory(self, path: Path) -> None:
-        """A directory in the place of the file is refused."""
+        """A directory in place of the database file is refused."""
         with pytest.raises(CatalogError, match="home directory"):
             await SqliteCatalog(path.parent).open()
 
     async def test_full_disk(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A write that finds no room fails with a sentence, loses nothing, and works when there is room again."""
+        """A write without disk space raises an error, loses nothing, and succeeds when there is space again."""
         kept = await catalog.add_model(new_model("kept"))
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
@@ -235,7 +235,7 @@ class TestTheFile:
         assert await catalog.list_models() == [kept, again]
 
     async def test_deleted(self, path: Path, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """A file that is gone is a CatalogError, not a memory of it; a file put back is read again."""
+        """A missing file is a CatalogError, without cached rows; a file put back is read again."""
         added = await catalog.add_model(new_model("a"))
         move(path, path.with_name("away.db"))
         with pytest.raises(CatalogError, match=r"gglib\.db cannot be used"):
@@ -246,12 +246,12 @@ class TestTheFile:
     async def test_replaced(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """Another catalogue in the place of an open one is read and written without opening it again."""
+        """A catalogue that replaces an open one is read and written without reopening."""
         await catalog.add_model(new_model("old"))
         async with SqliteCatalog(tmp_path / "other.db") as other:
             added = await other.add_model(new_model("new"))
         (tmp_path / "other.db").replace(path)
-        for suffix in ("-wal", "-shm"):  # they belong to the file that is gone
+        for suffix in ("-wal", "-shm"):  # they belong to the deleted file
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         assert await catalog.list_models() == [added]
         later = await catalog.add_model(new_model("later"))
@@ -260,7 +260,7 @@ class TestTheFile:
     async def test_locked_by_another_program(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """While another program locks the file, reads are answered with what was last seen, at once."""
+        """While another program locks the file, reads immediately return the last known rows."""
         old = await catalog.add_model(new_model("old"))
         assert await catalog.list_models() == [old]
         async with SqliteCatalog(tmp_path / "other.db") as other:
@@ -276,7 +276,7 @@ class TestTheFile:
 
 class TestReadingFromMemory:
     async def test_unchanged_is_not_read_again(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """As long as nothing is written, the very same objects are returned."""
+        """Without writes, reads return the identical objects."""
         await catalog.add_model(new_model("a"))
         first, second = await catalog.list_models(), await catalog.list_models()
         assert first[0] is second[0]
@@ -286,7 +286,7 @@ class TestReadingFromMemory:
     async def test_a_use_costs_its_readers_little(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """A use recorded by another process keeps the other models, and all launch specs, the same objects."""
+        """After another process records a use, the other models and all launch specs stay identical objects."""
         used, other = [await catalog.add_model(new_model(name)) for name in ("used", "other")]
         listed, spec = await catalog.list_models(), await catalog.resolve_for_launch("used")
         async with SqliteCatalog(path) as server:
@@ -301,11 +301,11 @@ class TestReadingFromMemory:
     async def test_what_is_known_is_not_written(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker
     ) -> None:
-        """Noting a use again, of a model that is gone, or of none, does not touch the disk."""
+        """Recording the same use again, that of a removed model, or none does not write to the disk."""
         added = await catalog.add_model(new_model("a"))
         await catalog.note_use({added.id: 5})
         lock = path.with_name("gglib.db.lock")
-        lock.unlink()  # whoever writes makes it again
+        lock.unlink()  # a writer would create it again
         await catalog.note_use({added.id: 5, 99: 1})
         await catalog.note_use({})
         assert not lock.exists()
@@ -339,7 +339,7 @@ class TestReadingFromMemory:
                 await refused
 
     async def test_everybody_sees_what_he_wrote(self, catalog: SqliteCatalog, new_model: Maker) -> None:
-        """Of many tasks that add and read at the same time, each reads what it has just added."""
+        """Of many tasks that add and read concurrently, each reads the model that it has just added."""
 
         async def add_and_read(number: int) -> bool:
             added = await catalog.add_model(new_model(f"m{number}"))
@@ -348,16 +348,16 @@ class TestReadingFromMemory:
         assert all(await asyncio.gather(*(add_and_read(number) for number in range(20))))
 
     async def test_a_load_under_way_may_be_too_old(self, path: Path, new_model: Maker) -> None:
-        """A read that joins a load which began before the last write reads once more."""
+        """A read that joins a load started before the last write loads again."""
         with ThreadPoolExecutor(max_workers=1) as executor:
             asyncio.get_running_loop().set_default_executor(executor)
             async with SqliteCatalog(path) as catalog:
                 write_now(path, new_model("a"))
                 first = asyncio.create_task(catalog.list_models())
-                await asyncio.sleep(0)  # it begins its load ...
+                await asyncio.sleep(0)  # starts its load ...
                 executor.submit(
                     int
-                ).result()  # ... which has read the file, though the loop does not know yet
+                ).result()  # ... which has read the file, though the loop has not been notified yet
                 write_now(path, new_model("b"))
                 assert [model.name for model in await catalog.list_models()] == ["a", "b"]
                 assert "a" in [model.name for model in await first]
@@ -365,7 +365,7 @@ class TestReadingFromMemory:
     async def test_a_cancelled_writer_leaves_when_its_write_has_ended(
         self, catalog: SqliteCatalog, path: Path, new_model: Maker
     ) -> None:
-        """What it holds for the write, a version's lock for one, is held until no row can change any more."""
+        """The resources of the write, such as a version's lock, are held until no row can change any more."""
         with exclusive(lock_path(path)):
             writer = asyncio.ensure_future(catalog.add_model(new_model("a")))
             await asyncio.wait([writer], timeout=0.1)

@@ -1,4 +1,4 @@
-"""Versions, pulls and paths in the SQLite catalogue: what is particular to it."""
+"""Versions, pulls and paths in the SQLite catalogue: what is specific to SQLite."""
 
 import os
 import sqlite3
@@ -35,7 +35,7 @@ def new_version(home: Path, label: str, *, name: str = "coder.gguf") -> NewVersi
 
 
 def model_of(version: NewVersion, name: str = "coder") -> NewModel:
-    """Return the model whose file a version is."""
+    """Return the model of a version's file."""
     return NewModel(
         name=name,
         paths=(version.files[0].path,),
@@ -47,7 +47,7 @@ def model_of(version: NewVersion, name: str = "coder") -> NewModel:
 
 
 def new_pull(home: Path, key: str = "k") -> PullJob:
-    """Return a pull that has a directory already."""
+    """Return a pull with a directory."""
     file = IncomingFile(name="coder.gguf", role=FileRole.MODEL, key="s-1", size_bytes=3, sha256=None)
     return PullJob(
         key=key,
@@ -67,13 +67,13 @@ def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a directory another name."""
+    """Rename a directory."""
     source.rename(target)
 
 
 class TestPaths:
     async def test_a_home_that_moved(self, path: Path, tmp_path: Path) -> None:
-        """Every path of the database is the moved home's after a move, and none is stored that names the old one."""
+        """After a move every path of the database is below the new home, and no stored path has the old name."""
         home = path.parent
         version = new_version(home, "Q4", name=os.fsdecode(b"\xff.gguf"))
         async with SqliteCatalog(path) as catalog:
@@ -100,14 +100,14 @@ class TestPaths:
         assert (spec.path, spec.hold_path) == (file, file.parent)
 
     async def test_a_home_of_its_own(self, path: Path, tmp_path: Path) -> None:
-        """The home may be another directory than that of the database."""
+        """The home may be a different directory than the database's."""
         async with SqliteCatalog(path, home=tmp_path) as catalog:
             version = new_version(tmp_path, "Q4")
             await catalog.install_version(version, model_of(version))
         assert execute(path, "SELECT path FROM model_paths") == [("models/Q4/coder.gguf",)]
 
     async def test_one_file_has_one_row_in_both_spellings(self, path: Path, new_model: Maker) -> None:
-        """A file that was stored absolute, before the home was moved, is also found by its relative path."""
+        """A file stored with an absolute path, before the home was moved, is also found by its relative path."""
         file = path.parent / "models" / "a.gguf"
         async with SqliteCatalog(path, home=Path("/elsewhere")) as catalog:
             await catalog.add_model(new_model("a", paths=(file,)))
@@ -121,7 +121,7 @@ class TestPaths:
         ]
 
     async def test_files_are_found_in_both_spellings(self, path: Path) -> None:
-        """What is done to a version's files by their paths holds for those that were stored absolute, too."""
+        """Updates of a version's files by path apply to files stored with absolute paths, too."""
         version = new_version(path.parent, "Q4")
         file = version.files[0].path
         async with SqliteCatalog(path, home=Path("/elsewhere")) as catalog:
@@ -135,7 +135,7 @@ class TestPaths:
             assert await catalog.list_versions() == []
 
     async def test_a_link_to_the_home(self, path: Path, tmp_path: Path, new_model: Maker) -> None:
-        """A file below the home is one file, with or without the link to the home in its path."""
+        """A file below the home is the same file with and without the link to the home in its path."""
         link = tmp_path / "link"
         link.symlink_to(path.parent)
         async with SqliteCatalog(link / "gglib.db") as catalog:
@@ -174,7 +174,7 @@ class TestOneTransaction:
         module: object,
         function: str,
     ) -> None:
-        """Cut off after any of its steps, entering a version has changed no table."""
+        """An interruption after any step of recording a version leaves all tables unchanged."""
         old, new = new_version(path.parent, "old"), new_version(path.parent, "new")
         installed = await catalog.install_version(old, model_of(old))
         await catalog.begin_pull(new_pull(path.parent))
@@ -197,7 +197,7 @@ class TestOneTransaction:
     async def test_a_removal_happens_whole_or_not(
         self, path: Path, catalog: SqliteCatalog, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A removal that cannot retire the version leaves the model."""
+        """A removal that cannot retire the version keeps the model."""
         version = new_version(path.parent, "Q4")
         installed = await catalog.install_version(version, model_of(version))
 
@@ -239,7 +239,7 @@ class TestReading:
         assert (await catalog.list_models())[0] is not before[0]
 
     async def test_pulls_and_the_home_cost_readers_little(self, path: Path, catalog: SqliteCatalog) -> None:
-        """What another process records of a pull leaves readers the same models."""
+        """When another process records progress of a pull, readers keep the identical models."""
         version = new_version(path.parent, "Q4")
         await catalog.install_version(version, model_of(version))
         before = await catalog.list_models()
@@ -264,7 +264,7 @@ class TestReading:
     async def test_tables_that_contradict_one_another(
         self, path: Path, catalog: SqliteCatalog, statement: str
     ) -> None:
-        """A database whose rows do not fit together is a CatalogError, not a crash."""
+        """A database with inconsistent rows is a CatalogError, not a crash."""
         version = new_version(path.parent, "Q4")
         await catalog.install_version(version, model_of(version))
         await catalog.begin_pull(new_pull(path.parent))
@@ -273,7 +273,7 @@ class TestReading:
             await read_all(catalog)
 
     async def test_a_newer_gglibs_fields_are_passed_over(self, path: Path, catalog: SqliteCatalog) -> None:
-        """What a later version of the program adds to a record does not keep this one from reading it."""
+        """Fields that a newer version adds to a record are ignored."""
         job = new_pull(path.parent)
         await catalog.begin_pull(job)
         execute(

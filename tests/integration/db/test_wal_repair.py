@@ -1,4 +1,4 @@
-"""A database file that was replaced beside what the former one had left: its log, and the index of the log in use."""
+"""A database file replaced beside the write-ahead log, and the log index in use, of the former one."""
 
 import asyncio
 import logging
@@ -45,12 +45,12 @@ Replace = Callable[[Path, Path], object]
 
 
 def replace_in_place(source: Path, target: Path) -> None:
-    """Copy over a file as ``cp`` does: it stays the same file."""
+    """Overwrite a file as ``cp`` does: the inode stays."""
     target.write_bytes(source.read_bytes())
 
 
 def replace_by_move(source: Path, target: Path) -> None:
-    """Put another file in the place of a file as ``mv`` does."""
+    """Replace a file by another one as ``mv`` does."""
     copy = source.with_name("moved")
     shutil.copyfile(source, copy)
     copy.replace(target)
@@ -60,14 +60,14 @@ REPLACEMENTS = pytest.mark.parametrize("replace", [replace_in_place, replace_by_
 
 
 def add(path: Path, *names: str) -> None:
-    """Add models, each in a transaction of its own."""
+    """Add models, each in a separate transaction."""
     for name in names:
         with writing(path) as connection:
             insert_model(connection, HOME, model_of(name), added_at=0)
 
 
 def model_of(name: str) -> NewModel:
-    """Return a model with something in each table."""
+    """Return a model with a row in each table."""
     return NewModel(
         name=name,
         aliases=(f"alias-of-{name}",),
@@ -79,12 +79,12 @@ def model_of(name: str) -> NewModel:
 
 
 def many(prefix: str, count: int) -> tuple[str, ...]:
-    """Return names."""
+    """Return ``count`` names."""
     return tuple(f"{prefix}{number}" for number in range(count))
 
 
 def listed(path: Path) -> list[str]:
-    """Return the names of the models that another process finds."""
+    """Return the names of the models that another process lists."""
     done = subprocess.run(
         [sys.executable, "-c", LIST_MODELS, str(path)],
         capture_output=True,
@@ -116,20 +116,20 @@ def beside(path: Path, pattern: str = "*") -> list[str]:
 
 
 def problems(path: Path) -> list[tuple[object, ...]]:
-    """Return what SQLite finds to be damaged."""
+    """Return the damage that SQLite's integrity check reports."""
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute("PRAGMA integrity_check").fetchall()
         return [row for row in (*found, *connection.execute("PRAGMA foreign_key_check")) if row != ("ok",)]
 
 
 def log_of(path: Path) -> Path:
-    """Return the path of the log."""
+    """Return the path of the write-ahead log."""
     return path.with_name(f"{path.name}-wal")
 
 
 @contextmanager
 def reader_in_the_way(path: Path) -> Iterator[None]:
-    """Keep what is written in the block in the log, by a read transaction of another program."""
+    """Keep the block's writes in the write-ahead log, by a read transaction of another program."""
     with closing(sqlite3.connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM models").fetchall()
@@ -137,7 +137,7 @@ def reader_in_the_way(path: Path) -> Iterator[None]:
 
 
 def left_log(path: Path, names: Sequence[str], more: Sequence[str]) -> Path:
-    """Return a database with ``names``, and ``more`` in its log alone, as a kill of all its processes leaves it."""
+    """Return a database with ``names``, and ``more`` only in its log, as a kill of all its processes leaves it."""
     prepare(path)
     add(path, *names)
     killed = path.parent / "killed"
@@ -150,7 +150,7 @@ def left_log(path: Path, names: Sequence[str], more: Sequence[str]) -> Path:
 
 
 def pages_in(log: bytes) -> dict[int, bytes]:
-    """Return the last content of each page in a log; all of its transactions are committed."""
+    """Return the last content of each page in a log; all its transactions are committed."""
     pages = {}
     for start in range(LOG_HEADER_BYTES, len(log), FRAME_HEADER_BYTES + PAGE_BYTES):
         (number,) = struct.unpack_from(">I", log, start)
@@ -187,7 +187,7 @@ class TestALeftLog:
         assert problems(killed) == []
 
     def test_said_in_a_sentence(self, tmp_path: Path, path: Path, caplog: pytest.LogCaptureFixture) -> None:
-        """The log that is set aside is named, once."""
+        """The log that is set aside is named in the application log, once."""
         backup = tmp_path / "backup.db"
         add(backup, "b")
         killed = left_log(path, ("a",), ("x",))
@@ -204,7 +204,7 @@ class TestALeftLog:
         assert killed.with_name(aside).stat().st_mode & 0o777 == 0o600
 
     def test_a_log_of_another_program(self, tmp_path: Path, path: Path) -> None:
-        """What another program left in a log is known to be of another database, also where all pages would fit."""
+        """The log of another program is recognized as another database's, even if all its pages would fit."""
         backup, killed = tmp_path / "backup.db", tmp_path / "killed.db"
         add(backup, *many("b", 8))
         add(path, *many("a", 8))
@@ -218,7 +218,7 @@ class TestALeftLog:
             assert connection.execute("SELECT DISTINCT description FROM models").fetchall() == [("",)]
 
     def test_a_pair_belongs_together(self, tmp_path: Path, path: Path) -> None:
-        """A copy of the database with its log has every row, in any place and over any file."""
+        """A copy of the database with its log has every row, in any directory and over any file."""
         killed = left_log(path, many("a", 8), ("x", "y"))
         other = tmp_path / "other" / "gglib.db"
         other.parent.mkdir()
@@ -230,7 +230,7 @@ class TestALeftLog:
         assert problems(left) == []
 
     def test_a_log_of_an_older_gglib(self, tmp_path: Path) -> None:
-        """A log without stamps is kept where database and log agree, and set aside where they do not."""
+        """A log without stamps is kept if database and log agree, and set aside if they do not."""
         old, backup = tmp_path / "old" / "gglib.db", tmp_path / "backup.db"
         add(backup, *many("b", 40))
         for directory in ("old", "agreeing", "contradicting"):
@@ -256,7 +256,7 @@ class TestALeftLog:
 
 class TestAValidLogIsKept:
     def test_whatever_a_checkpoint_had_done(self, path: Path) -> None:
-        """Killed after any number of pages of a checkpoint, in either order, the database loses no row."""
+        """A kill after any number of checkpointed pages, in either order, loses no row."""
         killed = left_log(path, many("a", 8), (*many("x", 5), "y"))
         file, log = killed.read_bytes(), log_of(killed).read_bytes()
         pages = sorted(pages_in(log).items())
@@ -279,7 +279,7 @@ class TestAValidLogIsKept:
 
     @pytest.mark.parametrize("migrated", range(1, len(MIGRATIONS)))
     def test_whatever_a_migration_had_done(self, tmp_path: Path, path: Path, migrated: int) -> None:
-        """The same of a database of each older format, killed in the checkpoint of its migration."""
+        """The same for a database of each older format, killed in the checkpoint of its migration."""
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             migrate(connection, MIGRATIONS[:migrated])
@@ -337,7 +337,7 @@ class TestAValidLogIsKept:
         assert beside(path, "-wal.*") == []
 
     def test_half_a_copy_is_left_alone(self, tmp_path: Path, path: Path) -> None:
-        """A file that is being copied over the database is not touched before it is whole."""
+        """A file that is being copied over the database is not touched before it is complete."""
         add(tmp_path / "backup.db", *many("b", 40))
         killed = left_log(path, many("a", 8), ("x",))
         log = log_of(killed).read_bytes()
@@ -357,7 +357,7 @@ class TestInUse:
     async def test_replaced_under_a_server(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog, replace: Replace, count: int
     ) -> None:
-        """A running process and a new one both see a backup that replaces the database, and both can write then."""
+        """A running and a new process both read a backup that replaces the database, and can write afterwards."""
         add(tmp_path / "backup.db", *many("b", count))
         added = await catalog.add_model(model_of("a"))
         assert await catalog.list_models() == [added]
@@ -391,7 +391,7 @@ class TestInUse:
     async def test_replaced_by_an_older_format(
         self, tmp_path: Path, path: Path, catalog: SqliteCatalog
     ) -> None:
-        """A backup of an older gglib is migrated, and read by a running process too."""
+        """A backup of an older gglib is migrated, and a running process reads it, too."""
         old = tmp_path / "old.db"
         with closing(sqlite3.connect(old)) as connection:
             connection.executescript(Path(__file__).with_name("format_1.sql").read_text(encoding="utf-8"))
@@ -401,7 +401,7 @@ class TestInUse:
         assert [model.id for model in await catalog.list_models()] == [1, 3, 4]
 
     async def test_replaced_by_no_database(self, path: Path, catalog: SqliteCatalog) -> None:
-        """A file that is no database is reported, and a good one in its place is read again."""
+        """A file that is not a database is reported, and a valid one in its place is read again."""
         added = await catalog.add_model(model_of("a"))
         await asyncio.to_thread(add, path)
         good = content_of(path)
@@ -414,7 +414,7 @@ class TestInUse:
 
 class TestCleanEnds:
     async def test_no_log_is_left(self, path: Path) -> None:
-        """A server that ends after a command wrote leaves the database alone, whole without its log."""
+        """A server that exits after a command's write leaves a complete database without a log."""
         async with SqliteCatalog(path):
             await asyncio.to_thread(listed, path)
             async with SqliteCatalog(path) as command:
@@ -425,14 +425,14 @@ class TestCleanEnds:
         assert listed(path) == ["a"]
 
     async def test_a_reader_empties_what_a_kill_left(self, path: Path) -> None:
-        """A command that only reads leaves no log either, and every row of it."""
+        """A read-only command applies the log that a kill left, removes it, and keeps every row."""
         killed = left_log(path, ("a",), ("x",))
         assert parse_wal(log_of(killed).read_bytes()).commits == 1
         assert listed(killed) == ["a", "x"]
         assert beside(killed) == []
 
     async def test_killed_processes_leave_an_empty_log(self, path: Path, catalog: SqliteCatalog) -> None:
-        """What is acknowledged is in the database file itself, so a kill leaves a log without a transaction."""
+        """Acknowledged rows are in the database file, so a kill leaves a log without transactions."""
         for name in many("a", 5):
             await catalog.add_model(model_of(name))
             assert log_of(path).stat().st_size == 0

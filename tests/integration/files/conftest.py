@@ -1,4 +1,4 @@
-"""A hub, and a home that asks it."""
+"""Fixtures: a local hub, and homes that use it."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from .world import Home, Hub, new_place
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_tools_end() -> Iterator[None]:
-    """End the hub and the process that all sequences share; a worker of a parallel run may skip ``atexit``."""
+    """Stop the shared hub and fork server; a worker of a parallel run may skip ``atexit``."""
     yield
     close_shared_tools()
 
@@ -42,5 +42,5 @@ def home(place: Path, hub: Hub) -> Home:
 
 @pytest.fixture
 def other(place: Path, hub: Hub) -> Home:
-    """Return a second home, to see where things go that are pulled."""
+    """Return a second home, used to find the target paths of a pull."""
     return Home(place / "other", hub)

@@ -1,7 +1,7 @@
 """A reference model of which home owns which file, checked against real homes, real SQLite and a local hub.
 
-``World`` runs the operations that hypothesis chooses, updates the expected state of each home, and compares. It does
-not know how gglib stores files, only what the commands print.
+``World`` runs the operations that hypothesis chooses, updates the expected state of each home, and
+compares. It knows only the output of the commands, not how gglib stores files.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from .world import (
 from .zygote import Moment, Zygote
 
 VERSIONS = 3
-"""Of each repository; after the last one the first is published again."""
+"""Per repository; the version after the last is the first again."""
 MOST_HOMES = 3
 MOST_CALLS = 150
 ONE = "ada/one-GGUF"
@@ -46,10 +46,10 @@ ONE = "ada/one-GGUF"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that can be pulled."""
+    """A target of ``gglib pull``."""
 
     argument: str
-    """The TARGET of ``gglib pull``."""
+    """The TARGET argument of ``gglib pull``."""
     repo: str
     name: str
     """The name of its row."""
@@ -70,10 +70,10 @@ class Row:
     """The expected state of a model."""
 
     contents: tuple[str, ...] | None
-    """The SHA-256 of each of its files; None once the user changed one of them."""
+    """The SHA-256 of each of its files; None once the user changed a file."""
     ctx: int | None = None
     aliases: frozenset[str] = frozenset()
-    """At least these."""
+    """The minimum set of aliases."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class ExpectedHome:
 
 
 class World:
-    """A hub, some homes, and the expected state of each."""
+    """A hub, several homes, and the expected state of each."""
 
     def __init__(
         self, local: LocalHub, zygote: Zygote | None, quick: Quick, known: dict[tuple[str, str], list[Path]]
@@ -103,7 +103,7 @@ class World:
         self.hub = Hub(local)
         self.zygote = zygote
         self._known = known
-        """Where the files of a target go, below a home, by target and the hash of its content."""
+        """The paths of a target's files, relative to a home, by target and the hash of its content."""
         self._count = 0
         self.versions: dict[str, int] = {}
         self.files: dict[str, dict[str, bytes]] = {}
@@ -117,7 +117,7 @@ class World:
     # --- the hub ---
 
     def publish(self, repo: str, *, fresh: bool = False, broken_file: int | None = None) -> None:
-        """Publish the next version of a repository; ``broken_file``: with that one of its files cut short."""
+        """Publish the next version of a repository; ``broken_file``: the index of a file to truncate."""
         version = 1 if fresh else self.versions[repo] % VERSIONS + 1
         self.versions[repo] = version
         files = content_of(repo, version)
@@ -132,7 +132,7 @@ class World:
             self.hub.local.commit(repo, files)
 
     def rename(self, repo: str) -> None:
-        """Publish the same content again as a commit of its own: a newer revision, and nothing new."""
+        """Publish the same content as another commit: a newer revision without new content."""
         self.hub.local.commit(repo, {"README.md": os.urandom(4)})
 
     def _wanted(self, target: Target) -> tuple[str, ...]:
@@ -143,14 +143,14 @@ class World:
         files, good = self.files[target.repo], content_of(target.repo, self.versions[target.repo])
         return all(files[name] == good[name] for name in target.files)
 
-    # --- what is done ---
+    # --- operations ---
 
     def expected(self, number: int) -> ExpectedHome:
         """Return the expected state of a home."""
         return self.homes[number % len(self.homes)]
 
     def command(self, expected: ExpectedHome, *arguments: str, by_link: bool = False) -> Done:
-        """Run a command; of the other homes nothing may change meanwhile."""
+        """Run a command; the other homes must not change meanwhile."""
         with self._others_are_left_alone(expected):
             home = expected.home
             if by_link:
@@ -160,7 +160,7 @@ class World:
         return done
 
     def pull(self, expected: ExpectedHome, target: Target, *, by_link: bool = False) -> None:
-        """Pull a target that comes whole."""
+        """Pull a target whose files are intact."""
         with self._others_are_left_alone(expected):
             done = self.quick.pull(self._linked(expected) if by_link else expected.home, target.argument)
         if done.returncode == 0:
@@ -169,23 +169,23 @@ class World:
             return
         assert not self._is_loadable(target) or self._is_blocked(expected, target), done.text
         expected.may_be_unfinished.add(target.argument)
-        expected.has_to_be_unfinished.discard(target.argument)  # what came whole and is no model is given up
+        expected.has_to_be_unfinished.discard(target.argument)  # complete, but not a model: discarded
 
     def pull_refused(self, expected: ExpectedHome, target: Target, file: int) -> None:
-        """Pull a target of which one file is refused."""
+        """Pull a target while the hub refuses a file."""
         name = target.files[file % len(target.files)]
         rule = self.hub.local.inject_fault(Fault(status=403), file=name, host=Host.CDN)
         done = self.command(expected, "pull", target.argument)
         rule.end()
         if done.returncode == 0:
-            self._pulled(expected, target)  # it did not need that file
+            self._pulled(expected, target)  # the file was not needed
             return
         expected.may_be_unfinished.add(target.argument)
         if not self._is_loadable(target):
             expected.has_to_be_unfinished.discard(target.argument)
 
     def pull_killed(self, expected: ExpectedHome, target: Target, file: int, sent_bytes: int) -> None:
-        """Pull a target and be killed once so many bytes of one file were sent."""
+        """Kill a pull when the hub has sent ``sent_bytes`` of a file."""
         if self.zygote is None:
             return
         name = target.files[file % len(target.files)]
@@ -210,7 +210,7 @@ class World:
     def killed_at_call(
         self, expected: ExpectedHome, arguments: Sequence[str], number: int, mode: str
     ) -> None:
-        """Run a command that is killed at one of its calls that change files; then take over what has become of it."""
+        """Kill a command at one of its calls that change files; then adopt the resulting state."""
         if self.zygote is None or not self.zygote.counts_calls:
             return
         before = self.quick.catalog_state(expected.home, is_opening=False).rows
@@ -234,7 +234,7 @@ class World:
             expected.kept.clear()
 
     def discard(self, expected: ExpectedHome, target: Target, *, by_link: bool = False) -> None:
-        """Give up a pull."""
+        """Discard a pull."""
         done = self.command(expected, "pull", "--discard", target.argument, by_link=by_link)
         assert done.returncode == 0 or target.argument not in expected.has_to_be_unfinished, done.text
         expected.may_be_unfinished.discard(target.argument)
@@ -251,7 +251,7 @@ class World:
         expected.rows[name] = Row(contents=(expected.users[path].sha256,))
 
     def add_forgotten(self, expected: ExpectedHome) -> None:
-        """Add a file that gglib wrote and that no row has: what ``rm`` without ``--files`` left."""
+        """Add a file that gglib wrote and no row names: a file left by ``rm`` without ``--files``."""
         rows = self.quick.catalog_state(expected.home, is_opening=False).rows
         used = {path for row in rows.values() for path in row.all_files}
         found = sorted(
@@ -298,7 +298,7 @@ class World:
 
     @staticmethod
     def _end_updates(expected: ExpectedHome, removed: ModelSummary | None) -> None:
-        """Note that ``rm`` gives up the pulls that were to bring its model up to date."""
+        """Record that ``rm`` discards the pending updates of its model."""
         if removed is not None:
             ended = {
                 one.argument for one in TARGETS if removed.name == one.name or one.argument in removed.aliases
@@ -314,7 +314,7 @@ class World:
             expected.rows[name].ctx = ctx
 
     def set_alias(self, expected: ExpectedHome, number: int, alias: str) -> None:
-        """Give a model an alias beside those that it has, where it is free."""
+        """Add an alias to a model's, unless it is taken."""
         if expected.rows:
             name = sorted(expected.rows)[number % len(expected.rows)]
             aliases = self.quick.catalog_state(expected.home, is_opening=False).rows[name].aliases
@@ -324,13 +324,13 @@ class World:
                 expected.rows[name].aliases = frozenset(wanted)
 
     def verify(self, expected: ExpectedHome) -> None:
-        """Verify all: good where the user changed nothing."""
+        """Verify all models: files that the user did not change are good."""
         done = self.command(expected, "verify")
         if all(row.contents is not None for row in expected.rows.values()):
             assert done.returncode == 0, done.text
 
     def prune(self, expected: ExpectedHome) -> None:
-        """Free what no model uses; nothing that cannot be explained is left."""
+        """Prune the files that no model uses; no unexplained file is left."""
         done = self.command(expected, "prune", "--yes")
         assert done.returncode == 0, done.text
         expected.kept.clear()
@@ -340,7 +340,7 @@ class World:
     # --- the user ---
 
     def go_on(self, expected: ExpectedHome, name: str, what: str) -> None:
-        """Remove a model with its files, bring it up to date, or prune."""
+        """Remove a model with its files, update it, or prune."""
         target = next((one for one in TARGETS if one.name == name), None)
         if what == "rm":
             self.remove(expected, sorted(expected.rows).index(name), with_files=True)
@@ -351,7 +351,7 @@ class World:
             self.prune(expected)
 
     def write(self, expected: ExpectedHome, number: int, file: int, how: str) -> str | None:
-        """Write over a model's file, into it, beside it, or delete it; return the model's name."""
+        """Overwrite a model's file, modify it in place, add a file beside it, or delete it; return the model's name."""
         seen = self.quick.catalog_state(expected.home, is_opening=False).rows
         rows = {name: row for name, row in seen.items() if row.is_downloaded}
         if not rows:
@@ -387,7 +387,7 @@ class World:
         return chosen
 
     def put_at_target(self, expected: ExpectedHome, target: Target, file: int) -> None:
-        """Put a file of the user's to where a pull will want to put its own."""
+        """Put a file of the user's at the target path of a pull."""
         places = self._places(target)
         path = expected.home.path / places[file % len(places)]
         if not path.exists():
@@ -417,7 +417,7 @@ class World:
             self.homes[index] = self._translated(old, home)
         return self.homes[index]
 
-    # --- what has to hold ---
+    # --- invariants ---
 
     def check(self) -> None:
         """Compare every home with its expected state."""
@@ -426,7 +426,7 @@ class World:
             self._check_home(expected)
 
     def finish(self) -> None:
-        """Give up every pull, delete every model and prune: only what the user put there is left."""
+        """Discard every pull, delete every model and prune: only the user's files are left."""
         for expected in self.homes:
             seen = self.quick.catalog_state(expected.home, is_opening=True)
             for argument in sorted(seen.unfinished):
@@ -440,7 +440,7 @@ class World:
             self._check_users(expected)
 
     def close(self) -> None:
-        """Delete everything."""
+        """Delete all homes."""
         shutil.rmtree(self.place, ignore_errors=True)
 
     def _check_home(self, expected: ExpectedHome) -> None:
@@ -513,7 +513,7 @@ class World:
         expected.has_to_be_unfinished.discard(target.argument)
 
     def _may_have_ended(self, expected: ExpectedHome, target: Target) -> None:
-        """Take over what became of a pull that was killed: its row is as before, or as the newest version."""
+        """Adopt the result of a killed pull: its row is unchanged, or the newest version."""
         rows = self.quick.catalog_state(expected.home, is_opening=True).rows
         row = next((row for row in rows.values() if target.argument in row.aliases), rows.get(target.name))
         if row is None:
@@ -528,7 +528,7 @@ class World:
         return bool(places & expected.users.keys())
 
     def _places(self, target: Target) -> list[Path]:
-        """Return where the files of a target go in any home."""
+        """Return the paths of a target's files in any home."""
         key = (target.argument, tiny.sha256("".join(self._wanted(target)).encode()))
         if key not in self._known:
             home = Home(self.place / "learn", self.hub)
@@ -556,7 +556,7 @@ class World:
 
     def _linked(self, expected: ExpectedHome) -> Home:
         if not expected.home.path.exists():
-            return expected.home  # a link to nothing is refused
+            return expected.home  # a dangling link is refused
         if expected.link is None or not expected.link.exists():
             self._count += 1
             expected.link = self.place / f"link-{self._count}"

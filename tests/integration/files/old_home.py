@@ -1,8 +1,8 @@
-"""A home as gglib left it before files were kept in versions: files in the repository's folders, notes beside them.
+"""A home of a gglib that stored files in the repository's folders, with manifests beside them, not in versions.
 
-``old_home/catalog.sql`` and ``old_home/notes.json`` are what that gglib wrote; ``{HOME}`` stands for where it was. It
-has two quantizations with one projector, a model in one file, a model that was forgotten while its file stayed, a file
-of the user's, and a pull of two shards of which the first has come.
+``old_home/catalog.sql`` and ``old_home/notes.json`` are the output of that gglib; ``{HOME}`` stands for its
+home. It has two quantizations with one projector, a model in one file, a removed model whose file stayed, a
+file of the user's, and an unfinished pull of two shards, the first of them complete.
 """
 
 import json
@@ -22,13 +22,13 @@ OWN = {
     "models/ada/gone-GGUF/gone-Q4_K_M.gguf": tiny.model("gone"),
     f"models/{BIG}/{SHARDS[0]}": tiny.model("shard 0 1", shard=(0, 2)),
 }
-"""Files that it wrote, by their paths in the home."""
+"""The files that it wrote, by their paths in the home."""
 USERS = {"mine.gguf": tiny.model("mine"), f"models/{VISION}/notes.gguf": tiny.model("notes")}
-"""Files that the user put there; the first one is in the catalogue."""
+"""The user's files; the first is in the catalogue."""
 
 
 def build(home: Home) -> None:
-    """Make the home, as it was left."""
+    """Create the home in the state in which that gglib left it."""
     home.path.mkdir(mode=0o700)
     (home.models / ".pulls").mkdir(parents=True)
     (home.models / ".written").mkdir()

@@ -1,4 +1,4 @@
-"""The most frequent operations of the sequences, a pull and a catalogue read, without a process or a new event loop.
+"""The most frequent operations of the sequences, pull and catalogue read, without a new process or event loop.
 
 Each opens the catalogue anew, as a command does.
 """
@@ -51,7 +51,7 @@ class Quick:
         return self._runner.run(pull())
 
     def catalog_state(self, home: Home, *, is_opening: bool) -> CatalogState:
-        """Return the catalogue's state, as it is or (``is_opening``) after the recovery that an open does."""
+        """Return the catalogue's state, as stored or (``is_opening``) after the recovery that opening performs."""
 
         async def catalog_state() -> CatalogState:
             settings = Settings(home=home.path)

@@ -1,4 +1,4 @@
-"""A home that was copied or moved: the copy's commands never touch the original's files, and a moved home works."""
+"""A copied or moved home: the copy's commands never touch the original's files, and a moved home works."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class TestCopies:
     def test_a_command_in_a_copy_leaves_the_original_alone(
         self, home: Home, hub: Hub, place: Path, command: tuple[str, ...]
     ) -> None:
-        """Its models and what came of its unfinished pull are as they were, to the inode."""
+        """The original's models and the part of its unfinished pull are unchanged, including the inodes."""
         eyes, big = hub.vision(1), hub.big(1)
         home.ok("pull", EYES)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
@@ -60,7 +60,7 @@ class TestCopies:
     def test_a_command_in_a_copy_beside_a_running_pull(
         self, home: Home, hub: Hub, place: Path, command: tuple[str, ...]
     ) -> None:
-        """The original's pull ends as if there were no copy."""
+        """The original's pull completes as if there were no copy."""
         eyes, big = hub.vision(1), hub.big(1)
         home.ok("pull", EYES)
         gate = hub.body_gate(SHARDS[1], 1_500)
@@ -76,7 +76,7 @@ class TestCopies:
         assert_nothing_unexplained(home)
 
     def test_the_copy_is_a_home_of_its_own(self, home: Home, hub: Hub, place: Path) -> None:
-        """Its models are its own files: they are updated and deleted there, and nowhere else."""
+        """The copy's models are separate files, which are updated and deleted only in the copy."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         copy = home.copied(place / "copy")
@@ -91,7 +91,7 @@ class TestCopies:
         assert_nothing_unexplained(home)
 
     def test_a_home_that_shares_the_files_of_another(self, home: Home, hub: Hub, place: Path) -> None:
-        """A copied catalogue whose ``models`` leads to the original's deletes nothing there."""
+        """In a copied catalogue whose ``models`` links to the original's, commands delete none of the shared files."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         file_states = home.file_states()
@@ -113,7 +113,7 @@ class TestCopies:
 
 class TestMoves:
     def test_a_moved_home_works(self, home: Home, hub: Hub, place: Path) -> None:
-        """Its models are below its new name, and can be verified, pulled again, updated and deleted."""
+        """The models are below the new path, and can be verified, pulled again, updated and deleted."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         inodes = [one.inode for one in home.file_states().values() if one.size_bytes == tiny.SIZE_BYTES]
@@ -133,7 +133,7 @@ class TestMoves:
         assert [path for path in moved.file_states() if path.suffix == ".gguf"] == []
 
     def test_an_unfinished_pull_moves_along(self, home: Home, hub: Hub, place: Path) -> None:
-        """The moved home goes on with it, and does not fetch the first shard again."""
+        """The moved home resumes the pull, and does not fetch the first shard again."""
         big = hub.big(1)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
             pass
@@ -146,7 +146,7 @@ class TestMoves:
         assert_nothing_unexplained(moved)
 
     def test_what_a_user_added_stays_where_it_is(self, home: Home, place: Path) -> None:
-        """A file of the user's outside of the home keeps its path, one inside moves along."""
+        """A user's file outside of the home keeps its path; a file inside moves with the home."""
         outside, inside = place / "outside.gguf", home.path / "inside.gguf"
         home.path.mkdir()
         outside.write_bytes(tiny.model("outside"))
@@ -158,7 +158,7 @@ class TestMoves:
         assert files_of(moved.row("inside")) == [moved.path / "inside.gguf"]
 
     def test_a_home_reached_by_a_link(self, home: Home, hub: Hub, place: Path) -> None:
-        """By either name it is the same home: what one wrote the other updates and deletes."""
+        """Both paths are the same home: versions written through either are updated and deleted through the other."""
         hub.vision(1)
         home.ok("pull", EYES)
         link = place / "link"
@@ -178,7 +178,7 @@ class TestMoves:
     def test_a_discard_through_a_link_keeps_the_projector_of_a_model(
         self, home: Home, hub: Hub, place: Path
     ) -> None:
-        """Kind 6: a path of another spelling is no other file."""
+        """Failure kind 6: another spelling of a path is the same file."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         link = place / "link"

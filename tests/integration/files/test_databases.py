@@ -1,4 +1,4 @@
-"""The catalogue's file can be put back, whatever lies beside it."""
+"""The catalogue's file can be restored, whatever lies beside it."""
 
 import shutil
 import signal
@@ -13,7 +13,7 @@ from .world import Home
 
 
 def stock(home: Home, place: Path, count: int) -> None:
-    """Add models of the user's own."""
+    """Add models of the user's."""
     for number in range(count):
         path = place / f"mine-{number}.gguf"
         path.write_bytes(tiny.model(f"mine {number}"))
@@ -21,7 +21,7 @@ def stock(home: Home, place: Path, count: int) -> None:
 
 
 def integrity(home: Home) -> str:
-    """Return what SQLite says of the file."""
+    """Return the result of SQLite's integrity check."""
     connection = sqlite3.connect(home.database)
     try:
         (said,) = connection.execute("PRAGMA integrity_check").fetchone()
@@ -33,7 +33,7 @@ def integrity(home: Home) -> str:
 class TestRestored:
     @pytest.mark.parametrize("count", [8, 40])
     def test_a_copy_put_over_the_file_beside_a_left_wal(self, home: Home, place: Path, count: int) -> None:
-        """What the copy says holds: nothing of the newer log is mixed into it, and no command fails."""
+        """The copy replaces the catalogue: nothing of the newer log is applied to it, and no command fails."""
         stock(home, place, count)
         saved, copy = home.rows(), place / "saved.db"
         shutil.copy2(home.database, copy)
@@ -64,7 +64,7 @@ class TestRestored:
         assert integrity(home) == "ok"
 
     def test_a_database_that_was_killed_and_not_replaced(self, home: Home, place: Path) -> None:
-        """A log that belongs to the file is read: nothing that was acknowledged is lost."""
+        """The log that belongs to the file is read: no acknowledged row is lost."""
         stock(home, place, 4)
         with home.serving() as server:
             home.ok("set", "mine-0", "--ctx", "1234")
@@ -77,7 +77,7 @@ class TestRestored:
 
 class TestEnd:
     def test_a_server_that_ends_in_order_leaves_no_log(self, home: Home, place: Path) -> None:
-        """Also when a command wrote meanwhile: the file alone is the catalogue."""
+        """Also if a command wrote meanwhile: the database file alone is the catalogue."""
         stock(home, place, 3)
         with home.serving() as server:
             home.ok("set", "mine-0", "--ctx", "1234")
@@ -96,7 +96,7 @@ class TestEnd:
 class TestBackup:
     @pytest.mark.parametrize("is_serving", [False, True])
     def test_a_backup_can_be_restored(self, home: Home, place: Path, *, is_serving: bool) -> None:
-        """``gglib backup`` and ``gglib restore``, also beside a server: the rows are as they were."""
+        """``gglib backup`` and ``gglib restore``, also beside a server: the rows are unchanged."""
         stock(home, place, 8)
         saved, copy = home.rows(), place / "backup.db"
         if is_serving:

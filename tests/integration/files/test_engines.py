@@ -1,4 +1,4 @@
-"""What an engine uses stays on the disk until nothing uses it, whatever becomes of its model meanwhile."""
+"""The files of an engine stay on the disk until no engine uses them, whatever happens to the model meanwhile."""
 
 import json
 import os
@@ -26,9 +26,9 @@ class Served:
         self._record = record
 
     def ask(self) -> None:
-        """Have the model answer."""
+        """Request a completion of the model."""
         body = {"model": EYES, "prompt": "hi", "max_tokens": 1}
-        request = urllib.request.Request(  # noqa: S310 - the address of a server of the test
+        request = urllib.request.Request(  # noqa: S310 - the URL of a test server
             f"{self._url.removesuffix('/').removesuffix('/v1')}/v1/completions",
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
@@ -39,13 +39,13 @@ class Served:
             answer.read()
 
     def starts(self) -> list[str]:
-        """Return the model files with which engines were started."""
+        """Return the model files of all engine starts."""
         if not self._record.exists():
             return []
         return [str(event) for event in read_record(self._record) if event["event"] == "start"]
 
     def pids(self) -> list[int]:
-        """Return the processes of all engines that were started."""
+        """Return the process ids of all engines that were started."""
         if not self._record.exists():
             return []
         return [event["pid"] for event in read_record(self._record) if event["event"] == "start"]
@@ -72,7 +72,7 @@ def served(home: Home, hub: Hub) -> Iterator[Served]:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -81,18 +81,18 @@ def _is_alive(pid: int) -> bool:
 
 class TestHeld:
     def test_an_update_leaves_what_an_engine_has(self, home: Home, hub: Hub, served: Served) -> None:
-        """The older files stay while the engine has them; a later request is answered by the newer version."""
+        """The older files stay while the engine uses them; a later request is served by the newer version."""
         served.ask()
         old, engine = files_of(home.row(EYES)), served.pids()[-1]
         two = hub.vision(2)
         home.ok("pull", EYES)
         assert_is(home.row(EYES), [two[Q4], two[MMPROJ]])
-        # An engine that is idle gives way as soon as the server sees the update; until then it has its files.
+        # An idle engine is unloaded as soon as the server sees the update; until then its files stay.
         assert all(path.exists() for path in old) or not _is_alive(engine)
         new = files_of(home.row(EYES))
 
         def is_answered_by_the_newer_one() -> bool:
-            served.ask()  # a server sees what another process wrote a moment later
+            served.ask()  # a server sees another process's write a moment later
             return str(new[0]) in served.starts()[-1]
 
         wait_until(is_answered_by_the_newer_one)
@@ -104,7 +104,7 @@ class TestHeld:
     def test_a_removal_leaves_what_an_engine_has(
         self, home: Home, served: Served, command: tuple[str, ...]
     ) -> None:
-        """The files go once the engine has left the memory."""
+        """The files are deleted once the engine has been unloaded."""
         served.ask()
         old = files_of(home.row(EYES))
         home.ok(*command)

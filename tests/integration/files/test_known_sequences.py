@@ -1,6 +1,6 @@
-"""Short sequences that each come near to one promise, compared with the same expected state as the random ones.
+"""Short sequences that each exercise one guarantee, compared with the same expected state as the random ones.
 
-Arbitrary sequences find what nobody thought of; these notice at once what is broken in a place that was thought of.
+Random sequences find unforeseen faults; these immediately detect faults in foreseen places.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ def world() -> Iterator[World]:
 
 
 def written_then(how: str, what: str) -> Callable[[World], None]:
-    """Return a sequence in which the user writes to a model's file, and then something is done to the model."""
+    """Return a sequence in which the user writes to a model's file, followed by an operation on the model."""
 
     def run(world: World) -> None:
         expected = world.expected(0)
@@ -36,7 +36,7 @@ def written_then(how: str, what: str) -> Callable[[World], None]:
 
 
 def elsewhere_then(what: str, *, is_moving: bool) -> Callable[[World], None]:
-    """Return a sequence in which a home is copied or moved, and then something is done there."""
+    """Return a sequence in which a home is copied or moved, followed by an operation in the new place."""
 
     def run(world: World) -> None:
         world.pull(world.expected(0), Q4)
@@ -50,7 +50,7 @@ def elsewhere_then(what: str, *, is_moving: bool) -> Callable[[World], None]:
 
 
 def killed_then_discarded(world: World) -> None:
-    """Kill an update in its second shard, look, and give it up."""
+    """Kill an update in its second shard, check, and discard it."""
     expected = world.expected(0)
     world.pull(expected, BIG)
     world.publish(BIG.repo)
@@ -60,7 +60,7 @@ def killed_then_discarded(world: World) -> None:
 
 
 def killed_then_resumed(world: World) -> None:
-    """Kill an update in its projector, look, and go on with it."""
+    """Kill an update in its projector, check, and resume it."""
     expected = world.expected(0)
     world.pull(expected, BIG)
     world.publish(BIG.repo)
@@ -96,7 +96,7 @@ def updated_then_pruned(world: World) -> None:
 
 
 def cut_short_upstream(world: World) -> None:
-    """Have each file of a newer version cut short upstream."""
+    """Truncate each file of a newer version upstream."""
     expected = world.expected(0)
     world.pull(expected, BIG)
     for number in range(3):
@@ -125,7 +125,7 @@ def forgotten_then_left(world: World) -> None:
 
 
 def update_killed_then_removed(world: World) -> None:
-    """Kill an update, and remove its model: the update is given up with it."""
+    """Kill an update, and remove its model: the update is discarded with the model."""
     expected = world.expected(0)
     world.pull(expected, Q4)
     world.publish(Q4.repo)
@@ -145,7 +145,7 @@ def shared_then_removed(world: World) -> None:
 
 
 def added_twice(world: World) -> None:
-    """Add a file of a model that was forgotten, beside the model itself."""
+    """Add a file of a removed model, beside the model itself."""
     expected = world.expected(0)
     world.pull(expected, ONE)
     world.remove(expected, 0, with_files=False)
@@ -157,7 +157,7 @@ def added_twice(world: World) -> None:
 
 
 def put_then_pulled(world: World) -> None:
-    """Put a file of the user's to where a pull wants to put its own."""
+    """Put a file of the user's at the target path of a pull."""
     expected = world.expected(0)
     world.put_at_target(expected, Q4, 0)
     world.pull(expected, Q4)
@@ -192,7 +192,7 @@ SEQUENCES: dict[str, Callable[[World], None]] = {
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_a_known_sequence_holds(world: World, name: str) -> None:
-    """Every home matches its expected state after it, and when everything is deleted."""
+    """Every home matches its expected state after the sequence, and after everything is deleted."""
     SEQUENCES[name](world)
     world.check()
     world.finish()

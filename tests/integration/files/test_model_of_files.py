@@ -1,4 +1,4 @@
-"""Arbitrary sequences of commands, accidents and the user's own writes; ``scripts/check_files.py`` runs many more."""
+"""Random sequences of commands, faults and the user's writes; ``scripts/check_files.py`` runs many more."""
 
 import os
 from unittest.mock import patch
@@ -16,14 +16,14 @@ from .tools import shared_tools
 EXAMPLES = int(os.environ.get("GGLIB_FILES_EXAMPLES", settings().max_examples // 5))
 STEPS = int(os.environ.get("GGLIB_FILES_STEPS", "8"))
 SEED = os.environ.get("GGLIB_FILES_SEED")
-"""A seed makes a run of its own that can be had again; without one, hypothesis remembers what failed."""
+"""A seed makes a run reproducible; without a seed, hypothesis remembers failing sequences."""
 PHASES = (Phase.generate,) if "GGLIB_FILES_UNSHRUNK" in os.environ else tuple(Phase)
 
 _RECORD_FAILURE = Retries.record_failure
 
 
 def _record_failure_quickly(self: Retries, received_bytes: int, jitter: float) -> float | None:
-    """Wait a hundredth of what a download waits before it tries again: a refused file would take 40 s."""
+    """Wait a hundredth of the retry delay of a download: with the full delay a refused file would take 40 s."""
     pause_s = _RECORD_FAILURE(self, received_bytes, jitter)
     return None if pause_s is None else pause_s / 100
 
@@ -35,11 +35,11 @@ links = st.sampled_from([False, False, False, True])
 
 
 class FilesHold(RuleBasedStateMachine):
-    """Hypothesis chooses what happens next."""
+    """Hypothesis chooses the operations."""
 
     @initialize(first=st.sampled_from([*TARGETS, None]), finishes=st.booleans())
     def begin(self, first: Target | None, *, finishes: bool) -> None:
-        """Start with a home that has nothing, or one model; delete everything at the end, or only look."""
+        """Start with an empty home, or one model; at the end delete everything, or only check."""
         self.patience = patch.object(Retries, "record_failure", _record_failure_quickly)
         self.patience.start()
         shared = shared_tools()
@@ -61,7 +61,7 @@ class FilesHold(RuleBasedStateMachine):
         is_pulled=st.booleans(),
     )
     def publish(self, number: int, broken: int | None, home: int, *, is_pulled: bool) -> None:
-        """Have a newer version upstream, whole or cut short, and pull it or not."""
+        """Publish a newer version, intact or truncated, and pull it or not."""
         wanted = TARGETS[number % len(TARGETS)]
         self.world.publish(wanted.repo, broken_file=broken)
         if is_pulled:
@@ -69,12 +69,12 @@ class FilesHold(RuleBasedStateMachine):
 
     @rule(home=homes, wanted=targets, file=numbers)
     def pull_refused(self, home: int, wanted: Target, file: int) -> None:
-        """Have one file refused."""
+        """Pull while the hub refuses a file."""
         self.world.pull_refused(self.world.expected(home), wanted, file)
 
     @rule(home=homes, wanted=targets, file=numbers, sent_bytes=st.sampled_from([0, 1, 700, 1_499]))
     def pull_killed(self, home: int, wanted: Target, file: int, sent_bytes: int) -> None:
-        """Be killed within a file."""
+        """Kill a pull within a file."""
         self.world.pull_killed(self.world.expected(home), wanted, file, sent_bytes)
 
     @rule(
@@ -85,7 +85,7 @@ class FilesHold(RuleBasedStateMachine):
         what=st.sampled_from(["pull", "pull", "discard", "rm", "prune"]),
     )
     def killed_at_call(self, home: int, wanted: Target, number: int, mode: str, what: str) -> None:
-        """Be killed at a call that changes files."""
+        """Kill a command at a call that changes files."""
         argument, name = wanted.argument, wanted.name
         arguments = {
             "pull": ("pull", argument),
@@ -97,7 +97,7 @@ class FilesHold(RuleBasedStateMachine):
 
     @rule(home=homes, wanted=targets, by_link=links)
     def discard(self, home: int, wanted: Target, *, by_link: bool) -> None:
-        """Give a pull up."""
+        """Discard a pull."""
         self.world.discard(self.world.expected(home), wanted, by_link=by_link)
 
     @rule(home=homes, what=st.sampled_from(["inside", "outside", "forgotten", "folder"]))
@@ -123,7 +123,7 @@ class FilesHold(RuleBasedStateMachine):
         alias=st.sampled_from(["", "a", "b"]),
     )
     def set(self, home: int, number: int, ctx: int, alias: str) -> None:
-        """Set something."""
+        """Set a context or an alias."""
         if alias:
             self.world.set_alias(self.world.expected(home), number, alias)
         else:
@@ -145,7 +145,7 @@ class FilesHold(RuleBasedStateMachine):
         then=st.sampled_from(["", "rm", "update", "prune"]),
     )
     def write(self, home: int, number: int, file: int, how: str, then: str) -> None:
-        """Be the user, who writes to what gglib wrote; often something is done to that model next."""
+        """Write to a model's file as the user; often an operation on that model follows."""
         expected = self.world.expected(home)
         written = self.world.write(expected, number, file, how)
         if written is not None and then:
@@ -154,7 +154,7 @@ class FilesHold(RuleBasedStateMachine):
 
     @rule(home=homes, wanted=targets, file=numbers, is_pulled=st.booleans())
     def put_at_target(self, home: int, wanted: Target, file: int, *, is_pulled: bool) -> None:
-        """Be the user, who puts a file to where a pull wants to."""
+        """Put a file of the user's at the target path of a pull."""
         expected = self.world.expected(home)
         self.world.put_at_target(expected, wanted, file)
         if is_pulled:
@@ -167,7 +167,7 @@ class FilesHold(RuleBasedStateMachine):
         then=st.sampled_from(["", "rm", "update", "prune"]),
     )
     def copy_or_move(self, home: int, number: int, then: str, *, is_moving: bool) -> None:
-        """Copy a home, or move it; often something is done in the other place next."""
+        """Copy or move a home; often an operation in the new place follows."""
         expected = self.world.move(home) if is_moving else self.world.copy(home)
         if expected is not None and expected.rows and then:
             self.world.check()
@@ -175,14 +175,14 @@ class FilesHold(RuleBasedStateMachine):
 
     @invariant()
     def holds(self) -> None:
-        """All that always holds."""
+        """Check the invariants."""
         if hasattr(self, "world"):
             self.is_intact = False
             self.world.check()
             self.is_intact = True
 
     def teardown(self) -> None:
-        """In the end all can be deleted but what the user put there."""
+        """At the end everything can be deleted except the user's files."""
         if hasattr(self, "patience"):
             self.patience.stop()
         if not hasattr(self, "world"):

@@ -1,4 +1,4 @@
-"""A home of an older gglib goes on: no byte is moved, no row is lost, and what it wrote is known as its own."""
+"""A home of an older gglib keeps working: no byte moves, no row is lost, and its files are recognized as gglib's."""
 
 from . import old_home, tiny
 from .world import (
@@ -21,7 +21,7 @@ EYES, OTHER_EYES = f"{VISION}:Q4_K_M", f"{VISION}:Q8_0"
 
 class TestMigration:
     def test_the_rows_and_the_files_are_as_they_were(self, home: Home, hub: Hub) -> None:
-        """The first command moves no byte: every file has its inode, its time and its content."""
+        """The first command moves no byte: every file keeps its inode, time and content."""
         old_home.build(home)
         paths = [home.path / name for name in (*old_home.OWN, *old_home.USERS) if BIG not in name]
         file_states = {path: file_state(path) for path in paths}
@@ -36,7 +36,7 @@ class TestMigration:
         home.ok("verify")
 
     def test_an_update_of_one_leaves_the_other_its_projector(self, home: Home, hub: Hub) -> None:
-        """The older files go as soon as no model has them, and not before."""
+        """The older files are deleted as soon as no model uses them, and not before."""
         old_home.build(home)
         one, two = hub.vision(1), hub.vision(2)
         home.ok("pull", EYES)
@@ -48,14 +48,14 @@ class TestMigration:
         assert_is(home.row(EYES), [two[Q4], two[MMPROJ]])
 
     def test_what_is_pulled_again_is_up_to_date(self, home: Home, hub: Hub) -> None:
-        """Nothing is fetched for a model that is here."""
+        """A pull of an existing model fetches nothing."""
         old_home.build(home)
         hub.vision(1)
         assert home.ok("pull", EYES).startswith("Up to date")
         assert hub.local.sent_bytes(MMPROJ) == 0
 
     def test_an_unfinished_pull_goes_on(self, home: Home, hub: Hub) -> None:
-        """It is listed, and going on with it brings the model, without the first shard a second time."""
+        """The pull is listed, and resuming it completes the model, without fetching the first shard again."""
         old_home.build(home)
         big = hub.big(1)
         assert [job["target"] for job in home.unfinished()] == [f"{BIG}:Q4_K_M"]
@@ -65,7 +65,7 @@ class TestMigration:
         assert home.unfinished() == []
 
     def test_an_unfinished_pull_can_be_given_up(self, home: Home, hub: Hub) -> None:
-        """What came of it goes, and nothing else."""
+        """A discard deletes the files of the pull, and no others."""
         hub.big(1)
         old_home.build(home)
         home.ok("pull", "--discard", f"{BIG}:Q4_K_M")
@@ -75,7 +75,7 @@ class TestMigration:
         assert not (home.models / BIG).exists()
 
     def test_all_of_it_can_be_deleted(self, home: Home) -> None:
-        """Removals and a prune leave the user's files, and no other."""
+        """Removals and a prune leave only the user's files."""
         old_home.build(home)
         users = {home.path / name: file_state(home.path / name) for name in old_home.USERS}
         home.ok("pull", "--discard", f"{BIG}:Q4_K_M")
@@ -86,7 +86,7 @@ class TestMigration:
         assert unexplained(home, list(users)) == []
 
     def test_a_moved_home_of_an_older_gglib(self, home: Home, hub: Hub) -> None:
-        """Moved before the newer gglib opens it for the first time: its absolute paths are understood."""
+        """A home moved before the newer gglib first opens it: its absolute paths are resolved."""
         old_home.build(home)
         moved = home.moved(home.path.with_name("moved"))
         one = hub.vision(1)

@@ -1,4 +1,4 @@
-"""A projector of two quantizations is one file on the disk, and each model keeps the one that it was pulled with."""
+"""Two quantizations share one projector file, and each model keeps the projector that it was pulled with."""
 
 import signal
 
@@ -24,7 +24,7 @@ EYES, OTHER_EYES = f"{VISION}:Q4_K_M", f"{VISION}:Q8_0"
 
 class TestShared:
     def test_two_quantizations_have_one_projector_on_the_disk(self, home: Home, hub: Hub) -> None:
-        """One inode, fetched once; and it stays until the second one goes."""
+        """One inode, fetched once; it stays until the second quantization is removed."""
         files = hub.vision(1)
         home.ok("pull", EYES)
         home.ok("pull", OTHER_EYES)
@@ -38,7 +38,7 @@ class TestShared:
         assert unexplained(home) == []
 
     def test_both_at_once(self, home: Home, hub: Hub) -> None:
-        """Two pulls that need one projector both end well."""
+        """Two concurrent pulls that need one projector both succeed."""
         files = hub.vision(1)
         gate = hub.body_gate(MMPROJ, 700)
         processes = [home.start("pull", target) for target in (EYES, OTHER_EYES)]
@@ -58,10 +58,10 @@ class TestShared:
 
     @pytest.mark.parametrize("file", [Q8, MMPROJ])
     def test_one_is_removed_while_the_other_comes(self, home: Home, hub: Hub, file: str) -> None:
-        """``rm --files`` of one quantization takes no projector from the pull of the other."""
+        """``rm --files`` of one quantization deletes no projector from the pull of the other."""
         files = hub.vision(1)
         home.ok("pull", EYES)
-        if file == MMPROJ:  # a newer one, else it is shared and not fetched
+        if file == MMPROJ:  # a newer projector, else it is shared and not fetched
             files = files | hub.publish(VISION, {MMPROJ: tiny.projector("newer"), Q8: tiny.model("newer")})
         gate = hub.body_gate(file, 700, header_bytes=tiny.SIZE_BYTES if file == Q8 else 0)
         with home.stopped("pull", OTHER_EYES, at=gate) as process:
@@ -73,7 +73,7 @@ class TestShared:
         assert_nothing_unexplained(home)
 
     def test_giving_up_one_pull_leaves_the_other_its_projector(self, home: Home, hub: Hub) -> None:
-        """``--discard`` of a pull that was killed within the projector, while another one fetches that."""
+        """``--discard`` of a pull killed within the projector, while another pull fetches the same file."""
         files = hub.vision(1)
         with home.stopped("pull", EYES, at=hub.body_gate(MMPROJ, 700)):
             pass
@@ -88,7 +88,7 @@ class TestShared:
         assert_nothing_unexplained(home)
 
     def test_an_update_of_one_changes_nothing_of_the_other(self, home: Home, hub: Hub) -> None:
-        """The other one keeps its projector, and ``verify`` finds both good."""
+        """The other quantization keeps its projector, and ``verify`` reports both as good."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         home.ok("pull", OTHER_EYES)
@@ -103,7 +103,7 @@ class TestShared:
 
     @pytest.mark.parametrize("first", [EYES, OTHER_EYES])
     def test_a_removal_keeps_the_projector_of_the_other(self, home: Home, hub: Hub, first: str) -> None:
-        """Whichever goes first."""
+        """In either order of removal."""
         files = hub.vision(1)
         home.ok("pull", EYES)
         home.ok("pull", OTHER_EYES)
@@ -115,7 +115,7 @@ class TestShared:
 
 class TestOrphans:
     def test_a_projector_that_is_not_wanted_any_more(self, home: Home, hub: Hub) -> None:
-        """An update with ``--no-mmproj`` frees the older projector."""
+        """An update with ``--no-mmproj`` deletes the older projector."""
         hub.vision(1)
         home.ok("pull", EYES)
         two = hub.vision(2)
@@ -126,7 +126,7 @@ class TestOrphans:
         assert_nothing_unexplained(home)
 
     def test_a_projector_that_was_renamed_upstream(self, home: Home, hub: Hub) -> None:
-        """The one of the older name goes."""
+        """The projector of the older name is deleted."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         renamed = tiny.projector("renamed")
@@ -160,7 +160,7 @@ class TestOrphans:
         }
 
     def test_a_name_that_means_two_unfinished_pulls(self, home: Home, hub: Hub) -> None:
-        """``--discard NAME`` of two takes neither, and says what to type."""
+        """``--discard NAME`` for two matching pulls discards neither, and says what to type."""
         for owner in ("ada", "bob"):
             hub.publish(f"{owner}/same-GGUF", {"same-Q4_K_M.gguf": tiny.model(owner)})
             gate = hub.body_gate("same-Q4_K_M.gguf", 1_500, header_bytes=tiny.SIZE_BYTES)
@@ -178,7 +178,7 @@ class TestOrphans:
     def test_a_kill_leaves_nothing_that_a_discard_does_not_take(
         self, home: Home, hub: Hub, number: int
     ) -> None:
-        """No draft, no note, no empty directory stays of a pull that was given up."""
+        """After a discard no draft, manifest or empty directory of the pull is left."""
         hub.vision(1)
         gate = hub.body_gate(MMPROJ, 700)
         with home.stopped("pull", EYES, at=gate, ends=number):
@@ -192,12 +192,13 @@ class TestOrphans:
 
 class TestWaiting:
     def test_a_second_pull_of_the_same_shares_the_first(self, home: Home, hub: Hub) -> None:
-        """Two processes pull one model: both end well, or the second says that the first is at it; one row."""
+        """Two processes pull one model: both succeed, or the second reports the running pull; one row."""
         files = hub.vision(1)
         gate = hub.body_gate(Q4, 1_500, header_bytes=tiny.SIZE_BYTES)
         with home.stopped("pull", EYES, at=gate) as first:
             second = home.start("pull", EYES)
-            # Its header is read behind the gate; it has to be let through to come to the lock at all.
+            # Planning reads the header behind the gate, so the gate must open before the pull reaches the
+            # lock.
             gate.release()
             _, errors = second.communicate(timeout=60)
             first.communicate(timeout=60)

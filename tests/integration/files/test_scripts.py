@@ -1,4 +1,4 @@
-"""A few rounds of the scripts that kill and storm; by hand they run all of them."""
+"""A few rounds of the kill and storm scripts; run by hand they do all rounds."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 
 def run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a script and return how it ended."""
+    """Run a script and return the finished process."""
     command = [sys.executable, str(SCRIPTS / script), *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
 
@@ -52,7 +52,7 @@ def test_what_is_broken_on_purpose_is_noticed(fault: str) -> None:
 
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_five_hundred_sequences_hold(seed: int) -> None:
-    """Fifty for each seed, which run side by side; 20,000 by hand."""
+    """Fifty for each seed, in parallel; 20,000 by hand."""
     options = ("--sequences", "50", "--steps", "5", "--jobs", "1", "--seed", str(seed))
     ended = run("check_files.py", *options)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,4 +1,4 @@
-"""Settings and names change by field: what several processes set at once all holds."""
+"""Settings and names change by field: concurrent changes of several processes are all stored."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ROUNDS = 4
 class TestAtOnce:
     @pytest.mark.parametrize("number", range(ROUNDS))
     def test_three_settings_at_once(self, home: Home, place: Path, number: int) -> None:
-        """Three processes set three things of one model: all three hold."""
+        """Three processes set three fields of one model: all three are stored."""
         path = place / "mine.gguf"
         path.write_bytes(tiny.model("mine"))
         home.ok("add", str(path))
@@ -32,7 +32,7 @@ class TestAtOnce:
         )
 
     def test_names_and_settings_at_once(self, home: Home, place: Path) -> None:
-        """Aliases of one process and settings of another both hold, over several rounds."""
+        """Aliases of one process and settings of another are both stored, over several rounds."""
         path = place / "mine.gguf"
         path.write_bytes(tiny.model("mine"))
         home.ok("add", str(path))
@@ -48,7 +48,7 @@ class TestAtOnce:
             assert (row["context"], row["aliases"]) == (2000 + number, [f"name-{number}"])
 
     def test_one_alias_for_two_models(self, home: Home, place: Path) -> None:
-        """Two processes give two models one alias: exactly one gets it, the other one says so."""
+        """Two processes give two models one alias: exactly one succeeds, the other reports an error."""
         for name in ("one", "two"):
             path = place / f"{name}.gguf"
             path.write_bytes(tiny.model(name))

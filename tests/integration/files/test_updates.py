@@ -1,4 +1,4 @@
-"""An update replaces a model as a whole, after all of it has come, or not at all."""
+"""An update replaces a model atomically, after all its files have arrived, or not at all."""
 
 import re
 import signal
@@ -47,7 +47,7 @@ class TestCut:
     def test_a_killed_update_changes_nothing(
         self, home: Home, hub: Hub, file: str, sent_bytes: int, number: int
     ) -> None:
-        """The row and its files stay as they were, the pull is listed, and the same command ends it."""
+        """The row and its files stay unchanged, the pull is listed, and the same command completes it."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         before, file_states = home.row(BIG_TARGET), home.file_states()
@@ -67,7 +67,7 @@ class TestCut:
 
     @pytest.mark.parametrize("file", [SHARDS[0], SHARDS[1], BIG_MMPROJ])
     def test_a_refused_file_changes_nothing(self, home: Home, hub: Hub, file: str) -> None:
-        """403 for one of its files: the row and its files stay as they were; later the same command ends it."""
+        """403 for one of its files: the row and its files stay unchanged; later the same command completes it."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         before, file_states = home.row(BIG_TARGET), home.file_states()
@@ -82,7 +82,7 @@ class TestCut:
         assert_nothing_unexplained(home)
 
     def test_given_up_the_older_version_stays(self, home: Home, hub: Hub) -> None:
-        """``--discard`` of an update deletes what came of it, and nothing of the model."""
+        """``--discard`` of an update deletes the update's files, and none of the model's."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         before, file_states = home.row(BIG_TARGET), home.file_states()
@@ -95,7 +95,7 @@ class TestCut:
         assert unexplained(home) == []
 
     def test_a_third_version_may_come_between(self, home: Home, hub: Hub) -> None:
-        """A cut update goes on as the newest version; what came of the one between goes."""
+        """An interrupted update resumes with the newest version; files of the intermediate version are deleted."""
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         hub.big(2)
@@ -122,7 +122,7 @@ class TestCut:
 class TestBroken:
     @pytest.mark.parametrize("file", [*SHARDS, BIG_MMPROJ])
     def test_a_truncated_file_replaces_nothing(self, home: Home, hub: Hub, file: str) -> None:
-        """What upstream committed too short is found out before the older version goes."""
+        """A file committed truncated upstream is detected before the older version is deleted."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         before, file_states = home.row(BIG_TARGET), home.file_states()
@@ -143,7 +143,7 @@ class TestBroken:
 
     @pytest.mark.parametrize("file", [*SHARDS, BIG_MMPROJ])
     def test_a_truncated_file_is_no_model(self, home: Home, hub: Hub, file: str) -> None:
-        """Of a first pull that brings it there is no row, and after a prune no file."""
+        """A first pull of the file creates no row, and leaves no file after a prune."""
         hub.publish(BIG, {file: tiny.truncated(hub.big(1)[file])})
         home.refused("pull", BIG_TARGET)
         assert home.rows() == {}
@@ -151,7 +151,7 @@ class TestBroken:
         assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
 
     def test_a_file_that_is_no_shard_of_the_others(self, home: Home, hub: Hub) -> None:
-        """Two first shards are no model: the older version stays."""
+        """Two first shards do not form a model: the older version stays."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         before = home.row(BIG_TARGET)
@@ -164,7 +164,7 @@ class TestBroken:
 
 class TestNames:
     def test_a_file_that_was_renamed_upstream(self, home: Home, hub: Hub) -> None:
-        """``owner/name:QUANT`` means what was pulled last, and ``rm --files`` of it deletes that and nothing else."""
+        """``owner/name:QUANT`` means the last pulled version, and ``rm --files`` deletes only that version."""
         one = hub.vision(1)
         home.ok("pull", EYES)
         renamed = tiny.model("renamed")
@@ -178,7 +178,7 @@ class TestNames:
         assert [path for path in home.file_states() if path.suffix == ".gguf"] == []
 
     def test_a_file_that_was_split(self, home: Home, hub: Hub) -> None:
-        """One file becomes two shards: it is the same model, with its id and its settings."""
+        """One file becomes two shards: the model keeps its id and its settings."""
         hub.vision(1)
         home.ok("pull", EYES)
         home.ok("set", EYES, "--ctx", "2048")
@@ -198,7 +198,7 @@ class TestNames:
         assert_nothing_unexplained(home)
 
     def test_shards_that_were_joined(self, home: Home, hub: Hub) -> None:
-        """Two shards become one file: the older ones go."""
+        """Two shards become one file: the older files are deleted."""
         big = hub.big(1)
         home.ok("pull", BIG_TARGET)
         joined = tiny.model("joined")
@@ -210,7 +210,7 @@ class TestNames:
 
     @pytest.mark.parametrize("is_changed", [False, True])
     def test_a_repository_that_moved(self, home: Home, hub: Hub, *, is_changed: bool) -> None:
-        """The old name and the new one mean the same model, and bring it up to date."""
+        """The old and the new name mean the same model, and update it."""
         files = hub.vision(1)
         home.ok("pull", EYES)
         before = home.row(EYES)
@@ -225,7 +225,7 @@ class TestNames:
         assert_nothing_unexplained(home)
 
     def test_an_address_with_other_content_of_the_same_size(self, home: Home, hub: Hub) -> None:
-        """The same address with a newer file is an update, though its size says nothing."""
+        """The same URL with a newer file of equal size is an update."""
         one, two = tiny.model("address 1"), tiny.model("address 2")
         address = hub.local.add_address("/files/found.gguf", one)
         home.ok("pull", address)
@@ -237,7 +237,7 @@ class TestNames:
         assert_nothing_unexplained(home)
 
     def test_two_addresses_that_differ_in_their_query(self, home: Home, hub: Hub) -> None:
-        """The whole address counts: what comes from the second is another model, and the first one stays."""
+        """The URL includes its query: the second URL is another model, and the first model stays."""
         one, two = tiny.model("query 1"), tiny.model("query 2")
         first = hub.local.add_address("/get.gguf?file=1", one)
         second = hub.local.add_address("/get.gguf?file=2", two)
@@ -247,7 +247,7 @@ class TestNames:
         assert_is(home.row("two"), [two])
 
     def test_one_name_in_two_folders_of_a_host(self, home: Home, hub: Hub) -> None:
-        """Two files of one name from two addresses are two models."""
+        """Two files with one name from two URLs are two models."""
         one, two = tiny.model("folder 1"), tiny.model("folder 2")
         home.ok("pull", hub.local.add_address("/a/m.gguf", one), "--name", "one")
         home.ok("pull", hub.local.add_address("/b/m.gguf", two), "--name", "two")
@@ -257,7 +257,7 @@ class TestNames:
 
 class TestDisk:
     def test_an_update_frees_the_older_version(self, home: Home, hub: Hub) -> None:
-        """Afterwards the disk has the newer version alone."""
+        """After an update the disk has only the newer version."""
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         old = files_of(home.row(BIG_TARGET))
@@ -268,7 +268,7 @@ class TestDisk:
         assert found == sorted(map(tiny.sha256, two.values()))
 
     def test_an_update_says_what_room_it_needs(self, home: Home, hub: Hub) -> None:
-        """A new version that does not fit beside the older one is refused before the first byte, with both sizes."""
+        """If the new version does not fit beside the older one, it is refused before the download, with both sizes."""
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         before = home.row(BIG_TARGET)
@@ -278,7 +278,7 @@ class TestDisk:
         assert home.row(BIG_TARGET) == before
 
     def test_a_file_that_did_not_change_is_not_fetched_again(self, home: Home, hub: Hub) -> None:
-        """Of an update in which one shard is new the other one is shared with the older version."""
+        """In an update with one new shard, the other shard is shared with the older version."""
         one = hub.big(1)
         home.ok("pull", BIG_TARGET)
         changed = tiny.model("changed", shard=(1, 2))
@@ -292,7 +292,7 @@ class TestDisk:
 
 class TestUnderWay:
     def test_a_pull_that_is_under_way_is_not_said_to_be_interrupted(self, home: Home, hub: Hub) -> None:
-        """While it runs there is nothing to go on with or to give up; once it was killed there is."""
+        """A running pull is not listed as resumable or discardable; a killed one is."""
         hub.big(1)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(BIG_MMPROJ, 700)):
             listing = home.ok("pull")
@@ -302,7 +302,7 @@ class TestUnderWay:
         assert [job["is_running"] for job in home.unfinished()] == [False]
 
     def test_verify_during_an_update_finds_nothing_wrong(self, home: Home, hub: Hub) -> None:
-        """What is being fetched is no damage of what is here."""
+        """Files being fetched are not reported as damage of the existing model."""
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         hub.big(2)
@@ -310,7 +310,7 @@ class TestUnderWay:
             assert home.run("verify").returncode == 0
 
     def test_what_is_set_during_an_update_holds(self, home: Home, hub: Hub) -> None:
-        """Aliases, context and idle time of meanwhile are there after the update."""
+        """Aliases, context and idle time set during an update are kept."""
         hub.big(1)
         home.ok("pull", BIG_TARGET, "--alias", "old")
         two = hub.big(2)
@@ -325,7 +325,7 @@ class TestUnderWay:
         assert_is(row, [*two.values()])
 
     def test_an_alias_that_is_taken_meanwhile(self, home: Home, hub: Hub, place: Path) -> None:
-        """The pull ends well, without it."""
+        """The pull succeeds, without the alias."""
         files = hub.big(1)
         user = place / "mine.gguf"
         user.write_bytes(tiny.model("mine"))
@@ -339,7 +339,7 @@ class TestUnderWay:
         assert home.row("wanted")["name"] == "mine"
 
     def test_a_model_that_is_removed_during_its_update(self, home: Home, hub: Hub) -> None:
-        """Removed with its files while the newer version comes: no row has a file that is gone."""
+        """If it is removed with its files while the newer version is fetched, no row names a missing file."""
         hub.big(1)
         home.ok("pull", BIG_TARGET)
         two = hub.big(2)

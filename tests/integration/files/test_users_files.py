@@ -1,4 +1,4 @@
-"""What gglib did not write it neither changes nor deletes, wherever it lies and whenever it came."""
+"""gglib neither changes nor deletes files that it did not write, wherever they lie and whenever they appeared."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ MINE = tiny.model("the user's own")
 
 
 def targets(other: Home, home: Home, target: str) -> list[Path]:
-    """Return where the files of a pull will be, which another home shows, which is then erased."""
+    """Return the target paths of a pull, determined with another home, which is then deleted."""
     other.ok("pull", target)
     found = [path.relative_to(other.path) for path in files_of(other.row(target))]
     other.erase()
@@ -24,7 +24,7 @@ def targets(other: Home, home: Home, target: str) -> list[Path]:
 
 
 def put(path: Path, content: bytes = MINE) -> None:
-    """Put a file of the user's to a place."""
+    """Put a file of the user's at a path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.mine")
     draft.write_bytes(content)
@@ -37,7 +37,7 @@ class TestAtTheTarget:
     def test_put_there_while_a_pull_is_unfinished(
         self, home: Home, other: Home, hub: Hub, number: int, command: str
     ) -> None:
-        """Going on with the pull takes another name or says so; giving it up leaves the file alone."""
+        """Resuming the pull uses another name or reports an error; discarding it leaves the file alone."""
         big = hub.big(1)
         places = targets(other, home, BIG_TARGET)
         with home.stopped("pull", BIG_TARGET, at=hub.body_gate(SHARDS[1], 1_500)):
@@ -57,7 +57,7 @@ class TestAtTheTarget:
         assert file_state(places[number]) == mine
 
     def test_put_there_while_a_pull_runs(self, home: Home, other: Home, hub: Hub) -> None:
-        """The running pull does not replace it either."""
+        """The running pull does not replace the file either."""
         big = hub.big(1)
         places = targets(other, home, BIG_TARGET)
         gate = hub.body_gate(SHARDS[1], 1_500)
@@ -73,7 +73,7 @@ class TestAtTheTarget:
             assert home.rows() == {}
 
     def test_added_to_the_catalogue_while_a_pull_runs(self, home: Home, other: Home, hub: Hub) -> None:
-        """Its row stays the user's, with the user's file."""
+        """The row stays the user's, with the user's file."""
         files = hub.vision(1)
         [place, _] = targets(other, home, EYES)
         gate = hub.body_gate(MMPROJ, 700)
@@ -94,7 +94,7 @@ class TestAtTheTarget:
         assert file_state(place) == mine
 
     def test_there_before_the_pull(self, home: Home, other: Home, hub: Hub) -> None:
-        """A file and a whole directory of the user's in the way: the pull takes another name or says so."""
+        """With a user's file or directory at the target path, the pull uses another name or reports an error."""
         files = hub.vision(1)
         [place, _] = targets(other, home, EYES)
         put(place)
@@ -108,7 +108,7 @@ class TestAtTheTarget:
         assert file_state(place) == mine
 
     def test_a_link_of_the_users_at_the_target(self, home: Home, other: Home, hub: Hub, place: Path) -> None:
-        """What a link leads to is not written through."""
+        """A pull does not write through a symbolic link."""
         hub.vision(1)
         [target, _] = targets(other, home, EYES)
         outside = place / "outside.gguf"
@@ -127,7 +127,7 @@ class TestInItsPlace:
     @pytest.mark.parametrize("how", ["over", "into", "same size"])
     @pytest.mark.parametrize("command", ["rm", "prune", "update"])
     def test_a_file_that_the_user_changed(self, home: Home, hub: Hub, how: str, command: str) -> None:
-        """Replaced or written into, a file is the user's: removal, prune and updates leave it."""
+        """A file that the user replaced or modified is the user's: removal, prune and updates leave it."""
         hub.vision(1)
         home.ok("pull", EYES)
         [path, _] = files_of(home.row(EYES))
@@ -153,7 +153,7 @@ class TestInItsPlace:
         assert file_state(path) == mine
 
     def test_a_file_beside(self, home: Home, hub: Hub) -> None:
-        """A file that the user put beside a model's outlives the model, its updates and a prune."""
+        """A user's file beside a model's file outlives the model, its updates and a prune."""
         hub.vision(1)
         home.ok("pull", EYES)
         beside = files_of(home.row(EYES))[0].with_name("notes.txt")
@@ -166,13 +166,13 @@ class TestInItsPlace:
         assert file_state(beside) == mine
 
     def test_put_there_after_a_removal_that_was_killed(self, home: Home, hub: Hub, place: Path) -> None:
-        """A removal that did not end deletes later what it was to delete, and not what was put there since."""
+        """A killed removal later deletes its own files, and not files that were put there since."""
         hub.vision(1)
         home.ok("pull", EYES)
         paths = files_of(home.row(EYES))
         keep = place / "keep"
-        # The removal cannot delete: a directory without the right to change it; root has every right, so the file is
-        # held by what stands for a file system's refusal, a mount point of its own.
+        # The removal must fail to delete: the directory is read-only, or, since root bypasses permissions, the file is
+        # immutable.
         if os.geteuid() == 0 and shutil.which("chattr") is None:
             pytest.skip("needs a way to make a file undeletable")
         _undeletable(paths[0], is_so=True)

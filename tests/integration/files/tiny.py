@@ -1,4 +1,4 @@
-"""GGUF files of a few kilobytes, made without any library: hundreds of them are written in each test run."""
+"""GGUF files of a few kilobytes, written without a library: each test run writes hundreds of them."""
 
 import hashlib
 import struct
@@ -8,11 +8,11 @@ _STRING, _U16, _U32, _I32 = 8, 2, 4, 5
 _ALIGNMENT = 32
 _F32 = 0
 SIZE_BYTES = 3_000
-"""Of a file, where nothing else is said: versions of one file have equal sizes unless a test wants others."""
+"""The default file size: versions of a file have equal sizes unless a test sets another."""
 
 
 def model(seed: str, *, size_bytes: int = SIZE_BYTES, shard: tuple[int, int] | None = None) -> bytes:
-    """Return a model, or one shard of it (index from 0, count), whose tensor is random by ``seed``."""
+    """Return a model, or a shard (index from 0, count), whose tensor is random by ``seed``."""
     pairs: list[tuple[str, int, str | int]] = [
         ("general.architecture", _STRING, "llama"),
         ("llama.context_length", _U32, 4096),
@@ -35,12 +35,12 @@ def projector(seed: str, *, size_bytes: int = 1_500) -> bytes:
 
 
 def truncated(content: bytes, missing_bytes: int = 64) -> bytes:
-    """Return a file that ends before its last tensor does."""
+    """Return a file that ends within its last tensor."""
     return content[:-missing_bytes]
 
 
 def sha256(content: bytes) -> str:
-    """Return the hash in hex digits."""
+    """Return the hash in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 

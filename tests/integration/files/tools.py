@@ -1,4 +1,4 @@
-"""What all sequences of a run share: a hub, an event loop, and a process that forks."""
+"""Shared tools of all sequences of a run: a hub, an event loop, and a fork server."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from .zygote import Zygote
 
 
 class Tools:
-    """One hub and one process that forks, for all sequences of a run."""
+    """One hub and one fork server, for all sequences of a run."""
 
     def __init__(self) -> None:
         self.place = tempfile.TemporaryDirectory(prefix="gg-")
@@ -22,7 +22,7 @@ class Tools:
         self.known: dict[tuple[str, str], list[Path]] = {}
 
     def close(self) -> None:
-        """End all of it."""
+        """Stop them."""
         self.quick.close()
         self.zygote.__exit__()
         self.local.__exit__()
@@ -33,13 +33,13 @@ _shared: list[Tools] = []
 
 
 def shared_tools() -> Tools:
-    """Return the hub and the processes, which begin with the first call and end with :func:`close_shared_tools`."""
+    """Return the hub and the processes, started by the first call and stopped by :func:`close_shared_tools`."""
     if not _shared:
         _shared.append(Tools())
     return _shared[0]
 
 
 def close_shared_tools() -> None:
-    """End what :func:`shared_tools` began, if it was called."""
+    """Stop the tools that :func:`shared_tools` started, if it was called."""
     while _shared:
         _shared.pop().close()

@@ -1,4 +1,4 @@
-"""Homes, and a hub whose repositories get newer versions: what the tests of files share, by commands alone."""
+"""Homes, and a hub whose repositories get newer versions: shared by the tests of files."""
 
 import json
 import os
@@ -22,9 +22,9 @@ from gglib.testing.local_hub import LocalHub, PauseGate
 from . import tiny
 from .zygote import PYTHONPATH, Child, Zygotes
 
-MEMORY = "/dev/shm"  # noqa: S108 - everything here syncs: in memory where there is such a place
+MEMORY = "/dev/shm"  # noqa: S108 - all writes are synced, so they go to memory if possible
 LIMIT_S = 120.0
-"""For what a process has to do; far more than it takes, also on a busy machine."""
+"""Time limit of a process; far above its usual duration, also on a busy machine."""
 VISION, BIG = "ada/eyes-GGUF", "ada/big-GGUF"
 Q4, Q8, MMPROJ = "eyes-Q4_K_M.gguf", "eyes-Q8_0.gguf", "mmproj-F16.gguf"
 SHARDS = tuple(f"Q4_K_M/big-Q4_K_M-{number:05}-of-00002.gguf" for number in (1, 2))
@@ -36,7 +36,7 @@ _zygotes: list[Zygotes] = []
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a command."""
+    """The result of a finished command."""
 
     returncode: int
     stdout: str
@@ -44,13 +44,13 @@ class Done:
 
     @property
     def text(self) -> str:
-        """All that it printed."""
+        """The output on stdout and stderr."""
         return self.stdout + self.stderr
 
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """A file as it is found."""
+    """The state of a file."""
 
     inode: int
     size_bytes: int
@@ -59,13 +59,13 @@ class FileState:
 
 
 def file_state(path: Path) -> FileState:
-    """Return a file as it is now."""
+    """Return the current state of a file."""
     status = path.lstat()
     return FileState(status.st_ino, status.st_size, status.st_mtime_ns, tiny.sha256(path.read_bytes()))
 
 
 def new_place() -> Path:
-    """Return a new directory with a short path: a socket's path has to fit into 100 bytes."""
+    """Return a new directory with a short path: the path of a Unix socket is limited to about 100 bytes."""
     return Path(tempfile.mkdtemp(prefix="gg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
 
 
@@ -95,7 +95,7 @@ class Hub:
         return self.publish(BIG, {**files, BIG_MMPROJ: tiny.projector(f"big {version}")})
 
     def publish(self, repo: str, files: Mapping[str, bytes | None]) -> dict[str, bytes]:
-        """Commit files (None: removes one), making the repository where there is none; return those that are there."""
+        """Commit files (None removes a file) to a repository, created if missing; return the files that are present."""
         if self.local.has_repository(repo):
             self.local.commit(repo, files)
         else:
@@ -103,24 +103,24 @@ class Hub:
         return {name: data for name, data in files.items() if data is not None}
 
     def body_gate(self, file: str, sent_bytes: int, *, header_bytes: int = 0) -> PauseGate:
-        """Stop the senders of a file after so many more bytes; ``header_bytes`` is what planning reads before."""
+        """Pause the senders of a file after ``sent_bytes`` more; ``header_bytes``: bytes that planning reads before."""
         return self.local.pause_after(file, self.local.sent_bytes(file) + header_bytes + sent_bytes)
 
 
 @dataclass(slots=True)
 class Home:
-    """A home, and what is done with it from the command line."""
+    """A home directory and the commands that run on it."""
 
     path: Path
     hub: Hub
     variables: dict[str, str] = field(default_factory=dict)
-    """Further ones of the environment."""
+    """Additional environment variables."""
     url: str = ""
-    """Of the server that was started last."""
+    """The URL of the server that was started last."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of a user who has this home and no other settings."""
+        """The environment of a user with this home and no other settings."""
         scrubbed = {key: value for key, value in os.environ.items() if not key.startswith(("GGLIB_", "HF_"))}
         return scrubbed | {
             "GGLIB_HOME": str(self.path),
@@ -134,16 +134,16 @@ class Home:
 
     @property
     def models(self) -> Path:
-        """Where gglib keeps files."""
+        """The directory of gglib's model files."""
         return self.path / "models"
 
     @property
     def database(self) -> Path:
-        """Where the catalogue is."""
+        """The path of the catalogue's database."""
         return self.path / "gglib.db"
 
     def run(self, *arguments: str) -> Done:
-        """Run a command to its end, in this process, which is quicker."""
+        """Run a command in this process, which is faster."""
         only_these: dict[str, str | None] = {**dict.fromkeys(os.environ), **self.environment}
         result = CliRunner().invoke(cli, list(arguments), env=only_these)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -151,25 +151,25 @@ class Home:
         return Done(result.exit_code, result.stdout, result.stderr)
 
     def process(self, *arguments: str) -> Done:
-        """Run a command to its end in a process of its own."""
+        """Run a command in a separate process."""
         process = self.start(*arguments)
         stdout, stderr = process.communicate(timeout=LIMIT_S)
         return Done(process.returncode or 0, stdout, stderr)
 
     def start(self, *arguments: str) -> Child:
-        """Start a command in a process of its own, which is there at once: see ``Zygote``."""
+        """Start a command in a separate process, which is forked and so starts immediately: see ``Zygote``."""
         if not _zygotes:
             _zygotes.append(Zygotes())
         return _zygotes[0].start(arguments, self.environment)
 
     def ok(self, *arguments: str) -> str:
-        """Run a command that must succeed and return what it printed."""
+        """Run a command that must succeed and return its stdout."""
         done = self.run(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.text}"
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
-        """Run a command that must end with a sentence and return that."""
+        """Run a command that must fail with one sentence and return that sentence."""
         done = self.run(*arguments)
         assert done.returncode != 0, f"{arguments}: {done.text}"
         assert "Traceback" not in done.text
@@ -177,7 +177,7 @@ class Home:
 
     @contextmanager
     def stopped(self, *arguments: str, at: PauseGate, ends: int = signal.SIGKILL) -> Iterator[Child]:
-        """Start a command, and yield it while it waits at a gate; then it is killed, unless it has ended."""
+        """Start a command, and yield it while it waits at a gate; afterwards it is killed unless it has exited."""
         process = self.start(*arguments)
         try:
             wait_until(lambda: at.has_been_reached or process.poll() is not None)
@@ -192,7 +192,7 @@ class Home:
 
     @contextmanager
     def serving(self) -> Iterator["subprocess.Popen[str]"]:
-        """Run ``gglib serve`` on a free port, from when it listens; it is killed at the end unless it has ended."""
+        """Run ``gglib serve`` on a free port, and yield once it listens; kill it at the end unless it has exited."""
         process = subprocess.Popen(
             [sys.executable, "-m", "gglib", "serve", "--port", "0"],
             env=self.environment,
@@ -215,22 +215,22 @@ class Home:
             process.communicate(timeout=LIMIT_S)
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Return the models by name, as ``list --json`` has them."""
+        """Return the models by name, as ``list --json`` prints them."""
         return {row["name"]: row for row in json.loads(self.ok("list", "--json"))}
 
     def row(self, name: str) -> dict[str, Any]:
-        """Return one model, by any of its names."""
+        """Return a model by any of its names."""
         found = [row for row in self.rows().values() if name in (row["name"], *row["aliases"])]
         assert len(found) == 1, f"{name} means {len(found)} of {list(self.rows())}"
         return found[0]
 
     def unfinished(self) -> list[dict[str, Any]]:
-        """Return the pulls that did not end, as ``pull --json`` lists them."""
+        """Return the unfinished pulls, as ``pull --json`` lists them."""
         found: list[dict[str, Any]] = json.loads(self.ok("pull", "--json"))
         return found
 
     def file_states(self) -> dict[Path, FileState]:
-        """Return every file below ``models/``, as it is."""
+        """Return the state of every file below ``models/``."""
         found = {}
         for path in sorted(self.models.rglob("*")):
             if path.is_file() and not path.is_symlink():
@@ -238,17 +238,17 @@ class Home:
         return found
 
     def copied(self, path: Path) -> "Home":
-        """Return a copy of this home, as ``cp -a`` makes it."""
+        """Return a copy of this home, made as by ``cp -a``."""
         subprocess.run(["cp", "-a", str(self.path), str(path)], check=True)
         return Home(path, self.hub, dict(self.variables))
 
     def moved(self, path: Path) -> "Home":
-        """Return this home under another name."""
+        """Rename this home and return the renamed home."""
         self.path.rename(path)
         return Home(path, self.hub, dict(self.variables))
 
     def erase(self) -> None:
-        """Delete it."""
+        """Delete the home."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -258,12 +258,12 @@ def files_of(row: Mapping[str, Any]) -> list[Path]:
 
 
 def content_of(row: Mapping[str, Any]) -> list[str]:
-    """Return what the files of a model hash to."""
+    """Return the hashes of a model's files."""
     return [file_state(path).sha256 for path in files_of(row)]
 
 
 def assert_is(row: Mapping[str, Any], contents: Sequence[bytes]) -> None:
-    """Fail unless a model's files, and the hashes in its row, are these."""
+    """Fail unless the contents of a model's files, and the hashes in its row, match ``contents``."""
     wanted = [tiny.sha256(content) for content in contents]
     assert content_of(row) == wanted
     noted = [*row["hashes"], *([row["projector_sha256"]] if row["projector"] else [])]
@@ -271,13 +271,13 @@ def assert_is(row: Mapping[str, Any], contents: Sequence[bytes]) -> None:
 
 
 def assert_nothing_unexplained(home: Home, users: Sequence[Path] = ()) -> None:
-    """Fail where, after a prune, a file below ``models/`` is of no model, no unfinished pull and no user."""
+    """Fail if, after a prune, a file below ``models/`` belongs to no model, no unfinished pull and no user."""
     home.ok("prune", "--yes")
     assert unexplained(home, users) == []
 
 
 def unexplained(home: Home, users: Sequence[Path] = ()) -> list[Path]:
-    """Return the files below ``models/`` that no model, no unfinished pull and no user accounts for."""
+    """Return the files below ``models/`` that belong to no model, no unfinished pull and no user."""
     of_rows = {path for row in home.rows().values() for path in files_of(row)}
     directories = {path.parent for path in of_rows}
     incoming = home.models / ".incoming"

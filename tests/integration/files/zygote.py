@@ -1,8 +1,8 @@
-"""Commands in processes of their own that begin at once: forked from one process that has imported everything.
+"""Commands in separate processes that start immediately: forked from one process that has imported everything.
 
-``Zygote`` is used by tests and scripts; run as a program, this module is the process that forks. It has one thread and
-no event loop, so that its children begin as a fresh ``gglib`` does. With the library of ``file_calls.c`` a child can be
-killed at any one of its calls that change files.
+Tests and scripts use ``Zygote``; run as a program, this module is the fork server. It has one thread and no
+event loop, so that its children start like a fresh ``gglib``. With the library of ``file_calls.c`` a child
+can be killed at any of its calls that change files.
 """
 
 import atexit
@@ -28,16 +28,16 @@ import gglib
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHONPATH = os.pathsep.join([str(Path(gglib.__file__).resolve().parents[1]), str(ROOT)])
-"""The package that is tested is the one that this process has, wherever that is."""
+"""The tested package is the package that this process imported, wherever it is installed."""
 START_S = 120.0
-"""For what a process has to do; far more than it takes, also on a busy machine."""
+"""Time limit of a process; far above its usual duration, also on a busy machine."""
 MODES = {"count": 0, "kill": 1, "half": 2, "stop": 3, "fail": 4}
-"""What is done at the call: nothing, SIGKILL before it, SIGKILL after half of a write, SIGSTOP, EACCES."""
+"""The action at the call: none, SIGKILL before it, SIGKILL after half of a write, SIGSTOP, EACCES."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a command; a negative code is a signal."""
+    """The result of a command; a negative code is a signal."""
 
     returncode: int
     stdout: str
@@ -45,23 +45,23 @@ class Ended:
 
     @property
     def text(self) -> str:
-        """All that it printed."""
+        """The output on stdout and stderr."""
         return self.stdout + self.stderr
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A call that changes files below ``root``, by its number from 1, and what happens there."""
+    """A call that changes files below ``root``, by its number from 1, and the action at that call."""
 
     root: Path
     number: int
     mode: str = "kill"
     log: Path | None = None
-    """A line for each call is written there."""
+    """A log file with a line for each call."""
 
 
 class Zygote:
-    """The process that forks, as a context. One command runs at a time."""
+    """The fork server, as a context manager. It runs one command at a time."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -72,7 +72,7 @@ class Zygote:
 
     @property
     def counts_calls(self) -> bool:
-        """Whether there is a C compiler, without which no command can be ended at a call."""
+        """Whether there is a C compiler, which stopping commands at a call requires."""
         return self._library is not None
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Zygote:
     def start(
         self, arguments: Sequence[str], environment: Mapping[str, str], moment: Moment | None = None
     ) -> "Child":
-        """Start a command; its end has to be waited for before the next one."""
+        """Start a command; the previous command must have been waited for."""
         self._count += 1
         outputs = [self._place / f"{name}-{self._count}" for name in ("stdout", "stderr")]
         order: dict[str, Any] = {
@@ -124,14 +124,14 @@ class Zygote:
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str], moment: Moment | None = None
     ) -> Ended:
-        """Run a command to its end."""
+        """Run a command until it exits."""
         child = self.start(arguments, environment, moment)
         stdout, stderr = child.communicate(START_S)
         assert child.returncode is not None
         return Ended(child.returncode, stdout, stderr)
 
     def read(self, timeout_s: float) -> int | None:
-        """Return the next number that the process says, or None where it says none in time."""
+        """Return the next number that the process prints, or None after the timeout."""
         assert self._process is not None
         assert self._process.stdout is not None
         deadline = time.monotonic() + timeout_s
@@ -147,7 +147,7 @@ class Zygote:
 
 
 class Child:
-    """A command that runs: what ``subprocess.Popen`` has of it."""
+    """A running command, with the used part of the interface of ``subprocess.Popen``."""
 
     def __init__(self, zygote: Zygote, pid: int, outputs: Sequence[Path]) -> None:
         self.pid = pid
@@ -157,11 +157,11 @@ class Child:
         self._outputs = outputs
 
     def poll(self) -> int | None:
-        """Return how it ended, or None."""
+        """Return the exit code, or None while the command runs."""
         return self._ended(0.0)
 
     def communicate(self, timeout: float = 60.0) -> tuple[str, str]:
-        """Wait for its end and return what it printed. Raises ``subprocess.TimeoutExpired``."""
+        """Wait for the command to exit and return its output. Raises ``subprocess.TimeoutExpired``."""
         if self._ended(timeout) is None:
             raise subprocess.TimeoutExpired(str(self.pid), timeout)
         stdout, stderr = (
@@ -171,7 +171,7 @@ class Child:
         return stdout, stderr
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, where it has not ended."""
+        """Send a signal, unless the command has exited."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -189,7 +189,7 @@ class Child:
 
 
 class Zygotes:
-    """As many processes that fork as commands run at the same time; each is used again."""
+    """A pool of fork servers, one for each concurrent command; idle ones are reused."""
 
     def __init__(self) -> None:
         self._place = Path(tempfile.mkdtemp(prefix="gg-z-"))
@@ -207,7 +207,7 @@ class Zygotes:
         return child
 
     def close(self) -> None:
-        """End all of them."""
+        """Stop all fork servers."""
         for zygote in self._all:
             zygote.__exit__()
         shutil.rmtree(self._place, ignore_errors=True)
@@ -238,7 +238,7 @@ def _library(place: Path) -> Path | None:
 
 
 def main() -> None:
-    """Fork a child for each order, and say its process id and how it ended."""
+    """Fork a child for each order; print its process id and its exit code."""
     import gglib.app.catalog
     import gglib.app.hub
     import gglib.app.library
@@ -248,8 +248,8 @@ def main() -> None:
     import gglib.cli.views.pull
 
     for command in gglib.cli.app.COMMANDS:
-        gglib.cli.app.cli.get_command(None, command)  # type: ignore[arg-type] # it looks at the name alone
-    importlib.import_module("gglib.hf.session")  # what asks the hub imports it late
+        gglib.cli.app.cli.get_command(None, command)  # type: ignore[arg-type] # only the name is read
+    importlib.import_module("gglib.hf.session")  # imported lazily by hub requests
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
@@ -267,7 +267,7 @@ def _be_gglib(order: Mapping[str, Any]) -> None:
         opened = os.open(name, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if descriptor else 0))
         os.dup2(opened, descriptor)
         os.close(opened)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - orders were read from the one before
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - the orders were read from the former ``sys.stdin``
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
@@ -287,7 +287,7 @@ def _be_gglib(order: Mapping[str, Any]) -> None:
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1 if error.code else 0
-    except BaseException:  # noqa: BLE001 - this is the end of the process
+    except BaseException:  # noqa: BLE001 - the end of the process
         import traceback
 
         traceback.print_exc()

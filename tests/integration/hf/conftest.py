@@ -1,4 +1,4 @@
-"""A local hub with one file."""
+"""A fixture with one file on a local hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from gglib.testing.local_hub import LocalHub
 
 @pytest.fixture
 def pull(tmp_path: Path) -> Iterator[Pull]:
-    """Put a file of 4 MB on a hub."""
+    """Yield a file of 4 MB on a hub."""
     with LocalHub() as hub:
         one = Pull(hub=hub, target=tmp_path / "models" / NAME, data=content(4_000_000))
         one.target.parent.mkdir()

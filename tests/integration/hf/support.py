@@ -28,7 +28,7 @@ def limits(
 
 
 def content(size_bytes: int, seed: int = 1) -> bytes:
-    """Return bytes, the same each time, of which no block is like another."""
+    """Return reproducible random bytes, so that all blocks differ."""
     return random.Random(seed).randbytes(size_bytes)  # noqa: S311 - test data
 
 
@@ -49,14 +49,14 @@ class Pull:
 
     @property
     def file(self) -> RemoteFile:
-        """The file as a listing names it."""
+        """The file as a listing describes it."""
         return RemoteFile(
             name=NAME, repo=REPO, revision=self.commit, size_bytes=len(self.data), sha256=sha256(self.data)
         )
 
     @property
     def left(self) -> list[str]:
-        """The names of all files beside the target."""
+        """The names of all files in the target's directory."""
         return sorted(path.name for path in self.target.parent.iterdir())
 
     def client(
@@ -71,7 +71,7 @@ class Pull:
         self.progress.append((here, total))
 
     async def run(self, how: HubLimits | None = None, file: RemoteFile | None = None) -> None:
-        """Fetch the file and check its content."""
+        """Download the file and check its content."""
         async with self.client(how) as client:
             fetched = await client.fetch(file or self.file, self.target, self.on_progress)
         assert self.target.read_bytes() == self.data
@@ -79,6 +79,6 @@ class Pull:
         assert self.left == [self.target.name]
 
     def starts(self) -> list[int]:
-        """Return the first byte of each response with bytes of the file, oldest first."""
+        """Return the first byte of each response with content of the file, oldest first."""
         answers = [one for one in self.hub.requests_of(NAME) if one.status in {200, 206}]
         return [int((one.range or "bytes=0-").removeprefix("bytes=").split("-")[0]) for one in answers]

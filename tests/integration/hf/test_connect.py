@@ -1,4 +1,4 @@
-"""TLS and a proxy's tunnel, with a server that uses a certificate of the test."""
+"""TLS and HTTP proxy tunnels, with a server that uses a test certificate."""
 
 import asyncio
 import shutil
@@ -25,7 +25,7 @@ DATA = content(300_000)
 
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make a certificate for localhost, and trust it."""
+    """Create a certificate for localhost, and trust it."""
     path = tmp_path / "certificate.pem"
     command = [
         "openssl",
@@ -52,7 +52,7 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 
 class Server:
-    """Serves one connection after the other: as a proxy for a tunnel, then a file over TLS."""
+    """Serves one connection at a time: as a proxy for a tunnel, then a file over TLS."""
 
     def __init__(self, certificate: Path) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,7 +103,7 @@ class Server:
 
 @pytest.fixture
 def server(certificate: Path) -> Iterator[Server]:
-    """Run the server."""
+    """Yield a running server."""
     with Server(certificate) as one:
         yield one
 
@@ -117,7 +117,7 @@ async def fetch(pull: Pull, url: str) -> None:
 
 
 async def test_a_file_is_downloaded_over_tls_from_a_trusted_server(pull: Pull, server: Server) -> None:
-    """By the certificates of the system, or those of SSL_CERT_FILE."""
+    """The client verifies it with the certificates of the system, or those of SSL_CERT_FILE."""
     await fetch(pull, f"https://localhost:{server.port}/m.gguf")
     assert f"Host: localhost:{server.port}" in server.heads[0]
 
@@ -126,7 +126,7 @@ async def test_a_file_is_downloaded_over_tls_from_a_trusted_server(pull: Pull, s
 async def test_a_certificate_that_is_not_trusted_is_said_at_once(
     pull: Pull, server: Server, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    """A certificate for another name, or of an unknown authority: no retry, and no request is sent."""
+    """A certificate for another name, or from an unknown authority, fails without a retry, before any request."""
     if host == "localhost":
         monkeypatch.delenv("SSL_CERT_FILE")
         connect.tls_context.cache_clear()
@@ -138,7 +138,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(
 async def test_https_goes_through_a_proxys_tunnel(
     pull: Pull, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy receives its own password and the host name; everything else is encrypted."""
+    """The proxy receives only its own password and the host name; everything else is encrypted."""
     monkeypatch.setenv("https_proxy", f"http://me:hush@127.0.0.1:{server.port}")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -153,7 +153,7 @@ async def test_https_goes_through_a_proxys_tunnel(
 async def test_a_proxy_that_refuses_is_said(
     pull: Pull, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its status."""
+    """The error has the proxy's status."""
     server.tunnel_status = 407
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.port}")
     for name in ("no_proxy", "NO_PROXY"):
@@ -163,7 +163,7 @@ async def test_a_proxy_that_refuses_is_said(
 
 
 async def test_a_handshake_that_hangs_is_cancelled_at_once(pull: Pull) -> None:
-    """The cancel shuts its socket down."""
+    """The cancel shuts down the socket."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://localhost:{silent.getsockname()[1]}/m.gguf"
         task = asyncio.create_task(fetch(pull, url))

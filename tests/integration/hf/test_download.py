@@ -47,12 +47,12 @@ def descriptors() -> int:
 
 
 def fetch_threads() -> list[str]:
-    """Return the threads that a fetch left running."""
+    """Return the threads that a download left running."""
     return [one.name for one in threading.enumerate() if one.name.startswith("gglib-")]
 
 
 async def cut_off(pull: Pull, at_bytes: int, file: RemoteFile | None = None) -> int:
-    """Cancel a fetch after about this many bytes, and return how many are stored."""
+    """Cancel a download after about this many bytes, and return the number of stored bytes."""
     file = file or pull.file
     with pull.hub.pause_after(NAME, at_bytes):
         task = asyncio.create_task(pull.client().fetch(file, pull.target, pull.on_progress))
@@ -70,7 +70,7 @@ async def cut_off(pull: Pull, at_bytes: int, file: RemoteFile | None = None) -> 
 
 
 async def test_a_file_comes_whole_and_verified_and_alone(pull: Pull) -> None:
-    """One request to the hub, one to the file host; progress up to the end; no other files remain."""
+    """One request to the hub, one to the file host; progress reaches the end; no other files remain."""
     await pull.run()
     assert [(one.host, one.range) for one in pull.hub.requests] == [(Host.HUB, None), (Host.CDN, None)]
     assert pull.progress[-1] == (len(pull.data), len(pull.data))
@@ -78,14 +78,14 @@ async def test_a_file_comes_whole_and_verified_and_alone(pull: Pull) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 2 * BLOCK_BYTES])
 async def test_files_of_any_size_come_whole(pull: Pull, size: int) -> None:
-    """Including empty files, and files that end at a block boundary."""
+    """Includes empty files, and files that end at a block boundary."""
     pull.data = content(size)
     pull.commit = pull.hub.commit(REPO, {NAME: pull.data})
     await pull.run()
 
 
 async def test_an_existing_file_is_hashed_without_a_request(pull: Pull) -> None:
-    """Also offline; leftovers of a kill are deleted."""
+    """Also in offline mode; files left by a kill are deleted."""
     pull.target.write_bytes(pull.data)
     part_manifest_path(pull.target).write_bytes(b"left")
     async with pull.client(is_offline=True) as client:
@@ -113,7 +113,7 @@ async def test_a_cancelled_fetch_ends_at_once_and_leaves_what_came(pull: Pull) -
 
 
 async def test_the_next_fetch_asks_for_the_rest_and_only_that(pull: Pull) -> None:
-    """With Range and If-Range; every recorded byte is downloaded once."""
+    """The request has Range and If-Range; every recorded byte is downloaded once."""
     here = await cut_off(pull, 2_500_000)
     pull.hub.forget_requests()
     await pull.run()
@@ -139,18 +139,18 @@ async def test_what_is_all_here_is_only_hashed(pull: Pull) -> None:
 async def test_a_connection_that_is_cut_again_and_again_goes_on_each_time(
     pull: Pull, cut: Disconnect
 ) -> None:
-    """Each retry resumes with a new signed address, as long as bytes arrive."""
+    """Each retry resumes with a newly signed URL, while each connection delivers bytes."""
     pull.hub.inject_fault(Fault(cut_after_bytes=500_000, cut=cut), file=NAME, times=6)
     await pull.run()
     starts = pull.starts()
     assert starts == sorted(set(starts))
-    if cut is Disconnect.FIN:  # a reset may take bytes with it that were sent
+    if cut is Disconnect.FIN:  # a reset may discard bytes that were sent
         assert starts == [500_000 * number for number in range(7)]
     assert len([one for one in pull.hub.requests if one.host is Host.HUB]) == len(starts)
 
 
 async def test_an_address_that_expired_is_asked_for_again(pull: Pull) -> None:
-    """The host of the files says 403: the hub signs another one."""
+    """The file host responds 403, and the hub signs another URL."""
     pull.hub.inject_fault(Fault(status=403), file=NAME, host=Host.CDN, times=1)
     await pull.run()
 
@@ -160,14 +160,14 @@ async def test_an_address_that_expired_is_asked_for_again(pull: Pull) -> None:
 )
 @pytest.mark.parametrize("host", [Host.HUB, Host.CDN])
 async def test_a_server_that_fails_for_a_moment_is_asked_again(pull: Pull, fault: Fault, host: Host) -> None:
-    """For either host, and for each kind of failure."""
+    """Both hosts are retried, after each kind of failure."""
     rule = pull.hub.inject_fault(fault, file=NAME, host=host, times=2)
     await pull.run()
     assert rule.used == 2
 
 
 async def test_a_server_that_falls_silent_counts_as_lost(pull: Pull) -> None:
-    """After a read timeout the next connection downloads the rest."""
+    """After a read timeout the next connection downloads the remaining bytes."""
     pull.hub.inject_fault(Fault(stalls=True), file=NAME, times=1)
     await pull.run(limits(read_s=0.2))
 
@@ -202,14 +202,14 @@ async def test_a_hub_that_is_not_there_leaves_nothing(pull: Pull) -> None:
 
 
 async def test_patience_that_is_asked_for_is_given(pull: Pull) -> None:
-    """429 with Retry-After, once by each of the two hosts."""
+    """Both hosts respond 429 with Retry-After once."""
     pull.hub.inject_fault(rate_limited(0), file=NAME, host=Host.HUB, times=1)
     pull.hub.inject_fault(rate_limited(0), file=NAME, host=Host.CDN, times=1)
     await pull.run()
 
 
 async def test_a_long_retry_after_is_an_error_instead_of_a_wait(pull: Pull) -> None:
-    """Within one request."""
+    """The error is raised after one request."""
     pull.hub.inject_fault(rate_limited(3600))
     with pytest.raises(HubBusyError, match="3600 s"):
         await pull.run()
@@ -219,7 +219,7 @@ async def test_a_long_retry_after_is_an_error_instead_of_a_wait(pull: Pull) -> N
 @pytest.mark.parametrize("is_deaf", [False, True])
 @pytest.mark.parametrize("size", [4_000_000, 1_000_000, 5_000_000])
 async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool, size: int) -> None:
-    """If-Range gives the whole new version, and a part with another tag is rejected: no old byte remains."""
+    """If-Range returns the complete new version, and a part with another ETag is rejected: no old byte remains."""
     address = pull.hub.add_address(f"/{NAME}", pull.data)
     old = RemoteFile(name=NAME, url=address)
     file_name = f"/{NAME}"
@@ -237,7 +237,7 @@ async def test_a_file_that_changed_is_begun_again(*, pull: Pull, is_deaf: bool, 
 
 
 async def test_a_new_version_under_an_old_tag_is_noticed_by_its_hash(pull: Pull) -> None:
-    """A server that ignores If-Range causes a splice; it is deleted, and the download starts over."""
+    """A server that ignores If-Range causes a mix of versions; the file is deleted, and the download restarts."""
     await cut_off(pull, 2_500_000)
     with open_part(pull.file, pull.target) as part:
         part.write(memoryview(content(1000, seed=5)), 0)
@@ -246,7 +246,7 @@ async def test_a_new_version_under_an_old_tag_is_noticed_by_its_hash(pull: Pull)
 
 
 async def test_a_server_without_ranges_sends_all_of_it_again(pull: Pull) -> None:
-    """And is believed to end once it does."""
+    """The download restarts, and completes once the server sends the complete file."""
     await cut_off(pull, 2_500_000)
     pull.hub.inject_fault(Fault(ignores_range=True), file=NAME)
     await pull.run()
@@ -257,14 +257,14 @@ async def test_a_server_without_ranges_sends_all_of_it_again(pull: Pull) -> None
 
 @pytest.mark.parametrize("sent", ["bytes 0-99/4000000", "bytes 100-199/4000000", "nonsense"])
 async def test_another_part_than_was_asked_for_is_not_written(pull: Pull, sent: str) -> None:
-    """The download starts over without ranges if the server sends wrong ones."""
+    """If the server sends a wrong range, the download restarts without ranges."""
     await cut_off(pull, 2_500_000)
     pull.hub.inject_fault(Fault(content_range=sent), file=NAME, times=1)
     await pull.run()
 
 
 async def test_wrong_bytes_are_fetched_once_more(pull: Pull) -> None:
-    """From the beginning, and then they are right."""
+    """A download with wrong content restarts from the first byte, and succeeds."""
     rule = pull.hub.inject_fault(Fault(flips_byte_at=3_999_999), file=NAME, times=1)
     await pull.run()
     assert rule.used == 1
@@ -272,7 +272,7 @@ async def test_wrong_bytes_are_fetched_once_more(pull: Pull) -> None:
 
 
 async def test_wrong_bytes_twice_are_an_error_and_nothing_is_kept(pull: Pull) -> None:
-    """One sentence, no file, no part file."""
+    """The error is one sentence; no file and no part file remain."""
     pull.hub.inject_fault(Fault(flips_byte_at=0), file=NAME)
     with pytest.raises(DownloadCorruptError):
         await pull.run()
@@ -282,7 +282,7 @@ async def test_wrong_bytes_twice_are_an_error_and_nothing_is_kept(pull: Pull) ->
 
 @pytest.mark.parametrize("fault", [Fault(length_delta=-1000), Fault(length_delta=1000)])
 async def test_a_file_of_another_length_than_promised_is_never_kept(pull: Pull, fault: Fault) -> None:
-    """Shorter and longer heads: no file of that length, no splice."""
+    """A shorter or longer Content-Length leaves neither a file of that length nor a mix of versions."""
     pull.hub.inject_fault(fault, file=NAME)
     with pytest.raises((DownloadCorruptError, HubUnreachableError)):
         await pull.run()
@@ -292,7 +292,7 @@ async def test_a_file_of_another_length_than_promised_is_never_kept(pull: Pull, 
 
 
 async def test_chunks_without_a_length_come_whole(pull: Pull) -> None:
-    """With and without a known size; a truncated body is detected and resumed."""
+    """With and without a known size; a truncated body is detected and the download resumes."""
     pull.hub.inject_fault(Fault(hides_length=True, cut_after_bytes=1_000_000), file=NAME, times=1)
     pull.hub.inject_fault(Fault(hides_length=True), file=NAME)
     await pull.run()
@@ -326,7 +326,7 @@ async def test_chunks_of_another_length_than_promised_are_not_kept(pull: Pull, s
 
 
 async def test_the_token_is_sent_to_the_hub_only(pull: Pull) -> None:
-    """Not to the file host, not to a foreign host, not back to the hub from there, and not to a log."""
+    """The file host, a foreign host, the hub after a redirect from there, and the log do not get the token."""
     pull.hub.accept_token(TOKEN)
     pull.hub.add_address("/back", b"")
     pull.hub.inject_fault(Fault(location=pull.hub.foreign_url + "/away"), file=NAME, host=Host.HUB, times=1)
@@ -346,7 +346,7 @@ async def test_the_token_is_sent_to_the_hub_only(pull: Pull) -> None:
     "location", ["ftp://127.0.0.1/x", "http://u:p@127.0.0.1/x", "file:///etc/passwd", "http://["]
 )
 async def test_a_redirect_to_what_must_not_be_asked_is_an_error(pull: Pull, location: str) -> None:
-    """One sentence, at once."""
+    """The error is one sentence, without a retry."""
     pull.hub.inject_fault(Fault(location=location), file=NAME, host=Host.HUB)
     with pytest.raises(HubError):
         await pull.run()
@@ -354,7 +354,7 @@ async def test_a_redirect_to_what_must_not_be_asked_is_an_error(pull: Pull, loca
 
 
 async def test_redirects_that_go_round_end(pull: Pull) -> None:
-    """After ten."""
+    """The limit is ten redirects."""
     pull.hub.inject_fault(Fault(location="{path}"), host=Host.HUB)
     with pytest.raises(HubError, match="redirects more than"):
         await pull.run()
@@ -362,7 +362,7 @@ async def test_redirects_that_go_round_end(pull: Pull) -> None:
 
 
 async def test_what_the_hub_refuses_is_said_as_the_hub_means_it(pull: Pull) -> None:
-    """Gated and missing files leave nothing behind and are not retried."""
+    """Gated and missing files leave no files behind and are not retried."""
     pull.commit = pull.hub.add_repository("ada/gated", {NAME: pull.data}, gated="auto")
     gated = RemoteFile(name=NAME, repo="ada/gated", revision=pull.commit, size_bytes=len(pull.data))
     with pytest.raises(GatedRepositoryError, match="ada/gated"):
@@ -375,7 +375,7 @@ async def test_what_the_hub_refuses_is_said_as_the_hub_means_it(pull: Pull) -> N
 
 
 async def test_a_second_fetch_to_the_same_place_is_refused_at_once(pull: Pull) -> None:
-    """The second fetch fails at once; the first one is not affected."""
+    """The second download fails immediately; the first is not affected."""
     with pull.hub.pause_after(NAME, 1_500_000) as gate:
         first = asyncio.create_task(pull.run())
         await until(lambda: pull.hub.sent_bytes(NAME) >= 1_500_000)
@@ -409,7 +409,7 @@ async def test_room_is_looked_for_first(pull: Pull) -> None:
 
 
 async def test_a_directory_that_cannot_be_written_is_said(pull: Pull) -> None:
-    """A missing directory stands in for a read-only one, which root can write."""
+    """A missing directory stands in for a read-only one, which root could write."""
     pull.target = pull.target.parent / "missing" / NAME
     with pytest.raises(StorageError, match="missing"):
         await pull.client().fetch(pull.file, pull.target, pull.on_progress)
@@ -419,7 +419,7 @@ async def test_a_directory_that_cannot_be_written_is_said(pull: Pull) -> None:
 async def test_a_disk_that_is_full_in_the_middle_keeps_what_came(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next fetch resumes."""
+    """The next download resumes."""
     write = os.pwrite
 
     def full(descriptor: int, data: bytes, offset: int) -> int:
@@ -437,7 +437,7 @@ async def test_a_disk_that_is_full_in_the_middle_keeps_what_came(
 
 
 async def test_several_connections_bring_it_faster_where_each_is_slow(pull: Pull) -> None:
-    """Each connection fetches a part, each byte once except those in flight when a range was split."""
+    """Each connection downloads a segment; only bytes in flight when a range was split are fetched twice."""
     pull.hub.inject_fault(Fault(bytes_per_s=1_500_000), file=NAME, host=Host.CDN)
     await pull.run(limits(connections=MANY))
     answers = pull.hub.requests_of(NAME, Host.CDN)
@@ -459,7 +459,7 @@ async def test_a_server_that_does_not_take_several_connections_gets_one(pull: Pu
 
 @CUTS
 async def test_connections_that_are_cut_go_on_where_each_ended(pull: Pull, cut: Disconnect) -> None:
-    """And the file is right."""
+    """The resulting file is correct."""
     pull.hub.inject_fault(
         Fault(bytes_per_s=2_000_000, cut_after_bytes=300_000, cut=cut), file=NAME, host=Host.CDN, times=8
     )
@@ -498,7 +498,7 @@ async def test_a_note_that_is_not_to_be_believed_begins_again(pull: Pull, damage
 
 
 async def test_an_address_of_the_hub_is_a_file_at_a_commit(pull: Pull) -> None:
-    """A branch is resolved to its commit; size and hash are the hub's."""
+    """The branch of the URL is resolved to its commit; size and hash come from the hub."""
     async with pull.client() as client:
         assert await client.locate(pull.hub.resolve_url(REPO, NAME) + "?download=true") == pull.file
         blob = pull.hub.resolve_url(REPO, NAME).replace("/resolve/", "/blob/")
@@ -506,7 +506,7 @@ async def test_an_address_of_the_hub_is_a_file_at_a_commit(pull: Pull) -> None:
 
 
 async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
-    """The size is known; a server without HEAD gets a request for the first byte."""
+    """The HEAD response has the size; a server without HEAD gets a request for the first byte."""
     address = pull.hub.add_address("/a/My%20Model.gguf".replace("%20", " "), pull.data).replace(" ", "%20")
     async with pull.client() as client:
         located = await client.locate(address)
@@ -524,7 +524,7 @@ async def test_an_address_elsewhere_is_known_by_its_head(pull: Pull) -> None:
 
 
 async def test_the_first_bytes_can_be_had_alone(pull: Pull) -> None:
-    """By Range, also from a server that sends more; a shorter file gives fewer bytes."""
+    """The request has a Range; a server may ignore it; a shorter file returns fewer bytes."""
     async with pull.client() as client:
         assert await client.read_start(pull.file, 100) == pull.data[:100]
         assert pull.hub.requests[-1].sent_bytes == 100
@@ -536,7 +536,7 @@ async def test_the_first_bytes_can_be_had_alone(pull: Pull) -> None:
 async def test_a_proxy_is_used_where_the_environment_names_one(
     pull: Pull, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For plain http with an absolute target; the password is sent to the proxy only."""
+    """Plain HTTP uses an absolute request target; only the proxy receives the password."""
     monkeypatch.setenv("http_proxy", pull.hub.foreign_url.replace("http://", "http://me:hush@"))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -552,7 +552,7 @@ async def test_a_proxy_is_used_where_the_environment_names_one(
 
 
 async def test_a_token_that_can_be_none_is_said_without_showing_it(pull: Pull) -> None:
-    """A line end is stripped; the rest must be one word."""
+    """A trailing line break is stripped; the rest must be one word."""
     pull.hub.accept_token(TOKEN)
     async with pull.client(token=TOKEN + "\n") as client:
         assert await client.locate(pull.hub.resolve_url(REPO, NAME)) == pull.file
@@ -562,7 +562,7 @@ async def test_a_token_that_can_be_none_is_said_without_showing_it(pull: Pull) -
 
 
 def test_what_is_here_can_be_asked_without_the_network(pull: Pull, tmp_path: Path) -> None:
-    """Nothing, some, all."""
+    """No bytes, some bytes, all bytes."""
     assert resumable_bytes(pull.file, pull.target) == 0
     pull.target.write_bytes(pull.data)
     assert resumable_bytes(pull.file, pull.target) == len(pull.data)

@@ -1,4 +1,4 @@
-"""The hash that follows a download, for any order of its bytes."""
+"""The hash computed during a download, for any order of its bytes."""
 
 import hashlib
 import random
@@ -33,7 +33,7 @@ def bring(part: PartFile, hasher: IncrementalHasher, first: int, end: int) -> No
 def test_the_hash_is_that_of_the_file_however_many_connections_bring_it(
     tmp_path: Path, pieces: int, here_before: int
 ) -> None:
-    """Also after a part was stored before; repeatedly, since threads interleave in any order."""
+    """Includes a part stored before; repeated, since threads interleave in any order."""
     for _ in range(5):
         with open_part(FILE, tmp_path / "m.gguf") as part:
             part.begin(Identity(key=part.key, size_bytes=SIZE, etag=None))
@@ -54,7 +54,7 @@ def test_the_hash_is_that_of_the_file_however_many_connections_bring_it(
 
 
 def test_a_cancel_ends_it_without_a_wait(tmp_path: Path) -> None:
-    """A segment can keep writing after the hasher has stopped."""
+    """A segment may still write after the hasher has stopped."""
     cancel_token = CancelToken()
     with open_part(FILE, tmp_path / "m.gguf") as part:
         part.begin(Identity(key=part.key, size_bytes=SIZE, etag=None))

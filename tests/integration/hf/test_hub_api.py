@@ -1,4 +1,4 @@
-"""The hub's API over real sockets: results, errors, and which hosts receive the token."""
+"""The hub's API over real sockets: results, errors, and the hosts that receive the token."""
 
 import asyncio
 import hashlib
@@ -54,14 +54,14 @@ def no_leftovers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hub() -> Iterator[LocalHub]:
-    """Return a hub that has one model."""
+    """Yield a hub with one model."""
     with LocalHub(page_limit=3) as hub:
         hub.add_repository("ada/coder-GGUF", {"coder-Q4_K_M.gguf": MODEL, "README.md": b"hello"})
         yield hub
 
 
 class Pauses:
-    """Does not sleep, and records the requested pauses."""
+    """A sleep function that returns immediately and records the requested pauses."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -71,12 +71,12 @@ class Pauses:
 
 
 def api_of(hub: LocalHub, token: str | None = None, pauses: Pauses | None = None) -> HubApi:
-    """Return the API of a hub, which does not pause."""
+    """Return the API of a hub, with pauses replaced."""
     return HubApi(hub.url, lambda: token, pause=pauses or Pauses())
 
 
 async def failure_of(api: HubApi, repo: str = "ada/coder-GGUF", revision: str | None = None) -> HubError:
-    """Return the error of requesting a repository."""
+    """Return the error of a request for a repository."""
     with pytest.raises(HubError) as caught:
         await api.repository(repo, revision)
     text = str(caught.value)
@@ -87,7 +87,7 @@ async def failure_of(api: HubApi, repo: str = "ada/coder-GGUF", revision: str | 
 
 class TestRepository:
     async def test_returns_the_hubs_metadata(self, hub: LocalHub) -> None:
-        """A repository comes with its commit, its files with sizes and hashes, and what its page says."""
+        """The result has the commit, the files with sizes and hashes, and the metadata of the repository's page."""
         commit = hub.add_repository(
             "ada/big-GGUF",
             {"big.gguf": MODEL, "README.md": b"hi", "sub/huge.gguf": sparse_file(40_000_000_000, "ab" * 32)},
@@ -133,7 +133,7 @@ class TestRepository:
         )
 
     async def test_follows_a_new_name(self, hub: LocalHub) -> None:
-        """A repository that was renamed is found by its old name, and says its new one; the token goes along."""
+        """A renamed repository is found by its old name and returns its new name; the redirect keeps the token."""
         hub.accept_token(TOKEN)
         hub.rename_repository("ada/coder-GGUF", "lovelace/coder-GGUF")
         found = await api_of(hub, TOKEN).repository("ada/coder-GGUF")
@@ -154,7 +154,7 @@ class TestRepository:
         assert [file.name for file in (await api_of(hub).repository("ada/evil")).files] == names
 
     async def test_asks_nothing_for_what_is_no_name(self, hub: LocalHub) -> None:
-        """Text that cannot be the name of a repository is not sent anywhere."""
+        """Text that cannot be a repository's name causes no request."""
         for text in ("../../x", "a/b/c", "", "a b/c", "ada/coder?x=1"):
             error = await failure_of(api_of(hub), text)
             assert isinstance(error, RepositoryNotFoundError)
@@ -170,7 +170,7 @@ class TestSearch:
         assert hub.requests == []
 
     async def test_brings_files_with_sizes_in_the_hubs_order(self, hub: LocalHub) -> None:
-        """Results are in the order asked for, over several pages, each with its files and their sizes."""
+        """Results are in the requested order, over several pages, each with its files and their sizes."""
         for number in range(5):
             hub.add_repository(
                 f"ada/m{number}",
@@ -194,7 +194,7 @@ class TestSearch:
         assert [one.repo for one in best] == ["ada/m2"]
 
     async def test_finds_models_only(self, hub: LocalHub) -> None:
-        """What has no GGUF file is no result, whatever its tags say; nothing found is an empty list."""
+        """A repository without a GGUF file is not a result, whatever its tags; an empty result is an empty list."""
         hub.add_repository("ada/coder-torch", {"model.safetensors": sparse_file(10)}, tags=("pytorch",))
         hub.add_repository("ada/coder-liar", {"README.md": b"soon"})
         assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
@@ -202,7 +202,7 @@ class TestSearch:
         assert await search(hub, "coder", limit=0) == []
 
     async def test_leaves_out_what_cannot_be_had(self, hub: LocalHub) -> None:
-        """A missing, gated, broken or failing repository is only left out itself."""
+        """Only a missing, gated, broken or failing repository itself is omitted."""
         bad: dict[str, Fault | dict[str, object]] = {
             "ada/coder-gone": Fault(status=404, headers=(("X-Error-Code", "RepoNotFound"),)),
             "ada/coder-locked": Fault(status=403, headers=(("X-Error-Code", "GatedRepo"),)),
@@ -217,13 +217,13 @@ class TestSearch:
         assert [one.repo for one in await search(hub, "coder")] == ["ada/coder-GGUF"]
 
     async def test_fails_when_the_hub_does(self, hub: LocalHub) -> None:
-        """A search fails, and is not merely empty, if the hub fails for every repository."""
+        """If the hub fails for every repository, the search raises an error instead of returning an empty list."""
         hub.inject_fault(failing(503), where=lambda target: target.startswith("/api/models/ada"))
         with pytest.raises(HubUnreachableError, match="503"):
             await search(hub, "coder")
 
     async def test_asks_a_few_at_once(self, hub: LocalHub) -> None:
-        """Only a few of the repositories of a search are requested at the same time."""
+        """The number of concurrent requests for the repositories of a search is limited."""
         for number in range(3 * MAX_CONCURRENT_REQUESTS):
             hub.add_repository(f"ada/m{number}", {"m.gguf": b"x"})
         hub.inject_fault(Fault(stalls=True), where=lambda target: "blobs" in target)
@@ -237,18 +237,18 @@ class TestSearch:
 
 
 def is_about(repo: str, target: str) -> bool:
-    """Whether a request asks for this repository."""
+    """Whether a request is about this repository."""
     return target.startswith(f"/api/models/{repo}")
 
 
 async def search(hub: LocalHub, query: str, limit: int = 10) -> list[HubRepository]:
-    """Search a hub by downloads."""
+    """Search a hub, sorted by downloads."""
     return await api_of(hub).search(query, sort=HubSort.DOWNLOADS, limit=limit)
 
 
 class TestToken:
     async def test_is_shown_to_the_hub(self, hub: LocalHub) -> None:
-        """Private repositories are visible with the token, and missing without."""
+        """Private repositories are visible with the token, and missing without it."""
         hub.accept_token(TOKEN)
         hub.add_repository("ada/private", {"m.gguf": MODEL}, is_private=True)
         assert (await api_of(hub, TOKEN).repository("ada/private")).repo == "ada/private"
@@ -257,7 +257,7 @@ class TestToken:
         assert "HF_TOKEN" in str(error)
 
     async def test_is_no_other_than_ours(self, hub: LocalHub) -> None:
-        """The library's own token, of the environment or of its file, is never sent."""
+        """The token of the huggingface_hub library, from the environment or its file, is never sent."""
         await api_of(hub).repository("ada/coder-GGUF")
         await search(hub, "coder")
         assert {seen.token for seen in hub.requests} == {None}
@@ -281,7 +281,7 @@ class TestToken:
         assert [seen.token for seen in hub.requests] == [f"Bearer {TOKEN}", None, None]
 
     async def test_does_not_follow_a_next_page_to_another_host(self, hub: LocalHub) -> None:
-        """A listing that names a foreign host as its next page does not get the token there."""
+        """If a listing's next page is on a foreign host, the request for that page has no token."""
         hub.accept_token(TOKEN)
         hub.add_address("/next", b"[]")
         link = f'<{hub.foreign_url}/next>; rel="next"'
@@ -290,7 +290,7 @@ class TestToken:
         assert tokens_at(hub, Host.FOREIGN) == {None}
 
     async def test_that_the_hub_does_not_know_is_named(self, hub: LocalHub) -> None:
-        """A wrong token is distinguished from a missing repository, and is not shown."""
+        """The error distinguishes an invalid token from a missing repository, and does not contain the token."""
         error = await failure_of(api_of(hub, "hf_wrong"))
         assert "HF_TOKEN" in str(error)
         assert "hf_wrong" not in str(error)
@@ -298,7 +298,7 @@ class TestToken:
 
     @pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "tokén", "two words"])
     async def test_that_cannot_stand_in_a_header_is_not_sent(self, hub: LocalHub, token: str) -> None:
-        """A token with characters that no token has is refused here."""
+        """A token with characters that are invalid in a token is refused locally."""
         assert "HF_TOKEN" in str(await failure_of(api_of(hub, token)))
         assert hub.requests == []
 
@@ -331,7 +331,7 @@ class TestRefusals:
         assert "wip/x" in str(error)
 
     async def test_waits_as_long_as_it_is_asked_to(self, hub: LocalHub) -> None:
-        """A short Retry-After is waited for."""
+        """A short Retry-After is awaited."""
         pauses = Pauses()
         hub.inject_fault(rate_limited(3), times=2)
         await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
@@ -349,7 +349,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     async def test_tries_a_failing_hub_again(self, hub: LocalHub, status: int) -> None:
-        """A server error is retried with growing pauses, and reported if it stays."""
+        """A server error is retried with increasing pauses, and reported if it persists."""
         pauses = Pauses()
         rule = hub.inject_fault(failing(status), times=2)
         await api_of(hub, pauses=pauses).repository("ada/coder-GGUF")
@@ -371,7 +371,7 @@ class TestRefusals:
 
 class TestNetwork:
     async def test_that_is_not_there(self) -> None:
-        """If nothing listens, one sentence names the host and says that local models still work."""
+        """If nothing listens, the error names the host and says that local models still work."""
         with LocalHub() as other:
             gone = other.url
         pauses = Pauses()
@@ -402,7 +402,7 @@ class TestNetwork:
         assert "does not answer" in str(error)
 
     async def test_that_dribbles(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A response that drips byte by byte is limited by the total timeout."""
+        """A response that arrives byte by byte is limited by the total timeout."""
         monkeypatch.setattr("gglib.hf.session.TOTAL_TIMEOUT_S", -1.0)
         hub.inject_fault(Fault(bytes_per_s=2000))
         assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
@@ -420,14 +420,14 @@ class TestNetwork:
         ],
     )
     async def test_that_breaks_off_or_is_not_http(self, hub: LocalHub, fault: Fault) -> None:
-        """A truncated or invalid response is retried, and reported if it stays."""
+        """A truncated or invalid response is retried, and reported if it persists."""
         hub.inject_fault(fault, times=1)
         await api_of(hub).repository("ada/coder-GGUF")
         hub.inject_fault(fault)
         assert isinstance(await failure_of(api_of(hub)), HubUnreachableError)
 
     async def test_behind_a_proxy(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The proxy of the environment is used, and the error names a broken one."""
+        """The proxy of the environment is used, and the error names a broken proxy."""
         import huggingface_hub
 
         monkeypatch.setenv("http_proxy", hub.url)
@@ -466,7 +466,7 @@ class TestNetwork:
         assert hub.requests == []
 
     async def test_a_caller_that_leaves_does_not_wait(self, hub: LocalHub) -> None:
-        """A cancelled request ends at once, even without a response."""
+        """A cancelled request ends immediately, even without a response."""
         hub.inject_fault(Fault(stalls=True))
         asking = asyncio.create_task(api_of(hub).repository("ada/coder-GGUF"))
         await asyncio.to_thread(hub.wait_for_requests, 1)
@@ -507,10 +507,10 @@ class TestAnswers:
         ],
     )
     async def test_that_are_not_the_hubs(self, hub: LocalHub, body: bytes) -> None:
-        """A response of another shape, such as a hotel's login page, is one sentence, for both methods."""
+        """A response of another format, such as a captive portal's login page, is one sentence, for both methods."""
         hub.inject_fault(Fault(status=200, body=body))
         await failure_of(api_of(hub))
-        if body not in {b"[]", b"{}"}:  # of which the library makes a search that finds nothing
+        if body not in {b"[]", b"{}"}:  # these make the library return an empty search result
             with pytest.raises(HubError):
                 await search(hub, "coder")
 
@@ -545,7 +545,7 @@ class TestAnswers:
         ],
     )
     async def test_with_fields_of_another_kind(self, hub: LocalHub, overrides: dict[str, object]) -> None:
-        """A field that is missing where it is needed, or of another type, is an error that names the hub."""
+        """A required field that is missing or has another type is an error that names the hub."""
         hub.add_repository("ada/odd", {"m.gguf": MODEL}, overrides=overrides)
         error = await failure_of(api_of(hub), "ada/odd")
         assert hub.url.removeprefix("http://") in str(error)

@@ -1,4 +1,4 @@
-"""A few rounds of the script that kills downloads, and a proof that it can fail."""
+"""A few rounds of the script that kills downloads, and a check that the script detects faults."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts/kill_pulls.py"
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
-    """Run the script and return how it ended."""
+    """Run the script and return the finished process."""
     command = [sys.executable, str(SCRIPT), "--size-mb", "30", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
@@ -25,7 +25,7 @@ def test_killed_downloads_leave_no_wrong_file_and_fetch_nothing_twice() -> None:
 
 @pytest.mark.parametrize("fault", ["--lazy"])
 def test_the_script_notices_bytes_that_are_not_noted(fault: str) -> None:
-    """A download that records only every eighth block does not pass."""
+    """A download that records only every eighth block fails the script."""
     ended = run("--kills", "4", fault)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "not noted" in ended.stdout

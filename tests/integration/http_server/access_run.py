@@ -33,7 +33,7 @@ HOSTILE_HOSTS = (
     "0x7f000001",
     "2130706433",
     "017700000001",
-    "0.0.0.0",  # noqa: S104 - asked by, not bound
+    "0.0.0.0",  # noqa: S104 - sent as a host name, not bound
     "0",
     "128.0.0.1",
     "126.255.255.255",
@@ -68,7 +68,7 @@ _CODES = {
 }
 
 Refusal = tuple[int, str, str]
-"""Status, code, and the parts of the response that may not differ between refusals."""
+"""Status, code, and the parts of the response that must be the same in all refusals."""
 
 
 def routes() -> list[tuple[str, str]]:
@@ -107,7 +107,7 @@ async def wrong_keys(port: int, count: int, *, seed: int, at_once: int = 8) -> C
 
 
 def wrong_key(source: random.Random) -> list[tuple[str, str]]:
-    """Return headers that carry no right key, in one of the ways in which one may be wrong."""
+    """Return headers without a right key, in one of several ways."""
     position = source.randrange(len(KEY))
     other = source.choice([c for c in string.ascii_letters + string.digits if c != KEY[position]])
     near = KEY[:position] + other + KEY[position + 1 :]

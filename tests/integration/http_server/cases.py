@@ -1,7 +1,7 @@
 """The table of malformed and ambiguous requests, with the expected results.
 
-``cases_framing.py``, ``cases_head.py`` and ``cases_flow.py`` hold the rows; here is what a row is. The rules are those
-of RFC 9110 and RFC 9112, stricter where two readers could disagree.
+This module defines the rows, which are in ``cases_framing.py``, ``cases_head.py`` and ``cases_flow.py``. The rules are
+those of RFC 9110 and RFC 9112, stricter where two parsers could disagree.
 """
 
 from dataclasses import dataclass
@@ -47,12 +47,12 @@ class Case:
 
     @property
     def raw(self) -> bytes:
-        """All that is sent."""
+        """All bytes that are sent."""
         return b"".join(self.writes)
 
 
 def head(method: bytes, target: bytes, *lines: bytes, version: bytes = b"HTTP/1.1") -> bytes:
-    """Return a head of these lines and no others."""
+    """Return a head with these lines and no others."""
     return b"\r\n".join((b" ".join((method, target, version)), *lines, b"", b""))
 
 
@@ -67,12 +67,12 @@ CHUNKED = b"Transfer-Encoding: chunked"
 def post(
     *lines: bytes, body: bytes = BODY, target: bytes = PATH, version: bytes = b"HTTP/1.1", host: bytes = HOST
 ) -> bytes:
-    """Return a POST with a right length, and these lines besides."""
+    """Return a POST with a right length and these additional lines."""
     return head(b"POST", target, host, *lines, length_of(body), version=version) + body
 
 
 def post_raw(*lines: bytes, data: bytes = BODY, version: bytes = b"HTTP/1.1") -> bytes:
-    """Return a POST whose framing is in these lines or nowhere."""
+    """Return a POST whose framing, if any, is in these lines."""
     return head(b"POST", PATH, HOST, *lines, version=version) + data
 
 

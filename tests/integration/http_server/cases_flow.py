@@ -1,4 +1,4 @@
-"""How requests follow one another: pipelines, Expect, Upgrade, HTTP/1.0 (RFC 9112, section 9; RFC 9110, section 10)."""
+"""Sequences of requests: pipelines, Expect, Upgrade, HTTP/1.0 (RFC 9112, section 9; RFC 9110, section 10)."""
 
 from dataclasses import replace
 
@@ -136,7 +136,7 @@ _LONGER = BODY.replace(b"hi", b"h" * 100)
 
 
 def _again(*lines: bytes, length: bytes = length_of(BODY), data: bytes = BODY) -> bytes:
-    """Return a post, and one whose head is the same but for the length, or for some more lines."""
+    """Return a POST and a second one with the same head, except for the length or additional lines."""
     return post() + head(b"POST", PATH, HOST, length, *lines) + data
 
 

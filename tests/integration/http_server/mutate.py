@@ -52,13 +52,13 @@ class Mutant:
 
     @property
     def raw(self) -> bytes:
-        """All of it."""
+        """All bytes of the mutant."""
         return b"".join(self.parts)
 
 
 def mutant(seed: int) -> Mutant:
     """Return the mutant of a seed."""
-    rng = random.Random(seed)  # noqa: S311 - the same seed must make the same bytes
+    rng = random.Random(seed)  # noqa: S311 - the same seed must generate the same bytes
     raw = rng.choice(REPRESENTATIVES).raw
     for _ in range(rng.randint(1, MAX_ACCIDENTS)):
         raw = rng.choice(_ACCIDENTS)(raw, rng)

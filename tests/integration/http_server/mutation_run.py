@@ -15,8 +15,11 @@ from .wire import Listener, NotHttpError, Reply, count_whole, read_replies
 
 FOLLOWER_READ = read_connection(FOLLOWER).requests[0]
 OURS = frozenset((400, 403, 404, 405, 408, 413, 414, 417, 431, 501, 505))
-"""What the proxy may say of its own to a request that is not as it should be. Of the 5xx only 501 (a transfer coding
-other than chunked) and 505 (another version of HTTP): the upstream of these tests never fails."""
+"""Statuses that the proxy may generate for an invalid request.
+
+Of the 5xx only 501 (a transfer coding other than chunked) and 505 (another version of HTTP): the upstream of these
+tests never fails.
+"""
 _REFUSED = frozenset((Stage.HEAD_REFUSED, Stage.BODY_REFUSED))
 
 

@@ -38,7 +38,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(;[\t\x20-\x7e\x80-\xff]*)?")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of header lines is read."""
+    """The limits of the header lines."""
 
     lines: int = 100
     line_bytes: int = 16 * 1024
@@ -46,7 +46,7 @@ class Limits:
 
 
 class Stage(Enum):
-    """Where the reading of a connection ended."""
+    """Where parsing a connection ended."""
 
     BETWEEN = "between requests"
     HEAD_UNFINISHED = "in a head that never ends"
@@ -57,14 +57,14 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A whole request; ``headers`` in lower case."""
+    """A complete request; ``headers`` in lower case."""
 
     method: bytes
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     is_last: bool
-    """Whether the connection ends after its answer, as far as the request says."""
+    """Whether the connection ends after its response, as far as the request says."""
 
     @property
     def content(self) -> tuple[bytes, bytes, bytes]:
@@ -74,16 +74,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a connection's bytes are: whole requests, and how it goes on after them."""
+    """The parsed bytes of a connection: complete requests, and the state after them."""
 
     requests: tuple[Seen, ...]
     stage: Stage
     status: int | None = None
     reason: str = ""
     is_certain: bool = True
-    """Whether what is refused cannot be waited for: a reader may wait for the end of a head, and of a line."""
+    """Whether a refusal must be immediate: a parser may wait for the end of a head or a line."""
     rest: bytes = b""
-    """What comes after the whole requests."""
+    """The bytes after the complete requests."""
 
 
 class _RefusedError(Exception):
@@ -101,7 +101,7 @@ LIMITS = Limits()
 
 
 def read_connection(data: bytes, limits: Limits = LIMITS) -> Reading:
-    """Return what the bytes of one connection are, up to its end or the first request that must be refused."""
+    """Parse the bytes of one connection, up to its end or the first request that must be refused."""
     requests: list[Seen] = []
     while True:
         while data.startswith(b"\r\n"):
@@ -258,7 +258,7 @@ def _read_chunks(data: bytes, limits: Limits) -> tuple[bytes, bytes]:
             raise _RefusedError(413, "body too large")
         if count > CHUNK_ALLOWANCE + (len(body) + size) // BYTES_PER_EXTRA_CHUNK:
             raise _RefusedError(400, "too many small chunks")
-        # What follows the data is looked at as soon as it is there.
+        # The bytes after the data are checked as soon as they arrive.
         if not b"\r\n".startswith(data[size : size + 2]):
             raise _RefusedError(400, "chunk data")
         if len(data) < size + 2:

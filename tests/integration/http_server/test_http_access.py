@@ -29,7 +29,7 @@ async def test_hostile_host_is_refused_on_every_route(host: str) -> None:
 
 
 async def test_wrong_keys_get_identical_responses() -> None:
-    """Whatever is wrong with a key, the refusal is the same to the byte, and no request is served."""
+    """Every wrong key gets the same refusal, byte for byte, and no request is served."""
     async with proxy_running(FakeRuntime(), options=OPTIONS) as proxy:
         seen = await wrong_keys(proxy.port, WRONG_KEYS, seed=1)
         assert [(status, code) for status, code, _ in seen] == [(401, "invalid_api_key")]

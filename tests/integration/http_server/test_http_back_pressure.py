@@ -1,4 +1,4 @@
-"""A client that hardly reads: its buffers are bounded, and other clients are not affected."""
+"""A client that reads very slowly: its buffers are bounded, and other clients are not affected."""
 
 import asyncio
 import socket
@@ -41,17 +41,17 @@ class FastUpstream:
 
     @property
     def sent_bytes(self) -> int:
-        """What the kernel took."""
+        """The bytes that the kernel accepted."""
         if self._exchange is None:
             return 0
         return self._written_bytes - self._exchange.writer.transport.get_write_buffer_size()
 
     async def answer(self, exchange: Exchange) -> None:
-        """Stream without end where a stream is asked for, else answer at once."""
+        """Stream endlessly if a stream is requested, otherwise respond at once."""
         if b'"stream"' not in exchange.body:
             await exchange.write(json_answer({"ok": True}))
             return
-        # Its own buffers are not what is measured.
+        # The upstream's own buffers must not affect the measurement.
         sock = exchange.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER_BYTES)
         exchange.writer.transport.set_write_buffer_limits(0)

@@ -115,7 +115,7 @@ async def check_alone(port: int, case: Case) -> None:
 async def check_glued(port: int, case: Case) -> list[bytes]:
     """Check the same with a pipelined request; return what the upstream must have received."""
     if case.interim:
-        return []  # the body must wait: nothing can be glued to it
+        return []  # the body must wait: nothing can be pipelined after it
     async with await connect(port) as client:
         listener = Listener(client)
         client.writer.write(case.raw + FOLLOWER)

@@ -1,4 +1,4 @@
-"""Deadlines and the cap on connections, with limits of tenths of a second.
+"""Deadlines and the limit of connections, with timeouts of tenths of a second.
 
 ``scripts/slow_sockets.py`` is the long version, with the real ones.
 """
@@ -35,14 +35,14 @@ from .wire import Listener, Reply, read_replies
 SHORT_S = 0.3
 LONG_S = 60.0
 CROWD = 100
-"""More than the spare places above the cap."""
+"""More than the reserve above the connection limit."""
 SIPS = 60
 SIP_BYTES = 2**14
-"""So little that what waits in the proxy takes longer than the limit to be taken; yet it never stands still."""
+"""So small that the data buffered in the proxy takes longer than the limit to read; yet reading never stops."""
 OPTIONS = ProxyOptions(
     head_timeout_s=LONG_S, body_timeout_s=LONG_S, write_timeout_s=LONG_S, idle_timeout_s=LONG_S
 )
-"""Each test shortens one limit, which then ends the connection."""
+"""Each test shortens one timeout, which then ends the connection."""
 HEALTH = head(b"GET", b"/health", HOST)
 
 
@@ -309,7 +309,7 @@ async def test_longest_idle_connection_is_closed() -> None:
         for _ in range(3):
             client = await stack.enter_async_context(await connect(proxy.port))
             listeners.append(await asked(client))
-        # The first one is used again: now the second one is idle the longest.
+        # The first connection is used again: now the second one has been idle the longest.
         listeners[0].client.writer.write(HEALTH)
         await listeners[0].replies(2, (b"GET", b"GET"))
         newcomer = await asked(await stack.enter_async_context(await connect(proxy.port)))
@@ -355,9 +355,9 @@ async def test_new_connection_is_refused_if_none_is_idle() -> None:
 
 
 async def test_connections_that_come_in_one_turn_of_the_loop_do_not_share_one_place() -> None:
-    """However many come at once, each closes another idle one while there is one: no more are served than may be.
+    """However many arrive at once, each closes an idle connection while there is one, so the limit holds.
 
-    Those that came a moment ago and have said nothing yet are not idle: whoever comes after them is told.
+    New connections without data are not idle: later ones get a 503.
     """
     options = replace(OPTIONS, max_connections=2)
     async with (
@@ -371,13 +371,15 @@ async def test_connections_that_come_in_one_turn_of_the_loop_do_not_share_one_pl
         with contextlib.ExitStack() as stack:
             crowd = [stack.enter_context(socket.socket()) for _ in range(CROWD)]
             for sock in crowd:
-                sock.connect(("127.0.0.1", proxy.port))  # blocks: the loop accepts none before all are there
+                sock.connect(
+                    ("127.0.0.1", proxy.port)
+                )  # blocks: the loop accepts none before all are connected
                 sock.setblocking(False)
-            # Accepted last, so that all are accepted once it is answered.
+            # Accepted last: once it has a response, all have been accepted.
             answers = [await health_on(sock) for sock in reversed(crowd)]
         statuses = Counter(
             answer[9:12] for answer in answers
-        )  # of very many the last ones are cut without a word
+        )  # beyond the reserve, the last connections are closed without a response
         assert statuses[b"200"] == options.max_connections
         assert statuses[b"200"] + statuses[b"503"] + statuses[b""] == CROWD
 

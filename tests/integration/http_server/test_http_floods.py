@@ -222,7 +222,7 @@ def test_clients_get_503_when_out_of_descriptors(loop: str, tmp_path: Path) -> N
     """Every client is served or gets 503, however long it lasts; once descriptors are free, all are served."""
     log = tmp_path / "errors"
     with proxy_with_few_descriptors(loop, log) as port, contextlib.ExitStack() as stack:
-        # They have begun a request: none of them is idle, so that one could make room for others.
+        # Their requests have begun: none of them is idle and can be closed for another.
         busy = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 10)) for _ in range(120)]
         for sock in busy:
             sock.sendall(b"GET /health HTTP/1.1\r\n")
@@ -242,6 +242,6 @@ def test_clients_get_503_when_out_of_descriptors(loop: str, tmp_path: Path) -> N
 
 def finish(sock: socket.socket) -> bytes:
     """Complete a partial head, and return the status line of the response."""
-    with contextlib.suppress(ConnectionError):  # refused, and closed since: its answer is there all the same
+    with contextlib.suppress(ConnectionError):  # refused, and closed since: its response can still be read
         sock.sendall(b"Host: 127.0.0.1\r\n\r\n")
     return sock.recv(2**16).partition(b"\r\n")[0]

@@ -53,5 +53,5 @@ async def test_mutants() -> None:
 
 
 def _others() -> int:
-    """Return how many tasks there are besides the test's own, the proxy's one and its upstream's server."""
+    """Return the number of tasks besides those of the test, the proxy and the upstream's server."""
     return len(asyncio.all_tasks()) - 2

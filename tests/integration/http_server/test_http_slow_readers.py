@@ -34,7 +34,7 @@ from .test_http_deadlines import LONG_S, OPTIONS, SHORT_S, SIP_BYTES, SIPS, list
 from .wire import Listener, read_replies
 
 MANY_MODELS = 8_000
-"""Listed, they are more than the kernel takes for a client that does not read."""
+"""Their list is larger than the kernel buffers for a client that does not read."""
 
 
 async def whole_answer(exchange: Exchange) -> None:

@@ -58,7 +58,7 @@ async def seen_by_the_other_end() -> None:
 
 
 async def for_each(splits: Iterable[int], run: Callable[[int], Awaitable[None]]) -> None:
-    """Run something for each split, several at a time."""
+    """Call ``run`` for each split, several at a time."""
     free = asyncio.Semaphore(AT_ONCE)
 
     async def one(split: int) -> None:
@@ -71,7 +71,7 @@ async def for_each(splits: Iterable[int], run: Callable[[int], Awaitable[None]])
 
 
 def essence(reply: Reply) -> object:
-    """Return what must not depend on the split; a 100 (Continue) may."""
+    """Return the parts of a response that must not depend on the split; a 100 (Continue) may."""
     varying = {"date"} if reply.values("x-request-id") == ["a-given-one"] else {"date", "x-request-id"}
     return reply.status, [header for header in reply.headers if header[0] not in varying], reply.body
 

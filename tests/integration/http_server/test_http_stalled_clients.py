@@ -37,7 +37,7 @@ class WantedRuntime(FakeRuntime):
     wanted = False
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:
-        """Say it."""
+        """Return the test's value."""
         assert target in self.targets.values()
         return self.wanted
 
@@ -79,10 +79,10 @@ def has_line(caplog: pytest.LogCaptureFixture) -> bool:
 async def test_stalled_client_is_closed_once_others_wait_for_the_model(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It stays until another model needs the memory, and the log has the reason."""
+    """The stream stays open until another model needs the memory, and the log has the reason."""
     caplog.set_level(logging.INFO, "gglib.access")
     async with stalled_stream(ProxyOptions(write_timeout_s=600, stalled_client_s=0.05)) as (proxy, _, engine):
-        await asyncio.sleep(0.4)  # time is what is tested: eight times the limit
+        await asyncio.sleep(0.4)  # the duration is the test: eight times the limit
         assert proxy.runtime.holds == 1
         proxy.runtime.wanted = True
         await until(lambda: proxy.runtime.holds == 0 and engine.open == 0)

@@ -16,28 +16,28 @@ from gglib.testing import FakeRuntime
 from .reference import Limits, Reading, Seen, Stage, read_connection
 
 LIMITS = Limits(lines=110, head_bytes=33 * 1024)
-"""Those of the HTTP server, plus room for the header lines that the proxy adds."""
+"""The limits of the HTTP server, plus room for the header lines that the proxy adds."""
 DONE = b"data: [DONE]\n\n"
 
 
 def digest(method: bytes, target: bytes, body: bytes) -> str:
-    """Return what tells one request's content from any other's."""
+    """Return a digest that identifies a request's content."""
     return hashlib.sha256(b"\0".join((method, target, body))).hexdigest()
 
 
 @dataclass
 class Recorder:
-    """Answers ``{"seen": digest}``, as an event where the body asks for a stream."""
+    """Responds with ``{"seen": digest}``, as an event if the body requests a stream."""
 
     port: int = 0
     open: int = 0
     requests: list[Seen] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    """What reached it that was no strict HTTP."""
+    """Received data that was not strict HTTP."""
 
     @property
     def runtime(self) -> FakeRuntime:
-        """A runtime whose only model is served here."""
+        """A runtime whose only model is served by this recorder."""
         return FakeRuntime({MODEL.name: RunningTarget.local(self.port, MODEL.id, MODEL.name, 4096)})
 
     @property
@@ -47,7 +47,7 @@ class Recorder:
 
     @property
     def digests(self) -> list[str]:
-        """What was shown, in order."""
+        """The digests sent in responses, in order."""
         return [digest(*request.content) for request in self.requests]
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,7 +78,7 @@ def _answer(request: Seen) -> bytes:
 
 
 def shown(body: bytes) -> str | None:
-    """Return the digest that an answer's body shows; None where the answer is not the upstream's."""
+    """Return the digest in a response body; None if the response is not the upstream's."""
     try:
         content = json.loads(body.removeprefix(b"data: ").removesuffix(DONE))
     except ValueError:
@@ -88,7 +88,7 @@ def shown(body: bytes) -> str | None:
 
 @contextlib.asynccontextmanager
 async def recording() -> AsyncIterator[Recorder]:
-    """Run a recorder on a free port; at the end, see that nothing but strict HTTP came."""
+    """Run a recorder on a free port; at the end, check that only strict HTTP arrived."""
     recorder = Recorder()
     tasks: set[asyncio.Task[None]] = set()
 

@@ -1,4 +1,4 @@
-"""A strict parser of what a client receives: every response, complete or not, and no data between them."""
+"""A strict parser of received responses, complete or not, which allows no data between them."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from tests.integration.proxy.support import Client
 
 PATIENCE_S = 6.0
-"""For one connection: a lingering close takes up to two seconds."""
+"""Timeout for one connection: a lingering close takes up to two seconds."""
 
 _STATUS_LINE = re.compile(r"HTTP/1\.1 (\d{3}) [\t -~]*")
 _HEADER_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\t -~]*)")
@@ -35,12 +35,12 @@ class Reply:
 
     @property
     def says_close(self) -> bool:
-        """Whether the connection ends after this answer."""
+        """Whether the connection ends after this response."""
         return any("close" in value.lower() for value in self.values("connection"))
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of the body, whose shape is checked."""
+        """The error of the body; its format is checked."""
         check_error_head(self)
         payload = json.loads(self.body)
         assert list(payload) == ["error"]
@@ -52,17 +52,17 @@ class Reply:
 
 
 def check_error_head(reply: Reply) -> None:
-    """Check that the head is that of a documented error; all that a response to HEAD has."""
+    """Check that the head is that of a documented error; a response to HEAD has nothing else."""
     assert reply.values("content-type") == ["application/json"]
     (request_id,) = reply.values("x-request-id")
     assert re.fullmatch(r"[!-~]{1,128}", request_id)
 
 
 def read_replies(data: bytes, methods: Sequence[bytes], *, is_ended: bool = True) -> list[Reply]:
-    """Return the answers in ``data``, to requests of ``methods`` in this order.
+    """Return the responses in ``data``, to requests of ``methods`` in this order.
 
-    ``is_ended`` says that the connection is closed: only then does an answer without a length have an end. Raises
-    ``NotHttpError`` for what is no answer, ``EOFError`` for an answer that is not whole.
+    ``is_ended`` means that the connection is closed: only then does a response without a length have an end. Raises
+    ``NotHttpError`` for invalid data, ``EOFError`` for an incomplete response.
     """
     replies: list[Reply] = []
     while data:
@@ -160,19 +160,19 @@ class Listener:
         self.is_ended = False
 
     async def until(self, is_enough: Callable[[bytes], bool]) -> bytes:
-        """Read until there is enough, or the connection is closed; return all that ever came."""
+        """Read until there is enough, or the connection is closed; return all received data."""
         async with asyncio.timeout(PATIENCE_S):
             while not self.is_ended and not is_enough(self.data):
                 await self._read()
         return self.data
 
     async def replies(self, count: int, methods: Sequence[bytes]) -> list[Reply]:
-        """Read until ``count`` answers are whole, or the connection is closed."""
+        """Read until ``count`` responses are complete, or the connection is closed."""
         await self.until(lambda data: count_whole(data, methods) >= count)
         return read_replies(self.data, methods, is_ended=self.is_ended)
 
     async def to_the_end(self) -> bytes:
-        """Read until the connection is closed; return all that ever came."""
+        """Read until the connection is closed; return all received data."""
         return await self.until(lambda _: False)
 
     async def _read(self) -> None:

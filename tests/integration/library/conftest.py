@@ -1,4 +1,4 @@
-"""Real files of models, and a catalogue for them."""
+"""Fixtures: real model files, and a catalogue for them."""
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -26,7 +26,7 @@ PART_MANIFEST = b"a note on a part"
 
 
 class LibraryHarness:
-    """A home with models of its own and of the user's, and what removes and frees them."""
+    """A home with gglib's own models and the user's, and the operations that remove and prune them."""
 
     def __init__(self, models_dir: Path, catalog: SqliteCatalog) -> None:
         self.models_dir, self.catalog = models_dir, catalog
@@ -40,7 +40,7 @@ class LibraryHarness:
         )
 
     def put(self, name: str, content: bytes = CONTENT) -> Path:
-        """Make a file below ``models/``, as the user may."""
+        """Create a file below ``models/``, as the user may."""
         path = self.models_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -60,7 +60,7 @@ class LibraryHarness:
         *,
         projector: bytes | None = None,
     ) -> NewVersion:
-        """Make the directory of a version, with its manifest."""
+        """Create the directory of a version, with its manifest."""
         own = [
             self.wrote(self.put(f"{directory}/{name}", content))
             for name, content in (files or {"a.gguf": CONTENT}).items()
@@ -73,7 +73,7 @@ class LibraryHarness:
     async def pull(
         self, version: NewVersion, name: str = "coder", *, updates: int | None = None
     ) -> ModelSummary:
-        """Enter a version with a model, as a pull does."""
+        """Add a version and its model to the catalogue, as a pull does."""
         models = [file for file in version.files if file.role is FileRole.MODEL]
         projector = next((file for file in version.files if file.role is FileRole.PROJECTOR), None)
         new = NewModel(
@@ -89,19 +89,19 @@ class LibraryHarness:
         return (await self.catalog.install_version(version, new, updates=updates)).model
 
     async def add(self, *paths: Path, name: str = "mine", projector: Path | None = None) -> ModelSummary:
-        """Put files of the user's into the catalogue."""
+        """Add the user's files to the catalogue."""
         new = NewModel(
             name=name, paths=paths, size_bytes=1, facts=GgufFacts(architecture="llama"), projector=projector
         )
         return await self.catalog.add_model(new)
 
     async def known(self, model: ModelSummary) -> Version:
-        """Return the version that a model has."""
+        """Return the version of a model."""
         (version,) = (one for one in await self.catalog.list_versions() if one.id == model.version_id)
         return version
 
     async def plan_removal(self, name: str = "coder") -> RemovalPlan:
-        """Decide what goes with a model."""
+        """Plan the removal of a model."""
         return await self.removals.plan(name)
 
     async def remove(self, name: str = "coder") -> RemovedModel:
@@ -115,15 +115,15 @@ class LibraryHarness:
         assert await self.removals.remove_model(name) == RemovedModel(model=model)
 
     async def plan(self) -> PrunePlan:
-        """Look what there is to free."""
+        """Plan a prune."""
         return await self.pruner.plan(self.catalog)
 
     async def prune(self) -> Pruned:
-        """Free it."""
+        """Prune."""
         return await self.pruner.prune(await self.plan(), self.catalog)
 
     async def kept(self) -> dict[str, str]:
-        """Prune and return what no model uses and is still there, and why."""
+        """Prune, and return the kept files that no model uses, with the reasons."""
         plan = await self.plan()
         await self.prune()
         for file in plan.retained:
@@ -131,13 +131,13 @@ class LibraryHarness:
         return {str(file.path.relative_to(self.models_dir)): file.reason for file in plan.retained}
 
     def left(self) -> list[str]:
-        """Return the files that are there."""
+        """Return the existing files."""
         paths = (path for path in self.models_dir.rglob("*") if path.is_symlink() or not path.is_dir())
         return sorted(str(path.relative_to(self.models_dir)) for path in paths)
 
 
 def job_of(key: str, *, updates: int | None = None, directory: Path | None = None) -> PullJob:
-    """Return a pull that has not ended, without files."""
+    """Return an unfinished pull without files."""
     return PullJob(
         key=key,
         asked="ada/coder:Q4_K_M",
@@ -158,7 +158,7 @@ def make_harness(models_dir: Path, catalog: SqliteCatalog) -> LibraryHarness:
 
 @pytest.fixture
 def write() -> Writer:
-    """Return a writer of tiny models: another seed is another file."""
+    """Return a writer of tiny models: each seed gives a different file."""
 
     def put(path: Path, seed: int = 0) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

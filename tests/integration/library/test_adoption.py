@@ -1,4 +1,4 @@
-"""Files that are added to the catalogue: which are gglib's own again, and which stay the user's for ever."""
+"""Files that are added to the catalogue: those that gglib adopts again, and those that remain the user's."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ Writer = Callable[..., Path]
 
 
 async def add(harness: LibraryHarness, path: Path, **request: object) -> ModelSummary:
-    """Do what ``gglib add`` does."""
+    """Add a file as ``gglib add`` does."""
     wanted = AddRequest(path=path, **request)  # type: ignore[arg-type]
     return await add_model(wanted, harness.catalog, read_model, harness.models_dir)
 
@@ -41,7 +41,7 @@ def version_of(harness: LibraryHarness, *files: Path) -> NewVersion:
 
 class TestAVersionWithoutAModel:
     async def test_it_is_gglibs_again(self, harness: LibraryHarness, write: Writer) -> None:
-        """rm, add, rm --files: the model has the version again, with where it came from, and its files go."""
+        """rm, add, rm --files: the model gets its version and source again, and its files are deleted."""
         path = write(harness.models_dir / "ada/Q4-1/a.gguf")
         version = version_of(harness, path)
         known = await harness.catalog.add_version(version)
@@ -55,7 +55,7 @@ class TestAVersionWithoutAModel:
     async def test_by_whatever_path(
         self, harness: LibraryHarness, write: Writer, tmp_path: Path, way: str
     ) -> None:
-        """Through a link to it or to its directory it is the same file: the row gets the path of the version."""
+        """A link to the file or to its directory leads to the same file: the row gets the path in the version."""
         path = write(harness.models_dir / "ada/Q4-1/a.gguf")
         await harness.catalog.add_version(version_of(harness, path))
         (tmp_path / "link.gguf").symlink_to(path)
@@ -78,7 +78,7 @@ class TestAVersionWithoutAModel:
         assert model.is_downloaded
 
     async def test_a_taken_alias_is_refused(self, harness: LibraryHarness, write: Writer) -> None:
-        """As for any other file: nothing is added, and the version stays without a model."""
+        """The same as for any other file: nothing is added, and the version stays without a model."""
         await add(harness, write(harness.models_dir / "mine.gguf"), name="mine")
         path = write(harness.models_dir / "ada/Q4-1/a.gguf", 2)
         await harness.catalog.add_version(version_of(harness, path))
@@ -87,7 +87,7 @@ class TestAVersionWithoutAModel:
         assert [model.name for model in await harness.catalog.list_models()] == ["mine"]
 
     async def test_a_file_that_was_changed_is_the_users(self, harness: LibraryHarness, write: Writer) -> None:
-        """What is in the place of a file that gglib wrote is not gglib's, whatever the record says."""
+        """A file that replaced one of gglib's is the user's, whatever the record says."""
         path = write(harness.models_dir / "ada/Q4-1/a.gguf")
         await harness.catalog.add_version(version_of(harness, path))
         path.unlink()
@@ -100,7 +100,7 @@ class TestAVersionWithoutAModel:
 
 class TestTheUsersFiles:
     async def test_beside_the_files_of_a_version(self, harness: LibraryHarness, write: Writer) -> None:
-        """A file that the user put into the directory of a version stays the user's, through all that follows."""
+        """A user's file in the directory of a version remains the user's through all later operations."""
         await harness.pull(harness.version("ada/Q4-1"))
         mine = write(harness.models_dir / "ada/Q4-1/mine.gguf")
         model = await add(harness, mine, name="mine", has_projector=False)
@@ -111,7 +111,7 @@ class TestTheUsersFiles:
         assert harness.left() == ["ada/Q4-1/mine.gguf"]
 
     async def test_below_models(self, harness: LibraryHarness, write: Writer) -> None:
-        """The same of one that lies anywhere below ``models/``."""
+        """The same holds for a file anywhere below ``models/``."""
         mine = write(harness.models_dir / "ada/mine.gguf")
         model = await add(harness, mine)
         assert model.version_id is None
@@ -119,7 +119,7 @@ class TestTheUsersFiles:
         assert mine.exists()
 
     async def test_a_copy_of_a_file_that_gglib_wrote(self, harness: LibraryHarness, write: Writer) -> None:
-        """The same content at another place is another file."""
+        """The same content at another path is another file."""
         path = write(harness.models_dir / "ada/Q4-1/a.gguf")
         await harness.catalog.add_version(version_of(harness, path))
         copy = harness.models_dir / "copy.gguf"
@@ -128,7 +128,7 @@ class TestTheUsersFiles:
 
     @pytest.mark.parametrize("name", ["s-" + "ab" * 16, "mine.gguf"])
     async def test_where_pulls_keep_files(self, harness: LibraryHarness, write: Writer, name: str) -> None:
-        """It is refused in a sentence: what lies there is moved and deleted by pulls."""
+        """The message explains the refusal: pulls move and delete files in that directory."""
         path = write(harness.models_dir / ".incoming" / name)
         with pytest.raises(InvalidGgufError, match="where pulls keep incomplete files; copy it to another"):
             await add(harness, path)

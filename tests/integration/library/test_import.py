@@ -1,4 +1,4 @@
-"""What is found where other programs keep their models: trees as those programs make them, with real files."""
+"""Importing models from other programs: directory trees as those programs create them, with real files."""
 
 import hashlib
 import json
@@ -37,21 +37,21 @@ def find(
     environ: Mapping[str, str] | None = None,
     home: Path | None = None,
 ) -> list[ImportItem]:
-    """Look into the places that a command would look into."""
+    """Scan the directories that the command would scan."""
     with tempfile.TemporaryDirectory() as empty:
         places = sources_of(None if where is None else str(where), environ or {}, home or Path(empty))
         return find_models(places, list(known), read_model)
 
 
 def new_model(item: ImportItem) -> NewModel:
-    """Return the model of an item that would be added."""
+    """Return the model of an item to add."""
     assert item.state is ImportState.NEW, item
     assert item.model is not None
     return item.model
 
 
 def reasons_of(items: Iterable[ImportItem]) -> dict[str, str | None]:
-    """Return the reason for each thing that is left out."""
+    """Return the reason for each skipped item."""
     return {item.name: item.reason for item in items if item.state is ImportState.SKIPPED}
 
 
@@ -62,7 +62,7 @@ def sha256(path: Path) -> str:
 
 class TestFolder:
     def test_every_model_below_is_found(self, tmp_path: Path, write: Writer) -> None:
-        """Files in folders of any depth are found, whatever the case of their ending, and nothing else."""
+        """GGUF files in folders of any depth are found, with any case of the suffix; other files are not."""
         write(tmp_path / "a.gguf", 1)
         write(tmp_path / "x" / "y" / "B.GGUF", 2)
         (tmp_path / "x" / "notes.txt").write_text("hello")
@@ -71,7 +71,7 @@ class TestFolder:
         assert all(new_model(item).source.origin is None for item in items)
 
     def test_shards_are_one_model(self, tmp_path: Path, write_shards: Callable[[Path], list[Path]]) -> None:
-        """A model in several files is found once, with all of them."""
+        """A model in several files is found once, with all its files."""
         shards = write_shards(tmp_path)
         (item,) = find(tmp_path)
         assert new_model(item).paths == tuple(shards)
@@ -79,7 +79,7 @@ class TestFolder:
     def test_what_is_no_model_is_listed_with_the_reason(
         self, tmp_path: Path, write: Writer, write_header: Writer
     ) -> None:
-        """Broken headers, later shards, projectors and adapters are not added, and each says why."""
+        """Broken headers, later shards, projectors and adapters are skipped, each with a reason."""
         (tmp_path / "broken.gguf").write_bytes(b"not a model")
         write(tmp_path / "late-00002-of-00003.gguf")
         write_header(tmp_path / "mmproj-F16.gguf", "clip")
@@ -102,7 +102,7 @@ class TestFolder:
     def test_a_projector_beside_its_model_comes_with_it(
         self, tmp_path: Path, write: Writer, write_header: Writer
     ) -> None:
-        """The model has its projector and can see; the projector is no item of its own."""
+        """The model has its projector and the vision capability; the projector is not a separate item."""
         write(tmp_path / "eye-Q4_K_M.gguf")
         projector = write_header(tmp_path / "mmproj-F16.gguf", "clip")
         (item,) = find(tmp_path)
@@ -114,7 +114,7 @@ class TestFolder:
     def test_what_is_only_called_a_projector_stays_where_it_is(
         self, tmp_path: Path, write: Writer, write_header: Writer, architecture: str | None
     ) -> None:
-        """A file with a projector's name that is another model, or broken, would keep the model from loading."""
+        """A file with a projector's name that is another model, or broken, would prevent the model from loading."""
         write(tmp_path / "eye-Q4_K_M.gguf")
         if architecture is None:
             (tmp_path / "mmproj-F16.gguf").write_bytes(b"half a download")
@@ -125,7 +125,7 @@ class TestFolder:
         assert (model.projector, model.facts.capabilities.vision) == (None, False)
 
     def test_links_in_circles_end(self, tmp_path: Path, write: Writer) -> None:
-        """A folder that contains itself, and a link to itself, are gone through once."""
+        """A folder that contains itself, and a link to itself, are scanned once."""
         write(tmp_path / "a.gguf")
         (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
         (tmp_path / "self").symlink_to(tmp_path / "self")
@@ -135,14 +135,14 @@ class TestFolder:
         assert items[0].state is ImportState.NEW
 
     def test_a_folder_without_bounds_is_given_up(self, tmp_path: Path, write: Writer) -> None:
-        """A walk over too many entries ends, and says so."""
+        """A scan of too many entries stops with a message."""
         write(tmp_path / "a.gguf")
         write(tmp_path / "b.gguf", 2)
         (fault,) = walk(tmp_path, max_entries=1).faults
         assert "more than 1 entries" in (fault.fault or "")
 
     def test_one_file_under_two_names_is_one_model(self, tmp_path: Path, write: Writer) -> None:
-        """A link, hard or not, to a file that was found already is not another model."""
+        """A symbolic or hard link to a file that was found already is not another model."""
         write(tmp_path / "a.gguf")
         os.link(tmp_path / "a.gguf", tmp_path / "b.gguf")
         (tmp_path / "c.gguf").symlink_to("a.gguf")
@@ -153,7 +153,7 @@ class TestFolder:
     async def test_a_header_is_read_once(
         self, tmp_path: Path, write: Writer, write_header: Writer, catalog: SqliteCatalog
     ) -> None:
-        """Further names of a file, be it a model, none, or one of the catalogue, cost no look into it."""
+        """Further names of a file are not opened, whether it is a model, invalid, or in the catalogue already."""
         write(tmp_path / "a.gguf", 1)
         write_header(tmp_path / "style.gguf", "llama", "adapter")
         await add_model(AddRequest(path=write(tmp_path / "known" / "k.gguf", 2)), catalog, read_model)
@@ -176,7 +176,7 @@ class TestFolder:
     def test_shards_are_looked_at_wherever_they_are(
         self, tmp_path: Path, write_shards: Callable[[Path], list[Path]]
     ) -> None:
-        """A first shard that is alone in one folder is a model in another, where its second one is."""
+        """A first shard that is alone in one folder is a model in another folder with its second shard."""
         (tmp_path / "z").mkdir()
         first, _ = write_shards(tmp_path / "z")
         (tmp_path / "a").mkdir()
@@ -187,7 +187,7 @@ class TestFolder:
     async def test_what_is_known_is_not_found_again(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """A model of the catalogue is known by its path, and by its file under another name."""
+        """A model in the catalogue is recognized by its path, and by its file under another name."""
         write(tmp_path / "in" / "a.gguf")
         await import_models(find(tmp_path / "in"), catalog)
         (tmp_path / "other").mkdir()
@@ -198,19 +198,19 @@ class TestFolder:
             assert (item.state, item.name) == (ImportState.KNOWN, "a")
 
     def test_a_name_that_is_taken_gets_a_number(self, tmp_path: Path, write: Writer) -> None:
-        """Two files of one name, and one whose name a model of the catalogue has, are told apart."""
+        """Two files with one name, and a file with the name of an existing model, get different names."""
         write(tmp_path / "x" / "a.gguf", 1)
         write(tmp_path / "y" / "A.gguf", 2)
         items = find(tmp_path, [ModelSummary(id=1, name="other", aliases=("a",))])
         assert [item.name for item in items] == ["a-2", "A-3"]
 
     def test_a_name_that_would_be_an_id(self, tmp_path: Path, write: Writer) -> None:
-        """A file called by a number alone gets a name that the catalogue takes."""
+        """A file whose name is only a number gets a name that the catalogue accepts."""
         write(tmp_path / "7.gguf")
         assert [item.name for item in find(tmp_path)] == ["model-7"]
 
     def test_what_is_no_folder_is_refused(self, tmp_path: Path) -> None:
-        """A place that is neither known nor a folder is one sentence that names those that are."""
+        """The error for a path that is neither a known program nor a folder names the known programs."""
         with pytest.raises(InvalidSettingError, match="hf, ollama, lm-studio"):
             find(tmp_path / "none")
         with pytest.raises(InvalidSettingError, match="has no models"):
@@ -219,18 +219,18 @@ class TestFolder:
 
 @pytest.fixture(name="become_nobody")
 def make_become_nobody() -> Iterator[Callable[[], None]]:
-    """Return what makes root, whom no permission stops, somebody else until the test ends."""
+    """Return a function that changes root, which no permission stops, to another user until the test ends."""
     user = os.geteuid()
     yield lambda: os.seteuid(NOBODY) if user == 0 else None
     os.seteuid(user)
 
 
 class TestForbidden:
-    """A directory that may not be read, or not be searched: some of what is below it raises as it is looked at."""
+    """A directory without read or search permission: some of its entries raise errors when they are accessed."""
 
     @pytest.fixture(name="shared", params=[0o000, 0o444])
     def make_shared(self, request: pytest.FixtureRequest) -> Iterator[Path]:
-        """Return a directory to which anybody finds the way; all directories below ``closed`` get the mode."""
+        """Return a directory that every user can reach; all directories below ``closed`` get the mode."""
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)
             root.chmod(0o755)
@@ -244,26 +244,26 @@ class TestForbidden:
             closed.chmod(0o755)
 
     def test_a_folder(self, shared: Path, become_nobody: Callable[[], None]) -> None:
-        """It, or what can be seen to be in it, is told to be unreadable: no error that nobody expects."""
+        """The folder, or its visible entries, are reported as unreadable, without an unexpected error."""
         become_nobody()
         reasons = reasons_of(find(shared / "closed"))
         assert reasons
         assert all("Permission denied" in (reason or "") for reason in reasons.values())
 
     def test_a_cache_of_the_hub(self, shared: Path, become_nobody: Callable[[], None]) -> None:
-        """The cache of another user is told to be unreadable."""
+        """The cache of another user is reported as unreadable."""
         become_nobody()
         items = find("hf", environ={"HF_HUB_CACHE": str(shared / "closed")})
         assert all("Permission denied" in (reason or "") for reason in reasons_of(items).values())
 
     def test_ollamas_own(self, shared: Path, become_nobody: Callable[[], None]) -> None:
-        """Those of its service are told to be unreadable."""
+        """The models of Ollama's service are reported as unreadable."""
         become_nobody()
         items = find("ollama", environ={"OLLAMA_MODELS": str(shared / "closed")})
         assert all("Permission denied" in (reason or "") for reason in reasons_of(items).values())
 
     def test_a_model_in_it(self, shared: Path, become_nobody: Callable[[], None]) -> None:
-        """Its file is hidden, which is not gone; one beside it is gone, and one that is here is here."""
+        """Its file is hidden, which does not mean missing; a missing file and an existing one are reported as such."""
         (shared / "b.gguf").touch()
         become_nobody()
         files = ("closed/a.gguf", "gone.gguf", "b.gguf/c.gguf", "b.gguf", "closed")
@@ -284,7 +284,7 @@ class HubCache:
         self._write = write
 
     def add(self, commit: str, name: str, seed: int, repo: str = "ada/coder-GGUF") -> Path:
-        """Have a file in a snapshot: a blob called by its hash, and a link to it."""
+        """Add a file to a snapshot: a blob named by its hash, and a link to it."""
         directory = self.root / f"models--{repo.replace('/', '--')}"
         draft = self._write(directory / "blobs" / "draft", seed)
         blob = draft.rename(draft.with_name(sha256(draft)))
@@ -294,7 +294,7 @@ class HubCache:
         return path
 
     def name_main(self, commit: str, repo: str = "ada/coder-GGUF") -> None:
-        """Have ``main`` at a commit."""
+        """Set ``main`` to a commit."""
         ref = self.root / f"models--{repo.replace('/', '--')}" / "refs" / "main"
         ref.parent.mkdir(parents=True, exist_ok=True)
         ref.write_text(commit)
@@ -303,11 +303,11 @@ class HubCache:
 class TestHuggingFace:
     @pytest.fixture(name="cache")
     def make_cache(self, tmp_path: Path, write: Writer) -> HubCache:
-        """Return a cache where it is by default."""
+        """Return a cache at its default path."""
         return HubCache(tmp_path / ".cache" / "huggingface" / "hub", write)
 
     def test_repository_revision_and_hash_are_known(self, cache: HubCache, tmp_path: Path) -> None:
-        """A file is found under its readable name, with all that the cache says of it."""
+        """A file is found under its readable name, with all the data of the cache."""
         path = cache.add(COMMIT, "sub/coder.Q4_K_M.gguf", 1)
         cache.name_main(COMMIT)
         (item,) = find("hf", home=tmp_path)
@@ -319,7 +319,7 @@ class TestHuggingFace:
         assert not model.is_downloaded
 
     def test_the_snapshot_of_main_comes_first(self, cache: HubCache, tmp_path: Path) -> None:
-        """Of a file in two snapshots the one of ``main`` is taken, and what only the older has is found, too."""
+        """The snapshot of ``main`` takes precedence; a file only in the older snapshot is found as well."""
         new = cache.add(COMMIT, "coder.gguf", 1)
         cache.name_main(COMMIT)
         cache.add(OLDER, "coder.gguf", 2)
@@ -328,7 +328,7 @@ class TestHuggingFace:
         assert {new_model(item).paths[0] for item in items} == {new, gone}
 
     def test_a_blob_without_a_hash_for_a_name(self, tmp_path: Path, write: Writer) -> None:
-        """Where there are no links the file is in the snapshot itself, and nobody says its hash."""
+        """Without links the file is in the snapshot itself, and its hash is unknown."""
         write(tmp_path / "hub" / "models--ada--coder" / "snapshots" / COMMIT / "coder.gguf")
         (item,) = find("hf", environ={"HF_HOME": str(tmp_path)})
         assert (new_model(item).hashes, new_model(item).source.repo) == ((), "ada/coder")
@@ -339,13 +339,13 @@ class TestHuggingFace:
         assert reasons_of(find("hf", home=tmp_path)) == {"coder.gguf": "its file is missing from the cache"}
 
     def test_a_cache_that_is_named_as_a_folder_is_known(self, cache: HubCache) -> None:
-        """Who names the cache's folder gets what the cache knows."""
+        """Importing the cache's folder by its path uses the data of the cache."""
         cache.add(COMMIT, "coder.gguf", 1)
         (item,) = find(cache.root)
         assert new_model(item).source.repo == "ada/coder-GGUF"
 
     def test_the_variables_are_huggingface_hubs(self, tmp_path: Path, write: Writer) -> None:
-        """``HF_HUB_CACHE`` goes before ``HF_HOME``."""
+        """``HF_HUB_CACHE`` overrides ``HF_HOME``."""
         HubCache(tmp_path / "cache", write).add(COMMIT, "coder.gguf", 1)
         environ = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HOME": str(tmp_path / "missing")}
         assert len(find("hf", environ=environ)) == 1
@@ -359,13 +359,13 @@ class Ollama:
         self._write = write
 
     def blob(self, seed: int) -> tuple[Path, str]:
-        """Have a model's file; return it and its digest."""
+        """Add a model's file; return it and its digest."""
         draft = self._write(self.root / "blobs" / f"draft-{seed}", seed)
         digest = sha256(draft)
         return draft.rename(draft.with_name(f"sha256-{digest}")), f"sha256:{digest}"
 
     def manifest(self, name: str, *layers: tuple[str, str], root: str = "manifests") -> Path:
-        """Have a name: layers are kinds and digests."""
+        """Add a name: layers are kinds and digests."""
         path = self.root / root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(manifest_of(layers)))
@@ -373,7 +373,7 @@ class Ollama:
 
 
 def manifest_of(layers: Iterable[tuple[str, str]]) -> dict[str, object]:
-    """Return a manifest in Ollama's form."""
+    """Return a manifest in Ollama's format."""
     return {
         "schemaVersion": 2,
         "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
@@ -390,11 +390,11 @@ LIBRARY = "registry.ollama.ai/library"
 class TestOllama:
     @pytest.fixture(name="ollama")
     def make_ollama(self, tmp_path: Path, write: Writer) -> Ollama:
-        """Return what Ollama keeps for this user."""
+        """Return Ollama's directory of this user."""
         return Ollama(tmp_path / ".ollama" / "models", write)
 
     def test_a_name_and_its_tag(self, ollama: Ollama, tmp_path: Path) -> None:
-        """A model is called as in ``ollama list``, and its blob is its file, with its hash."""
+        """A model has the name that ``ollama list`` shows; its blob is its file, with its hash."""
         blob, digest = ollama.blob(1)
         ollama.manifest(f"{LIBRARY}/llama3.2/1b", ("model", digest), ("template", "sha256:" + "0" * 64))
         (item,) = find("ollama", home=tmp_path)
@@ -403,7 +403,7 @@ class TestOllama:
         assert (model.source.origin, model.source.repo) == ("ollama", None)
 
     def test_two_names_of_one_file_are_one_model(self, ollama: Ollama, tmp_path: Path) -> None:
-        """A second tag of the same blob is another name for the model."""
+        """A second tag of the same blob becomes another name of the model."""
         _, digest = ollama.blob(1)
         for tag in ("1b", "latest"):
             ollama.manifest(f"{LIBRARY}/llama3.2/{tag}", ("model", digest))
@@ -411,7 +411,7 @@ class TestOllama:
         assert (item.name, new_model(item).aliases) == ("llama3.2:1b", ("llama3.2:latest",))
 
     def test_other_owners_and_hosts_keep_their_names(self, ollama: Ollama, tmp_path: Path) -> None:
-        """What is not of Ollama's own library says whose it is; of the hub the repository is known."""
+        """Names outside Ollama's library keep their owner; for models from the hub the repository is known."""
         ollama.manifest("registry.ollama.ai/ada/tiny/latest", ("model", ollama.blob(1)[1]))
         ollama.manifest("hf.co/ada/coder-GGUF/Q4_K_M", ("model", ollama.blob(2)[1]))
         items = {item.name: new_model(item) for item in find("ollama", home=tmp_path)}
@@ -419,7 +419,7 @@ class TestOllama:
         assert items["hf.co/ada/coder-GGUF:Q4_K_M"].source.repo == "ada/coder-GGUF"
 
     def test_a_projector_layer_comes_with_the_model(self, ollama: Ollama, tmp_path: Path) -> None:
-        """A model with a projector layer can see, with that blob."""
+        """A model with a projector layer has the vision capability, with that blob."""
         projector, digest = ollama.blob(2)
         ollama.manifest(f"{LIBRARY}/llava/7b", ("model", ollama.blob(1)[1]), ("projector", digest))
         (item,) = find("ollama", home=tmp_path)
@@ -427,7 +427,7 @@ class TestOllama:
         assert new_model(item).projector_sha256 == sha256(projector)
 
     def test_unusable_models_are_reported(self, ollama: Ollama, tmp_path: Path) -> None:
-        """Adapters, several files, other forms, missing blobs and what is no manifest each say why."""
+        """Adapters, several files, other formats, missing blobs and invalid manifests each have a reason."""
         digest = ollama.blob(1)[1]
         ollama.manifest(f"{LIBRARY}/adapted/1", ("model", digest), ("adapter", ollama.blob(2)[1]))
         ollama.manifest(f"{LIBRARY}/split/1", ("model", digest), ("model", ollama.blob(3)[1]))
@@ -447,7 +447,7 @@ class TestOllama:
         }
 
     def test_the_newer_form_of_manifests(self, ollama: Ollama, tmp_path: Path) -> None:
-        """Manifests that are blobs themselves, named by links, and lists of one for each engine are read."""
+        """Manifests that are linked blobs, and lists of one manifest per engine, are read."""
         blob, digest = ollama.blob(1)
         content = json.dumps(manifest_of([("model", digest)]))
         inner = ollama.root / "blobs" / f"sha256-{hashlib.sha256(content.encode()).hexdigest()}"
@@ -467,7 +467,7 @@ class TestOllama:
         assert (item.name, new_model(item).paths) == ("new:1b", (blob,))
 
     def test_the_variable_says_where(self, tmp_path: Path, write: Writer) -> None:
-        """``OLLAMA_MODELS`` is looked into, and its folder named as such is known for what it is."""
+        """``OLLAMA_MODELS`` is scanned, and its folder is recognized when given by path."""
         ollama = Ollama(tmp_path / "elsewhere", write)
         ollama.manifest(f"{LIBRARY}/a/1", ("model", ollama.blob(1)[1]))
         by_variable = find("ollama", environ={"OLLAMA_MODELS": str(ollama.root)})
@@ -477,7 +477,7 @@ class TestOllama:
 class TestLmStudio:
     @pytest.mark.parametrize("home", [".lmstudio", ".cache/lm-studio"])
     def test_folders_name_the_repository(self, tmp_path: Path, write: Writer, home: str) -> None:
-        """A file in publisher and model folders came from that repository, wherever LM Studio's home is."""
+        """A file in publisher and model folders has that repository as its source, wherever LM Studio's home is."""
         path = write(tmp_path / home / "models" / "ada" / "coder-GGUF" / "coder-Q4_K_M.gguf")
         (item,) = find("lm-studio", home=tmp_path)
         model = new_model(item)
@@ -495,7 +495,7 @@ class TestAll:
     async def test_all_places_at_once_and_only_once(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """Without a place all known ones are looked into; what is added is known the next time."""
+        """Without an argument all known programs are scanned; added models are recognized the next time."""
         HubCache(tmp_path / ".cache" / "huggingface" / "hub", write).add(COMMIT, "hub.gguf", 1)
         ollama = Ollama(tmp_path / ".ollama" / "models", write)
         ollama.manifest(f"{LIBRARY}/llama/1", ("model", ollama.blob(2)[1]))
@@ -519,7 +519,7 @@ class TestAll:
     async def test_one_that_fails_keeps_no_other_out(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """A name that was taken since the list was shown is told, and the rest is added."""
+        """A name that was taken since the list was shown is reported, and the rest is added."""
         write(tmp_path / "a.gguf", 1)
         write(tmp_path / "b.gguf", 2)
         items = find(tmp_path)

@@ -1,4 +1,4 @@
-"""What ``prune`` frees, and what it never touches: real files, a real catalogue."""
+"""The files that ``prune`` deletes, and those that it never touches: real files, a real catalogue."""
 
 import fcntl
 import os
@@ -30,7 +30,7 @@ UNENDED = "the pull of 'coder' is unfinished: 'gglib pull' lists how to resume o
 
 
 def job(*, directory: Path | None = None) -> PullJob:
-    """Return a pull that has not ended."""
+    """Return an unfinished pull."""
     return PullJob(
         key=JOB,
         asked="ada/coder",
@@ -54,13 +54,13 @@ def used(path: Path) -> Iterator[None]:
 
 
 def blocks(path: Path) -> int:
-    """Return what a file takes on the disk."""
+    """Return the disk space that a file uses."""
     return path.stat().st_blocks * 512
 
 
 class TestFreeing:
     async def test_versions_without_a_row_go(self, harness: LibraryHarness) -> None:
-        """With their manifests and directories; the freed blocks are told; one that a model has stays whole."""
+        """Deletes their manifests and directories too, and reports the freed blocks; a used version stays."""
         model = await harness.pull(harness.version("ada/Q4-1", projector=CONTENT))
         unused = await harness.catalog.add_version(harness.version("ada/Q8-2", projector=CONTENT))
         size = sum(blocks(file.path) for file in unused.files)
@@ -78,14 +78,14 @@ class TestFreeing:
         assert [one.id for one in await harness.catalog.list_versions()] == [model.version_id]
 
     async def test_files_of_an_older_home_go(self, harness: LibraryHarness) -> None:
-        """A version without a directory of its own is its files; nothing is left of nothing."""
+        """A version without a directory is deleted file by file; no empty directory is left."""
         own = harness.wrote(harness.put("ada/a.gguf"))
         await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         assert (await harness.prune()).deleted == (own.path,)
         assert list(harness.models_dir.iterdir()) == []
 
     async def test_a_forgotten_model_goes(self, harness: LibraryHarness) -> None:
-        """``rm`` without ``--files`` leaves what ``prune`` frees; a projector that a row did not name is part of it."""
+        """``rm`` without ``--files`` leaves files for ``prune``, including a projector that the row did not name."""
         await harness.pull(harness.version("ada/Q4-1", projector=CONTENT))
         assert (await harness.plan()).deletable == ()
         await harness.forget()
@@ -93,7 +93,7 @@ class TestFreeing:
         assert list(harness.models_dir.iterdir()) == []
 
     async def test_empty_directories_go(self, harness: LibraryHarness) -> None:
-        """Also nested ones; one with a file of the user's stays."""
+        """Nested empty directories are deleted too; one with a user's file stays."""
         (harness.models_dir / "ada/old/older").mkdir(parents=True)
         harness.put("eve/mine.txt")
         assert (await harness.plan()).deletable == ()
@@ -104,7 +104,7 @@ class TestFreeing:
         ]
 
     async def test_incoming_files_of_no_pull_go(self, harness: LibraryHarness) -> None:
-        """Whole ones, parts and notes; not what has a name that gglib does not give."""
+        """Complete files, parts and records are deleted; files with names that gglib does not use stay."""
         for suffix in ("", ".part", ".part.note"):
             harness.put(f".incoming/{KEY}{suffix}")
         harness.put(".incoming/mine.gguf")
@@ -112,7 +112,7 @@ class TestFreeing:
         assert harness.left() == [".incoming/mine.gguf"]
 
     async def test_parts_of_an_older_gglib_go(self, harness: LibraryHarness) -> None:
-        """A part with gglib's note beside it; one without is the user's."""
+        """A part with gglib's record beside it is deleted; one without is the user's."""
         harness.put("b.gguf.part")
         harness.put("b.gguf.part.note", PART_MANIFEST)
         harness.put("c.gguf.part")
@@ -120,7 +120,7 @@ class TestFreeing:
         assert harness.left() == ["c.gguf.part"]
 
     async def test_what_a_killed_download_of_the_starter_left_goes(self, harness: LibraryHarness) -> None:
-        """Its working directory, unless a gglib is at it."""
+        """The working directory is deleted, unless a running gglib uses it."""
         wheel = harness.put(".starter/w.whl")
         with harness.locks.try_hold(STARTER_LOCK):
             plan = await harness.plan()
@@ -131,7 +131,7 @@ class TestFreeing:
     async def test_a_file_with_another_name_frees_nothing(
         self, harness: LibraryHarness, tmp_path: Path
     ) -> None:
-        """A hard link elsewhere keeps the bytes: the name goes, and no byte is claimed."""
+        """A hard link elsewhere keeps the data: the name is deleted, and no freed bytes are reported."""
         own = harness.wrote(harness.put("a.gguf"))
         await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         os.link(own.path, tmp_path / "mine.gguf")
@@ -142,7 +142,7 @@ class TestFreeing:
     async def test_a_file_that_goes_with_all_of_its_names_is_counted_once(
         self, harness: LibraryHarness
     ) -> None:
-        """Two versions that share a projector by a hard link give its bytes back together."""
+        """Two versions that share a projector by a hard link free its bytes together."""
         first = harness.version("ada/Q4-1", projector=CONTENT)
         second = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
         linked = harness.models_dir / "ada/Q8-2/mmproj.gguf"
@@ -158,7 +158,7 @@ class TestFreeing:
         assert (await harness.plan()).freed_bytes == size
 
     async def test_a_home_that_was_copied_is_known_by_its_hashes(self, harness: LibraryHarness) -> None:
-        """Where device and inode are not known, the content decides."""
+        """Without known device and inode numbers the content decides."""
         own = harness.wrote(harness.put("a.gguf"))
         unknown = replace(own, identity=replace(own.identity, device=None, inode=None))
         await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(unknown,)))
@@ -169,7 +169,7 @@ class TestFreeing:
 
 class TestSparing:
     async def test_the_users_own_files(self, harness: LibraryHarness) -> None:
-        """What gglib has no record of stays, whatever it is called; so does what was put in the place of its file."""
+        """A file without a record stays, whatever its name; so does a file that replaced one of gglib's."""
         version = await harness.catalog.add_version(harness.version("ada/Q4-1"))
         version.files[0].path.write_bytes(b"y" * len(CONTENT))
         harness.put("mine.gguf")
@@ -188,7 +188,7 @@ class TestSparing:
 
     @pytest.mark.parametrize("way", ["path", "link", "directory"])
     async def test_a_file_that_a_row_uses(self, harness: LibraryHarness, tmp_path: Path, way: str) -> None:
-        """A user's row that names a file of a version without a row keeps that file, by whatever path."""
+        """A user's row that refers to a file of an unused version keeps that file, by whatever path."""
         version = await harness.catalog.add_version(harness.version("ada/Q4-1", projector=CONTENT))
         projector = version.files[1].path
         (tmp_path / "link.gguf").symlink_to(projector)
@@ -208,7 +208,7 @@ class TestSparing:
         assert [name for name in harness.left() if "mmproj" in name] == []
 
     async def test_links_are_not_followed(self, harness: LibraryHarness, tmp_path: Path) -> None:
-        """A link to a file, to a directory or in a circle stays, with all that is behind it."""
+        """A link to a file, to a directory or in a cycle stays, with everything that it leads to."""
         outside = tmp_path / "outside"
         outside.mkdir()
         (outside / "a.gguf").write_bytes(CONTENT)
@@ -222,7 +222,7 @@ class TestSparing:
         assert (outside / "a.gguf").read_bytes() == CONTENT
 
     async def test_what_is_no_file(self, harness: LibraryHarness) -> None:
-        """A FIFO is not waited for, and stays."""
+        """A FIFO stays, and reading it does not block."""
         own = harness.wrote(harness.put("a.gguf"))
         await harness.catalog.add_version(NewVersion(directory=None, source=ModelSource(), files=(own,)))
         own.path.unlink()
@@ -234,7 +234,7 @@ class TestSparing:
         }
 
     async def test_a_pull_that_did_not_end(self, harness: LibraryHarness) -> None:
-        """Its incoming files can be resumed: they stay, with what lists them, and why else while it runs."""
+        """An unfinished pull can be resumed: its incoming files and records stay; while it runs, that is the reason."""
         await harness.catalog.begin_pull(job())
         names = [f".incoming/{KEY}{suffix}" for suffix in ("", ".part")]
         for name in names:
@@ -244,7 +244,7 @@ class TestSparing:
             assert await harness.kept() == dict.fromkeys(names, FETCHED_NOW)
 
     async def test_a_pull_that_runs_keeps_what_it_may_share(self, harness: LibraryHarness) -> None:
-        """While any pull is under way no incoming file is deleted: it may be about to use it."""
+        """During any pull no incoming file is deleted: the pull may be about to share it."""
         harness.put(f".incoming/{KEY}")
         with harness.locks.try_hold(f"pull-{JOB}"):
             assert await harness.kept() == {f".incoming/{KEY}": FETCHED_NOW}
@@ -252,7 +252,7 @@ class TestSparing:
         assert harness.left() == []
 
     async def test_a_version_that_is_being_published(self, harness: LibraryHarness) -> None:
-        """A directory that has its name, and no record yet, belongs to a pull: it stays, and so does an empty one."""
+        """A directory with a final name but without a record belongs to a pull and stays; so does an empty one."""
         version = harness.version("ada/Q4-1")
         await harness.catalog.begin_pull(job(directory=version.directory))
         (harness.models_dir / "ada/Q4-1").mkdir(exist_ok=True)
@@ -264,7 +264,7 @@ class TestSparing:
         assert (harness.models_dir / "ada/Q4-1").is_dir()
 
     async def test_a_version_in_use(self, harness: LibraryHarness) -> None:
-        """One that waits for an engine's end is said to; what begins to be used after the question stays, too."""
+        """A version that waits for its engine's end is reported; one used since the prompt stays too."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         with used(version.hold_path):
@@ -281,10 +281,10 @@ class TestSparing:
 
 
 class TestMeanwhile:
-    """Between the question and the answer."""
+    """Changes between the prompt and the confirmation."""
 
     async def test_a_model_was_added(self, harness: LibraryHarness) -> None:
-        """A version that has got a row since it was shown stays."""
+        """A version that got a row after the prompt stays."""
         version = harness.version("ada/Q4-1")
         await harness.catalog.add_version(version)
         plan = await harness.plan()
@@ -295,7 +295,7 @@ class TestMeanwhile:
     async def test_a_model_was_added_at_the_last_moment(
         self, harness: LibraryHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Between the last look and the transaction that retires versions: nothing of it is touched."""
+        """A version that is used between the last check and the transaction that retires versions is not touched."""
         version = harness.version("ada/Q4-1")
         await harness.catalog.add_version(version)
         plan = await harness.plan()
@@ -311,7 +311,7 @@ class TestMeanwhile:
         assert harness.left() == ["ada/Q4-1/.gglib-version.json", "ada/Q4-1/a.gguf"]
 
     async def test_a_version_came(self, harness: LibraryHarness) -> None:
-        """What was not shown is not deleted."""
+        """A version that was not shown is not deleted."""
         await harness.catalog.add_version(harness.version("ada/Q4-1"))
         plan = await harness.plan()
         late = await harness.catalog.add_version(harness.version("ada/Q8-2"))
@@ -322,7 +322,7 @@ class TestMeanwhile:
 
 class TestDiskUse:
     async def test_each_file_counts_once(self, harness: LibraryHarness, tmp_path: Path) -> None:
-        """A projector of two rows, a hard link, a file that is gone, and the part of it that is gglib's own."""
+        """A projector of two rows, a hard link, a missing file, and gglib's share of the total."""
         version = harness.version("ada/Q4-1", projector=CONTENT)
         await harness.pull(version)
         mine = tmp_path / "mine.gguf"
@@ -336,7 +336,7 @@ class TestDiskUse:
         assert use == DiskUse(models=4, total_bytes=3 * size, own_bytes=2 * size, shared_bytes=2 * size)
 
     async def test_what_the_user_put_there_is_not_gglibs(self, harness: LibraryHarness) -> None:
-        """A file in the place of one that gglib wrote is on the disk, but nothing that gglib may free."""
+        """A file that replaced one of gglib's uses disk space, but gglib may not free it."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         version.files[0].path.unlink()

@@ -1,4 +1,4 @@
-"""Pulls: what is fetched and installed, what an update keeps, what is shared, what is never changed."""
+"""Pulls: the files they fetch and install, keep in an update, share, and never change."""
 
 import asyncio
 import os
@@ -82,7 +82,7 @@ class TestPulling:
         assert harness.files() == ["ada/eye/Q4_K_M/eye-Q4_K_M.gguf"]
 
     async def test_progress_is_counted_over_all_files(self, harness: PullHarness) -> None:
-        """It never decreases, ends at the total, and reports when the model is entered."""
+        """The progress never decreases, ends at the total, and reports when the model is added."""
         harness.hub.add_repository(
             "ada/eye", {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         )
@@ -95,7 +95,7 @@ class TestPulling:
         assert {progress.file for progress in reports} == {"eye-Q4_K_M.gguf", "mmproj-F16.gguf"}
 
     async def test_second_pull_fetches_nothing(self, harness: PullHarness) -> None:
-        """The same version, with the user's settings of the model, and not a byte from the network."""
+        """The second pull finds the same version, keeps the user's settings, and downloads nothing."""
         model = (await harness.pull()).model
         await harness.store.edit_model(model.name, lambda _: ModelEdit(settings=ModelSettings(context=512)))
         fetches = len(harness.hub.fetches)
@@ -115,7 +115,7 @@ class TestPulling:
         assert read_model(model.paths[0]).paths == model.paths
 
     async def test_damaged_file_is_fetched_again(self, harness: PullHarness) -> None:
-        """A present file is read whole, so a changed byte is noticed; the damaged file is no longer gglib's."""
+        """A present file is read completely, so a changed byte is detected; the damaged file is no longer gglib's."""
         model = (await harness.pull()).model
         path = model.paths[0]
         path.chmod(0o644)
@@ -141,7 +141,7 @@ class TestPulling:
     async def test_full_disk_is_reported_before_the_first_byte(
         self, harness: PullHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With the need of all files together, and the free space."""
+        """The error states the space that all files need together, and the free space."""
         monkeypatch.setattr(disk_space, "SPARE_BYTES", 1 << 60)
         with pytest.raises(DiskFullError, match=r"tiny-Q4_K_M needs .* more disk space in .* are free"):
             await harness.pull()
@@ -198,7 +198,7 @@ class TestUpdating:
     async def test_file_truncated_at_its_source_changes_nothing(
         self, harness: PullHarness, lost_bytes: int
     ) -> None:
-        """It arrives complete but unloadable: the older version stays, the new file is deleted."""
+        """The file is complete but cannot be loaded: the older version stays, the new file is deleted."""
         old = (await harness.pull()).model
         harness.changes("tiny-Q4_K_M.gguf", harness.other_file[:-lost_bytes])
         with pytest.raises(InvalidGgufError, match="'tiny-Q4_K_M' is unchanged") as raised:
@@ -209,7 +209,7 @@ class TestUpdating:
         assert (harness.incoming(), await harness.store.list_pulls()) == ([], [])
 
     async def test_truncated_second_shard_is_named(self, harness: PullHarness) -> None:
-        """By its name in the repository, not by that of the incoming file."""
+        """The error has its name in the repository, not that of the incoming file."""
         files = shards(harness)
         harness.hub.add_repository("ada/big", {**files, SHARDS[1]: files[SHARDS[1]][:-500]})
         with pytest.raises(InvalidGgufError, match=f"its shard '{SHARDS[1]}' cannot be used: incomplete"):
@@ -231,7 +231,7 @@ class TestUpdating:
         assert old.projector.read_bytes() == harness.eye
 
     async def test_false_shards_leave_nothing(self, harness: PullHarness) -> None:
-        """Two files whose names say that they are one model, and whose headers do not."""
+        """Two files whose names say that they are shards of one model, while their headers do not."""
         names = [f"odd-Q4_K_M-0000{number}-of-00002.gguf" for number in (1, 2)]
         harness.hub.add_repository("ada/odd", dict.fromkeys(names, harness.file))
         with pytest.raises(InvalidGgufError, match="is not shard 1 of 2"):
@@ -239,7 +239,7 @@ class TestUpdating:
         assert (harness.files(), harness.incoming()) == ([], [])
 
     async def test_single_shard_is_no_model(self, harness: PullHarness) -> None:
-        """Its header says that it is one of two, and its name does not: no engine would find the other one."""
+        """Its header says that it is one of two, and its name does not: no engine would find the other file."""
         harness.hub.add_repository("ada/half", {"half-Q4_K_M.gguf": shards(harness)[SHARDS[0]]})
         with pytest.raises(InvalidGgufError, match="one of 2 shards"):
             await harness.pull("ada/half")
@@ -305,7 +305,7 @@ class TestUpdating:
         assert asked.projector not in {None, own}
 
     async def test_complete_file_with_a_temporary_read_error_is_kept(self, harness: PullHarness) -> None:
-        """Too many open files or an I/O error: it was verified, and the next start enters it."""
+        """After "too many open files" or an I/O error the verified file is kept, and the next start adds its model."""
 
         def read(paths: Sequence[Path], names: Sequence[str]) -> ModelFiles:
             raise UnreadableFileError("cannot be read: Too many open files")
@@ -317,7 +317,7 @@ class TestUpdating:
         assert [model.name for model in await finish_interrupted(harness.site)] == ["tiny-Q4_K_M"]
 
     async def test_update_reports_needed_and_freed_space(self, harness: PullHarness) -> None:
-        """The whole new version, and the old one at the end; common files neither need nor free space."""
+        """The whole new version is needed, the old one is freed at the end; common files do not count."""
         files = {"eye-Q4_K_M.gguf": harness.file, "mmproj-F16.gguf": harness.eye}
         harness.hub.add_repository("ada/eye", files)
         assert (await harness.plan("ada/eye")).needs_bytes == len(harness.file) + len(harness.eye)
@@ -368,7 +368,7 @@ class TestSharing:
         assert await harness.store.resolve_model("eye-Q4_K_M") == first
 
     async def test_two_concurrent_pulls_fetch_the_projector_once(self, harness: PullHarness) -> None:
-        """The second one waits for the first one's fetch, reports the wait, and then finds it whole."""
+        """The second pull waits for the first one's fetch, reports the wait, and then finds the complete file."""
         files = {
             "eye-Q4_K_M.gguf": harness.file,
             "eye-Q8_0.gguf": harness.other_file,
@@ -431,7 +431,7 @@ class TestSharing:
 
 class TestWhatIsNotOurs:
     async def test_user_files_are_never_replaced(self, harness: PullHarness) -> None:
-        """In an older gglib's place for models, in the version's directory, and in the place of that directory."""
+        """Files in the models directory of an older gglib, in the version's directory, and at that directory's path."""
         model = (await harness.pull()).model
         await harness.store.remove_with_version(model.id)
         directory = model.paths[0].parent
@@ -497,7 +497,7 @@ class TestNames:
     async def test_alias_taken_meanwhile_is_reported_and_the_pull_succeeds(
         self, harness: PullHarness
     ) -> None:
-        """Another model got it during the fetch."""
+        """Another model takes the alias during the fetch."""
         other = (await harness.pull(f"{REPO}:Q8_0")).model
         plan = await harness.plan(aliases=("coder",))
         taken = asyncio.Event()
@@ -512,7 +512,7 @@ class TestNames:
         assert pulled.model.aliases == (f"{REPO}:Q4_K_M",)
 
     async def test_alias_taken_before_the_start_is_reported_too(self, harness: PullHarness) -> None:
-        """It was taken while the user read the plan: the model is pulled, without the alias."""
+        """The alias was taken while the user read the plan: the model is pulled without it."""
         other = (await harness.pull(f"{REPO}:Q8_0")).model
         plan = await harness.plan(aliases=("coder",))
         await harness.store.edit_model(other.name, lambda model: ModelEdit(aliases=(*model.aliases, "coder")))
@@ -522,7 +522,7 @@ class TestNames:
     async def test_model_entered_by_another_pull_gets_the_name_as_an_alias(
         self, harness: PullHarness
     ) -> None:
-        """Two commands at once for one model, one of them with a name: it has both names."""
+        """Two concurrent commands pull one model, one of them with a name: it has both names."""
         named = await harness.plan(name="coder")
         model = (await harness.pull()).model
         again = await harness.puller.pull(named, ignore)
@@ -530,7 +530,7 @@ class TestNames:
         assert "coder" in again.model.aliases
 
     async def test_name_taken_meanwhile_is_replaced(self, harness: PullHarness) -> None:
-        """After gigabytes of downloads the model is entered under the next free name, which is reported."""
+        """After the download the model is added under the next free name, which is reported."""
         harness.hub.add_repository("bob/tiny", {"tiny-Q4_K_M.gguf": harness.third_file})
         plan = await harness.plan("bob/tiny")
         gate, reached = asyncio.Event(), asyncio.Event()
@@ -564,7 +564,7 @@ class TestNames:
         assert harness.files() == ["ada/tiny-GGUF/Q4_K_M/tiny-v2-Q4_K_M.gguf"]
 
     async def test_model_split_into_shards_upstream_is_the_same_model(self, harness: PullHarness) -> None:
-        """And joined again, too."""
+        """The same holds if the shards are joined again."""
         old = (await harness.pull()).model
         harness.hub.add_repository(REPO, {f"Q4_K_M/{name}": model for name, model in shards(harness).items()})
         split = (await harness.pull()).model
@@ -577,7 +577,7 @@ class TestNames:
     async def test_without_its_alias_the_quantization_identifies_the_model(
         self, harness: PullHarness
     ) -> None:
-        """The user removed the alias; the file was renamed."""
+        """The user removed the alias, and the file was renamed."""
         old = (await harness.pull()).model
         await harness.store.edit_model(old.name, lambda _: ModelEdit(aliases=()))
         harness.changes("tiny-v2-Q4_K_M.gguf", harness.other_file)
@@ -597,14 +597,14 @@ class TestNames:
         assert named.id == second.id
 
     async def test_requested_target_is_a_name_too(self, harness: PullHarness) -> None:
-        """``Q4_K_M`` where there is only ``UD-Q4_K_M``: the target that was entered finds the model."""
+        """``Q4_K_M`` resolves to ``UD-Q4_K_M``: the target as typed finds the model."""
         harness.hub.add_repository("ada/ud", {"tiny-UD-Q4_K_M.gguf": harness.file})
         model = (await harness.pull("ada/ud:q4_k_m")).model
         assert await harness.store.resolve_model("ada/ud:Q4_K_M") == model
         assert await harness.store.resolve_model("ada/ud:UD-Q4_K_M") == model
 
     async def test_target_that_changed_its_quantization_moves_the_row(self, harness: PullHarness) -> None:
-        """``Q4_K_M`` was ``UD-Q4_K_M``, for lack of a plain one; the target that was entered decides."""
+        """``Q4_K_M`` resolved to ``UD-Q4_K_M`` without a plain one; the target as typed decides."""
         harness.hub.add_repository("ada/ud", {"tiny-UD-Q4_K_M.gguf": harness.file})
         old = (await harness.pull("ada/ud:Q4_K_M")).model
         both = {"tiny-UD-Q4_K_M.gguf": harness.file, "tiny-Q4_K_M.gguf": harness.other_file}
@@ -626,7 +626,7 @@ class TestNames:
         assert len(await harness.store.list_models()) == 1
 
     async def test_repository_of_another_owner_is_another_model(self, harness: PullHarness) -> None:
-        """The same file in a repository of the same name that is not the first one's new place."""
+        """The same file in a repository of the same name that the first one did not move to."""
         old = (await harness.pull()).model
         harness.hub.add_repository("eve/tiny-GGUF", {"tiny-Q4_K_M.gguf": harness.file})
         new = (await harness.pull("eve/tiny-GGUF:Q4_K_M")).model
@@ -650,7 +650,7 @@ class TestAddresses:
     async def test_new_content_of_equal_size_is_an_update(
         self, harness: PullHarness, validators: tuple[str | None, str | None]
     ) -> None:
-        """By another ETag, by another date; without validators it is fetched again and compared."""
+        """Another ETag or date means new content; without validators the file is fetched again and compared."""
         assert len(harness.file) == len(harness.other_file)
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = validators[0]
@@ -684,7 +684,7 @@ class TestAddresses:
         assert harness.files() == ["files.invalid/found/found.gguf"]
 
     async def test_another_query_is_another_file(self, harness: PullHarness) -> None:
-        """With other content: a second model, under its own name; the first one stays."""
+        """The content differs: a second model is added under its own name, and the first one stays."""
         for version, content in (("1", harness.file), ("2", harness.other_file)):
             harness.hub.add_address(f"{URL}?v={version}", content)
         first = (await harness.pull(f"{URL}?v=1")).model
@@ -711,7 +711,7 @@ class TestAddresses:
     async def test_complete_file_of_an_earlier_pull_is_not_trusted_without_a_validator(
         self, harness: PullHarness
     ) -> None:
-        """A file arrived and its pull was killed; the server has another file of that size by now."""
+        """A pull was killed after it received a file; the server has another file of the same size by now."""
         harness.hub.add_address(URL, harness.file)
         harness.hub.validators[URL] = None
         plan = await harness.plan(URL)

@@ -1,4 +1,4 @@
-"""What ``rm`` forgets, what ``rm --files`` deletes, and what neither ever touches: real files, a real catalogue."""
+"""``rm`` removes rows, ``rm --files`` deletes files, and neither touches the user's: real files, a real catalogue."""
 
 import asyncio
 import fcntl
@@ -44,7 +44,7 @@ def used(path: Path) -> Iterator[None]:
 
 
 def update_of(model_id: int) -> PullJob:
-    """Return a pull that would bring a model up to date."""
+    """Return a pull that would update a model."""
     return PullJob(
         key=JOB,
         asked="ada/coder",
@@ -58,7 +58,7 @@ def update_of(model_id: int) -> PullJob:
 
 class TestDeleting:
     async def test_all_of_the_version_goes(self, harness: LibraryHarness) -> None:
-        """Shards, projector, manifest and the directories that are empty then are gone, and the row; the rest stays."""
+        """Shards, projector, manifest, empty directories and the row are deleted; all else stays."""
         files = {f"big-0000{number}-of-00002.gguf": CONTENT for number in (1, 2)}
         version = harness.version("ada/coder/Q4-1", files, projector=CONTENT)
         await harness.pull(version)
@@ -80,7 +80,7 @@ class TestDeleting:
         assert harness.left() == []
 
     async def test_a_hard_link_of_the_users_stays(self, harness: LibraryHarness, tmp_path: Path) -> None:
-        """The name that gglib gave goes, the user's stays, and no byte is claimed to be free."""
+        """The name that gglib created is deleted, the user's stays, and no freed bytes are reported."""
         version = harness.version("ada/Q4-1")
         os.link(version.files[0].path, tmp_path / "mine.gguf")
         await harness.pull(version)
@@ -89,7 +89,7 @@ class TestDeleting:
         assert (tmp_path / "mine.gguf").read_bytes() == CONTENT
 
     async def test_a_file_that_is_gone_is_no_error(self, harness: LibraryHarness) -> None:
-        """A model whose file was deleted by hand is forgotten, with its version."""
+        """A model whose file was deleted by hand is removed, with its version."""
         version = harness.version("ada/Q4-1")
         version.files[0].path.unlink()
         await harness.pull(version)
@@ -98,7 +98,7 @@ class TestDeleting:
         assert list(harness.models_dir.iterdir()) == []
 
     async def test_a_version_in_use_goes_later(self, harness: LibraryHarness) -> None:
-        """While an engine has it only the row goes; the next collection after that deletes the files."""
+        """While an engine uses it only the row is removed; the next collection after that deletes the files."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         with used(version.hold_path):
@@ -110,7 +110,7 @@ class TestDeleting:
         assert list(harness.models_dir.iterdir()) == []
 
     async def test_what_could_not_be_deleted_is_tried_again(self, harness: LibraryHarness) -> None:
-        """A directory in the place of the home's disk keeps the record; the file goes once it can."""
+        """A directory in place of the home's disk keeps the record; the file is deleted once that is possible."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         away = harness.models_dir.with_name("away")
@@ -122,7 +122,7 @@ class TestDeleting:
         assert list(harness.models_dir.iterdir()) == []
 
     async def test_what_the_user_put_there_since_is_not_deleted(self, harness: LibraryHarness) -> None:
-        """A file that came to the place of one whose removal waited is the user's (kind 5)."""
+        """A file that replaced one whose removal was pending is the user's (kind 5)."""
         version = harness.version("ada/Q4-1")
         path = version.files[0].path
         await harness.pull(version)
@@ -136,7 +136,7 @@ class TestDeleting:
         assert await harness.catalog.list_versions() == []
 
     async def test_a_file_of_the_users_in_the_directory_stays(self, harness: LibraryHarness) -> None:
-        """What was put beside the files of a version keeps its directory."""
+        """A user's file in a version's directory keeps the directory."""
         await harness.pull(harness.version("ada/Q4-1"))
         harness.put("ada/Q4-1/notes.txt", b"mine")
         await harness.remove()
@@ -145,7 +145,7 @@ class TestDeleting:
 
 class TestSparing:
     async def test_a_file_of_the_users_own(self, harness: LibraryHarness) -> None:
-        """A model of a file that gglib did not write is forgotten, and the file stays, also below ``models/``."""
+        """A model whose file gglib did not write is removed, and the file stays, also below ``models/``."""
         path = harness.put("mine.gguf")
         await harness.add(path, name="coder")
         plan = await harness.plan_removal()
@@ -157,7 +157,7 @@ class TestSparing:
         assert path.exists()
 
     async def test_a_projector_of_the_users_own(self, harness: LibraryHarness) -> None:
-        """The model's own file goes, the projector that the user set for it stays."""
+        """The model's own file is deleted, the projector that the user set for it stays."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         users = harness.put("ada/mmproj-mine.gguf")
         await harness.catalog.replace_model("coder", _as_new(model, projector=users))
@@ -171,7 +171,7 @@ class TestSparing:
     async def test_what_is_not_the_file_that_gglib_wrote(
         self, harness: LibraryHarness, tmp_path: Path, change: str
     ) -> None:
-        """A file that was written to, or that another one or a link is in the place of, stays, and that is said."""
+        """A file that was modified, or replaced by another file or a link, stays, and that is reported."""
         version = harness.version("ada/Q4-1")
         path = version.files[0].path
         await harness.pull(version)
@@ -197,7 +197,7 @@ class TestSparing:
         assert await harness.catalog.list_versions() == []
 
     async def test_a_shared_projector_of_an_older_home(self, harness: LibraryHarness) -> None:
-        """Two versions without directories name one projector: it stays with the first, and goes with the second."""
+        """Two versions without directories share a projector: only the second removal deletes it."""
         projector = harness.wrote(harness.put("ada/mmproj.gguf"), FileRole.PROJECTOR)
         for name in ("q4", "q8"):
             own = harness.wrote(harness.put(f"ada/{name}.gguf"))
@@ -212,7 +212,7 @@ class TestSparing:
         assert harness.left() == []
 
     async def test_a_projector_that_is_shared_by_hard_link(self, harness: LibraryHarness) -> None:
-        """Each version has its own name of the file: one goes, frees nothing, and the other model keeps its own."""
+        """Each version has its own name of the file: one is deleted, which frees nothing, and the other stays."""
         first = harness.version("ada/Q4-1", projector=CONTENT)
         second = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
         linked = harness.models_dir / "ada/Q8-2/mmproj.gguf"
@@ -226,7 +226,7 @@ class TestSparing:
         assert linked.read_bytes() == CONTENT
 
     async def test_a_version_that_two_models_have(self, harness: LibraryHarness) -> None:
-        """It stays whole with the first, with the reason."""
+        """After the first removal it stays complete, and the reason is reported."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         other = harness.version("ada/Q8-2", {"b.gguf": CONTENT})
@@ -238,7 +238,7 @@ class TestSparing:
     async def test_a_file_that_another_model_has(
         self, harness: LibraryHarness, tmp_path: Path, way: str
     ) -> None:
-        """As its projector, through a link to it or to its directory: the file stays until that model goes, too."""
+        """A projector of another model, also through a link to it or its directory, stays until that one is removed."""
         version = harness.version("ada/Q4-1", projector=CONTENT)
         projector = version.files[1].path
         await harness.pull(version)
@@ -263,7 +263,7 @@ class TestSparing:
 
 class TestMeanwhile:
     async def test_a_model_that_got_the_name_meanwhile(self, harness: LibraryHarness) -> None:
-        """While the user thought about it, the model went and another one came: that one was not meant."""
+        """Between prompt and confirmation the model was replaced by another one: that one is not removed."""
         await harness.pull(harness.version("ada/Q4-1"))
         plan = await harness.plan_removal()
         await harness.catalog.remove_model("coder")
@@ -274,7 +274,7 @@ class TestMeanwhile:
         assert other.paths[0].exists()
 
     async def test_a_model_that_was_updated_meanwhile(self, harness: LibraryHarness) -> None:
-        """What the model has at the removal goes, not what it had when it was asked about."""
+        """The removal deletes the model's files at that time, not those at the time of the prompt."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         plan = await harness.plan_removal()
         await harness.pull(harness.version("ada/Q4-2"), updates=model.id)
@@ -283,7 +283,7 @@ class TestMeanwhile:
 
     @pytest.mark.parametrize("with_files", [True, False])
     async def test_an_update_that_is_being_pulled(self, harness: LibraryHarness, *, with_files: bool) -> None:
-        """The removal says so, and nothing has changed; the row would come back with the end of the pull."""
+        """The removal reports it and changes nothing; the end of the pull would restore the row."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         await harness.catalog.begin_pull(update_of(model.id))
         with (
@@ -299,7 +299,7 @@ class TestMeanwhile:
 
     @pytest.mark.parametrize("with_files", [True, False])
     async def test_an_update_that_did_not_end(self, harness: LibraryHarness, *, with_files: bool) -> None:
-        """It ends with the model: no later gglib finishes it, which would bring the model back; its parts go."""
+        """The update ends with the model: no later gglib completes it and restores the model; its parts are deleted."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         await harness.catalog.begin_pull(update_of(model.id))
         harness.put(f".incoming/{KEY}.part")
@@ -308,7 +308,7 @@ class TestMeanwhile:
         assert [name for name in harness.left() if "incoming" in name] == []
 
     async def test_what_another_pull_needs_stays(self, harness: LibraryHarness) -> None:
-        """An incoming file that is shared with a pull of another model is not given up."""
+        """An incoming file that is shared with a pull of another model is kept."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         job = update_of(model.id)
         await harness.catalog.begin_pull(job)
@@ -319,7 +319,7 @@ class TestMeanwhile:
         assert part.exists()
 
     async def test_what_a_pull_needs_that_is_being_recorded_stays(self, harness: LibraryHarness) -> None:
-        """Between the look at the recorded pulls and the deletion none is added."""
+        """No pull is added between the check of the recorded pulls and the deletion."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         job = update_of(model.id)
         await harness.catalog.begin_pull(job)
@@ -335,7 +335,7 @@ class TestMeanwhile:
 
 class TestForgetting:
     async def test_the_files_stay_known(self, harness: LibraryHarness) -> None:
-        """``rm`` keeps the files, and that gglib wrote them stays known."""
+        """``rm`` keeps the files and the record that gglib wrote them."""
         version = harness.version("ada/Q4-1")
         await harness.pull(version)
         await harness.forget()
@@ -387,7 +387,7 @@ async def main(home):
 
 asyncio.run(main(Path(sys.argv[1])))
 """
-"""Kills itself before the so many-th operation on files."""
+"""Script that kills itself before its n-th file operation."""
 
 
 async def test_killed_at_any_step(harness: LibraryHarness, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A backup becomes the catalogue while a pull is under way, of which it knows nothing."""
+"""A backup is restored during a pull that the backup does not contain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ NAME = "tiny-Q4_K_M.gguf"
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[PullHarness]:
-    """Yield a harness whose catalogue was backed up while it was empty; no two models are added at the same time."""
+    """Yield a harness whose catalogue was backed up while it was empty; models are added at different times."""
     (tmp_path / "home").mkdir()
     async with SqliteCatalog(tmp_path / "home" / "gglib.db", clock=count(1).__next__) as store:
         harness = PullHarness(tmp_path, store)
@@ -31,7 +31,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[PullHarness]:
 
 
 async def half_pulled(harness: PullHarness) -> "asyncio.Task[PulledModel]":
-    """Begin a pull; return it when half of its file is there, and it waits."""
+    """Start a pull; return it when half of its file has been received, and it waits."""
     harness.hub.pauses[NAME] = asyncio.Event()
     reached = asyncio.Event()
 
@@ -45,7 +45,7 @@ async def half_pulled(harness: PullHarness) -> "asyncio.Task[PulledModel]":
 
 
 async def put_back(harness: PullHarness) -> None:
-    """Restore the backup, and do what the next command does with what kills left."""
+    """Restore the backup, and run the clean-up of the next command."""
     restore(harness.home / "gglib.db", harness.home.parent / "backup")
     assert (await harness.store.list_models(), await harness.store.list_pulls()) == ([], [])
     assert await finish_interrupted(harness.site) == []
@@ -53,7 +53,7 @@ async def put_back(harness: PullHarness) -> None:
 
 
 async def test_what_comes_is_not_swept(harness: PullHarness) -> None:
-    """The pull holds its lock, whatever the catalogue knows: it goes on, and enters its model."""
+    """The pull holds its lock, whatever the catalogue contains: it continues and adds its model."""
     pull = await half_pulled(harness)
     before = harness.incoming()
     await put_back(harness)
@@ -67,7 +67,7 @@ async def test_what_comes_is_not_swept(harness: PullHarness) -> None:
 
 
 async def test_a_model_with_the_id_of_the_updated_one_is_another(harness: PullHarness) -> None:
-    """The backup counts ids from where it was: what the user adds then is not what the update is of."""
+    """The restored catalogue reuses ids: a model that the user adds then is not the one being updated."""
     updated = (await harness.pull()).model
     harness.changes(NAME, harness.other_file)
     pull = await half_pulled(harness)
@@ -83,7 +83,7 @@ async def test_a_model_with_the_id_of_the_updated_one_is_another(harness: PullHa
 
 
 async def test_a_pulled_model_with_the_id_of_the_updated_one_is_another(harness: PullHarness) -> None:
-    """Also one that was pulled since."""
+    """The same holds for a model that was pulled since."""
     updated = (await harness.pull()).model
     harness.changes(NAME, harness.other_file)
     pull = await half_pulled(harness)

@@ -1,4 +1,4 @@
-"""Files are read again and compared with what is known of them."""
+"""Verification reads files again and compares them with their recorded hashes."""
 
 import asyncio
 import fcntl
@@ -37,11 +37,11 @@ ZEROS = hashlib.sha256(bytes(10)).hexdigest()
 
 
 def quiet(path: Path, done_bytes: int) -> None:
-    """Hear how far it is."""
+    """Ignore the progress."""
 
 
 async def verify(*models: ModelSummary) -> list[FileCheck]:
-    """Verify with the real hash, in a catalogue that has these models."""
+    """Verify with the real hash, in a catalogue with these models."""
     return await verify_models(models, FakeCatalog(models), hash_file, quiet)
 
 
@@ -51,7 +51,7 @@ async def check_in(catalog: SqliteCatalog, *models: ModelSummary) -> list[FileCh
 
 
 def model(*paths: Path, hashes: tuple[str | None, ...] = (), number: int = 1) -> ModelSummary:
-    """Return a model of these files."""
+    """Return a model with these files."""
     return ModelSummary(id=number, name=f"m{number}", paths=paths, hashes=hashes)
 
 
@@ -64,7 +64,7 @@ def make_path(tmp_path: Path) -> Path:
 
 
 async def test_each_file_gets_a_verdict(tmp_path: Path, path: Path) -> None:
-    """A file is good, different, gone, unreadable, or of unknown right; each with both hashes as far as known."""
+    """A file is good, different, missing, unreadable or of unknown hash; each verdict has the known hashes."""
     (tmp_path / "directory").mkdir()
     cases = {
         FileVerdict.GOOD: model(path, hashes=(ZEROS,)),
@@ -80,14 +80,14 @@ async def test_each_file_gets_a_verdict(tmp_path: Path, path: Path) -> None:
 
 
 async def test_the_hash_of_the_source_counts(path: Path) -> None:
-    """A model of which only the source's hash is known is compared with that; capitals do not matter."""
+    """A model with only the source's hash is compared with that, ignoring case."""
     old = replace(model(path), source=ModelSource(sha256=ZEROS.upper()))
     (check,) = await verify(old)
     assert check.verdict is FileVerdict.GOOD
 
 
 async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> None:
-    """A file of two models is hashed once, and told of both."""
+    """A file of two models is hashed once, and reported for both."""
     seeing = replace(model(tmp_path / "none"), projector=path, projector_sha256=ZEROS)
     read = []
 
@@ -102,7 +102,7 @@ async def test_a_shared_projector_is_read_once(path: Path, tmp_path: Path) -> No
 
 
 def test_progress_is_reported_block_by_block(tmp_path: Path) -> None:
-    """A file of three blocks is told of at the beginning and after each; the hash is that of all of it."""
+    """Progress of a file with three blocks is reported at the start and after each; the hash covers the whole file."""
     path = tmp_path / "big"
     content = bytes(2 * BLOCK_BYTES) + b"end"
     path.write_bytes(content)
@@ -112,7 +112,7 @@ def test_progress_is_reported_block_by_block(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_verification_stops_reading(path: Path) -> None:
-    """Ctrl-C ends the thread at its next block: nobody waits for the rest of a large file."""
+    """Ctrl-C ends the thread at its next block, so that it does not read the rest of a large file."""
     has_begun, go_on, has_ended = threading.Event(), threading.Event(), threading.Event()
 
     def slow(file: Path, on_read: OnRead) -> str:
@@ -135,7 +135,7 @@ async def test_a_cancelled_verification_stops_reading(path: Path) -> None:
 
 
 def is_free(path: Path) -> bool:
-    """Whether a gglib that wants to delete a version could lock it now."""
+    """Whether a gglib that deletes versions could lock this one now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,7 +148,7 @@ def is_free(path: Path) -> bool:
 
 class TestVersions:
     async def test_an_update_in_the_meantime_deletes_nothing(self, harness: LibraryHarness) -> None:
-        """The version that is read is held to the last of its files, and none of them is called damaged (kind 6)."""
+        """The version is locked until its last file was read, and no file is reported as damaged (kind 6)."""
         old = await harness.pull(harness.version("ada/Q4-1", projector=b"eye"))
         old_version = await harness.known(old)
         newer = harness.version("ada/Q4-2", {"a.gguf": b"newer"}, projector=b"newer eye")
@@ -176,7 +176,7 @@ class TestVersions:
     async def test_a_model_that_moved_since_it_was_listed_is_read_as_it_is_now(
         self, harness: LibraryHarness
     ) -> None:
-        """What was listed before an update is not looked for: its files are gone, and nothing is wrong."""
+        """Files listed before an update are not expected: they are deleted, and that is not an error."""
         old = await harness.pull(harness.version("ada/Q4-1"))
         new = await harness.pull(harness.version("ada/Q4-2", {"a.gguf": b"newer"}), updates=old.id)
         await collect_retired(harness.catalog, harness.models_dir)
@@ -184,13 +184,13 @@ class TestVersions:
         assert (check.path, check.verdict) == (new.paths[0], FileVerdict.GOOD)
 
     async def test_a_model_that_was_removed_since_is_left_out(self, harness: LibraryHarness) -> None:
-        """There is nothing to say of it."""
+        """It has no result."""
         old = await harness.pull(harness.version("ada/Q4-1"))
         await harness.remove()
         assert await verify_models([old], harness.catalog, hash_file, quiet) == []
 
     async def test_a_file_that_is_not_the_one_that_gglib_wrote(self, harness: LibraryHarness) -> None:
-        """It is named so, whether its content is right or not; damage of the very file is not."""
+        """A replaced file is reported, whatever its content; damage of gglib's own file is a different result."""
         model = await harness.pull(
             harness.version("ada/Q4-1", {"a.gguf": b"one", "b.gguf": b"two", "c.gguf": b"three"})
         )
@@ -209,7 +209,7 @@ class TestVersions:
         ]
 
     async def test_a_home_that_was_copied_is_known_again(self, harness: LibraryHarness) -> None:
-        """A file whose device and inode are not known is gglib's by its content, and has them from then on."""
+        """A file with unknown device and inode is recognized by its content, and its numbers are recorded."""
         model = await harness.pull(harness.version("ada/Q4-1"))
         version = await harness.known(model)
         identity = version.files[0].identity
@@ -225,7 +225,7 @@ class TestRemembering:
     async def test_what_was_computed_is_compared_the_next_time(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """A file of which nobody said a hash is unknown first, good then, and different when it changed."""
+        """A file without a recorded hash is unknown first, good afterwards, and different after a change."""
         path = write(tmp_path / "a.gguf")
         added = await add_model(AddRequest(path=path), catalog, read_model)
         checks = await check_in(catalog, added)
@@ -241,7 +241,7 @@ class TestRemembering:
     async def test_what_the_user_said_of_the_model_stays(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """A hash that is remembered leaves the kind as set, and what the header says as it was."""
+        """Recording a hash keeps the kind that was set, and the facts of the header."""
         await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
         added = await catalog.edit_model("a", lambda _: ModelEdit(settings=ModelSettings(kind="rerank")))
         assert added is not None
@@ -254,7 +254,7 @@ class TestRemembering:
     async def test_a_model_that_changed_meanwhile_is_left_as_it_is(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """While a large file was read a pull put another one in its place: the old hash is not that one's."""
+        """A pull replaced a large file while it was read: the old hash does not apply to the new file."""
         path = write(tmp_path / "a.gguf")
         added = await add_model(AddRequest(path=path), catalog, read_model)
         checks = await check_in(catalog, added)
@@ -274,7 +274,7 @@ class TestRemembering:
     async def test_another_model_of_the_name_is_left_as_it_is(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """The model went, and another one has its name: that one was not read."""
+        """The model was removed and another one has its name: the hash is not recorded for that one."""
         added = await add_model(AddRequest(path=write(tmp_path / "a.gguf")), catalog, read_model)
         checks = await check_in(catalog, added)
         await catalog.remove_model("a")
@@ -285,7 +285,7 @@ class TestRemembering:
     async def test_what_is_known_or_broken_is_not_remembered(
         self, tmp_path: Path, write: Writer, catalog: SqliteCatalog
     ) -> None:
-        """A hash that a source named is never replaced by that of what is there."""
+        """A hash from the source is never replaced by that of the file on the disk."""
         path = write(tmp_path / "a.gguf")
         wrong = AddRequest(path=path, hashes=("a" * 64,))
         added = await add_model(wrong, catalog, read_model)

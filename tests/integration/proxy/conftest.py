@@ -1,4 +1,4 @@
-"""Every test of the running proxy is run on both event loops: which one is used is the caller's affair."""
+"""Runs every test of the proxy on both event loops: the embedding program chooses which one is used."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,6 +10,6 @@ import uvloop
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Name the loops."""
+    """Return the loop factories by name."""
     del config, item
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

@@ -1,4 +1,4 @@
-"""What the proxy's tests share: a scripted engine, a proxy on a free port, and clients that see every byte."""
+"""Shared helpers of the proxy's tests: a scripted engine, a proxy on a free port, and clients that see every byte."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ MODEL = ModelSummary(id=1, name="tiny")
 
 
 async def standing_still(read: Callable[[], int]) -> int:
-    """Return a count once it has risen and then stayed the same for a hundred looks."""
+    """Return a count once it has risen and then stayed the same for a hundred polls."""
     seen: list[int] = []
 
     def is_still() -> bool:
@@ -35,12 +35,12 @@ async def standing_still(read: Callable[[], int]) -> int:
 
 
 def chunked(*parts: bytes) -> bytes:
-    """Return parts in chunked framing, without the end."""
+    """Return parts in chunked framing, without the last chunk."""
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 def json_answer(content: object, status: bytes = b"200 OK", extra: bytes = b"") -> bytes:
-    """Return a whole HTTP answer with a JSON body."""
+    """Return a complete HTTP response with a JSON body."""
     body = json.dumps(content).encode()
     head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n"
     return head % (status, len(body), extra) + body
@@ -48,7 +48,7 @@ def json_answer(content: object, status: bytes = b"200 OK", extra: bytes = b"") 
 
 @dataclass
 class Exchange:
-    """One request that reached the engine, and the means to answer it."""
+    """One request that reached the engine, and methods to respond to it."""
 
     method: str
     path: str
@@ -62,12 +62,12 @@ class Exchange:
         return [value for key, value in self.headers if key == name]
 
     async def write(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send raw bytes."""
         self.writer.write(data)
         await self.writer.drain()
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Abort the connection."""
         self.writer.transport.abort()
 
     async def peer_left(self) -> None:
@@ -81,7 +81,7 @@ Script = Callable[[Exchange], Awaitable[None]]
 
 @dataclass
 class Engine:
-    """A server that answers each request by ``script`` and remembers what it saw."""
+    """A server that handles each request with ``script`` and records the requests."""
 
     script: Script
     exchanges: list[Exchange] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Engine:
 
     @property
     def target(self) -> RunningTarget:
-        """Where this engine is reached."""
+        """The address of this engine."""
         return RunningTarget.local(self.port, MODEL.id, MODEL.name, 4096)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -165,7 +165,7 @@ def bound_socket() -> socket.socket:
 
 @dataclass
 class Proxy:
-    """A proxy that runs."""
+    """A running proxy."""
 
     port: int
     cancel: asyncio.Event
@@ -191,7 +191,7 @@ async def proxy_running(
     default_ctx: int = 4096,
     library: ModelLibraryPort | None = None,
 ) -> AsyncIterator[Proxy]:
-    """Serve on a free port for a block, and see that nothing of it is left afterwards."""
+    """Serve on a free port for a block, and check that no task or connection is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
     before = asyncio.all_tasks()
     listener, cancel = bound_socket(), asyncio.Event()
@@ -228,7 +228,7 @@ def runtime_for(engine: Engine) -> FakeRuntime:
 
 @dataclass
 class Reply:
-    """An answer as it came over the wire; ``is_whole`` is False when its framing was broken off."""
+    """A response as received; ``is_whole`` is False if its framing was cut short."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -245,7 +245,7 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of the body, whose shape is checked."""
+        """The error of the body; its format is checked."""
         error: dict[str, Any] = self.json()["error"]
         assert list(error)[:4] == ["message", "type", "param", "code"]
         assert set(list(error)[4:]) <= {"n_prompt_tokens", "n_ctx"}
@@ -284,12 +284,12 @@ class Client:
         await self.writer.drain()
 
     async def read_until(self, end: bytes) -> bytes:
-        """Return what comes up to and with ``end``."""
+        """Return the received bytes up to and including ``end``."""
         async with asyncio.timeout(DEADLINE_S):
             return await self.reader.readuntil(end)
 
     async def read_reply(self, *, is_head_request: bool = False) -> Reply:
-        """Return one whole answer; reads to the end of the connection where the framing breaks off."""
+        """Return one complete response; reads to the end of the connection if the framing is cut short."""
         head = (await self.read_until(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head[:-4].split("\r\n")
         headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
@@ -312,18 +312,18 @@ class Client:
         return Reply(int(first.split(" ")[1]), headers, bytes(body), is_whole)
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the chunks of a chunked body until its proper end."""
+        """Yield the chunks of a chunked body until the last chunk."""
         while size := int(await self.reader.readuntil(b"\r\n"), 16):
             part = await self.reader.readexactly(size + 2)
             yield part[:-2]
         assert await self.reader.readexactly(2) == b"\r\n"
 
     def stop_reading(self) -> None:
-        """Let what comes pile up."""
+        """Stop reading, so that received data is buffered."""
         self._transport.pause_reading()
 
     def read_again(self) -> None:
-        """Take what has piled up."""
+        """Resume reading."""
         self._transport.resume_reading()
 
     @property
@@ -361,7 +361,7 @@ async def ask(
     body: bytes | None = None,
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Reply:
-    """Send one request on a connection of its own and return the answer."""
+    """Send one request on a new connection and return the response."""
     async with await connect(port) as client:
         await client.send(method, path, body=body, headers=headers)
         return await client.read_reply(is_head_request=method == "HEAD")
@@ -374,7 +374,7 @@ def chat_body(*, model: str = MODEL.name, **fields: object) -> bytes:
 
 @contextlib.contextmanager
 def quick(limit_s: float = 5.0) -> Iterator[None]:
-    """Fail when the block takes longer than a generous bound."""
+    """Fail if the block takes longer than a generous limit."""
     started_s = time.monotonic()
     yield
     assert time.monotonic() - started_s < limit_s

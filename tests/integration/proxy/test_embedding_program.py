@@ -1,4 +1,4 @@
-"""A program that embeds the proxy, as it would be written from the ports' names alone."""
+"""A program that embeds the proxy, written from the names of the ports alone."""
 
 import asyncio
 import http.client
@@ -23,7 +23,7 @@ from .support import CHAT, Exchange, ask, bound_socket, chat_body, engine_runnin
 
 
 class MockRuntime(ModelRuntimePort):
-    """Answers one target."""
+    """Always returns the same target."""
 
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int
@@ -39,7 +39,7 @@ class MockRuntime(ModelRuntimePort):
 
 
 class MockCatalog:
-    """Has no model."""
+    """A catalogue without models."""
 
     async def list_models(self) -> list[ModelSummary]:
         return []
@@ -54,7 +54,7 @@ class MockCatalog:
 
 
 def health(port: int) -> int | None:
-    """Return the status of the health answer; None while nothing listens."""
+    """Return the status of /health; None while nothing listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health")
@@ -66,7 +66,7 @@ def health(port: int) -> int | None:
 
 
 async def test_a_program_serves_with_mocks_of_both_ports() -> None:
-    """Bound to port 0, polled until it is healthy, told to stop, joined."""
+    """The proxy is bound to port 0, polled until healthy, stopped through the event, and joined."""
     runtime_port: ModelRuntimePort = MockRuntime()
     catalog_port: ModelCatalogPort = MockCatalog()
     cancel = asyncio.Event()
@@ -83,7 +83,7 @@ async def test_a_program_serves_with_mocks_of_both_ports() -> None:
 
 
 async def test_the_ports_can_be_named() -> None:
-    """The keywords are the names that the ports have."""
+    """The keyword arguments have the names of the ports."""
     cancel = asyncio.Event()
     cancel.set()
     async with asyncio.timeout(10):
@@ -97,7 +97,7 @@ async def test_the_ports_can_be_named() -> None:
 
 
 async def test_a_runtime_that_does_not_inherit_from_the_port_serves_requests() -> None:
-    """A runtime with the three methods is enough, as the README says: chat, models and status answer 200."""
+    """A runtime with the three methods is enough, as the README says: chat, models and status return 200."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({"ok": True}))
@@ -122,7 +122,7 @@ async def test_a_runtime_that_does_not_inherit_from_the_port_serves_requests() -
 
 @pytest.mark.parametrize("default_ctx", ["4096", 0, -1, None])
 async def test_a_wrong_argument_is_raised_before_anything_is_served(default_ctx: int) -> None:
-    """The caller gets the error at once, and the listener is closed."""
+    """``serve`` raises the error at once and closes the listener."""
     listener = bound_socket()
     with pytest.raises((TypeError, ValueError), match="default_ctx"):
         await serve(listener, default_ctx, MockRuntime(), MockCatalog(), asyncio.Event())
@@ -136,7 +136,7 @@ async def test_swapped_ports_are_raised_before_anything_is_served() -> None:
 
 
 async def test_an_error_of_a_foreign_runtime_is_shown_as_such() -> None:
-    """A runtime's own ``ModelRuntimeError`` reaches the client with its sentence, and is not sent again."""
+    """A runtime's own ``ModelRuntimeError`` reaches the client with its message, and the request is not resent."""
 
     class Failing(MockRuntime):
         async def ensure_model_running(self, *_: object) -> RunningTarget:

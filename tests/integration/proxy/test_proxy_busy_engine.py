@@ -1,4 +1,4 @@
-"""An engine that is stopped with a full backlog is busy, not absent: requests wait for it."""
+"""A stopped engine with a full backlog is busy, not absent: requests wait for it."""
 
 import asyncio
 import contextlib
@@ -32,12 +32,12 @@ REQUESTS = 24
 
 
 async def answer_ok(exchange: Exchange) -> None:
-    """Answer anything."""
+    """Send a small response to any request."""
     await exchange.write(json_answer({"ok": True}))
 
 
 class StoppedEngine:
-    """Listens with a small backlog and accepts nothing until ``go_on``, as a process that was stopped does."""
+    """Listens with a small backlog and accepts nothing until ``go_on``, as a stopped process does."""
 
     def __init__(self, directory: Path | None) -> None:
         self.engine = Engine(answer_ok)
@@ -59,7 +59,7 @@ class StoppedEngine:
         return FakeRuntime({MODEL.name: self.target})
 
     async def go_on(self) -> None:
-        """Accept from now on."""
+        """Accept connections from now on."""
         if self.target.unix_socket is not None:
             self._server = await asyncio.start_unix_server(
                 self.engine.handle, sock=self.listener, backlog=BACKLOG
@@ -68,7 +68,7 @@ class StoppedEngine:
             self._server = await asyncio.start_server(self.engine.handle, sock=self.listener, backlog=BACKLOG)
 
     async def close(self) -> None:
-        """End it."""
+        """Close the listener and all connections."""
         if self._server is not None:
             self._server.close()
         self.listener.close()
@@ -86,11 +86,11 @@ async def stopped_engine(directory: Path | None) -> AsyncIterator[StoppedEngine]
 
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 async def test_no_request_fails_while_the_engine_is_stopped(transport: str, tmp_path: Path) -> None:
-    """More requests than the backlog holds wait for a stopped engine, and all are answered when it goes on."""
+    """More requests than the backlog holds wait for a stopped engine, and all succeed when it continues."""
     directory = tmp_path if transport == "unix" else None
     async with stopped_engine(directory) as engine, proxy_running(engine.runtime) as proxy:
         asked = [asyncio.create_task(ask(proxy.port, body=chat_body())) for _ in range(REQUESTS)]
-        # Longer than the four attempts that a request for an absent engine gets.
+        # Longer than the four attempts for a request to an absent engine.
         done, _ = await asyncio.wait(asked, timeout=0.8, return_when=asyncio.FIRST_COMPLETED)
         assert not done
         await engine.go_on()
@@ -100,7 +100,7 @@ async def test_no_request_fails_while_the_engine_is_stopped(transport: str, tmp_
 
 
 async def test_stream_that_waits_for_a_stopped_engine_is_kept_alive(tmp_path: Path) -> None:
-    """Heartbeats are sent while the engine takes no connection."""
+    """Heartbeats are sent while the engine accepts no connection."""
     options = ProxyOptions(heartbeat_s=0.01)
     async with stopped_engine(tmp_path) as engine, proxy_running(engine.runtime, options=options) as proxy:
         fill_backlog(engine)
@@ -112,7 +112,7 @@ async def test_stream_that_waits_for_a_stopped_engine_is_kept_alive(tmp_path: Pa
 
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 async def test_wait_for_a_stopped_engine_is_bounded(transport: str, tmp_path: Path) -> None:
-    """A request that got no connection within ``first_byte_s`` gets the error of an engine that stays silent."""
+    """A request without a connection within ``first_byte_s`` gets the error of a silent engine."""
     directory = tmp_path if transport == "unix" else None
     options = ProxyOptions(first_byte_s=0.3, connect_timeout_s=0.1)
     async with stopped_engine(directory) as engine, proxy_running(engine.runtime, options=options) as proxy:
@@ -137,7 +137,7 @@ async def test_engine_that_dies_while_it_is_waited_for_is_not_waited_for_any_lon
 
 
 async def test_client_that_leaves_while_it_waits_for_a_stopped_engine_is_forgotten(tmp_path: Path) -> None:
-    """The hold on the model ends when the client leaves, though the engine stays stopped."""
+    """The lease ends when the client disconnects, although the engine is still stopped."""
     async with stopped_engine(tmp_path) as engine, proxy_running(engine.runtime) as proxy:
         fill_backlog(engine)
         async with await connect(proxy.port) as client:
@@ -148,7 +148,7 @@ async def test_client_that_leaves_while_it_waits_for_a_stopped_engine_is_forgott
 
 
 async def test_absent_engine_is_reported_at_once(tmp_path: Path) -> None:
-    """A socket that is not there is not waited for."""
+    """A request for a socket that does not exist fails without waiting."""
     target = unix_target(str(tmp_path / "no.sock"))
     started_s = time.monotonic()
     async with proxy_running(FakeRuntime({MODEL.name: target})) as proxy:
@@ -173,7 +173,7 @@ _FILLERS: list[socket.socket] = []
 
 @pytest.fixture(autouse=True)
 def no_fillers_left() -> Iterator[None]:
-    """Close what filled a backlog."""
+    """Close the connections that filled a backlog."""
     yield
     while _FILLERS:
         _FILLERS.pop().close()

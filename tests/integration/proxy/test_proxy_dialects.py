@@ -1,4 +1,4 @@
-"""An error has the form of the dialect that is spoken, at every moment when one can happen."""
+"""Errors have the format of the request's dialect, at every point where one can occur."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ MID_STREAM = {
 
 @dataclass
 class DialectError:
-    """An error as a client of a dialect reads it."""
+    """An error as a client of a dialect parses it."""
 
     message: str
     type_: str
@@ -66,14 +66,14 @@ class DialectError:
 
 
 def error_of(path: str, reply: Reply) -> DialectError:
-    """Return the error of a whole answer, whose form is checked."""
+    """Return the error of a complete response; its format is checked."""
     assert reply.values("content-type") == ["application/json"]
     assert reply.values("request-id") == (reply.values("x-request-id") if path == MESSAGES else [])
     return read(path, reply.json(), reply)
 
 
 def read(path: str, content: dict[str, Any], reply: Reply) -> DialectError:
-    """Return the error of an object, whose form is checked."""
+    """Return the error of an object; its format is checked."""
     error = content["error"]
     if path == MESSAGES:
         assert list(content) == ["type", "error", "request_id"]
@@ -88,7 +88,7 @@ def read(path: str, content: dict[str, Any], reply: Reply) -> DialectError:
 
 
 def events_of(body: bytes) -> list[tuple[str | None, dict[str, Any]]]:
-    """Return name and data of each event, as Anthropic's client decodes them; comments are none."""
+    """Return name and data of each event, as Anthropic's client decodes them; comments are skipped."""
     events: list[tuple[str | None, dict[str, Any]]] = []
     for block in body.decode().split("\n\n"):
         lines = [line for line in block.split("\n") if line and not line.startswith(":")]
@@ -101,7 +101,7 @@ def events_of(body: bytes) -> list[tuple[str | None, dict[str, Any]]]:
 
 
 def final_error_of(path: str, reply: Reply, *, arrived: bytes = b"") -> DialectError:
-    """Return the error at the end of a stream, where it has to stand once and in the form of the dialect."""
+    """Return the error at the end of a stream; it must occur once and in the dialect's format."""
     assert (reply.status, reply.is_whole) == (200, True)
     body = reply.body.replace(b":\n\n", b"")
     assert body.startswith(arrived)
@@ -133,12 +133,12 @@ def final_error_of(path: str, reply: Reply, *, arrived: bytes = b"") -> DialectE
 
 
 def body_for(*, stream: bool, model: str = "tiny") -> bytes:
-    """Return a body that is one in every dialect."""
+    """Return a body that is valid in every dialect."""
     return chat_body(model=model, stream=stream, max_tokens=9, input="hi")
 
 
 def engine_that(raw: bytes) -> Callable[[Exchange], Any]:
-    """Return a script that answers with these bytes and closes."""
+    """Return a script that sends these bytes and closes the connection."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(raw)
@@ -150,7 +150,7 @@ def engine_that(raw: bytes) -> Callable[[Exchange], Any]:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_unknown_model_and_a_full_queue(path: str, stream: bool) -> None:  # noqa: FBT001 - a case
-    """Gglib's own errors before the head are whole answers in the dialect."""
+    """Errors of gglib before the head are complete responses in the dialect."""
     async with proxy_running(FakeRuntime(fails_with=QueueFullError(1000, 3))) as proxy:
         unknown = await ask(proxy.port, path=path, body=body_for(stream=stream, model="nope"))
         full = await ask(proxy.port, path=path, body=body_for(stream=stream))
@@ -184,7 +184,7 @@ async def test_an_unknown_model_and_a_full_queue(path: str, stream: bool) -> Non
 async def test_what_is_refused_before_it_is_looked_at(  # noqa: PLR0917 - cases
     path: str, method: str, suffix: str, headers: tuple[tuple[str, str], ...], status: int, anthropics: str
 ) -> None:
-    """The path alone decides the form, also where no handler was found and where it was not even HTTP."""
+    """The path alone selects the format, also for unknown paths and for bytes that are not HTTP."""
     dialect = MESSAGES if path.startswith(MESSAGES) else path
     async with proxy_running(FakeRuntime()) as proxy:
         reply = await ask(proxy.port, method, path + suffix, body=b"{}", headers=headers)
@@ -195,7 +195,7 @@ async def test_what_is_refused_before_it_is_looked_at(  # noqa: PLR0917 - cases
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_missing_key(path: str) -> None:
-    """Without a key it is a 401 in the dialect."""
+    """A request without a key gets a 401 in the dialect."""
     async with proxy_running(FakeRuntime(), options=ProxyOptions(api_keys={"a": "secret"})) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=False))
     expected = "authentication_error" if path == MESSAGES else "invalid_request_error"
@@ -204,7 +204,7 @@ async def test_a_missing_key(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_load_that_fails_after_heartbeats(path: str) -> None:
-    """A late failure is told by an event at which the dialect's client raises."""
+    """A late failure is sent as an event that makes the dialect's client raise an error."""
     runtime = FakeRuntime(gate=asyncio.Event(), fails_with=ModelLoadFailedError("tiny", "bad magic"))
     assert runtime.gate is not None
     async with proxy_running(runtime, options=IMPATIENT) as proxy, await connect(proxy.port) as client:
@@ -221,7 +221,7 @@ async def test_a_load_that_fails_after_heartbeats(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_an_engine_that_dies_in_the_middle(path: str) -> None:
-    """What arrived is delivered, half an event too, then the error in the dialect."""
+    """The received bytes are relayed, even half an event, followed by the error in the dialect."""
     arrived = EVENTS[path] + b"data: half"
     raw = SSE_HEAD + chunked(arrived)
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
@@ -232,7 +232,7 @@ async def test_an_engine_that_dies_in_the_middle(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_an_engine_that_stalls_in_the_middle(path: str) -> None:
-    """The watch over its silence ends the stream in the dialect."""
+    """The chunk gap timeout ends the stream with an error in the dialect."""
 
     async def stall(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + chunked(EVENTS[path]))
@@ -248,7 +248,7 @@ async def test_an_engine_that_stalls_in_the_middle(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_shutdown_in_the_middle(path: str) -> None:
-    """Open streams are told in the dialect that gglib stops."""
+    """Open streams end with a shutdown error in the dialect."""
 
     async def go_on(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + chunked(EVENTS[path]))
@@ -273,7 +273,7 @@ async def test_a_shutdown_in_the_middle(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_overflow_before_the_head(path: str, stream: bool) -> None:  # noqa: FBT001 - a case
-    """It keeps its numbers, has the word that clients look for, and says how to get more."""
+    """The error keeps its numbers, has the code that clients check, and says how to enlarge the context."""
     raw = json_answer({"error": OVERFLOW}, b"400 Bad Request")
     catalog = FakeCatalog([MODEL])
     async with (
@@ -303,7 +303,7 @@ async def test_an_overflow_before_the_head(path: str, stream: bool) -> None:  # 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_full_cache_before_the_head_is_a_400(path: str) -> None:
-    """The engine's 500 is not sent three times; the context that the model runs with is named."""
+    """The engine's 500 is not retried three times; the error states the context that the model runs with."""
     raw = json_answer({"error": FULL}, b"500 Internal Server Error")
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=False))
@@ -315,7 +315,7 @@ async def test_a_full_cache_before_the_head_is_a_400(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 async def test_an_engines_error_in_the_middle(path: str, size: int) -> None:
-    """Its event is not relayed: the same error is told in the dialect, however the stream was cut."""
+    """The engine's event is not relayed: the error is translated to the dialect, however the stream was split."""
     events = EVENTS[path] + MID_STREAM[path]
 
     async def answer(exchange: Exchange) -> None:
@@ -345,7 +345,7 @@ async def test_an_engines_error_in_the_middle(path: str, size: int) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_an_error_as_the_first_event_is_a_status(path: str) -> None:
-    """While nothing is sent, an engine that begins a stream with its error gets a proper status."""
+    """An engine that begins a stream with its error produces a proper status while nothing has been sent."""
     raw = SSE_HEAD + chunked(MID_STREAM[path]) + b"0\r\n\r\n"
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=body_for(stream=True))
@@ -356,7 +356,7 @@ async def test_an_error_as_the_first_event_is_a_status(path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("size", [1, 3, 50, 10_000])
 async def test_a_stream_that_talks_of_errors_passes_byte_for_byte(path: str, size: int) -> None:
-    """Text that looks like an error, comments, and a last line without an end are relayed as they are."""
+    """Text that looks like an error, comments, and a last line without an end are relayed unchanged."""
     escaped = json.dumps({"delta": 'data: {"error":{"message":"x"}}\n\nevent: error\n'}).encode()
     events = EVENTS[path] * 3 + b"data: " + escaped + b"\n\n:\n\ndata: [DONE]\n\ndata: {"
 
@@ -370,7 +370,7 @@ async def test_a_stream_that_talks_of_errors_passes_byte_for_byte(path: str, siz
 
 
 async def test_what_was_held_back_is_delivered_when_the_engine_dies() -> None:
-    """The beginning of what could have become an error is not lost."""
+    """A buffered prefix of a possible error is delivered."""
     raw = SSE_HEAD + chunked(EVENTS[CHAT] + b'data: {"err')
     async with engine_running(engine_that(raw)) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=body_for(stream=True))
@@ -380,7 +380,7 @@ async def test_what_was_held_back_is_delivered_when_the_engine_dies() -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_a_model_cannot_do_is_a_400_that_names_models_that_can(path: str, stream: bool) -> None:  # noqa: FBT001 - a case
-    """An image for a text model is refused once, with the models of the catalogue that take images."""
+    """An image for a text model is refused once, with the list of models that accept images."""
     message = "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj"
     raw = json_answer({"error": {"code": 500, "message": message, "type": "server_error"}}, b"500 Oops")
     seeing = ModelSummary(id=2, name="seeing", capabilities=ModelCapabilities(vision=True))
@@ -399,7 +399,7 @@ async def test_what_a_model_cannot_do_is_a_400_that_names_models_that_can(path: 
 
 
 async def test_an_error_without_a_length_is_read_too() -> None:
-    """An engine that frames its error in chunks is retold; what is no error of it, and what is long, is relayed."""
+    """A chunked error of the engine is translated; other bodies, and long ones, are relayed."""
     head = b"HTTP/1.1 500 Oops\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     detail = b'{"detail":"' + b"x" * 200_000 + b'"}'
     for body, status in ((json.dumps({"error": FULL}).encode(), 400), (b'{"detail":1}', 500), (detail, 500)):
@@ -413,7 +413,7 @@ async def test_an_error_without_a_length_is_read_too() -> None:
 
 @pytest.fixture
 async def full_engine() -> AsyncIterator[Engine]:
-    """Run an engine whose cache is full in the middle of each answer, in OpenAI's dialects."""
+    """Run an engine whose cache fills up in the middle of each response, in OpenAI's dialects."""
 
     async def answer(exchange: Exchange) -> None:
         created = b'event: response.created\ndata: {"type":"response.created","response":{"id":"r"}}\n\n'
@@ -426,11 +426,11 @@ async def full_engine() -> AsyncIterator[Engine]:
 
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
 async def test_openais_client_raises_in_the_middle(full_engine: Engine, path: str) -> None:
-    """Chats and responses raise after what arrived, with the code at which agents shorten the conversation."""
+    """Chats and responses raise after the received part, with the code at which agents shorten the conversation."""
     async with proxy_running(runtime_for(full_engine)) as proxy:
         client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{proxy.port}/v1", api_key="x", max_retries=0)
         seen = 0
-        with pytest.raises(openai.APIError) as raised:  # noqa: PT012 - what arrives before it is counted
+        with pytest.raises(openai.APIError) as raised:  # noqa: PT012 - the parts before it are counted
             if path == CHAT:
                 async for _ in await client.chat.completions.create(
                     model="tiny", messages=[{"role": "user", "content": "hi"}], stream=True

@@ -1,4 +1,4 @@
-"""A client that leaves, at any moment: the hold is released, the engine's connection closed, nobody alarmed."""
+"""A client that disconnects at any point: the lease ends, the engine's connection closes, and no error is logged."""
 
 import asyncio
 import logging
@@ -28,12 +28,12 @@ EVENT = b'data: {"n":1}\n\n'
 
 @pytest.fixture(autouse=True)
 def no_alarm(caplog: pytest.LogCaptureFixture) -> None:
-    """Collect every record, so that a test can see that none is an error."""
+    """Collect every log record, so that a test can check that none is an error."""
     caplog.set_level(logging.DEBUG)
 
 
 async def is_released(proxy: Proxy, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    """Wait until nothing is held and no connection is open, and see that nothing was logged as wrong."""
+    """Wait until no lease and no connection is left, and check that no problem was logged."""
     await until(lambda: proxy.runtime.holds == 0 and proxy.runtime.waiting == 0)
     await until(lambda: engine.open == 0)
     await until(lambda: any(record.name == "gglib.access" for record in caplog.records))
@@ -41,7 +41,7 @@ async def is_released(proxy: Proxy, engine: Engine, caplog: pytest.LogCaptureFix
 
 
 async def stay_silent(exchange: Exchange) -> None:
-    """Never answer."""
+    """Never respond."""
     await exchange.peer_left()
 
 
@@ -52,13 +52,13 @@ async def begin_stream(exchange: Exchange) -> None:
 
 
 async def begin_json(exchange: Exchange) -> None:
-    """Send the half of a body."""
+    """Send half of a body."""
     await exchange.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{")
     await exchange.peer_left()
 
 
 async def test_leaving_in_the_middle_of_the_body(caplog: pytest.LogCaptureFixture) -> None:
-    """A body without its end is never served, even when what came of it would make sense: the runtime is not asked."""
+    """An incomplete body is never served, even if the received part is valid: the runtime is not called."""
     async with (
         engine_running(stay_silent) as engine,
         proxy_running(runtime_for(engine)) as proxy,
@@ -71,7 +71,7 @@ async def test_leaving_in_the_middle_of_the_body(caplog: pytest.LogCaptureFixtur
 
 
 async def test_broken_chunked_body_is_never_taken_for_a_whole_one() -> None:
-    """A chunked body that turns to garbage is refused; what came of it is not served."""
+    """A chunked body with invalid framing is refused; the received part is not served."""
     body = b"7\r\n" + chat_body()[:7] + b"\r\nzz\r\n"
     async with (
         engine_running(stay_silent) as engine,
@@ -88,7 +88,7 @@ async def test_leaving_while_waiting_for_admission(
     is_stream: bool,  # noqa: FBT001 - a case
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A client that leaves the queue is forgotten at once."""
+    """A client that disconnects while queued is removed at once."""
     async with engine_running(stay_silent) as engine:
         runtime = runtime_for(engine)
         runtime.gate = asyncio.Event()
@@ -100,7 +100,7 @@ async def test_leaving_while_waiting_for_admission(
 
 
 async def test_leaving_after_heartbeats(caplog: pytest.LogCaptureFixture) -> None:
-    """A client that leaves after it got comments is forgotten at once too."""
+    """A client that disconnects after receiving comments is removed at once as well."""
     runtime = FakeRuntime(gate=asyncio.Event())
     options = ProxyOptions(heartbeat_s=0.02)
     async with (
@@ -119,7 +119,7 @@ async def test_leaving_before_the_first_byte(
     is_stream: bool,  # noqa: FBT001 - a case
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A client that leaves while the engine thinks frees the engine."""
+    """A client that disconnects while the engine generates frees the engine."""
     async with (
         engine_running(stay_silent) as engine,
         proxy_running(runtime_for(engine)) as proxy,
@@ -134,7 +134,7 @@ async def test_leaving_before_the_first_byte(
 
 @pytest.mark.parametrize("script", [begin_stream, begin_json])
 async def test_leaving_in_the_middle_of_the_answer(script: object, caplog: pytest.LogCaptureFixture) -> None:
-    """A client that leaves in mid-answer closes the engine's connection: that is what stops the engine."""
+    """A disconnect in the middle of the response closes the engine's connection, which stops the engine."""
     chosen = begin_stream if script is begin_stream else begin_json
     async with (
         engine_running(chosen) as engine,
@@ -149,7 +149,7 @@ async def test_leaving_in_the_middle_of_the_answer(script: object, caplog: pytes
 
 
 async def test_leaving_while_the_engine_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
-    """A client that leaves while its body is stuck on the way to the engine frees both."""
+    """A client that disconnects while the engine does not read its body frees both connections."""
 
     async def accept_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
@@ -174,7 +174,7 @@ async def test_leaving_while_the_engine_does_not_read(caplog: pytest.LogCaptureF
 
 
 async def test_leaving_while_slow_to_read(caplog: pytest.LogCaptureFixture) -> None:
-    """A client that stops reading and then leaves frees the engine, whose answer was stuck."""
+    """A client that stops reading and then disconnects frees the engine, whose response was blocked."""
     written = [0]
 
     async def flood(exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""``GET /gglib/events``: a snapshot, then what happens to the models in memory."""
+"""``GET /gglib/events``: a snapshot, followed by the events of the models in memory."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ HAPPENING: list[RuntimeEvent] = [
 
 
 class EventStream:
-    """The events of one connection, one after the other; comments are counted."""
+    """The events of one connection, in order; comments are counted."""
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
@@ -75,7 +75,7 @@ class EventStream:
                     return name, json.loads(line.removeprefix(b"data: "))
 
     async def end(self) -> bytes:
-        """Return what is left until the server closes the connection."""
+        """Return the remaining bytes until the server closes the connection."""
         async with asyncio.timeout(10):
             return await self._reader.read()
 
@@ -100,7 +100,7 @@ def runtime() -> FakeRuntime:
 
 
 async def test_a_snapshot_is_followed_by_everything_that_happens() -> None:
-    """Each event has its name, and as data the fields of its value; the snapshot is the status."""
+    """Each event has its name, and the fields of its value as data; the snapshot is the status."""
     async with proxy_running(runtime()) as proxy, following(proxy) as events:
         name, data = await events.next()
         assert (name, data) == ("snapshot", (await ask(proxy.port, "GET", "/gglib/status")).json())
@@ -117,7 +117,7 @@ async def test_a_snapshot_is_followed_by_everything_that_happens() -> None:
 
 
 async def test_two_clients_see_the_same_and_leave_nothing_behind() -> None:
-    """A subscription ends with its connection."""
+    """Both clients receive the same events; a subscription ends with its connection."""
     async with proxy_running(runtime()) as proxy:
         async with following(proxy) as first, following(proxy) as second:
             await first.next()
@@ -129,7 +129,7 @@ async def test_two_clients_see_the_same_and_leave_nothing_behind() -> None:
 
 
 async def test_lost_events_are_made_up_for_by_a_snapshot() -> None:
-    """A client that was too slow sees how things stand, and then goes on."""
+    """A client that was too slow receives a new snapshot and then further events."""
     async with proxy_running(runtime()) as proxy, following(proxy) as events:
         await events.next()
         proxy.runtime.publish(EventsLost())
@@ -138,7 +138,7 @@ async def test_lost_events_are_made_up_for_by_a_snapshot() -> None:
 
 
 async def test_numbers_that_change_without_an_event_are_in_a_snapshot() -> None:
-    """Requests in flight are no events."""
+    """The number of requests in flight causes no event."""
     async with proxy_running(runtime()) as proxy:
         await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
         async with following(proxy) as events:
@@ -150,7 +150,7 @@ async def test_numbers_that_change_without_an_event_are_in_a_snapshot() -> None:
 
 
 async def test_numbers_that_change_before_an_event_are_in_a_snapshot() -> None:
-    """An event says what happened, and not how many requests are in flight by then."""
+    """An event describes a change, without the number of requests in flight at that time."""
     async with proxy_running(runtime()) as proxy:
         await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
         async with following(proxy) as events:
@@ -163,7 +163,7 @@ async def test_numbers_that_change_before_an_event_are_in_a_snapshot() -> None:
 
 
 async def test_events_do_not_put_off_a_snapshot() -> None:
-    """Numbers are not older than a second or so, also where something happens all the time."""
+    """Snapshots are at most about a second old, also during a constant flow of events."""
     async with proxy_running(runtime()) as proxy:
         await proxy.runtime.ensure_model_running(MODEL.name, None, 4096)
         async with following(proxy) as events:
@@ -177,7 +177,7 @@ async def test_events_do_not_put_off_a_snapshot() -> None:
 
 
 async def test_a_quiet_stream_has_comments() -> None:
-    """As often as the heartbeat of a stream that waits."""
+    """Comments are sent at the heartbeat interval of a waiting stream."""
     options = ProxyOptions(heartbeat_s=0.5)
     async with proxy_running(runtime(), options=options) as proxy, following(proxy) as events:
         await events.next()
@@ -188,13 +188,13 @@ async def test_a_quiet_stream_has_comments() -> None:
 
 
 async def test_head_has_no_body() -> None:
-    """It only says what ``GET`` would be."""
+    """A HEAD request gets only the head of the ``GET`` response."""
     async with proxy_running(runtime()) as proxy, following(proxy, method="HEAD") as events:
         assert await events.end() == b""
 
 
 async def test_the_stream_ends_with_the_server() -> None:
-    """With an error as the last event: the client learns that it was not its network."""
+    """An error is the last event: the client can tell a shutdown from a network failure."""
     async with proxy_running(runtime()) as proxy, following(proxy) as events:
         await events.next()
         proxy.cancel.set()
@@ -208,7 +208,7 @@ class SilentRuntime(FakeRuntime):
 
 
 async def test_a_runtime_without_events_is_a_501() -> None:
-    """Before the stream begins."""
+    """The 501 is sent before the stream begins."""
     async with proxy_running(SilentRuntime()) as proxy:
         reply = await ask(proxy.port, "GET", PATH)
     assert (reply.status, reply.error["code"]) == (501, "not_offered")
@@ -216,7 +216,7 @@ async def test_a_runtime_without_events_is_a_501() -> None:
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://evil.example"])
 async def test_web_pages_of_others_see_nothing(origin: str) -> None:
-    """The events name the models."""
+    """The request is refused: the events contain model names."""
     async with proxy_running(runtime()) as proxy:
         reply = await ask(proxy.port, "GET", PATH, headers=(("Origin", origin),))
     assert reply.status == 403

@@ -1,4 +1,4 @@
-"""What a client is told when something goes wrong, at every moment when it can."""
+"""The errors that clients receive, at every point where one can occur."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ EVENT = b'data: {"n":1}\n\n'
     ],
 )
 async def test_bad_body_is_refused_naming_the_field(body: bytes, param: str | None) -> None:
-    """A body that cannot be used is a 400 that says which field is at fault; the runtime is not asked."""
+    """An invalid body gets a 400 that names the invalid field; the runtime is not called."""
     runtime = FakeRuntime()
     async with proxy_running(runtime) as proxy:
         reply = await ask(proxy.port, body=body)
@@ -121,7 +121,7 @@ ROWS: list[tuple[Exception, int, str, str, dict[str, str]]] = [
 async def test_a_runtime_error_has_the_status_of_the_table(
     error: Exception, status: int, type_: str, code: str, headers: dict[str, str]
 ) -> None:
-    """Each domain error has its status, type, code and headers, for streams that have not begun as well."""
+    """Each domain error has its status, type, code and headers, also for streams that have not begun."""
     async with proxy_running(FakeRuntime(fails_with=error)) as proxy:
         for body in (chat_body(), chat_body(stream=True)):
             reply = await ask(proxy.port, body=body, headers=(("X-Request-Id", "r-1"),))
@@ -134,7 +134,7 @@ async def test_a_runtime_error_has_the_status_of_the_table(
 
 
 async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
-    """Twice it was alone in flight at a death: from then on it is refused, and every other request goes on."""
+    """A request that was alone in flight at two deaths is refused from then on; all other requests continue."""
     runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_only_request=True))
     async with proxy_running(runtime) as proxy:
         replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
@@ -151,7 +151,7 @@ async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
 
 
 async def test_a_death_with_others_in_flight_refuses_nothing_later() -> None:
-    """It is not known which request was the cause."""
+    """The cause among several requests is unknown, so none is refused."""
     runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_only_request=False))
     async with proxy_running(runtime) as proxy:
         replies = [await ask(proxy.port, body=chat_body()) for _ in range(4)]
@@ -159,7 +159,7 @@ async def test_a_death_with_others_in_flight_refuses_nothing_later() -> None:
 
 
 async def test_failed_load_shows_the_last_lines_of_the_log() -> None:
-    """Why a model cannot be loaded is in the message: the reason and up to five lines of the engine's log."""
+    """The message has the reason and up to five lines of the engine's log."""
     error = ModelLoadFailedError("tiny", "bad magic", tuple(f"line {n}" for n in range(8)))
     async with proxy_running(FakeRuntime(fails_with=error)) as proxy:
         reply = await ask(proxy.port, body=chat_body())
@@ -167,7 +167,7 @@ async def test_failed_load_shows_the_last_lines_of_the_log() -> None:
 
 
 async def test_an_unknown_model_suggests_similar_names() -> None:
-    """A name that no model has is a 404 that names those that come near."""
+    """An unknown name gets a 404 that lists similar names."""
     catalog = FakeCatalog([ModelSummary(id=1, name="smollm2-135m"), ModelSummary(id=2, name="qwen")])
     async with proxy_running(FakeRuntime(), catalog) as proxy:
         reply = await ask(proxy.port, body=chat_body(model="smollm-135m"))
@@ -176,14 +176,14 @@ async def test_an_unknown_model_suggests_similar_names() -> None:
 
 
 async def test_a_failing_catalogue_is_reported() -> None:
-    """When the catalogue itself fails, the client is told so, and not that there is no such model."""
+    """A failure of the catalogue is reported as such, and not as an unknown model."""
     async with proxy_running(FakeRuntime(), FakeCatalog(fails_with=CatalogError("disk full"))) as proxy:
         reply = await ask(proxy.port, body=chat_body())
     assert (reply.status, reply.error["code"]) == (500, "catalog_error")
 
 
 async def test_a_foreign_error_is_reported_without_detail(caplog: pytest.LogCaptureFixture) -> None:
-    """An error that is no GglibError is logged with its traceback, and the client learns nothing of it."""
+    """An exception that is not a GglibError is logged with its traceback; the response has no detail."""
     async with proxy_running(FakeRuntime(fails_with=KeyError("/home/secret"))) as proxy:
         reply = await ask(proxy.port, body=chat_body())
     assert (reply.status, reply.error["code"]) == (500, "internal_error")
@@ -208,7 +208,7 @@ async def test_a_foreign_error_is_reported_without_detail(caplog: pytest.LogCapt
 async def test_unknown_path_and_wrong_method_are_json(
     method: str, path: str, status: int, code: str, allow: list[str]
 ) -> None:
-    """What is not served is refused in the one shape of errors, naming method and path."""
+    """Unknown paths and methods get an error in the common format that names method and path."""
     async with proxy_running(FakeRuntime()) as proxy:
         reply = await ask(proxy.port, method, path, body=b"")
     assert (reply.status, reply.error["code"], reply.values("allow")) == (status, code, allow)
@@ -218,7 +218,7 @@ async def test_unknown_path_and_wrong_method_are_json(
 
 @pytest.mark.parametrize("is_declared", [True, False])
 async def test_large_body_is_refused(is_declared: bool) -> None:  # noqa: FBT001 - a case
-    """A body over the limit is a 413, at once when its length is declared; one at the limit is taken."""
+    """A body over the limit gets a 413, at once if its length is declared; one at the limit is accepted."""
     limit = len(chat_body())
     options = ProxyOptions(max_body_bytes=limit)
     too_large = chat_body() + b" "
@@ -242,7 +242,7 @@ async def test_large_body_is_refused(is_declared: bool) -> None:  # noqa: FBT001
 
 
 async def test_request_that_is_not_http_is_refused_in_json() -> None:
-    """Bytes that are no HTTP request get a 400 in the one shape of errors, and the connection is closed."""
+    """Bytes that are not HTTP get a 400 in the common error format, and the connection is closed."""
     async with proxy_running(FakeRuntime()) as proxy, await connect(proxy.port) as client:
         client.writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nBroken header\r\n\r\n")
         reply = await client.read_reply()
@@ -251,7 +251,7 @@ async def test_request_that_is_not_http_is_refused_in_json() -> None:
 
 
 async def test_engine_that_is_not_there_is_502() -> None:
-    """A refused connection is a 502 that a retry may cure; the hold is released."""
+    """A refused connection causes a 502, which clients may retry; the lease ends."""
     with bound_socket() as taken:
         port: int = taken.getsockname()[1]
     runtime = FakeRuntime({"tiny": RunningTarget.local(port, 1, "tiny", 1)})
@@ -262,7 +262,7 @@ async def test_engine_that_is_not_there_is_502() -> None:
 
 
 async def test_address_that_cannot_be_used_is_502() -> None:
-    """A target whose address is of no use is told like one that is not there."""
+    """A target with an unusable address gets the error of an absent one."""
     target = RunningTarget(base_url="ftp://nowhere", model_id=1, model_name="tiny", effective_ctx=1)
     async with proxy_running(FakeRuntime({"tiny": target})) as proxy:
         assert (await ask(proxy.port, body=chat_body())).status == 502
@@ -279,7 +279,7 @@ async def test_address_that_cannot_be_used_is_502() -> None:
     ],
 )
 async def test_engine_that_dies_before_its_answer_is_502(start: bytes) -> None:
-    """Without a head there is no answer: 502, for a stream too."""
+    """A response without a head causes a 502, also for a stream."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(start)
@@ -298,7 +298,7 @@ async def test_engine_that_dies_before_its_answer_is_502(start: bytes) -> None:
     ids=["between events", "before the first", "inside a line", "inside an event"],
 )
 async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, event_terminator: bytes) -> None:
-    """What arrived is delivered, then one error event, no [DONE], and a clean end of the answer."""
+    """The received bytes are relayed, then one error event without [DONE], and the response ends cleanly."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + (chunked(arrived) if arrived else b""))
@@ -316,7 +316,7 @@ async def test_stream_that_dies_ends_with_one_error_event(arrived: bytes, event_
 
 
 async def test_stream_with_a_length_that_dies_ends_with_an_error_event_too() -> None:
-    """A length that the engine gave its stream leaves no place for the error: it is not told to the client."""
+    """A Content-Length of the engine's stream leaves no room for the error event, so it is not relayed."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.write(
@@ -333,7 +333,7 @@ async def test_stream_with_a_length_that_dies_ends_with_an_error_event_too() -> 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
 async def test_body_that_breaks_off_is_never_shown_as_whole(length: bytes) -> None:
-    """An answer that is no stream and dies in the middle breaks the client's connection too."""
+    """If a non-streamed response breaks off, the client's connection is closed before the end of the body."""
 
     async def answer(exchange: Exchange) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + length + b"\r\n\r\n"
@@ -348,7 +348,7 @@ async def test_body_that_breaks_off_is_never_shown_as_whole(length: bytes) -> No
 
 
 async def test_wait_that_is_over_before_the_first_heartbeat_is_503() -> None:
-    """With ``Prefer: wait=0`` a stream that would wait is a proper 503 with Retry-After."""
+    """With ``Prefer: wait=0`` a stream that would wait gets a 503 with Retry-After."""
     runtime = FakeRuntime(gate=asyncio.Event())
     async with proxy_running(runtime) as proxy:
         with quick():
@@ -357,7 +357,7 @@ async def test_wait_that_is_over_before_the_first_heartbeat_is_503() -> None:
 
 
 async def test_stream_that_waits_gets_heartbeats_and_then_its_events() -> None:
-    """While a stream waits for its model there are comments; then the engine's events, under the same head."""
+    """Comments are sent while the model loads; the engine's events follow in the same response."""
     gate = asyncio.Event()
 
     async def answer(exchange: Exchange) -> None:
@@ -382,7 +382,7 @@ async def test_stream_that_waits_gets_heartbeats_and_then_its_events() -> None:
 
 
 async def test_stream_whose_first_byte_is_late_gets_heartbeats() -> None:
-    """A long prompt keeps the client waiting for the first byte: comments tell it that somebody is there."""
+    """Comments are sent while the engine processes a long prompt."""
     beats_were_seen = asyncio.Event()
 
     async def answer(exchange: Exchange) -> None:
@@ -401,7 +401,7 @@ async def test_stream_whose_first_byte_is_late_gets_heartbeats() -> None:
 
 
 async def test_no_heartbeat_among_the_events() -> None:
-    """Once the engine speaks, however slowly, the bytes of the stream are the engine's alone."""
+    """Once the engine sends events, however slowly, the proxy adds no bytes to the stream."""
 
     async def answer(exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()
@@ -419,7 +419,7 @@ async def test_no_heartbeat_among_the_events() -> None:
 
 @pytest.mark.parametrize("body", [chat_body(), chat_body(stream=True)])
 async def test_no_heartbeat_where_there_is_none_to_give(body: bytes) -> None:
-    """An answer that is no stream, and a stream when heartbeats are off, stays silent until it is there."""
+    """A non-streamed response, and a stream with heartbeats disabled, sends nothing until the engine responds."""
     is_stream = b'"stream": true' in body
     options = ProxyOptions(heartbeat_s=0.0 if is_stream else 0.02, model_wait_s=0.2)
     runtime = FakeRuntime(gate=asyncio.Event())
@@ -429,7 +429,7 @@ async def test_no_heartbeat_where_there_is_none_to_give(body: bytes) -> None:
 
 
 async def test_failure_after_a_heartbeat_is_one_event() -> None:
-    """Once a heartbeat has decided the status, an error is one event and the end, without [DONE]."""
+    """After a heartbeat has fixed the status, an error is one event and the end, without [DONE]."""
     runtime = FakeRuntime(gate=asyncio.Event(), fails_with=ModelLoadFailedError("tiny", "bad magic"))
     assert runtime.gate is not None
     async with (
@@ -468,7 +468,7 @@ async def test_failure_after_a_heartbeat_is_one_event() -> None:
 async def test_answer_that_is_no_stream_after_a_heartbeat_is_one_event(
     raw: bytes, message: str, type_: str
 ) -> None:
-    """When the engine refuses after a heartbeat, its own error becomes the event, with no number for a code."""
+    """An error of the engine after a heartbeat is sent as an event, without a numeric code."""
     beats_were_seen = asyncio.Event()
 
     async def answer(exchange: Exchange) -> None:
@@ -493,7 +493,7 @@ async def test_answer_that_is_no_stream_after_a_heartbeat_is_one_event(
 
 
 async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """The access log has method, path, model, status and id; no query, no body, no key, and no broken line."""
+    """The access log has method, path, model, status and id; no query, no body, no key, and no line break."""
     caplog.set_level(logging.INFO)
 
     async def answer(exchange: Exchange) -> None:
@@ -520,7 +520,7 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
 
 
 async def test_schema_above_the_limit_never_reaches_the_engine() -> None:
-    """It is a 400 that names the field; with a higher limit it is the engine's to serve."""
+    """The 400 names the field; with a higher limit the request is passed to the engine."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({}))

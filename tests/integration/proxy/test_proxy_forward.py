@@ -1,4 +1,4 @@
-"""What is relayed, byte for byte, in both directions."""
+"""Requests and responses are relayed byte for byte."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ EVENTS = (
 
 
 async def answer_ok(exchange: Exchange) -> None:
-    """Answer anything with a small JSON object."""
+    """Send a small JSON object as the response to any request."""
     await exchange.write(json_answer({"ok": True}))
 
 
@@ -52,7 +52,7 @@ async def answer_ok(exchange: Exchange) -> None:
     ids=["plain", "odd spacing", "odd values", "5 MB"],
 )
 async def test_body_reaches_the_engine_byte_for_byte(body: bytes) -> None:
-    """The engine is sent the very bytes that the client sent."""
+    """The engine receives exactly the bytes that the client sent."""
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=body)
     assert reply.status == 200
@@ -60,7 +60,7 @@ async def test_body_reaches_the_engine_byte_for_byte(body: bytes) -> None:
 
 
 async def test_chunked_body_reaches_the_engine_whole() -> None:
-    """A body that comes in chunks is sent on with its length, as the same bytes."""
+    """A chunked body is forwarded with a Content-Length and the same bytes."""
     body = chat_body(filler="x" * 1000)
     framed = chunked(body[:7], body[7:500], body[500:]) + b"0\r\n\r\n"
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
@@ -87,7 +87,7 @@ async def test_chunked_body_reaches_the_engine_whole() -> None:
     ],
 )
 async def test_known_paths_reach_the_engine_with_their_query(path: str) -> None:
-    """Each path that the engine serves is passed on with its query string."""
+    """Each path that the engine serves is forwarded with its query string."""
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=chat_body())
     assert reply.json() == {"ok": True}
@@ -105,7 +105,7 @@ async def test_known_paths_reach_the_engine_with_their_query(path: str) -> None:
     ],
 )
 async def test_a_misspelled_path_reaches_the_engine_as_its_route(path: str, served: str) -> None:
-    """The engine sees the route's own spelling, and the query as it came; the metrics count the route."""
+    """The engine receives the route's own spelling and the unchanged query; the metrics count the route."""
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, path=path, body=chat_body())
         metrics = (await ask(proxy.port, "GET", "/metrics")).body.decode()
@@ -115,7 +115,7 @@ async def test_a_misspelled_path_reaches_the_engine_as_its_route(path: str, serv
 
 
 async def test_an_unknown_path_names_the_base_url() -> None:
-    """What a client has to be given, at the address that it used."""
+    """The error states the base URL for clients, with the address of this request."""
     async with proxy_running(FakeRuntime()) as proxy:
         host = f"localhost:{proxy.port}"
         reply = await ask(
@@ -126,7 +126,7 @@ async def test_an_unknown_path_names_the_base_url() -> None:
 
 
 async def test_headers_of_the_client_are_filtered() -> None:
-    """No secret, no hop-by-hop header, nothing that Connection names reaches the engine; the rest does."""
+    """No secret, no hop-by-hop header and no header listed in Connection reaches the engine; all others do."""
     sent = (
         ("Connection", "close, X-Hop"),
         ("X-Hop", "1"),
@@ -155,7 +155,7 @@ async def test_headers_of_the_client_are_filtered() -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"num_ctx": 100_000}, {"num_ctx": 16}, {"stream": True}])
 async def test_each_answer_says_what_context_holds(fields: dict[str, Any]) -> None:
-    """What the engine was launched with, whatever was asked for: nothing is cut in silence. Once, also in a stream."""
+    """The header occurs once and states the engine's context, whatever was requested: no truncation is silent."""
 
     async def answer(exchange: Exchange) -> None:
         if "stream" in fields:
@@ -173,7 +173,7 @@ async def test_each_answer_says_what_context_holds(fields: dict[str, Any]) -> No
 
 
 async def test_an_error_of_the_engine_says_what_context_holds() -> None:
-    """That is when a client needs it most."""
+    """An error response states the context as well, since a client needs it most then."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(
@@ -187,7 +187,7 @@ async def test_an_error_of_the_engine_says_what_context_holds() -> None:
 
 
 async def test_an_error_without_an_engine_names_no_context_of_one_that_was_gone() -> None:
-    """The first target is gone, and the second admission fails: no context holds for that answer."""
+    """The first target is gone, and the second admission fails: the response states no context."""
 
     class Runtime(FakeRuntime):
         async def ensure_model_running(
@@ -207,7 +207,7 @@ async def test_an_error_without_an_engine_names_no_context_of_one_that_was_gone(
 
 
 async def test_a_limit_that_the_engine_would_misread_reaches_it_corrected() -> None:
-    """With the length that the body has then, whatever came."""
+    """The corrected limit is forwarded with the matching Content-Length, however the body was framed."""
     body = chat_body(max_tokens=2**40, n_predict=-2)
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         assert (await ask(proxy.port, body=body)).status == 200
@@ -216,7 +216,7 @@ async def test_a_limit_that_the_engine_would_misread_reaches_it_corrected() -> N
 
 
 async def test_headers_of_the_engine_are_filtered() -> None:
-    """What belongs to the engine's own connection does not come back; the rest does, once."""
+    """Connection headers of the engine are removed; all others are relayed once."""
 
     async def answer(exchange: Exchange) -> None:
         extra = (
@@ -276,7 +276,7 @@ async def test_headers_of_the_engine_are_filtered() -> None:
 async def test_engine_errors_are_translated_to_the_error_format_of_the_api(
     engine_error: dict[str, object], expected: dict[str, object]
 ) -> None:
-    """A number becomes the word that clients look for, or null; before a stream as well. The status stays."""
+    """A numeric code becomes the word that clients check, or null; also before a stream. The status is kept."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer(engine_error, status=b"400 Bad Request"))
@@ -288,7 +288,7 @@ async def test_engine_errors_are_translated_to_the_error_format_of_the_api(
 
 
 async def test_what_is_no_error_of_the_engine_comes_back_as_it_is() -> None:
-    """A status above 400 with another body is relayed byte for byte."""
+    """A status of 400 or above with another body is relayed byte for byte."""
     engine_error = {"detail": [1, 2]}
 
     async def answer(exchange: Exchange) -> None:
@@ -300,7 +300,7 @@ async def test_what_is_no_error_of_the_engine_comes_back_as_it_is() -> None:
 
 
 async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() -> None:
-    """An event stream has each of its headers once, and nothing is added to its bytes."""
+    """An event stream has each of its headers once, and its bytes are unchanged."""
 
     async def answer(exchange: Exchange) -> None:
         head = SSE_HEAD.replace(b"\r\n\r\n", b"\r\nCache-Control: private\r\n\r\n")
@@ -327,7 +327,7 @@ async def test_stream_comes_back_byte_for_byte_with_the_headers_of_a_stream() ->
 
 
 async def test_a_response_to_connection_close_has_no_keep_alive() -> None:
-    """A stream to a client that asked to close its connection says only that it closes."""
+    """The response to a request with ``Connection: close`` has only ``Connection: close``."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + chunked(*EVENTS) + b"0\r\n\r\n")
@@ -338,7 +338,7 @@ async def test_a_response_to_connection_close_has_no_keep_alive() -> None:
 
 
 async def test_every_split_of_a_stream_gives_the_same_bytes() -> None:
-    """Wherever TCP cuts the engine's answer in two, the client gets the same bytes."""
+    """Wherever TCP splits the engine's response, the client receives the same bytes."""
     whole = SSE_HEAD + chunked(*EVENTS) + b"0\r\n\r\n"
     cuts = iter(range(1, len(whole)))
 
@@ -362,7 +362,7 @@ async def test_every_split_of_a_stream_gives_the_same_bytes() -> None:
 
 
 async def test_each_part_leaves_at_once() -> None:
-    """The client has the first event while the engine has not begun the second."""
+    """The client receives the first event before the engine has sent the second."""
     first_was_seen = asyncio.Event()
 
     async def answer(exchange: Exchange) -> None:
@@ -394,7 +394,7 @@ async def test_each_part_leaves_at_once() -> None:
     ids=["interim heads", "until the end", "HTTP/1.0", "chunks with a trailer"],
 )
 async def test_every_framing_of_an_answer_is_understood(raw: bytes) -> None:
-    """However the engine delimits its answer, the client gets a whole one."""
+    """With every framing of the engine, the client receives a complete response."""
 
     async def answer(exchange: Exchange) -> None:
         exchange.writer.write(raw)
@@ -408,7 +408,7 @@ async def test_every_framing_of_an_answer_is_understood(raw: bytes) -> None:
 
 
 async def test_answer_without_a_body_is_relayed() -> None:
-    """A 204 ends without a body, and the connection lives on."""
+    """A 204 ends without a body, and the connection stays open."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
@@ -424,7 +424,7 @@ async def test_answer_without_a_body_is_relayed() -> None:
 
 
 async def test_engine_on_a_unix_socket_is_sent_its_key(tmp_path: Path) -> None:
-    """A target may live on a unix socket; its key goes along, the address fills the Host header."""
+    """A target on a unix socket is used with its key; the address is sent as Host."""
     path = str(tmp_path / "engine.sock")
     async with engine_running(answer_ok, unix_socket=path) as engine:
         target = RunningTarget(
@@ -444,7 +444,7 @@ async def test_engine_on_a_unix_socket_is_sent_its_key(tmp_path: Path) -> None:
 
 
 async def test_admission_is_asked_with_the_models_own_name_and_the_requests_wishes() -> None:
-    """The runtime gets the catalogue's name, the context asked for, the default, the wait and the request's id."""
+    """The runtime receives the catalogue's name, the requested and default context, the wait and the request id."""
     catalog = FakeCatalog([ModelSummary(id=7, name="tiny", aliases=("gpt-x",))])
     async with (
         engine_running(answer_ok) as engine,
@@ -463,7 +463,7 @@ async def test_admission_is_asked_with_the_models_own_name_and_the_requests_wish
 
 @pytest.mark.parametrize("sent", ["", "white space", "x" * 129, "caf\xe9"])
 async def test_insane_request_id_is_replaced(sent: str) -> None:
-    """An id that could not be logged on one line is replaced by one of ours, upstream too."""
+    """An id that cannot be logged on one line is replaced by a generated one, also upstream."""
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=chat_body(), headers=(("X-Request-Id", sent),))
     (given,) = reply.values("x-request-id")
@@ -472,7 +472,7 @@ async def test_insane_request_id_is_replaced(sent: str) -> None:
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
-    """Two requests in one segment get their two answers, the first one first."""
+    """Two requests in one segment get their two responses in order."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({"n": json.loads(exchange.body)["n"]}))
@@ -489,7 +489,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 async def test_fields_that_control_the_engine_need_to_be_allowed() -> None:
-    """A field of the engine is refused, unless the setting lets this one through; then the body goes on as it came."""
+    """An engine field is refused unless the setting allows it; then the body is forwarded unchanged."""
     body = b'{"model":"tiny","id_slot":1}'
     async with engine_running(answer_ok) as engine:
         async with proxy_running(runtime_for(engine)) as proxy:
@@ -504,7 +504,7 @@ async def test_fields_that_control_the_engine_need_to_be_allowed() -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip", ""])
 async def test_compressed_body_is_refused_before_a_model_is_asked_for(encoding: str) -> None:
-    """What gglib cannot check in the form in which the engine would read it goes no further."""
+    """A compressed body is refused: gglib cannot check it in the form that the engine would read."""
     async with engine_running(answer_ok) as engine, proxy_running(runtime_for(engine)) as proxy:
         reply = await ask(proxy.port, body=chat_body(), headers=(("Content-Encoding", encoding),))
         assert (reply.status, reply.error["code"]) == (415, "unsupported_encoding")

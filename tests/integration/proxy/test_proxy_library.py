@@ -1,4 +1,4 @@
-"""What programs may do with the models of this machine, over real sockets."""
+"""The HTTP API for the models of this machine, over real sockets."""
 
 import asyncio
 import json
@@ -51,8 +51,7 @@ WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
 KEYED = ProxyOptions(api_keys={"tester": KEY}, cors_origins=("https://chat.example.com",))
 DESCRIBED = {one.spec.id: one.spec for one in OPERATIONS}
 ANSWERED = [one for one in DESCRIBED.values() if one.body is not Forwarded and one.id != "followRuntime"]
-"""All that gglib answers by itself; the runtime's events have no end, see ``test_proxy_events.py``."""
-"""All but what an engine answers."""
+"""All operations that gglib handles itself; the runtime's events have no end, see ``test_proxy_events.py``."""
 OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
 CHANGING = [
     one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.method != "GET"
@@ -90,7 +89,7 @@ def found() -> RepositoryResult:
 async def serving(
     *, options: ProxyOptions | None = None, models: Iterable[ModelSummary] = (MODEL, SEARCHED)
 ) -> AsyncIterator[tuple[Proxy, FakeLibrary]]:
-    """Serve a catalogue, and a library over it whose hub has one repository."""
+    """Serve a catalogue, and its library with a hub that has one repository."""
     catalog = FakeCatalog(models)
     library = FakeLibrary(catalog, repositories=[found()])
     async with proxy_running(FakeRuntime(), catalog, options=options, library=library) as proxy:
@@ -108,7 +107,7 @@ async def post(port: int, path: str, content: object, *headers: tuple[str, str])
 
 
 def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
-    """Fail where a value is not of a schema's shape: of JSON Schema what the document uses."""
+    """Fail if a value does not match a schema, for the part of JSON Schema that the document uses."""
     if "$ref" in schema:
         check(value, SCHEMAS[schema["$ref"].rpartition("/")[2]], at)
         return
@@ -135,7 +134,7 @@ def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
 
 
 def target_of(described: OperationSpec, download_id: str) -> str:
-    """Return a target that an operation takes."""
+    """Return a valid request target for an operation."""
     model = quote(MODEL.name, safe="")
     is_of_models = described.path.startswith("/v1/")
     values = {
@@ -152,7 +151,7 @@ def target_of(described: OperationSpec, download_id: str) -> str:
 class TestEveryOperation:
     @pytest.mark.parametrize("described", ANSWERED, ids=lambda one: one.id)
     async def test_answers_as_it_is_described(self, described: OperationSpec, tmp_path: Path) -> None:
-        """Status, media type, fields and their types are those of the table, and ``Location`` leads somewhere."""
+        """Status, media type, fields and their types match the table, and ``Location`` can be fetched."""
         file = tmp_path / "new.gguf"
         file.write_bytes(b"GGUF")
         bodies = {"addModel": {"path": str(file)}, "startDownload": {"target": "owner/coder"}}
@@ -187,7 +186,7 @@ class TestEveryOperation:
     async def test_returns_each_error_that_it_declares(
         self, described: OperationSpec, error: type[errors.GglibError]
     ) -> None:
-        """The status of the table, the code, the sentence; and ``Retry-After`` where that helps."""
+        """Status, code and message match the table; ``Retry-After`` is present if a retry helps."""
         bodies = {"addModel": {"path": "/m.gguf"}, "startDownload": {"target": "owner/coder"}}
         async with serving() as (proxy, library):
             library.fails_with = error("One sentence.")
@@ -201,7 +200,7 @@ class TestEveryOperation:
 
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
     async def test_is_not_offered_without_a_library(self, described: OperationSpec) -> None:
-        """A program that embeds the proxy with a runtime and a catalogue alone has the rest refused with 501."""
+        """A proxy embedded with only a runtime and a catalogue refuses the other operations with 501."""
         async with proxy_running(FakeRuntime(), FakeCatalog([MODEL])) as proxy:
             path = target_of(described, "x")
             reply = await ask(proxy.port, described.method, path, body=b"{}")
@@ -212,7 +211,7 @@ class TestEveryOperation:
 
     @pytest.mark.parametrize("described", OURS, ids=lambda one: one.id)
     async def test_takes_no_parameter_that_it_does_not_have(self, described: OperationSpec) -> None:
-        """An unknown one is refused by its name."""
+        """An unknown parameter is refused, and the error names it."""
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
             path = target_of(described, download.id)
@@ -222,7 +221,7 @@ class TestEveryOperation:
 
     @pytest.mark.parametrize("described", CHANGING, ids=lambda one: one.id)
     async def test_takes_no_field_that_it_does_not_have(self, described: OperationSpec) -> None:
-        """Also where it takes no body at all: a model that is named for ``POST /gglib/stop`` is not all of them."""
+        """Operations without a body refuse one as well: ``POST /gglib/stop`` with a model must not stop all models."""
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
             path = target_of(described, download.id)
@@ -230,7 +229,7 @@ class TestEveryOperation:
         assert (reply.status, reply.error["param"]) == (400, "colour")
 
     async def test_a_body_without_a_field_is_no_body(self) -> None:
-        """Some clients send an empty object with every POST."""
+        """An empty object counts as no body, since some clients send one with every POST."""
         async with serving() as (proxy, _):
             reply = await ask(proxy.port, "POST", "/gglib/stop", body=b"{}")
         assert (reply.status, reply.json()) == (200, {"stopped": []})
@@ -238,7 +237,7 @@ class TestEveryOperation:
 
 class TestModels:
     async def test_a_model_shows_its_state_and_where_it_is(self) -> None:
-        """As the command line does, to who is trusted."""
+        """Trusted clients get the same data as the command line shows."""
         runtime = FakeRuntime({MODEL.name: RunningTarget.local(1, MODEL.id, MODEL.name, 1)})
         await runtime.ensure_model_running(MODEL.name, None, 1)
         async with proxy_running(runtime, FakeCatalog([MODEL])) as proxy:
@@ -248,7 +247,7 @@ class TestModels:
 
     @pytest.mark.parametrize("path", ["/gglib/models", "/gglib/models/coder"])
     async def test_a_page_sees_models_and_no_path(self, path: str) -> None:
-        """Of an origin that is answered, without a key; with one it sees where they are."""
+        """An allowed origin without a key gets models without paths; with a key it gets the paths."""
         page = (("Origin", "http://localhost:3000"),)
         async with serving() as (proxy, _):
             reply = await ask(proxy.port, "GET", path, headers=page)
@@ -260,7 +259,7 @@ class TestModels:
 
     @pytest.mark.parametrize("spelling", ["Org/coder:Q4", "Org%2Fcoder%3AQ4", "coder", "7"])
     async def test_a_model_is_found_by_any_name(self, spelling: str) -> None:
-        """Slashes may stand as they are, or escaped."""
+        """Slashes may be literal or percent-encoded."""
         async with serving() as (proxy, _):
             assert (await ask(proxy.port, "GET", f"/gglib/models/{spelling}")).json()["id"] == MODEL.id
 
@@ -271,7 +270,7 @@ class TestModels:
         assert [reply.json()["name"] for reply in replies] == ["search", "search"]
 
     async def test_a_model_that_is_not_there_is_not_found(self) -> None:
-        """The error names what comes near, for showing and for forgetting."""
+        """The error suggests similar names, for showing and for removing."""
         async with serving() as (proxy, _):
             for method in ("GET", "DELETE"):
                 reply = await ask(proxy.port, method, "/gglib/models/code")
@@ -279,7 +278,7 @@ class TestModels:
                 assert "coder" in reply.error["message"]
 
     async def test_a_file_is_added_and_forgotten(self, tmp_path: Path) -> None:
-        """201 and where it is found; then it is gone from the catalogue, and its file is not."""
+        """Adding returns 201 and a Location; removing deletes the model from the catalogue and keeps its file."""
         file = tmp_path / "new.gguf"
         file.write_bytes(b"GGUF")
         async with serving() as (proxy, _):
@@ -296,7 +295,7 @@ class TestModels:
         assert file.exists()
 
     async def test_a_name_that_is_none_is_the_fault_of_its_field(self) -> None:
-        """What the catalogue does not take as a name is a 400."""
+        """A name that the catalogue rejects is a 400 that names the field."""
         async with serving() as (proxy, library):
             library.fails_with = errors.InvalidSettingError("The model name '7' would be taken for an id.")
             reply = await post(proxy.port, "/gglib/models", {"path": "/m.gguf", "name": "7"})
@@ -319,13 +318,13 @@ class TestModels:
     async def test_a_body_that_is_not_taken(
         self, headers: tuple[tuple[str, str], ...], body: bytes, status: int, code: str
     ) -> None:
-        """Too large, told so or not; compressed; of another form."""
+        """A body that is too large (declared or not), compressed, or of another type is refused."""
         async with serving() as (proxy, _):
             reply = await ask(proxy.port, "POST", "/gglib/models", body=body, headers=headers)
         assert (reply.status, reply.error["code"]) == (status, code)
 
     async def test_other_methods_are_refused(self) -> None:
-        """The answer names those that there are."""
+        """The response lists the allowed methods."""
         async with serving() as (proxy, _):
             models = await ask(proxy.port, "DELETE", "/gglib/models")
             one = await ask(proxy.port, "POST", "/gglib/models/coder", body=b"{}")
@@ -354,7 +353,7 @@ class TestTrust:
     async def test_who_is_not_trusted_is_refused(
         self, described: OperationSpec, headers: tuple[tuple[str, str], ...], status: int, code: str
     ) -> None:
-        """Nothing is added, removed, asked of the hub or begun, whatever the body is."""
+        """Nothing is added, removed, requested from the hub or started, whatever the body is."""
         assert described.access is Access.AUTHORIZED
         async with serving() as (proxy, library):
             path = target_of(described, "x")
@@ -365,7 +364,7 @@ class TestTrust:
             assert len(await library.store.list_models()) == 2
 
     async def test_a_page_of_this_server_is_trusted(self) -> None:
-        """It came from here, under a name that nobody else can have."""
+        """The page has the server's own origin, under a name that no other host can have."""
         async with serving() as (proxy, library):
             own = f"127.0.0.1:{proxy.port}"
             headers = (("Host", own), ("Origin", f"http://{own}"), ("Sec-Fetch-Site", "same-origin"))
@@ -374,7 +373,7 @@ class TestTrust:
             assert len(await library.list_downloads()) == 1
 
     async def test_any_origin_is_not_any_page(self) -> None:
-        """``*`` lets every page chat, and none change anything."""
+        """``*`` allows every page to chat, and none to change anything."""
         async with serving(options=ProxyOptions(cors_origins=("*",))) as (proxy, library):
             page = ("Origin", "https://evil.example")
             reply = await post(proxy.port, "/gglib/downloads", {"target": "owner/coder"}, page)
@@ -382,7 +381,7 @@ class TestTrust:
             assert await library.list_downloads() == []
 
     async def test_a_page_with_a_key_is_trusted_if_its_origin_is_answered(self) -> None:
-        """The key alone does not help a page whose origin is not allowed, nor the origin alone one without a key."""
+        """A page needs both: a key without an allowed origin is refused, and so is an allowed origin without a key."""
         body = {"target": "owner/coder"}
         chat, evil = ("Origin", "https://chat.example.com"), ("Origin", "https://evil.example")
         async with serving(options=KEYED) as (proxy, library):
@@ -396,7 +395,7 @@ class TestTrust:
         assert both.values("access-control-allow-origin") == ["https://chat.example.com"]
 
     async def test_a_preflight_lists_every_method(self) -> None:
-        """Without DELETE in the answer to its OPTIONS, no page could cancel or forget anything."""
+        """Without DELETE in the preflight response, no page could cancel a download or remove a model."""
         async with serving(options=KEYED) as (proxy, _):
             reply = await ask(
                 proxy.port,
@@ -414,7 +413,7 @@ class TestTrust:
 
 
 def events_of(body: bytes) -> list[dict[str, Any]]:
-    """Return the data of every event; anything but data and comments is a fault."""
+    """Return the data of every event; anything but data and comments is an error."""
     events = []
     for block in body.decode().split("\n\n"):
         if block in {"", ":"}:
@@ -436,7 +435,7 @@ async def next_event(client: Client) -> dict[str, Any]:
 
 class TestEvents:
     async def test_download_events_run_from_the_current_state_to_the_end(self) -> None:
-        """First how it stands, then each change, last the final state; then the stream ends properly."""
+        """The current state comes first, then each change, then the final state; the stream ends cleanly."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
@@ -455,7 +454,7 @@ class TestEvents:
             await until(lambda: library.followers == 0)
 
     async def test_a_failure_is_the_last_event(self) -> None:
-        """It is the download that failed, not the request."""
+        """The failure is an event: the download failed, not the request."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             library.fail(started.id, errors.DiskFullError("There is no room."))
@@ -465,14 +464,14 @@ class TestEvents:
         assert event["error"] == {"code": "disk_full", "message": "There is no room."}
 
     async def test_what_is_not_there_is_a_proper_404(self) -> None:
-        """The status is still open when that is found out."""
+        """An unknown download is detected before the status is sent."""
         async with serving() as (proxy, _):
             for path, method in (("", "GET"), ("/events", "GET"), ("", "DELETE")):
                 reply = await ask(proxy.port, method, f"/gglib/downloads/none{path}")
                 assert (reply.status, reply.error["code"]) == (404, "download_not_found")
 
     async def test_silence_is_filled_with_comments(self) -> None:
-        """No ``id:``, no ``retry:``; a client that waits sees that the stream lives."""
+        """The stream has no ``id:`` and no ``retry:``; comments show a waiting client that the stream is alive."""
         async with serving(options=ProxyOptions(heartbeat_s=0.01)) as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
@@ -482,7 +481,7 @@ class TestEvents:
                     assert b":\n\n" in await client.read_until(b":\n\n")
 
     async def test_who_leaves_costs_nothing(self) -> None:
-        """Nobody follows for a client that is gone, and the download goes on."""
+        """A disconnect ends the subscription, and the download continues."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
@@ -493,7 +492,7 @@ class TestEvents:
             assert (await library.show_download(started.id)).state is DownloadState.RUNNING
 
     async def test_a_shutdown_ends_it(self) -> None:
-        """With an error event, within the time that a shutdown takes."""
+        """A shutdown ends the stream with an error event within the shutdown timeout."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
@@ -504,7 +503,7 @@ class TestEvents:
             assert library.followers == 0
 
     async def test_a_head_request_is_answered_and_ends(self) -> None:
-        """It does not wait for a download."""
+        """The response does not wait for a download."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port) as client:
@@ -516,7 +515,7 @@ class TestEvents:
             await until(lambda: library.followers == 0)
 
     async def test_a_client_that_does_not_read_gets_the_newest_and_the_end(self) -> None:
-        """Nothing piles up for it: the many changes in between are not sent."""
+        """Nothing is buffered for it: intermediate changes are skipped."""
         async with serving() as (proxy, library):
             started = await library.start_download("owner/coder")
             async with await connect(proxy.port, receive_buffer_bytes=4096) as client:
@@ -537,7 +536,7 @@ class TestEvents:
 
 class TestDescription:
     async def test_the_page_is_shown_and_may_run_nothing(self) -> None:
-        """HTML with a policy, and the document as JSON with every path."""
+        """HTML with a content security policy, and the document as JSON with every path."""
         async with serving() as (proxy, _):
             page = await ask(proxy.port, "GET", "/docs")
             payload = await ask(proxy.port, "GET", "/openapi.json")
@@ -549,7 +548,7 @@ class TestDescription:
 
     @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
     async def test_it_needs_a_key_where_keys_are_set(self, path: str) -> None:
-        """As everything but ``/health``."""
+        """Like everything but ``/health``, it requires a key if keys are configured."""
         async with serving(options=KEYED) as (proxy, _):
             assert (await ask(proxy.port, "GET", path)).status == 401
             assert (await ask(proxy.port, "GET", path, headers=WITH_KEY)).status == 200

@@ -1,4 +1,4 @@
-"""``GET /metrics``: after requests of every kind, the numbers are exactly these."""
+"""``GET /metrics``: exact numbers after requests of every kind."""
 
 import asyncio
 
@@ -31,12 +31,12 @@ EVENTS = (
     b'data: {"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":2}}\n\ndata: [DONE]\n\n',
 )
 HELD_S = 0.01
-"""Clocks of loops may tell whole milliseconds only."""
+"""The clock of an event loop may have a resolution of one millisecond."""
 Samples = dict[tuple[str, ...], float]
 
 
 async def by_the_body(exchange: Exchange) -> None:
-    """Answer as the request asks: streamed, whole, not at all, or not to the end."""
+    """Respond as the request body says: streamed, complete, not at all, or incomplete."""
     if b'"dies"' in exchange.body:
         exchange.abort()
     elif b'"breaks off"' in exchange.body:
@@ -52,14 +52,14 @@ async def by_the_body(exchange: Exchange) -> None:
 
 
 async def scrape(port: int) -> dict[str, Samples]:
-    """Return every number of gglib by its name and the values of its labels, in the order of the labels' names."""
+    """Return every gglib sample by its name and the values of its labels, in the order of the labels' names."""
     reply = await ask(port, "GET", "/metrics")
     assert reply.status == 200
     return samples(reply)
 
 
 def samples(reply: Reply) -> dict[str, Samples]:
-    """Return the numbers of a page."""
+    """Return the samples of a page."""
     found: dict[str, Samples] = {}
     for family in text_string_to_metric_families(reply.body.decode()):
         for sample in family.samples:
@@ -69,26 +69,26 @@ def samples(reply: Reply) -> dict[str, Samples]:
 
 
 async def scrape_when(proxy: Proxy, count: int) -> dict[str, Samples]:
-    """Return the numbers once so many requests are over; a request is counted after its last byte."""
+    """Return the samples once ``count`` requests have ended; a request is counted after its last byte."""
     async with asyncio.timeout(DEADLINE_S):
         while True:
             found = await scrape(proxy.port)
             requests = found.get("gglib_requests_total", {})
-            # What asks for the numbers is counted as well, so often as it had to ask.
+            # The scrapes are counted as well, once for each attempt.
             found["gglib_requests_total"] = {k: n for k, n in requests.items() if "/metrics" not in k}
             if sum(found["gglib_requests_total"].values()) >= count:
                 return found
 
 
 async def malformed(port: int) -> bytes:
-    """Send what is no request, and return the status line of the answer."""
+    """Send a malformed request, and return the status line of the response."""
     async with await connect(port) as client:
         client.writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
         return await client.read_until(b"\r\n")
 
 
 async def test_after_requests_of_every_kind_the_numbers_are_exactly_these() -> None:
-    """Streamed, whole, failed in each way, refused, unknown: each is counted once, where it belongs."""
+    """Streamed, complete, failed in each way, refused, unknown: each is counted once, under the right labels."""
     async with engine_running(by_the_body) as engine, proxy_running(runtime_for(engine)) as proxy:
         for _ in range(3):
             assert (await ask(proxy.port, body=chat_body(stream=True))).is_whole
@@ -155,7 +155,7 @@ async def test_after_requests_of_every_kind_the_numbers_are_exactly_these() -> N
 
 
 async def test_times_and_chunks_are_those_of_the_answers() -> None:
-    """An answer that the engine holds back is in no bucket before it ends, and its time is the sum."""
+    """A delayed response is in no bucket before it ends, and its time is added to the sum."""
     may_go_on, loop = asyncio.Event(), asyncio.get_running_loop()
 
     async def slowly(exchange: Exchange) -> None:
@@ -185,7 +185,7 @@ async def test_times_and_chunks_are_those_of_the_answers() -> None:
 
 
 async def test_a_client_that_leaves_is_counted_as_gone() -> None:
-    """It was sent no status: the log and the metrics say 499."""
+    """No status was sent to it: the log and the metrics record 499."""
     runtime = FakeRuntime(gate=asyncio.Event())
     async with proxy_running(runtime) as proxy:
         async with await connect(proxy.port) as client:
@@ -197,7 +197,7 @@ async def test_a_client_that_leaves_is_counted_as_gone() -> None:
 
 
 async def test_open_connections_are_counted() -> None:
-    """Two that wait and the one that asks; when they are gone, the one that asks."""
+    """Two idle connections and the scraper's; after they close, only the scraper's."""
 
     async def connections(port: int, count: int) -> None:
         async with asyncio.timeout(DEADLINE_S):
@@ -211,7 +211,7 @@ async def test_open_connections_are_counted() -> None:
 
 
 async def test_metrics_are_text_for_authorized_clients() -> None:
-    """The type is the one that Prometheus knows; where keys are set one is needed, and only reading is served."""
+    """The content type is Prometheus's; with keys configured one is required, and only GET and HEAD are served."""
     key = ("Authorization", "Bearer secret-key")
     async with proxy_running(
         FakeRuntime(), options=ProxyOptions(api_keys={"watcher": "secret-key"})

@@ -1,4 +1,4 @@
-"""The paths that the proxy answers itself: the models, what runs, and to stop it."""
+"""The paths that the proxy serves itself: models, status and stop."""
 
 import re
 from dataclasses import asdict
@@ -55,14 +55,14 @@ BARE = ModelSummary(id=5, name="bare")
 
 
 class FixedStatusRuntime(FakeRuntime):
-    """A runtime in whatever state."""
+    """A runtime with a fixed status."""
 
     def __init__(self, runtime_status: RuntimeStatus) -> None:
         super().__init__()
         self._status = runtime_status
 
     async def status(self) -> RuntimeStatus:
-        """Return what the test told."""
+        """Return the test's status."""
         return self._status
 
 
@@ -72,13 +72,13 @@ def resident(name: str, state: str) -> ResidentStatus:
 
 
 async def status_of(runtime_status: RuntimeStatus) -> Any:
-    """Return what the proxy says of a runtime in this state."""
+    """Return the proxy's response for a runtime with this status."""
     async with proxy_running(FixedStatusRuntime(runtime_status)) as proxy:
         return (await ask(proxy.port, "GET", "/gglib/status")).json()
 
 
 async def test_list_has_what_each_family_of_clients_reads() -> None:
-    """Every field that some client reads is there, and no path."""
+    """Every field that some client reads is present, and no path."""
     async with proxy_running(FakeRuntime(), FakeCatalog([FULL, SMALL, BARE]), default_ctx=4096) as proxy:
         reply = await ask(proxy.port, "GET", "/v1/models")
     listed = reply.json()
@@ -104,7 +104,7 @@ async def test_list_has_what_each_family_of_clients_reads() -> None:
 
 
 async def test_the_window_of_an_encoder_is_its_own() -> None:
-    """What a model was trained for bounds what is advertised; one that is read in a batch has a bound of its own."""
+    """The trained context limits the advertised window; a model that processes input in one batch has its own limit."""
     embedding = ModelCapabilities(embedding=True)
     models = [
         ModelSummary(id=1, name="bert", trained_context=512, capabilities=embedding, pooling="cls"),
@@ -130,7 +130,7 @@ async def test_the_window_of_an_encoder_is_its_own() -> None:
 
 
 async def test_list_shows_the_state_of_each_model() -> None:
-    """A model is loaded, loading, failed or unloaded, as the runtime says."""
+    """A model is loaded, loading, failed or unloaded, as the runtime reports."""
     states = ["ready", "draining", "loading", "stopping"]
     models = [ModelSummary(id=n, name=state) for n, state in enumerate([*states, "broken", "other"])]
     runtime_status = RuntimeStatus(
@@ -153,7 +153,7 @@ async def test_list_shows_the_state_of_each_model() -> None:
     "spelling", ["Org/Qwen3%208B:Q4", quote(FULL.name, safe=""), "qwen", "3", "org%2Fqwen3%208b%3aq4"]
 )
 async def test_one_model_is_found_by_any_of_its_names(spelling: str) -> None:
-    """A name with slashes and spaces is found as it stands and percent-encoded, like an alias and an id."""
+    """A name with slashes and spaces is found literally and percent-encoded, like an alias and an id."""
     async with proxy_running(FakeRuntime(), FakeCatalog([SMALL, FULL])) as proxy:
         reply = await ask(proxy.port, "GET", f"/v1/models/{spelling}")
     assert (reply.status, reply.json()["id"]) == (200, FULL.name)
@@ -161,7 +161,7 @@ async def test_one_model_is_found_by_any_of_its_names(spelling: str) -> None:
 
 @pytest.mark.parametrize("spelling", ["smal", "%ff%fe", "a/b/c"])
 async def test_unknown_model_is_404(spelling: str) -> None:
-    """A name that means no model is told what there is; one that is no text, that it is unknown."""
+    """For an unknown name the error lists the models; a name that is not valid text is only reported as unknown."""
     async with proxy_running(FakeRuntime(), FakeCatalog([SMALL])) as proxy:
         reply = await ask(proxy.port, "GET", f"/v1/models/{spelling}")
     assert (reply.status, reply.error["code"], reply.error["param"]) == (404, "model_not_found", "model")
@@ -169,7 +169,7 @@ async def test_unknown_model_is_404(spelling: str) -> None:
 
 
 async def test_status_is_the_runtimes_own() -> None:
-    """A program on this machine is told what is resident, who waits and what failed."""
+    """A local program gets the resident models, the waiting requests and the failures."""
     runtime_status = RuntimeStatus(
         residents=(resident("a", "ready"),),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
@@ -189,7 +189,7 @@ async def test_status_is_the_runtimes_own() -> None:
 
 
 async def test_status_before_the_first_swap_says_so() -> None:
-    """There is a key for the last swap also when there was none."""
+    """The key for the last swap is present before the first swap."""
     assert await status_of(RuntimeStatus()) == {
         "version": gglib.__version__,
         "residents": [],
@@ -202,7 +202,7 @@ async def test_status_before_the_first_swap_says_so() -> None:
 
 
 async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
-    """The table in docs/api.md has a row for each field that a status can have."""
+    """The table in docs/api.md has a row for each field of a status, and no other rows."""
     runtime_status = RuntimeStatus(
         residents=(resident("a", "ready"),),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
@@ -221,7 +221,7 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
 
 
 async def test_stop_says_what_it_stopped() -> None:
-    """Stopping names what ran, and nothing the second time."""
+    """Stopping returns the names of the stopped models, and none the second time."""
     runtime = FakeRuntime({"a": RunningTarget.local(1, 1, "a", 1)})
     await runtime.ensure_model_running("a", None, 1)
     async with proxy_running(runtime) as proxy:
@@ -248,7 +248,7 @@ async def test_stop_says_what_it_stopped() -> None:
 async def test_web_pages_are_kept_out(
     method: str, path: str, headers: tuple[tuple[str, str], ...], status: int, code: str
 ) -> None:
-    """A page, or a name that only looks like this machine, may neither see what runs nor stop it."""
+    """A web page, or a Host that only looks like this machine, can neither read the status nor stop models."""
     runtime = FakeRuntime()
     async with proxy_running(runtime) as proxy:
         reply = await ask(proxy.port, method, path, body=b"", headers=headers)
@@ -266,12 +266,12 @@ async def test_web_pages_are_kept_out(
     ],
 )
 def test_a_machine_is_itself_by_its_own_address_too(peer: str, own: str, *, is_here: bool) -> None:
-    """Listening on one address of a network, gglib still knows its own machine, and no other."""
+    """Listening on one network address, gglib recognizes its own machine, and no other."""
     assert is_local_peer(peer, own) is is_here
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.8.8", "[::1]:80"])
 async def test_every_name_of_this_machine_is_taken(host: str) -> None:
-    """A program may reach this machine by any of its loopback names."""
+    """A program may use any loopback name of this machine."""
     async with proxy_running(FakeRuntime()) as proxy:
         assert (await ask(proxy.port, "GET", "/gglib/status", headers=(("Host", host),))).status == 200

@@ -1,4 +1,4 @@
-"""The official client of OpenAI, against the proxy."""
+"""The official OpenAI client against the proxy."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ def delta(text: str) -> bytes:
 
 
 async def converse(exchange: Exchange) -> None:
-    """Answer as an engine does; a question for death dies in mid-stream."""
+    """Respond as an engine does; the prompt for death aborts in mid-stream."""
     if b'"stream":true' not in exchange.body.replace(b" ", b""):
         await exchange.write(json_answer(COMPLETION))
         return
@@ -52,7 +52,7 @@ async def converse(exchange: Exchange) -> None:
 
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
-    """Run an engine that converses."""
+    """Run an engine with the ``converse`` script."""
     async with engine_running(converse) as running:
         yield running
 
@@ -63,7 +63,7 @@ def client_of(port: int) -> openai.AsyncOpenAI:
 
 
 async def test_conversation(engine: Engine) -> None:
-    """Models, an answer and a stream come as the client expects them; its key stays with the proxy."""
+    """The client accepts models, a response and a stream; its key is not forwarded to the engine."""
     async with proxy_running(runtime_for(engine)) as proxy, client_of(proxy.port) as client:
         assert [model.id async for model in client.models.list()] == ["tiny"]
         assert (await client.models.retrieve("tiny")).owned_by == "gglib"
@@ -79,7 +79,7 @@ async def test_conversation(engine: Engine) -> None:
 
 
 async def test_heartbeats_are_invisible(engine: Engine) -> None:
-    """Comments before the first event do not show in the client's stream."""
+    """Comments before the first event are invisible in the client's stream."""
     runtime = runtime_for(engine)
     runtime.gate = asyncio.Event()
     options = ProxyOptions(heartbeat_s=0.01)
@@ -92,7 +92,7 @@ async def test_heartbeats_are_invisible(engine: Engine) -> None:
 
 
 async def test_death_in_mid_stream_is_raised(engine: Engine) -> None:
-    """A stream that breaks off raises in the client after what arrived; it never looks complete."""
+    """The client raises an error after the received part; an aborted stream never looks complete."""
     texts: list[str | None] = []
     async with proxy_running(runtime_for(engine)) as proxy, client_of(proxy.port) as client:
         stream = await client.chat.completions.create(
@@ -104,7 +104,7 @@ async def test_death_in_mid_stream_is_raised(engine: Engine) -> None:
 
 
 async def test_errors_have_the_clients_own_classes() -> None:
-    """Status, code, param and request id arrive where the client's users look for them."""
+    """Status, code, param and request id are in the client's documented attributes."""
     async with proxy_running(FakeRuntime()) as proxy, client_of(proxy.port) as client:
         with pytest.raises(openai.NotFoundError) as raised:
             await client.chat.completions.create(model="tinny", messages=[])
@@ -113,7 +113,7 @@ async def test_errors_have_the_clients_own_classes() -> None:
 
 
 async def test_failure_that_a_retry_cannot_cure_is_not_retried() -> None:
-    """The client, left to its own two retries, asks once when a load has failed."""
+    """The client, with its default of two retries, sends one request when a load has failed."""
     runtime = FakeRuntime(fails_with=ModelLoadFailedError("tiny", "bad magic"))
     async with (
         proxy_running(runtime) as proxy,

@@ -1,4 +1,4 @@
-"""A request that its engine failed because of another one is sent again, alone; the client sees nothing of it."""
+"""A request that failed because of another request on the engine is resent alone; the client does not notice."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,23 +40,23 @@ DONE = b"data: [DONE]\n\n"
 
 @dataclass
 class Crowd:
-    """An engine whose cache holds one request: what it fails is chosen by the test."""
+    """An engine whose cache holds one request: the test chooses which ones fail."""
 
     fail: asyncio.Event = field(default_factory=asyncio.Event)
-    """Until then the first ``crowd`` exchanges are computed."""
+    """Until it is set, the first ``crowd`` exchanges are computed."""
     failure: bytes = FULL_ANSWER
     crowd: int = 2
     begun: list[bytes] = field(default_factory=list)
     now: int = 0
     most_beside_a_retry: int = 0
     survivors: tuple[int, ...] = ()
-    """Which of the crowd are answered all the same."""
+    """The exchanges of the crowd that succeed all the same."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
-    """When those are."""
+    """When it is set, the survivors end."""
     always_fails: bool = False
 
     async def script(self, exchange: Exchange) -> None:
-        """Answer one request."""
+        """Handle one request."""
         number = len(self.begun)
         self.begun.append(exchange.body)
         self.now += 1
@@ -76,7 +76,7 @@ class Crowd:
 
 
 def ok(exchange: Exchange) -> bytes:
-    """Return a whole answer, as a stream where one is wanted."""
+    """Return a complete response, as a stream if one is requested."""
     if b'"stream": true' in exchange.body:
         return SSE_HEAD + chunked(DELTA, DONE) + END
     return json_answer({"ok": exchange.body.decode()})
@@ -93,7 +93,7 @@ async def crowded(crowd: Crowd, **options: float) -> AsyncIterator[tuple[Proxy, 
 
 
 async def both_in_flight(crowd: Crowd, proxy: Proxy, *, is_stream: bool) -> list[asyncio.Task[Reply]]:
-    """Send two requests and return when the engine computes both."""
+    """Send two requests and return when both are on the engine."""
     tasks = [
         asyncio.create_task(ask(proxy.port, body=chat_body(stream=is_stream, user=str(number))))
         for number in range(2)
@@ -103,7 +103,7 @@ async def both_in_flight(crowd: Crowd, proxy: Proxy, *, is_stream: bool) -> list
 
 
 async def test_two_that_failed_each_other_are_answered_one_after_the_other() -> None:
-    """Each is sent once again, as it was, and nothing else is at the engine then."""
+    """Each is resent once, unchanged, with no other request on the engine."""
     crowd = Crowd()
     with quick():
         async with crowded(crowd) as (proxy, _):
@@ -130,7 +130,7 @@ async def test_two_that_failed_each_other_are_answered_one_after_the_other() -> 
     ids=["before the head", "first event", "behind comments", "in two chunks", "Anthropic's form"],
 )
 async def test_a_stream_of_which_nothing_was_relayed_is_sent_again(failure: bytes) -> None:
-    """Its head and comments may have gone to the client by then; the answer follows as if nothing had been."""
+    """Its head and comments may have been sent by then; the response follows in the same stream."""
     crowd = Crowd(failure=failure)
     with quick():
         async with crowded(crowd) as (proxy, _):
@@ -146,7 +146,7 @@ async def test_a_stream_of_which_nothing_was_relayed_is_sent_again(failure: byte
 
 
 async def test_a_stream_whose_heartbeats_have_gone_is_sent_again() -> None:
-    """They go on while it waits for its turn, and it is answered behind them."""
+    """Heartbeats continue while it waits, and the response follows them."""
     crowd = Crowd(survivors=(0,))
     async with (
         engine_running(crowd.script) as engine,
@@ -170,14 +170,14 @@ async def test_a_stream_whose_heartbeats_have_gone_is_sent_again() -> None:
 
 
 async def test_what_is_alone_waits_for_the_others_and_new_ones_wait_behind_it() -> None:
-    """The one that survived goes on to its end; one that comes meanwhile does not get in between."""
+    """The survivor runs to its end; a new request does not overtake the waiting one."""
     crowd = Crowd(survivors=(0,))
     async with crowded(crowd) as (proxy, engine):
         first, second = await both_in_flight(crowd, proxy, is_stream=False)
         crowd.fail.set()
         await until(lambda: crowd.now == 1)
         late = asyncio.create_task(ask(proxy.port, body=chat_body(user="late")))
-        await until(lambda: proxy.runtime.holds == 3)  # the one that waits for its turn holds the model, too
+        await until(lambda: proxy.runtime.holds == 3)  # the waiting request holds a lease as well
         assert len(engine.exchanges) == 2
         crowd.release.set()
         replies = [await first, await second, await late]
@@ -188,7 +188,7 @@ async def test_what_is_alone_waits_for_the_others_and_new_ones_wait_behind_it() 
 
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_a_request_that_was_alone_gets_the_error(is_stream: bool) -> None:  # noqa: FBT001 - a case
-    """Its engine has no room for it: to send it again would not help."""
+    """The engine has no room for it: resending would not help."""
     crowd = Crowd(crowd=1)
     crowd.fail.set()
     async with crowded(crowd) as (proxy, _):
@@ -198,7 +198,7 @@ async def test_a_request_that_was_alone_gets_the_error(is_stream: bool) -> None:
 
 
 async def test_it_is_sent_again_once() -> None:
-    """What fails alone as well is told."""
+    """A request that fails alone as well gets the error."""
     crowd = Crowd(always_fails=True)
     async with crowded(crowd) as (proxy, _):
         tasks = await both_in_flight(crowd, proxy, is_stream=False)
@@ -210,7 +210,7 @@ async def test_it_is_sent_again_once() -> None:
 
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_a_wait_for_the_others_has_an_end(is_stream: bool) -> None:  # noqa: FBT001 - a case
-    """Where they do not end in the time that the client gives, the engine's error is told."""
+    """If the other requests do not end within the client's wait limit, the engine's error is relayed."""
     failure = SSE_HEAD + chunked(FULL_EVENT) + END if is_stream else FULL_ANSWER
     crowd = Crowd(survivors=(0,), failure=failure)
     async with crowded(crowd) as (proxy, _):
@@ -230,7 +230,7 @@ async def test_a_wait_for_the_others_has_an_end(is_stream: bool) -> None:  # noq
 
 
 async def test_a_client_that_leaves_while_its_request_waits_holds_nothing_up() -> None:
-    """Neither the model nor those behind it."""
+    """The disconnect blocks neither the model nor the requests behind it."""
     crowd = Crowd(survivors=(0,))
     async with crowded(crowd) as (proxy, _):
         first = asyncio.create_task(ask(proxy.port, body=chat_body()))
@@ -249,7 +249,7 @@ async def test_a_client_that_leaves_while_its_request_waits_holds_nothing_up() -
 
 
 async def test_an_overflow_in_the_middle_is_not_sent_again() -> None:
-    """What the client has cannot be taken back; the engine's error ends the stream."""
+    """Relayed bytes cannot be taken back; the engine's error ends the stream."""
     crowd = Crowd(failure=SSE_HEAD + chunked(DELTA, FULL_EVENT) + END)
     async with crowded(crowd) as (proxy, _):
         tasks = await both_in_flight(crowd, proxy, is_stream=True)
@@ -263,7 +263,7 @@ async def test_an_overflow_in_the_middle_is_not_sent_again() -> None:
 
 
 async def test_a_beginning_that_is_no_error_is_relayed_as_it_came() -> None:
-    """Whatever its pieces are: nothing of a stream is kept, lost or said twice."""
+    """However it is split, no part of the stream is held back, lost or duplicated."""
     parts = (b":\n\n", b"da", b"ta: {", b'"choices":[]}\n', b"\n", b"data: [DONE]", b"\n\n")
 
     async def script(exchange: Exchange) -> None:

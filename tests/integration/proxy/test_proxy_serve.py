@@ -1,4 +1,4 @@
-"""Embedding and the end: ``serve`` with adapters of one's own, and what happens when it is told to stop."""
+"""Embedding and shutdown: ``serve`` with custom adapters, and its behaviour when it is stopped."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ EVENT = b'data: {"n":1}\n\n'
 
 
 class OwnRuntime(ModelRuntimePort):
-    """Only what is abstract."""
+    """Implements only the abstract methods."""
 
     def __init__(self, target: RunningTarget | None = None) -> None:
         self.target = target
@@ -57,7 +57,7 @@ class OwnRuntime(ModelRuntimePort):
 
 
 class OwnCatalog:
-    """Only what the protocol asks for."""
+    """Implements only the methods of the protocol."""
 
     async def list_models(self) -> list[ModelSummary]:
         """Return the one model."""
@@ -68,7 +68,7 @@ class OwnCatalog:
         return ModelSummary(id=1, name="tiny") if name == "tiny" else None
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
-        """Nothing is launched here."""
+        """Return None: nothing is launched here."""
         del name
         return None
 
@@ -104,7 +104,7 @@ async def test_embedding_with_the_least_of_adapters_and_ten_streams_open() -> No
 
 
 async def test_requests_that_wait_get_503_at_the_end() -> None:
-    """Whoever waits for a model when the end comes is told so with a proper status."""
+    """A request that waits for a model at shutdown gets a proper status."""
     runtime = FakeRuntime(gate=asyncio.Event())
     async with proxy_running(runtime) as proxy, await connect(proxy.port) as client:
         await client.send(body=chat_body(stream=True), is_last=False)
@@ -116,7 +116,7 @@ async def test_requests_that_wait_get_503_at_the_end() -> None:
 
 
 async def test_answer_in_the_middle_is_broken_off_at_the_end() -> None:
-    """An answer that is no stream cannot be told about the end: it is broken off, not ended."""
+    """A non-streamed response has no place for an error: it is cut off at shutdown, not ended."""
 
     async def begin(exchange: Exchange) -> None:
         await exchange.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"{"))
@@ -134,7 +134,7 @@ async def test_answer_in_the_middle_is_broken_off_at_the_end() -> None:
 
 
 async def test_idle_and_half_open_connections_do_not_delay_the_end() -> None:
-    """Connections that are idle, never used, or in the middle of a request's head or body, are closed at once."""
+    """Connections that are idle, unused, or in the middle of a request's head or body are closed at once."""
     async with proxy_running(FakeRuntime(), options=ProxyOptions(shutdown_grace_s=5)) as proxy:
         clients = [await connect(proxy.port) for _ in range(4)]
         await clients[0].send("GET", "/health", is_last=False)
@@ -147,7 +147,7 @@ async def test_idle_and_half_open_connections_do_not_delay_the_end() -> None:
 
 
 async def test_client_that_does_not_read_does_not_delay_the_end(caplog: pytest.LogCaptureFixture) -> None:
-    """A stream that is stuck because its client stopped reading is cut when the grace is over, which is no error."""
+    """A stream to a client that stopped reading is cut after the grace period, without a logged error."""
     written = [0]
 
     async def flood(exchange: Exchange) -> None:
@@ -173,7 +173,7 @@ async def test_client_that_does_not_read_does_not_delay_the_end(caplog: pytest.L
 
 
 async def test_runtime_that_will_not_let_go_does_not_delay_the_end() -> None:
-    """A runtime whose release hangs is cancelled in bounded time."""
+    """A runtime whose release hangs is cancelled after a limited time."""
 
     class Clinging(OwnRuntime):
         async def ensure_model_running(
@@ -195,7 +195,7 @@ async def test_runtime_that_will_not_let_go_does_not_delay_the_end() -> None:
 
 
 async def test_connection_of_the_engine_is_closed_at_the_end() -> None:
-    """Connections that are kept for the next request are closed when ``serve`` returns."""
+    """Idle connections to the engine are closed when ``serve`` returns."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({}))
@@ -204,12 +204,12 @@ async def test_connection_of_the_engine_is_closed_at_the_end() -> None:
         async with proxy_running(runtime_for(engine)) as proxy:
             await ask(proxy.port, body=chat_body())
             assert engine.open == 1
-        async with asyncio.timeout(2):  # by itself it would be closed after four seconds
+        async with asyncio.timeout(2):  # it would otherwise be closed after four seconds
             await until(lambda: engine.open == 0)
 
 
 async def test_no_signal_handler_is_touched() -> None:
-    """Signals stay the program's own while the proxy runs."""
+    """The program keeps its signal handlers while the proxy runs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     async with proxy_running(FakeRuntime()) as proxy:
         await ask(proxy.port, "GET", "/health")
@@ -217,7 +217,7 @@ async def test_no_signal_handler_is_touched() -> None:
 
 
 async def test_listener_that_cannot_be_served_is_raised() -> None:
-    """What keeps it from serving comes out of ``serve``, and the listener is closed."""
+    """``serve`` raises the error and closes the listener."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with pytest.raises((ValueError, OSError)):
         await serve(listener, 4096, FakeRuntime(), FakeCatalog(), asyncio.Event())
@@ -225,7 +225,7 @@ async def test_listener_that_cannot_be_served_is_raised() -> None:
 
 
 async def test_cancelling_the_task_ends_it_as_well() -> None:
-    """A program that cancels the task instead of setting the event gets the same end, and its cancellation."""
+    """Cancelling the task instead of setting the event causes the same shutdown, and CancelledError is raised."""
     listener = bound_socket()
     port: int = listener.getsockname()[1]
     runtime = FakeRuntime(gate=asyncio.Event())
@@ -243,7 +243,7 @@ async def test_cancelling_the_task_ends_it_as_well() -> None:
 
 
 async def test_event_that_is_set_before_the_start() -> None:
-    """A proxy that is told to stop before it began returns at once."""
+    """A proxy whose stop event is set before its start returns at once."""
     cancel = asyncio.Event()
     cancel.set()
     async with asyncio.timeout(1):
@@ -251,7 +251,7 @@ async def test_event_that_is_set_before_the_start() -> None:
 
 
 async def test_health_touches_no_port() -> None:
-    """The health answer comes even when everything behind the proxy is broken; HEAD has its head only."""
+    """/health succeeds even if all components behind the proxy fail; HEAD gets only the head."""
 
     class Broken(OwnRuntime):
         async def current_model(self) -> RunningTarget | None:

@@ -1,6 +1,6 @@
-"""An engine that takes a request and falls silent: who is told what, and what does not count as silence.
+"""An engine that accepts a request and falls silent: the errors that follow, and what does not count as silence.
 
-The limits are small, and time is what is tested: where a test has to outwait one, it sleeps.
+The limits are small, and the tests measure time: a test that has to outlast a limit sleeps.
 """
 
 import asyncio
@@ -50,24 +50,24 @@ REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")
 
 
 def first_byte(limit_s: float = LIMIT_S, *, heartbeat_s: float = 0) -> ProxyOptions:
-    """Return options under which only the beginning of an answer is bounded tightly."""
+    """Return options that limit only the time to the first byte."""
     return ProxyOptions(first_byte_s=limit_s, chunk_gap_s=PATIENT, heartbeat_s=heartbeat_s)
 
 
 def chunk_gap(limit_s: float = LIMIT_S) -> ProxyOptions:
-    """Return options under which only a pause in the middle is bounded tightly."""
+    """Return options that limit only the gap between chunks."""
     return ProxyOptions(first_byte_s=PATIENT, chunk_gap_s=limit_s)
 
 
 class HearingRuntime(FakeRuntime):
-    """Remembers what each admitted block ended with."""
+    """Records the exception with which each admitted block ended."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__({MODEL.name: engine.target})
         self.heard: list[BaseException | None] = []
 
     def admit(self, *args: Any, **kwargs: Any) -> AbstractAsyncContextManager[RunningTarget]:
-        """Listen to how the block ends."""
+        """Record how the block ends."""
         return self._listen(super().admit(*args, **kwargs))
 
     @asynccontextmanager
@@ -82,12 +82,12 @@ class HearingRuntime(FakeRuntime):
 
 
 async def stay_silent(exchange: Exchange) -> None:
-    """Never answer."""
+    """Never respond."""
     await exchange.peer_left()
 
 
 async def ping_on(exchange: Exchange, times: int | None = None) -> None:
-    """Send comments for as long as the proxy stays, or so many."""
+    """Send comments until the proxy disconnects, or ``times`` comments."""
     while times is None or times > 0:
         await exchange.write(chunked(PING))
         await asyncio.sleep(LIMIT_S / 10)
@@ -95,7 +95,7 @@ async def ping_on(exchange: Exchange, times: int | None = None) -> None:
 
 
 def error_of(event: bytes) -> dict[str, Any]:
-    """Return the error of the one event that is left of a stream."""
+    """Return the error of the last event of a stream."""
     assert event.startswith(b"data: ")
     assert event.endswith(b"\n\n")
     assert event.count(b"\n") == 2
@@ -105,7 +105,7 @@ def error_of(event: bytes) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_engine_that_never_answers_is_504(is_stream: bool) -> None:  # noqa: FBT001 - a case
-    """The client is told in the usual shape, the runtime hears why, the connection closes, the next one is served."""
+    """The client gets the usual error, the runtime the cause; the connection closes; the next request is served."""
 
     async def first_silent(exchange: Exchange) -> None:
         if len(engine.exchanges) == 1:
@@ -128,7 +128,7 @@ async def test_engine_that_never_answers_is_504(is_stream: bool) -> None:  # noq
 
 
 async def test_engine_that_never_answers_a_stream_with_heartbeats_is_one_event() -> None:
-    """Heartbeats are the proxy's own: they end, and the stream with one error event and no [DONE]."""
+    """The proxy's heartbeats stop, and the stream ends with one error event and no [DONE]."""
     async with (
         engine_running(stay_silent) as engine,
         proxy_running(HearingRuntime(engine), options=first_byte(heartbeat_s=0.02)) as proxy,
@@ -144,7 +144,7 @@ async def test_engine_that_never_answers_a_stream_with_heartbeats_is_one_event()
 
 @pytest.mark.parametrize("ping", [False, True], ids=["nothing", "comments"])
 async def test_stream_that_stops_in_the_middle_ends_with_one_error_event(ping: bool) -> None:  # noqa: FBT001 - a case
-    """What came is delivered, then one error event and no [DONE]; the engine's comments are relayed, not counted."""
+    """The received part is relayed, then one error event without [DONE]; comments are relayed, not counted."""
 
     async def stop(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + chunked(EVENT))
@@ -165,7 +165,7 @@ async def test_stream_that_stops_in_the_middle_ends_with_one_error_event(ping: b
 
 
 async def test_json_that_stops_in_the_middle_is_never_shown_as_whole() -> None:
-    """Where no event can be sent, the client's connection is broken off."""
+    """A response without events cannot carry the error, so the client's connection is aborted."""
 
     async def stop(exchange: Exchange) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -181,7 +181,7 @@ async def test_json_that_stops_in_the_middle_is_never_shown_as_whole() -> None:
 
 
 async def test_error_of_the_engine_that_stops_in_the_middle_is_504() -> None:
-    """An error that is retold is read whole first: its head has not been passed on when it stops."""
+    """A translated error is read completely first: its head has not been sent when it stops."""
 
     async def stop(exchange: Exchange) -> None:
         await exchange.write(json_answer({"error": {"message": "x"}}, b"400 Bad Request")[:-3])
@@ -196,7 +196,7 @@ async def test_error_of_the_engine_that_stops_in_the_middle_is_504() -> None:
 
 
 async def test_stream_has_not_begun_before_its_first_event() -> None:
-    """Head and comments leave llama-server while it computes the prompt: only the first limit holds, and it does."""
+    """llama-server sends head and comments while it computes the prompt: only the first-byte limit applies."""
 
     async def think(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
@@ -217,7 +217,7 @@ async def test_stream_has_not_begun_before_its_first_event() -> None:
 
 
 async def test_pauses_that_are_short_enough_may_be_many() -> None:
-    """An answer may take far longer than its longest pause: each event begins the time anew."""
+    """A response may take far longer than its longest pause: each event restarts the timer."""
 
     async def trickle(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
@@ -236,7 +236,7 @@ async def test_pauses_that_are_short_enough_may_be_many() -> None:
 
 
 async def test_slow_client_is_not_the_engines_silence() -> None:
-    """While the client does not read, the engine cannot write: however long that lasts, it is not blamed."""
+    """While the client does not read, the engine cannot write: this is never counted as the engine's silence."""
     event, count = b"data: " + b"x" * 10_000 + b"\n\n", 2000
     written = 0
 
@@ -269,7 +269,7 @@ async def test_slow_client_is_not_the_engines_silence() -> None:
 
 
 async def test_waiting_for_the_model_is_not_the_engines_silence() -> None:
-    """The time begins when the request goes out, however long the model took to come."""
+    """The timer starts when the request is sent, however long the model took to load."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({"ok": True}))
@@ -287,7 +287,7 @@ async def test_waiting_for_the_model_is_not_the_engines_silence() -> None:
 
 
 async def test_engine_that_does_not_read_the_request_is_504() -> None:
-    """A large body that gets stuck on its way is silence too: it ends after the same time."""
+    """A large body that the engine does not read counts as silence as well, with the same limit."""
 
     async def accept_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
@@ -307,7 +307,7 @@ async def test_engine_that_does_not_read_the_request_is_504() -> None:
 
 @pytest.mark.quiet  # it reads 10 times within the limit of 0.2 s
 async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
-    """For as long as some of the request is taken now and then, the engine is alive."""
+    """While the engine reads parts of the request now and then, it counts as alive."""
     size_bytes = 8_000_000
     reads = 0
 
@@ -336,9 +336,9 @@ async def test_engine_that_reads_slowly_is_not_silent(tmp_path: Path) -> None:
     assert reads > 20  # so it took more than twice the limit
 
 
-@pytest.mark.quiet  # it says how long a check takes
+@pytest.mark.quiet  # it measures the latency of /health
 async def test_health_is_quick_while_fifty_requests_hang() -> None:
-    """An engine that hangs holds nobody up but its own clients, and all of those are told."""
+    """A hanging engine delays only its own clients, and each of those gets an error."""
     async with (
         engine_running(stay_silent) as engine,
         proxy_running(runtime_for(engine), options=first_byte(1.0)) as proxy,
@@ -356,7 +356,7 @@ async def test_health_is_quick_while_fifty_requests_hang() -> None:
 
 
 async def test_limits_of_0_wait_for_ever() -> None:
-    """Switched off, neither limit ends anything, and no timer is left to look."""
+    """With both limits off, nothing times out, and no timer remains."""
     may_go_on = asyncio.Event()
 
     async def take_time(exchange: Exchange) -> None:
@@ -380,7 +380,7 @@ async def test_limits_of_0_wait_for_ever() -> None:
 
 
 async def test_one_limit_holds_without_the_other() -> None:
-    """With only the pause bounded, a late beginning is waited for, and a pause after it ends the answer."""
+    """With only the chunk gap limited, a late first byte is accepted, and a pause after it ends the response."""
 
     async def late_then_stop(exchange: Exchange) -> None:
         await asyncio.sleep(LIMIT_S * 1.5)
@@ -398,7 +398,7 @@ async def test_one_limit_holds_without_the_other() -> None:
 
 
 async def test_connection_that_rests_is_not_silent() -> None:
-    """A connection that is kept for longer than the limits serves again, and the watch ends while it rests."""
+    """A connection that was idle for longer than the limits is reused, and the watch stops while it is idle."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(json_answer({}))
@@ -417,7 +417,7 @@ async def test_connection_that_rests_is_not_silent() -> None:
 
 
 async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
-    """A watch that is still set for an earlier exchange does not keep a later one waiting."""
+    """A timer left from an earlier exchange does not delay the timeout of a later one."""
 
     async def first_only(exchange: Exchange) -> None:
         if len(engine.exchanges) > 1:
@@ -437,7 +437,7 @@ async def test_each_exchange_of_a_connection_has_its_own_limits() -> None:
 
 
 async def test_proxy_that_was_held_up_itself_does_not_blame_the_engine() -> None:
-    """After a pause of the whole process, what the engine has long sent is read before its silence is judged."""
+    """After a pause of the whole process, data that the engine sent meanwhile is read before the timeout is applied."""
     loop = asyncio.get_running_loop()
     pool = UpstreamPool(connect_timeout_s=5)
 
@@ -446,7 +446,7 @@ async def test_proxy_that_was_held_up_itself_does_not_blame_the_engine() -> None
             return b"".join([part async for part in response])
 
     def answer_and_hold_everybody_up() -> None:
-        """Run while the loop takes what its sockets bring: what is sent here it sees at its next look only."""
+        """Block the loop in a callback: data sent here becomes visible only at its next poll."""
         loop.remove_reader(engine)
         assert engine.recv(65536)
         engine.send(json_answer({}))

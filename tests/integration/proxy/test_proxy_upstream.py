@@ -1,4 +1,4 @@
-"""Connections to an engine: which are used again, and who slows whom down."""
+"""Connections to an engine: reuse, and back pressure in both directions."""
 
 import asyncio
 import errno
@@ -36,7 +36,7 @@ REQUEST = UpstreamRequest(b"/x", b"", "r-1", b"{}")
 
 
 async def answer_ok(exchange: Exchange) -> None:
-    """Answer anything."""
+    """Send a small response to any request."""
     await exchange.write(json_answer({}))
 
 
@@ -47,7 +47,7 @@ async def post(pool: UpstreamPool, engine: Engine, request: UpstreamRequest = RE
 
 
 async def test_connection_is_used_again() -> None:
-    """Requests that follow one another share one connection."""
+    """Successive requests share one connection."""
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(answer_ok) as engine:
         for _ in range(5):
@@ -58,7 +58,7 @@ async def test_connection_is_used_again() -> None:
 
 
 async def test_connections_are_kept_apart_by_target() -> None:
-    """A connection to one engine never carries a request for another."""
+    """A connection to one engine is never used for another."""
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(answer_ok) as one, engine_running(answer_ok) as other:
         for engine in (one, other, one, other):
@@ -68,7 +68,7 @@ async def test_connections_are_kept_apart_by_target() -> None:
 
 
 async def test_idle_connection_is_closed_before_the_engine_would() -> None:
-    """Past the idle limit a connection is closed by itself, and the next request gets a new one."""
+    """After the idle limit the pool closes a connection, and the next request gets a new one."""
     pool = UpstreamPool(connect_timeout_s=5, idle_timeout_s=0.01)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
@@ -79,7 +79,7 @@ async def test_idle_connection_is_closed_before_the_engine_would() -> None:
 
 
 async def test_connection_that_idled_too_long_is_not_used_even_when_the_timer_is_late() -> None:
-    """What counts is the time that has passed, not whether the loop was quick enough to notice."""
+    """The elapsed time decides, not whether the loop ran the timer in time."""
     pool = UpstreamPool(connect_timeout_s=5, idle_timeout_s=0)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
@@ -89,7 +89,7 @@ async def test_connection_that_idled_too_long_is_not_used_even_when_the_timer_is
 
 
 async def test_connection_that_the_engine_closed_is_replaced() -> None:
-    """A kept connection that was closed meanwhile is not tried: the request goes out on a new one."""
+    """A kept connection that the engine has closed is not used: the request goes out on a new one."""
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(answer_ok) as engine:
         engine.should_close_after = True
@@ -106,13 +106,13 @@ async def test_connection_that_the_engine_closed_is_replaced() -> None:
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         json_answer({}) + json_answer({}),
         json_answer({}) + b"rubbish",
-        # llama-server closes after a chunked answer, although its head says Keep-Alive.
+        # llama-server closes after a chunked response, although its head says Keep-Alive.
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ],
     ids=["close", "HTTP/1.0", "two answers", "rubbish behind", "chunked"],
 )
 async def test_connection_that_cannot_be_trusted_is_not_used_again(raw: bytes) -> None:
-    """An answer is taken, but its connection is not kept, when the engine said so or said too much."""
+    """The response is accepted, but its connection is not kept if the engine closes it or sent too much."""
 
     async def answer(exchange: Exchange) -> None:
         await exchange.write(raw)
@@ -126,7 +126,7 @@ async def test_connection_that_cannot_be_trusted_is_not_used_again(raw: bytes) -
 
 
 async def test_rubbish_on_an_idle_connection_spoils_it() -> None:
-    """Bytes that nobody asked for keep a connection from being used again."""
+    """Unexpected bytes on an idle connection prevent its reuse."""
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
@@ -138,7 +138,7 @@ async def test_rubbish_on_an_idle_connection_spoils_it() -> None:
 
 
 async def test_block_that_ends_early_closes_the_connection() -> None:
-    """An answer that was not read to its end takes its connection along."""
+    """A response that was not read to its end closes its connection."""
 
     async def endless(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD + chunked(b"x"))
@@ -152,7 +152,7 @@ async def test_block_that_ends_early_closes_the_connection() -> None:
 
 
 async def test_early_answer_ends_the_sending() -> None:
-    """An engine that refuses a large body before it has read it is heard, and its connection is not kept."""
+    """The response of an engine that refuses a large body early is read, and its connection is not kept."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -169,7 +169,7 @@ async def test_early_answer_ends_the_sending() -> None:
         assert response.head.status == 413
         assert [part async for part in response] == [b"{}"]
         (connection,) = pool._connections
-        assert connection.unsent_bytes <= (1024 + 64) * 1024  # a slice, and what was left of the one before
+        assert connection.unsent_bytes <= (1024 + 64) * 1024  # a slice, and the rest of the previous one
     done.set()
     await pool.close()
     server.close()
@@ -177,7 +177,7 @@ async def test_early_answer_ends_the_sending() -> None:
 
 
 async def test_slow_engine_slows_the_sending_down() -> None:
-    """While an engine does not read, a large body waits where it is instead of being copied into the transport."""
+    """While an engine does not read, a large body is not copied into the transport."""
 
     async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -194,7 +194,7 @@ async def test_slow_engine_slows_the_sending_down() -> None:
     posting = asyncio.create_task(post(pool, engine, UpstreamRequest(b"/x", b"", "r-1", b"x" * size_bytes)))
     await until(lambda: any(connection.unsent_bytes > 0 for connection in pool._connections))
     (connection,) = pool._connections
-    assert connection.unsent_bytes <= (1024 + 64) * 1024  # a slice, and what was left of the one before
+    assert connection.unsent_bytes <= (1024 + 64) * 1024  # a slice, and the rest of the previous one
     may_read.set()
     assert await posting == b"{}"
     await pool.close()
@@ -203,10 +203,10 @@ async def test_slow_engine_slows_the_sending_down() -> None:
 
 
 async def test_connect_timeout_is_an_upstream_error() -> None:
-    """A target on another machine that does not accept in time is one that cannot be reached."""
+    """A remote target that does not accept in time counts as unreachable."""
     pool = UpstreamPool(connect_timeout_s=0)
     with bound_socket() as listener:
-        # An address that is not a loopback one, but is connected to as one: no packet leaves the machine.
+        # An address that is not loopback, but resolves to it: no packet leaves the machine.
         target = replace(
             RunningTarget.local(1, 1, "m", 1), base_url=f"http://0.0.0.0:{listener.getsockname()[1]}"
         )
@@ -217,7 +217,7 @@ async def test_connect_timeout_is_an_upstream_error() -> None:
 
 
 async def test_slow_client_slows_the_engine_down() -> None:
-    """While a client does not read, the engine's writing stops after a bounded amount, and nothing is lost."""
+    """While a client does not read, the engine's writing stops after a limited amount, and nothing is lost."""
     event = b"data: " + b"x" * 10_000 + b"\n\n"
     count = 3000
     written = 0
@@ -237,7 +237,7 @@ async def test_slow_client_slows_the_engine_down() -> None:
     ):
         client.stop_reading()
         await client.send(body=chat_body(stream=True))
-        # What is written by then is in the kernel's buffers, several MB of them.
+        # The written data is in the kernel's buffers, several MB of them.
         assert await standing_still(lambda: written) < count * len(event) / 2
         client.read_again()
         reply = await client.read_reply()
@@ -246,7 +246,7 @@ async def test_slow_client_slows_the_engine_down() -> None:
 
 
 async def test_queue_of_unread_parts_is_bounded() -> None:
-    """What waits in the proxy for a reader is at most the limit and one read from the socket."""
+    """The proxy buffers at most the limit and one read from the socket for a reader."""
 
     async def flood(exchange: Exchange) -> None:
         await exchange.write(SSE_HEAD)
@@ -266,21 +266,21 @@ async def test_queue_of_unread_parts_is_bounded() -> None:
 
 
 class FullSink:
-    """Has room for nothing once it was given something; nobody ever makes any."""
+    """Accepts one part and is full from then on."""
 
     def __init__(self) -> None:
         self.relayed = b""
         self.is_ended = False
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Take it when nothing has come yet."""
+        """Accept the first part only."""
         if self.relayed:
             return False
         self.relayed, self.is_ended = part, is_last
         return True
 
     async def drain(self) -> None:
-        """Wait for ever once something has come."""
+        """Wait forever once a part was accepted."""
         if self.relayed:
             await asyncio.Event().wait()
 
@@ -292,7 +292,7 @@ class FullSink:
 
 
 async def test_answer_that_was_poured_to_its_end_holds_nothing() -> None:
-    """Whoever was given all of an answer and is slow to read it keeps neither the connection nor the model."""
+    """A client that still reads a completely relayed response holds neither the connection nor the model."""
     is_poured = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -310,7 +310,7 @@ async def test_answer_that_was_poured_to_its_end_holds_nothing() -> None:
 
 
 async def test_many_requests_at_once() -> None:
-    """Forty clients at once each get their own answer."""
+    """Forty parallel clients each get their own response."""
 
     async def echo(exchange: Exchange) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(exchange.body)
@@ -326,7 +326,7 @@ async def test_many_requests_at_once() -> None:
 async def test_without_a_descriptor_for_the_engine_the_response_is_503_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """That is no fault of the engine's: 503, which clients try again, and not 502."""
+    """The engine is not at fault: 503, which clients retry, instead of 502."""
 
     async def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -340,7 +340,7 @@ async def test_without_a_descriptor_for_the_engine_the_response_is_503_with_retr
 async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A request that comes while another one has its turn waits, also behind a turn that was waited for."""
+    """A request that arrives while another has its turn waits, also after a turn that was waited for."""
     seen: set[object] = set()
     attempts: list[asyncio.Event] = []
 

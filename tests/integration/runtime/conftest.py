@@ -1,4 +1,4 @@
-"""A manager over the scripted llama-server, in a short-lived home."""
+"""Fixtures: a manager over the scripted llama-server, in a temporary home."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -19,13 +19,13 @@ _OF_THE_MANAGER = {field.name for field in fields(RuntimeConfig)}
 
 
 class World:
-    """One home with a scripted engine, and what it recorded."""
+    """A home with a scripted engine, and the engine's records."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.record = home / "record.jsonl"
         self.engine: Engine | None = None
-        """What the manager launches, once there is a manager."""
+        """The manager's engine, once a manager runs."""
         self.catalog = FakeCatalog([self._model(number, name) for number, name in enumerate(MODELS, 1)])
 
     def set_idle_ttl(self, name: str, seconds: float) -> None:
@@ -33,7 +33,7 @@ class World:
         self._set(name, ModelSettings(idle_ttl_s=seconds))
 
     def set_engine_args(self, name: str, *engine_args: str) -> None:
-        """Give a model engine arguments of its own."""
+        """Set a model's engine arguments."""
         self._set(name, ModelSettings(engine_args=engine_args))
 
     def _set(self, name: str, settings: ModelSettings) -> None:
@@ -54,7 +54,7 @@ class World:
 
     @asynccontextmanager
     async def manager(self, script: Script | None = None, **config: Any) -> AsyncIterator[EngineManager]:
-        """Run a manager whose engine follows the script; ``config`` has fields of either configuration."""
+        """Run a manager whose engine follows the script; ``config`` sets fields of either configuration."""
         scripted = replace(script or Script(), record=str(self.record))
         self.engine = find_engine(install_scripted_server(self.home / "bin", scripted))
         runtime_config = RuntimeConfig(**{name: config.pop(name) for name in _OF_THE_MANAGER & config.keys()})
@@ -69,7 +69,7 @@ class World:
             yield manager
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """Return what the engine recorded of this kind, oldest first."""
+        """Return the engine's records of this kind, oldest first."""
         return (
             [event for event in read_record(self.record) if event["event"] == kind]
             if self.record.exists()
@@ -77,13 +77,13 @@ class World:
         )
 
     def living(self) -> list[int]:
-        """Return the pids of engines that are still there."""
+        """Return the pids of engines that are still alive."""
         return [event["pid"] for event in self.events("start") if is_alive(event["pid"])]
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """One home; at the end no engine of it may be left."""
+    """Yield a home; at the end none of its engines may be left."""
     world = World(tmp_path)
     yield world
     assert world.living() == []
@@ -91,5 +91,5 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def open_descriptors() -> Callable[[], int]:
-    """Count this process's descriptors."""
+    """Return a function that counts this process's open descriptors."""
     return lambda: len(list(Path("/proc/self/fd").iterdir()))

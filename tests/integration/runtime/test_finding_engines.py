@@ -1,4 +1,4 @@
-"""Which engine is used, with real programs in its place: broken ones, others, slow ones, ones that are replaced."""
+"""The choice of the engine, with real programs in its place: broken, foreign, slow and replaced ones."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="makes broken pr
 
 NAME = "llama-server"
 AARCH64 = (183).to_bytes(2, "little")
-"""The machine's number in an ELF header; on that machine the other one is taken."""
+"""The machine number in an ELF header; on that machine another one is used."""
 X86_64 = (62).to_bytes(2, "little")
 
 
@@ -31,7 +31,7 @@ def _script(path: Path, text: str) -> None:
 
 
 def _without_library(path: Path) -> None:
-    """Write a program that needs a library which is not there."""
+    """Write a program that needs a missing library."""
     content = Path(shutil.which("ls") or "/bin/ls").read_bytes()
     assert content.count(b"\0libc.so.6\0") == 1
     path.write_bytes(content.replace(b"\0libc.so.6\0", b"\0libx.so.6\0"))
@@ -118,7 +118,7 @@ NO_PROGRAM: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.fixture
 def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where a llama-server is looked for first; what scripts need is found behind it."""
+    """Return the first directory of the PATH; the programs that scripts need come after it."""
     directory = tmp_path / "bin"
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}{os.pathsep}/usr/bin{os.pathsep}/bin")
@@ -131,7 +131,7 @@ def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_broken_program_is_passed_over_on_the_path_and_refused_where_it_is_configured(
     make: Callable[[Path], object], why: str, on_path: Path
 ) -> None:
-    """The true sentence in both cases: in the warning of the embedded engine, and in the error."""
+    """The warning of the embedded engine and the error both state the real cause."""
     make(on_path)
     engine = find_engine()
     assert engine.kind == "embedded"
@@ -150,7 +150,7 @@ def test_a_broken_program_is_passed_over_on_the_path_and_refused_where_it_is_con
 def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
     on_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the limit, and with all that it started; what it prints is bounded."""
+    """After the limit it is killed with all its children; its output is bounded."""
     monkeypatch.setattr(server, "HELP_TIMEOUT_S", 0.5)
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\nwait\n")
@@ -163,7 +163,7 @@ def test_a_program_that_hangs_or_never_ends_its_answer_is_ended(
 
 
 def test_a_program_that_leaves_a_child_behind_is_asked_in_time(on_path: Path) -> None:
-    """What holds the output open after the program's end is killed, and the answer counts."""
+    """A child that keeps the output open after the program's end is killed, and the output counts."""
     pids = on_path.with_name("pid")
     _script(on_path, f"#!/bin/sh\nsleep 1000 & echo $! > {pids}\necho {' '.join(NEEDED_OPTIONS)}\n")
     answer = run_program([on_path, "--help"], limit_s=0.5)
@@ -173,7 +173,7 @@ def test_a_program_that_leaves_a_child_behind_is_asked_in_time(on_path: Path) ->
 
 
 def test_a_whole_program_is_used_without_a_warning(on_path: Path) -> None:
-    """On the PATH or configured; the embedded engine only where it is configured, or where there is no other."""
+    """A program on the PATH or configured is used; the embedded engine only if configured or without another."""
     install_scripted_server(on_path.parent)
     for engine in (find_engine(), find_engine(on_path)):
         assert (engine.kind, engine.warning) == ("llama-server", None)
@@ -187,7 +187,7 @@ def test_a_whole_program_is_used_without_a_warning(on_path: Path) -> None:
 def test_without_the_wheel_a_broken_program_is_the_error(
     on_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is nothing to fall back on; without a program either, what to install is named."""
+    """There is no fallback; without a program either, the error names what to install."""
     monkeypatch.setattr(EmbeddedEngine, "is_installed", staticmethod(lambda: False))
     with pytest.raises(EngineNotFoundError, match="run 'pip install xllamacpp', or install"):
         find_engine()
@@ -199,7 +199,7 @@ def test_without_the_wheel_a_broken_program_is_the_error(
 
 
 def test_a_program_is_asked_once_and_again_when_its_file_changed(tmp_path: Path) -> None:
-    """An upgrade under a running gglib, of the program or of its libraries, changes its options or breaks it."""
+    """An upgrade of the program or its libraries under a running gglib changes its options or breaks it."""
     program = install_scripted_server(tmp_path)
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""An engine holds its version from before its files are looked at until it has ended."""
+"""An engine holds its version from before its files are checked until it has ended."""
 
 import asyncio
 import fcntl
@@ -29,7 +29,7 @@ else:
 
 
 def spec_of(directory: Path) -> ModelLaunchSpec:
-    """Return the spec of a model of one file in a version's directory."""
+    """Return the spec of a model with one file in a version's directory."""
     directory.mkdir(exist_ok=True)
     path = directory / "a.gguf"
     path.write_bytes(b"GGUF")
@@ -37,7 +37,7 @@ def spec_of(directory: Path) -> ModelLaunchSpec:
 
 
 def is_free(path: Path) -> bool:
-    """Whether a gglib that wants to delete a version could lock it now."""
+    """Whether a gglib that deletes versions could lock this one now."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -50,7 +50,7 @@ def is_free(path: Path) -> bool:
 
 @contextmanager
 def being_deleted(path: Path) -> Iterator[None]:
-    """Hold a version as what deletes it does."""
+    """Lock a version as its deletion does."""
     descriptor = os.open(path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -62,7 +62,7 @@ def being_deleted(path: Path) -> Iterator[None]:
 class TestHolding:
     @pytest.mark.parametrize("is_legacy", [False, True])
     async def test_it_is_held_for_the_block(self, tmp_path: Path, *, is_legacy: bool) -> None:
-        """A directory, or the first file of an older home; also when the block ends with an error."""
+        """Holds a directory, or the first file in an older home; the lock ends with the block, also after an error."""
         spec = spec_of(tmp_path / "v1")
         if is_legacy:
             spec = replace(spec, hold_path=spec.path)
@@ -77,7 +77,7 @@ class TestHolding:
         assert is_free(spec.hold_path)
 
     async def test_a_file_that_is_missing_leaves_no_lock(self, tmp_path: Path) -> None:
-        """The lock does not outlive the failure."""
+        """A missing file releases the lock."""
         spec = spec_of(tmp_path / "v1")
         spec.path.unlink()
         with pytest.raises(ModelFileNotFoundError):
@@ -87,7 +87,7 @@ class TestHolding:
 
     @pytest.mark.parametrize("what", ["directory", "file"])
     async def test_a_version_that_is_gone_is_resolved_again_once(self, tmp_path: Path, what: str) -> None:
-        """The model moved to a newer version between its resolution and the lock: that one is held."""
+        """If the model moved to a newer version between its resolution and the lock, the newer one is held."""
         old, new = spec_of(tmp_path / "v1"), spec_of(tmp_path / "v2")
         asked = []
 
@@ -110,7 +110,7 @@ class TestHolding:
 
     @pytest.mark.parametrize("newer", ["none", "same", "other model"])
     async def test_a_model_without_a_newer_version_is_not_found(self, tmp_path: Path, newer: str) -> None:
-        """Its files are gone, and the error is the one that says so."""
+        """The model's files are gone, and the error says so."""
         old = spec_of(tmp_path / "v1")
         shutil.rmtree(tmp_path / "v1")
         found = {"none": None, "same": old, "other model": replace(spec_of(tmp_path / "v2"), model_id=2)}
@@ -123,7 +123,7 @@ class TestHolding:
                 pass
 
     async def test_a_deletion_that_is_under_way_is_waited_for(self, tmp_path: Path) -> None:
-        """What it leaves is looked at then: here, all of it."""
+        """The launch waits for a deletion in progress and then checks the files: here, all of them exist."""
         spec = spec_of(tmp_path / "v1")
         with being_deleted(tmp_path / "v1"):
             launch = asyncio.ensure_future(_hold_once(spec))
@@ -134,7 +134,7 @@ class TestHolding:
     async def test_a_deletion_that_does_not_end_is_one_sentence(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A process that is stopped in the middle of one keeps no request waiting for ever."""
+        """A process that is stopped during a deletion does not block a request forever."""
         monkeypatch.setattr(version_lock, "LOCK_TIMEOUT_S", 0)
         spec = spec_of(tmp_path / "v1")
         with (
@@ -144,7 +144,7 @@ class TestHolding:
             await _hold_once(spec)
 
     async def test_a_cancelled_wait_leaves_no_lock(self, tmp_path: Path) -> None:
-        """Neither while it waits nor in the thread that takes the lock."""
+        """A cancelled wait and the thread that takes the lock both leave no lock."""
         spec = spec_of(tmp_path / "v1")
         with being_deleted(tmp_path / "v1"):
             launch = asyncio.ensure_future(_hold_once(spec))
@@ -158,11 +158,11 @@ class TestHolding:
             launch.cancel()
             await asyncio.wait([launch])
         async with asyncio.timeout(5):
-            while not is_free(tmp_path / "v1"):  # noqa: ASYNC110 - a thread that lost its caller releases it
+            while not is_free(tmp_path / "v1"):  # noqa: ASYNC110 - a thread whose caller was cancelled releases it
                 await asyncio.sleep(0.01)
 
     async def test_a_process_that_is_forked_meanwhile_does_not_keep_it(self, tmp_path: Path) -> None:
-        """The lock is released, not only closed: a child that has not reached its exec shares the descriptor."""
+        """The lock is released explicitly, not only closed: a forked child before its exec shares the descriptor."""
         spec = spec_of(tmp_path / "v1")
         async with lock_version(spec):
             reads, writes = os.pipe()
@@ -196,7 +196,7 @@ class TestHolding:
 
 
 def opened_by(pid: int) -> list[str]:
-    """Return what a process has open."""
+    """Return the paths that a process has open."""
     return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
 
 
@@ -209,7 +209,7 @@ async def _hold_once(spec: ModelLaunchSpec) -> ModelLaunchSpec:
 
 
 def version_in(home: Path, name: str) -> tuple[NewVersion, NewModel]:
-    """Return a version in a directory of its own, and the model to enter it with."""
+    """Return a version in a new directory, and the model to add with it."""
     directory = home / "models" / name
     directory.mkdir(parents=True)
     path = directory / "a.gguf"
@@ -235,7 +235,7 @@ async def move(world: World, name: str, *, updates: int | None = None) -> tuple[
 
 class TestEngines:
     async def test_an_engine_holds_its_version_until_it_has_ended(self, world: World) -> None:
-        """From the launch to the end of the process; what happens then is called when nothing holds it any more."""
+        """The lock lasts from the launch to the end of the process; the callback runs after its release."""
         _, directory = await move(world, "v1")
         free_at_exit = []
         async with world.manager(
@@ -248,7 +248,7 @@ class TestEngines:
         assert free_at_exit == [True]
 
     async def test_a_failed_launch_lets_go(self, world: World) -> None:
-        """Whether the engine fails or the request is cancelled in the middle."""
+        """A failed engine and a cancelled request both release the lock."""
         _, directory = await move(world, "v1")
         async with world.manager(Script(load_fails_with="invalid magic"), watch_interval_s=0) as manager:
             with pytest.raises(ModelLoadFailedError):
@@ -256,7 +256,7 @@ class TestEngines:
             await until(lambda: is_free(directory))
 
     async def test_a_load_that_is_stopped_lets_go(self, world: World) -> None:
-        """It holds while it loads, and no longer."""
+        """A stopped load releases its lock."""
         _, directory = await move(world, "v1")
         async with world.manager(Script(load_s=30), watch_interval_s=0) as manager:
             waiter = asyncio.create_task(manager.ensure_model_running("v", None, 8192))
@@ -268,7 +268,7 @@ class TestEngines:
             assert is_free(directory)
 
     async def test_the_next_request_gets_the_newer_version(self, world: World) -> None:
-        """Those in flight end on the old one, which is held to the last of them."""
+        """Requests in flight end on the old version, which is held until the last of them."""
         model_id, old = await move(world, "v1")
         async with world.manager(watch_interval_s=0) as manager:
             async with manager.admit("v", None, 8192) as target:
@@ -286,7 +286,7 @@ class TestEngines:
         assert [Path(event["model"]).parent for event in starts(world)] == [old, new]
 
     async def test_an_idle_engine_of_an_older_version_is_unloaded(self, world: World) -> None:
-        """So that its files can go, without a request."""
+        """It is unloaded without a request, so that its files can be deleted."""
         model_id, old = await move(world, "v1")
         async with world.manager(watch_interval_s=0.02) as manager:
             await manager.ensure_model_running("v", None, 8192)
@@ -295,7 +295,7 @@ class TestEngines:
             await until(lambda: manager._scheduler.residents == ())
 
     async def test_a_version_that_went_before_its_launch_is_not_missed(self, world: World) -> None:
-        """The launch resolves again, and what is launched then is what the next request asks for."""
+        """The launch resolves the model again and starts the version that the next request would get."""
         model_id, old = await move(world, "v1")
         async with world.manager(watch_interval_s=0) as manager:
             async with manager.admit("a", None, 8192):
@@ -309,5 +309,5 @@ class TestEngines:
 
 
 def starts(world: World) -> list[dict[str, str]]:
-    """Return with which model each engine was started."""
+    """Return the model with which each engine was started."""
     return [{"model": event["argv"][event["argv"].index("--model") + 1]} for event in world.events("start")]

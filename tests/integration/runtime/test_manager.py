@@ -1,4 +1,4 @@
-"""The manager with real processes: the scripted llama-server behaves, and misbehaves, on demand."""
+"""The manager with real processes: the scripted llama-server works or fails as a test requires."""
 
 import asyncio
 import contextlib
@@ -46,19 +46,19 @@ else:
 
 
 def living_members(group: int) -> list[str]:
-    """Return the pids in a process group, without those that only wait to be reaped by init."""
+    """Return the pids in a process group, without zombies that init has yet to reap."""
     stats = [path.read_text().rpartition(")") for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
     return [head for head, _, rest in stats if rest.split()[2] == str(group) and rest.split()[0] != "Z"]
 
 
 async def answers(target: RunningTarget) -> bool:
-    """Whether the engine behind a target answers."""
+    """Whether a target's engine responds."""
     assert target.unix_socket is not None
     return await is_healthy(socket_path=Path(target.unix_socket), port=None)
 
 
 async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
-    """Inside the block the engine answers; the block's end leaves it running for the next one."""
+    """The engine responds inside the block and keeps running after it for the next request."""
     async with world.manager() as manager:
         async with manager.admit("a", None, 8192) as target:
             assert await answers(target)
@@ -101,7 +101,7 @@ async def test_300_requests_to_a_cold_model_cause_one_launch(world: World) -> No
 
 
 async def test_only_one_engine_exists_at_any_time(world: World) -> None:
-    """The next model is launched when the process of the one before is gone."""
+    """The next model is launched after the previous process has ended."""
     async with world.manager() as manager:
         for name in ("a", "b", "a", "b"):
             async with manager.admit(name, None, 8192) as target:
@@ -111,7 +111,7 @@ async def test_only_one_engine_exists_at_any_time(world: World) -> None:
 
 
 async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
-    """A held model is not stopped for another one; once released, the other one gets its turn."""
+    """A model with requests in flight is not stopped; after the last one, the other model gets its turn."""
     async with world.manager() as manager:
         async with manager.admit("a", None, 8192) as target:
             other = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
@@ -124,7 +124,7 @@ async def test_a_swap_waits_until_nothing_is_in_flight(world: World) -> None:
 
 
 async def test_target_blocks_a_swap_while_others_wait_for_it_to_drain(world: World) -> None:
-    """From the moment that a request for another model is overdue, and until it is served or has left."""
+    """It blocks from the time a request for another model is overdue until that request is served or has left."""
     async with world.manager(swap_wait_s=0.05) as manager, manager.admit("a", None, 8192) as target:
         assert not manager.is_blocking_swap(target)
         waiting = asyncio.create_task(enter(manager, "b", "r"))
@@ -134,7 +134,7 @@ async def test_target_blocks_a_swap_while_others_wait_for_it_to_drain(world: Wor
 
 
 async def test_context_grows_once_and_stays(world: World) -> None:
-    """A larger num_ctx relaunches; without one, or with a smaller one, the larger context serves."""
+    """A larger num_ctx relaunches the engine; without one, or with a smaller one, the larger context is kept."""
     async with world.manager() as manager:
         contexts = [
             (await manager.ensure_model_running("a", num_ctx, 4096)).effective_ctx
@@ -146,7 +146,7 @@ async def test_context_grows_once_and_stays(world: World) -> None:
 
 
 async def test_a_failed_load_reports_the_engines_reason_at_once(world: World) -> None:
-    """All waiters get the engine's reason and last log lines at its exit, not after a timeout."""
+    """All waiting requests get the engine's reason and last log lines at its exit, not after a timeout."""
     script = Script(
         load_fails_with="0.00.01 E gguf_init_from_reader: invalid magic characters: 'XXXX', expected 'GGUF'"
     )
@@ -165,7 +165,7 @@ async def test_a_failed_load_reports_the_engines_reason_at_once(world: World) ->
 
 
 async def test_a_status_counts_what_happened_since_the_start(world: World) -> None:
-    """A came into a free place, B took it, B was stopped: two loads, three swaps."""
+    """A was loaded into a free place, B replaced it, B was stopped: two loads, three swaps."""
     async with world.manager() as manager:
         assert ((await manager.status()).swaps, (await manager.status()).loads) == ((), ())
         await manager.ensure_model_running("a", None, 8192)
@@ -205,11 +205,9 @@ async def test_an_engine_killed_while_loading_is_out_of_memory_only_on_evidence(
 async def test_clients_see_file_names_and_the_operators_log_has_the_paths(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Model, socket and log of a failed load: in the error, its last lines, the status and the last swap."""
+    """The error, its last lines, the status and the last swap leak no path of the model, socket or log."""
     home = world.home
-    monkeypatch.setenv(
-        "HOME", "/home/ada"
-    )  # wherever the real one is, it may be a neighbour of the model's directory
+    monkeypatch.setenv("HOME", "/home/ada")  # the real path of the engine may be beside the model's directory
     said = (
         f"0.01 I srv load_model: loading model '{home}/broken.gguf'\n"
         f"0.02 I srv start: {quote(str(home))}/run/engines/{os.getpid()}-1/key and {home}/logs/x.log\n"
@@ -234,7 +232,7 @@ async def test_clients_see_file_names_and_the_operators_log_has_the_paths(
 
 
 async def test_unknown_models_and_missing_files_evict_nothing(world: World) -> None:
-    """Neither touches what runs."""
+    """Neither case affects the running model."""
     (world.home / "b.gguf").unlink()
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
@@ -295,7 +293,7 @@ async def test_an_engine_that_dies_is_replaced_by_the_next_request(world: World)
     ],
 )
 async def test_bad_engines_are_stopped_within_7_seconds(world: World, script: Script) -> None:
-    """Whatever it does, nothing of it is left, and its log is bounded."""
+    """Whatever the engine does, no process is left, and its log is bounded."""
     async with world.manager(script) as manager:
         await manager.ensure_model_running("a", None, 8192)
         groups = [event["pid"] for event in world.events("start")]
@@ -315,13 +313,13 @@ async def test_a_frozen_engine_is_stopped_within_7_seconds(world: World) -> None
 
 
 async def kill(world: World, manager: EngineManager) -> None:
-    """Kill the engine and return when the manager has noticed."""
+    """Kill the engine and return when the manager has detected it."""
     os.kill(world.living()[0], signal.SIGKILL)
     await until(lambda: manager._scheduler.residents == ())
 
 
 async def test_the_third_death_within_a_minute_is_backed_off(world: World) -> None:
-    """Twice the next request gets a new process; then it fails at once with the reason that the model keeps dying."""
+    """Twice the next request gets a new process; then it fails at once, as the model keeps dying."""
     async with world.manager() as manager:
         for _ in range(3):
             await manager.ensure_model_running("a", None, 8192)
@@ -337,14 +335,14 @@ async def test_the_third_death_within_a_minute_is_backed_off(world: World) -> No
 
 
 async def be_cut_off(manager: EngineManager, happen: Callable[[], object] = lambda: None) -> None:
-    """Hold a model, let something happen, and see the connection to the engine break."""
+    """Hold a model, trigger an event, and observe a broken connection to the engine."""
     async with manager.admit("a", None, 8192):
         happen()
         raise UpstreamError("The connection broke.")
 
 
 async def test_a_request_disconnected_by_a_death_gets_its_reason(world: World) -> None:
-    """The proxy sees a broken connection some milliseconds before the process is known to be gone."""
+    """The proxy sees a broken connection some milliseconds before the process exit is known."""
     async with world.manager() as manager:
         with pytest.raises(
             UpstreamError, match=r"model 'a' died: the engine was killed by signal 9 \(SIGKILL\)"
@@ -354,7 +352,7 @@ async def test_a_request_disconnected_by_a_death_gets_its_reason(world: World) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="writes to the engine's stderr by /proc")
 async def test_an_abort_while_serving_reports_its_last_lines(world: World) -> None:
-    """The assertion with its place in the source is the reason, and the lines before the end come with it."""
+    """The reason is the assertion with its source location, and the last log lines are included."""
 
     def abort() -> None:
         (pid,) = world.living()
@@ -374,7 +372,7 @@ async def test_an_abort_while_serving_reports_its_last_lines(world: World) -> No
 
 
 async def test_what_is_not_known_is_not_made_up(world: World) -> None:
-    """An engine that broke off its answer but lives on: the error stays what the proxy saw."""
+    """If an engine aborts a response but stays alive, the proxy's own error is kept."""
     async with world.manager() as manager:
         with pytest.raises(UpstreamError, match="broke"):
             await be_cut_off(manager)
@@ -382,7 +380,7 @@ async def test_what_is_not_known_is_not_made_up(world: World) -> None:
 
 
 async def test_a_request_disconnected_by_a_stop_gets_that_reason(world: World) -> None:
-    """The drain's limit is over: the answer ends with ``model_stopped``, not as a fault of the engine."""
+    """After the drain limit the response ends with ``model_stopped``, not as an engine failure."""
     async with world.manager(drain_s=0.2) as manager:
         await manager.ensure_model_running("a", None, 8192)
         stopping: list[asyncio.Task[None]] = []
@@ -405,7 +403,7 @@ async def test_a_silent_engine_is_replaced(world: World) -> None:
 
 
 async def test_an_idle_model_leaves_after_its_time_to_live(world: World) -> None:
-    """Its process is gone and its memory free; the next request brings it back."""
+    """The process ends and its memory is free; the next request loads it again."""
     world.set_idle_ttl("a", 0.2)
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
@@ -419,7 +417,7 @@ async def test_an_idle_model_leaves_after_its_time_to_live(world: World) -> None
 
 
 async def test_no_request_loses_a_race_against_the_time_to_live(world: World) -> None:
-    """Requests that come just when the model goes are all served, by this process or the next one."""
+    """Requests that arrive at the time of the unload are all served, by this process or the next one."""
     world.set_idle_ttl("a", 0.05)
     async with world.manager() as manager:
         for number in range(40):
@@ -430,7 +428,7 @@ async def test_no_request_loses_a_race_against_the_time_to_live(world: World) ->
 
 
 async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """From, to, request id and durations; the status has the same."""
+    """The line has both models, the request id and the durations; the status has the same."""
     caplog.set_level("INFO", "gglib.runtime")
     async with world.manager(swap_wait_s=0.1) as manager:
         async with manager.admit("a", None, 8192, request_id="req-1"):
@@ -449,13 +447,13 @@ async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCap
 
 
 async def enter(manager: EngineManager, name: str, request_id: str) -> None:
-    """Have a request answered."""
+    """Send a request through admission."""
     async with manager.admit(name, None, 8192, request_id=request_id):
         pass
 
 
 async def test_the_status_reports_the_progress_of_a_load(world: World) -> None:
-    """Since when it loads, and how long that may take: by the file's size the first time, as measured the next."""
+    """It reports the start and the expected duration: from the file size the first time, as measured later."""
     async with world.manager(Script(load_s=0.2)) as manager:
         waiter = asyncio.create_task(enter(manager, "a", "req-1"))
         await until(lambda: len(world.events("start")) == 1)
@@ -490,7 +488,7 @@ async def test_a_drain_waits_for_requests_in_flight_only(world: World) -> None:
 
 
 async def test_a_drain_is_bounded(world: World) -> None:
-    """A request that does not end is waited for up to the limit; without requests there is no wait."""
+    """A request that does not end is awaited up to the limit; without requests there is no wait."""
     async with world.manager(drain_s=0.2) as manager:
         async with manager.admit("a", None, 8192), asyncio.timeout(2):
             await manager.drain()
@@ -499,7 +497,7 @@ async def test_a_drain_is_bounded(world: World) -> None:
 
 
 async def test_stop_drains_up_to_its_limit(world: World) -> None:
-    """A request in flight may end; one that does not end loses its engine at the limit."""
+    """A request in flight may end; after the limit its engine is stopped."""
     async with world.manager(drain_s=0.3) as manager:
         async with manager.admit("a", None, 8192):
             async with asyncio.timeout(3):
@@ -508,7 +506,7 @@ async def test_stop_drains_up_to_its_limit(world: World) -> None:
 
 
 async def test_closing_refuses_waiting_and_new_requests(world: World) -> None:
-    """A waiter gets the shutdown error; the load is stopped."""
+    """A waiting request gets the shutdown error; the load is stopped."""
     async with world.manager(Script(load_s=30)) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -526,9 +524,7 @@ async def test_only_gglib_can_connect_to_the_engine(world: World) -> None:
         assert target.unix_socket is not None
         directory = Path(target.unix_socket).parent
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-        (key,) = (world.home / "run" / "engines").glob(
-            "*/key"
-        )  # the socket is elsewhere if this path is too long
+        (key,) = (world.home / "run" / "engines").glob("*/key")  # a long path moves the socket elsewhere
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert target.bearer_key
         assert target.bearer_key not in json.dumps(world.events("start"))
@@ -539,7 +535,7 @@ async def test_only_gglib_can_connect_to_the_engine(world: World) -> None:
 async def test_the_environment_cannot_configure_the_engine(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Options' environment twins and secrets do not reach the engine; the rest does."""
+    """Environment variables that set engine options, and secrets, do not reach the engine; all others do."""
     for name in ("LLAMA_ARG_CTX_SIZE", "LLAMA_API_KEY", "HF_TOKEN", "OPENAI_API_KEY", "GGLIB_API_KEY"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -561,7 +557,7 @@ async def test_a_loopback_port_serves_where_unix_sockets_are_not_wanted(world: W
 
 
 async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callable[[], int]) -> None:
-    """Descriptors and tasks return to where they were."""
+    """Descriptors and tasks return to their initial numbers."""
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
         await manager.stop_current()
@@ -578,7 +574,7 @@ async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callabl
 async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked for again while it is backed off, it is refused at once, with its reason, and the good one stays."""
+    """A request during its backoff is refused at once, with the reason, and the good model stays loaded."""
     monkeypatch.setattr(
         "gglib.runtime.scheduler.backoff.INITIAL_BACKOFF_S", 30.0
     )  # on a busy machine a launch takes seconds
@@ -594,7 +590,7 @@ async def test_a_broken_model_does_not_evict_a_good_one_again_and_again(
 
 
 async def test_an_engine_argument_that_is_not_allowed_evicts_nothing(world: World) -> None:
-    """It is refused before anything is stopped for it."""
+    """The request is refused before any model is stopped for it."""
     broken = await world.catalog.edit_model(
         "b",
         lambda _: ModelEdit(settings=ModelSettings(engine_args=("--host", "0.0.0.0"))),  # noqa: S104
@@ -608,7 +604,7 @@ async def test_an_engine_argument_that_is_not_allowed_evicts_nothing(world: Worl
 
 
 async def test_what_the_user_stops_while_it_loads_does_not_come_back(world: World) -> None:
-    """Its waiters get that error."""
+    """Its waiting requests get that error."""
     async with world.manager(Script(load_s=30)) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -620,7 +616,7 @@ async def test_what_the_user_stops_while_it_loads_does_not_come_back(world: Worl
 
 
 async def test_no_engine_outlives_close_however_its_waiters_are_woken(world: World) -> None:
-    """A waiter for the next model is still in the queue when the one before is gone: nothing is launched for it."""
+    """A request for the next model is still queued when the previous process ends: no engine is launched for it."""
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
         waiters = [asyncio.create_task(manager.ensure_model_running(name, None, 8192)) for name in "bab"]
@@ -632,7 +628,7 @@ async def test_no_engine_outlives_close_however_its_waiters_are_woken(world: Wor
 
 
 async def test_a_slow_binary_delays_no_other_request(world: World) -> None:
-    """Asking it what it knows takes seconds where it looks for its GPUs: the loop goes on meanwhile."""
+    """Reading its options takes seconds if it probes GPUs: the event loop is not blocked meanwhile."""
     async with world.manager() as manager:
         engine = world.engine
         assert isinstance(engine, LlamaServerEngine)
@@ -656,7 +652,7 @@ async def test_a_slow_binary_delays_no_other_request(world: World) -> None:
 async def test_the_slots_of_a_launch_are_decided_for_it(
     world: World, engine_args: tuple[str, ...], asked: int, granted: int
 ) -> None:
-    """What is wanted goes to what knows the memory; what it says is launched, reported, and each slot whole."""
+    """The memory estimate gets the requested slots; its result is launched, and each slot has the whole context."""
     world.set_engine_args("a", *engine_args)
     seen: list[tuple[str, int, int]] = []
 
@@ -679,7 +675,7 @@ async def test_the_slots_of_a_launch_are_decided_for_it(
 
 
 async def test_an_invalid_help_page_is_rejected(world: World) -> None:
-    """A binary that fails for a moment, while it is being replaced, does not count as one without options for ever."""
+    """A binary that fails briefly while it is replaced is not cached as one without options."""
     async with world.manager() as manager:
         engine = world.engine
         assert isinstance(engine, LlamaServerEngine)
@@ -693,11 +689,11 @@ async def test_an_invalid_help_page_is_rejected(world: World) -> None:
     assert "--no-kv-unified" in world.events("start")[0]["argv"]
 
 
-# --- loads that no request waits for -----------------------------------------------------------------------------
+# --- loads without waiting requests ----------------------------------------------------------------------------------
 
 
 async def test_a_wait_of_zero_swaps_an_idle_model(world: World) -> None:
-    """The first such request loads B in A's place without waiters: memory is not left empty, and B serves."""
+    """The first such request replaces A by B without waiting requests: a model stays in memory, and B serves."""
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
         with pytest.raises(ModelLoadingError):
@@ -711,7 +707,7 @@ async def test_a_wait_of_zero_swaps_an_idle_model(world: World) -> None:
 
 
 async def test_a_wait_that_ends_while_another_model_is_busy_leaves_its_load_pending(world: World) -> None:
-    """B comes as soon as A is idle, although the client of B left with its 503."""
+    """B is loaded as soon as A is idle, although the client of B got its 503."""
     async with world.manager() as manager:
         async with manager.admit("a", None, 8192):
             for wait_s in (0, 0.05):
@@ -723,7 +719,7 @@ async def test_a_wait_that_ends_while_another_model_is_busy_leaves_its_load_pend
 
 
 async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(world: World) -> None:
-    """A was stopped for it: B is loaded all the same."""
+    """A was stopped for the other model, which is loaded all the same."""
     async with world.manager(Script(ignore_term=True)) as manager:
         await manager.ensure_model_running("a", None, 8192)
         waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
@@ -738,7 +734,7 @@ async def test_a_client_that_leaves_during_a_swap_does_not_leave_memory_empty(wo
 
 
 async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: World) -> None:
-    """Another process removed it: it takes no new requests, and its engine stops after the last one."""
+    """After removal by another process it gets no new requests, and its engine stops after the last one."""
     async with world.manager(watch_interval_s=0.02) as manager:
         async with manager.admit("a", None, 8192) as target:
             await world.catalog.remove_model("a")
@@ -752,7 +748,7 @@ async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: Wo
 
 
 async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World) -> None:
-    """Its waiters get the error that it is not in the catalogue."""
+    """Its waiting requests get the error that it is not in the catalogue."""
     async with world.manager(Script(load_s=30), watch_interval_s=0.02) as manager:
         waiter = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
         await until(lambda: len(world.events("start")) == 1)
@@ -763,7 +759,7 @@ async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World
 
 
 async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
-    """What cannot be read says nothing of what is in it."""
+    """An unreadable catalogue says nothing about which models it contains."""
     async with world.manager(watch_interval_s=0.01) as manager:
         await manager.ensure_model_running("a", None, 8192)
         world.catalog.fails_with = CatalogError("The disk is gone.")
@@ -776,7 +772,7 @@ async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:
 async def test_a_catalogue_that_fails_for_long_is_logged_once(
     world: World, error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The comparison goes on, whatever an embedder's catalogue raises, and its log does not grow with each one."""
+    """The checks continue, whatever error an embedder's catalogue raises, and the log does not grow with each."""
     async with world.manager(watch_interval_s=0.001) as manager:
         await manager.ensure_model_running("a", None, 8192)
         calls = 0
@@ -798,7 +794,7 @@ async def test_a_catalogue_that_fails_for_long_is_logged_once(
 async def test_a_change_during_an_answer_is_logged_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file that was overwritten is no news at the second look."""
+    """An overwritten file is reported at the first check only."""
     async with world.manager(watch_interval_s=0) as manager, manager.admit("a", None, 8192):
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
         await watch_cycles(manager, 3)
@@ -806,7 +802,7 @@ async def test_a_change_during_an_answer_is_logged_once(
 
 
 async def test_a_removed_model_is_no_failed_one(world: World) -> None:
-    """The status does not go on naming a model that is not in the catalogue any more."""
+    """The status no longer lists a model that is not in the catalogue."""
     async with world.manager(Script(load_fails_with="invalid magic"), watch_interval_s=0) as manager:
         with pytest.raises(ModelLoadFailedError):
             await manager.ensure_model_running("a", None, 8192)
@@ -816,14 +812,14 @@ async def test_a_removed_model_is_no_failed_one(world: World) -> None:
 
 
 async def watch_cycles(manager: EngineManager, times: int) -> None:
-    """Return when the manager has compared the catalogue with its memory so often."""
+    """Return when the manager has compared the catalogue with its memory ``times`` times."""
     for _ in range(times):
         with contextlib.suppress(CatalogError):
             await manager._model_watch.poll()
 
 
 async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(world: World) -> None:
-    """Its file is gone and the engine has it whole: a request that others wait beside gets it, as one alone does."""
+    """Its file is gone, but the engine has it loaded: requests are served, also while others wait."""
     async with world.manager() as manager, manager.admit("a", None, 8192) as target:
         waiter = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
         await until(lambda: len(manager._scheduler.waiters) == 1)
@@ -834,7 +830,7 @@ async def test_a_model_in_memory_is_not_checked_when_another_one_is_waited_for(w
 
 
 async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -> None:
-    """Its pages would be those of another file: it takes no new requests, and the next one gets a new process."""
+    """Its mapped pages would be those of another file: it gets no new requests, and the next one a new process."""
     async with world.manager(watch_interval_s=0.02) as manager:
         await manager.ensure_model_running("a", None, 8192)
         (world.home / "a.gguf").write_bytes(b"GGUF, another one")
@@ -844,7 +840,7 @@ async def test_a_model_whose_file_is_overwritten_is_loaded_again(world: World) -
 
 
 async def test_a_model_whose_file_is_replaced_by_another_one_stays(world: World) -> None:
-    """The engine still has the old file whole: it is kept until it leaves for another reason."""
+    """The engine still has the old file mapped: it stays until it is unloaded for another reason."""
     async with world.manager() as manager:
         await manager.ensure_model_running("a", None, 8192)
         new = world.home / "new"
@@ -856,7 +852,7 @@ async def test_a_model_whose_file_is_replaced_by_another_one_stays(world: World)
 
 @pytest.mark.parametrize("number", [signal.SIGBUS, signal.SIGSEGV])
 async def test_a_death_after_the_file_changed_says_so(world: World, number: int) -> None:
-    """SIGBUS is what a shortened file ends in; whatever it was, the file is named as the cause."""
+    """A truncated file causes SIGBUS; whatever the signal, the error names the file as the cause."""
 
     def happen() -> None:
         (world.home / "a.gguf").write_bytes(b"G")

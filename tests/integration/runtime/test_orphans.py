@@ -1,4 +1,4 @@
-"""gglib is killed with -9, and no engine outlives it."""
+"""No engine outlives a gglib that is killed with -9."""
 
 import json
 import os
@@ -40,7 +40,7 @@ asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
 
 
 def is_gone(pid: int, *, within_s: float) -> bool:
-    """Whether a process ends in time; it is not ours to reap."""
+    """Whether a process ends in time; it is not a child of this process."""
     deadline = time.monotonic() + within_s
     while process_start_id(pid) is not None:
         if time.monotonic() > deadline:
@@ -63,7 +63,7 @@ def start_gglib(home: Path, script: Script) -> "subprocess.Popen[str]":
 
 @pytest.mark.parametrize("script", [Script(), Script(ignore_term=True)], ids=["idle", "ignores-term"])
 def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) -> None:
-    """Within two seconds of SIGKILL to gglib its engine is gone."""
+    """The engine is gone within two seconds of SIGKILL to gglib."""
     record = tmp_path / "record.jsonl"
     program = start_gglib(tmp_path, replace(script, record=str(record)))
     (engine_pid,) = [event["pid"] for event in read_record(record) if event["event"] == "start"]
@@ -74,7 +74,7 @@ def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) 
 
 
 def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
-    """Without a parent-death signal the guardian notices that gglib is gone and kills the group."""
+    """Without a parent-death signal the guardian detects the end of gglib and kills the group."""
     pid_file = tmp_path / "pid"
     engine = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     parent = (
@@ -93,14 +93,14 @@ def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
 
 
 def test_the_guardian_passes_on_how_the_engine_ended() -> None:
-    """Its exit code is the engine's, and 128 plus the number of the signal that ended it."""
+    """Its exit code is the engine's, or 128 plus the number of the signal that ended the engine."""
     for code, expected in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)):
         command = [sys.executable, guard.__file__, "--watch", str(os.getpid()), sys.executable, "-c", code]
         assert subprocess.run(command, check=False, start_new_session=True).returncode == expected
 
 
 def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> None:
-    """The parent may die before the guard has asked for its signal."""
+    """The parent may die before the guard has registered for the signal."""
     pid_file = tmp_path / "started"
     command = [sys.executable, guard.__file__, "1", sys.executable, "-c", f"open({str(pid_file)!r}, 'w')"]
     assert subprocess.run(command, check=False, capture_output=True).returncode != 0
@@ -108,7 +108,7 @@ def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> None:
 
 
 def test_the_next_start_ends_what_a_crash_left(tmp_path: Path) -> None:
-    """A recorded process of the same start time is ended and its directory removed."""
+    """A recorded process with the same start time is ended and its directory removed."""
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     with open_workspace(tmp_path / "engines", "1-1", use_unix_socket=True) as workspace:
         workspace.record(left.pid)
@@ -122,7 +122,7 @@ def test_the_next_start_ends_what_a_crash_left(tmp_path: Path) -> None:
 
 
 def test_a_stranger_with_the_same_pid_is_spared(tmp_path: Path) -> None:
-    """A pid alone is no proof: another start time means another process."""
+    """A pid alone is not proof: another start time means another process."""
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     crashed = tmp_path / "engines" / "1-1"
     crashed.mkdir(parents=True)
@@ -141,7 +141,7 @@ def test_a_stranger_with_the_same_pid_is_spared(tmp_path: Path) -> None:
 
 
 def test_a_socket_with_a_directory_of_its_own_is_swept_too(tmp_path: Path) -> None:
-    """A home whose path is too long for a socket puts it elsewhere, and a crash leaves it there."""
+    """If the home's path is too long for a socket, the socket is elsewhere, and a crash leaves it there."""
     engines = tmp_path / ("long" * 30) / "engines"
     with open_workspace(engines, "1-1", use_unix_socket=True) as workspace:
         assert workspace.socket_path is not None

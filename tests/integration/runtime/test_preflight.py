@@ -1,4 +1,4 @@
-"""What is known without the engine is known before a good model is evicted; what changed is read again."""
+"""Checks that need no engine run before a good model is evicted; changed files are read again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class Home:
         self.facts = ModelFacts(self.catalog, read_model, read_mark)
 
     def model(self, number: int, name: str, **values: Any) -> ModelSummary:
-        """Return a model as it is in the catalogue after ``gglib add``."""
+        """Return a model as ``gglib add`` stores it in the catalogue."""
         path = self.path / f"{name}.gguf"
         found = read_model(path)
         known = ModelSummary(
@@ -81,7 +81,7 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    """One home."""
+    """Return a home."""
     return Home(tmp_path)
 
 
@@ -91,7 +91,7 @@ def cut(path: Path) -> None:
 
 
 def with_garbage(path: Path) -> None:
-    """Replace a file by one that is no GGUF."""
+    """Replace a file by one that is not GGUF."""
     path.write_bytes(b"<html>404</html>" * 1000)
 
 
@@ -119,7 +119,7 @@ BROKEN = [
 async def test_a_good_model_is_not_evicted_for_a_broken_file(
     home: Home, break_it: Any, error: type[Exception], words: str
 ) -> None:
-    """The request for the broken model is refused with the true reason, and A goes on answering."""
+    """The request for the broken model is refused with the real reason, and A keeps serving."""
     async with home.manager() as manager:
         before = await manager.current_model()
         break_it(home.b)
@@ -133,7 +133,7 @@ async def test_a_good_model_is_not_evicted_for_a_broken_file(
 
 
 async def test_a_good_model_is_not_evicted_for_one_that_lacks_a_shard(home: Home) -> None:
-    """The message names the shard, and no path."""
+    """The message names the shard, without a path."""
     shard = home.path / "b-00002-of-00002.gguf"
     home.catalog = FakeCatalog([home.model(1, "a"), home.model(2, "b", paths=(home.b, shard))])
     home.facts = ModelFacts(home.catalog, read_model, read_mark)
@@ -156,7 +156,7 @@ async def test_a_good_model_is_not_evicted_for_one_that_lacks_a_shard(home: Home
 async def test_a_good_model_is_not_evicted_for_one_without_its_projector(
     home: Home, projector: str, error: type[Exception], words: str
 ) -> None:
-    """A projector that is missing, or that is none."""
+    """The projector is missing, or is not one."""
     b = home.model(2, "b", projector=home.path / projector)
     home.catalog = FakeCatalog([home.model(1, "a"), b])
     home.facts = ModelFacts(home.catalog, read_model, read_mark)
@@ -172,7 +172,7 @@ async def test_a_good_model_is_not_evicted_for_one_without_its_projector(
 async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refuses(
     home: Home, arguments: tuple[str, ...]
 ) -> None:
-    """An option that this build lacks, and values that llama.cpp does not take; embedders see an error of a runtime."""
+    """An unsupported option or a value that llama.cpp rejects is refused; embedders get a runtime error."""
     await home.catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings(engine_args=arguments)))
     async with home.manager(Script(lacks_options=("--flash-attn",))) as manager:
         with pytest.raises(ModelRuntimeError, match=arguments[0]) as refused:
@@ -183,7 +183,7 @@ async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refus
 
 
 async def test_a_larger_context_does_not_evict_a_model_whose_file_broke(home: Home) -> None:
-    """The running model itself would not come back: it keeps its smaller context."""
+    """A relaunch of the running model would fail: it keeps its smaller context."""
     async with home.manager() as manager:
         cut(home.path / "a.gguf")
         with pytest.raises(ModelLoadFailedError, match="incomplete"):
@@ -193,7 +193,7 @@ async def test_a_larger_context_does_not_evict_a_model_whose_file_broke(home: Ho
 
 
 async def test_a_repaired_file_is_tried_at_once(home: Home) -> None:
-    """The check before the launch sees that the file is another one."""
+    """The check before the launch detects the new file."""
     whole = home.b.read_bytes()
     async with home.manager() as manager:
         cut(home.b)
@@ -204,7 +204,7 @@ async def test_a_repaired_file_is_tried_at_once(home: Home) -> None:
 
 
 async def test_the_back_off_ends_with_a_new_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine refused the old file; the next request does not wait for the time that was for that one."""
+    """The engine refused the old file; the next request with a new file does not wait for the backoff."""
     monkeypatch.setattr("gglib.runtime.scheduler.backoff.INITIAL_BACKOFF_S", 30.0)
     script = Script(scripts={"b": {"load_fails_with": "error: bad weights"}})
     async with home.manager(script) as manager:
@@ -219,7 +219,7 @@ async def test_the_back_off_ends_with_a_new_file(home: Home, monkeypatch: pytest
 
 
 async def test_a_replaced_file_is_launched_with_its_own_context(home: Home) -> None:
-    """8,192 in the catalogue, 2,048 in the file that is there now: the catalogue and the launch say 2,048."""
+    """8,192 in the catalogue, 2,048 in the new file: the catalogue and the launch use 2,048."""
     async with home.manager() as manager:
         write_tiny_gguf(home.b, name="b", context_length=2048)
         target = await manager.ensure_model_running("b", None, 8192)
@@ -232,7 +232,7 @@ async def test_a_replaced_file_is_launched_with_its_own_context(home: Home) -> N
 async def test_a_file_is_read_once_for_all_requests_of_a_burst(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fifty requests for a broken model cost one reading, and the next ones none."""
+    """Fifty requests for a broken model cost one read, and further requests none."""
     read: list[Path] = []
 
     def counted(path: Path) -> Any:
@@ -256,7 +256,7 @@ async def test_a_file_is_read_once_for_all_requests_of_a_burst(
 async def test_an_engine_that_broke_is_named_without_its_directory(
     home: Home, engine_args: tuple[str, ...]
 ) -> None:
-    """Clients see the same whether the check before the launch notices it, or the launch."""
+    """Clients get the same error from the check before the launch and from the launch."""
     await home.catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings(engine_args=engine_args)))
     async with home.manager() as manager:
         program = next((home.path / "bin").rglob("llama-server"))

@@ -1,4 +1,4 @@
-"""The readiness probe against sockets that answer, refuse, keep silent or are overrun."""
+"""The readiness probe against sockets that respond, refuse, stay silent or have a full backlog."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ PROBE = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 
 
 class Engine:
-    """Answers each probe with the next of its answers, the last one again and again; None closes."""
+    """Sends the next of its responses to each probe, and repeats the last one; None closes the connection."""
 
     def __init__(self, *answers: bytes | None) -> None:
         self.probes: list[bytes] = []
@@ -62,7 +62,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_nothing_listens(path: Path) -> None:
-    """No socket, and a socket whose server has gone, are an engine that is not ready."""
+    """A missing socket, and a socket whose server is gone, mean an engine that is not ready."""
     assert not await is_healthy(socket_path=path, port=None)
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(path))
@@ -89,7 +89,7 @@ async def test_nothing_listens(path: Path) -> None:
 async def test_only_200_is_ready(
     path: Path, answer: bytes | None, *, is_ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever else a server says, it is not ready, and the probe says so without an error."""
+    """With any other response the engine is not ready, and the probe reports it without an error."""
     monkeypatch.setattr(readiness, "_PROBE_TIMEOUT_S", 0.3)
     engine = Engine(answer)
     async with on_unix_socket(engine, path):
@@ -98,7 +98,7 @@ async def test_only_200_is_ready(
 
 
 async def test_over_tcp() -> None:
-    """An engine without a unix socket is asked on its loopback port."""
+    """An engine without a unix socket is probed on its loopback port."""
     engine = Engine(LOADING, READY)
     async with await asyncio.start_server(engine.handle, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
@@ -107,12 +107,12 @@ async def test_over_tcp() -> None:
 
 
 async def test_a_silent_engine_is_not_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The probe gives up after its time limit, and closes its connection."""
+    """The probe times out and closes its connection."""
     monkeypatch.setattr(readiness, "_PROBE_TIMEOUT_S", 0.05)
     closed = asyncio.Event()
 
     async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()  # until the probe has closed it
+        await reader.read()  # until the probe closes it
         writer.close()
         await writer.wait_closed()
         closed.set()
@@ -124,7 +124,7 @@ async def test_a_silent_engine_is_not_waited_for(path: Path, monkeypatch: pytest
 
 
 async def test_an_overrun_engine_is_not_ready(path: Path) -> None:
-    """A full backlog is no error, and takes no time."""
+    """A full backlog is not an error, and the probe does not wait."""
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as first:
         server.bind(str(path))
         server.listen(0)
@@ -135,7 +135,7 @@ async def test_an_overrun_engine_is_not_ready(path: Path) -> None:
 
 
 async def test_it_is_asked_until_it_is_ready(path: Path) -> None:
-    """The pauses grow; what the engine prints ends a pause, so that the last line is followed by a probe."""
+    """The pauses grow; output of the engine ends a pause, so that a probe follows the last line."""
     engine, news = Engine(*[LOADING] * 3, READY), asyncio.Event()
     async with on_unix_socket(engine, path), asyncio.timeout(10):
         await wait_until_healthy(socket_path=path, port=None, new_output=news)
@@ -143,13 +143,13 @@ async def test_it_is_asked_until_it_is_ready(path: Path) -> None:
 
 
 def open_descriptors() -> int:
-    """Return how many descriptors this process has."""
+    """Return the number of this process's descriptors."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 async def test_probes_leave_nothing_open(path: Path) -> None:
-    """A long load is hundreds of probes: none of them keeps a descriptor."""
+    """A long load takes hundreds of probes: none of them leaks a descriptor."""
     engine = Engine(LOADING)
     async with on_unix_socket(engine, path):
         before = open_descriptors()

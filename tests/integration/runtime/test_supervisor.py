@@ -1,4 +1,4 @@
-"""The supervisor over a small server, and the claim on a home."""
+"""The supervisor over a small server, and the lock on a home."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def crash(
     catalog: ModelCatalogPort,
     cancel: asyncio.Event,
 ) -> None:
-    """Break at once."""
+    """Raise at once."""
     listener.close()
     raise RuntimeError("boom")
 
@@ -48,7 +48,7 @@ PORTS = (FakeRuntime({}), FakeCatalog())
 
 
 async def test_it_binds_first_and_reports_the_real_address() -> None:
-    """With port 0 the address that ``start`` returns is one that can be connected to."""
+    """With port 0 ``start`` returns an address that accepts connections."""
     supervisor = ProxySupervisor(serve_nothing)
     assert supervisor.status().state == "stopped"
     url = await supervisor.start(ProxyConfig(port=0), *PORTS)
@@ -61,15 +61,15 @@ async def test_it_binds_first_and_reports_the_real_address() -> None:
 
 
 async def test_listening_everywhere_it_names_an_address_that_can_be_asked() -> None:
-    """``0.0.0.0`` is no place to go to."""
+    """``0.0.0.0`` is not an address for clients."""
     supervisor = ProxySupervisor(serve_nothing)
-    url = await supervisor.start(ProxyConfig(host="0.0.0.0", port=0), *PORTS)  # noqa: S104 - that is the case
+    url = await supervisor.start(ProxyConfig(host="0.0.0.0", port=0), *PORTS)  # noqa: S104 - the case under test
     assert url.startswith("http://127.0.0.1:")
     await supervisor.stop()
 
 
 async def test_it_refuses_a_second_start_and_can_be_restarted() -> None:
-    """One proxy at a time; after a stop it may start again."""
+    """Only one proxy runs at a time; it can start again after a stop."""
     supervisor = ProxySupervisor(serve_nothing)
     await supervisor.start(ProxyConfig(port=0), *PORTS)
     with pytest.raises(AlreadyRunningError):
@@ -82,7 +82,7 @@ async def test_it_refuses_a_second_start_and_can_be_restarted() -> None:
 
 
 async def test_a_crash_is_reported_and_can_be_started_over() -> None:
-    """The status says what it died of, ``wait`` raises, and a new start is allowed."""
+    """The status has the cause, ``wait`` raises, and a new start is allowed."""
     supervisor = ProxySupervisor(crash)
     await supervisor.start(ProxyConfig(port=0), *PORTS)
     with pytest.raises(GglibError, match="boom"):
@@ -97,7 +97,7 @@ async def test_a_crash_is_reported_and_can_be_started_over() -> None:
     ("host", "message"), [("127.0.0.1", "--port"), ("no.such.host.invalid", "not an address")]
 )
 async def test_an_address_that_cannot_be_had_is_one_sentence(host: str, message: str) -> None:
-    """It says what to do instead of an errno."""
+    """The message says how to fix it instead of an errno."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(InvalidSettingError, match=message):
@@ -105,7 +105,7 @@ async def test_an_address_that_cannot_be_had_is_one_sentence(host: str, message:
 
 
 def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> None:
-    """``gglib ps`` in a loop takes a look at the lock; a start waits for that moment instead of giving up."""
+    """``gglib ps`` in a loop briefly takes the lock; a start waits for that moment instead of failing."""
     looking = threading.Event()
 
     def poll() -> None:
@@ -124,7 +124,7 @@ def test_who_looks_whether_one_runs_keeps_none_from_starting(tmp_path: Path) -> 
 
 
 def test_the_note_with_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """Also where a crash left a draft that anybody can read, and with a umask that takes nothing away."""
+    """Its permissions are private even if a crash left a readable draft, and with a umask of 0."""
     draft = tmp_path / "instance.json.new"
     draft.write_text("{}")
     draft.chmod(0o666)
@@ -142,7 +142,7 @@ def test_the_note_with_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_key_the_note_says_nothing_of_one(tmp_path: Path) -> None:
-    """A gglib that needs no key makes none, and before it answers there is nowhere to ask."""
+    """Without a configured key none is written, and before the server listens there is no address."""
     with lock_instance(tmp_path) as held:
         starting = running_instance(tmp_path)
         held.publish("http://127.0.0.1:1234")
@@ -155,7 +155,7 @@ def test_without_a_key_the_note_says_nothing_of_one(tmp_path: Path) -> None:
 
 
 def test_one_gglib_for_each_home(tmp_path: Path) -> None:
-    """The second one is told where the first is; once that is gone, even killed, the home is free."""
+    """The second one fails and names the first one's address; once that has ended, even killed, the home is free."""
     assert running_instance(tmp_path) is None
     program = (
         "import sys, time; from pathlib import Path; from gglib.app.instance import lock_instance\n"

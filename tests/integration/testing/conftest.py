@@ -1,4 +1,4 @@
-"""Starts scripted servers as real processes, talks to them, and leaves none behind."""
+"""Fixtures that start scripted servers as real processes, connect to them, and kill all of them at the end."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ from tests.support.waiting import wait_until
 from gglib.testing import Script, install_scripted_server, read_record
 
 DEADLINE_S = 10.0
-"""Longer than anything here takes, also on a busy machine."""
+"""Timeout far above any duration here, also on a busy machine."""
 
 
 class UnixConnection(HTTPConnection):
-    """An HTTP connection to a unix socket."""
+    """An HTTP connection to a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("localhost", timeout=DEADLINE_S)
@@ -37,7 +37,7 @@ class UnixConnection(HTTPConnection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A scripted server that was started."""
+    """A started scripted server."""
 
     process: subprocess.Popen[bytes]
     directory: Path
@@ -45,12 +45,12 @@ class Running:
     connections: list[UnixConnection] = field(default_factory=list)
 
     def connect(self) -> UnixConnection:
-        """Return a connection that opens with its first request, and closes when the server is ended."""
+        """Return a connection that opens with its first request, and is closed when the server is killed."""
         self.connections.append(UnixConnection(self.socket_path))
         return self.connections[-1]
 
     def end(self) -> None:
-        """Kill what is left of the process group, and reap it."""
+        """Kill the rest of the process group, and reap the server."""
         for connection in self.connections:
             connection.close()
         with suppress(ProcessLookupError):
@@ -58,11 +58,11 @@ class Running:
         self.process.wait(DEADLINE_S)
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """Return what it recorded so far."""
+        """Return the events recorded so far."""
         return read_record(self.directory / "record", kind)
 
     def stderr(self) -> str:
-        """Return what it printed so far."""
+        """Return the stderr output so far."""
         return (self.directory / "stderr").read_text()
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
@@ -70,16 +70,16 @@ class Running:
         wait_until(condition, explain=lambda: f"{what}\n{self.stderr()}")
 
     def wait_until_ready(self) -> None:
-        """Return once the load is over."""
+        """Return once the model is loaded."""
         self.wait_until(lambda: "listening on" in self.stderr(), "ready")
 
     def is_bound(self) -> bool:
-        """Whether its socket takes connections."""
+        """Whether its socket accepts connections."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket_path)) == 0
 
     def exit_code(self) -> int:
-        """Return the exit code once the process has left."""
+        """Return the exit code once the process has exited."""
         return self.process.wait(DEADLINE_S)
 
 
@@ -88,9 +88,9 @@ Launch = Callable[..., Running]
 
 @pytest.fixture
 def launch() -> Iterator[Launch]:
-    """Return a function that starts a scripted server on a unix socket; all are gone after the test."""
+    """Return a function that starts a scripted server on a Unix socket; all servers are killed after the test."""
     started: list[Running] = []
-    # Not tmp_path: a unix socket's path has to be short.
+    # Not tmp_path: the path of a Unix socket has to be short.
     home = Path(tempfile.mkdtemp(prefix="gg-"))
 
     def start(script: Script | None = None, *args: str, is_ready: bool = True) -> Running:

@@ -1,4 +1,4 @@
-"""The hub of the tests is held to what the real one was seen to do: by the library that the real one's makers wrote."""
+"""The local hub behaves like the observed real hub, as tested with the official client library, huggingface_hub."""
 
 import hashlib
 import http.client
@@ -29,7 +29,7 @@ NAME = "coder-Q4_K_M.gguf"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
-    """Return a hub that has one model and a small file."""
+    """Yield a hub with one model and a small file."""
     for name in ("HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -57,7 +57,7 @@ class Response:
 
     @property
     def json(self) -> Any:
-        """Its body's JSON."""
+        """The body parsed as JSON."""
         return json.loads(self.body)
 
 
@@ -69,7 +69,7 @@ def cdn_address(hub: LocalHub, name: str = NAME) -> str:
 class TestLibrary:
     @pytest.mark.parametrize("name", [NAME, "README.md"])
     def test_downloads_from_it(self, hub: LocalHub, tmp_path: Path, name: str) -> None:
-        """huggingface_hub finds commit, size and tag of a file in the places that it knows, and downloads it."""
+        """huggingface_hub finds commit, size and ETag of a file in the expected headers, and downloads the file."""
         from huggingface_hub import get_hf_file_metadata, hf_hub_download
 
         metadata = get_hf_file_metadata(hub.resolve_url(REPO, name), endpoint=hub.url, token=False)
@@ -82,7 +82,7 @@ class TestLibrary:
         assert Path(path).read_bytes() == content
 
     def test_knows_its_errors(self, hub: LocalHub) -> None:
-        """huggingface_hub raises its own error for each refusal."""
+        """huggingface_hub raises its specific error for each refusal."""
         from huggingface_hub import HfApi, errors, get_hf_file_metadata
 
         hub.accept_token("hf_x")
@@ -116,7 +116,7 @@ class TestLibrary:
 
 class TestFiles:
     def test_are_sent_by_another_host(self, hub: LocalHub) -> None:
-        """A large file is a redirect to another name and port, with what is known of it in the head."""
+        """A large file is a redirect to another host and port, with the file's metadata in the response head."""
         answer = Response(hub.resolve_url(REPO, NAME), "HEAD")
         assert answer.status == 302
         assert answer.headers["X-Linked-Size"] == str(len(CONTENT))
@@ -149,12 +149,12 @@ class TestFiles:
         assert (seen.range, seen.status, seen.sent_bytes) == (header, 206, len(answer.body))
 
     def test_end_where_they_end(self, hub: LocalHub) -> None:
-        """A part behind the end is refused with the size."""
+        """A range beyond the end is refused with the size."""
         answer = Response(cdn_address(hub), Range=f"bytes={len(CONTENT)}-")
         assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{len(CONTENT)}")
 
     def test_come_whole_when_they_are_others(self, hub: LocalHub) -> None:
-        """If-Range lets a part through for the right tag alone; a fault lets it through all the same."""
+        """If-Range returns a partial response only for the matching ETag; a fault ignores If-Range."""
         address = cdn_address(hub)
         tag = Response(address, "HEAD").headers["ETag"]
         assert Response(address, Range="bytes=9-", If_Range=tag).status == 206
@@ -164,7 +164,7 @@ class TestFiles:
         assert Response(address, Range="bytes=9-", If_Range='"other"').status == 206
 
     def test_change_their_tag_with_their_content(self, hub: LocalHub) -> None:
-        """A file that is changed in place has another tag; a commit leaves the old one as it was."""
+        """A file changed in place gets another ETag; a commit leaves the older version unchanged."""
         first = hub.newest_commit(REPO)
         hub.commit(REPO, {NAME: b"second"})
         old, new = (Response(hub.resolve_url(REPO, NAME, at), "HEAD") for at in (first, "main"))
@@ -173,14 +173,14 @@ class TestFiles:
         assert Response(new.headers["Location"]).body == b"second"
 
     def test_have_addresses_that_expire(self, hub: LocalHub) -> None:
-        """An address that was given out before is refused after its time, and a new one is good."""
+        """A signed URL is refused after its expiry, and a new one is accepted."""
         old = cdn_address(hub)
         hub.expire_links()
         assert Response(old).status == 403
         assert Response(cdn_address(hub)).body == CONTENT
 
     def test_may_have_any_name_and_size(self, hub: LocalHub) -> None:
-        """Hostile names come back as they went in; a sparse_file file takes no room and has all its bytes."""
+        """Hostile names are returned unchanged; a ``sparse_file`` takes no disk space and has all its bytes."""
         hub.add_repository("ada/odd", {"../../x y\n.gguf": CONTENT, "huge.gguf": sparse_file(1 << 40)})
         names = [one["rfilename"] for one in Response(f"{hub.url}/api/models/ada/odd").json["siblings"]]
         assert names == ["../../x y\n.gguf", "huge.gguf"]
@@ -204,7 +204,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("cut", list(Disconnect))
     def test_disconnect_at_the_given_position(self, hub: LocalHub, cut: Disconnect) -> None:
-        """That many bytes are sent, then the connection is closed as scripted."""
+        """The given number of bytes is sent, then the connection is closed as scripted."""
         hub.inject_fault(Fault(cut_after_bytes=1000, cut=cut), file=NAME)
         error = (
             http.client.IncompleteRead
@@ -216,7 +216,7 @@ class TestFaults:
         assert hub.sent_bytes(NAME) == 1000
 
     def test_change_bytes_and_lengths(self, hub: LocalHub) -> None:
-        """One byte is another one; a length is longer or shorter than the truth, or not there."""
+        """One byte is altered; a Content-Length is too large, too small, or missing."""
         address = cdn_address(hub)
         hub.inject_fault(Fault(flips_byte_at=40_000), file=NAME, times=1)
         wrong = Response(address).body
@@ -231,7 +231,7 @@ class TestFaults:
         assert (answer.body, answer.headers["Content-Length"]) == (CONTENT, None)
 
     def test_lie_about_parts(self, hub: LocalHub) -> None:
-        """A part may come as the whole, or with the range of another one."""
+        """A partial response may be sent as a complete one, or with another range."""
         address = cdn_address(hub)
         hub.inject_fault(Fault(ignores_range=True), file=NAME, times=1)
         assert Response(address, Range="bytes=5-9").status == 200
@@ -292,7 +292,7 @@ class TestMoments:
         assert hub.sent_bytes(NAME) == len(CONTENT)
 
     def test_a_fault_that_did_not_occur_is_reported(self, hub: LocalHub) -> None:
-        """Who waits for what does not come gets an error, not a pass."""
+        """Waiting for a fault that did not occur raises an error."""
         with pytest.raises(TimeoutError):
             hub.wait_until_sent(NAME, 1, timeout_s=0.01)
         with pytest.raises(TimeoutError):
@@ -301,7 +301,7 @@ class TestMoments:
             hub.pause_after(NAME, 1).wait_until_reached(timeout_s=0.01)
 
     def test_the_end_ends_everything(self) -> None:
-        """Leaving the hub ends stalled, paused and slow senders, and all of its threads."""
+        """Closing the hub ends stalled, paused and slow senders, and all its threads."""
         before = set(threading.enumerate())
         with LocalHub() as hub:
             hub.add_repository(REPO, {NAME: CONTENT, "b.gguf": CONTENT, "c.gguf": CONTENT})
@@ -320,7 +320,7 @@ class TestMoments:
             connection.close()
 
     def test_a_connection_is_kept(self, hub: LocalHub) -> None:
-        """Several requests can use one connection, and the record has its number."""
+        """Several requests can use one connection, and each record has the connection's number."""
         parts = urlsplit(hub.url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
         for _ in range(3):

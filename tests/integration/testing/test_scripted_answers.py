@@ -18,7 +18,7 @@ CHAT = "/v1/chat/completions"
 def ask(
     connection: UnixConnection, path: str = CHAT, *, headers: dict[str, str] | None = None, **body: Any
 ) -> Any:
-    """Send one POST and return the response with its body read into ``.content``."""
+    """Send a POST and return the response with its body read into ``.content``."""
     connection.request("POST", path, json.dumps({"model": "m", **body}), headers or {})
     response: Any = connection.getresponse()
     response.content = response.read()
@@ -26,7 +26,7 @@ def ask(
 
 
 def get(running: Running, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    """Send one GET on a new connection and return status and JSON."""
+    """Send a GET on a new connection and return status and JSON."""
     connection = running.connect()
     connection.request("GET", path, headers=headers or {})
     response = connection.getresponse()
@@ -44,7 +44,7 @@ def events_of(content: bytes) -> list[str]:
 
 
 def test_a_stream_has_a_role_the_pieces_in_order_a_reason_and_done(launch: Launch) -> None:
-    """A streamed chat is what llama-server sends, and each piece carries its number."""
+    """A streamed chat has llama-server's format, and each piece contains its number."""
     connection = launch(Script(chunks=50)).connect()
     response = ask(connection, stream=True, stream_options={"include_usage": True})
     assert response.getheader("content-type") == "text/event-stream"
@@ -60,7 +60,7 @@ def test_a_stream_has_a_role_the_pieces_in_order_a_reason_and_done(launch: Launc
 
 
 def test_an_answer_that_is_not_streamed_has_a_length_and_keeps_the_connection(launch: Launch) -> None:
-    """Whole responses have a Content-Length; two requests share one connection."""
+    """Non-streamed responses have a Content-Length; two requests share one connection."""
     running = launch()
     connection = running.connect()
     first = ask(connection)
@@ -91,7 +91,7 @@ def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -
 
 
 def test_documents_are_ranked_where_that_was_asked_for(launch: Launch) -> None:
-    """A server for reranking gives each document a score."""
+    """A reranking server returns a score for each document."""
     connection = launch(None, "--reranking", "--pooling", "rank").connect()
     ranked = ask(connection, "/v1/rerank", query="q", documents=["a", "b"])
     assert [result["index"] for result in json.loads(ranked.content)["results"]] == [0, 1]
@@ -99,7 +99,7 @@ def test_documents_are_ranked_where_that_was_asked_for(launch: Launch) -> None:
 
 
 def test_a_slot_is_busy_while_its_answer_is_on_its_way(launch: Launch) -> None:
-    """``/slots`` shows what is generated now, and a client that leaves frees its slot at once."""
+    """``/slots`` shows the running generation, and a client's disconnect frees its slot immediately."""
     running = launch(Script(chunks=10_000, chunk_interval_s=0.01))
     connection = running.connect()
     connection.request("POST", CHAT, json.dumps({"stream": True}))
@@ -116,7 +116,7 @@ def test_a_slot_is_busy_while_its_answer_is_on_its_way(launch: Launch) -> None:
 
 
 def test_everything_but_health_needs_the_key(launch: Launch) -> None:
-    """A key file closes every path except ``/health``."""
+    """With a key file every path except ``/health`` requires the key."""
     running = launch(None, is_ready=False)
     key_file = running.directory / "key"
     key_file.write_text("sek\n")
@@ -129,7 +129,7 @@ def test_everything_but_health_needs_the_key(launch: Launch) -> None:
 
 
 def test_errors_are_in_llama_servers_form_and_close_the_connection(launch: Launch) -> None:
-    """The code is an integer; unknown paths, broken bodies and scripted errors look alike."""
+    """The code is an integer; unknown paths, invalid bodies and scripted errors have the same format."""
     running = launch()
     assert get(running, "/nope")[1]["error"]["code"] == 404
     connection = running.connect()
@@ -142,7 +142,7 @@ def test_errors_are_in_llama_servers_form_and_close_the_connection(launch: Launc
 
 
 def test_a_request_can_bring_its_own_answer_and_headers(launch: Launch) -> None:
-    """Status, body and headers can be anything, in the order of the script."""
+    """Status, body and headers are arbitrary, in the order of the script."""
     connection = launch().connect()
     headers = [["Connection", "X-Drop"], ["X-Drop", "1"], ["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]]
     answer = ask(connection, x_script={"status": 201, "body": "plain", "headers": headers})
@@ -154,7 +154,7 @@ def test_a_request_can_bring_its_own_answer_and_headers(launch: Launch) -> None:
 
 
 def test_echo_returns_the_request_and_the_record_has_all_of_it_too(launch: Launch) -> None:
-    """Headers keep their case and order; the body's digest is of the bytes that were sent, chunked or not."""
+    """Headers keep their case and order; the digest covers the decoded body, chunked or not."""
     running = launch(Script(echo=True))
     connection = running.connect()
     body = b"\x00\xff" * 300_000
@@ -169,7 +169,7 @@ def test_echo_returns_the_request_and_the_record_has_all_of_it_too(launch: Launc
 
 
 def raw_answer(running: Running, **body: Any) -> tuple[bytes, bytes]:
-    """Send one POST and return head and body as received until the connection ended."""
+    """Send a POST and return head and body as received until the connection closed."""
     content = json.dumps(body).encode()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(DEADLINE_S)
@@ -182,7 +182,7 @@ def raw_answer(running: Running, **body: Any) -> tuple[bytes, bytes]:
 
 
 def without_chunk_framing(raw: bytes) -> bytes:
-    """Return the payload of a chunked body that may break off anywhere."""
+    """Return the payload of a chunked body, which may be truncated anywhere."""
     payload = b""
     while raw:
         size, _, raw = raw.partition(b"\r\n")
@@ -197,7 +197,7 @@ def without_chunk_framing(raw: bytes) -> bytes:
 def test_an_answer_breaks_off_at_the_chosen_byte(
     launch: Launch, limit: int, field: str, *, is_streamed: bool
 ) -> None:
-    """Exactly that many bytes of the body arrive; then the process dies, or only the connection is closed."""
+    """Exactly that many bytes of the body arrive; then the process dies, or only the connection closes."""
     running = launch()
     head, body = raw_answer(running, stream=is_streamed, x_script={field: limit, "chunks": 999})
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -210,7 +210,7 @@ def test_an_answer_breaks_off_at_the_chosen_byte(
 
 
 def test_it_dies_before_the_first_byte(launch: Launch) -> None:
-    """The connection ends without a response and the process is dead."""
+    """The connection closes without a response, and the process is dead."""
     running = launch()
     with pytest.raises(http.client.RemoteDisconnected):
         ask(running.connect(), x_script={"die_before_first_byte": True})
@@ -241,7 +241,7 @@ def test_it_hangs_until_the_client_leaves(launch: Launch) -> None:
 
 
 def read_until(connection: UnixConnection, end: bytes) -> bytes:
-    """Return the raw bytes that come up to some that hold ``end``."""
+    """Return the raw bytes received up to and including those that contain ``end``."""
     assert connection.sock is not None
     received = b""
     while end not in received:
@@ -252,7 +252,7 @@ def read_until(connection: UnixConnection, end: bytes) -> bytes:
 
 
 def test_a_stream_stalls_until_the_client_leaves(launch: Launch) -> None:
-    """After the chosen piece nothing is sent, not even an end; other clients are served."""
+    """After the chosen piece nothing is sent, not even the end of the stream; other clients are served."""
     running = launch(Script(stall_after_chunks=1))
     connection = running.connect()
     connection.request("POST", CHAT, json.dumps({"stream": True}))
@@ -268,7 +268,7 @@ def test_a_stream_stalls_until_the_client_leaves(launch: Launch) -> None:
 
 
 def test_a_stalled_stream_can_go_on_to_ping(launch: Launch) -> None:
-    """Comments come where pieces should, one chunk each, also before the first piece."""
+    """Comments replace the pieces, one chunk each, also before the first piece."""
     for before in (0, 2):
         connection = launch(Script(stall_after_chunks=before, stall_ping_s=0.005)).connect()
         connection.request("POST", CHAT, json.dumps({"stream": True}))
@@ -284,7 +284,7 @@ def test_health_can_be_made_to_fail_too(launch: Launch) -> None:
 
 
 def test_noise_can_be_asked_for_with_a_request(launch: Launch) -> None:
-    """That many more bytes are on stderr, in lines of the requested length."""
+    """The requested number of bytes is written to stderr, in lines of the requested length."""
     running = launch()
     before = len(running.stderr())
     connection = running.connect()
@@ -296,7 +296,7 @@ def test_noise_can_be_asked_for_with_a_request(launch: Launch) -> None:
 
 
 def test_two_thousand_pieces_a_second_are_no_effort(launch: Launch) -> None:
-    """A stream of 20,000 pieces arrives whole, and in far less time than a slow server would take."""
+    """A stream of 20,000 pieces arrives complete, in far less time than a slow server would take."""
     connection = launch().connect()
     response = ask(connection, stream=True, x_script={"chunks": 20_000})
     assert len(events_of(response.content)) == 20_003

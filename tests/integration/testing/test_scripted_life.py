@@ -1,4 +1,4 @@
-"""How a scripted server's process starts, loads, ends and fails."""
+"""The process of a scripted server: start, load, exit and failure."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_the_socket_answers_503_until_the_load_is_over(launch: Launch) -> None:
 
 
 def test_a_failed_load_prints_its_reason_and_exits(launch: Launch) -> None:
-    """The reason is on stderr, the exit code the script's; nothing ever listened."""
+    """The reason is on stderr, the exit code is the script's, and the server never listened."""
     running = launch(Script(load_fails_with="error: bad magic", load_exit_code=1), is_ready=False)
     assert running.exit_code() == 1
     assert running.stderr().splitlines() == ["error: bad magic"]
@@ -58,7 +58,7 @@ def test_a_failed_load_prints_its_reason_and_exits(launch: Launch) -> None:
     ids=["illegal-instruction", "killed"],
 )
 def test_it_can_be_killed_while_it_loads(launch: Launch, script: Script, code: int) -> None:
-    """A load can end by a signal, without a word."""
+    """A signal can end the load, without output."""
     assert launch(script, is_ready=False).exit_code() == code
 
 
@@ -70,7 +70,7 @@ def test_a_model_has_its_own_script(launch: Launch) -> None:
 
 
 def test_the_start_is_recorded_with_its_surroundings(launch: Launch) -> None:
-    """Command line, environment, parent, group and session are there to be checked."""
+    """Command line, environment, parent, group and session are recorded."""
     running = launch(None, "--jinja")
     start = running.events("start")[0]
     assert start["argv"][-1] == "--jinja"
@@ -80,7 +80,7 @@ def test_the_start_is_recorded_with_its_surroundings(launch: Launch) -> None:
 
 
 def test_an_idle_server_leaves_at_term_and_leaves_its_socket_file(launch: Launch) -> None:
-    """Exit 0, and the socket's file stays as llama-server leaves it: the next start on it fails."""
+    """The exit code is 0, and the socket file stays, as with llama-server: the next start on its path fails."""
     running = launch()
     running.process.terminate()
     assert running.exit_code() == 0
@@ -91,7 +91,7 @@ def test_an_idle_server_leaves_at_term_and_leaves_its_socket_file(launch: Launch
 
 
 def test_term_kills_at_once_while_it_loads(launch: Launch) -> None:
-    """TERM kills the process before the model is loaded."""
+    """SIGTERM kills the process before the model is loaded."""
     running = launch(Script(load_s=20), is_ready=False)
     running.wait_until(lambda: has_seen(running, "start"), "start")
     running.process.terminate()
@@ -99,7 +99,7 @@ def test_term_kills_at_once_while_it_loads(launch: Launch) -> None:
 
 
 def test_term_with_a_request_in_flight_waits_for_the_client_to_leave(launch: Launch) -> None:
-    """Pieces stop, the process stays; when the client has left it exits 0."""
+    """Pieces stop, but the process stays; when the client has disconnected it exits with 0."""
     running = launch(Script(chunks=100_000, chunk_interval_s=0.01))
     connection = running.connect()
     connection.request("POST", CHAT, json.dumps({"stream": True}))
@@ -113,7 +113,7 @@ def test_term_with_a_request_in_flight_waits_for_the_client_to_leave(launch: Lau
 
 
 def test_a_second_term_ends_it_with_a_request_in_flight(launch: Launch) -> None:
-    """The second TERM exits with code 1, even with clients."""
+    """The second SIGTERM exits with code 1, even with connected clients."""
     running = launch(Script(hang=True))
     connection = running.connect()
     connection.request("POST", CHAT, "{}")
@@ -128,7 +128,7 @@ def test_a_second_term_ends_it_with_a_request_in_flight(launch: Launch) -> None:
 
 @pytest.mark.parametrize("load_s", [0.0, 20.0])
 def test_term_can_be_ignored(launch: Launch, load_s: float) -> None:
-    """Neither loading nor ready does it react to TERM; KILL works."""
+    """The server ignores SIGTERM while loading and when ready; SIGKILL works."""
     running = launch(Script(ignore_term=True, load_s=load_s), is_ready=not load_s)
     running.wait_until(lambda: has_seen(running, "start"), "start")
     running.process.terminate()
@@ -139,7 +139,7 @@ def test_term_can_be_ignored(launch: Launch, load_s: float) -> None:
 
 
 def test_a_child_is_left_that_ignores_term(tmp_path: Path) -> None:
-    """It is in the server's group, outlives TERM to the group, holds stderr open, and needs KILL."""
+    """The child is in the server's process group, survives SIGTERM, keeps stderr open, and needs SIGKILL."""
     record = tmp_path / "record"
     program = install_scripted_server(tmp_path, Script(fork_child=True, record=str(record), lifetime_s=30))
     with subprocess.Popen([program, "--port", "0"], stderr=subprocess.PIPE, start_new_session=True) as server:
@@ -156,7 +156,7 @@ def test_a_child_is_left_that_ignores_term(tmp_path: Path) -> None:
 
 
 def test_noise_is_printed_before_the_load(launch: Launch) -> None:
-    """As much as the script says is on stderr before the server listens."""
+    """The scripted amount of output is on stderr before the server listens."""
     running = launch(Script(stderr_noise_bytes=300_000, noise_line_bytes=70_000))
     noise, _, rest = running.stderr().partition("0.00.")
     assert (len(noise), len(noise.splitlines()[0])) == (300_000, 69_999)
@@ -182,7 +182,7 @@ def test_its_life_is_bounded(tmp_path: Path) -> None:
 def test_it_answers_questions_without_serving(
     tmp_path: Path, argv: list[str], code: int, output: str
 ) -> None:
-    """Help and version are printed and no launch is recorded; an unknown option is refused."""
+    """Help and version are printed without recording a launch; an unknown option is refused."""
     program = install_scripted_server(tmp_path / "bin", Script(record=str(tmp_path / "record")))
     asked = subprocess.run([program, *argv], check=False, capture_output=True, text=True, timeout=10)
     assert asked.returncode == code
@@ -191,7 +191,7 @@ def test_it_answers_questions_without_serving(
 
 
 def test_the_launcher_does_not_lean_on_its_surroundings(tmp_path: Path) -> None:
-    """With an empty environment and any working directory it starts as well."""
+    """It starts with an empty environment and in any working directory, too."""
     program = install_scripted_server(tmp_path)
     asked = subprocess.run(
         [program, "--version"], check=False, env={}, cwd="/", timeout=10, capture_output=True
@@ -208,7 +208,7 @@ def test_installing_again_replaces_the_script(tmp_path: Path) -> None:
 
 
 def test_a_record_without_a_file_is_empty(tmp_path: Path) -> None:
-    """Reading before the first start is no error, and half a line is left for later."""
+    """Reading before the first start is not an error, and an incomplete line is left for a later read."""
     record = tmp_path / "record"
     assert read_record(record) == []
     record.write_bytes(b'{"event":"a"}\n{"event":"b"')

@@ -1,4 +1,4 @@
-"""The tiny model is a real one: the real engine loads it and generates from it."""
+"""The tiny model is a valid model: the real engine loads it and generates tokens."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ signal.pause()
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Run the real engine on a tiny model."""
+    """Yield the real engine with a tiny model loaded."""
     directory = tmp_path_factory.mktemp("e")
     model = write_tiny_gguf(directory / "tiny.gguf")
     socket_path = directory / "x.sock"
@@ -57,7 +57,7 @@ def complete(engine: Running, **body: Any) -> bytes:
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8, 2.0])
 def test_it_generates_printable_text_up_to_the_token_limit(engine: Running, temperature: float) -> None:
-    """With any sampling, a response has ``max_tokens`` printable characters and never ends by itself."""
+    """With any sampling, a response has ``max_tokens`` printable characters and never stops earlier."""
     messages = [{"role": "user", "content": "Grüße, 世界"}]
     answer = json.loads(complete(engine, messages=messages, max_tokens=700, temperature=temperature))
     choice = answer["choices"][0]
@@ -69,7 +69,7 @@ def test_it_generates_printable_text_up_to_the_token_limit(engine: Running, temp
 
 
 def test_it_streams_token_by_token(engine: Running) -> None:
-    """Every token is an event of its own."""
+    """Every token is a separate event."""
     messages = [{"role": "user", "content": "hi"}]
     events = complete(engine, messages=messages, max_tokens=64, stream=True).split(b"\n\n")
     assert events[-2] == b"data: [DONE]"
@@ -77,7 +77,7 @@ def test_it_streams_token_by_token(engine: Running) -> None:
 
 
 def test_what_it_says_depends_on_the_prompt(engine: Running) -> None:
-    """Different prompts have different responses, equal prompts equal ones: mixed-up requests are detectable."""
+    """Different prompts have different responses, equal prompts equal ones, so mixed-up requests are detectable."""
 
     def said(prompt: str) -> str:
         messages = [{"role": "user", "content": prompt}]

@@ -55,29 +55,29 @@ def test_a_catalogue_error_shows_its_directory_only_on_this_machine() -> None:
     ],
 )
 def test_an_unknown_name_gets_suggestions(
-    error: ModelNotFoundError, said: list[str], not_said: list[str]
+    error: ModelNotFoundError, words: list[str], absent: list[str]
 ) -> None:
     """Similar names, else names from the catalogue, else the commands that add a model."""
     assert "'x'" in str(error)
-    assert all(word in str(error) for word in said)
-    assert not any(f" {word} " in str(error) for word in not_said)
+    assert all(word in str(error) for word in words)
+    assert not any(f" {word} " in str(error) for word in absent)
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "not_said"),
+    ("error", "words", "absent"),
     [
-        (ModelFileNotFoundError("m"), ["The file of model 'm'", "put it back", "'gglib rm m'"], ["verify"]),
-        (ModelFileNotFoundError("m", "b.gguf"), ["'b.gguf'", "put it back"], ["verify"]),
-        (ModelFileNotFoundError("m", is_own=True), ["'gglib verify m'", "'gglib rm m'"], ["put it back"]),
+        (ModelFileNotFoundError("m"), ["The file of model 'm'", "restore it", "'gglib rm m'"], ["verify"]),
+        (ModelFileNotFoundError("m", "b.gguf"), ["'b.gguf'", "restore it"], ["verify"]),
+        (ModelFileNotFoundError("m", is_own=True), ["'gglib verify m'", "'gglib rm m'"], ["restore it"]),
         (ModelFileNotFoundError("a b"), ["\"gglib rm 'a b'\""], []),
     ],
 )
 def test_a_missing_file_has_a_remedy(
-    error: ModelFileNotFoundError, said: list[str], not_said: list[str]
+    error: ModelFileNotFoundError, words: list[str], absent: list[str]
 ) -> None:
     """The user puts back an own file; ``verify`` shows how a downloaded file is restored."""
-    assert all(word in str(error) for word in said)
-    assert not any(word in str(error) for word in not_said)
+    assert all(word in str(error) for word in words)
+    assert not any(word in str(error) for word in absent)
 
 
 def test_a_broken_engine_names_its_path_and_another_engine() -> None:

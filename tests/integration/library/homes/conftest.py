@@ -1,4 +1,4 @@
-"""Homes of an older gglib and of this one, with real files and a real catalogue."""
+"""Fixtures: homes of an older gglib and of this one, with real files and a real catalogue."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -24,13 +24,13 @@ def old(tmp_path: Path) -> OldHome:
 
 @pytest.fixture(name="open_home")
 def opener() -> Open:
-    """Return what opens a home as every command does."""
+    """Return a function that opens a home as every command does."""
     return lambda directory: open_catalog(Settings(home=directory))
 
 
 @pytest.fixture
 def write() -> Write:
-    """Return a writer of tiny models: another seed is another file."""
+    """Return a writer of tiny models: each seed gives a different file."""
 
     def put(path: Path, seed: int = 0) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What users do with a home, on real files and a hub in memory."""
+"""A user's operations on a home, with real files and a hub in memory."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ State = dict[str, tuple[int, int, int, bytes]]
 
 @dataclass(frozen=True)
 class HomeHarness:
-    """A home, and the hub that it pulls from. Every action opens the home anew, as a command does."""
+    """A home, and the hub that it pulls from. Every operation opens the home anew, as a command does."""
 
     directory: Path
     hub: FakeHub = field(default_factory=FakeHub)
@@ -43,33 +43,33 @@ class HomeHarness:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[SqliteCatalog]:
-        """Open it."""
+        """Open the home."""
         async with open_catalog(self.settings) as catalog:
             yield catalog
 
     async def all(self) -> list[ModelSummary]:
-        """Return its models."""
+        """Return all models."""
         async with self.opened() as catalog:
             return await catalog.list_models()
 
     async def pulls(self) -> list[PullJob]:
-        """Return the pulls that have not ended."""
+        """Return the unfinished pulls."""
         async with self.opened() as catalog:
             return await catalog.list_pulls()
 
     async def pull(self, target: str = Q4) -> ModelSummary:
-        """Pull a model, or bring it up to date."""
+        """Pull or update a model."""
         async with self.opened() as catalog:
             return await pull_by_name(self.settings, catalog, self.hub, target, lambda _: None)
 
     async def cut_pull(self, target: str, name: str, after_bytes: int) -> None:
-        """Begin a pull whose connection is lost in the middle of a file."""
+        """Start a pull whose connection is lost in the middle of a file."""
         self.hub.cuts[name] = after_bytes
         with pytest.raises(GglibError):
             await self.pull(target)
 
     async def discard(self) -> int:
-        """Give up every pull that has not ended; return how many there were."""
+        """Discard every unfinished pull; return their number."""
         async with self.opened() as catalog:
             jobs = await catalog.list_pulls()
             for job in jobs:
@@ -77,13 +77,13 @@ class HomeHarness:
             return len(jobs)
 
     async def remove(self, name: str) -> list[Path]:
-        """Remove a model with its files; return what was deleted."""
+        """Remove a model with its files; return the deleted files."""
         async with self.opened() as catalog:
             removed = await removals(self.settings, catalog).remove_model(name, with_files=True)
             return list(removed.deleted)
 
     async def prune(self) -> list[Path]:
-        """Free what no model uses; return the files of models that were deleted."""
+        """Prune; return the deleted model files."""
         async with self.opened() as catalog:
             prunes = pruner(self.settings)
             plan = await prunes.plan(catalog)
@@ -96,18 +96,18 @@ class HomeHarness:
         return HomeHarness(directory, self.hub)
 
     def move(self, directory: Path) -> "HomeHarness":
-        """Rename the home; return where it is then."""
+        """Rename the home; return the renamed one."""
         self.directory.rename(directory)
         return HomeHarness(directory, self.hub)
 
     def move_across(self, directory: Path) -> "HomeHarness":
-        """Move the home as ``mv`` does to another file system: every inode is another one."""
+        """Move the home as ``mv`` does to another file system: every inode changes."""
         moved = self.copy(directory)
         shutil.rmtree(self.directory)
         return moved
 
     def publish(self, name: str = "coder-Q4_K_M.gguf", seed: int = 0, **others: bytes) -> bytes:
-        """Have the hub offer a model under a name, beside other files; return its content."""
+        """Publish a model on the hub under a name, beside other files; return its content."""
         scratch = self.directory.with_name("scratch.gguf")
         content = write_tiny_gguf(scratch, seed=seed, chat_template=None).read_bytes()
         scratch.unlink()
@@ -116,7 +116,7 @@ class HomeHarness:
 
 
 def state_of(directory: Path) -> State:
-    """Return every file below a directory by its name: inode, date, rights and content."""
+    """Return every file below a directory by name: inode, date, permissions and content."""
     found = {}
     for path in sorted(directory.rglob("*")):
         if path.is_file() and not path.is_symlink():

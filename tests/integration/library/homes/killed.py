@@ -1,7 +1,7 @@
-"""Carries an older home over, killed before each call that changes a file, and says what the next open made of it.
+"""Migrates an older home, killed before each call that changes a file, and reports the result of the next open.
 
-Run as a program, ``python -m tests.integration.library.homes.killed DIRECTORY [EVERY]``: prints a JSON object with what
-an undisturbed run came to, and for each number of calls what came after a kill there.
+Run as a program, ``python -m tests.integration.library.homes.killed DIRECTORY [EVERY]``: prints a JSON object with the
+result of an undisturbed run, and the result after a kill at each call number.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ CHANGING = frozenset(
     ("os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.truncate", "sqlite3.connect")
 )
 CALLS_PER_RUN = 2_000
-"""More than a run makes: one that does not end fails."""
+"""More than a run makes: a run that does not end fails."""
 
 
 def build(directory: Path) -> None:
-    """Write a home with everything that is carried over, each once and some twice."""
+    """Write a home with everything that is migrated, each kind once and some twice."""
     old = OldHome(directory)
     folder = old.models / REPO
     folder.mkdir(parents=True)
@@ -80,7 +80,7 @@ def build(directory: Path) -> None:
 
 
 def run(directory: Path, kill_at: int | None) -> int:
-    """Open a home in a process of its own; return how many calls changed files, or -1 where it was killed."""
+    """Open a home in a new process; return how many calls changed files, or -1 if it was killed."""
     answer, ask = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -102,7 +102,7 @@ def run(directory: Path, kill_at: int | None) -> int:
 
 
 def seen(directory: Path) -> dict[str, Any]:
-    """Return all that matters of a home, without what is another one in each run."""
+    """Return the state of a home, without values that differ between runs."""
     out, put = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -179,8 +179,8 @@ async def _seen(directory: Path) -> dict[str, Any]:
 
 
 def main(directory: Path, every: int) -> None:
-    """Print what came of each kill."""
-    # The same path for every run: pulls are noted by absolute ones.
+    """Print the result of each kill."""
+    # The same path for every run: pulls are recorded with absolute paths.
     home = directory / "home"
     build(home)
     calls = run(home, None)

@@ -1,4 +1,4 @@
-"""Writes homes as gglib 0.1 left them: a catalogue of format 3, models in place, and notes beside them."""
+"""Writes homes as gglib 0.1 left them: a catalogue of format 3, models in place, and records beside them."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from gglib.hf.download.manifest import IDENTITY_BYTES, Progress, encode_progress
 from gglib.hf.download.part_file import read_boot_id
 
 FORMAT = 3
-"""Of the catalogue's tables."""
+"""Format of the catalogue's tables."""
 REMOTE_FIELDS = ("name", "repo", "revision", "url", "size_bytes", "sha256")
 SOURCE_FIELDS = ("origin", "repo", "revision", "file", "sha256")
 
@@ -35,11 +35,11 @@ class OldModel:
     projector: Path | None = None
     is_downloaded: bool = True
     hashes: tuple[str | None, ...] | None = None
-    """None: as the files are."""
+    """None: the hashes of the files."""
 
 
 class OldHome:
-    """A home without models; methods add what an older gglib wrote."""
+    """A home without models; its methods add data in an older gglib's format."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -50,7 +50,7 @@ class OldHome:
             migrate(connection, MIGRATIONS[:FORMAT])
 
     def add(self, model: OldModel) -> None:
-        """Put a model into the catalogue, as it was when its files were pulled or added."""
+        """Add a model to the catalogue, as an older pull or add did."""
         files = read_model(model.paths[0])
         hashes = model.hashes
         if hashes is None:
@@ -92,7 +92,7 @@ class OldHome:
                 )
 
     def record(self, path: Path, source: ModelSource, *, is_verified: bool = True) -> Path:
-        """Write the note of a file that gglib wrote, as it is now; return it."""
+        """Write the record of a file that gglib wrote, in its present state; return it."""
         status, name = path.lstat(), path.relative_to(self.models).as_posix()
         return self.write(
             self.models / ".written" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json",
@@ -118,7 +118,7 @@ class OldHome:
         is_fetched: bool = False,
         has_hashes: bool = True,
     ) -> Path:
-        """Write the note of a pull of files with these contents; return it."""
+        """Write the record of a pull of files with these contents; return it."""
         return self.write(
             self.pull_record(files[0][0]),
             {
@@ -134,11 +134,11 @@ class OldHome:
         )
 
     def pull_record(self, first: Path) -> Path:
-        """Return where the note of a pull is."""
+        """Return the path of a pull's record."""
         return self.models / ".pulls" / f"{hashlib.sha256(os.fsencode(first)).hexdigest()[:16]}.json"
 
     def removal(self, *paths: Path) -> Path:
-        """Write the note of a removal; return it."""
+        """Write the record of a removal; return it."""
         return self.write(self.models / ".removals" / "0123456789abcdef.json", [str(path) for path in paths])
 
     def part(
@@ -150,7 +150,7 @@ class OldHome:
         remote: RemoteFile,
         etag: str | None = None,
     ) -> None:
-        """Write what a fetch that was killed left of a file: its first bytes, and the note of them."""
+        """Write the result of a killed fetch: a file's first bytes, and their record."""
         target.parent.mkdir(parents=True, exist_ok=True)
         target.with_name(target.name + ".part").write_bytes(content[:here_bytes])
         line = json.dumps(
@@ -172,7 +172,7 @@ class OldHome:
         )
 
     def write(self, record: Path, value: object) -> Path:
-        """Write a note as ``json.dump`` does."""
+        """Write a record as ``json.dump`` does."""
         record.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -184,7 +184,7 @@ class OldHome:
 
 
 def older_key(file: RemoteFile) -> str:
-    """Return what stood for a file in the note of its part."""
+    """Return a file's key in the record of its part."""
     if file.sha256 is not None and file.size_bytes is not None:
         content = f"{file.size_bytes} {file.sha256}"
     else:
@@ -194,7 +194,7 @@ def older_key(file: RemoteFile) -> str:
 
 
 def source_fields(source: ModelSource) -> dict[str, str | None]:
-    """Return the fields that a source had."""
+    """Return the fields of a source in the older format."""
     return {key: value for key, value in asdict(source).items() if key in SOURCE_FIELDS}
 
 

@@ -1,4 +1,4 @@
-"""Versions that the catalogue does not know are found on the disk; opening a home that is in order costs nothing."""
+"""Versions missing in the catalogue are found on the disk; opening a consistent home costs nothing."""
 
 import asyncio
 import logging
@@ -31,13 +31,13 @@ def harness(tmp_path: Path) -> HomeHarness:
 
 
 def back_up(harness: HomeHarness) -> bytes:
-    """Return the database as a backup has it."""
+    """Return the database as a backup contains it."""
     with closing(sqlite3.connect(harness.directory / "gglib.db")) as connection:
         return connection.serialize()
 
 
 def restore(harness: HomeHarness, backup: bytes) -> None:
-    """Put a backup in the place of the database."""
+    """Replace the database by a backup."""
     for name in DATABASE:
         (harness.directory / name).unlink(missing_ok=True)
     (harness.directory / "gglib.db").write_bytes(backup)
@@ -45,7 +45,7 @@ def restore(harness: HomeHarness, backup: bytes) -> None:
 
 class TestRestored:
     async def test_versions_that_came_since_are_known_again(self, harness: HomeHarness) -> None:
-        """As versions without a model: a pull takes them without fetching, prune frees them."""
+        """They are found as versions without a model: a pull adopts them without fetching, prune frees them."""
         await harness.pull()
         backup = back_up(harness)
         harness.publish("coder-Q8_0.gguf", 1)
@@ -67,7 +67,7 @@ class TestRestored:
     async def test_a_model_whose_version_is_gone_says_what_brings_it_back(
         self, harness: HomeHarness, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """An update since the backup has deleted what its row names; the newer version is here, and is taken."""
+        """An update since the backup deleted the row's files; the newer version is on the disk, and is adopted."""
         await harness.pull()
         backup = back_up(harness)
         harness.publish(seed=3)
@@ -84,18 +84,18 @@ class TestRestored:
         assert len(harness.hub.fetches) == fetched
 
     async def test_files_that_came_again_since_are_gglibs(self, harness: HomeHarness) -> None:
-        """The same version in the same place with other inodes: its manifest says which they are now."""
+        """The same version at the same path has other inodes: its manifest has the present ones."""
         await harness.pull()
         backup = back_up(harness)
         assert len(await harness.remove(Q4)) == 1
-        hold = harness.models / "hold"  # so that the inode is not given again
+        hold = harness.models / "hold"  # so that the inode is not reused
         hold.write_bytes(b"x")
         model = await harness.pull()
         restore(harness, backup)
         assert await harness.remove(Q4) == [model.paths[0]]
 
     async def test_without_a_database(self, harness: HomeHarness) -> None:
-        """A catalogue that was lost knows every version again, and the same pulls make their rows."""
+        """After the loss of the catalogue every version is found again, and the same pulls add their rows."""
         model = await harness.pull()
         for name in DATABASE:
             (harness.directory / name).unlink(missing_ok=True)
@@ -107,7 +107,7 @@ class TestRestored:
         assert len(harness.hub.fetches) == fetched
 
     async def test_an_older_database_in_another_place(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """Models and a database of another day put together on another disk: content says what is gglib's."""
+        """With models and a database of different dates on another disk, the content shows which files are gglib's."""
         await harness.pull()
         backup = back_up(harness)
         harness.publish("coder-Q8_0.gguf", 1)
@@ -130,7 +130,7 @@ class TestRestored:
         assert await harness.prune() == []
 
     async def test_what_was_published_before_a_kill_is_known(self, harness: HomeHarness) -> None:
-        """Killed between the rename and the row, and then the database was put back: the disk is searched."""
+        """After a kill between the rename and the row, and a restored database, the disk is searched."""
         await harness.all()
         backup = back_up(harness)
         model = await harness.pull()
@@ -142,7 +142,7 @@ class TestRestored:
 
 class TestInOrder:
     async def test_nothing_is_searched(self, harness: HomeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A second open of a home that is in order neither searches the disk nor writes a byte."""
+        """A second open of a consistent home neither searches the disk nor writes a byte."""
         await harness.pull()
         await harness.all()
         before = state_of(harness.directory)
@@ -157,7 +157,7 @@ class TestInOrder:
         }
 
     async def test_no_file_of_a_model_is_opened(self, harness: HomeHarness) -> None:
-        """Opening a home in order opens the database and small files, and lists one directory."""
+        """Opening a consistent home opens the database and small files, and lists one directory."""
         await harness.pull()
         await harness.all()
         with counted() as events:
@@ -179,7 +179,7 @@ class TestNotWritable:
         caplog: pytest.LogCaptureFixture,
         tmp_path: Path,
     ) -> None:
-        """A copy whose place cannot be recorded lists its models, changes nothing, and says why in one sentence."""
+        """If its path cannot be recorded, a copy lists its models, changes nothing, and reports why in one sentence."""
         await harness.pull()
         copy = harness.copy(tmp_path / "copy")
         before = state_of(copy.models)
@@ -197,7 +197,7 @@ class TestNotWritable:
         assert state_of(copy.models) == before
 
     def test_a_home_that_may_not_be_written(self, harness: HomeHarness) -> None:
-        """Its models are listed, and nothing is said of it."""
+        """Its models are listed, without a warning."""
         asyncio.run(_pulled(harness))
         before = state_of(harness.models)
         for directory in (harness.models, harness.directory):
@@ -218,7 +218,7 @@ async def _pulled(harness: HomeHarness) -> None:
 
 
 def as_another_user(harness: HomeHarness, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that permissions stop, also where root runs the tests, whom they do not."""
+    """Run a command as a user that permissions apply to, even if root runs the tests."""
     program = [sys.executable, "-m", "gglib", "--home", str(harness.directory), *arguments]
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:
@@ -237,7 +237,7 @@ sys.addaudithook(_count)
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Collect which files are opened, and which directories are listed."""
+    """Collect the opened files and the listed directories."""
     global _is_counting  # noqa: PLW0603 - an audit hook cannot be removed
     _counted.clear()
     _is_counting = True

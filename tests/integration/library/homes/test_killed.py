@@ -1,4 +1,4 @@
-"""The migration of an older home, killed in the middle: the next open ends it as if nothing had been."""
+"""The migration of an older home, killed midway: the next open completes it with the same result."""
 
 import json
 import os
@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 EVERY = 12
-"""Of some 110 calls that change files, killed before each twelfth; before each one by hand."""
+"""About 110 calls change files; the test kills before every twelfth, a manual run before each."""
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_killed_anywhere_the_next_open_ends_it(tmp_path: Path) -> None:
-    """No row is wrong, no file is lost, and nothing is left that an undisturbed run does not leave."""
+    """No row is wrong, no file is lost, and no leftovers remain."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.integration.library.homes.killed", str(tmp_path), str(EVERY)],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Homes of an older gglib are carried over without moving a file that a model uses."""
+"""Homes of an older gglib are migrated without moving a file that a model uses."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ ASKED = f"{REPO}:Q4_K_M"
 
 
 def state_of(directory: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return every file below a directory by its name: inode, date and content."""
+    """Return every file below a directory by name: inode, date and content."""
     found = {}
     for path in sorted(directory.rglob("*")):
         if path.is_file() and not path.is_symlink():
@@ -36,12 +36,12 @@ def state_of(directory: Path) -> dict[str, tuple[int, int, bytes]]:
 
 
 def names_in(directory: Path) -> list[str]:
-    """Return what is in a directory."""
+    """Return the names in a directory."""
     return sorted(path.name for path in directory.iterdir())
 
 
 def models_of(state: Mapping[str, tuple[int, int, bytes]]) -> dict[str, tuple[int, int, bytes]]:
-    """Return the files of models among them."""
+    """Return the model files among them."""
     return {
         name: value for name, value in state.items() if name.endswith(".gguf") and ".incoming" not in name
     }
@@ -57,7 +57,7 @@ class TestModels:
     async def test_a_downloaded_model_becomes_a_version_where_it_lies(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Its files are known by device and inode from then on; nothing of them is touched; the notes are gone."""
+        """Its files are recorded by device and inode from then on and are not changed; the old records are deleted."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         source = replace(SOURCE, sha256=sha256_of(path))
         old.add(OldModel("coder", (path,), source, aliases=(ASKED,)))
@@ -79,7 +79,7 @@ class TestModels:
     async def test_a_model_without_notes_is_known_by_its_hash(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Before there were notes only the row said whose a file is: its content decides when it is asked for."""
+        """Before there were records, only the row described a file: its content decides when it is needed."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         async with open_home(old.directory) as catalog:
@@ -91,7 +91,7 @@ class TestModels:
     async def test_a_file_of_another_date_is_known_by_its_hash(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """As after a copy that kept no dates."""
+        """The same after a copy that did not keep dates."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         old.record(path, SOURCE)
@@ -103,7 +103,7 @@ class TestModels:
     async def test_what_the_user_put_in_the_place_is_the_users(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """A file of another size than was noted is no version's, and its model keeps it."""
+        """A file with another size than recorded belongs to no version, and its model keeps it."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         old.record(path, SOURCE)
@@ -116,7 +116,7 @@ class TestModels:
     async def test_a_shared_projector_is_in_both_versions(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Two quantizations have one projector: the version that is deleted first leaves it to the other."""
+        """Two quantizations share one projector: deleting one version leaves it to the other."""
         paths = [
             write(old.models / REPO / f"coder-{name}.gguf", seed) for seed, name in enumerate(("Q4", "Q8"))
         ]
@@ -136,7 +136,7 @@ class TestModels:
     async def test_the_users_own_models_stay_the_users(
         self, old: OldHome, open_home: Open, write: Write, tmp_path: Path
     ) -> None:
-        """Inside ``models/`` and outside."""
+        """Files inside ``models/`` and outside."""
         for name, path in (("inside", old.models / "mine.gguf"), ("outside", tmp_path / "mine.gguf")):
             old.add(OldModel(name, (write(path),), is_downloaded=False))
         async with open_home(old.directory) as catalog:
@@ -146,7 +146,7 @@ class TestModels:
     async def test_a_projector_of_the_users_is_none_of_the_version(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """A model with notes has only noted files of gglib's."""
+        """If a model has records, only the recorded files are gglib's."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         projector = write(old.models / REPO / "mmproj-mine.gguf", 9)
         old.add(OldModel("coder", (path,), SOURCE, projector=projector))
@@ -159,7 +159,7 @@ class TestModels:
     async def test_a_revision_that_was_asked_for_is_in_the_source(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """The directory said it: a pull of the newest version must not take it for its own."""
+        """The source was known from the directory: a pull of the newest version must not adopt it."""
         path = write(old.models / f"{REPO}@refs%2Fpr%2F1" / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         old.record(path, SOURCE)
@@ -172,7 +172,7 @@ class TestModels:
     async def test_files_without_a_row_become_a_version_without_one(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """What ``rm`` without ``--files`` left is one version for each source: a pull takes it, prune frees it."""
+        """Leftovers of ``rm`` without ``--files`` become one version per source: a pull adopts it, prune frees it."""
         shards = [write(old.models / REPO / f"big-0000{number}-of-00002.gguf", number) for number in (1, 2)]
         projector = write(old.models / REPO / "mmproj-F16.gguf", 9)
         other = write(old.models / "host" / "other.gguf", 5)
@@ -189,7 +189,7 @@ class TestModels:
     async def test_an_older_catalogue_that_is_put_back_is_carried_over_again(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """The notes are gone by then: the row's hash says whose the file is."""
+        """The records are gone by then: the row's hash decides whether the file is gglib's."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         old.record(path, SOURCE)
@@ -208,7 +208,7 @@ class TestModels:
 
 class TestPulls:
     async def test_a_part_goes_on_where_it_was(self, old: OldHome, open_home: Open) -> None:
-        """Part and note are renamed to the key of the content, and what came is believed there."""
+        """Part and record are renamed to the key of the content, and the received bytes stay valid."""
         content = b"GGUF" + b"x" * 100_000
         sha256 = hashlib.sha256(content).hexdigest()
         target = old.models / REPO / "coder-Q4_K_M.gguf"
@@ -236,7 +236,7 @@ class TestPulls:
     async def test_a_shard_that_was_whole_is_not_fetched_again(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """It is renamed once its content is what the source promised."""
+        """The file is renamed once its content matches the source's hash."""
         first = write(old.models / REPO / "big-00001-of-00002.gguf")
         content, sha256 = first.read_bytes(), sha256_of(first)
         second = old.models / REPO / "big-00002-of-00002.gguf"
@@ -251,7 +251,7 @@ class TestPulls:
     async def test_the_users_file_at_the_target_stays(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Of the right size and another content, and a part without a note of gglib's."""
+        """A file of the right size with other content, and a part without a record of gglib's, are kept."""
         target = write(old.models / REPO / "coder-Q4_K_M.gguf", 7)
         part = target.with_name(target.name + ".part")
         part.write_bytes(b"mine")
@@ -266,7 +266,7 @@ class TestPulls:
     async def test_a_pull_that_had_come_whole_is_entered(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Killed between its last file and its row: the same open publishes the version and makes the row."""
+        """Killed between its last file and its row: the same open publishes the version and adds the row."""
         target = write(old.models / REPO / "coder-Q4_K_M.gguf")
         content, sha256 = target.read_bytes(), sha256_of(target)
         source = replace(SOURCE, sha256=sha256)
@@ -285,7 +285,7 @@ class TestPulls:
     async def test_a_pull_whose_row_was_there_has_ended(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """Killed between its row and its note: only the note is left to go."""
+        """Killed between its row and its record: only the record is deleted."""
         target = write(old.models / REPO / "coder-Q4_K_M.gguf")
         content = target.read_bytes()
         source = replace(SOURCE, sha256=sha256_of(target))
@@ -301,7 +301,7 @@ class TestPulls:
     async def test_an_update_cut_in_the_middle_goes_on(
         self, old: OldHome, open_home: Open, write: Write, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Its model keeps both files where they lie, and both are gglib's: one by its note, the new one by hash."""
+        """Its model keeps both files in place, and both are gglib's: one by its record, the new one by its hash."""
         shards = [old.models / REPO / f"big-0000{number}-of-00002.gguf" for number in (1, 2)]
         for number, shard in enumerate(shards):
             write(shard, number)
@@ -330,7 +330,7 @@ class TestPulls:
     async def test_an_update_cut_in_a_home_that_was_moved_since(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """The pull is known to be the model's update, so a removal ends it, though its row names the older place."""
+        """The pull is recognized as the model's update, so a removal ends it, though its row has the older path."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
         old.record(path, SOURCE)
@@ -345,7 +345,7 @@ class TestPulls:
     async def test_an_update_that_had_come_whole_is_entered(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """The row moves to the new version; what lay in the old place goes, for it was gglib's."""
+        """The row moves to the new version; the old files are deleted, since they were gglib's."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE, aliases=(ASKED,)))
         write(path, 5)
@@ -363,7 +363,7 @@ class TestPulls:
         assert not path.exists()
 
     async def test_a_pull_that_an_older_gglib_runs_is_left_alone(self, old: OldHome, open_home: Open) -> None:
-        """While its lock is held; the next open after that carries it over."""
+        """It is left alone while its lock is held; the next open after that migrates it."""
         import fcntl
 
         content = b"x" * 1000
@@ -389,7 +389,7 @@ class TestPulls:
         assert not record.exists()
 
     async def test_a_pull_from_an_address_goes_on(self, old: OldHome, open_home: Open) -> None:
-        """What was asked for becomes the source's address; the part is known by the ETag that its server named."""
+        """The requested URL becomes the source's address; the part is identified by its server's ETag."""
         url = "https://models.example/files/coder.gguf?token=secret"
         target = old.models / "models.example" / "coder.gguf"
         content = b"x" * 1000
@@ -408,7 +408,7 @@ class TestPulls:
     async def test_what_is_no_note_is_left(
         self, old: OldHome, open_home: Open, write: Write, content: str
     ) -> None:
-        """The rest of the home is carried over, and a note that cannot be read deletes nothing."""
+        """The rest of the home is migrated, and an unreadable record deletes nothing."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         records = [old.models / name / "0123.json" for name in (".written", ".pulls", ".removals")]
@@ -422,7 +422,7 @@ class TestPulls:
     async def test_a_note_of_files_outside_is_left(
         self, old: OldHome, open_home: Open, tmp_path: Path
     ) -> None:
-        """Neither the file nor the note is touched."""
+        """Neither the file nor the record is changed."""
         target = tmp_path / "mine.gguf"
         target.write_bytes(b"mine")
         record = old.pull("coder", ASKED, SOURCE, [(target, b"mine")], is_fetched=True)
@@ -434,7 +434,7 @@ class TestPulls:
 
 class TestRemovals:
     async def test_a_removal_is_ended(self, old: OldHome, open_home: Open, write: Write) -> None:
-        """Killed between row and files: noted files and files that nothing touched since are deleted."""
+        """Killed between row and files: recorded files and files unchanged since then are deleted."""
         recorded = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.record(recorded, SOURCE)
         unrecorded = write(old.models / REPO / "coder-Q8_0.gguf", 1)
@@ -448,7 +448,7 @@ class TestRemovals:
     async def test_what_the_user_put_there_since_stays(
         self, old: OldHome, open_home: Open, write: Write
     ) -> None:
-        """A file that is not the noted one, or came after the removal, is the user's."""
+        """A file that differs from its record, or came after the removal, is the user's."""
         recorded = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.record(recorded, SOURCE)
         unrecorded = old.models / REPO / "coder-Q8_0.gguf"
@@ -461,7 +461,7 @@ class TestRemovals:
         assert (recorded.read_bytes(), unrecorded.read_bytes()) == (b"mine", b"mine")
 
     async def test_what_a_model_has_stays(self, old: OldHome, open_home: Open, write: Write) -> None:
-        """A removal that was killed before its row went deletes nothing."""
+        """A removal that was killed before its row was deleted deletes nothing."""
         path = write(old.models / REPO / "coder-Q4_K_M.gguf")
         old.add(OldModel("coder", (path,), SOURCE))
         old.removal(path)

@@ -1,4 +1,4 @@
-"""Homes of an older gglib that were moved or copied before this one opens them: their notes have absolute paths."""
+"""Homes of an older gglib that were moved or copied before the first open: their records have absolute paths."""
 
 import shutil
 from dataclasses import replace
@@ -21,7 +21,7 @@ CONTENT = b"GGUF" + b"x" * 10_000
 
 @pytest.fixture
 def full(old: OldHome, write: Write) -> OldHome:
-    """Return a home with a downloaded model and a pull that was cut."""
+    """Return a home with a downloaded model and an interrupted pull."""
     path = write(old.models / REPO / NAME)
     source = replace(SOURCE, sha256=sha256_of(path))
     old.add(OldModel("coder", (path,), source))
@@ -43,12 +43,12 @@ def full(old: OldHome, write: Write) -> OldHome:
 
 
 def parts_in(models: Path) -> list[int]:
-    """Return the sizes of the parts that come in a home."""
+    """Return the sizes of the incoming parts of a home."""
     return [path.stat().st_size for path in (models / ".incoming").glob("*.part")]
 
 
 async def test_a_moved_home_goes_on(full: OldHome, open_home: Open, tmp_path: Path) -> None:
-    """Its rows name its files where they are now, and its pull goes on."""
+    """Its rows have the present paths of its files, and its pull resumes."""
     moved = tmp_path / "moved"
     full.directory.rename(moved)
     path = moved / "models" / REPO / NAME
@@ -65,7 +65,7 @@ async def test_a_moved_home_goes_on(full: OldHome, open_home: Open, tmp_path: Pa
 
 
 async def test_a_copy_has_its_own_files(full: OldHome, open_home: Open, tmp_path: Path) -> None:
-    """Its rows name the copied files, its pull begins anew, and nothing of the original is touched."""
+    """Its rows have the paths of the copied files, its pull restarts, and the original is not changed."""
     copy = HomeHarness(tmp_path / "copy")
     shutil.copytree(full.directory, copy.directory, symlinks=True)
     before = state_of(full.directory)
@@ -87,7 +87,7 @@ async def test_a_copy_has_its_own_files(full: OldHome, open_home: Open, tmp_path
 async def test_a_copy_that_shares_the_models(
     full: OldHome, open_home: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing in them is the copy's, whichever of the two is opened first; one sentence says so."""
+    """None of the shared files belongs to the copy, whichever home is opened first; one sentence reports it."""
     full.models.rename(tmp_path / "shared")
     full.models.symlink_to(tmp_path / "shared")
     copy = HomeHarness(tmp_path / "copy")
@@ -113,7 +113,7 @@ async def test_a_copy_that_shares_the_models(
 
 
 async def test_a_home_that_was_reached_by_a_link(full: OldHome, open_home: Open, tmp_path: Path) -> None:
-    """Rows that were written through a link mean the same files, and so does the note of a pull."""
+    """Paths through a link, in rows and in the record of a pull, mean the same files."""
     real = tmp_path / "real"
     full.directory.rename(real)
     full.directory.symlink_to(real)

@@ -1,4 +1,4 @@
-"""Homes that were moved, copied, or share their models: each keeps to its own files, and what is moved goes on."""
+"""Homes that were moved, copied, or share their models: each uses only its own files, and a moved home continues."""
 
 import asyncio
 import os
@@ -23,11 +23,11 @@ from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.ownership import identity_of
 
 CUT = 200_000
-"""Bytes after which a connection is lost, of half a megabyte."""
+"""Bytes after which the connection is lost, of half a megabyte."""
 
 
 class KilledError(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def id_of(harness: HomeHarness) -> str:
-    """Return the id in the mark of a home."""
+    """Return the id in a home's mark."""
     mark = read_mark(
         Home(directory=harness.directory, models_dir=harness.models, database=harness.settings.database)
     )
@@ -58,7 +58,7 @@ def id_of(harness: HomeHarness) -> str:
 
 
 def parts_of(harness: HomeHarness) -> dict[str, bytes]:
-    """Return what has come of files that are not whole, by their names."""
+    """Return the received bytes of incomplete files, by name."""
     directory = harness.models / ".incoming"
     return {path.name: path.read_bytes() for path in directory.glob("*.part")}
 
@@ -66,7 +66,7 @@ def parts_of(harness: HomeHarness) -> dict[str, bytes]:
 async def test_a_cancelled_open_keeps_the_homes_lock_until_its_mark_is_written(
     harness: HomeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another gglib would else put the home in order at the same time."""
+    """Otherwise another gglib could migrate the home at the same time."""
     started, gate = threading.Event(), threading.Event()
 
     def slow(*_: object) -> None:
@@ -87,7 +87,7 @@ async def test_a_cancelled_open_keeps_the_homes_lock_until_its_mark_is_written(
 
 class TestMoved:
     async def test_on_one_file_system(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """Its models, updates, removals and an unfinished pull go on, and it is the same home."""
+        """Its models, updates, removals and an unfinished pull continue, and it is the same home."""
         model = await harness.pull()
         other = harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -111,7 +111,7 @@ class TestMoved:
         assert sorted(path.name for path in moved.models.iterdir()) == [".home", ".incoming"]
 
     async def test_across_file_systems(self, harness: HomeHarness, other_disk: Path) -> None:
-        """With other inodes throughout; files are known by their content then, and the pull goes on."""
+        """All inodes differ; files are recognized by their content, and the pull continues."""
         model = await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -132,7 +132,7 @@ class TestMoved:
     async def test_killed_when_its_new_place_is_recorded_it_keeps_its_pulls(
         self, harness: HomeHarness, other_disk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What has come of a pull is not swept by the next open: the pull is recorded at every moment."""
+        """The next open does not sweep the parts of a pull: the pull is recorded at every moment."""
         await harness.cut_pull(Q4, "coder-Q4_K_M.gguf", CUT)
         moved = harness.move_across(other_disk / "home")
         parts = parts_of(moved)
@@ -150,7 +150,7 @@ class TestMoved:
         assert parts_of(moved) == parts != {}
 
     async def test_its_models_alone(self, harness: HomeHarness, other_disk: Path) -> None:
-        """``models/`` on another disk, with a link in its place: its files stay gglib's."""
+        """With ``models/`` moved to another disk and a link in its place, its files stay gglib's."""
         await harness.pull()
         shutil.move(harness.models, other_disk / "models")
         harness.models.symlink_to(other_disk / "models")
@@ -158,7 +158,7 @@ class TestMoved:
         assert await harness.remove(Q4) == [model.paths[0]]
 
     async def test_the_home_alone(self, harness: HomeHarness, other_disk: Path, tmp_path: Path) -> None:
-        """A home whose ``models/`` is a link to where it stays: its files are what they were."""
+        """In a moved home whose ``models/`` is a link to its old place, the files stay gglib's."""
         await harness.pull()
         shutil.move(harness.models, tmp_path / "big")
         harness.models.symlink_to(tmp_path / "big")
@@ -170,7 +170,7 @@ class TestMoved:
         assert await moved.remove(Q4) == [model.paths[0]]
 
     async def test_without_its_disk(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """Where an empty ``models/`` stands for one that is not mounted, nothing is forgotten."""
+        """If an empty ``models/`` replaces an unmounted disk, no row is removed."""
         model = await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -185,11 +185,11 @@ class TestMoved:
 
 class TestDeletedModels:
     async def test_a_new_directory_is_taken_once_it_is_used(self, harness: HomeHarness) -> None:
-        """After ``rm -rf models`` the next pull writes there, and from then on the home is in order again."""
+        """After ``rm -rf models`` the next pull writes there, and from then on the home is consistent again."""
         await harness.pull()
         home_id = id_of(harness)
         shutil.rmtree(harness.models)
-        kept = harness.directory / "kept"  # so that no inode is given again
+        kept = harness.directory / "kept"  # so that no inode is reused
         kept.mkdir()
         (model,) = await harness.all()
         assert not model.paths[0].exists()
@@ -206,7 +206,7 @@ class TestDeletedModels:
 
 class TestRenumbered:
     async def test_after_a_restart_of_the_machine(self, harness: HomeHarness) -> None:
-        """A disk that has another device number is the same one: its files are known by that number from then on."""
+        """A disk with a new device number is the same disk: its files are recorded with that number from then on."""
         await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -226,7 +226,7 @@ class TestRenumbered:
 
 class TestCopied:
     async def test_the_original_is_never_touched(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """Whatever is done in the copy, and its unfinished pulls begin anew."""
+        """Operations in the copy do not change the original, and the copy's unfinished pulls restart."""
         await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -247,7 +247,7 @@ class TestCopied:
         assert [job.asked for job in await harness.pulls()] == [Q8]
 
     async def test_the_original_goes_on(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """Its own pull, with what had come; it is still itself, also under a new name."""
+        """Its own pull resumes; it keeps its identity, also under a new name."""
         await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -263,7 +263,7 @@ class TestCopied:
     async def test_with_models_that_both_share(
         self, harness: HomeHarness, tmp_path: Path, *, is_renamed: bool
     ) -> None:
-        """Nothing in ``models/`` is the copy's but what it puts there, apart from what comes for the original."""
+        """Only files that the copy adds to ``models/`` belong to it, apart from incoming files of the original."""
         await harness.pull()
         harness.publish("coder-Q8_0.gguf", 1)
         await harness.cut_pull(Q8, "coder-Q8_0.gguf", CUT)
@@ -293,7 +293,7 @@ class TestCopied:
         assert len(await harness.remove(Q4)) == 1
 
     async def test_the_same_model_in_shared_models(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """The copy pulls into a directory of its own, beside the one that has the same name and content."""
+        """The copy pulls into a separate directory, beside that of the same name and content."""
         first = await harness.pull()
         shared = tmp_path / "shared"
         harness.models.rename(shared)
@@ -313,7 +313,7 @@ class TestCopied:
     async def test_what_the_other_home_brings_is_not_the_originals(
         self, harness: HomeHarness, tmp_path: Path
     ) -> None:
-        """The original finds its manifest, and neither enters its version nor prunes its files."""
+        """The original finds the copy's manifest, and neither adopts its version nor prunes its files."""
         await harness.pull()
         shared = tmp_path / "shared"
         harness.models.rename(shared)
@@ -322,7 +322,7 @@ class TestCopied:
         copy = harness.copy(tmp_path / "copy")
         brought = await copy.pull()
         harness.publish("coder-Q8_0.gguf", 1)
-        await harness.pull(Q8)  # after which the disk is searched for versions that are not known
+        await harness.pull(Q8)  # it makes the next open search the disk for unknown versions
         assert await harness.prune() == []
         assert await copy.remove(Q4) == [brought.paths[0]]
 
@@ -342,7 +342,7 @@ class TestCopied:
     async def test_without_the_originals_mark_the_models_are_the_copys(
         self, harness: HomeHarness, tmp_path: Path
     ) -> None:
-        """A home that shared ``models/`` keeps off them until the mark there is deleted: then they are its own."""
+        """A home that shared ``models/`` changes nothing there until the mark is deleted: then it owns the files."""
         await harness.pull()
         shared = tmp_path / "shared"
         harness.models.rename(shared)
@@ -361,7 +361,7 @@ class TestCopied:
 
 class TestReached:
     async def test_through_a_link(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """It is the same home, with the same files."""
+        """The home is the same, with the same files."""
         model = await harness.pull()
         home_id = id_of(harness)
         (tmp_path / "link").symlink_to(harness.directory)
@@ -372,7 +372,7 @@ class TestReached:
         assert not model.paths[0].exists()
 
     def test_through_a_bind_mount(self, harness: HomeHarness, tmp_path: Path) -> None:
-        """It is the same home there, too."""
+        """The home is the same there as well."""
         asyncio.run(_pulled(harness))
         home_id = id_of(harness)
         (tmp_path / "bound").mkdir()

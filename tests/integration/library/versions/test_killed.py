@@ -55,7 +55,7 @@ def nothing(_: Path) -> None:
 def kills(
     home: Path, action: Callable[[Path], object], prepare: Callable[[Path], None] = nothing
 ) -> Iterator[Path]:
-    """Yield the ``models/`` of one home for each file call of an action, which was killed before it."""
+    """Yield the ``models/`` of one home for each file call of an action, which was killed before that call."""
     for call in range(MAX_CALLS):
         models = models_in(home / str(call))
         arrive(job_of(models), models)
@@ -69,7 +69,7 @@ def kills(
 
 
 def refuse_links(*_: object, **__: object) -> None:
-    """Have a file system without hard links."""
+    """Simulate a file system without hard links."""
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
@@ -77,7 +77,7 @@ def refuse_links(*_: object, **__: object) -> None:
 def test_publishing_survives_a_kill_before_each_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_links: bool
 ) -> None:
-    """What has the final name is whole; the next try ends with the same version, once, and leaves nothing else."""
+    """A file with the final name is complete; the next try gives the same version, once, and leaves nothing else."""
     if not has_links:
         monkeypatch.setattr(os, "link", refuse_links)
     before, after = 0, 0
@@ -111,7 +111,7 @@ def test_publishing_survives_a_kill_before_each_call(
 
 @pytest.mark.parametrize("last_step", ["write_manifest", "_sync_folders"])
 def test_clearing_a_draft_survives_a_kill_before_each_call(tmp_path: Path, last_step: str) -> None:
-    """What a first kill left of a draft, and a second one of that, is cleared by the third try."""
+    """The leftovers of a draft after two kills are cleared by the third try."""
 
     def stop(*_: object) -> None:
         raise ZeroDivisionError
@@ -134,7 +134,7 @@ def test_clearing_a_draft_survives_a_kill_before_each_call(tmp_path: Path, last_
 
 
 def test_deleting_survives_a_kill_before_each_call(tmp_path: Path) -> None:
-    """The next collection deletes the rest and forgets all; a user's file beside stays."""
+    """The next collection deletes the remaining files and the record; a user's file beside them stays."""
 
     def prepare(models: Path) -> Store:
         job = job_of(models)
@@ -159,7 +159,7 @@ def test_deleting_survives_a_kill_before_each_call(tmp_path: Path) -> None:
 
 
 def test_a_copy_has_its_name_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed before any call, there is the whole file or none, and what is left is swept."""
+    """Killed before any call, there is the complete file or none, and leftovers are swept."""
     monkeypatch.setattr(os, "link", refuse_links)
 
     def run(models: Path) -> None:
@@ -198,7 +198,7 @@ def holder(kind: str, path: Path) -> Iterator[tuple[subprocess.Popen[str], IO[st
 
 @pytest.mark.parametrize("ends_by", ["its own end", "a kill"])
 def test_another_processs_lock_of_a_home_dies_with_it(tmp_path: Path, ends_by: str) -> None:
-    """While it lives the lock is refused and the waiter waits; then both have it, and no file is left."""
+    """While the process lives the lock is refused or waited for; then both get it, and no file is left."""
     locks = HomeLocks(tmp_path)
 
     async def wait() -> None:
@@ -228,7 +228,7 @@ def test_another_processs_lock_of_a_home_dies_with_it(tmp_path: Path, ends_by: s
 
 @pytest.mark.parametrize("is_directory", [True, False])
 def test_another_process_keeps_a_version(tmp_path: Path, *, is_directory: bool) -> None:
-    """A version is free for deletion as soon as the process that held it was killed."""
+    """A version can be deleted as soon as the process that held it was killed."""
     path = tmp_path / "held"
     path.mkdir() if is_directory else path.touch()
     with holder("version", path) as (process, _):
