@@ -52,7 +52,7 @@ def test_more_connections_than_the_machine_carries_are_not_promised() -> None:
     done = run(FIT, 100, 400, 4096)
     assert json.loads(done.stdout) == [168, 400, 400]
     assert done.stderr.splitlines() == [
-        "max_connections is 168, not 4096: this process may open no more than 400 files (ulimit -Hn)"
+        "max_connections is 168, not 4096: the limit on open files is 400 (ulimit -Hn)"
     ]
 
 

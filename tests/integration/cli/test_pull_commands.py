@@ -225,10 +225,13 @@ class TestPulling:
             stderr=end,
         ) as process:
             os.close(end)
-            seen = b""
-            while b"Fetch Q4_K_M?" not in seen:
-                seen += os.read(terminal, 4096)
-            assert _interrupted(process) in {1, 130}
+            try:
+                seen = b""
+                while b"Download Q4_K_M?" not in seen:
+                    seen += os.read(terminal, 4096)
+                assert _interrupted(process) in {1, 130}
+            finally:
+                process.kill()
         os.close(terminal)
         assert files_in(home) == []
 

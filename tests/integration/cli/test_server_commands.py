@@ -81,7 +81,7 @@ def test_a_second_ctrl_c_does_not_let_answers_end(stocked: Home) -> None:
         wait_until(lambda: "Waiting for 1 response" in (stocked.path / "stderr.txt").read_text())
 
         def insist() -> bool:
-            if "without the rest" not in (stocked.path / "stderr.txt").read_text():
+            if "Stopping without waiting" not in (stocked.path / "stderr.txt").read_text():
                 server.process.send_signal(signal.SIGINT)
             return server.process.poll() is not None
 

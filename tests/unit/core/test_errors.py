@@ -41,7 +41,7 @@ def test_a_catalogue_error_shows_its_directory_only_on_this_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "not_said"),
+    ("error", "words", "absent"),
     [
         (ModelNotFoundError("x"), [], ["has", "mean", "empty"]),
         (ModelNotFoundError("x", ("a", "b")), ["Did you mean a or b?"], ["has"]),
@@ -68,7 +68,7 @@ def test_an_unknown_name_gets_suggestions(
     [
         (ModelFileNotFoundError("m"), ["The file of model 'm'", "restore it", "'gglib rm m'"], ["verify"]),
         (ModelFileNotFoundError("m", "b.gguf"), ["'b.gguf'", "restore it"], ["verify"]),
-        (ModelFileNotFoundError("m", is_own=True), ["'gglib verify m'", "'gglib rm m'"], ["restore it"]),
+        (ModelFileNotFoundError("m", is_own=True), ["'gglib verify m'", "'gglib rm m'"], [": restore it"]),
         (ModelFileNotFoundError("a b"), ["\"gglib rm 'a b'\""], []),
     ],
 )
