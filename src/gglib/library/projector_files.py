@@ -57,7 +57,7 @@ def checked_projector(path: Path, read_facts: FactsReader) -> Path:
     except InvalidGgufError as error:
         raise _refused(path, str(error)) from error
     if not is_projector(facts):
-        raise _refused(path, f"it is a model of its own ({facts.architecture})")
+        raise _refused(path, f"it is a complete model ({facts.architecture})")
     return path
 
 

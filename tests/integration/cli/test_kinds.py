@@ -117,7 +117,7 @@ def test_what_is_no_projector_is_refused(stocked: Home) -> None:
     text = stocked.path / "text.gguf"
     text.write_text("hello", encoding="utf-8")
     for path, reason in (
-        (stocked.model_file, "it is a model of its own (llama)"),
+        (stocked.model_file, "it is a complete model (llama)"),
         (text, "not a GGUF file"),
         (stocked.path, "it is a directory"),
         (stocked.path / "none.gguf", "No such file or directory"),

@@ -51,7 +51,7 @@ def test_header_identifies_a_projector(tmp_path: Path, facts: GgufFacts, is_take
     if is_taken:
         assert checked_projector(path, lambda _: facts) == path
     else:
-        with pytest.raises(InvalidGgufError, match="it is a model of its own"):
+        with pytest.raises(InvalidGgufError, match="it is a complete model"):
             checked_projector(path, lambda _: facts)
 
 

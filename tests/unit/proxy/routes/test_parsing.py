@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, ValidationError
 
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.routes.operation_spec import OperationSpec
@@ -54,6 +54,7 @@ def test_query_is_parsed_with_defaults() -> None:
         (b"Q=a", "Q"),
         (b"q=%ff", "query"),
         (b"q=%zz", "query"),
+        (b"q=a%00", "query"),
         (b"q=a&sort=c", "sort"),
         (b"q=a&limit=0", "limit"),
         (b"q=a&limit=101", "limit"),
@@ -71,6 +72,19 @@ def test_invalid_query_is_refused(query: bytes, param: str) -> None:
     with pytest.raises(BadRequestError) as refused:
         read_query(Query, query)
     assert refused.value.param == param
+
+
+class Odd(Struct):
+    """A type whose own check fails without naming a field."""
+
+    def __post_init__(self) -> None:
+        raise ValueError("odd")
+
+
+def test_validation_error_without_a_field_is_raised() -> None:
+    """It is a bug in the type, not an error of the request."""
+    with pytest.raises(ValidationError):
+        read_query(Odd, b"")
 
 
 def test_path_is_decoded_after_splitting() -> None:
