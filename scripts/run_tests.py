@@ -94,6 +94,7 @@ class Outcome:
         counts += [f"{self.failed} failed"] * bool(self.failed)
         counts += [f"{self.skipped} skipped"] * bool(self.skipped)
         counts += [f"exit code {self.exit_code}"] * (self.exit_code > 1)
+        counts += ["below the coverage gate"] * (self.exit_code == 1 and not self.failed)
         over = "over its budget of" if self.seconds > self.part.budget_s else "budget"
         return (
             f"{self.part.name}: {', '.join(counts)} in {self.seconds:.0f} s ({over} {self.part.budget_s} s)"

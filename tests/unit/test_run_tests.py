@@ -72,3 +72,4 @@ def test_line_has_time_budget_and_warnings() -> None:
     late = str(Outcome(PART, 1, 12.0, passed=6, failed=2, skipped=1))
     assert late == "some: 6 passed, 2 failed, 1 skipped in 12 s (over its budget of 10 s)"
     assert "exit code 3" in str(Outcome(PART, 3, 1.0))
+    assert "6 passed, below the coverage gate in" in str(Outcome(PART, 1, 1.0, passed=6))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gglib.proxy import json_scan
 from gglib.proxy.json_scan import (
     MAX_COMMAS_AND_ESCAPES,
     MAX_DEPTH,
@@ -17,6 +18,7 @@ from gglib.proxy.json_scan import (
     MAX_STEPS,
     JsonRefusedError,
     RootScanner,
+    compile_expressions,
 )
 
 WANTED = ("model", "stream")
@@ -465,3 +467,11 @@ def test_depth_limit(openings: list[bytes]) -> None:
 def test_accepts_exactly_what_json_accepts(body: bytes) -> None:
     """Mutated texts are accepted if ``json.loads`` accepts them and the stricter rules allow them."""
     agrees(body)
+
+
+def test_expressions_can_be_compiled_in_advance() -> None:
+    """After ``compile_expressions`` a scan compiles none."""
+    compile_expressions()
+    compiled = json_scan._items_run.cache_info().misses
+    SCANNER.scan(b'{"model": "m", "x": [1, {"y": ["\\u00e9", 2]}], "z": {"a": 1, "b": [2]}}')
+    assert json_scan._items_run.cache_info().misses == compiled

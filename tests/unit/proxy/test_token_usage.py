@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.proxy.response import Response
-from gglib.proxy.token_usage import TAIL_BYTES, Usage, read_usage
+from gglib.proxy.token_usage import TAIL_BYTES, Usage, find_usage, read_usage
 
 TIMINGS = (
     b'"timings":{"cache_n":53,"prompt_n":1,"prompt_ms":0.345,"prompt_per_token_ms":0.345,'
@@ -222,3 +222,12 @@ def test_invalid_count_is_none(tail: bytes) -> None:
 def test_tail_may_begin_with_the_name() -> None:
     """The cut may be right before the name."""
     assert read_usage(b'"prompt_tokens":5,"completion_tokens":6') == Usage(5, 6)
+
+
+@pytest.mark.parametrize("cut", [1, 5, len(b'"usage"') - 1])
+def test_usage_across_a_boundary_is_found(cut: int) -> None:
+    """The excerpt begins at the name, although the name was received in two parts."""
+    stream = b"x" * 50 + USAGE + b"}"
+    at = stream.index(b'"usage"') + cut
+    assert find_usage(stream[at:], stream[:at]).startswith(b'"usage":{"completion_tokens":3')
+    assert find_usage(b"y", b"x") == b""

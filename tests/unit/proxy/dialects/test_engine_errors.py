@@ -361,3 +361,11 @@ def test_error_event_formats() -> None:
         b'data: {"error":null}\n\n',
     ):
         assert read_event(event) is None
+
+
+def test_error_without_a_remedy_is_returned_as_it_is() -> None:
+    """Neither an ordinary error nor an overflow without a known context gets a hint."""
+    ordinary = EngineError("no", status=500, type_="server_error", shown_code=None)
+    unknown = ContextLengthExceededError("too long", details={})
+    assert explain(ordinary, TINY, []) is ordinary
+    assert explain(unknown, TINY, []) is unknown

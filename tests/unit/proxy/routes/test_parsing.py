@@ -14,7 +14,14 @@ from msgspec import Meta, Struct, ValidationError
 
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.routes.operation_spec import OperationSpec
-from gglib.proxy.routes.parsing import read_body, read_path, read_query, requirement, schemas_of
+from gglib.proxy.routes.parsing import (
+    read_body,
+    read_path,
+    read_query,
+    refuse_control_characters,
+    requirement,
+    schemas_of,
+)
 from gglib.proxy.routes.requests import Forwarded, NewDownload, NewModel
 from gglib.proxy.routes.table import OPERATIONS
 
@@ -196,3 +203,11 @@ def test_every_request_field_has_a_requirement_phrase(kind: type[Struct]) -> Non
     assert kind.__struct_config__.forbid_unknown_fields
     for schema in schemas_of(kind).values():
         assert re.match(r"(a|an|one of|true) ", requirement(schema))
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1f", "\x7f", "\x85", "\u2028"])
+def test_control_characters_are_refused(character: str) -> None:
+    """The error names the parameter and does not repeat the character."""
+    with pytest.raises(BadRequestError, match="'name' contains a control character") as refused:
+        refuse_control_characters(f"a{character}b", "name")
+    assert refused.value.param == "name"

@@ -1,11 +1,15 @@
 """Models and downloads as responses of the admin API."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from gglib.core.hub import downloads
 from gglib.core.models import ModelSource, ModelSummary
-from gglib.proxy.routes.responses import Download, Model
+from gglib.core.ports import library
+from gglib.core.runtime.status import RuntimeStatus
+from gglib.proxy.routes.responses import Download, Model, RemovedModel, Status
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
 
@@ -47,3 +51,51 @@ def test_download_target_is_shown_without_its_query(target: str, shown: str) -> 
     """A caller that may list downloads does not get another client's signature."""
     download = downloads.Download(id="1", target=target, state=downloads.DownloadState.QUEUED, created_at=1)
     assert Download.of(download).target == shown
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "bytes_per_s", "left_s"), [(100, 20, 4), (100, None, None), (None, 20, None), (15, 20, 0)]
+)
+def test_remaining_time_follows_from_size_and_speed(
+    total_bytes: int | None, bytes_per_s: int | None, left_s: int | None
+) -> None:
+    """It is null without a size or a speed, and never negative."""
+    download = downloads.Download(
+        id="1",
+        target="ada/tiny",
+        state=downloads.DownloadState.RUNNING,
+        created_at=1,
+        done_bytes=20,
+        total_bytes=total_bytes,
+        bytes_per_s=bytes_per_s,
+    )
+    assert Download.of(download).left_s == left_s
+
+
+def test_failed_download_has_code_and_message() -> None:
+    """Clients see the code that an error response would have."""
+    download = downloads.Download(
+        id="1", target="ada/tiny", state=downloads.DownloadState.FAILED, created_at=1, error_code="disk_full"
+    )
+    assert msgspec.to_builtins(Download.of(download).error) == {"code": "disk_full", "message": ""}
+
+
+def test_removal_lists_deleted_and_retained_files() -> None:
+    """Paths are strings, and each retained file has its reason."""
+    removal = library.RemovedModel(
+        model=ModelSummary(id=1, name="m"),
+        deleted=(Path("/models/a.gguf"),),
+        freed_bytes=7,
+        retained=((Path("/models/b.gguf"), "another model uses it"),),
+    )
+    shown_removal = msgspec.to_builtins(RemovedModel.of(removal, "ready"))
+    assert shown_removal["removed"]["state"] == "ready"
+    assert (shown_removal["deleted"], shown_removal["freed_bytes"]) == (("/models/a.gguf",), 7)
+    assert list(shown_removal["kept"]) == [{"path": "/models/b.gguf", "reason": "another model uses it"}]
+
+
+def test_status_names_failed_models() -> None:
+    """A failed model is an object with its name and the reason."""
+    status = Status.of(RuntimeStatus(failed=(("m", "bad magic"),)), "1.2.3")
+    assert status.version == "1.2.3"
+    assert list(msgspec.to_builtins(status.failed)) == [{"model_name": "m", "reason": "bad magic"}]
