@@ -39,7 +39,7 @@ def test_a_storm_of_processes_loses_nothing() -> None:
     "fault",
     [
         "counts as gglib's",
-        "is not written down before its first byte",
+        "is not recorded before its first byte",
         "loses the names that were given",
     ],
 )
