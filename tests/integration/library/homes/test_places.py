@@ -188,13 +188,13 @@ class TestDeletedModels:
         """After ``rm -rf models`` the next pull writes there, and from then on the home is consistent again."""
         await harness.pull()
         home_id = id_of(harness)
+        deleted = os.open(harness.models, os.O_RDONLY)  # an open directory keeps its inode from being reused
         shutil.rmtree(harness.models)
-        kept = harness.directory / "kept"  # so that no inode is reused
-        kept.mkdir()
         (model,) = await harness.all()
         assert not model.paths[0].exists()
         assert not (harness.models / ".home").exists()
         await harness.pull()
+        os.close(deleted)
         await harness.all()
         assert id_of(harness) == home_id
         async with harness.opened() as catalog:
