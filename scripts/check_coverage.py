@@ -33,7 +33,7 @@ def complaints(files: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: no test imports it"
     for package, floor in FLOORS.items():
         percent = share(
-            summary for name, summary in summaries(files) if name.startswith(f"src/gglib/{package}/")
+            file["summary"] for name, file in files.items() if name.startswith(f"src/gglib/{package}/")
         )
         if percent < floor:
             yield f"src/gglib/{package}: {percent:.1f} % is covered, {floor} % is the floor"
@@ -45,12 +45,6 @@ def uncovered(name: str, file: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}:{line}: not covered"
     for start, end in file["missing_branches"]:
         yield f"{name}:{start}: never goes on to {'the exit' if end < 0 else f'line {end}'}"
-
-
-def summaries(files: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """Yield the name and the summary of each file."""
-    for name, file in files.items():
-        yield name, file["summary"]
 
 
 def share(group: Iterator[Mapping[str, int]]) -> float:

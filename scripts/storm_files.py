@@ -220,7 +220,7 @@ class Storm:
         self.home.run("prune", "--yes")
         left = unexplained(self.home, list(self.users))
         if left:
-            self._problem(f"nobody knows {left}")
+            self._problem(f"no model or pull has {left}")
         for target in TARGETS:
             done = self.home.run("pull", target.argument)
             if done.returncode:

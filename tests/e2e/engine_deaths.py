@@ -146,7 +146,7 @@ class _Killer:
         if verdict.kind is Kind.ANSWERED:
             self._report.complain(f"{ask}: answered, though the engine that had it died")
         if error_after_s > ENDS_WITHIN_S:
-            self._report.complain(f"{ask}: told after {error_after_s:.2f} s")
+            self._report.complain(f"{ask}: error event after {error_after_s:.2f} s")
 
     async def _kill_early(self, ask: TinyAsk, pid: int) -> tuple[Heard, float]:
         asking = asyncio.create_task(self._caller.ask(ask, within_s=BOUND_S))

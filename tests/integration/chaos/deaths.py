@@ -109,4 +109,4 @@ def _take_in(report: Report, ends: list[tuple[Ask, Heard]], died_at_s: float) ->
         if verdict.kind not in {Kind.CUT, Kind.REFUSED, Kind.WRONG}:
             report.complain(f"{ask}: {verdict}, though its engine died")
         if error_after_s > ENDS_WITHIN_S:
-            report.complain(f"{ask}: told after {error_after_s:.2f} s")
+            report.complain(f"{ask}: error event after {error_after_s:.2f} s")

@@ -83,7 +83,7 @@ async def _start_and_end(home: Path, chance: random.Random, report: Report) -> N
         if verdict.kind is Kind.ANSWERED:
             report.complain(f"{ask}: answered, which takes longer than it had")
         if heard.ended_at_s - ended_s > (GONE_WITHIN_S if is_manager_first else TOLD_WITHIN_S):
-            report.complain(f"{ask}: told after {heard.ended_at_s - ended_s:.1f} s")
+            report.complain(f"{ask}: ended after {heard.ended_at_s - ended_s:.1f} s")
     for caller in callers:
         await caller.leave()
     if gone_after_s > GONE_WITHIN_S:

@@ -335,7 +335,7 @@ class World:
         assert done.returncode == 0, done.text
         expected.kept.clear()
         left = self.unexplained(expected)
-        assert left == [], f"nobody knows {left}"
+        assert left == [], f"no model or pull has {left}"
 
     # --- the user ---
 

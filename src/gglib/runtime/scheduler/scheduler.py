@@ -141,9 +141,8 @@ class Scheduler:
         match event:
             case Requested(ticket, spec, needed_ctx):
                 generation = self.try_grant(ticket, spec, needed_ctx, now)
-                if (
-                    generation is not None
-                ):  # pragma: no branch - CPython 3.11.2 traces the jump to another line
+                # CPython 3.11.2 traces the jump from here to another line.
+                if generation is not None:  # pragma: no branch
                     return [Grant(ticket, generation)]
             case RequestEnded(ticket) if self.try_release(ticket, now):
                 return []

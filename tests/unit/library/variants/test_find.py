@@ -19,7 +19,7 @@ def files(*names: str, size_bytes: int = GB) -> list[HubFile]:
 
 
 def test_models_come_smallest_first_and_companions_apart() -> None:
-    """Only whole models are variants; projectors are told apart, the rest is left out."""
+    """Only whole models are variants; projectors are listed separately, the rest is left out."""
     found = find_variants(
         [
             HubFile(name="m-Q8_0.gguf", size_bytes=8),

@@ -56,7 +56,7 @@ def test_authorized_callers(who: Caller) -> None:
     "who",
     [
         pytest.param(caller(peer=THERE), id="another machine"),
-        pytest.param(caller(peer=None), id="nobody knows from where"),
+        pytest.param(caller(peer=None), id="unknown peer"),
         pytest.param(caller(origin=b"https://evil.example"), id="a foreign page"),
         pytest.param(caller(origin=b"null"), id="a page without an origin"),
         pytest.param(caller(origin=b"http://127.0.0.1:3000"), id="another port"),
