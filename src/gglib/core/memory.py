@@ -1,7 +1,14 @@
 """The memory need of a model, the memory of a machine, and the verdict on both. Values only; sizes in bytes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+RAM = "ram"
+"""The device name of the RAM. GPUs are ``gpu0``, ``gpu1`` and so on, in the order of ``MachineMemory.gpus``."""
+
+DeviceBytes = Mapping[str, int]
+"""Bytes by device name. A missing device means 0 for a size, and no limit for a limit."""
 
 
 class Fit(Enum):

@@ -12,10 +12,11 @@ from typing import Any
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus
+from gglib.core.priority import Priority
 
 _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
-_ADMIT_OPTIONS = frozenset(("wait_s", "request_id", "spec"))
+_ADMIT_OPTIONS = frozenset(("wait_s", "request_id", "spec", "priority"))
 _MAX_CONTEXT = 2**31 - 1
 """The engine reads the context size as a signed 32-bit integer."""
 
@@ -75,10 +76,11 @@ class _StructuralRuntime(ModelRuntimePort):
         wait_s: float | None = None,
         request_id: str = "",
         spec: ModelLaunchSpec | None = None,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> AbstractAsyncContextManager[RunningTarget]:
         if self._own_admit is None:
             return super().admit(model_name, num_ctx, default_ctx)
-        options = {"wait_s": wait_s, "request_id": request_id, "spec": spec}
+        options = {"wait_s": wait_s, "request_id": request_id, "spec": spec, "priority": priority}
         admitted: AbstractAsyncContextManager[RunningTarget] = self._own_admit(
             model_name,
             num_ctx,
@@ -86,6 +88,15 @@ class _StructuralRuntime(ModelRuntimePort):
             **{name: value for name, value in options.items() if name in self._options},
         )
         return admitted
+
+    async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
+        own = getattr(self._runtime, "load", None) or super().load
+        target: RunningTarget = await own(model_name, num_ctx, default_ctx)
+        return target
+
+    async def unload(self, model_name: str) -> bool:
+        own = getattr(self._runtime, "unload", None) or super().unload
+        return bool(await own(model_name))
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         own = getattr(self._runtime, "is_blocking_swap", None) or super().is_blocking_swap

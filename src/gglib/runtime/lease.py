@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.priority import Priority
 
 
 class LeaseProvider(Protocol):
@@ -34,6 +35,7 @@ class Lease:
         "default_ctx",
         "model_name",
         "num_ctx",
+        "priority",
         "request_id",
         "spec",
         "ticket",
@@ -49,6 +51,7 @@ class Lease:
         wait_s: float | None,
         request_id: str,
         spec: ModelLaunchSpec | None,
+        priority: Priority,
     ) -> None:
         self._provider = provider
         self.model_name = model_name
@@ -57,6 +60,7 @@ class Lease:
         self.wait_s = wait_s
         self.request_id = request_id
         self.spec = spec
+        self.priority = priority
         self.ticket = 0
         """Identifies the request to the scheduler; 0 before ``acquire``."""
 

@@ -31,6 +31,7 @@ from gglib.core.errors import (
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
+from gglib.core.priority import Priority
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, load_time_s
@@ -175,9 +176,18 @@ class EngineManager(ModelRuntimePort):
         wait_s: float | None = None,
         request_id: str = "",
         spec: ModelLaunchSpec | None = None,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> Lease:
         """Lease the target to one request until the block ends."""
-        return Lease(self, model_name, num_ctx, default_ctx, wait_s, request_id, spec)
+        return Lease(self, model_name, num_ctx, default_ctx, wait_s, request_id, spec, priority)
+
+    async def unload(self, model_name: str) -> bool:
+        """Stop one model: now if it is idle, else after its requests or after ``drain_s``."""
+        runs = [run for run in self._runs.values() if run.launch.spec.model_name == model_name]
+        for model_id in {run.launch.spec.model_id for run in runs}:
+            self._dispatcher.dispatch(StopRequested(self._now() + self._config.drain_s, model_id))
+        await asyncio.gather(*(run.wait() for run in runs))
+        return bool(runs)
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` drains while other requests wait."""
@@ -212,7 +222,7 @@ class EngineManager(ModelRuntimePort):
             )
         wait_s = lease.wait_s
         waits = wait_s is None or wait_s > 0
-        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits)
+        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority)
         return await self._acquire_queued(request, wait_s)
 
     def release(self, ticket: int) -> None:

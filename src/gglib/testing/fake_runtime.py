@@ -11,6 +11,7 @@ from typing import Self
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
+from gglib.core.priority import Priority
 from gglib.core.runtime.events import RuntimeEvent
 
 RETRY_AFTER_S = 1.0
@@ -26,6 +27,7 @@ class Lease:
     default_ctx: int
     wait_s: float | None
     request_id: str
+    priority: Priority = Priority.INTERACTIVE
 
 
 class FakeSubscription:
@@ -119,6 +121,7 @@ class FakeRuntime(ModelRuntimePort):
         wait_s: float | None = None,
         request_id: str = "",
         spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - the targets exist already
+        priority: Priority = Priority.INTERACTIVE,
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Return the target, held; ``ModelLoadingError`` if the gate stays closed for ``wait_s`` seconds."""
         return self._hold(
@@ -128,6 +131,7 @@ class FakeRuntime(ModelRuntimePort):
                 default_ctx=default_ctx,
                 wait_s=wait_s,
                 request_id=request_id,
+                priority=priority,
             )
         )
 

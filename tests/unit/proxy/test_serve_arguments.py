@@ -13,6 +13,7 @@ import pytest
 
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
+from gglib.core.priority import Priority
 from gglib.proxy.serve_arguments import as_runtime, check_arguments
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -113,7 +114,9 @@ async def test_structural_runtime_gets_the_defaults_of_the_port() -> None:
     assert [resident.model_name for resident in (await runtime.status()).residents] == ["mine"]
     assert await runtime.current_model() is TARGET
     assert runtime.subscribe() is None
-    await runtime.stop_current()
+    assert await runtime.load("mine", None, 4096) is TARGET
+    assert not await runtime.unload("other")
+    assert await runtime.unload("mine")
 
 
 async def test_structural_runtime_keeps_its_own_methods() -> None:
@@ -136,7 +139,8 @@ async def test_structural_runtime_keeps_its_own_methods() -> None:
     assert id(runtime.subscribe()) == id(calls)
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
         assert target is TARGET
-    assert calls == [(("mine", 1, 2), {"wait_s": 3, "request_id": "req_1", "spec": None})]
+    named = {"wait_s": 3, "request_id": "req_1", "spec": None, "priority": Priority.INTERACTIVE}
+    assert calls == [(("mine", 1, 2), named)]
     assert (await runtime.status()).failed == (("mine", "why"),)
 
 

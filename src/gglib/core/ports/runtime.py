@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.priority import Priority
 from gglib.core.runtime.events import EventSubscription
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
 
@@ -45,6 +46,7 @@ class ModelRuntimePort(ABC):
         wait_s: float | None = None,  # noqa: ARG002 - for runtimes whose loads continue without a request
         request_id: str = "",  # noqa: ARG002 - for runtimes that log swaps
         spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - for runtimes that launch from the catalogue
+        priority: Priority = Priority.INTERACTIVE,  # noqa: ARG002 - for runtimes with a queue
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Lease the target to one request: it is not evicted before the block ends.
 
@@ -56,10 +58,29 @@ class ModelRuntimePort(ABC):
 
         ``wait_s`` limits the wait, in seconds: ``ModelLoadingError`` is raised after it, and the load continues. None
         waits up to the runtime's own limit (RFC 7240's ``Prefer: wait=N`` shortens it). ``spec`` is the catalogue's
-        spec of ``model_name`` if the caller has resolved it already: a request's model is resolved once. The default
-        implementation holds nothing: it only calls ``ensure_model_running``.
+        spec of ``model_name`` if the caller has resolved it already: a request's model is resolved once.
+        ``priority`` orders requests that wait. The default implementation holds nothing: it only calls
+        ``ensure_model_running``.
         """
         return self._admit_without_lease(model_name, num_ctx, default_ctx)
+
+    async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
+        """Load a model without a request and return its target when it is ready; parameters and errors of ``admit``.
+
+        The default calls ``ensure_model_running``.
+        """
+        return await self.ensure_model_running(model_name, num_ctx, default_ctx)
+
+    async def unload(self, model_name: str) -> bool:
+        """Stop one model and return when its process has exited; False if it is not in memory.
+
+        ``model_name`` is its name in the catalogue. The default stops all models if it is the current one.
+        """
+        target = await self.current_model()
+        if target is None or target.model_name != model_name:
+            return False
+        await self.stop_current()
+        return True
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
         """Whether ``target``'s requests in flight delay a swap: requests for another model have waited for their limit.

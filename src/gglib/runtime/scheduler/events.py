@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gglib.core.errors import GglibError
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
+from gglib.core.priority import Priority
 
 # --- events: what happened ---------------------------------------------------------------------------------------
 
@@ -26,6 +28,9 @@ class Requested:
     request_id: str = ""
     waits: bool = True
     """False: only a ready model serves it; otherwise the model is loaded without it (``Prefer: wait=0``)."""
+    priority: Priority = Priority.INTERACTIVE
+    size: DeviceBytes = field(default_factory=dict, hash=False)
+    """The memory that a launch with ``launch_ctx`` takes; empty if memory is not limited."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -86,6 +91,33 @@ class StopRequested:
     """Stop every resident: idle ones now, busy ones after their requests, at the latest at ``deadline``."""
 
     deadline: float
+    model_id: int | None = None
+    """Stop only this model; None: all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinsChanged:
+    """The pinned models. A pinned model is not evicted for other models, and its idle time-to-live does not apply."""
+
+    model_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a ready launch; None: unchanged."""
+
+    generation: int
+    size: DeviceBytes | None = None
+    """Its peak memory."""
+    prompt_s: float | None = None
+    """The time to process the prompts in its cache again, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """How much memory all residents together may take, by device: the budget, or less if other programs need it."""
+
+    limits: DeviceBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +156,9 @@ Event = (
     | Died
     | Exited
     | StopRequested
+    | PinsChanged
+    | Measured
+    | LimitsChanged
     | ModelRemoved
     | FileChanged
     | Superseded

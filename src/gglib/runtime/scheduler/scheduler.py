@@ -60,6 +60,7 @@ from gglib.runtime.scheduler.events import (
     Launch,
     LoadFailed,
     ModelRemoved,
+    PinsChanged,
     Refuse,
     Requested,
     RequestEnded,
@@ -113,6 +114,8 @@ class Scheduler:
         self._keep_warm = KeepWarm() if keep_warm is None else keep_warm
         self._protected: set[int] = set()
         """Models whose next load replaces an abandoned load, and is therefore protected."""
+        self._pinned: frozenset[int] = frozenset()
+        """Models that are not evicted for other models."""
         self._pending_loads: dict[int, PendingLoad] = {}
         """By model id, oldest first."""
 
@@ -198,8 +201,10 @@ class Scheduler:
                     self._add_pending_load(waiter, now)
             case RequestStalled(ticket):
                 self._on_stalled(ticket, now)
-            case StopRequested(deadline):
-                return list(self._on_stop_requested(deadline, now))
+            case StopRequested(deadline, model_id):
+                return list(self._on_stop_requested(deadline, model_id, now))
+            case PinsChanged(model_ids):
+                self._pinned = model_ids
             case ModelRemoved(model_id):
                 return list(self._on_model_removed(model_id, now))
             case _:
@@ -345,10 +350,18 @@ class Scheduler:
         if resident is not None and resident.state is ResidentState.STOPPING:
             self._keep_warm.record_stop(now - resident.since)
 
-    def _on_stop_requested(self, deadline: float, now: float) -> Iterator[Effect]:
-        self._backoff.clear()
-        self._pending_loads.clear()
+    def _on_stop_requested(self, deadline: float, model_id: int | None, now: float) -> Iterator[Effect]:
+        """Stop one model, or all if ``model_id`` is None."""
+        if model_id is None:
+            self._backoff.clear()
+            self._pending_loads.clear()
+        else:
+            self._backoff.forget(model_id)
+            self._pending_loads.pop(model_id, None)
+            self._clear_evictions_for(model_id)
         for resident in self._residents.values():
+            if model_id not in {None, resident.spec.model_id}:
+                continue
             resident.evicted_for = None
             former = resident.stop_deadline
             resident.stop_deadline = deadline if former is None else min(former, deadline)
