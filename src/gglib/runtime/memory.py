@@ -1,0 +1,45 @@
+"""The manager's interface to memory: the size of a launch, the limit of all launches, and what a launch takes.
+
+``app`` injects the implementation: the runtime knows neither the estimate nor how this machine reports its memory.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gglib.core.memory import DeviceBytes
+from gglib.core.models import ModelLaunchSpec
+
+
+class MemoryAccounts(Protocol):
+    """Sizes and limits in bytes by device. The methods read files and drivers: implement them in worker threads."""
+
+    @property
+    def budget(self) -> DeviceBytes:
+        """How much all models together may take, whatever other programs use. Read in the loop: must not block."""
+        ...
+
+    async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
+        """Return what a launch with ``context`` tokens takes: the measured peak of earlier ones, or an estimate."""
+        ...
+
+    async def limits(self, pids: Sequence[int]) -> DeviceBytes:
+        """Return the budget, or less on devices where other programs need the memory.
+
+        ``pids`` are the running engines (their process groups). The limit of a device is never above what is free now
+        plus what these engines would give back.
+        """
+        ...
+
+    async def measure(self, spec: ModelLaunchSpec, context: int, pid: int) -> DeviceBytes | None:
+        """Return what a ready engine takes, and keep the peak for ``size_of``; None if it cannot be read."""
+        ...
+
+    async def record_out_of_memory(
+        self, spec: ModelLaunchSpec, context: int, size: DeviceBytes
+    ) -> DeviceBytes:
+        """Record that a load with an expected ``size`` ran out of memory; return the raised size for the next one."""
+        ...
+
+    async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
+        """Return what would fit instead, as a sentence for clients: a smaller context or another model; or empty."""
+        ...
