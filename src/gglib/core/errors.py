@@ -9,6 +9,7 @@ import math
 from enum import Enum
 from pathlib import Path
 
+from gglib.core.memory import DeviceBytes, describe_device_bytes, exceeded_devices
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.shell_quoting import quoted_command
 
@@ -261,6 +262,66 @@ class ModelLoadingError(ModelRuntimeError):
         self.progress = progress
         super().__init__(
             f"Model '{model_name}' is still loading; try again in {max(1, math.ceil(retry_after_s))} s."
+        )
+
+
+class ModelTooLargeError(ModelRuntimeError):
+    """The model needs more memory than all models together may take, so no eviction makes room for it.
+
+    ``advice`` is a sentence for clients: what would fit instead.
+    """
+
+    code = "model_too_large"
+    source = ErrorSource.OPERATOR
+
+    def __init__(self, model_name: str, needed: DeviceBytes, budget: DeviceBytes, advice: str = "") -> None:
+        self.model_name = model_name
+        self.needed = needed
+        self.budget = budget
+        self.advice = advice
+        devices = exceeded_devices(needed, budget)
+        super().__init__(
+            f"Model '{model_name}' cannot be loaded: it needs {describe_device_bytes(needed, devices)}, and the "
+            f"memory budget of all models is {describe_device_bytes(budget, devices)}. "
+            f"{advice or 'Use a smaller context or another quantization.'}"
+        )
+
+
+class InsufficientMemoryError(ModelRuntimeError):
+    """Other programs use the memory that the model needs; ``limits`` is what they leave to all models together."""
+
+    code = "insufficient_memory"
+    source = ErrorSource.OPERATOR
+    is_retryable = True
+
+    def __init__(
+        self, model_name: str, needed: DeviceBytes, limits: DeviceBytes, retry_after_s: float
+    ) -> None:
+        self.model_name = model_name
+        self.needed = needed
+        self.limits = limits
+        self.retry_after_s = retry_after_s
+        devices = exceeded_devices(needed, limits)
+        super().__init__(
+            f"Model '{model_name}' needs {describe_device_bytes(needed, devices)}, but other programs leave only "
+            f"{describe_device_bytes(limits, devices)}: close some of them, or try again in "
+            f"{max(1, math.ceil(retry_after_s))} s."
+        )
+
+
+class ModelsPinnedError(ModelRuntimeError):
+    """The model fits only if a pinned model is unloaded; ``pinned`` are the names of the pinned models in memory."""
+
+    code = "models_pinned"
+    source = ErrorSource.OPERATOR
+
+    def __init__(self, model_name: str, pinned: tuple[str, ...]) -> None:
+        self.model_name = model_name
+        self.pinned = pinned
+        names = ", ".join(f"'{name}'" for name in pinned)
+        super().__init__(
+            f"Model '{model_name}' does not fit beside the pinned {'model' if len(pinned) == 1 else 'models'} "
+            f"{names}: run {quoted_command('unpin', pinned[0])}."
         )
 
 

@@ -1,14 +1,29 @@
-"""The memory need of a model, the memory of a machine, and the verdict on both. Values only; sizes in bytes."""
+"""The memory need of a model, the memory of a machine, and the verdict on both. Sizes in bytes. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+from gglib.core.sizes import format_size
 
 RAM = "ram"
 """The device name of the RAM. GPUs are ``gpu0``, ``gpu1`` and so on, in the order of ``MachineMemory.gpus``."""
 
 DeviceBytes = Mapping[str, int]
 """Bytes by device name. A missing device means 0 for a size, and no limit for a limit."""
+
+
+def exceeded_devices(needed: DeviceBytes, limits: DeviceBytes) -> tuple[str, ...]:
+    """Return the devices on which ``needed`` is above the limit, in the order of ``needed``."""
+    return tuple(device for device, size in needed.items() if size > limits.get(device, size))
+
+
+def describe_device_bytes(sizes: DeviceBytes, devices: Iterable[str] | None = None) -> str:
+    """Return sizes as words, of all devices or of the given ones: ``4.0 GB of RAM and 8.0 GB on gpu0``."""
+    return " and ".join(
+        f"{format_size(sizes.get(device, 0))} {'of RAM' if device == RAM else f'on {device}'}"
+        for device in (sizes if devices is None else devices)
+    )
 
 
 class Fit(Enum):

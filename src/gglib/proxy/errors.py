@@ -269,6 +269,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
+    errors.ModelTooLargeError: (500, _SERVER_ERROR),
     PoisonRequestError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
@@ -292,6 +293,8 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.DiskFullError: (507, _SERVER_ERROR),
     errors.UpstreamError: (502, "upstream_error"),
     errors.ModelLoadingError: (503, _SERVER_ERROR),
+    errors.InsufficientMemoryError: (503, _SERVER_ERROR),
+    errors.ModelsPinnedError: (503, _SERVER_ERROR),
     errors.QueueFullError: (503, _SERVER_ERROR),
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
@@ -304,6 +307,14 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
 }
 """Status and ``type`` of each class. Other classes use their nearest base class; ``HttpError`` has its own status."""
 
+
+_WITH_RETRY_AFTER = (
+    errors.InsufficientMemoryError,
+    errors.ModelLoadFailedError,
+    errors.ModelLoadingError,
+    errors.QueueFullError,
+)
+"""Errors that carry their own ``Retry-After``."""
 
 _RETRY_AFTER_S: dict[type[Exception], float] = {
     errors.HubUnreachableError: 10.0,
@@ -396,7 +407,7 @@ def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], 
     if isinstance(error, UnauthorizedError):
         return ((b"www-authenticate", b"Bearer"),)
     headers: list[tuple[bytes, bytes]] = []
-    if isinstance(error, errors.ModelLoadingError | errors.QueueFullError | errors.ModelLoadFailedError):
+    if isinstance(error, _WITH_RETRY_AFTER):
         headers += _retry_after(error.retry_after_s)
     headers += _retry_after(_RETRY_AFTER_S.get(type(error)))
     if status >= 500 and not error.is_retryable:

@@ -15,8 +15,8 @@ from tests.support.waiting import wait_until
 
 from gglib.cli.server.client import get_json
 from gglib.core.addresses import Endpoint
+from gglib.core.sizes import format_size
 from gglib.db.migrations import MIGRATIONS
-from gglib.system.files.sizes import format_size
 from gglib.testing import write_tiny_gguf
 
 from .conftest import Home

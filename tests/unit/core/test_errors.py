@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from tests.support.golden import Golden
 
 from gglib.core import errors
 from gglib.core.errors import (
@@ -13,15 +14,19 @@ from gglib.core.errors import (
     EngineCrashLoopError,
     EngineDiedError,
     GglibError,
+    InsufficientMemoryError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
     ModelLoadingError,
     ModelNotFoundError,
+    ModelsPinnedError,
     ModelStoppedError,
+    ModelTooLargeError,
     QueueFullError,
     ShuttingDownError,
 )
 
+GB = 10**9
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, GglibError)]
 
 
@@ -126,6 +131,54 @@ def test_a_message_names_a_wait_of_at_least_a_second(
     """In whole seconds; rounded up for a load, rounded to the nearest for the queue."""
     assert f"in {loading_s} s" in str(ModelLoadingError("m", retry_after_s))
     assert f"in {queue_s} s" in str(QueueFullError(9, retry_after_s))
+
+
+@pytest.mark.parametrize(
+    ("needed", "budget", "numbers"),
+    [
+        ({"ram": 24 * GB}, {"ram": 20 * GB}, ["24.0 GB of RAM", "is 20.0 GB of RAM"]),
+        (
+            {"ram": GB, "gpu0": 9 * GB, "gpu1": 8 * GB},
+            {"ram": 20 * GB, "gpu0": 8 * GB, "gpu1": 7 * GB},
+            ["9.0 GB on gpu0 and 8.0 GB on gpu1", "is 8.0 GB on gpu0 and 7.0 GB on gpu1"],
+        ),
+    ],
+)
+def test_a_model_that_is_too_large_has_the_numbers(
+    needed: dict[str, int], budget: dict[str, int], numbers: list[str], golden: Golden
+) -> None:
+    """Need and budget of the devices that lack memory; others are not named."""
+    error = ModelTooLargeError("m", needed, budget)
+    assert all(number in str(error) for number in numbers)
+    assert golden(str(error))
+    assert not error.is_retryable
+
+
+def test_the_advice_on_a_model_that_is_too_large_is_the_last_sentence() -> None:
+    """It replaces the general one."""
+    error = ModelTooLargeError("m", {"ram": 2}, {"ram": 1}, "A context of 4096 fits.")
+    assert str(error).endswith(". A context of 4096 fits.")
+    assert "quantization" not in str(error)
+
+
+def test_a_lack_of_memory_names_what_other_programs_leave(golden: Golden) -> None:
+    """The wait is rounded up to whole seconds."""
+    error = InsufficientMemoryError("m", {"ram": 8 * GB}, {"ram": 5 * GB}, 9.2)
+    assert "8.0 GB of RAM" in str(error)
+    assert "5.0 GB of RAM" in str(error)
+    assert "in 10 s" in str(error)
+    assert error.is_retryable
+    assert golden(str(error))
+
+
+def test_pinned_models_are_named_with_the_command_that_releases_one(golden: Golden) -> None:
+    """A retry does not help: the user has to decide."""
+    error = ModelsPinnedError("m", ("a", "b c"))
+    assert "'a', 'b c'" in str(error)
+    assert "'gglib unpin a'" in str(error)
+    assert not error.is_retryable
+    assert golden(str(error))
+    assert golden(str(ModelsPinnedError("m", ("a",))))
 
 
 @pytest.mark.parametrize("was_only_request", [True, False])

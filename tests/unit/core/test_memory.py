@@ -1,6 +1,32 @@
-"""The memory need of a model."""
+"""The memory need of a model, and sizes by device."""
 
-from gglib.core.memory import MemoryNeed
+import pytest
+
+from gglib.core.memory import MemoryNeed, describe_device_bytes, exceeded_devices
+
+
+@pytest.mark.parametrize(
+    ("needed", "limits", "exceeded"),
+    [
+        ({}, {"ram": 1}, ()),
+        ({"ram": 1}, {}, ()),
+        ({"ram": 1}, {"ram": 1}, ()),
+        ({"ram": 2}, {"ram": 1}, ("ram",)),
+        ({"gpu0": 2, "ram": 2, "gpu1": 1}, {"ram": 1, "gpu0": 1, "gpu1": 1}, ("gpu0", "ram")),
+    ],
+)
+def test_a_device_without_a_limit_is_never_exceeded(
+    needed: dict[str, int], limits: dict[str, int], exceeded: tuple[str, ...]
+) -> None:
+    """A size equal to its limit fits."""
+    assert exceeded_devices(needed, limits) == exceeded
+
+
+def test_sizes_name_their_devices() -> None:
+    """All devices, or the given ones; a missing size is 0."""
+    sizes = {"ram": 4 * 10**9, "gpu0": 8 * 10**9}
+    assert describe_device_bytes(sizes) == "4.0 GB of RAM and 8.0 GB on gpu0"
+    assert describe_device_bytes(sizes, ["gpu0", "gpu1"]) == "8.0 GB on gpu0 and 0 MB on gpu1"
 
 
 def test_the_total_need_is_the_sum_of_its_parts() -> None:

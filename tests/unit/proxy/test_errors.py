@@ -45,6 +45,13 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
+    (
+        errors.ModelTooLargeError("x", {"ram": 2}, {"ram": 1}),
+        500,
+        "server_error",
+        None,
+        "model_too_large",
+    ),
     (PoisonRequestError(2), 500, "server_error", None, "request_ended_engine"),
     (errors.EngineDiedError("x", "y", was_only_request=True), 502, "upstream_error", None, "upstream_error"),
     (errors.CatalogError("x"), 500, "server_error", None, "catalog_error"),
@@ -67,6 +74,14 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.EngineDiedError("x", "y", was_only_request=False), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.ModelLoadingError("x", 1), 503, "server_error", None, "model_loading"),
+    (
+        errors.InsufficientMemoryError("x", {"ram": 2}, {"ram": 1}, 1),
+        503,
+        "server_error",
+        None,
+        "insufficient_memory",
+    ),
+    (errors.ModelsPinnedError("x", ("y",)), 503, "server_error", None, "models_pinned"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
     (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
     (errors.EngineUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
@@ -114,6 +129,8 @@ def test_retry_after_is_in_whole_seconds(after_s: float, header: bytes) -> None:
     retry_after = (b"retry-after", header)
     assert to_error_response(errors.ModelLoadingError("x", after_s)).headers == (retry_after,)
     assert to_error_response(errors.QueueFullError(5, after_s)).headers == (retry_after,)
+    short = errors.InsufficientMemoryError("x", {"ram": 2}, {"ram": 1}, after_s)
+    assert to_error_response(short).headers == (retry_after,)
     failed = errors.ModelLoadFailedError("x", "y", retry_after_s=after_s)
     assert to_error_response(failed).headers == (retry_after, (b"x-should-retry", b"false"))
 

@@ -10,7 +10,7 @@ import click
 
 from gglib.cli.streams import ignore_output_errors
 from gglib.core.plain_text import escape_block, escape_line, json_text
-from gglib.system.files.sizes import format_size
+from gglib.core.sizes import format_size
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -15,6 +15,7 @@ from pathlib import Path
 from gglib.core.errors import DownloadCorruptError, GglibError, HubBusyError, HubUnreachableError
 from gglib.core.hub.repository import FetchedFile, RemoteFile
 from gglib.core.ports.hub import OnFetchProgress
+from gglib.core.sizes import SPARE_BYTES
 from gglib.hf.cancellation import CancelToken
 from gglib.hf.download.connections import ConnectionLimits, ConnectionPolicy, next_segment
 from gglib.hf.download.hashing import IncrementalHasher
@@ -37,7 +38,6 @@ from gglib.hf.transport.responses import (
 )
 from gglib.hf.transport.transport import Response, Transport
 from gglib.hf.transport.urls import Address
-from gglib.system.files.sizes import SPARE_BYTES
 
 POLL_S = 0.1
 """The interval of progress reports, and the delay until a cancel is noticed."""

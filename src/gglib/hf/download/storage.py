@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gglib.core.errors import DiskFullError, StorageError
-from gglib.system.files.sizes import SPARE_BYTES, format_size
+from gglib.core.sizes import SPARE_BYTES, format_size
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REASONS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 from gglib.core.errors import DiskFullError
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.sizes import SPARE_BYTES, format_size
 from gglib.core.versions import FileRole, OwnFile, Version
 from gglib.library.variants.pull_source import files_with_content
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.ownership import may_be_own, status_of
-from gglib.system.files.sizes import SPARE_BYTES, format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from gglib.core.sizes import SPARE_BYTES
 from gglib.library.starter import pip
 from gglib.library.starter.errors import StarterError
 from gglib.library.starter.pinned import StarterModel
 from gglib.library.starter.progress import Progress, ignore
 from gglib.library.starter.unpack import give_name, has_hash, unpack
-from gglib.system.files.sizes import SPARE_BYTES
 
 WORK_NAME = ".starter"
 """Inside the models directory: on the same file system, so that the last step can be a hard link."""

@@ -20,9 +20,9 @@ from gglib.core.hub.repository import HubFile
 from gglib.core.hub.variants import Variant, Variants
 from gglib.core.memory import Fit
 from gglib.core.shell_quoting import quoted_command
+from gglib.core.sizes import format_size
 from gglib.library.variants.preferences import FALLBACK, PREFERRED
 from gglib.library.variants.pull_target import PullTarget
-from gglib.system.files.sizes import format_size
 
 MAX_LISTED = 30
 """Maximum number of variants listed in an error; the rest is counted."""

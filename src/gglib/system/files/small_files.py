@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gglib.core.plain_text import escape_line
-from gglib.system.files.sizes import format_size
+from gglib.core.sizes import format_size
 
 MAX_SMALL_BYTES = 1024 * 1024
 """A note of a pull with 1,000 shards has 300 KB."""

@@ -30,7 +30,7 @@ def command(  # noqa: PLR0913 - click passes each option
     Shows the quantizations of each repository and whether they fit into this machine's memory.
     """
     from gglib.cli.runner import with_finder
-    from gglib.cli.sizes import parse_size
+    from gglib.cli.sizes import parse_size_option
     from gglib.cli.views import render, search_results
     from gglib.core.errors import InvalidSettingError
     from gglib.core.hub.repository import HubSort
@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913 - click passes each option
 
     words = " ".join(query)
     try:
-        max_size_bytes = None if max_size is None else parse_size(max_size, "--max-size")
+        max_size_bytes = None if max_size is None else parse_size_option(max_size, "--max-size")
     except InvalidSettingError as error:
         raise click.UsageError(str(error)) from error
 

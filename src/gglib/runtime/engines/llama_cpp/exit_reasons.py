@@ -15,13 +15,13 @@ import signal
 from collections.abc import Sequence
 from itertools import pairwise
 
+from gglib.core.sizes import format_size
 from gglib.runtime.local.log_lines import (
     Level,
     LogLine,
     Role,
     parse_lines,
 )
-from gglib.system.files.sizes import format_size
 from gglib.system.ram import MemoryState
 
 MAX_REASON_CHARACTERS = 300
