@@ -207,7 +207,11 @@ class ModelLoadFailedError(ModelRuntimeError):
 
     def with_retry_after(self, retry_after_s: float) -> "ModelLoadFailedError":
         """Return the same error for a request during the back-off, which lasts ``retry_after_s`` seconds more."""
-        return ModelLoadFailedError(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
+        return type(self)(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
+
+
+class ModelOutOfMemoryError(ModelLoadFailedError):
+    """The engine ran out of memory while it loaded the model."""
 
 
 class EngineCrashLoopError(ModelLoadFailedError):

@@ -61,6 +61,8 @@ class BecameReady:
     generation: int
     spec: ModelLaunchSpec | None = None
     """The launched spec, if the model was updated to another version after the launch was decided."""
+    slots: int | None = None
+    """How many requests its engine processes at a time; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,8 @@ class StopReason(Enum):
     """It is idle, and a request waits for another model."""
     OVERDUE = "overdue"
     """A request for another model has waited for ``swap_wait_s``."""
+    PRIORITY = "priority"
+    """An interactive request waits for another model, and only batch requests use this one."""
     UNWANTED = "unwanted"
     """Its load is abandoned, and a request waits for another model."""
     TOO_SMALL = "too small"
@@ -191,6 +195,10 @@ class StopReason(Enum):
     """The model's file was overwritten while it was loaded."""
     UPDATED = "updated"
     """The model has a newer version."""
+    OUT_OF_MEMORY = "out of memory"
+    """It is idle, and a load of another model ran out of memory."""
+    EXCESS = "excess"
+    """It is idle, and the budget was reduced."""
 
     @property
     def is_final(self) -> bool:

@@ -13,12 +13,14 @@ Every event, except on the fast path (``try_grant``, ``try_release``), ends in `
 state and returns the effects that are due:
 
 1. All waiters whose model is READY with enough context are granted together.
-2. Models that waiters need and no resident serves follow, in the order of their oldest waiters. With free capacity, the
-   model is launched. Without it, a victim makes room. A load without waiters, or the least recently used idle resident,
-   stops at once. A busy resident only drains, and only after the oldest waiter has waited for ``swap_wait_s``. Until
-   then requests for the running model pass the queue (no thrashing), after that it takes none (no starvation). If
-   the waiters that caused the drain leave, the resident takes requests again. An idle resident whose clients are likely
-   to return soon is kept warm for a moment (``keep_warm``), but never beyond ``swap_wait_s``.
+2. Models that waiters need and no resident serves follow, in the order of their oldest waiters (``planning``). If a
+   model fits beside the residents (``placement``), it is launched. Otherwise a set of residents makes room, as small as
+   possible. A load without waiters, or the idle residents that are cheapest to lose, stop at once. A busy resident
+   only drains, and only after the oldest waiter has waited for ``swap_wait_s``. Until then requests for the running
+   model pass the queue (no thrashing), after that it takes none (no starvation). If the waiters that caused the drain
+   leave, or other residents make room, the resident takes requests again. An idle resident whose clients are likely to
+   return soon is kept warm for a moment (``keep_warm``), but never beyond ``swap_wait_s``. A pinned resident is never
+   evicted for another model. A model that can never fit is refused at once, and no resident is evicted for it.
 3. Pending loads come after all waiters. A pending load has not started, and no request waits for it (see below). It
    uses free capacity or evicts an idle resident, never a resident that is in use or loading, and it expires.
 4. A resident without requests for its idle time-to-live is stopped.
@@ -37,16 +39,33 @@ An *abandoned load* is a resident that is still loading although no request wait
 but a load that replaced an abandoned load is protected from this until a waiter is overdue. Otherwise clients with a
 timeout shorter than the loads would cancel each other's loads for ever.
 
-A model whose load failed, or whose process died too often, is refused at once for a growing time (``backoff``).
+A model whose load failed, or whose process died too often, is refused at once for a growing time (``backoff``). A load
+that ran out of memory is repeated once, after the idle residents have stopped.
+
+*Priorities*: interactive requests come before batch requests, until these have waited for ``swap_wait_s``. A resident
+processes a limited number of batch requests at a time, so that interactive ones find a free slot; a resident that only
+batch requests use drains for an interactive request at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from gglib.core.context import is_enough
 from gglib.core.defaults import SWAP_WAIT_S
-from gglib.core.errors import ModelNotFoundError, ModelStoppedError, QueueFullError
+from gglib.core.errors import (
+    GglibError,
+    InsufficientMemoryError,
+    ModelNotFoundError,
+    ModelOutOfMemoryError,
+    ModelsPinnedError,
+    ModelStoppedError,
+    ModelTooLargeError,
+    QueueFullError,
+)
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
+from gglib.core.priority import Priority
 from gglib.runtime.scheduler.backoff import Backoff, Failure
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -58,7 +77,9 @@ from gglib.runtime.scheduler.events import (
     FileChanged,
     Grant,
     Launch,
+    LimitsChanged,
     LoadFailed,
+    Measured,
     ModelRemoved,
     PinsChanged,
     Refuse,
@@ -73,6 +94,14 @@ from gglib.runtime.scheduler.events import (
     WakeAt,
 )
 from gglib.runtime.scheduler.keep_warm import KeepWarm
+from gglib.runtime.scheduler.placement import Candidate, Placement, choose_victims, largest
+from gglib.runtime.scheduler.planning import (
+    Plan,
+    PlannedEviction,
+    Planner,
+    grace_until,
+    waiting_order,
+)
 from gglib.runtime.scheduler.state import (
     PendingLoad,
     Resident,
@@ -83,28 +112,39 @@ from gglib.runtime.scheduler.state import (
 DEFAULT_QUEUE_LIMIT = 1_000
 PENDING_LOAD_S = 60.0
 """How long a load without waiters stays pending. Clients return after ``Retry-After``, within seconds."""
-UNUSED_GRACE_S = 3.0
-"""How long a model that is unused since its load is safe from pending loads of other models: the client that requested
-it with ``wait=0`` is about to return. Two such clients would otherwise evict each other's model for ever."""
+MEMORY_WAIT_S = 10.0
+"""How long a request waits for memory that other programs use."""
+INTERACTIVE_WINDOW_S = 60.0
+"""How long after an interactive request a model keeps a slot free of batch requests."""
+OUT_OF_MEMORY_GROWTH = 1.2
+"""The factor by which the expected size of a model grows after its load ran out of memory."""
 
 _READY = ResidentState.READY
 """A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
 _DEADLINE_STATES = {ResidentState.LOADING, ResidentState.DRAINING}
 """The states in which a resident can be stopped by its ``stop_deadline``."""
+_SERVING_STATES = {ResidentState.LOADING, ResidentState.READY}
+"""The states in which a resident serves its waiters, now or once it is ready."""
+_AnyWaiter = TypeVar("_AnyWaiter", bound=Waiter)
 
 
 class Scheduler:
-    """Decides which models are resident. ``capacity`` limits them, including those that load, drain or stop."""
+    """Decides which models are resident.
+
+    ``capacity`` limits their number and ``budget`` their memory by device (None: no limit), including those that load,
+    drain or stop.
+    """
 
     def __init__(
         self,
         *,
         capacity: int = 1,
+        budget: DeviceBytes | None = None,
         swap_wait_s: float = SWAP_WAIT_S,
         queue_limit: int = DEFAULT_QUEUE_LIMIT,
         keep_warm: KeepWarm | None = None,
     ) -> None:
-        self._capacity = capacity
+        self._placement = Placement(capacity=capacity, budget=budget)
         self._swap_wait_s = swap_wait_s
         self._queue_limit = queue_limit
         self._last_generation = 0
@@ -118,6 +158,38 @@ class Scheduler:
         """Models that are not evicted for other models."""
         self._pending_loads: dict[int, PendingLoad] = {}
         """By model id, oldest first."""
+        self._interactive_at: dict[int, float] = {}
+        """By model id: when the last interactive request was queued."""
+        self._out_of_memory: dict[int, DeviceBytes] = {}
+        """By model id: the size of the second attempt after a load that ran out of memory."""
+        self._has_excess = False
+        """Whether the residents exceed a reduced budget."""
+
+    def reconfigure(
+        self,
+        now: float,
+        *,
+        capacity: int,
+        budget: DeviceBytes | None = None,
+        swap_wait_s: float = SWAP_WAIT_S,
+        queue_limit: int = DEFAULT_QUEUE_LIMIT,
+    ) -> list[Effect]:
+        """Replace the limits; the parameters are those of the constructor. Residents beyond them stop when idle."""
+        self._placement.set_budget(capacity=capacity, budget=budget)
+        self._swap_wait_s = swap_wait_s
+        self._queue_limit = queue_limit
+        self._has_excess = True
+        return self._reconcile(now)
+
+    @property
+    def placement(self) -> Placement:
+        """The limits of memory and of the number of residents."""
+        return self._placement
+
+    @property
+    def pinned(self) -> frozenset[int]:
+        """The ids of the pinned models."""
+        return self._pinned
 
     @property
     def residents(self) -> tuple[Resident, ...]:
@@ -142,7 +214,7 @@ class Scheduler:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Apply an event at ``now`` (seconds, monotonic) and return its effects in order."""
         match event:
-            case Requested(ticket, spec, needed_ctx):
+            case Requested(ticket, spec, needed_ctx) if event.priority is Priority.INTERACTIVE:
                 generation = self.try_grant(ticket, spec, needed_ctx, now)
                 # CPython 3.11.2 traces the jump from here to another line.
                 if generation is not None:  # pragma: no branch
@@ -158,7 +230,7 @@ class Scheduler:
     # call these methods first, and ``handle`` only if they return None or False.
 
     def try_grant(self, ticket: int, spec: ModelLaunchSpec, needed_ctx: int, now: float) -> int | None:
-        """Grant a request to a ready resident and return its generation; None if ``handle`` has to decide."""
+        """Grant an interactive request to a ready resident; return its generation, None if ``handle`` has to decide."""
         if self._waiters:
             return None
         model_id = spec.model_id
@@ -178,7 +250,7 @@ class Scheduler:
 
     def try_release(self, ticket: int, now: float) -> bool:
         """End a request in flight if nothing waits for its end; False if ``handle`` has to."""
-        if self._waiters or self._pending_loads:
+        if self._waiters or self._pending_loads or self._has_excess:
             return False
         for resident in self._residents.values():
             if ticket in resident.holders:
@@ -205,6 +277,8 @@ class Scheduler:
                 return list(self._on_stop_requested(deadline, model_id, now))
             case PinsChanged(model_ids):
                 self._pinned = model_ids
+            case LimitsChanged(limits):
+                self._placement.set_limits(limits)
             case ModelRemoved(model_id):
                 return list(self._on_model_removed(model_id, now))
             case _:
@@ -214,8 +288,10 @@ class Scheduler:
     def _apply_launch_event(self, event: Event, now: float) -> list[Effect]:
         effects: list[Effect] = []
         match event:
-            case BecameReady(generation, spec):
-                self._on_ready(generation, spec, now)
+            case BecameReady():
+                self._on_ready(event, now)
+            case Measured(generation) if (resident := self._residents.get(generation)) is not None:
+                self._on_measured(resident, event)
             case LoadFailed(generation):
                 effects += self._on_load_failed(event, now)
             case Died(generation):
@@ -231,10 +307,13 @@ class Scheduler:
         return effects
 
     def _enqueue(self, request: Requested, now: float) -> Iterator[Effect]:
-        self._keep_warm.record_request(request.spec.model_id, now)
+        model_id = request.spec.model_id
+        self._keep_warm.record_request(model_id, now)
+        if request.priority is Priority.INTERACTIVE:
+            self._interactive_at[model_id] = now
         refusal = self._backoff.refusal(request.spec, now)
-        waiter = Waiter(request.ticket, request.spec, request.needed_ctx, request.launch_ctx, now)
-        is_ready = any(map(waiter.can_use, self._residents.values()))
+        waiter = _waiter_of(request, now)
+        is_ready = any(self._can_grant(waiter, resident, now) for resident in self._residents.values())
         if refusal is not None:
             yield Refuse(request.ticket, refusal)
         elif not request.waits and not is_ready:
@@ -248,19 +327,22 @@ class Scheduler:
         """Load the model for a request that does not wait; all these requests share one load."""
         model_id = waiter.spec.model_id
         former = self._pending_loads.get(model_id)
-        if former is None or former.spec != waiter.spec or now >= former.expires_at:
-            needed, at_launch = waiter.needed_ctx, waiter.launch_ctx
-        else:
-            needed = max(former.needed_ctx, waiter.needed_ctx)
-            at_launch = max(former.launch_ctx, waiter.launch_ctx)
+        needed, at_launch, size = waiter.needed_ctx, waiter.launch_ctx, waiter.size
+        if former is not None and former.spec == waiter.spec and now < former.expires_at:
+            needed = max(former.needed_ctx, needed)
+            at_launch = max(former.launch_ctx, at_launch)
+            size = largest((former.size, size))
         self._pending_loads[model_id] = PendingLoad(
-            waiter.ticket,
-            waiter.spec,
-            needed,
-            at_launch,
+            ticket=waiter.ticket,
+            spec=waiter.spec,
+            needed_ctx=needed,
+            launch_ctx=at_launch,
             # A launch decided after the first request for this version has this version, or a newer one.
-            former.since if former is not None and former.spec.path == waiter.spec.path else waiter.since,
-            now + PENDING_LOAD_S,
+            since=former.since
+            if former is not None and former.spec.path == waiter.spec.path
+            else waiter.since,
+            size=size,
+            expires_at=now + PENDING_LOAD_S,
         )
 
     def _on_request_ended(self, ticket: int, now: float) -> None:
@@ -291,7 +373,10 @@ class Scheduler:
 
     def _release(self, resident: Resident, ticket: int, now: float) -> None:
         resident.holders.remove(ticket)
+        if resident.batch_holders:
+            resident.batch_holders.discard(ticket)
         resident.last_used = now
+        resident.credit = self._placement.inflation
         if not resident.holders:
             self._keep_warm.record_idle(resident.spec.model_id, now)
 
@@ -303,15 +388,30 @@ class Scheduler:
                 resident.eviction = Eviction(StopReason.SILENT, now)
                 resident.evicted_for = None  # it stops because it stalled, not for a waiter
 
-    def _on_ready(self, generation: int, spec: ModelLaunchSpec | None, now: float) -> None:
-        resident = self._residents.get(generation)
+    def _on_ready(self, event: BecameReady, now: float) -> None:
+        resident = self._residents.get(event.generation)
         if resident is None or resident.state is not ResidentState.LOADING:
             return  # it was stopped while the event was queued
-        resident.spec = spec or resident.spec
+        resident.spec = event.spec or resident.spec
+        resident.slots = event.slots
+        resident.credit = self._placement.inflation
+        self._out_of_memory.pop(resident.spec.model_id, None)
         self._keep_warm.record_load(resident.spec.model_id, now - resident.since)
         resident.transition_to(ResidentState.READY, now)
         resident.last_used = now
         self._backoff.record_success(resident.spec.model_id)
+
+    def _on_measured(self, resident: Resident, event: Measured) -> None:
+        if event.size is not None:
+            # A launch that runs alone beyond the budget is not refused the next time.
+            budget = self._placement.memory_budget
+            resident.size = {
+                device: min(taken, budget.get(device, taken)) for device, taken in event.size.items()
+            }
+            resident.is_measured = True
+            self._has_excess = True
+        if event.prompt_s is not None:
+            resident.prompt_s = event.prompt_s
 
     def _remove(self, generation: int, now: float) -> Resident | None:
         """Drop a launch whose process has exited, and renew the pending load that it was stopped for."""
@@ -324,9 +424,39 @@ class Scheduler:
 
     def _on_load_failed(self, event: LoadFailed, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
-        if resident is not None:
-            failure = self._backoff.record_failure(resident.spec, event.error, now)
-            yield from self._refuse_waiters_of_failed_model(failure, now)
+        if resident is None:
+            return
+        if isinstance(event.error, ModelOutOfMemoryError):
+            idle = self._idle_beside(resident)
+            if idle and resident.spec.model_id not in self._out_of_memory:
+                yield from self._repeat_load(resident, idle, now)
+                return
+        self._out_of_memory.pop(resident.spec.model_id, None)
+        failure = self._backoff.record_failure(resident.spec, event.error, now)
+        yield from self._refuse_waiters_of_failed_model(failure, now)
+
+    def _idle_beside(self, failed: Resident) -> list[Resident]:
+        """Return the idle residents on the devices of a load that ran out of memory, without pinned ones."""
+        devices = {device for device, taken in failed.size.items() if taken}
+        return [
+            r
+            for r in self._residents.values()
+            if r.is_idle
+            and r.spec.model_id not in self._pinned
+            and (not devices or not r.size or any(r.size.get(device) for device in devices))
+        ]
+
+    def _repeat_load(self, failed: Resident, idle: Iterable[Resident], now: float) -> Iterator[Effect]:
+        """Stop the idle residents for a second attempt, with a larger expected size. Its waiters stay."""
+        model_id = failed.spec.model_id
+        budget = self._placement.memory_budget
+        self._out_of_memory[model_id] = {
+            device: min(int(taken * OUT_OF_MEMORY_GROWTH), max(taken, budget.get(device, 0)))
+            for device, taken in failed.size.items()
+        }
+        for resident in idle:
+            resident.evicted_for = model_id
+            yield self._stop(resident, now, Eviction(StopReason.OUT_OF_MEMORY, now))
 
     def _on_died(self, event: Died, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
@@ -407,14 +537,16 @@ class Scheduler:
     # --- what the whole state requires ---
 
     def _reconcile(self, now: float) -> list[Effect]:
-        self._cancel_unneeded_drains(now)
-        effects: list[Effect] = [*self._stop_drained(now), *self._grant_ready()]
+        effects: list[Effect] = [*self._stop_drained(now), *self._grant_ready(now)]
         self._drop_finished_pending_loads(now)
-        next_waiters = self._next_waiters()
-        pending = self._next_pending_loads()
-        effects += self._make_room([*next_waiters, *pending], now)
+        effects += self._refuse_unplaceable(now)
+        plan, planner = self._plan(now)
+        effects += self._execute(plan, planner)
+        if self._reopen_unneeded_drains(plan, now):
+            effects += self._grant_ready(now)
+        effects += self._stop_excess(planner)
         effects += self._stop_expired(now)
-        return [*effects, *self._next_wake_up(next_waiters, pending, now)]
+        return [*effects, *self._next_wake_up(now)]
 
     def _drop_finished_pending_loads(self, now: float) -> None:
         """Drop pending loads that are served or expired, and the protection of models that no request needs."""
@@ -425,25 +557,114 @@ class Scheduler:
         if self._protected:
             self._protected &= {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
 
-    def _cancel_unneeded_drains(self, now: float) -> None:
-        """Let residents take requests again if the waiters that they drain for have left."""
-        while (resident := self._unneeded_drain(now)) is not None:
-            # One at a time: the resident just reopened may serve a waiter that was overdue for another resident.
+    def _refuse_unplaceable(self, now: float) -> Iterator[Effect]:
+        """Refuse requests whose launch never fits, or that have waited too long for memory of other programs.
+
+        A pending load that never fits is dropped.
+        """
+        if not self._placement.limits_memory and not self._pinned:
+            return
+        planner = self._planner(now)
+        for waiter in self._unserved(self.waiters):
+            if (error := self._refusal(waiter, planner)) is not None:
+                del self._waiters[waiter.ticket]
+                yield Refuse(waiter.ticket, error)
+        for load in self._unserved(self.pending_loads):
+            if isinstance(self._refusal(load, planner), ModelTooLargeError | ModelsPinnedError):
+                del self._pending_loads[load.spec.model_id]
+
+    def _refusal(self, waiter: Waiter, planner: Planner) -> GglibError | None:
+        """Return why a launch for this waiter is impossible; None if it is possible, or may become so."""
+        name, placement = waiter.spec.model_name, self._placement
+        if placement.exceeds_budget(waiter.size):
+            return ModelTooLargeError(name, waiter.size, placement.memory_budget)
+        pinned_sizes = planner.pinned_sizes(waiter)
+        if placement.exceeds_budget(waiter.size, besides=pinned_sizes):
+            pinned = sorted(
+                r.spec.model_name for r in self._residents.values() if r.spec.model_id in self._pinned
+            )
+            return ModelsPinnedError(name, tuple(pinned))
+        is_late = planner.now >= waiter.since + MEMORY_WAIT_S
+        if is_late and placement.exceeds_limits(waiter.size, besides=pinned_sizes):
+            return InsufficientMemoryError(name, waiter.size, placement.memory_limits, MEMORY_WAIT_S)
+        return None
+
+    def _plan(self, now: float) -> tuple[Plan, Planner]:
+        planner = self._planner(now)
+        return planner.plan([*self._next_waiters(now), *self._next_pending_loads()]), planner
+
+    def _planner(self, now: float) -> Planner:
+        return Planner(
+            residents=self.residents,
+            waiters=self.waiters,
+            sizes=self._launch_sizes(),
+            placement=self._placement,
+            keep_warm=self._keep_warm,
+            pinned=self._pinned,
+            waits_for_stops={m for m in self._out_of_memory if self._has_eviction_for(m)},
+            swap_wait_s=self._swap_wait_s,
+            now=now,
+        )
+
+    def _launch_sizes(self) -> dict[int, DeviceBytes]:
+        """Return the memory of the next launch of each requested model: enough for all its waiters."""
+        sizes: dict[int, DeviceBytes] = {}
+        for waiter in (*self._waiters.values(), *self._pending_loads.values()):
+            model_id = waiter.spec.model_id
+            known = sizes.get(model_id, self._out_of_memory.get(model_id, {}))
+            sizes[model_id] = largest((known, waiter.size))
+        return sizes
+
+    def _execute(self, plan: Plan, planner: Planner) -> Iterator[Effect]:
+        for waiter in plan.launches:
+            yield self._launch(waiter, planner)
+        for eviction in plan.evictions:
+            yield from self._evict(eviction, planner)
+
+    def _evict(self, planned: PlannedEviction, planner: Planner) -> Iterator[Effect]:
+        """Stop a resident for a waiter, or drain it if it is busy."""
+        resident, waiter, now = planned.resident, planned.waiter, planner.now
+        match resident.state:
+            case ResidentState.LOADING:
+                self._protected.add(waiter.spec.model_id)
+                yield self._evict_now(planned, planner)
+            case ResidentState.READY if not resident.holders:
+                yield self._evict_now(planned, planner)
+            case ResidentState.READY:
+                resident.transition_to(ResidentState.DRAINING, now)
+                resident.evicted_for = waiter.spec.model_id
+                resident.eviction = Eviction(planned.reason, now, waiter.ticket)
+            case ResidentState.DRAINING if not resident.is_eviction_final:
+                self._reassign_eviction(planned)
+
+    def _evict_now(self, planned: PlannedEviction, planner: Planner) -> Stop:
+        resident, waiter = planned.resident, planned.waiter
+        resident.evicted_for = waiter.spec.model_id
+        if self._placement.limits_memory:
+            self._placement.record_eviction(planner.value(resident))
+        return self._stop(resident, planner.now, Eviction(planned.reason, planner.now, waiter.ticket))
+
+    def _reassign_eviction(self, planned: PlannedEviction) -> None:
+        """Assign a drain to another waiter if the waiter that it began for has left."""
+        resident, waiter = planned.resident, planned.waiter
+        eviction = resident.eviction
+        if eviction is not None and eviction.ticket not in self._waiters:
+            resident.eviction = Eviction(planned.reason, eviction.since, waiter.ticket)
+            resident.evicted_for = waiter.spec.model_id
+
+    def _reopen_unneeded_drains(self, plan: Plan, now: float) -> bool:
+        """Let residents take requests again if no waiter needs their drain any more; return whether there are any."""
+        evicted = plan.evicted
+        reopened = [
+            r
+            for r in self._residents.values()
+            if r.state is ResidentState.DRAINING and not r.is_eviction_final and r.generation not in evicted
+        ]
+        for resident in reopened:
             resident.transition_to(ResidentState.READY, now)
             resident.eviction = None
             resident.evicted_for = None
-
-    def _unneeded_drain(self, now: float) -> Resident | None:
-        overdue = [
-            waiter
-            for waiter in self._next_waiters()
-            if self._is_overdue(waiter, now) and not any(map(waiter.can_use, self._residents.values()))
-        ]
-        for resident in self._residents.values():
-            is_swap_drain = resident.state is ResidentState.DRAINING and not resident.is_eviction_final
-            if is_swap_drain and all(waiter.is_served_by(resident) for waiter in overdue):
-                return resident
-        return None
+        return bool(reopened)
 
     def _stop_drained(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
@@ -452,148 +673,60 @@ class Scheduler:
             )
             is_past_deadline = resident.stop_deadline is not None and now >= resident.stop_deadline
             if awaits_stop and (not resident.holders or is_past_deadline):
-                if not resident.is_eviction_final:
-                    self._reassign_eviction(resident, now)
                 yield self._stop(resident, now)
 
-    def _reassign_eviction(self, resident: Resident, now: float) -> None:
-        """Assign a drained resident to another overdue waiter if the waiter that it drained for has left."""
-        eviction = resident.eviction
-        if eviction is None or eviction.ticket in self._waiters:
-            return
-        # There is one: a drain that no overdue waiter needs was cancelled before.
-        waiter = next(
-            waiter
-            for waiter in self._next_waiters()
-            if self._is_overdue(waiter, now) and not waiter.is_served_by(resident)
-        )
-        reason = _replacement_reason(resident, waiter) or StopReason.OVERDUE
-        resident.eviction = Eviction(reason, eviction.since, waiter.ticket)
-        resident.evicted_for = waiter.spec.model_id
-
-    def _grant_ready(self) -> Iterator[Effect]:
-        for waiter in self.waiters:
+    def _grant_ready(self, now: float) -> Iterator[Effect]:
+        for waiter in waiting_order(self.waiters, now, self._swap_wait_s):
             for resident in self._residents.values():
-                if waiter.can_use(resident):
+                if self._can_grant(waiter, resident, now):
                     del self._waiters[waiter.ticket]
                     resident.holders.add(waiter.ticket)
+                    if waiter.priority is Priority.BATCH:
+                        resident.batch_holders.add(waiter.ticket)
                     resident.idle_ttl_s = waiter.spec.settings.idle_ttl_s
                     yield Grant(waiter.ticket, resident.generation)
                     break
 
-    def _next_waiters(self) -> list[Waiter]:
-        """Return the oldest waiter of each model that no current load will serve, oldest first."""
-        next_waiters: dict[int, Waiter] = {}
-        for waiter in self._waiters.values():
-            if not any(
-                r.state is ResidentState.LOADING and waiter.is_served_by(r) for r in self._residents.values()
-            ):
-                next_waiters.setdefault(waiter.spec.model_id, waiter)
-        return list(next_waiters.values())
+    def _can_grant(self, waiter: Waiter, resident: Resident, now: float) -> bool:
+        if not waiter.can_use(resident):
+            return False
+        return waiter.priority is Priority.INTERACTIVE or (
+            len(resident.batch_holders) < self._batch_limit(resident, now)
+        )
 
-    def _next_pending_loads(self) -> list[PendingLoad]:
-        """Return the pending loads of models without waiters that no current load will serve, oldest first."""
-        waited_for = {waiter.spec.model_id for waiter in self._waiters.values()}
+    def _batch_limit(self, resident: Resident, now: float) -> float:
+        """Return how many batch requests a resident processes at a time; one slot is free for interactive ones."""
+        if resident.slots is None:
+            return float("inf")
+        interactive_at = self._interactive_at.get(resident.spec.model_id, float("-inf"))
+        is_shared = now < interactive_at + INTERACTIVE_WINDOW_S
+        return max(1, resident.slots - 1) if is_shared else resident.slots
+
+    def _unserved(self, waiters: Iterable[_AnyWaiter]) -> list[_AnyWaiter]:
+        """Return the waiters that no ready or loading resident will serve."""
         return [
-            load
-            for model_id, load in self._pending_loads.items()
-            if model_id not in waited_for
-            and not any(
-                r.state is ResidentState.LOADING and load.is_served_by(r) for r in self._residents.values()
+            waiter
+            for waiter in waiters
+            if not any(
+                r.state in _SERVING_STATES and waiter.is_served_by(r) for r in self._residents.values()
             )
         ]
 
-    def _make_room(self, next_waiters: list[Waiter], now: float) -> Iterator[Effect]:
-        """Launch models within the capacity; beyond it, evict one resident for each model.
+    def _next_waiters(self, now: float) -> list[Waiter]:
+        """Return the first waiter of each model that no current launch will serve, in the order of service."""
+        next_waiters: dict[int, Waiter] = {}
+        for waiter in waiting_order(self._unserved(self.waiters), now, self._swap_wait_s):
+            next_waiters.setdefault(waiter.spec.model_id, waiter)
+        return list(next_waiters.values())
 
-        A resident that is stopping already counts as the eviction for one of them.
-        """
-        freeing_places = sum(r.state is ResidentState.STOPPING for r in self._residents.values())
-        claimed: set[int] = set()
-        for waiter in next_waiters:
-            existing = next(
-                (r for r in self._residents.values() if r.spec.model_id == waiter.spec.model_id), None
-            )
-            if existing is None and len(self._residents) < self._capacity:
-                yield self._launch(waiter, now)
-            elif existing is not None and existing.state is not ResidentState.STOPPING:
-                # Its context is too small or its version is older. It has to stop first: there are never two launches
-                # of one model.
-                yield from self._evict(existing, waiter, now)
-            elif freeing_places:
-                freeing_places -= 1
-            elif (victim := self._victim(waiter, claimed, now)) is not None:
-                claimed.add(victim.generation)
-                yield from self._evict(victim, waiter, now)
+    def _next_pending_loads(self) -> list[PendingLoad]:
+        """Return the pending loads of models without waiters that no current launch will serve, oldest first."""
+        waited_for = {waiter.spec.model_id for waiter in self._waiters.values()}
+        return [load for load in self._unserved(self.pending_loads) if load.spec.model_id not in waited_for]
 
-    def _victim(self, waiter: Waiter, claimed: set[int], now: float) -> Resident | None:
-        """Return the resident to evict: an abandoned load, else idle, else draining, else least recently used.
-
-        Residents already evicted for another waiter are ``claimed``. Idle residents that are kept warm come last. A
-        pending load evicts only idle residents.
-        """
-        is_pending = isinstance(waiter, PendingLoad)
-        return min(
-            (
-                r
-                for r in self._residents.values()
-                if r.state is not ResidentState.STOPPING
-                and r.generation not in claimed
-                and (not is_pending or (r.is_idle and now >= _grace_until(r)))
-            ),
-            key=lambda r: (
-                not self._is_abandoned_load(r),
-                r.state is ResidentState.LOADING,
-                bool(r.holders),
-                r.state is not ResidentState.DRAINING,
-                now < self._keep_warm.keep_until(r.spec.model_id),
-                r.last_used,
-            ),
-            default=None,
-        )
-
-    def _evict(self, resident: Resident, waiter: Waiter, now: float) -> Iterator[Effect]:
-        """Stop a resident for a waiter, drain it, or do nothing yet, depending on its state and the time."""
-        is_pending = isinstance(waiter, PendingLoad)
-        is_overdue = not is_pending and self._is_overdue(waiter, now)
-        replacement_reason = _replacement_reason(resident, waiter)
-
-        def eviction(reason: StopReason) -> Eviction:
-            return Eviction(replacement_reason or reason, now, waiter.ticket)
-
-        match resident.state:
-            case ResidentState.LOADING if (
-                not is_pending
-                and self._is_abandoned_load(resident)
-                and (is_overdue or not resident.is_protected)
-            ):
-                self._protected.add(waiter.spec.model_id)
-                resident.evicted_for = waiter.spec.model_id
-                yield self._stop(resident, now, eviction(StopReason.UNWANTED))
-            case ResidentState.READY if not resident.holders:
-                if (
-                    replacement_reason is not None
-                    or is_overdue
-                    or now >= self._keep_warm.keep_until(resident.spec.model_id)
-                ):
-                    resident.evicted_for = waiter.spec.model_id
-                    yield self._stop(resident, now, eviction(StopReason.IDLE))
-            case ResidentState.READY if is_overdue:
-                resident.transition_to(ResidentState.DRAINING, now)
-                resident.evicted_for = waiter.spec.model_id
-                resident.eviction = eviction(StopReason.OVERDUE)
-
-    def _is_overdue(self, waiter: Waiter, now: float) -> bool:
-        return now >= waiter.since + self._swap_wait_s
-
-    def _is_abandoned_load(self, resident: Resident) -> bool:
-        return resident.state is ResidentState.LOADING and not any(
-            waiter.is_served_by(resident) for waiter in self._waiters.values()
-        )
-
-    def _launch(self, waiter: Waiter, now: float) -> Launch:
+    def _launch(self, waiter: Waiter, planner: Planner) -> Launch:
         """Launch for all waiters of this model, with the newest settings and the largest context needed."""
-        model_id = waiter.spec.model_id
+        model_id, now = waiter.spec.model_id, planner.now
         served = [w for w in self._waiters.values() if w.spec.model_id == model_id]
         if (pending := self._pending_loads.get(model_id)) is not None:
             served = sorted((pending, *served), key=lambda w: w.ticket)
@@ -609,15 +742,32 @@ class Scheduler:
             launched_at=now,
             idle_ttl_s=spec.settings.idle_ttl_s,
             is_protected=model_id in self._protected,
+            size=planner.sizes[model_id],
         )
         self._protected.discard(model_id)
         self._clear_evictions_for(model_id)
         self._residents[resident.generation] = resident
         return Launch(resident.generation, spec, context, waiter.ticket)
 
+    def _stop_excess(self, planner: Planner) -> Iterator[Effect]:
+        """Stop idle residents while all together exceed the budget, the least valuable first."""
+        if not self._has_excess:
+            return
+        staying = [r for r in self._residents.values() if r.state is not ResidentState.STOPPING]
+        excess = self._placement.excess([r.size for r in staying])
+        idle = {r.generation: r for r in staying if r.is_idle and r.spec.model_id not in self._pinned}
+        candidates = [
+            Candidate(r.generation, self._placement.footprint(r.size), 0, planner.value(r))
+            for r in idle.values()
+        ]
+        victims = choose_victims(candidates, excess)
+        self._has_excess = victims is None
+        for victim in candidates if victims is None else victims:
+            yield self._stop(idle[victim.generation], planner.now, Eviction(StopReason.EXCESS, planner.now))
+
     def _stop_expired(self, now: float) -> Iterator[Effect]:
         for resident in self._residents.values():
-            expires_at = _expires_at(resident)
+            expires_at = self._expires_at(resident)
             if expires_at is not None and now >= expires_at:
                 yield self._stop(resident, now, Eviction(StopReason.EXPIRED, now))
 
@@ -626,37 +776,37 @@ class Scheduler:
         resident.eviction = eviction or resident.eviction
         return Stop(resident.generation, resident.eviction)
 
-    def _next_wake_up(
-        self, next_waiters: list[Waiter], pending: list[PendingLoad], now: float
-    ) -> Iterator[Effect]:
+    def _next_wake_up(self, now: float) -> Iterator[Effect]:
         residents = self._residents.values()
+        next_waiters, pending = self._next_waiters(now), self._next_pending_loads()
         times = [
             r.stop_deadline for r in residents if r.stop_deadline is not None and r.state in _DEADLINE_STATES
         ]
         times += [waiter.since + self._swap_wait_s for waiter in next_waiters]
+        if self._placement.limits_memory:
+            times += [waiter.since + MEMORY_WAIT_S for waiter in self._unserved(self.waiters)]
         if next_waiters or pending:
             times += [self._keep_warm.keep_until(r.spec.model_id) for r in residents if r.is_idle]
         if pending:
-            times += [_grace_until(r) for r in residents if r.is_idle]
-        times += [expires_at for r in residents if (expires_at := _expires_at(r)) is not None]
+            times += [grace_until(r) for r in residents if r.is_idle]
+        times += [expires_at for r in residents if (expires_at := self._expires_at(r)) is not None]
         if later := [time for time in times if time > now]:
             yield WakeAt(min(later))
 
-
-def _replacement_reason(resident: Resident, waiter: Waiter) -> StopReason | None:
-    """Return why a launch of the waiter's own model has to be replaced; None for a launch of another model."""
-    if resident.spec.model_id != waiter.spec.model_id:
-        return None
-    return StopReason.TOO_SMALL if resident.has_version_of(waiter.spec) else StopReason.UPDATED
-
-
-def _grace_until(resident: Resident) -> float:
-    """Return until when an idle resident is safe from pending loads of other models."""
-    return resident.since + UNUSED_GRACE_S if resident.is_unused else float("-inf")
+    def _expires_at(self, resident: Resident) -> float | None:
+        """Return when an idle resident's time-to-live expires; None while it is in use or pinned, or without one."""
+        if not resident.is_idle or resident.idle_ttl_s is None or resident.spec.model_id in self._pinned:
+            return None
+        return resident.last_used + resident.idle_ttl_s
 
 
-def _expires_at(resident: Resident) -> float | None:
-    """Return when an idle resident's time-to-live expires; None while it is in use or has none."""
-    if not resident.is_idle or resident.idle_ttl_s is None:
-        return None
-    return resident.last_used + resident.idle_ttl_s
+def _waiter_of(request: Requested, now: float) -> Waiter:
+    return Waiter(
+        request.ticket,
+        request.spec,
+        request.needed_ctx,
+        request.launch_ctx,
+        now,
+        request.priority,
+        request.size,
+    )

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gglib.core.context import is_enough
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
+from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import Eviction
 
 
@@ -44,6 +46,17 @@ class Resident:
     idle_ttl_s: float | None = None
     """How long it stays loaded without requests; from the newest request's settings. None: for ever."""
     holders: set[int] = field(default_factory=set)
+    batch_holders: set[int] = field(default_factory=set)
+    """The holders with batch priority."""
+    size: DeviceBytes = field(default_factory=dict)
+    """Its memory by device: expected, or measured; empty if memory is not limited."""
+    is_measured: bool = False
+    slots: int | None = None
+    """How many requests its engine processes at a time; None if unknown."""
+    credit: float = 0.0
+    """L of GreedyDual-Size at its last use (``placement``)."""
+    prompt_s: float = 0.0
+    """The time to process the prompts in its cache again, in seconds."""
     eviction: Eviction | None = None
     """Why it drains or stops."""
     stop_deadline: float | None = None
@@ -101,6 +114,9 @@ class Waiter:
     needed_ctx: int
     launch_ctx: int
     since: float
+    priority: Priority = Priority.INTERACTIVE
+    size: DeviceBytes = field(default_factory=dict)
+    """The memory of a launch with ``launch_ctx``, by device."""
 
     def is_served_by(self, resident: Resident) -> bool:
         """Whether this resident serves it, now or once it is ready.

@@ -250,6 +250,7 @@ def _why(unload: _Unload) -> str:
 _WHY = {
     StopReason.IDLE: "'{name}' was idle",
     StopReason.OVERDUE: "a request for another model had waited for the limit while '{name}' was busy",
+    StopReason.PRIORITY: "only batch requests used '{name}', and an interactive request waited",
     StopReason.UNWANTED: "no request waited for the load of '{name}' any more",
     StopReason.TOO_SMALL: "the context of '{name}' was too small for a request",
     StopReason.EXPIRED: "'{name}' was idle for its time-to-live",
@@ -258,6 +259,8 @@ _WHY = {
     StopReason.REMOVED: "'{name}' was removed from the catalogue",
     StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
     StopReason.UPDATED: "'{name}' was updated to a newer version",
+    StopReason.OUT_OF_MEMORY: "'{name}' was idle, and a load of another model ran out of memory",
+    StopReason.EXCESS: "'{name}' was idle, and the models exceeded the memory budget",
 }
 
 

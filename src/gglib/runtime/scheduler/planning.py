@@ -1,0 +1,232 @@
+"""Plans launches and evictions for waiting requests. Pure: the plan changes nothing.
+
+Each waiter stands for all requests for its model. In the order of ``waiting_order``, a model is launched, or waits for
+residents that are stopping, or a set of residents is evicted for it (``placement`` has the decision tree). Idle
+residents come first, then busy ones: these only drain, and only for a waiter that is overdue, or for an interactive
+waiter if batch requests alone use them.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gglib.core.memory import DeviceBytes
+from gglib.core.priority import Priority
+from gglib.runtime.scheduler.events import StopReason
+from gglib.runtime.scheduler.keep_warm import KeepWarm
+from gglib.runtime.scheduler.placement import Candidate, Placement, Room, choose_victims
+from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
+
+UNUSED_GRACE_S = 3.0
+"""How long a model that is unused since its load is safe from pending loads of other models: the client that requested
+it with ``wait=0`` is about to return. Two such clients would otherwise evict each other's model for ever."""
+
+_ABANDONED, _IDLE, _WARM, _DRAINING, _BUSY = range(5)
+"""Ranks of victims: lower ranks are evicted first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEviction:
+    """A resident to stop or to drain for a waiter."""
+
+    resident: Resident
+    waiter: Waiter
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the waiters need, in order."""
+
+    launches: list[Waiter] = field(default_factory=list)
+    evictions: list[PlannedEviction] = field(default_factory=list)
+
+    @property
+    def evicted(self) -> set[int]:
+        """The generations of the residents to stop or to drain."""
+        return {eviction.resident.generation for eviction in self.evictions}
+
+
+def waiting_order(waiters: Iterable[Waiter], now: float, swap_wait_s: float) -> list[Waiter]:
+    """Return waiters in the order of service: interactive before batch, then oldest first.
+
+    A batch request that has waited for ``swap_wait_s`` ranks with the interactive ones.
+    """
+    ordered = list(waiters)
+    if any(waiter.priority is not Priority.INTERACTIVE for waiter in ordered):
+        ordered.sort(key=lambda waiter: _order(waiter, now, swap_wait_s))
+    return ordered
+
+
+def _order(waiter: Waiter, now: float, swap_wait_s: float) -> tuple[int, float, int]:
+    is_overdue = now >= waiter.since + swap_wait_s
+    return (Priority.INTERACTIVE if is_overdue else waiter.priority, waiter.since, waiter.ticket)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Plans for one state of the scheduler at one time."""
+
+    residents: Sequence[Resident]
+    waiters: Collection[Waiter]
+    """All waiting requests."""
+    sizes: dict[int, DeviceBytes]
+    """The memory of the next launch of each waiting model, by id."""
+    placement: Placement
+    keep_warm: KeepWarm
+    pinned: frozenset[int]
+    waits_for_stops: Collection[int]
+    """Models that are launched only when no resident is stopping for them."""
+    swap_wait_s: float
+    now: float
+
+    def plan(self, next_waiters: Iterable[Waiter]) -> Plan:
+        """Return what these waiters need: one for each model that no resident serves, in order."""
+        plan = Plan()
+        room = self.placement.room(
+            [r.size for r in self.residents if r.state is not ResidentState.STOPPING],
+            [r.size for r in self.residents if r.state is ResidentState.STOPPING],
+        )
+        for waiter in next_waiters:
+            self._plan_for(waiter, room, plan)
+        return plan
+
+    def is_overdue(self, waiter: Waiter) -> bool:
+        """Whether a request, unlike a pending load, has waited for ``swap_wait_s``."""
+        return not isinstance(waiter, PendingLoad) and self.now >= waiter.since + self.swap_wait_s
+
+    def value(self, resident: Resident) -> float:
+        """Return the value of keeping a resident: of GreedyDual-Size, or its last use if only models are counted."""
+        if not self.placement.limits_memory:
+            return resident.last_used
+        cost_s = self.keep_warm.swap_s(resident.spec.model_id) + resident.prompt_s
+        return self.placement.value(resident.size, credit=resident.credit, cost_s=cost_s)
+
+    def _plan_for(self, waiter: Waiter, room: Room, plan: Plan) -> None:
+        model_id = waiter.spec.model_id
+        existing = next((r for r in self.residents if r.spec.model_id == model_id), None)
+        if existing is not None and existing.state is not ResidentState.STOPPING:
+            self._plan_replacement(existing, waiter, plan)
+            return
+        size = self.placement.footprint(self.sizes[model_id])
+        if existing is None and model_id not in self.waits_for_stops and room.fits_now(size):
+            room.take(size)
+            plan.launches.append(waiter)
+        elif not (shortage := room.shortage(size)):
+            room.reserve(size)  # the residents that are stopping make room for it
+        elif (victims := self._victims(waiter, shortage, plan)) is not None:
+            for victim in victims:
+                room.give_back(victim.size)
+                self._add_eviction(victim.generation, waiter, plan)
+            room.reserve(size)
+        elif self.is_overdue(waiter) and not self._exceeds_limits(waiter):
+            room.reserve(size)  # no younger waiter takes the room that it waits for
+
+    def _plan_replacement(self, existing: Resident, waiter: Waiter, plan: Plan) -> None:
+        """Evict the launch of the waiter's own model: its context is too small or its version is older.
+
+        It has to stop first: there are never two launches of one model. A draining launch that would serve the waiter
+        is left alone: it takes requests again, or exits.
+        """
+        if waiter.is_served_by(existing) or existing.is_eviction_final:
+            return
+        if self._rank(existing, waiter) is not None:
+            reason = StopReason.TOO_SMALL if existing.has_version_of(waiter.spec) else StopReason.UPDATED
+            plan.evictions.append(PlannedEviction(existing, waiter, reason))
+
+    def _victims(self, waiter: Waiter, shortage: dict[str, int], plan: Plan) -> tuple[Candidate, ...] | None:
+        """Return the set of residents to evict for a waiter; None if there is none yet."""
+        if self._exceeds_limits(waiter):
+            return None
+        evicted = plan.evicted
+        candidates = [
+            Candidate(r.generation, self.placement.footprint(r.size), rank, self.value(r))
+            for r in self.residents
+            if r.generation not in evicted
+            and r.spec.model_id not in self.pinned
+            and (rank := self._rank(r, waiter)) is not None
+        ]
+        return choose_victims(candidates, shortage)
+
+    def _exceeds_limits(self, waiter: Waiter) -> bool:
+        """Whether other programs use memory that the waiter's model needs, so that no eviction helps."""
+        size = self.sizes[waiter.spec.model_id]
+        return self.placement.exceeds_limits(size, besides=self.pinned_sizes(waiter))
+
+    def pinned_sizes(self, waiter: Waiter) -> list[DeviceBytes]:
+        """Return the sizes of the residents that stay for any waiter of this model."""
+        return [
+            r.size
+            for r in self.residents
+            if r.spec.model_id in self.pinned
+            and r.spec.model_id != waiter.spec.model_id
+            and not r.is_terminating
+        ]
+
+    def _add_eviction(self, generation: int, waiter: Waiter, plan: Plan) -> None:
+        resident = next(r for r in self.residents if r.generation == generation)
+        plan.evictions.append(PlannedEviction(resident, waiter, self._reason(resident, waiter)))
+
+    def _reason(self, resident: Resident, waiter: Waiter) -> StopReason:
+        if resident.state is ResidentState.LOADING:
+            return StopReason.UNWANTED
+        if not resident.holders and resident.state is ResidentState.READY:
+            return StopReason.IDLE
+        return StopReason.OVERDUE if self.is_overdue(waiter) else StopReason.PRIORITY
+
+    def _rank(self, resident: Resident, waiter: Waiter) -> int | None:
+        """Return the rank of a victim; None if it may not be evicted for this waiter now."""
+        match resident.state:
+            case ResidentState.LOADING:
+                return self._loading_rank(resident, waiter)
+            case ResidentState.READY if not resident.holders:
+                return self._idle_rank(resident, waiter)
+            case ResidentState.READY:
+                return _BUSY if self._may_drain(resident, waiter) else None
+            case ResidentState.DRAINING:
+                is_draining_anyway = resident.is_eviction_final or self._may_drain(resident, waiter)
+                return _DRAINING if is_draining_anyway else None
+            case ResidentState.STOPPING:
+                return None
+
+    def _loading_rank(self, resident: Resident, waiter: Waiter) -> int | None:
+        """Return the rank of an abandoned load. If it replaced one itself, only an overdue waiter evicts it."""
+        if isinstance(waiter, PendingLoad) or not self.is_abandoned_load(resident):
+            return None
+        return _ABANDONED if self.is_overdue(waiter) or not resident.is_protected else None
+
+    def _idle_rank(self, resident: Resident, waiter: Waiter) -> int | None:
+        if resident.spec.model_id == waiter.spec.model_id:
+            return _IDLE  # its clients have no use for it while a request needs a larger context or a newer version
+        if isinstance(waiter, PendingLoad) and self.now < grace_until(resident):
+            return None
+        if self.now >= self.keep_warm.keep_until(resident.spec.model_id):
+            return _IDLE
+        return _WARM if self.is_overdue(waiter) else None
+
+    def _may_drain(self, resident: Resident, waiter: Waiter) -> bool:
+        """Whether a busy resident takes no new requests for this waiter."""
+        if self.is_overdue(waiter):
+            return True
+        return (
+            not isinstance(waiter, PendingLoad)
+            and waiter.priority is Priority.INTERACTIVE
+            and resident.holders == resident.batch_holders
+            and not any(self._ranks_before(other, waiter) for other in self._waiters_of(resident))
+        )
+
+    def _waiters_of(self, resident: Resident) -> Iterable[Waiter]:
+        return (waiter for waiter in self.waiters if waiter.spec.model_id == resident.spec.model_id)
+
+    def _ranks_before(self, first: Waiter, second: Waiter) -> bool:
+        return _order(first, self.now, self.swap_wait_s) < _order(second, self.now, self.swap_wait_s)
+
+    def is_abandoned_load(self, resident: Resident) -> bool:
+        """Whether a resident is loading although no request waits for it any more."""
+        return resident.state is ResidentState.LOADING and not any(
+            waiter.is_served_by(resident) for waiter in self.waiters
+        )
+
+
+def grace_until(resident: Resident) -> float:
+    """Return until when an idle resident is safe from pending loads of other models."""
+    return resident.since + UNUSED_GRACE_S if resident.is_unused else float("-inf")
