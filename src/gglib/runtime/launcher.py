@@ -81,6 +81,10 @@ class EngineRun(Protocol):
         """Whether a model file was written to since the launch."""
         ...
 
+    async def prompt_cost_s(self) -> float | None:
+        """Return the time to process the prompts in its cache again, in seconds; None if unknown."""
+        ...
+
     def stop(self) -> None:
         """Stop the engine or its load; returns at once."""
         ...

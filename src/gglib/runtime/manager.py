@@ -11,7 +11,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -24,10 +24,12 @@ from gglib.core.errors import (
     EngineUnreachableError,
     GglibError,
     ModelStoppedError,
+    ModelTooLargeError,
     ShuttingDownError,
     UpstreamError,
     UpstreamStalledError,
 )
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
@@ -36,6 +38,8 @@ from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, load_time_s
 from gglib.runtime.lease import Lease
+from gglib.runtime.memory import MemoryAccounts
+from gglib.runtime.memory_watch import MemoryWatch
 from gglib.runtime.model_watch import ModelWatch
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -43,6 +47,7 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
+    LoadFailed,
     Refuse,
     Requested,
     RequestEnded,
@@ -69,6 +74,8 @@ class RuntimeConfig:
 
     capacity: int = 1
     """How many models may be resident at once."""
+    limits_memory: bool = False
+    """Whether the residents' memory is limited to the budget of the ``MemoryAccounts``, too."""
     swap_wait_s: float = SWAP_WAIT_S
     """How long a request for another model waits before the running model takes no new requests and drains."""
     queue_limit: int = DEFAULT_QUEUE_LIMIT
@@ -86,16 +93,26 @@ class RuntimeConfig:
 class EngineManager(ModelRuntimePort):
     """Runs engines, one for each resident model. An async context manager that stops all engines on exit.
 
-    ``catalog`` resolves model names, ``launcher`` starts engines (``LocalLauncher``). ``docs/promises.md`` has the
+    ``catalog`` resolves model names, ``launcher`` starts engines (``LocalLauncher``), ``memory`` knows the sizes of
+    models and the limits of the machine (None: memory is neither limited nor measured). ``docs/promises.md`` has the
     guarantees for each request. Use it only from the event loop that entered the block.
     """
 
-    def __init__(self, catalog: ModelCatalogPort, launcher: Launcher, config: RuntimeConfig) -> None:
+    def __init__(
+        self,
+        catalog: ModelCatalogPort,
+        launcher: Launcher,
+        config: RuntimeConfig,
+        memory: MemoryAccounts | None = None,
+    ) -> None:
         self._catalog = catalog
         self._config = config
         self._launcher = launcher
         self._scheduler = Scheduler(
-            capacity=config.capacity, swap_wait_s=config.swap_wait_s, queue_limit=config.queue_limit
+            capacity=config.capacity,
+            budget=memory.budget if memory is not None and config.limits_memory else None,
+            swap_wait_s=config.swap_wait_s,
+            queue_limit=config.queue_limit,
         )
         self._tickets = itertools.count(1)
         self._futures: dict[int, asyncio.Future[RunningTarget]] = {}
@@ -111,13 +128,17 @@ class EngineManager(ModelRuntimePort):
             self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history
         )
         self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
-        self._watch_task: asyncio.Task[None] | None = None
+        self._memory_watch = MemoryWatch(memory, self._scheduler, self._runs, self._dispatcher.dispatch)
+        self._watch_tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         await self._launcher.prepare()
         if self._config.watch_interval_s:
-            watching = self._model_watch.run(self._config.watch_interval_s)
-            self._watch_task = asyncio.create_task(watching, name="model-watch")
+            interval_s = self._config.watch_interval_s
+            self._watch_tasks = [
+                asyncio.create_task(self._model_watch.run(interval_s), name="model-watch"),
+                asyncio.create_task(self._memory_watch.run(interval_s), name="memory-watch"),
+            ]
         return self
 
     async def __aexit__(
@@ -143,11 +164,11 @@ class EngineManager(ModelRuntimePort):
     async def close(self) -> None:
         """Refuse waiting and new requests, and stop every engine at once."""
         self._refuse_requests()
-        if self._watch_task is not None:
-            self._watch_task.cancel()
+        for task in self._watch_tasks:
+            task.cancel()
         await self._stop_all(drain_s=0)
-        if self._watch_task is not None:
-            await asyncio.wait([self._watch_task])
+        if self._watch_tasks:
+            await asyncio.wait(self._watch_tasks)
         self._dispatcher.close()
 
     # --- the port ---
@@ -212,18 +233,25 @@ class EngineManager(ModelRuntimePort):
             lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
         )
         ticket = lease.ticket = next(self._tickets)
-        target = self._try_acquire(ticket, spec, needed)
-        if target is not None:
-            return target
+        if lease.priority is Priority.INTERACTIVE:
+            target = self._try_acquire(ticket, spec, needed)
+            if target is not None:
+                return target
         if not self._is_ready_or_loading(spec, needed):
             spec = await self._launcher.check(spec)
             needed, at_launch = _context(
                 lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
             )
+            await self._memory_watch.refresh_limits()
+        size = await self._memory_watch.size_of(spec, at_launch)
         wait_s = lease.wait_s
         waits = wait_s is None or wait_s > 0
-        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority)
-        return await self._acquire_queued(request, wait_s)
+        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority, size)
+        try:
+            return await self._acquire_queued(request, wait_s)
+        except ModelTooLargeError as error:
+            advice = await self._memory_watch.advice(spec, at_launch)
+            raise ModelTooLargeError(spec.model_name, error.needed, error.budget, advice) from None
 
     def release(self, ticket: int) -> None:
         """End the lease of a request, or its wait."""
@@ -351,10 +379,17 @@ class EngineManager(ModelRuntimePort):
     def _on_run_event(self, event: RunEvent) -> None:
         match event:
             case BecameReady(generation):
-                self._record_load(self._runs[generation])
+                run = self._runs[generation]
+                self._record_load(run)
+                event = replace(event, slots=run.slots)
+            case LoadFailed(generation):
+                self._memory_watch.record_failure(event, self._size_of(generation))
             case Died(generation):
                 self._record_death(self._runs[generation])
         self._dispatcher.dispatch(event)
+
+    def _size_of(self, generation: int) -> DeviceBytes:
+        return next((r.size for r in self._scheduler.residents if r.generation == generation), {})
 
     def _record_load(self, run: EngineRun) -> None:
         if (seconds := load_time_s(run)) is not None:

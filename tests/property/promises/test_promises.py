@@ -48,7 +48,7 @@ class SchedulerPromises(RuleBasedStateMachine):
     @rule(number=st.integers(0, 100))
     def request_what_is_there(self, number: int) -> None:
         """Request a model that is loading, loaded or being unloaded."""
-        launch = self.world.processes[_pick(self.world.processes, number)].launch
+        launch = self.world.processes[pick(self.world.processes, number)].launch
         self.world.request(launch.spec.model_id, 0, CONTEXTS[0])
 
     @rule(model=st.sampled_from(POPULARITY), change=st.sampled_from(CHANGES))
@@ -60,46 +60,46 @@ class SchedulerPromises(RuleBasedStateMachine):
     @rule(number=st.integers(0, 100))
     def time_out(self, number: int) -> None:
         """Time out a wait (``Prefer: wait=N``)."""
-        self.world.time_out(_pick(self.world.waiting, number))
+        self.world.time_out(pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.waiting)
     @rule(number=st.integers(0, 100))
     def cancel(self, number: int) -> None:
         """Cancel a waiting request."""
-        self.world.cancel(_pick(self.world.waiting, number))
+        self.world.cancel(pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.holding)
     @rule(number=st.integers(0, 100))
     def finish(self, number: int) -> None:
         """Finish a request."""
-        self.world.finish(_pick(self.world.holding, number))
+        self.world.finish(pick(self.world.holding, number))
 
     @precondition(lambda self: self.world.in_state("loading"))
     @rule(number=st.integers(0, 100))
     def become_ready(self, number: int) -> None:
         """Finish a load."""
-        self.world.become_ready(_pick(self.world.in_state("loading"), number))
+        self.world.become_ready(pick(self.world.in_state("loading"), number))
 
     @precondition(lambda self: self.world.in_state("stopping"))
     @rule(number=st.integers(0, 100))
     def exit_stopped(self, number: int) -> None:
         """Exit a stopped process."""
-        self.world.exit_stopped(_pick(self.world.in_state("stopping"), number))
+        self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
     @rule(kind=st.sampled_from(DISTURBANCES), number=st.integers(0, 100))
     def disturb(self, kind: str, number: int) -> None:
         """Fail a load, kill or update a loaded model, or stop all: a single rule, so that most steps are ordinary."""
         world = self.world
         if kind == "fail" and (loading := world.in_state("loading")):
-            world.fail(_pick(loading, number))
+            world.fail(pick(loading, number))
         elif kind == "die" and (ready := world.in_state("ready")):
-            world.die(_pick(ready, number))
+            world.die(pick(ready, number))
         elif kind == "stall" and world.holding:
-            world.stall(_pick(world.holding, number))
+            world.stall(pick(world.holding, number))
         elif kind == "remove":
             world.remove(1 + number % MODELS)
         elif kind == "change_file" and (ready := world.in_state("ready")):
-            world.change_file(_pick(ready, number))
+            world.change_file(pick(ready, number))
         elif kind == "update":
             world.update(1 + number % MODELS, is_noticed=number % 3 != 0)
         elif kind == "stop":
@@ -123,7 +123,8 @@ class SchedulerPromises(RuleBasedStateMachine):
             self.world.run_out()
 
 
-def _pick(among: Mapping[int, object], number: int) -> int:
+def pick(among: Mapping[int, object], number: int) -> int:
+    """Return one of the keys."""
     return sorted(among)[number % len(among)]
 
 

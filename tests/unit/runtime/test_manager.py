@@ -71,6 +71,10 @@ class MemoryRun:
         """Whether the test set it."""
         return self.is_overwritten
 
+    async def prompt_cost_s(self) -> float | None:
+        """Unknown."""
+        return None
+
     def stop(self) -> None:
         """Stop soon."""
         if not self.was_stopped:

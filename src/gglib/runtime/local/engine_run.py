@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launcher import EngineRun, RunEvent, UnexpectedExit
+from gglib.runtime.local.engine_figures import read_prompt_cost_s
 from gglib.runtime.local.error_redaction import known_directories, redact_error
 from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launch_engine
 from gglib.runtime.local.model_files import has_changed, is_overwritten
@@ -52,6 +53,10 @@ class LocalEngineRun:
     async def is_file_overwritten(self) -> bool:
         """Whether a model file was written to since the launch; checked in a thread."""
         return await asyncio.to_thread(is_overwritten, self.spec)
+
+    async def prompt_cost_s(self) -> float | None:
+        """Return the time to process the prompts in its slots again, from the engine's own figures."""
+        return None if self.target is None else await read_prompt_cost_s(self.target)
 
     def stop(self) -> None:
         """Stop the process or the load."""

@@ -123,6 +123,16 @@ class LimitsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """New limits; the fields are the parameters of ``Scheduler``. Idle residents beyond them are stopped."""
+
+    capacity: int
+    budget: DeviceBytes | None
+    swap_wait_s: float
+    queue_limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRemoved:
     """A model was removed from the catalogue: it takes no new requests, and is unloaded after those in flight."""
 
@@ -161,6 +171,7 @@ Event = (
     | PinsChanged
     | Measured
     | LimitsChanged
+    | Reconfigured
     | ModelRemoved
     | FileChanged
     | Superseded

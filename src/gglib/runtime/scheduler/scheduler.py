@@ -82,6 +82,7 @@ from gglib.runtime.scheduler.events import (
     Measured,
     ModelRemoved,
     PinsChanged,
+    Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
@@ -164,22 +165,6 @@ class Scheduler:
         """By model id: the size of the second attempt after a load that ran out of memory."""
         self._has_excess = False
         """Whether the residents exceed a reduced budget."""
-
-    def reconfigure(
-        self,
-        now: float,
-        *,
-        capacity: int,
-        budget: DeviceBytes | None = None,
-        swap_wait_s: float = SWAP_WAIT_S,
-        queue_limit: int = DEFAULT_QUEUE_LIMIT,
-    ) -> list[Effect]:
-        """Replace the limits; the parameters are those of the constructor. Residents beyond them stop when idle."""
-        self._placement.set_budget(capacity=capacity, budget=budget)
-        self._swap_wait_s = swap_wait_s
-        self._queue_limit = queue_limit
-        self._has_excess = True
-        return self._reconcile(now)
 
     @property
     def placement(self) -> Placement:
@@ -275,10 +260,8 @@ class Scheduler:
                 self._on_stalled(ticket, now)
             case StopRequested(deadline, model_id):
                 return list(self._on_stop_requested(deadline, model_id, now))
-            case PinsChanged(model_ids):
-                self._pinned = model_ids
-            case LimitsChanged(limits):
-                self._placement.set_limits(limits)
+            case PinsChanged() | LimitsChanged() | Reconfigured():
+                self._on_limits_changed(event)
             case ModelRemoved(model_id):
                 return list(self._on_model_removed(model_id, now))
             case _:
@@ -501,6 +484,18 @@ class Scheduler:
                 resident.transition_to(ResidentState.DRAINING, now)
             elif resident.state is ResidentState.LOADING:
                 yield from self._refuse_waiters_served_by(resident)
+
+    def _on_limits_changed(self, event: PinsChanged | LimitsChanged | Reconfigured) -> None:
+        match event:
+            case PinsChanged(model_ids):
+                self._pinned = model_ids
+            case LimitsChanged(limits):
+                self._placement.set_limits(limits)
+            case Reconfigured(capacity, budget, swap_wait_s, queue_limit):
+                self._placement.set_budget(capacity=capacity, budget=budget)
+                self._swap_wait_s = swap_wait_s
+                self._queue_limit = queue_limit
+                self._has_excess = True
 
     def _refuse_waiters_served_by(self, resident: Resident) -> Iterator[Effect]:
         for waiter in self.waiters:

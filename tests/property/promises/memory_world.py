@@ -1,0 +1,457 @@
+"""A simulated machine with limited memory: clients, engines, other programs and a clock. Checks each effect.
+
+``world`` checks the promises for a fixed number of models; this one checks what memory, pins and priorities add.
+Assertion messages start with the number of the promise in ``docs/promises.md``. Nothing here is random.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gglib.core.errors import (
+    InsufficientMemoryError,
+    ModelLoadFailedError,
+    ModelOutOfMemoryError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+)
+from gglib.core.memory import DeviceBytes
+from gglib.core.models import ModelLaunchSpec, ModelSettings
+from gglib.core.priority import Priority
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Effect,
+    Event,
+    Exited,
+    Grant,
+    Launch,
+    LimitsChanged,
+    LoadFailed,
+    Measured,
+    PinsChanged,
+    Refuse,
+    Requested,
+    RequestEnded,
+    Stop,
+    StopReason,
+    Tick,
+    WakeAt,
+)
+from gglib.runtime.scheduler.scheduler import MEMORY_WAIT_S, Scheduler
+from gglib.runtime.scheduler.state import ResidentState
+
+SWAP_WAIT_S = 15.0
+IDLE_TTL_S = 40.0
+SLOTS = 2
+CONTEXT, LARGE_CONTEXT = 2048, 8192
+BUDGET = {"ram": 100, "gpu0": 60}
+SIZES = {
+    1: {"ram": 10, "gpu0": 20},
+    2: {"ram": 10, "gpu0": 30},
+    3: {"ram": 5, "gpu0": 55},
+    4: {"ram": 30},
+    5: {"ram": 60},
+    6: {"ram": 90},
+    7: {"ram": 10, "gpu0": 61},
+}
+"""Sizes by model. Models 3 and 6 fit only without most others; model 7 never fits."""
+TOO_LARGE = 7
+_EVICTIONS = {StopReason.IDLE, StopReason.OVERDUE, StopReason.PRIORITY, StopReason.UNWANTED}
+HOLD_S, LOAD_S, STOP_S = 7.0, 4.0, 0.3
+_JUST = 1e-6
+
+
+def spec_of(model: int) -> ModelLaunchSpec:
+    """Return a model's spec; model 4 has an idle time-to-live."""
+    settings = ModelSettings(idle_ttl_s=IDLE_TTL_S if model == 4 else None)
+    return ModelLaunchSpec(
+        model_id=model, model_name=f"m{model}", path=Path(f"/m{model}.gguf"), settings=settings
+    )
+
+
+def size_of(model: int, context: int) -> dict[str, int]:
+    """Return the size of a launch; a large context takes a tenth more."""
+    factor = 11 if context > CONTEXT else 10
+    return {device: taken * factor // 10 for device, taken in SIZES[model].items()}
+
+
+@dataclass(slots=True)
+class Process:
+    """A launch whose process may exist."""
+
+    launch: Launch
+    size: dict[str, int]
+    state: str = "loading"
+    began: float = 0.0
+    stopped_for: int | None = None
+    """The ticket of the request that it was stopped for."""
+
+
+@dataclass(slots=True)
+class MemoryWorld:
+    """The environment of one scheduler with a budget."""
+
+    capacity: int = 64
+    now: float = 0.0
+    free: dict[str, int] = field(default_factory=lambda: dict(BUDGET))
+    """What other programs leave."""
+    pinned: frozenset[int] = frozenset()
+    waiting: dict[int, Requested] = field(default_factory=dict)
+    since: dict[int, float] = field(default_factory=dict)
+    priorities: dict[int, Priority] = field(default_factory=dict)
+    holding: dict[int, int] = field(default_factory=dict)
+    processes: dict[int, Process] = field(default_factory=dict)
+    repeated: set[int] = field(default_factory=set)
+    """Models whose load is repeated after it ran out of memory."""
+    grown: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Sizes after a load ran out of memory."""
+    wake_at: float | None = None
+    last_ticket: int = 0
+    scheduler: Scheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start without residents."""
+        self.scheduler = Scheduler(capacity=self.capacity, budget=BUDGET, swap_wait_s=SWAP_WAIT_S)
+
+    # --- what can happen ---
+
+    def request(self, model: int, context: int, priority: Priority) -> None:
+        """Request a model."""
+        self.last_ticket += 1
+        ticket, size = self.last_ticket, size_of(model, context)
+        request = Requested(
+            ticket, spec_of(model), context, context, f"r{ticket}", priority=priority, size=size
+        )
+        self.waiting[ticket], self.since[ticket], self.priorities[ticket] = request, self.now, priority
+        is_open = any(
+            r.state is ResidentState.READY and r.spec.model_id == model and r.context >= context
+            for r in self.scheduler.residents
+        )
+        is_broken = any(failure.spec.model_id == model for failure in self.scheduler.failures)
+        refused = self.send(request)
+        if is_broken:
+            return
+        if is_open and priority is Priority.INTERACTIVE:
+            assert self.holding.get(ticket), "4: an interactive request for the running model did not pass"
+        elif not is_open and not _fits(size, self._with_capacity(BUDGET)):
+            assert isinstance(refused.get(ticket), ModelTooLargeError), "8: what never fits was not refused"
+        elif not is_open and not _fits(size, self._unpinned(self._with_capacity(BUDGET), model)):
+            assert isinstance(refused.get(ticket), ModelsPinnedError), "8: what pins leave no room for waits"
+        elif not is_open:
+            assert ticket not in refused, "8: a request that may fit was refused"
+
+    def cancel(self, ticket: int) -> None:
+        """Cancel a waiting request."""
+        del self.waiting[ticket]
+        self.send(RequestEnded(ticket))
+
+    def finish(self, ticket: int) -> None:
+        """Finish a request in flight."""
+        del self.holding[ticket]
+        self.send(RequestEnded(ticket))
+
+    def become_ready(self, generation: int) -> None:
+        """Finish a load; all interactive requests that it can serve are granted."""
+        process = self.processes[generation]
+        process.state, process.began = "ready", self.now
+        self.repeated.discard(process.launch.spec.model_id)
+        self.send(BecameReady(generation, slots=SLOTS))
+
+    def exit_stopped(self, generation: int) -> None:
+        """Exit a stopped process."""
+        del self.processes[generation]
+        self.send(Exited(generation))
+
+    def run_out_of_memory(self, generation: int) -> None:
+        """Fail a load for lack of memory: with idle residents beside it, it is repeated once."""
+        process = self.processes.pop(generation)
+        model = process.launch.spec.model_id
+        waiting = {t for t, request in self.waiting.items() if request.spec.model_id == model}
+        beside = {
+            r.generation
+            for r in self.scheduler.residents
+            if r.is_idle
+            and r.spec.model_id not in self.pinned
+            and any(self.processes[r.generation].size.get(device) for device in process.size)
+        }
+        is_repeated = bool(beside) and model not in self.repeated
+        if is_repeated:
+            self.repeated.add(model)
+            self.grown[model] = {
+                device: min(int(taken * 1.2), BUDGET[device]) for device, taken in process.size.items()
+            }
+        else:
+            self.repeated.discard(model)
+            self.grown.pop(model, None)
+        refused = self.send(LoadFailed(generation, ModelOutOfMemoryError(f"m{model}", "out of memory")))
+        if is_repeated:
+            assert not waiting & set(refused), "7: a load that is repeated refused its waiters"
+            assert all(self.processes[g].state == "stopping" for g in beside), "7: idle residents stay"
+        else:
+            assert waiting <= set(refused), "7: a failure did not refuse its waiters"
+            assert all(isinstance(refused[t], ModelLoadFailedError) for t in waiting)
+        self.send(Exited(generation))
+
+    def measure(self, generation: int, percent: int) -> None:
+        """Measure a ready process: it takes more or less than expected."""
+        process = self.processes[generation]
+        measured = {device: taken * percent // 100 for device, taken in process.size.items()}
+        process.size = {device: min(taken, BUDGET[device]) for device, taken in measured.items()}
+        self.send(Measured(generation, measured, prompt_s=float(percent)))
+
+    def change_free(self, free: dict[str, int]) -> None:
+        """Let other programs take or return memory."""
+        self.free = free
+        self.send(LimitsChanged(free))
+
+    def pin(self, models: frozenset[int]) -> None:
+        """Replace the pinned models."""
+        self.pinned = models
+        self.send(PinsChanged(models))
+
+    def advance(self, seconds: float) -> None:
+        """Advance the clock; the scheduler gets its ticks."""
+        until = self.now + seconds
+        while self.wake_at is not None and self.wake_at <= until:
+            self.now, self.wake_at = self.wake_at, None
+            self.send(Tick())
+            self.check()
+        self.now = until
+
+    def in_state(self, state: str) -> dict[int, Process]:
+        """Return the processes in a state, by generation."""
+        return {g: process for g, process in self.processes.items() if process.state == state}
+
+    # --- events and effects ---
+
+    def send(self, event: Event) -> dict[int, Exception]:
+        """Send an event, execute and check its effects, and return the refusals."""
+        refused: dict[int, Exception] = {}
+        effects = self.scheduler.handle(event, self.now)
+        self.wake_at = next((e.time for e in effects if isinstance(e, WakeAt)), self.wake_at)
+        demand = self._demand()
+        for effect in effects:
+            if isinstance(effect, Refuse):
+                self._check_refusal(self.waiting.pop(effect.ticket), effect.error)
+                refused[effect.ticket] = effect.error
+            else:
+                self._execute(effect)
+        self._check_minimal([e for e in effects if isinstance(e, Stop)], demand)
+        return refused
+
+    def _check_refusal(self, request: Requested, error: Exception) -> None:
+        if isinstance(error, InsufficientMemoryError):
+            assert self.now >= self.since[request.ticket] + MEMORY_WAIT_S - _JUST, "8: refused too early"
+            limits = self._unpinned(self._limits(), request.spec.model_id)
+            assert not _fits(request.size, limits), "8: refused though it fits"
+
+    def _execute(self, effect: Effect) -> None:
+        match effect:
+            case Grant(ticket, generation):
+                self._grant(ticket, generation)
+            case Launch(generation, spec, context):
+                self._launch(effect, generation, spec.model_id, context)
+            case Stop():
+                self._stop(effect)
+            case WakeAt(time):
+                assert time > self.now, "a wake-up in the past"
+
+    def _grant(self, ticket: int, generation: int) -> None:
+        request, process = self.waiting.pop(ticket), self.processes[generation]
+        assert process.state == "ready", "5: a request was sent to a process that is not ready"
+        assert process.launch.spec.model_id == request.spec.model_id
+        assert process.launch.context >= request.needed_ctx
+        self.holding[ticket] = generation
+        in_batch = [t for t, g in self.holding.items() if g == generation and self._is_batch(t)]
+        assert len(in_batch) <= SLOTS, "9: more batch requests than slots at a time"
+
+    def _launch(self, launch: Launch, generation: int, model: int, context: int) -> None:
+        models = {p.launch.spec.model_id for p in self.processes.values()}
+        assert model not in models, "5: two launches of one model"
+        served = [request for request in self.waiting.values() if request.spec.model_id == model]
+        size = dict(next(r.size for r in self.scheduler.residents if r.generation == generation))
+        assert size in (size_of(model, CONTEXT), size_of(model, LARGE_CONTEXT), self.grown.get(model)), (
+            "8: a launch has a size that no request had"
+        )
+        assert all(_fits(r.size, {**size, "models": 1}) for r in served), (
+            "8: a launch is smaller than expected"
+        )
+        assert _fits(_total([*(p.size for p in self.processes.values()), size]), self._limits()), (
+            "8: the models take more memory than the budget"
+        )
+        assert len(self.processes) < self.capacity, "5: more processes than allowed"
+        assert all(request.needed_ctx <= context for request in served), "2: too small for a waiter"
+        assert not any(p.stopped_for in {r.ticket for r in served} for p in self.in_state("stopping").values()
+                       if model in self.repeated), "7: a repeated load did not wait for the stops"  # fmt: skip
+        self._check_priority(model)
+        self.processes[generation] = Process(launch, size, began=self.now)
+
+    def _check_priority(self, model: int) -> None:
+        """Check that no batch request, unless overdue, has its model launched before an interactive request's."""
+        served = [t for t, request in self.waiting.items() if request.spec.model_id == model]
+        if not served or any(not self._is_batch(t) or self._is_overdue(t) for t in served):
+            return
+        for ticket, request in self.waiting.items():
+            other = request.spec.model_id
+            if self._is_batch(ticket) or other == model or self._is_provided(ticket):
+                continue
+            is_possible = _fits(
+                _total([*(p.size for p in self.processes.values()), request.size]), self._limits()
+            )
+            is_there = other in {p.launch.spec.model_id for p in self.processes.values()}
+            assert is_there or other in self.repeated or not is_possible, (
+                "9: a batch request's model was launched before an interactive request's"
+            )
+
+    def _stop(self, stop: Stop) -> None:
+        process, eviction = self.processes[stop.generation], stop.eviction
+        assert eviction is not None, "a stop without a reason"
+        assert stop.generation not in self.holding.values(), "1: a request in flight was killed"
+        model = process.launch.spec.model_id
+        if eviction.reason in {StopReason.EXPIRED, StopReason.EXCESS, StopReason.OUT_OF_MEMORY} | _EVICTIONS:
+            assert model not in self.pinned, "10: a pinned model was evicted"
+        if eviction.reason in _EVICTIONS and eviction.ticket in self.waiting:
+            request = self.waiting[eviction.ticket]
+            limits = self._unpinned(self._limits(), request.spec.model_id)
+            assert _fits(request.size, limits), "8: a model was evicted for one that cannot fit"
+            process.stopped_for = eviction.ticket
+        process.state, process.began = "stopping", self.now
+
+    def _check_minimal(self, stops: list[Stop], demand: dict[str, int]) -> None:
+        """Check that no stop was superfluous: without it, the waiting models would not all fit."""
+        evictions = [s for s in stops if s.eviction is not None and s.eviction.reason in _EVICTIONS]
+        staying = [p.size for p in self.processes.values() if p.state != "stopping"]
+        for stop in evictions:
+            size = self.processes[stop.generation].size
+            assert not _fits(_total([*staying, size, demand]), self._limits()), (
+                "8: more was evicted than needed"
+            )
+
+    def _demand(self) -> dict[str, int]:
+        """Return the sizes of all models that are requested, or are pending loads, and that no process provides."""
+        wanted = [
+            (request.spec.model_id, request.size)
+            for ticket, request in self.waiting.items()
+            if not self._is_provided(ticket)
+        ]
+        wanted += [(load.spec.model_id, load.size) for load in self.scheduler.pending_loads]
+        needed: dict[int, dict[str, int]] = {}
+        for model, size in wanted:
+            known, grown = needed.setdefault(model, {}), self.grown.get(model, {})
+            for device in BUDGET:
+                known[device] = max(known.get(device, 0), size.get(device, 0), grown.get(device, 0))
+        return _total(list(needed.values()))
+
+    # --- invariants ---
+
+    def check(self) -> None:
+        """Check what holds after every event."""
+        residents = self.scheduler.residents
+        assert {w.ticket for w in self.scheduler.waiters} == set(self.waiting), "6: different waiters"
+        assert {r.generation for r in residents} == set(self.processes), "5: different residents"
+        held = {(t, r.generation) for r in residents for t in r.holders}
+        assert held == set(self.holding.items()), "different holders"
+        for resident in residents:
+            assert resident.batch_holders == {t for t in resident.holders if self._is_batch(t)}
+            assert dict(resident.size) == self.processes[resident.generation].size, "8: different sizes"
+            if resident.state is ResidentState.DRAINING:
+                self._check_drain(resident.generation, resident.spec.model_id)
+        self._check_progress()
+
+    def _check_drain(self, generation: int, model: int) -> None:
+        assert model not in self.pinned or any(r.spec.model_id == model for r in self.waiting.values()), (
+            "10: a pinned model drains for another one"
+        )
+        is_batch_only = all(self._is_batch(t) for t, g in self.holding.items() if g == generation)
+        others = [t for t, request in self.waiting.items()]
+        is_due = any(map(self._is_overdue, others))
+        has_interactive = any(not self._is_batch(t) for t in others)
+        assert is_due or (is_batch_only and has_interactive), "4: a drain before any request was due"
+
+    def _check_progress(self) -> None:
+        is_moving = self.holding or any(p.state != "ready" for p in self.processes.values())
+        if self.waiting and not is_moving:
+            assert self.wake_at is not None, "3: a request waits, and no event is due"
+
+    # --- the end ---
+
+    def run_out(self) -> None:
+        """Run to the end without new requests or other programs: all requests are served in bounded time."""
+        self.pin(frozenset())
+        self.change_free(dict(BUDGET))
+        turn_s = HOLD_S + STOP_S + LOAD_S
+        limit = self.now + 2 * SWAP_WAIT_S + (len(SIZES) + len(self.waiting)) * 3 * turn_s
+        done: dict[int, float] = {}
+        while self.waiting or self.holding:
+            assert self.now < limit, "3: a request is not served although nothing prevents it"
+            self._take_one_step(done)
+            self.check()
+
+    def _take_one_step(self, done: dict[int, float]) -> None:
+        ends: list[tuple[float, int, int]] = []
+        for generation, process in self.processes.items():
+            if process.state != "ready":
+                lasts_s = LOAD_S if process.state == "loading" else STOP_S
+                ends.append((max(self.now, process.began + lasts_s), 0, generation))
+        ends += [(done.setdefault(ticket, self.now + HOLD_S), 1, ticket) for ticket in self.holding]
+        at, kind, number = min(ends, default=(float("inf"), 2, 0))
+        if self.wake_at is not None and self.wake_at <= at:
+            self.advance(self.wake_at - self.now)
+            return
+        assert at < float("inf"), "3: a request waits, and no event is due"
+        self.advance(at - self.now)
+        if kind == 1:
+            self.finish(number)
+        elif self.processes[number].state == "loading":
+            self.become_ready(number)
+        else:
+            self.exit_stopped(number)
+
+    # --- the model of the state ---
+
+    def _limits(self) -> dict[str, int]:
+        """Return what all processes together may take now; the number of models is a device, too."""
+        return self._with_capacity(
+            {device: min(limit, self.free[device]) for device, limit in BUDGET.items()}
+        )
+
+    def _with_capacity(self, limits: dict[str, int]) -> dict[str, int]:
+        return {**limits, "models": self.capacity}
+
+    def _unpinned(self, limits: dict[str, int], model: int) -> dict[str, int]:
+        """Return what the pinned residents, without a model's own, leave of the limits."""
+        pinned = [
+            p.size
+            for p in self.processes.values()
+            if p.launch.spec.model_id in self.pinned - {model} and p.state != "stopping"
+        ]
+        taken = _total(pinned)
+        return {device: limit - taken[device] for device, limit in limits.items()}
+
+    def _is_batch(self, ticket: int) -> bool:
+        return self.priorities[ticket] is Priority.BATCH
+
+    def _is_overdue(self, ticket: int) -> bool:
+        return self.now >= self.since[ticket] + SWAP_WAIT_S
+
+    def _is_provided(self, ticket: int) -> bool:
+        """Whether a loading or ready process serves a waiting request."""
+        request = self.waiting[ticket]
+        return any(
+            p.launch.spec.model_id == request.spec.model_id
+            and p.launch.context >= request.needed_ctx
+            and p.state in {"loading", "ready"}
+            for p in self.processes.values()
+        )
+
+
+def _amount(size: DeviceBytes, device: str) -> int:
+    return size.get(device, 1 if device == "models" else 0)
+
+
+def _total(sizes: Sequence[DeviceBytes]) -> dict[str, int]:
+    return {device: sum(_amount(size, device) for size in sizes) for device in (*BUDGET, "models")}
+
+
+def _fits(size: DeviceBytes, limits: DeviceBytes) -> bool:
+    return all(_amount(size, device) <= limit for device, limit in limits.items())

@@ -1,0 +1,100 @@
+"""The promises about memory, pins and priorities hold in thousands of sequences."""
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gglib.core.priority import Priority
+
+from .memory_world import BUDGET, CONTEXT, LARGE_CONTEXT, SIZES, MemoryWorld
+from .test_promises import EXAMPLES, PHASES, SEED, STEPS, pick
+
+MODELS = st.sampled_from((1, 1, 2, 2, 3, 4, 4, 5, 6, 7))
+CONTEXTS = st.sampled_from((CONTEXT, CONTEXT, CONTEXT, LARGE_CONTEXT))
+PRIORITIES = st.sampled_from((Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH))
+FREE: tuple[dict[str, int], ...] = ({}, {}, {"ram": 70}, {"ram": 35, "gpu0": 40}, {"gpu0": 0})
+
+
+class MemoryPromises(RuleBasedStateMachine):
+    """Hypothesis chooses the next step on a machine with limited memory."""
+
+    is_intact = False
+
+    @initialize(capacity=st.sampled_from([1, 2, 64, 64, 64]))
+    def begin(self, capacity: int) -> None:
+        """Start without residents."""
+        self.world = MemoryWorld(capacity)
+
+    @rule(model=MODELS, context=CONTEXTS, priority=PRIORITIES)
+    def request(self, model: int, context: int, priority: Priority) -> None:
+        """Request a model."""
+        self.world.request(model, context, priority)
+
+    @precondition(lambda self: self.world.waiting)
+    @rule(number=st.integers(0, 100))
+    def cancel(self, number: int) -> None:
+        """Cancel a waiting request."""
+        self.world.cancel(pick(self.world.waiting, number))
+
+    @precondition(lambda self: self.world.holding)
+    @rule(number=st.integers(0, 100))
+    def finish(self, number: int) -> None:
+        """Finish a request."""
+        self.world.finish(pick(self.world.holding, number))
+
+    @precondition(lambda self: self.world.in_state("loading"))
+    @rule(number=st.integers(0, 100))
+    def become_ready(self, number: int) -> None:
+        """Finish a load."""
+        self.world.become_ready(pick(self.world.in_state("loading"), number))
+
+    @precondition(lambda self: self.world.in_state("stopping"))
+    @rule(number=st.integers(0, 100))
+    def exit_stopped(self, number: int) -> None:
+        """Exit a stopped process."""
+        self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
+
+    @rule(kind=st.sampled_from(("out of memory", "measure", "free", "pin")), number=st.integers(0, 100))
+    def disturb(self, kind: str, number: int) -> None:
+        """Change the memory or the pins: a single rule, so that most steps are ordinary."""
+        world = self.world
+        if kind == "out of memory" and (loading := world.in_state("loading")):
+            world.run_out_of_memory(pick(loading, number))
+        elif kind == "measure" and (ready := world.in_state("ready")):
+            world.measure(pick(ready, number), (80, 100, 105, 120)[number % 4])
+        elif kind == "free":
+            world.change_free({**BUDGET, **FREE[number % len(FREE)]})
+        elif kind == "pin":
+            world.pin(frozenset((1 + number % len(SIZES),)) if number % 3 else frozenset())
+
+    @rule(seconds=st.sampled_from([0.05, 0.3, 1.0, 4.0, 9.9, 15.0, 40.0]))
+    def advance(self, seconds: float) -> None:
+        """Advance the clock."""
+        self.world.advance(seconds)
+
+    @invariant()
+    def promises(self) -> None:
+        """Check the invariants."""
+        self.is_intact = False
+        self.world.check()
+        self.is_intact = True
+
+    def teardown(self) -> None:
+        """All requests that still wait at the end are served."""
+        if self.is_intact:  # otherwise a failure is being reported already
+            self.world.run_out()
+
+
+_SETTINGS = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    phases=PHASES,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestMemoryPromises = pytest.mark.timeout(1800)(MemoryPromises.TestCase)
+TestMemoryPromises.settings = _SETTINGS
+if SEED is not None:
+    TestMemoryPromises.settings = settings(_SETTINGS, database=None)
+    TestMemoryPromises = seed(int(SEED))(TestMemoryPromises)
