@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIST = Path(__file__).with_name("promise_faults.toml")
 RUNTIME = Path("gglib") / "runtime"
 PROPERTIES = "tests/property/promises"
-PLAYBOOKS = "tests/unit/runtime/scheduler/test_scheduler.py"
+PLAYBOOKS = "tests/unit/runtime/scheduler"
 LIMIT_S = 900
 
 PROMISES = {
@@ -32,7 +32,12 @@ PROMISES = {
     5: "Never more residents than the capacity, never an eviction of a model in use, never two launches of one model.",
     6: "A cancelled waiter is dropped at once; an abandoned load is stopped if its place is needed. A started swap is "
     "finished, and a load that was requested without waiting (`Prefer: wait=0`) runs when there is a place.",
-    7: "A failed launch refuses its waiters once, then the model is backed off.",
+    7: "A failed launch refuses its waiters once, then the model is backed off. A load that ran out of memory is "
+    "repeated once, after the idle models have stopped.",
+    8: "The models never take more memory than the budget of a device. Nothing is evicted for what cannot fit, nor "
+    "more than needed, and the cheapest to lose goes first.",
+    9: "Interactive requests come before batch requests, until these have waited for `swap_wait_s`.",
+    10: "A pinned model stays.",
 }
 OTHERS = "Other rules: stalls, idle time-to-live, keep-warm, stopping, removal, the queue limit"
 
@@ -117,7 +122,7 @@ def _run(sources: Path, tests: str, examples: int) -> str:
     failed = re.search(r"^FAILED \S+::(\w+)", result.stdout, re.MULTILINE)
     if tests == PLAYBOOKS and failed:
         return f"`{failed[1]}`"
-    messages = re.findall(r"AssertionError: (\d?:? ?[^\n]+)", result.stdout)
+    messages = re.findall(r"AssertionError: (\d*:? ?[^\n]+)", result.stdout)
     return messages[-1] if messages else "an error of the scheduler or of the model"
 
 

@@ -50,14 +50,14 @@ class Room:
 
     def fits_now(self, size: Mapping[str, int]) -> bool:
         """Whether a launch of this size can start."""
-        return all(size.get(device, 0) <= left for device, left in self.now.items())
+        return all(not size.get(device) or size[device] <= left for device, left in self.now.items())
 
     def shortage(self, size: Mapping[str, int]) -> Vector:
         """Return what a launch of this size lacks after the present stops, by device; empty if nothing."""
         return {
-            device: size.get(device, 0) - left
+            device: size[device] - left
             for device, left in self.soon.items()
-            if size.get(device, 0) > left
+            if size.get(device) and size[device] > left
         }
 
     def take(self, size: Mapping[str, int]) -> None:
@@ -170,10 +170,10 @@ class Placement:
         return max(footprint[device] / max(1, self._budget[device]) for device in devices)
 
     def _exceeds(self, limits: Vector, size: DeviceBytes, besides: Iterable[DeviceBytes]) -> bool:
-        left = dict(limits)
-        for other in (size, *besides):
-            _subtract(left, self.footprint(other))
-        return any(amount < 0 for amount in left.values())
+        footprint, left = self.footprint(size), dict(limits)
+        for other in (footprint, *map(self.footprint, besides)):
+            _subtract(left, other)
+        return any(left[device] < 0 for device, taken in footprint.items() if taken)
 
 
 def largest(sizes: Iterable[DeviceBytes]) -> DeviceBytes:

@@ -1,0 +1,455 @@
+"""Scenarios of the scheduler with a memory budget, pinned models and priorities."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gglib.core.errors import (
+    InsufficientMemoryError,
+    ModelLoadFailedError,
+    ModelOutOfMemoryError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+)
+from gglib.core.models import ModelLaunchSpec, ModelSettings
+from gglib.core.priority import Priority
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Effect,
+    Exited,
+    Grant,
+    Launch,
+    LimitsChanged,
+    LoadFailed,
+    Measured,
+    PinsChanged,
+    Reconfigured,
+    Refuse,
+    Requested,
+    RequestEnded,
+    Stop,
+    StopReason,
+    StopRequested,
+    Tick,
+    WakeAt,
+)
+from gglib.runtime.scheduler.scheduler import INTERACTIVE_WINDOW_S, MEMORY_WAIT_S, Scheduler
+
+A, B, C, D = (
+    ModelLaunchSpec(model_id=number, model_name=name, path=Path(f"/{name}.gguf"))
+    for number, name in enumerate("abcd", 1)
+)
+BATCH = Priority.BATCH
+
+
+def request_for(
+    ticket: int,
+    spec: ModelLaunchSpec,
+    ram: int = 0,
+    *,
+    context: int = 8192,
+    priority: Priority = Priority.INTERACTIVE,
+    waits: bool = True,
+) -> Requested:
+    """Return a request whose launch takes ``ram`` bytes."""
+    return Requested(ticket, spec, context, context, waits=waits, priority=priority, size={"ram": ram})
+
+
+def without_wakeups(effects: list[Effect]) -> list[Effect]:
+    """Return the effects without the wake-ups."""
+    return [effect for effect in effects if not isinstance(effect, WakeAt)]
+
+
+def scheduler_with(*residents: tuple[ModelLaunchSpec, int], budget: int = 100) -> Scheduler:
+    """Return a scheduler in which models of these sizes became ready and idle in this order, at 0, 1, 2 ... s."""
+    scheduler = Scheduler(capacity=64, budget={"ram": budget})
+    for number, (spec, ram) in enumerate(residents, 1):
+        now = float(number - 1)
+        scheduler.handle(request_for(1000 + number, spec, ram), now)
+        scheduler.handle(BecameReady(number, slots=4), now)
+        scheduler.handle(RequestEnded(1000 + number), now)
+    return scheduler
+
+
+def stopped(effects: list[Effect]) -> dict[int, StopReason]:
+    """Return the reason of each stop, by generation."""
+    return {
+        e.generation: e.eviction.reason for e in effects if isinstance(e, Stop) and e.eviction is not None
+    }
+
+
+def refusals(effects: list[Effect]) -> dict[int, type[Exception]]:
+    """Return the class of each refusal's error, by ticket."""
+    return {effect.ticket: type(effect.error) for effect in effects if isinstance(effect, Refuse)}
+
+
+# --- the budget ---
+
+
+def test_models_that_fit_together_stay() -> None:
+    """Each is launched beside the others while the sum of their sizes is within the budget."""
+    scheduler = scheduler_with((A, 40), (B, 40))
+    assert without_wakeups(scheduler.handle(request_for(1, C, 20), 10)) == [Launch(3, C, 8192)]
+    assert scheduler.residents[2].size == {"ram": 20}
+
+
+def test_the_cheapest_set_makes_room() -> None:
+    """Two small models that were used last stay; the large one, whose load takes as long, goes."""
+    scheduler = scheduler_with((A, 20), (B, 60), (C, 20))
+    assert stopped(scheduler.handle(request_for(1, D, 60), 100)) == {2: StopReason.IDLE}
+    assert without_wakeups(scheduler.handle(Exited(2), 101)) == [Launch(4, D, 8192)]
+
+
+def test_several_models_go_if_one_is_not_enough() -> None:
+    """The launch waits for the last of them."""
+    scheduler = scheduler_with((A, 30), (B, 30), (C, 30))
+    stops = stopped(scheduler.handle(request_for(1, D, 70), 100))
+    assert stops == {1: StopReason.IDLE, 2: StopReason.IDLE}
+    assert without_wakeups(scheduler.handle(Exited(1), 101)) == []
+    assert without_wakeups(scheduler.handle(Exited(2), 102)) == [Launch(4, D, 8192)]
+
+
+def test_nothing_goes_until_the_whole_set_can() -> None:
+    """An idle model stays while the other one that has to go is busy, until the waiter is overdue."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(request_for(1, A, 50), 10)
+    assert without_wakeups(scheduler.handle(request_for(2, C, 100), 10)) == []
+    assert without_wakeups(scheduler.handle(request_for(3, B, 50), 20)) == [Grant(3, 2)]
+    scheduler.handle(RequestEnded(3), 21)
+    assert stopped(scheduler.handle(Tick(), 25)) == {2: StopReason.IDLE}
+    assert stopped(scheduler.handle(RequestEnded(1), 26)) == {1: StopReason.OVERDUE}
+
+
+def test_a_drain_ends_when_another_model_makes_room() -> None:
+    """A busy model that drained takes requests again as soon as an idle one is enough."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(request_for(1, A, 50), 10)
+    scheduler.handle(request_for(2, B, 50), 10)
+    scheduler.handle(request_for(3, C, 50), 10)
+    scheduler.handle(Tick(), 25)
+    draining = next(r for r in scheduler.residents if r.state.value == "draining")
+    other = 1 if draining.generation == 2 else 2
+    assert stopped(scheduler.handle(RequestEnded(other), 26)) == {other: StopReason.IDLE}
+    assert draining.state.value == "ready"
+
+
+def test_what_can_never_fit_is_refused_and_evicts_nothing() -> None:
+    """The error has the numbers; the residents stay. A request that does not wait is refused as well."""
+    scheduler = scheduler_with((A, 50))
+    (refusal,) = without_wakeups(scheduler.handle(request_for(1, B, 101), 10))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelTooLargeError)
+    assert (refusal.error.needed, refusal.error.budget) == ({"ram": 101}, {"ram": 100})
+    assert without_wakeups(scheduler.handle(request_for(2, B, 101, waits=False), 10)) == []
+    assert not scheduler.pending_loads
+    assert [r.state.value for r in scheduler.residents] == ["ready"]
+
+
+def test_a_larger_context_that_never_fits_leaves_the_running_model_alone() -> None:
+    """A request for a context beyond the budget does not stop the model that serves the others."""
+    scheduler = scheduler_with((A, 50))
+    effects = scheduler.handle(request_for(1, A, 101, context=32768), 10)
+    assert refusals(effects) == {1: ModelTooLargeError}
+    assert not stopped(effects)
+
+
+def test_a_launch_for_several_contexts_has_the_largest_size() -> None:
+    """A second waiter with a larger context raises the size of the launch that both wait for."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, A, 60), 10)
+    scheduler.handle(request_for(2, B, 50), 10)
+    scheduler.handle(request_for(3, B, 70, context=16384), 11)
+    scheduler.handle(Tick(), 25)
+    scheduler.handle(RequestEnded(1), 26)
+    (launch,) = without_wakeups(scheduler.handle(Exited(1), 27))
+    assert launch == Launch(2, B, 16384)
+    assert scheduler.residents[-1].size == {"ram": 70}
+
+
+def test_memory_of_other_programs_is_awaited_and_then_refused() -> None:
+    """A request waits ``MEMORY_WAIT_S`` for memory that no eviction gives back; nothing is evicted meanwhile."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(LimitsChanged({"ram": 60}), 9)
+    effects = scheduler.handle(request_for(1, B, 70), 10)
+    assert effects == [WakeAt(10 + MEMORY_WAIT_S)]
+    effects = scheduler.handle(Tick(), 10 + MEMORY_WAIT_S)
+    assert refusals(effects) == {1: InsufficientMemoryError}
+    assert not stopped(effects)
+
+
+def test_memory_that_other_programs_return_is_used() -> None:
+    """The launch starts when the limit rises again."""
+    scheduler = scheduler_with()
+    scheduler.handle(LimitsChanged({"ram": 60}), 0)
+    scheduler.handle(request_for(1, B, 70), 1)
+    assert without_wakeups(scheduler.handle(LimitsChanged({}), 2)) == [Launch(1, B, 8192)]
+
+
+def test_room_that_an_overdue_request_waits_for_is_not_used() -> None:
+    """A younger request that would fit does not take the room of an overdue one, whose victim still loads."""
+    scheduler = scheduler_with()
+    scheduler.handle(request_for(1, A, 60), 0)
+    scheduler.handle(request_for(2, B, 80), 1)
+    assert without_wakeups(scheduler.handle(request_for(3, C, 40), 2)) == [Launch(2, C, 8192)]
+    scheduler.handle(RequestEnded(3), 3)
+    assert stopped(scheduler.handle(Tick(), 16)) == {}
+    assert without_wakeups(scheduler.handle(request_for(4, D, 0), 17)) == [Launch(3, D, 8192)]
+    assert without_wakeups(scheduler.handle(request_for(5, replace(D, model_id=5), 10), 17)) == []
+
+
+def test_a_measured_size_counts_from_then_on() -> None:
+    """A model that takes more than expected makes an idle one go; its size is never above the budget."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(request_for(1, B, 50), 9)
+    assert stopped(scheduler.handle(Measured(2, {"ram": 120}, prompt_s=1.5), 10)) == {1: StopReason.EXCESS}
+    resident = scheduler.residents[1]
+    assert (resident.size, resident.is_measured, resident.prompt_s) == ({"ram": 100}, True, 1.5)
+
+
+def test_prompts_in_the_cache_make_a_model_worth_keeping() -> None:
+    """Of two models of the same size, the one without a long conversation in its cache goes."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(Measured(1, prompt_s=30.0), 10)
+    assert stopped(scheduler.handle(request_for(1, C, 50), 100)) == {2: StopReason.IDLE}
+
+
+def test_models_without_use_lose_their_value() -> None:
+    """An expensive model that is no longer used goes after others were evicted: L has grown beyond its value."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(Measured(1, prompt_s=3.0), 10)
+    scheduler.handle(Measured(2, prompt_s=1.0), 10)
+    current, ticket, now = 2, 10, 100.0
+    gone = []
+    for number in range(5):
+        spec = replace(C, model_id=10 + number, model_name=f"c{number}")
+        (victim,) = stopped(scheduler.handle(request_for(ticket, spec, 50), now))
+        gone.append(victim)
+        scheduler.handle(Exited(victim), now + 1)
+        current += 1
+        scheduler.handle(BecameReady(current), now + 1)
+        scheduler.handle(RequestEnded(ticket), now + 2)
+        scheduler.handle(Measured(current, prompt_s=1.0), now + 2)
+        ticket, now = ticket + 1, now + 100
+    assert gone[0] == 2
+    assert 1 in gone
+
+
+# --- a load that ran out of memory ---
+
+
+def out_of_memory(generation: int) -> LoadFailed:
+    """Return the failure of a load."""
+    return LoadFailed(generation, ModelOutOfMemoryError("m", "out of memory"))
+
+
+def test_a_load_that_ran_out_of_memory_is_repeated_once() -> None:
+    """The idle models go, the waiter stays, the next launch is expected to take more; then it is a failure."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(request_for(1, B, 50), 10)
+    effects = scheduler.handle(out_of_memory(2), 12)
+    assert stopped(effects) == {1: StopReason.OUT_OF_MEMORY}
+    assert not refusals(effects)
+    assert without_wakeups(scheduler.handle(Exited(2), 12)) == []
+    assert without_wakeups(scheduler.handle(Exited(1), 13)) == [Launch(3, B, 8192)]
+    assert scheduler.residents[0].size == {"ram": 60}
+    assert refusals(scheduler.handle(out_of_memory(3), 14)) == {1: ModelOutOfMemoryError}
+
+
+def test_without_idle_models_running_out_of_memory_is_a_failure() -> None:
+    """Nothing can be freed: its waiters are refused. Pinned models and those on other devices stay."""
+    scheduler = Scheduler(capacity=64, budget={"ram": 100, "gpu0": 100})
+    on_gpu = Requested(1, A, 8192, 8192, size={"gpu0": 50})
+    scheduler.handle(on_gpu, 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(RequestEnded(1), 2)
+    scheduler.handle(request_for(2, B, 50), 3)
+    effects = scheduler.handle(out_of_memory(2), 4)
+    assert refusals(effects) == {2: ModelOutOfMemoryError}
+    assert not stopped(effects)
+
+
+def test_a_repeated_load_that_succeeds_may_be_repeated_again() -> None:
+    """Success ends the count."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(request_for(1, B, 50), 10)
+    scheduler.handle(out_of_memory(2), 12)
+    scheduler.handle(Exited(1), 13)
+    scheduler.handle(BecameReady(3), 14)
+    scheduler.handle(RequestEnded(1), 15)
+    scheduler.handle(StopRequested(16, 2), 16)
+    scheduler.handle(Exited(3), 17)
+    scheduler.handle(request_for(2, A, 30), 18)
+    scheduler.handle(BecameReady(4), 19)
+    scheduler.handle(RequestEnded(2), 20)
+    scheduler.handle(request_for(3, B, 50), 21)
+    assert stopped(scheduler.handle(out_of_memory(5), 22)) == {4: StopReason.OUT_OF_MEMORY}
+
+
+# --- pinned models ---
+
+
+def test_a_pinned_model_is_not_evicted() -> None:
+    """The other one goes, however valuable."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(PinsChanged(frozenset((1,))), 10)
+    scheduler.handle(Measured(2, prompt_s=100.0), 10)
+    assert stopped(scheduler.handle(request_for(1, C, 50), 100)) == {2: StopReason.IDLE}
+
+
+def test_a_request_that_pins_leave_no_room_for_is_refused() -> None:
+    """At once, with the names of the pinned models; also with a fixed number of models."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(PinsChanged(frozenset((1,))), 10)
+    effects = scheduler.handle(request_for(1, B, 50), 11)
+    assert refusals(effects) == {1: ModelsPinnedError}
+    counted = Scheduler(capacity=1)
+    counted.handle(request_for(1, A), 0)
+    counted.handle(PinsChanged(frozenset((1,))), 1)
+    (refusal,) = without_wakeups(counted.handle(request_for(2, B), 2))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelsPinnedError)
+    assert refusal.error.pinned == ("a",)
+
+
+def test_a_pin_refuses_what_waits_for_its_room() -> None:
+    """A request that waits for a model that is pinned meanwhile cannot be served any more."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, A, 60), 10)
+    scheduler.handle(request_for(2, B, 50), 10)
+    assert refusals(scheduler.handle(PinsChanged(frozenset((1,))), 11)) == {2: ModelsPinnedError}
+
+
+def test_a_pinned_model_is_replaced_for_its_own_requests() -> None:
+    """A larger context stops and relaunches it."""
+    scheduler = scheduler_with((A, 50))
+    scheduler.handle(PinsChanged(frozenset((1,))), 10)
+    assert stopped(scheduler.handle(request_for(1, A, 60, context=16384), 11)) == {1: StopReason.TOO_SMALL}
+
+
+def test_a_pinned_model_outlives_its_time_to_live() -> None:
+    """Until it is unpinned."""
+    mortal = replace(A, settings=ModelSettings(idle_ttl_s=60))
+    scheduler = scheduler_with((mortal, 50))
+    scheduler.handle(PinsChanged(frozenset((1,))), 1)
+    assert scheduler.handle(Tick(), 1000) == []
+    assert stopped(scheduler.handle(PinsChanged(frozenset()), 1001)) == {1: StopReason.EXPIRED}
+
+
+def test_the_user_stops_a_single_model() -> None:
+    """Its waiting requests and pending load go, too; the others stay. A pin does not protect it."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(PinsChanged(frozenset((1,))), 2)
+    assert stopped(scheduler.handle(StopRequested(20, 1), 10)) == {1: StopReason.ASKED}
+    assert [r.state.value for r in scheduler.residents] == ["stopping", "ready"]
+
+
+# --- priorities ---
+
+
+def test_interactive_requests_come_before_batch_requests() -> None:
+    """The model of the younger, interactive request is loaded first."""
+    scheduler = Scheduler(capacity=1)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, B, priority=BATCH), 1)
+    scheduler.handle(request_for(3, C), 2)
+    scheduler.handle(BecameReady(1), 3)
+    scheduler.handle(RequestEnded(1), 13)
+    assert stopped(scheduler.handle(Tick(), 13.5)) == {1: StopReason.IDLE}
+    assert without_wakeups(scheduler.handle(Exited(1), 14)) == [Launch(2, C, 8192)]
+
+
+def test_an_overdue_batch_request_ranks_by_its_age() -> None:
+    """After ``swap_wait_s`` it comes before a younger interactive request."""
+    scheduler = Scheduler(capacity=1)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(request_for(2, B, priority=BATCH), 1)
+    scheduler.handle(request_for(3, C), 2)
+    scheduler.handle(RequestEnded(1), 16)
+    assert without_wakeups(scheduler.handle(Exited(1), 17)) == [Launch(2, B, 8192)]
+
+
+def test_batch_requests_leave_a_slot_free() -> None:
+    """Of four slots, three process batch requests while interactive ones have come within a minute."""
+    scheduler = scheduler_with((A, 50))
+    assert len(without_wakeups(scheduler.handle(request_for(1, A, 50, priority=BATCH), 10))) == 1
+    granted = [1]
+    for ticket in range(2, 7):
+        effects = scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
+        granted += [e.ticket for e in effects if isinstance(e, Grant)]
+    assert granted == [1, 2, 3]
+    assert without_wakeups(scheduler.handle(request_for(7, A, 50), 11)) == [Grant(7, 1)]
+    assert without_wakeups(scheduler.handle(RequestEnded(1), 12)) == [Grant(4, 1)]
+    late = 12 + INTERACTIVE_WINDOW_S
+    assert without_wakeups(scheduler.handle(RequestEnded(2), late)) == [Grant(5, 1), Grant(6, 1)]
+
+
+def test_batch_requests_of_a_model_without_known_slots_are_not_limited() -> None:
+    """Only the engine knows how many it processes."""
+    scheduler = Scheduler()
+    for ticket in range(1, 20):
+        scheduler.handle(request_for(ticket, A, priority=BATCH), 0)
+    assert len(without_wakeups(scheduler.handle(BecameReady(1), 1))) == 19
+
+
+def test_a_model_that_batch_requests_use_gives_way_at_once() -> None:
+    """It drains for an interactive request, but not for a batch request, and not if it has an interactive one."""
+    scheduler = Scheduler(capacity=1)
+    scheduler.handle(request_for(1, A, priority=BATCH), 0)
+    scheduler.handle(BecameReady(1, slots=4), 1)
+    scheduler.handle(request_for(2, B, priority=BATCH), 2)
+    assert [r.state.value for r in scheduler.residents] == ["ready"]
+    scheduler.handle(request_for(3, C), 3)
+    assert [r.state.value for r in scheduler.residents] == ["draining"]
+    assert stopped(scheduler.handle(RequestEnded(1), 4)) == {1: StopReason.PRIORITY}
+    assert without_wakeups(scheduler.handle(Exited(1), 5)) == [Launch(2, C, 8192)]
+
+
+@pytest.mark.parametrize("other", ["interactive holder", "older interactive waiter"])
+def test_a_model_with_interactive_requests_does_not_give_way_at_once(other: str) -> None:
+    """Until ``swap_wait_s``, requests for the running model pass."""
+    scheduler = Scheduler(capacity=1)
+    scheduler.handle(request_for(1, A, priority=BATCH), 0)
+    scheduler.handle(BecameReady(1, slots=4), 1)
+    if other == "interactive holder":
+        scheduler.handle(request_for(2, A), 2)
+    else:
+        scheduler.handle(request_for(2, A, context=32768), 2)
+        scheduler.handle(Tick(), 2)
+    scheduler.handle(request_for(3, B), 3)
+    reasons = [r.eviction.ticket for r in scheduler.residents if r.eviction is not None]
+    assert 3 not in reasons
+
+
+# --- new limits ---
+
+
+def test_a_reduced_budget_stops_idle_models() -> None:
+    """The least valuable idle model goes now, a busy one when it becomes idle."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(request_for(1, A, 50), 10)
+    effects = scheduler.handle(Reconfigured(1, None, 5.0, 10), 11)
+    assert stopped(effects) == {2: StopReason.EXCESS}
+    scheduler.handle(Exited(2), 12)
+    assert not stopped(scheduler.handle(Tick(), 13))
+    assert scheduler.handle(request_for(2, B), 14) == [WakeAt(19)]
+
+
+def test_a_busy_model_beyond_a_reduced_budget_stops_when_it_is_idle() -> None:
+    """The fast path does not end its request."""
+    scheduler = scheduler_with((A, 50), (B, 50))
+    scheduler.handle(request_for(1, A, 50), 10)
+    scheduler.handle(request_for(2, B, 50), 10)
+    assert not stopped(scheduler.handle(Reconfigured(64, {"ram": 60}, 15.0, 10), 11))
+    assert not scheduler.try_release(1, 12)
+    assert stopped(scheduler.handle(RequestEnded(1), 12)) == {1: StopReason.EXCESS}
+
+
+def test_a_failed_load_has_an_ordinary_backoff_with_a_budget() -> None:
+    """Other failures are not repeated."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(request_for(1, B, 50), 10)
+    effects = scheduler.handle(LoadFailed(2, ModelLoadFailedError("b", "bad magic")), 11)
+    assert refusals(effects) == {1: ModelLoadFailedError}
+    assert not stopped(effects)
