@@ -246,7 +246,7 @@ def _launch_config(settings: Settings, engine: Engine, catalog: SqliteCatalog) -
 
 def _runtime_config(settings: Settings) -> RuntimeConfig:
     return RuntimeConfig(
-        capacity=settings.max_models,
+        capacity=settings.capacity,
         swap_wait_s=settings.swap_wait_s,
         model_wait_s=settings.model_wait_s,
         drain_s=settings.drain_s,

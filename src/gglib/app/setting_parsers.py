@@ -2,13 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from gglib.core.authorities import read_allowed_origin
 from gglib.core.context import UNLIMITED_CONTEXT
+from gglib.core.memory import RAM, DeviceBytes
 from gglib.core.runtime.engine_choice import EMBEDDED
+from gglib.core.sizes import parse_size
 
 T = TypeVar("T")
 
@@ -110,3 +112,44 @@ def parse_context(value: object) -> int:
     if isinstance(value, str) and value.strip().lower() == "max":
         return UNLIMITED_CONTEXT
     return parse_integer(1, UNLIMITED_CONTEXT)(value)
+
+
+MAX_MODELS = 64
+"""The largest number of models in memory."""
+
+_DEVICE = re.compile(rf"{RAM}|gpu(?:0|[1-9][0-9]?)")
+
+
+def parse_max_models(value: object) -> int | None:
+    """Return a number of models; None for ``auto``: as many as fit into memory."""
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return None
+    return parse_integer(1, MAX_MODELS)(value)
+
+
+def parse_memory(value: object) -> DeviceBytes:
+    """Return sizes by device, from a table or from a text of ``SIZE`` or ``DEVICE=SIZE`` entries, separated by commas.
+
+    A size without a device is for the RAM.
+    """
+    if isinstance(value, str):
+        pairs: list[tuple[str, object]] = [_split_device(entry) for entry in value.split(",")]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        raise InvalidValueError
+    sizes = {device: _device_size(device, size) for device, size in pairs}
+    if not sizes or len(sizes) != len(pairs):
+        raise InvalidValueError
+    return sizes
+
+
+def _split_device(entry: str) -> tuple[str, str]:
+    device, mark, size = entry.partition("=")
+    return (device.strip().lower(), size) if mark else (RAM, entry)
+
+
+def _device_size(device: str, size: object) -> int:
+    if not _DEVICE.fullmatch(device):
+        raise InvalidValueError
+    return parse_size(parse_text(size))

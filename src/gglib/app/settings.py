@@ -17,12 +17,15 @@ import platformdirs
 
 from gglib.app.access_keys import parse_keys
 from gglib.app.setting_parsers import (
+    MAX_MODELS,
     parse_boolean,
     parse_context,
     parse_engine,
     parse_field_name,
     parse_integer,
     parse_list,
+    parse_max_models,
+    parse_memory,
     parse_origin,
     parse_path,
     parse_seconds,
@@ -40,6 +43,7 @@ from gglib.core.defaults import (
     SWAP_WAIT_S,
 )
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.system.files.small_files import read_small
 
@@ -133,12 +137,21 @@ class Settings:
         "a whole number from 1 to 64",
         "Concurrent requests per model, each with the full context; fewer if memory is short.",
     )
-    max_models: int = setting(
+    max_models: int | None = setting(
         1,
-        parse_integer(1, 64),
-        "a whole number from 1 to 64",
-        "Maximum number of models in memory.",
+        parse_max_models,
+        f"a whole number from 1 to {MAX_MODELS}, or 'auto'",
+        "Maximum number of models in memory; 'auto': as many as fit.",
     )
+    """None ('auto'): as many as fit into the memory budget."""
+    memory: DeviceBytes = setting(
+        MappingProxyType({}),
+        parse_memory,
+        "a size like 20G or 512M, or sizes by device: ram=20G,gpu0=8G as text, "
+        '{ram = "20G", gpu0 = "8G"} in config.toml',
+        "Memory budget of all models together, of the RAM or by device: ram=20G,gpu0=8G.",
+    )
+    """In bytes by device; devices without an entry have the default budget."""
     max_body_mb: int = setting(
         64,
         parse_integer(1, 4096),
@@ -244,6 +257,18 @@ class Settings:
     )
     warnings: tuple[str, ...] = ()
     """Problems that do not prevent a start, one sentence each."""
+    explicit: frozenset[str] = field(default=frozenset(), compare=False)
+    """Fields that a source sets; the others have their defaults."""
+
+    @property
+    def manages_memory(self) -> bool:
+        """Whether the sizes of models decide which of them stay in memory: for 'auto', and with a ``memory`` budget."""
+        return self.max_models is None or bool(self.memory)
+
+    @property
+    def capacity(self) -> int:
+        """The maximum number of models in memory; with 'auto' it is too large to matter."""
+        return MAX_MODELS if self.max_models is None else self.max_models
 
     @property
     def database(self) -> Path:
@@ -297,7 +322,12 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
             if raw is not None:
                 values[spec.field] = _parse(spec, raw, source)
                 break
-    return Settings(home=home, warnings=(*warnings, *_unknown_variables(environ)), **values)
+    return Settings(
+        home=home,
+        warnings=(*warnings, *_unknown_variables(environ)),
+        explicit=frozenset(values),
+        **values,
+    )
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:

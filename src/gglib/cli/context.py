@@ -55,6 +55,16 @@ def server_options(command: Command) -> Command:
             "--insecure", is_flag=True, default=None, help="Serve other machines without an access key."
         ),
         click.option("--engine", metavar="FILE", help="Path of llama-server, or 'embedded'."),
+        click.option(
+            "--memory",
+            metavar="SIZE",
+            help="Memory budget of all models together, of the RAM or by device: ram=20G,gpu0=8G.",
+        ),
+        click.option(
+            "--max-models",
+            metavar="N|auto",
+            help="Maximum number of models in memory; 'auto': as many as fit. Default: 1.",
+        ),
         click.option("--ctx", metavar="N|max", help=CTX_HELP),
         click.option("--port", metavar="N", help="Port to listen on; 0 selects a free port. Default: 8080."),
         click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1."),

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core.errors import ModelLoadingError
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
+from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
+from gglib.runtime.scheduler.swap_hint import SwapHint
 from gglib.runtime.scheduler.swap_history import SwapHistory, failure_reason
 
 
@@ -23,6 +26,10 @@ class StatusReader:
     """The current launches by generation."""
     load_times: LoadTimes
     swap_history: SwapHistory
+    memory: MemoryAccounts | None = None
+    """None: the memory of models is not limited."""
+    swap_hint: SwapHint | None = None
+    """None: several models may stay in memory already."""
 
     def status(self, now: float) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
@@ -39,6 +46,8 @@ class StatusReader:
             last_swap=self.swap_history.last(now),
             swaps=self.swap_history.swap_counts,
             loads=self.swap_history.load_counts,
+            limits={} if self.memory is None else dict(self.memory.budget),
+            hint=None if self.swap_hint is None else self.swap_hint.text,
         )
 
     def current(self) -> RunningTarget | None:
@@ -86,4 +95,12 @@ class StatusReader:
             loading_for_s=now - run.started_at if is_loading else None,
             expected_load_s=self.load_times.expected_s(resident.spec) if is_loading else None,
             idle_ttl_s=resident.idle_ttl_s,
+            size=_size_of(resident),
+            is_measured=getattr(resident, "is_measured", False),
+            is_pinned=resident.spec.model_id in getattr(self.scheduler, "pinned", ()),
+            threads=getattr(run, "threads", None),
         )
+
+
+def _size_of(resident: Resident) -> DeviceBytes:
+    return dict(getattr(resident, "size", {}))

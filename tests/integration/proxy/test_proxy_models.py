@@ -1,7 +1,7 @@
 """The paths that the proxy serves itself: models, status and stop."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,6 +69,9 @@ class FixedStatusRuntime(FakeRuntime):
 def resident(name: str, state: str) -> ResidentStatus:
     """Return a resident in a state."""
     return ResidentStatus(model_id=1, model_name=name, state=state, effective_ctx=1)
+
+
+MEASURED = replace(resident("a", "ready"), size={"ram": 5}, is_measured=True, is_pinned=True, threads=2)
 
 
 async def status_of(runtime_status: RuntimeStatus) -> Any:
@@ -171,21 +174,24 @@ async def test_unknown_model_is_404(spelling: str) -> None:
 async def test_status_is_the_runtimes_own() -> None:
     """A local program gets the resident models, the waiting requests and the failures."""
     runtime_status = RuntimeStatus(
-        residents=(resident("a", "ready"),),
+        residents=(MEASURED,),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
         failed=(("c", "bad magic"),),
         last_swap=SWAP,
         swaps=(SwapCount(reason="idle", count=3),),
         loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
+        limits={"ram": 20},
+        hint="Keep both.",
     )
     status = await status_of(runtime_status)
     assert status["version"] == gglib.__version__
-    assert status["residents"] == [asdict(resident("a", "ready"))]
+    assert status["residents"] == [asdict(MEASURED)]
     assert status["waiting"] == [{"model_name": "b", "waiting": 2, "longest_wait_s": 1.5}]
     assert status["failed"] == [{"model_name": "c", "reason": "bad magic"}]
     assert status["last_swap"] == asdict(SWAP)
     assert status["swaps"] == [{"reason": "idle", "count": 3}]
     assert status["loads"] == [{"model_name": "a", "outcome": "ready", "count": 4, "total_s": 6.5}]
+    assert (status["limits"], status["used"], status["hint"]) == ({"ram": 20}, {"ram": 5}, "Keep both.")
 
 
 async def test_status_before_the_first_swap_says_so() -> None:
@@ -198,6 +204,9 @@ async def test_status_before_the_first_swap_says_so() -> None:
         "last_swap": None,
         "swaps": [],
         "loads": [],
+        "limits": {},
+        "used": {},
+        "hint": None,
     }
 
 
@@ -215,7 +224,7 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
     for key, value in (await status_of(runtime_status)).items():
         within = value[0] if isinstance(value, list) else value
         mark = "[]" if isinstance(value, list) else ""
-        fields |= {f"{key}{mark}.{name}" for name in within} if isinstance(within, dict) else {key}
+        fields |= {f"{key}{mark}.{name}" for name in within} if isinstance(within, dict) and within else {key}
     table = API_PAGE.read_text().partition("## Status")[2].partition("\n### Events")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == fields
 

@@ -90,7 +90,8 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "ctx": 2048,
         "engine": "/opt/llama-server",
         "slots": 1,
-        "max_models": 2,
+        "max_models": "auto",
+        "memory": {"ram": "20G", "gpu0": "512MiB"},
         "max_body_mb": 1,
         "max_bodies_mb": 3,
         "heartbeat_s": 0,
@@ -117,6 +118,8 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
     from_environment = load_settings({}, environ)
     assert replace(from_file, warnings=()) == from_environment
     assert from_file.allowed_hosts == ("box.lan", "2001:db8::1")
+    assert from_file.memory == {"ram": 20 * 10**9, "gpu0": 512 * 2**20}
+    assert from_file.explicit == {spec.field for spec in SETTINGS}
     built_in = Settings(home=tmp_path)
     assert all(getattr(from_file, spec.field) != getattr(built_in, spec.field) for spec in SETTINGS)
 
@@ -145,6 +148,16 @@ def as_variable(value: object) -> str:
         ("ctx", "much"),
         ("host", "  "),
         ("slots", "0"),
+        ("max_models", "0"),
+        ("max_models", "65"),
+        ("max_models", "all"),
+        ("memory", "20"),
+        ("memory", "ram=20G,gpu0"),
+        ("memory", "20G,ram=8G"),
+        ("memory", "vram=20G"),
+        ("memory", "gpu00=20G"),
+        ("memory", "ram=0G"),
+        ("memory", "20G,"),
         ("max_wait_s", "nan"),
         ("heartbeat_s", "-1"),
         ("first_byte_s", "-1"),
@@ -178,6 +191,13 @@ def test_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> N
     "line",
     [
         *("port = true", "port = 1.5", "port = [1]", "heartbeat_s = false", "host = 1", "insecure = 1"),
+        *(
+            "max_models = false",
+            "memory = 20",
+            "memory = {}",
+            "memory = {ram = 20}",
+            "memory = {disk = '20G'}",
+        ),
         *("allowed_hosts = 1", "allowed_hosts = [1]", "allowed_hosts = [[]]", "cors_origins = {}"),
     ],
 )
@@ -185,6 +205,35 @@ def test_value_of_another_type_is_refused(tmp_path: Path, line: str) -> None:
     """TOML's booleans, fractions and lists are no whole numbers, although True is an int in Python."""
     with pytest.raises(InvalidSettingError, match="must be"):
         load_settings({}, configured(tmp_path, line))
+
+
+@pytest.mark.parametrize(
+    ("max_models", "memory", "capacity", "manages_memory"),
+    [
+        (None, None, 1, False),
+        ("4", None, 4, False),
+        (" Auto ", None, 64, True),
+        ("4", "20G", 4, True),
+        (None, "20G", 1, True),
+        ("auto", "20G", 64, True),
+    ],
+)
+def test_auto_and_a_budget_manage_the_memory(
+    tmp_path: Path, max_models: str | None, memory: str | None, capacity: int, *, manages_memory: bool
+) -> None:
+    """A number limits the models as well; one model is the default."""
+    settings = load_settings({"home": tmp_path, "max_models": max_models, "memory": memory}, {})
+    assert (settings.capacity, settings.manages_memory) == (capacity, manages_memory)
+    assert settings.memory == ({} if memory is None else {"ram": 20 * 10**9})
+    given = {"max_models": max_models, "memory": memory}
+    assert settings.explicit == {name for name, value in given.items() if value is not None}
+
+
+def test_memory_is_set_by_device(tmp_path: Path) -> None:
+    """Text has the same sizes as a table."""
+    table = load_settings({}, configured(tmp_path, 'memory = {ram = "20G", gpu1 = "8G"}'))
+    text = load_settings({"home": tmp_path, "memory": " RAM = 20G , gpu1=8G"}, {})
+    assert table.memory == text.memory == {"ram": 20 * 10**9, "gpu1": 8 * 10**9}
 
 
 def test_unknown_key_is_refused_with_similar_names(tmp_path: Path) -> None:

@@ -13,5 +13,5 @@ def test_size_of_an_option_is_parsed() -> None:
 
 def test_invalid_size_is_refused_with_the_option() -> None:
     """With the option's name and an example."""
-    with pytest.raises(InvalidSettingError, match=r"--max-size is '8' .* must be a size like 8G"):
+    with pytest.raises(InvalidSettingError, match=r"--max-size is '8', but it must be a size like 8G"):
         parse_size_option("8", "--max-size")

@@ -92,6 +92,12 @@ def _render(heading: str, status: Status) -> "Group":
     from rich.text import Text
 
     columns, rows = running.resident_table(status)
-    cells = [[escape_line(cell) for cell in row] for row in rows]
+    columns, cells = render.fit_columns(
+        columns,
+        [[escape_line(cell) for cell in row] for row in rows],
+        render.terminal_width(),
+        wrapped=(running.MODEL,),
+        droppable=running.DROPPABLE_COLUMNS,
+    )
     table = render.build_table(columns, cells, wrapped=(running.MODEL,)) if rows else Text(running.NO_MODELS)
     return Group(Text(heading), table, *(Text(escape_line(line)) for line in running.status_lines(status)))

@@ -8,11 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gglib.cli.views import render
+from gglib.core.memory import RAM
 
 Status = Mapping[str, Any]
 
 MODEL = "MODEL"
+MEMORY = "MEMORY"
+THREADS = "THREADS"
 TTL = "TTL"
+LOAD = "LOAD"
+PID = "PID"
+DROPPABLE_COLUMNS = (LOAD, PID, THREADS)
+"""Omitted in this order on a narrow terminal."""
+_OPTIONAL_COLUMNS = (MEMORY, THREADS, TTL)
+"""Omitted if no model has a value."""
+_NO_VALUE = "-"
 NO_MODELS = "No model is loaded; the next request loads one."
 EMPTY_STATUS: Status = {
     "residents": [],
@@ -21,38 +31,59 @@ EMPTY_STATUS: Status = {
     "last_swap": None,
     "swaps": [],
     "loads": [],
+    "limits": {},
+    "used": {},
+    "hint": None,
 }
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows of the models in memory. The TTL column is omitted if no model has one."""
-    residents = status["residents"]
-    columns = [MODEL, "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", TTL, "PID"]
-    rows = [
-        [
-            str(resident["model_name"]),
-            str(resident["state"]),
-            str(resident["effective_ctx"]),
-            str(resident["in_flight"]),
-            render.duration(resident["uptime_s"]),
-            render.seconds(resident["load_time_s"]),
-            "-" if resident.get("idle_ttl_s") is None else render.exact_duration(resident["idle_ttl_s"]),
-            render.text(resident["pid"]),
-        ]
-        for resident in residents
+    """Return the columns and rows of the models in memory. Optional columns without a value are omitted."""
+    columns = [MODEL, "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", LOAD, MEMORY, THREADS, TTL, PID]
+    rows = [_resident_row(resident) for resident in status["residents"]]
+    kept = [
+        index
+        for index, column in enumerate(columns)
+        if column not in _OPTIONAL_COLUMNS or any(row[index] != _NO_VALUE for row in rows)
     ]
-    if all(resident.get("idle_ttl_s") is None for resident in residents):
-        without = columns.index(TTL)
-        for cells in (columns, *rows):
-            del cells[without]
-    return columns, rows
+    return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
+
+
+def _resident_row(resident: Status) -> list[str]:
+    idle_ttl_s = resident.get("idle_ttl_s")
+    return [
+        str(resident["model_name"]),
+        f"{resident['state']}, pinned" if resident.get("is_pinned") else str(resident["state"]),
+        str(resident["effective_ctx"]),
+        str(resident["in_flight"]),
+        render.duration(resident["uptime_s"]),
+        render.seconds(resident["load_time_s"]),
+        _memory_cell(resident),
+        render.text(resident.get("threads")),
+        _NO_VALUE if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
+        render.text(resident["pid"]),
+    ]
+
+
+def _memory_cell(resident: Status) -> str:
+    """Return the size of a model; ``~`` marks an expected size, which is not measured."""
+    size = resident.get("size")
+    if not size:
+        return _NO_VALUE
+    shown = ", ".join(
+        render.size(size_bytes) if device == RAM else f"{render.size(size_bytes)} {device}"
+        for device, size_bytes in size.items()
+    )
+    return shown if resident.get("is_measured") else f"~{shown}"
 
 
 def status_lines(status: Status) -> Iterator[str]:
-    """Return the loads, the queue, the last swap and the failures.
+    """Return the used memory, the loads, the queue, the last swap, the failures and the hint.
 
     An indented line continues the line above.
     """
+    if status.get("limits"):
+        yield _memory_line(status["limits"], status["used"])
     for resident in status["residents"]:
         if resident["state"] == "loading":
             yield loading_line(resident)
@@ -65,6 +96,17 @@ def status_lines(status: Status) -> Iterator[str]:
             yield f"  error: {swap['error']}"
     for failed in status["failed"]:
         yield f"Failed to load '{failed['model_name']}': {failed['reason']}"
+    if status.get("hint"):
+        yield f"Hint: {status['hint']}"
+
+
+def _memory_line(limits: Mapping[str, int], used: Mapping[str, int]) -> str:
+    """Return the used memory and the budget of each device."""
+    parts = (
+        f"{'' if device == RAM else f'{device} '}{render.size(used.get(device, 0))} of {render.size(limit)}"
+        for device, limit in limits.items()
+    )
+    return f"Memory: {', '.join(parts)}"
 
 
 def loading_line(resident: Status) -> str:

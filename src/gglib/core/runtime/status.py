@@ -1,6 +1,8 @@
 """Snapshot of a runtime's state, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gglib.core.memory import DeviceBytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,14 @@ class ResidentStatus:
     """Expected duration of the whole load, from its last load or its size; None once it is ready."""
     idle_ttl_s: float | None = None
     """It is unloaded after this time without requests; None: never."""
+    size: DeviceBytes = field(default_factory=dict)
+    """Its memory in bytes, by device; empty if unknown."""
+    is_measured: bool = False
+    """Whether ``size`` is measured; else it is the expected size."""
+    is_pinned: bool = False
+    """Whether it is not evicted for other models."""
+    threads: int | None = None
+    """How many threads its engine computes with; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +109,16 @@ class RuntimeStatus:
     """By reason; without reasons that did not occur."""
     loads: tuple[LoadCount, ...] = ()
     """By model and outcome; without combinations that did not occur."""
+    limits: DeviceBytes = field(default_factory=dict)
+    """The memory budget of all models together in bytes, by device; empty if memory is not limited."""
+    hint: str | None = None
+    """A sentence that says how two models that were swapped repeatedly could both stay; None without a hint."""
+
+    @property
+    def used(self) -> dict[str, int]:
+        """The sum of the sizes of the residents in bytes, by device."""
+        sums: dict[str, int] = {}
+        for resident in self.residents:
+            for device, size in resident.size.items():
+                sums[device] = sums.get(device, 0) + size
+        return sums

@@ -528,6 +528,16 @@ class Status:
     last_swap: SwapStatus | None
     swaps: tuple[SwapCount, ...]
     loads: tuple[LoadCount, ...]
+    limits: Annotated[
+        dict[str, Bytes],
+        Meta(description="Memory budget of all models together, by device; empty if memory is not limited."),
+    ]
+    used: Annotated[
+        dict[str, Bytes], Meta(description="Sum of the sizes of the models in memory, by device.")
+    ]
+    hint: Annotated[
+        str | None, Meta(description="How two models that were swapped repeatedly could both stay.")
+    ]
 
     @classmethod
     def of(cls, status: RuntimeStatus, version: str) -> Self:
@@ -540,6 +550,9 @@ class Status:
             last_swap=status.last_swap,
             swaps=status.swaps,
             loads=status.loads,
+            limits=dict(status.limits),
+            used=status.used,
+            hint=status.hint,
         )
 
 

@@ -46,6 +46,7 @@ class MetricsSnapshot:
             *self._responses(),
             *self._failures(),
             *self._current(),
+            *self._memory(),
             *self._loads_and_swaps(),
             *self._version(),
         ]
@@ -140,6 +141,24 @@ class MetricsSnapshot:
             "Models in memory, by state: loading, ready, draining, stopping.",
             "model state",
             _sums(((resident.model_name, resident.state), 1) for resident in residents),
+        )
+
+    def _memory(self) -> Iterator[Metric]:
+        yield _gauge(
+            "model_memory_bytes",
+            "Memory of models, measured or expected, by device: ram, gpu0, gpu1.",
+            "model device",
+            _sums(
+                ((resident.model_name, device), size)
+                for resident in self.status.residents
+                for device, size in resident.size.items()
+            ),
+        )
+        yield _gauge(
+            "memory_budget_bytes",
+            "Memory budget of all models together, by device; none if memory is not limited.",
+            "device",
+            [((device,), size) for device, size in self.status.limits.items()],
         )
 
     def _loads_and_swaps(self) -> Iterator[Metric]:

@@ -66,6 +66,64 @@ def test_resident_has_a_cell_for_each_column() -> None:
     assert rows[1] == ["small", "loading", "8192", "0", "-", "-", "-", "4711"]
 
 
+def test_memory_threads_and_pin_are_shown_if_known() -> None:
+    """A size that is not measured is marked; devices other than the RAM are named."""
+    measured = resident(size={"ram": 5_200_000_000}, is_measured=True, is_pinned=True, threads=4)
+    expected = a_load(size={"ram": 400_000_000, "gpu0": 8_000_000_000}, is_measured=False)
+    columns, rows = running.resident_table(EMPTY | {"residents": [measured, expected, resident()]})
+    assert columns == ["MODEL", "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", "LOAD", "MEMORY", "THREADS", "PID"]
+    assert [row[1] for row in rows] == ["ready, pinned", "loading", "ready"]
+    assert [row[6:8] for row in rows] == [["5.2 GB", "4"], ["~400 MB, 8.0 GB gpu0", "-"], ["-", "-"]]
+
+
+def test_full_table_fits_80_columns_without_the_droppable_ones() -> None:
+    """Model, state, memory and idle time stay."""
+    full = resident(
+        "Qwen2.5-Coder-7B-Instruct",
+        effective_ctx=131072,
+        uptime_s=7300.0,
+        idle_ttl_s=1800.0,
+        size={"ram": 15_200_000_000},
+        is_measured=True,
+        threads=16,
+    )
+    columns, rows = running.resident_table(EMPTY | {"residents": [full]})
+    fitting, _ = render.fit_columns(
+        columns, rows, 80, wrapped=(running.MODEL,), droppable=running.DROPPABLE_COLUMNS
+    )
+    assert [column for column in columns if column not in fitting] == [
+        running.LOAD,
+        running.THREADS,
+        running.PID,
+    ]
+    assert len(columns) == 10
+
+
+@pytest.mark.parametrize(
+    ("limits", "used", "line"),
+    [
+        ({"ram": 20 * 10**9}, {"ram": 5_200_000_000}, "Memory: 5.2 GB of 20.0 GB"),
+        (
+            {"ram": 20 * 10**9, "gpu0": 8 * 10**9},
+            {"gpu0": 500_000_000},
+            "Memory: 0 MB of 20.0 GB, gpu0 500 MB of 8.0 GB",
+        ),
+    ],
+)
+def test_used_memory_is_the_first_line(limits: dict[str, int], used: dict[str, int], line: str) -> None:
+    """With the budget of each device; without a budget there is no line."""
+    status = EMPTY | {"residents": [resident()], "limits": limits, "used": used}
+    assert list(running.status_lines(status)) == [line]
+    assert list(running.status_lines(status | {"limits": {}})) == []
+
+
+def test_hint_is_the_last_line() -> None:
+    """As the server sends it."""
+    failed = [{"model_name": "c", "reason": "bad magic"}]
+    *_, last = running.status_lines(EMPTY | {"failed": failed, "hint": "set max_models."})
+    assert last == "Hint: set max_models."
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

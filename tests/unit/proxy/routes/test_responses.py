@@ -8,7 +8,7 @@ import pytest
 from gglib.core.hub import downloads
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import library
-from gglib.core.runtime.status import RuntimeStatus
+from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
 from gglib.proxy.routes.responses import Download, Model, RemovedModel, Status
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
@@ -99,3 +99,13 @@ def test_status_names_failed_models() -> None:
     status = Status.of(RuntimeStatus(failed=(("m", "bad magic"),)), "1.2.3")
     assert status.version == "1.2.3"
     assert list(msgspec.to_builtins(status.failed)) == [{"model_name": "m", "reason": "bad magic"}]
+
+
+def test_status_has_the_memory_of_all_residents() -> None:
+    """The sum of the sizes by device, next to the budget."""
+    residents = tuple(
+        ResidentStatus(model_id=1, model_name="m", state="ready", effective_ctx=1, size=size)
+        for size in ({"ram": 5, "gpu0": 7}, {"ram": 1}, {})
+    )
+    status = Status.of(RuntimeStatus(residents=residents, limits={"ram": 20}), "1.2.3")
+    assert (status.used, status.limits) == ({"ram": 6, "gpu0": 7}, {"ram": 20})

@@ -28,7 +28,11 @@ def resident(name: str, state: str, in_flight: int = 0) -> ResidentStatus:
 
 
 STATUS = RuntimeStatus(
-    residents=(resident("tiny", "ready", 3), resident("large", "loading")),
+    residents=(
+        replace(resident("tiny", "ready", 3), size={"ram": 5, "gpu0": 7}),
+        resident("large", "loading"),
+    ),
+    limits={"ram": 20, "gpu0": 8},
     waiting=(
         WaitingStatus(model_name="large", waiting=2, longest_wait_s=7.5),
         WaitingStatus(model_name="other", waiting=1, longest_wait_s=1.5),
@@ -90,6 +94,8 @@ def test_every_metric_is_rendered() -> None:
     assert numbers(text, "gglib_requests_waiting") == {("large",): 2, ("other",): 1}
     assert numbers(text, "gglib_longest_wait_seconds") == {(): 7.5}
     assert numbers(text, "gglib_resident_models") == {("tiny", "ready"): 1, ("large", "loading"): 1}
+    assert numbers(text, "gglib_model_memory_bytes") == {("ram", "tiny"): 5, ("gpu0", "tiny"): 7}
+    assert numbers(text, "gglib_memory_budget_bytes") == {("ram",): 20, ("gpu0",): 8}
     assert numbers(text, "gglib_model_loads_total") == {("tiny", "ready"): 5, ("tiny", "failed"): 1}
     assert numbers(text, "gglib_model_load_seconds_total") == {
         ("tiny", "ready"): 12.5,

@@ -46,7 +46,9 @@ def _show(status: Mapping[str, Any]) -> None:
     from gglib.cli.views import render, running
 
     if status["residents"]:
-        render.show_table(*running.resident_table(status), wrapped=(running.MODEL,))
+        render.show_table(
+            *running.resident_table(status), wrapped=(running.MODEL,), droppable=running.DROPPABLE_COLUMNS
+        )
     else:
         click.echo(running.NO_MODELS)
     for line in running.status_lines(status):
