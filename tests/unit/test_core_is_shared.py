@@ -12,6 +12,7 @@ REASONS = {
     "gglib.core.authorities": "as addresses",
     "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",
+    "gglib.core.ports.memory_peaks": "a port: app asks for it and puts the database there",
     "gglib.core.ports.store": "a port: library asks for it, app puts the database there",
 }
 """Modules that one package below ``app`` needs, and why they are here all the same."""

@@ -30,7 +30,7 @@ async def usable_memory(settings: Settings) -> MachineMemory:
             engine = find_engine(settings.engine)
         except EngineNotFoundError:
             engine = None
-        return _memory_for(engine)
+        return engine_memory(engine)
 
     return await asyncio.to_thread(read)
 
@@ -39,7 +39,7 @@ def fit_slots(engine: Engine) -> FitSlots:
     """Return the function that chooses the slots of a launch by the free memory. It blocks for some milliseconds."""
 
     def choose(spec: ModelLaunchSpec, context: int, wanted: int) -> int:
-        return launch_fit(spec, context, wanted, _memory_for(engine)).slots
+        return launch_fit(spec, context, wanted, engine_memory(engine)).slots
 
     return choose
 
@@ -49,14 +49,25 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
 
     If the header cannot be read, the fit is a guess: the engine reports the invalid file.
     """
-    facts = _cached_facts(spec.path, *_size_and_mtime(spec.path))
+    return model_fit(
+        launch_facts(spec), weights_bytes=weights_bytes(spec), context=context, slots=wanted, memory=memory
+    )
+
+
+def launch_facts(spec: ModelLaunchSpec) -> GgufFacts | None:
+    """Return the facts of a model as it is launched; None if its header cannot be read. Cached by file and time."""
+    facts = _cached_facts(spec.path, *size_and_mtime(spec.path))
     if facts is not None:
         facts = replace(facts, capabilities=spec.capabilities, pooling=spec.pooling)
     if facts is not None and _FULL_WINDOW_CACHE in spec.settings.engine_args:
         facts = replace(facts, layers=replace(facts.layers, window=0))
-    projector = 0 if spec.projector is None else _size_and_mtime(spec.projector)[0]
-    weights = spec.size_bytes or _size_and_mtime(spec.path)[0]
-    return model_fit(facts, weights_bytes=weights + projector, context=context, slots=wanted, memory=memory)
+    return facts
+
+
+def weights_bytes(spec: ModelLaunchSpec) -> int:
+    """Return the size of all files that the engine loads."""
+    projector = 0 if spec.projector is None else size_and_mtime(spec.projector)[0]
+    return (spec.size_bytes or size_and_mtime(spec.path)[0]) + projector
 
 
 def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory) -> SlotFit:
@@ -75,7 +86,7 @@ _FULL_WINDOW_CACHE = "--swa-full"
 """With this option, layers with a sliding window have a full-size cache."""
 
 
-def _memory_for(engine: Engine | None) -> MachineMemory:
+def engine_memory(engine: Engine | None) -> MachineMemory:
     """Return the memory that an engine can use; a llama-server is assumed to support the machine's GPUs."""
     memory = read_memory()
     if memory.gpus and isinstance(engine, EmbeddedEngine) and not engine.has_gpu():
@@ -83,7 +94,7 @@ def _memory_for(engine: Engine | None) -> MachineMemory:
     return memory
 
 
-def _size_and_mtime(path: Path) -> tuple[int, int]:
+def size_and_mtime(path: Path) -> tuple[int, int]:
     """Return size and modification time of a file: the cache key, so that a replaced file is read again."""
     try:
         found = path.stat()

@@ -211,7 +211,9 @@ class ModelLoadFailedError(ModelRuntimeError):
 
 
 class ModelOutOfMemoryError(ModelLoadFailedError):
-    """The engine ran out of memory while it loaded the model."""
+    """The engine ran out of memory during the load; ``reason`` begins with "out of memory"."""
+
+    code = "model_out_of_memory"
 
 
 class EngineCrashLoopError(ModelLoadFailedError):

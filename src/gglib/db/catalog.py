@@ -20,6 +20,7 @@ from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel
 from gglib.db.connections import prepare, reading, truncate_wal, with_reserve, writing
 from gglib.db.home_paths import HomePaths
+from gglib.db.peak_store import SqlitePeakStore
 from gglib.db.rows import (
     delete_model,
     insert_model,
@@ -45,8 +46,10 @@ from gglib.system.threads import run_to_completion
 T = TypeVar("T")
 
 
-class SqliteCatalog(SqliteVersionStore):
-    """The models of this machine, in one SQLite file; implements ``ModelStorePort`` and ``VersionStorePort``.
+class SqliteCatalog(SqliteVersionStore, SqlitePeakStore):
+    """The models of this machine, in one SQLite file.
+
+    Implements ``ModelStorePort``, ``VersionStorePort`` and ``MemoryPeakStorePort``.
 
     Any number of processes may use the file at the same time. A process sees its own writes with its next read, others
     see them within ``FRESH_S``. A write is durable when it returns. A cancelled write may still take place; it has

@@ -168,12 +168,22 @@ UPDATE state
 SET stamp = '{STAMP_PREFIX}' || hex(randomblob(8)) || ' ' || substr(stamp, {len(STAMP_PREFIX) + 1}, {len(NO_COMMIT)})
 """  # noqa: S608 - constants
 
+# 6: the measured memory of launches. It changes no model: there are no triggers.
+KEEP_PEAKS = """
+CREATE TABLE memory_peaks (
+    key TEXT PRIMARY KEY, -- a hash of the content and the launch options
+    size TEXT NOT NULL, -- a JSON object: bytes by device
+    updated_at INTEGER NOT NULL -- Unix time in seconds
+) WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     CREATE_CATALOGUE,
     KEEP_SOURCES_AND_USES,
     KEEP_KINDS,
     KEEP_VERSIONS,
     KEEP_COMMIT_ID,
+    KEEP_PEAKS,
 )
 
 

@@ -4,11 +4,9 @@ Stores what is recorded about files and does not access them.
 """
 
 import sqlite3
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from gglib.core.models import ModelSummary, NewModel
 from gglib.core.name_rules import names_not_in
@@ -23,27 +21,14 @@ from gglib.core.versions import (
 )
 from gglib.db import rows, version_rows
 from gglib.db.home_paths import HomePaths
+from gglib.db.transactions import SqliteTransactions
 from gglib.db.validation import check_entered, check_version
 
-T = TypeVar("T")
 
-
-class SqliteVersionStore(VersionStorePort, ABC):
+class SqliteVersionStore(VersionStorePort, SqliteTransactions):
     """Implements ``VersionStorePort`` on top of abstract reads and writes."""
 
     _home: HomePaths
-
-    @abstractmethod
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` in a transaction that sees everything committed before, off the event loop."""
-
-    @abstractmethod
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run ``work`` in a transaction that is durable when this returns, off the event loop."""
-
-    @abstractmethod
-    def _now(self) -> int:
-        """Return the current time in its stored form."""
 
     async def list_versions(self) -> list[Version]:
         """Return every version, including retired ones, in insertion order."""

@@ -268,6 +268,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     MethodNotAllowedError: (405, _INVALID_REQUEST),
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
+    errors.ModelOutOfMemoryError: (500, _SERVER_ERROR),
     errors.EngineNotFoundError: (500, _SERVER_ERROR),
     errors.ModelTooLargeError: (500, _SERVER_ERROR),
     PoisonRequestError: (500, _SERVER_ERROR),

@@ -44,7 +44,7 @@ def read_linux_memory(root: Path) -> Ram:
 
     File pages count as free, as they do in MemAvailable. Never raises.
     """
-    facts = _numbers(_text(root / _MEMINFO))
+    facts = numbers_of(text_of(root / _MEMINFO))
     total, available = facts.get("MemTotal:"), facts.get("MemAvailable:")
     totals = [] if total is None else [total * 1024]
     availables = [] if available is None else [available * 1024]
@@ -60,9 +60,9 @@ def read_oom_kills(root: Path) -> int | None:
     Child processes are in the same group; outer groups also count unrelated processes. If no group counts, the whole
     machine's number is used; None if there is none either.
     """
-    counts = (_numbers(_text(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
+    counts = (numbers_of(text_of(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
     own = next((count for count in counts if count is not None), None)
-    return _numbers(_text(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
+    return numbers_of(text_of(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
@@ -75,7 +75,7 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
 
 def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
     """Yield the directory of each memory control group of this process, the innermost first."""
-    for line in _text(root / _OWN_GROUPS).splitlines():
+    for line in text_of(root / _OWN_GROUPS).splitlines():
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
@@ -93,15 +93,15 @@ def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
 
 
 def _limit(group: Path, layout: _Layout) -> tuple[int, int] | None:
-    limit, usage = _text(group / layout.limit).strip(), _text(group / layout.usage).strip()
+    limit, usage = text_of(group / layout.limit).strip(), text_of(group / layout.usage).strip()
     if not limit.isdecimal() or not usage.isdecimal() or int(limit) >= _NO_LIMIT_BYTES:
         return None
-    facts = _numbers(_text(group / "memory.stat"))
+    facts = numbers_of(text_of(group / "memory.stat"))
     used = int(usage) - sum(facts.get(name, 0) for name in layout.reclaimable)
     return int(limit), max(0, int(limit) - max(0, used))
 
 
-def _numbers(text: str) -> dict[str, int]:
+def numbers_of(text: str) -> dict[str, int]:
     """Return the first number of each line by its first word."""
     found = {}
     for line in text.splitlines():
@@ -111,7 +111,8 @@ def _numbers(text: str) -> dict[str, int]:
     return found
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a virtual file, "" if it cannot be read."""
     try:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -7,10 +7,12 @@ from pathlib import Path
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import launch_spec, with_kind
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, ModelSummary, NewModel, is_same_content
 from gglib.core.name_rules import names_not_in
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel, ModelStorePort
+from gglib.core.ports.memory_peaks import MemoryPeakStorePort
 from gglib.core.ports.versions import VersionStorePort
 from gglib.core.versions import (
     FileIdentity,
@@ -26,7 +28,7 @@ NO_FILE = Path("/nonexistent/model.gguf")
 """The launch path of a model without paths: no file that an engine could open by accident."""
 
 
-class FakeCatalog(ModelStorePort, VersionStorePort):
+class FakeCatalog(ModelStorePort, VersionStorePort, MemoryPeakStorePort):
     """Keeps models in a list. ``fails_with``, if set, is raised by every method.
 
     The initial models are not validated, so two names may differ in case only: this makes an ambiguous name.
@@ -40,6 +42,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         self._last_version_id = 0
         self._pulls: dict[str, PullJob] = {}
         self._home: HomeIdentity | None = None
+        self._peaks: dict[str, DeviceBytes] = {}
 
     async def list_models(self) -> list[ModelSummary]:
         """Return every model, in insertion order."""
@@ -109,6 +112,16 @@ class FakeCatalog(ModelStorePort, VersionStorePort):
         self._models = [
             replace(model, last_used_at=used_at.get(model.id, model.last_used_at)) for model in self._models
         ]
+
+    async def list_peaks(self) -> dict[str, DeviceBytes]:
+        """Return the recorded peaks by key."""
+        self._raise_if_failing()
+        return dict(self._peaks)
+
+    async def record_peak(self, key: str, size: DeviceBytes) -> None:
+        """Record a peak, or replace it; the number of records is not limited."""
+        self._raise_if_failing()
+        self._peaks[key] = dict(size)
 
     async def list_versions(self) -> list[Version]:
         """Return every version, including retired ones, in insertion order."""

@@ -157,6 +157,7 @@ async def test_an_error_of_a_foreign_runtime_is_shown_as_such() -> None:
         errors.ModelFileNotFoundError,
         errors.EngineNotFoundError,
         errors.ModelLoadFailedError,
+        errors.ModelOutOfMemoryError,
         errors.EngineCrashLoopError,
         errors.ModelStoppedError,
         errors.ModelLoadingError,

@@ -26,6 +26,7 @@ from gglib.core.errors import (
     ModelLoadFailedError,
     ModelLoadingError,
     ModelNotFoundError,
+    ModelOutOfMemoryError,
     ModelStoppedError,
     ShuttingDownError,
     UpstreamError,
@@ -195,11 +196,22 @@ async def test_an_engine_killed_while_loading_is_out_of_memory_only_on_evidence(
         "the engine was killed by signal 9 (SIGKILL); nothing in its log says why, "
         "and nothing shows that memory was short"
     )
+    assert type(caught.value) is ModelLoadFailedError
     kills = itertools.count(4)
     async with world.manager(script, memory_state=lambda: MemoryState(oom_kills=next(kills))) as manager:
         with pytest.raises(ModelLoadFailedError) as caught:
             await manager.ensure_model_running("a", None, 8192)
+    assert type(caught.value) is ModelOutOfMemoryError
     assert caught.value.reason == "out of memory: the system killed the engine"
+
+
+async def test_a_load_without_memory_has_an_error_of_its_own(world: World) -> None:
+    """The scheduler and clients distinguish it from an invalid file."""
+    said = "0.01 E alloc_tensor_range: failed to allocate CPU buffer of size 1024065536"
+    async with world.manager(Script(load_fails_with=said)) as manager:
+        with pytest.raises(ModelOutOfMemoryError, match="out of memory: failed to allocate") as caught:
+            await manager.ensure_model_running("a", None, 8192)
+    assert caught.value.code == "model_out_of_memory"
 
 
 async def test_clients_see_file_names_and_the_operators_log_has_the_paths(

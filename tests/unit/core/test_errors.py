@@ -20,6 +20,7 @@ from gglib.core.errors import (
     ModelLoadingError,
     ModelNotFoundError,
     ModelsPinnedError,
+    ModelOutOfMemoryError,
     ModelStoppedError,
     ModelTooLargeError,
     QueueFullError,
@@ -96,6 +97,7 @@ def test_a_broken_engine_names_its_path_and_another_engine() -> None:
     "error",
     [
         ModelLoadFailedError("m", "bad magic", ("line",)),
+        ModelOutOfMemoryError("m", "out of memory: 5 GB", ("line",)),
         EngineCrashLoopError("m", 3, 60.0, "signal 9"),
     ],
 )

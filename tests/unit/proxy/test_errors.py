@@ -43,6 +43,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (MethodNotAllowedError("PUT", "/x", ("GET",)), 405, "invalid_request_error", None, "method_not_allowed"),
     (BodyTooLargeError(9), 413, "invalid_request_error", None, "body_too_large"),
     (errors.ModelLoadFailedError("x", "y"), 500, "server_error", None, "model_load_failed"),
+    (errors.ModelOutOfMemoryError("x", "y"), 500, "server_error", None, "model_out_of_memory"),
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
     (

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gglib.core.memory import GpuMemory
-from gglib.system.gpus import read_gpus
+from gglib.system.gpus import read_gpu_states, read_gpus
 
 
 class FakeNvml:
@@ -82,3 +82,17 @@ def test_stuck_driver_times_out() -> None:
 
     assert read_gpus(hang, timeout_s=0.01) == ()
     release.set()
+
+
+def test_processes_of_a_gpu() -> None:
+    """Processes of CUDA and of Vulkan have their memory; one whose memory is hidden is left out."""
+    nvml: Any = FakeNvml(["a", "b"])
+    cuda = [SimpleNamespace(pid=7, usedGpuMemory=5), SimpleNamespace(pid=8, usedGpuMemory=None)]
+    vulkan = [SimpleNamespace(pid=7, usedGpuMemory=5), SimpleNamespace(pid=9, usedGpuMemory=6)]
+    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: cuda if handle == 0 else []
+    nvml.nvmlDeviceGetGraphicsRunningProcesses = lambda handle: (
+        vulkan if handle == 0 else _raise(RuntimeError("Not Supported"))
+    )
+    first, second = read_gpu_states(lambda: nvml)
+    assert (first.memory.name, first.process_bytes) == ("a", {7: 5, 9: 6})
+    assert second.process_bytes == {}

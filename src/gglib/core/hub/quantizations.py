@@ -47,6 +47,15 @@ def label_of(name: str) -> str | None:
     return None
 
 
+def without_label(name: str) -> str:
+    """Return a name without its last label: ``Qwen3-8B`` for ``Qwen3-8B:Q4_K_M``. Unchanged without a label."""
+    found = list(_LABEL.finditer(name))
+    if not found:
+        return name
+    rest = name[found[-1].end() :]
+    return (name[: found[-1].start()].rstrip("-_.: ") + rest) or name
+
+
 def folded(label: str) -> str:
     """Return a comparison key, the same for all spellings of a label: ``q4-k-m`` and ``Q4_K_M``."""
     key = _SEPARATORS.sub("", label).casefold()

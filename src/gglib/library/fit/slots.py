@@ -42,10 +42,14 @@ def fit_slots(need_of: Callable[[int], MemoryNeed], memory: MachineMemory, *, wa
     one slot: a slow model is better than none.
     """
     wanted = max(1, wanted)
-    more = range(2, wanted + 1)
-    slots = 1 + bisect_left(more, True, key=lambda count: judge_fit(need_of(count), memory) is not Fit.FITS)
+    slots = most_slots(lambda count: judge_fit(need_of(count), memory) is Fit.FITS, wanted)
     need = need_of(slots)
     return SlotFit(slots=slots, wanted=wanted, need=need, fit=judge_fit(need, memory))
+
+
+def most_slots(fits: Callable[[int], bool], wanted: int) -> int:
+    """Return the largest number of slots up to ``wanted`` that ``fits``, at least 1; fewer fit if a number fits."""
+    return 1 + bisect_left(range(2, wanted + 1), True, key=lambda count: not fits(count))
 
 
 def model_fit(  # noqa: PLR0913 - what a fit depends on

@@ -6,11 +6,19 @@ from pathlib import Path
 
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.core.runtime.engine_choice import EMBEDDED
-from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan
+from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan, PromptCacheLimit
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 
-__all__ = ["EmbeddedEngine", "Engine", "FitSlots", "LaunchPlan", "LlamaServerEngine", "find_engine"]
+__all__ = [
+    "EmbeddedEngine",
+    "Engine",
+    "FitSlots",
+    "LaunchPlan",
+    "LlamaServerEngine",
+    "PromptCacheLimit",
+    "find_engine",
+]
 
 _PROGRAM = "llama-server"
 _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-server is on the PATH"

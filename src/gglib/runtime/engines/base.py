@@ -11,6 +11,10 @@ FitSlots = Callable[[ModelLaunchSpec, int, int], int]
 """Model, context in tokens and wanted slots -> the slots that fit into memory now, at least 1. May block."""
 
 
+PromptCacheLimit = Callable[[ModelLaunchSpec, int, int], int]
+"""Model, context in tokens and slots -> the limit of the engine's prompt cache in MiB. May block."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchPlan:
     """One launch of one model."""

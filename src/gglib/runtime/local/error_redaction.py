@@ -5,7 +5,7 @@ import tempfile
 from copy import copy
 from pathlib import Path
 
-from gglib.core.errors import GglibError, ModelLoadFailedError
+from gglib.core.errors import GglibError, ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.runtime.local.launch import LaunchConfig
@@ -39,7 +39,8 @@ def redact_preflight_error(error: GglibError, spec: ModelLaunchSpec, config: Lau
 def redact_error(error: GglibError, redactor: PathRedactor) -> GglibError:
     """Return the error with redacted paths."""
     if isinstance(error, ModelLoadFailedError):
-        return ModelLoadFailedError(
+        kind = ModelOutOfMemoryError if isinstance(error, ModelOutOfMemoryError) else ModelLoadFailedError
+        return kind(
             error.model_name,
             redactor.redact(error.reason),
             tuple(map(redactor.redact, error.log_tail)),

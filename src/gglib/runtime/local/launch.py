@@ -2,25 +2,32 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gglib.core.defaults import HEARTBEAT_S
-from gglib.core.errors import ModelLoadFailedError
+from gglib.core.errors import ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.slots import DEFAULT_SLOTS
-from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan
-from gglib.runtime.engines.llama_cpp.exit_reasons import explain_kill, is_kill, reason_for_exit
+from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan, PromptCacheLimit
+from gglib.runtime.engines.llama_cpp.exit_reasons import (
+    explain_kill,
+    is_kill,
+    is_out_of_memory,
+    reason_for_exit,
+)
 from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
 from gglib.runtime.local.engine_log import EngineLog, engine_log_path
 from gglib.runtime.local.process import EngineProcess
 from gglib.runtime.local.readiness import wait_until_healthy
+from gglib.runtime.local.stop import stop_engine
 from gglib.runtime.local.version_lock import Resolve, lock_version
 from gglib.runtime.local.workspace import Workspace, open_workspace
 from gglib.system import MemoryState, Ram, read_ram
+from gglib.system.gpus import GpuState
 
 SHOWN_LOG_LINES = 8
 NO_PINGS = -1
@@ -53,6 +60,10 @@ class LaunchConfig:
     """Reduces the wanted slots to those that fit into memory; None: always as many as wanted."""
     read_ram: Callable[[], Ram] = read_ram
     """Reads the memory size, which limits the engine's prompt cache; blocks for a moment."""
+    prompt_cache: PromptCacheLimit | None = None
+    """Limits the engine's prompt cache where several models share the memory; None: by ``read_ram``."""
+    read_gpus: Callable[[], Sequence[GpuState]] | None = None
+    """Reads the GPUs, to wait until a stopped engine's memory is free there; blocks for a moment. None: no wait."""
     heartbeat_s: float = HEARTBEAT_S
     """Interval of the pings in an idle stream; 0: none."""
     use_unix_socket: bool = True
@@ -138,7 +149,8 @@ class SpawnedEngine:
         return port
 
     def _failed(self, reason: str) -> ModelLoadFailedError:
-        return ModelLoadFailedError(self._spec.model_name, reason, self.last_lines)
+        error = ModelOutOfMemoryError if is_out_of_memory(reason) else ModelLoadFailedError
+        return error(self._spec.model_name, reason, self.last_lines)
 
 
 @asynccontextmanager
@@ -182,7 +194,7 @@ async def _run(
                     _memory_before=memory,
                 )
             finally:
-                await _shielded(process.stop())
+                await _shielded(stop_engine(process, config.read_gpus))
     finally:
         log.close()
 
@@ -200,12 +212,18 @@ def _plan(
         spec=spec,
         context=context,
         slots=slots,
-        cache_ram_mib=prompt_cache_mib(config.read_ram().total_bytes),
+        cache_ram_mib=_prompt_cache_mib(spec, context, slots, config),
         ping_s=max(1, round(config.heartbeat_s)) if config.heartbeat_s else NO_PINGS,
         key_file=workspace.key_file,
         plan_file=workspace.plan_file,
         socket_path=workspace.socket_path,
     )
+
+
+def _prompt_cache_mib(spec: ModelLaunchSpec, context: int, slots: int, config: LaunchConfig) -> int:
+    if config.prompt_cache is not None:
+        return config.prompt_cache(spec, context, slots)
+    return prompt_cache_mib(config.read_ram().total_bytes)
 
 
 def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryState | None]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.hub.quantizations import folded, label_of
+from gglib.core.hub.quantizations import folded, label_of, without_label
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,18 @@ def test_label_is_parsed_from_usual_names(name: str, label: str | None) -> None:
 def test_spellings_of_one_label_are_equal(left: str, right: str) -> None:
     """Case and separators do not count, and some have two names."""
     assert folded(left) == folded(right)
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("Qwen/Qwen3-8B:Q4_K_M", "Qwen/Qwen3-8B"),
+        ("model-f16-q4_k_m", "model-f16"),
+        ("model.Q4_0.gguf", "model.gguf"),
+        ("model", "model"),
+        ("Q8_0", "Q8_0"),
+    ],
+)
+def test_name_without_its_label(name: str, rest: str) -> None:
+    """The last label is removed with the separators before it; a name is never empty."""
+    assert without_label(name) == rest

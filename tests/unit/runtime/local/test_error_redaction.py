@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 import gglib
-from gglib.core.errors import ModelLoadFailedError
+from gglib.core.errors import ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
-from gglib.runtime.local.error_redaction import redact_preflight_error
+from gglib.runtime.local.error_redaction import redact_error, redact_preflight_error
 from gglib.runtime.local.launch import LaunchConfig
+from gglib.runtime.local.path_redaction import PathRedactor
 
 
 def test_traceback_of_the_runner_shows_no_installation_path(
@@ -27,3 +28,11 @@ def test_traceback_of_the_runner_shows_no_installation_path(
     shown = redact_preflight_error(error, spec, config)
     assert isinstance(shown, ModelLoadFailedError)
     assert shown.reason == 'File "runner.py", line 3'
+
+
+def test_a_load_without_memory_keeps_its_class() -> None:
+    """The scheduler evicts idle models and tries again, which it does for no other failure."""
+    error = ModelOutOfMemoryError("a", "out of memory: /models/a.gguf", ("/models/a.gguf",))
+    shown = redact_error(error, PathRedactor([Path("/models")], None))
+    assert type(shown) is ModelOutOfMemoryError
+    assert (shown.reason, shown.log_tail) == ("out of memory: a.gguf", ("a.gguf",))

@@ -31,9 +31,12 @@ SCARCE_BYTES = 256 * 1024 * 1024
 """Less free memory than this right after a kill means that memory was short."""
 
 _OUT_OF_MEMORY = re.compile(
-    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc|insufficient memory|MemoryError",
+    # OutOfDeviceMemory: Vulkan; OutOfMemory: Metal.
+    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc|insufficient memory|MemoryError"
+    r"|OutOf(Device|Host)?Memory",
     re.IGNORECASE,
 )
+_OUT_OF_MEMORY_PREFIX = "out of memory"
 _FIT_FAILED = "encountered an error"
 _MEANINGS = {
     "SIGILL": "it was built for another processor; install a build of llama.cpp for this processor",
@@ -68,6 +71,11 @@ def reason_for_exit(
 def is_kill(exit_code: int) -> bool:
     """Whether the engine was killed by SIGKILL. Its log cannot explain that."""
     return _signal_number(exit_code) == signal.SIGKILL
+
+
+def is_out_of_memory(reason: str) -> bool:
+    """Whether a result of ``reason_for_exit`` says that the engine ran out of memory."""
+    return reason.lower().startswith(_OUT_OF_MEMORY_PREFIX)
 
 
 def signal_name(number: int) -> str:
@@ -253,7 +261,7 @@ def _unlevelled_end(lines: Sequence[LogLine]) -> str | None:
 
 def _as_out_of_memory(message: str) -> str:
     """Prefix an allocation failure with "out of memory"."""
-    return message if message.lower().startswith("out of memory") else f"out of memory: {message}"
+    return message if is_out_of_memory(message) else f"{_OUT_OF_MEMORY_PREFIX}: {message}"
 
 
 def _truncate(text: str) -> str:

@@ -10,6 +10,7 @@ from gglib.runtime.engines.llama_cpp.exit_reasons import (
     MAX_REASON_CHARACTERS,
     explain_kill,
     is_kill,
+    is_out_of_memory,
     reason_for_exit,
 )
 from gglib.system.ram import MemoryState
@@ -59,6 +60,24 @@ def test_real_log_gives_its_true_reason(case: dict[str, Any]) -> None:
 def test_exit_while_loading_is_explained(lines: list[str], code: int, reason: str) -> None:
     """Errors come before warnings, causes before consequences, the system's sentence before a number."""
     assert reason_for_exit(lines, code) == reason
+    assert is_out_of_memory(reason_for_exit(lines, code)) is reason.startswith("out of memory")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("0.01 E ggml_gallocr_reserve_n: failed to allocate CUDA0 buffer of size 9", 1),
+        ("0.01 E llama_model_load: error loading model: unable to allocate CUDA0 buffer", 1),
+        ("0.01 E ggml_backend_cuda: cudaMalloc failed: out of memory", 1),
+        ("0.01 E ggml_vulkan: vk::Device::allocateMemory: ErrorOutOfDeviceMemory", 1),
+        ("0.01 E ggml_metal: kIOGPUCommandBufferCallbackErrorOutOfMemory", 1),
+        ("terminate called after throwing an instance of 'std::bad_alloc'", -6),
+        ("MemoryError: std::bad_alloc", 1),
+    ],
+)
+def test_allocation_failures_are_out_of_memory(line: str, code: int) -> None:
+    """Of RAM and of each kind of GPU; a load that fails this way may succeed when other models are gone."""
+    assert is_out_of_memory(reason_for_exit([line], code))
 
 
 def test_two_independent_errors_are_both_shown() -> None:

@@ -1,0 +1,94 @@
+"""The size of a launch: from the measured peak of earlier loads, else from the estimate. Pure; sizes in bytes.
+
+1. Nothing was measured: the estimate and 5 %.
+2. Measured: the peak, plus what the engine may still touch (its compute buffers and its prompt cache), at most rule 1;
+   at least the peak.
+3. A device that was not measured, such as a GPU whose driver does not show processes: rule 1.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from gglib.core.memory import RAM, DeviceBytes, MemoryNeed
+from gglib.core.models import ModelLaunchSpec
+
+MARGIN_SHARE = 20
+"""The estimate deviates by up to 5 % (bench/fit.py)."""
+OUT_OF_MEMORY_SHARE = 5
+"""A load that ran out of memory is expected to take a fifth more the next time, at least ``OUT_OF_MEMORY_BYTES``."""
+OUT_OF_MEMORY_BYTES = 64 * 1024**2
+MIN_PROMPT_CACHE_MIB = 1
+"""0 would switch it off."""
+_MIB = 1024**2
+
+
+def with_margin(sizes: DeviceBytes) -> dict[str, int]:
+    """Return the estimated sizes with their margin."""
+    return {device: size + -(-size // MARGIN_SHARE) for device, size in sizes.items()}
+
+
+def launch_size(
+    estimated: DeviceBytes, peak: DeviceBytes | None, *, untouched: DeviceBytes
+) -> dict[str, int]:
+    """Return the size of a launch. ``untouched`` is what a measured peak may lack, by device."""
+    expected = with_margin(estimated)
+    measured = {
+        device: max(size, min(size + untouched.get(device, 0), expected.get(device, size)))
+        for device, size in (peak or {}).items()
+    }
+    return expected | measured
+
+
+def untouched_bytes(need: MemoryNeed, devices: Sequence[str], *, prompt_cache_bytes: int) -> dict[str, int]:
+    """Return what a measurement may lack on each of ``devices``: buffers that no prompt has used yet."""
+    return {device: need.compute_bytes + (prompt_cache_bytes if device == RAM else 0) for device in devices}
+
+
+def larger(first: DeviceBytes, second: DeviceBytes) -> dict[str, int]:
+    """Return the larger size of each device."""
+    return {**first, **{device: max(size, first.get(device, 0)) for device, size in second.items()}}
+
+
+def after_out_of_memory(size: DeviceBytes, budget: DeviceBytes) -> dict[str, int]:
+    """Return the size for the next load after one with an expected ``size`` ran out of memory.
+
+    At most the budget: the model may still be loaded alone.
+    """
+    raised = {
+        device: used + max(used // OUT_OF_MEMORY_SHARE, OUT_OF_MEMORY_BYTES) for device, used in size.items()
+    }
+    return {device: max(size[device], min(used, budget.get(device, used))) for device, used in raised.items()}
+
+
+def prompt_cache_limit_mib(need: MemoryNeed, *, slots: int, most_mib: int) -> int:
+    """Return the limit of the engine's prompt cache in MiB, where several models share the memory.
+
+    The cache of one slot: one earlier prompt of the whole context, or several short ones. The engine keeps at least one
+    prompt whatever the limit (``server_prompt_cache::update``), so a smaller limit would not hold. A single model may
+    use ``most_mib``, a share of the machine; with several models these shares would add up.
+    """
+    one_slot = -(-need.kv_bytes // max(1, slots) // _MIB)
+    return min(most_mib, max(MIN_PROMPT_CACHE_MIB, one_slot))
+
+
+def launch_key(  # noqa: PLR0913 - what the memory depends on
+    spec: ModelLaunchSpec,
+    *,
+    files: Sequence[tuple[Path, int, int]],
+    context: int,
+    slots: int,
+    prompt_cache_mib: int,
+    engine: str,
+) -> str:
+    """Return the key of a measured peak: the same content with the same options.
+
+    ``files`` are path, size and modification time of each file. The directory does not matter: a home may be moved.
+    """
+    identity = [
+        [[path.name, size, modified_ns] for path, size, modified_ns in files],
+        [context, slots, prompt_cache_mib, engine, spec.settings.engine_args],
+        [spec.capabilities.names(), spec.pooling],
+    ]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
