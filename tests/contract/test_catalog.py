@@ -20,6 +20,7 @@ from gglib.core.models import (
     NewModel,
 )
 from gglib.core.ports.catalog import EditModel, ModelStorePort
+from gglib.core.priority import Priority
 from gglib.db import SqliteCatalog
 from gglib.testing import FakeCatalog
 
@@ -64,7 +65,13 @@ FULL = NewModel(
         capabilities=ModelCapabilities(chat=True, tools=True, embedding=True),
     ),
     tags=("work", "big"),
-    settings=ModelSettings(context=16_384, engine_args=("--flash-attn", "on"), idle_ttl_s=1.5),
+    settings=ModelSettings(
+        context=16_384,
+        engine_args=("--flash-attn", "on"),
+        idle_ttl_s=1.5,
+        is_pinned=True,
+        priority=Priority.BATCH,
+    ),
     source=ModelSource(
         origin="hub", repo="Qwen/Qwen3-8B-GGUF", revision="abc", file="a b.gguf", sha256="00ff"
     ),

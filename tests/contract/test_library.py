@@ -24,7 +24,7 @@ from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import HubRepository, HubSort
 from gglib.core.hub.search_results import RepositoryResult
 from gglib.core.memory import MachineMemory
-from gglib.core.models import GgufFacts, ModelSource, ModelSummary, NewModel
+from gglib.core.models import GgufFacts, ModelEdit, ModelSource, ModelSummary, NewModel
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
@@ -122,6 +122,20 @@ async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     served = OfServer(tmp_path, hub)
     async with served.downloads:
         yield served
+
+
+async def test_an_edit_changes_a_model_or_nothing(subject: Subject, tmp_path: Path) -> None:
+    """The edited model is returned and stored; an unknown name raises, with similar names."""
+    path = tmp_path / "coder.gguf"
+    path.touch()
+    await subject.store.add_model(
+        NewModel(name="coder", paths=(path,), size_bytes=0, facts=GgufFacts(architecture="x"))
+    )
+    changed = await subject.library.edit_model("coder", lambda _: ModelEdit(tags=("t",)))
+    assert changed.tags == ("t",)
+    assert await subject.store.list_models() == [changed]
+    with pytest.raises(ModelNotFoundError, match="coder"):
+        await subject.library.edit_model("code", lambda _: ModelEdit(tags=()))
 
 
 async def ends(library: ModelLibraryPort, download_id: str) -> Download:

@@ -103,6 +103,33 @@ class TestModelRuntimePort:
             async with asyncio.timeout(0.05), case.slow.admit("a", None, 8192):
                 pass
 
+    async def test_load_gives_the_target_without_holding_it(self, case: Case) -> None:
+        """The model is ready and current, and no request is in flight; an unknown model raises."""
+        assert (await case.runtime.load("a", None, 8192)).model_name == "a"
+        current = await case.runtime.current_model()
+        assert current is not None
+        assert current.model_name == "a"
+        assert [resident.in_flight for resident in (await case.runtime.status()).residents] == [0]
+        with pytest.raises(ModelNotFoundError):
+            await case.runtime.load("nope", None, 8192)
+
+    async def test_unload_stops_the_named_model_only(self, case: Case) -> None:
+        """It returns whether the model was in memory; the next load starts a new launch."""
+        await case.runtime.load("a", None, 8192)
+        assert not await case.runtime.unload("b")
+        assert await case.runtime.current_model() is not None
+        assert await case.runtime.unload("a")
+        assert await case.runtime.current_model() is None
+        assert not await case.runtime.unload("a")
+        assert (await case.runtime.load("a", None, 8192)).model_name == "a"
+
+    async def test_pins_of_the_catalogue_can_be_applied_at_any_time(self, case: Case) -> None:
+        """Applying them changes nothing that runs."""
+        await case.runtime.apply_pins()
+        await case.runtime.load("a", None, 8192)
+        await case.runtime.apply_pins()
+        assert await case.runtime.current_model() is not None
+
     async def test_stop_leaves_nothing(self, case: Case) -> None:
         """Afterwards no model is current, and the next request starts a new launch."""
         await case.runtime.ensure_model_running("a", None, 8192)

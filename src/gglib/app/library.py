@@ -16,6 +16,7 @@ from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
+from gglib.library.edit import edit_model
 from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary
@@ -45,6 +46,7 @@ def build_library(
     return ModelLibrary(
         downloads=downloads,
         add=partial(add_file, store=store, settings=settings),
+        edit=partial(edit_model, store=store),
         removals=removals(settings, store),
         find=partial(_find, settings, hub),
         show=partial(_show, settings, hub),

@@ -17,6 +17,8 @@ from gglib.app.exposure import check_exposure
 from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
 from gglib.app.memory import fit_slots
+from gglib.app.name_checks import name_warnings
+from gglib.app.preload import preloading
 from gglib.app.settings import Settings, prepare_home
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
@@ -91,14 +93,20 @@ async def open_home(settings: Settings) -> AsyncIterator[OpenHome]:
 
 @asynccontextmanager
 async def running_server(
-    settings: Settings, home: OpenHome, engine: Engine, *, on_drain: Callable[[int], None] | None = None
+    settings: Settings,
+    home: OpenHome,
+    engine: Engine,
+    *,
+    on_drain: Callable[[int], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Server]:
     """Serve for the duration of the block; then drain responses in flight, and stop the proxy and all engines.
 
     The server listens on ``settings.host`` and ``port`` when the block begins. ``home`` is from ``open_home``,
     ``engine`` from ``find_engine``. The drain takes at most ``settings.drain_s`` seconds: ``on_drain`` is called with
-    the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. Installs no
-    signal handlers and configures no logging.
+    the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. ``on_warning`` is
+    called with a sentence for each model of the settings that is unknown, or that cannot be loaded at the start; the
+    log has the same. Installs no signal handlers and configures no logging.
 
     Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
     machines without a key while ``insecure`` is not set (``app.exposure``).
@@ -124,7 +132,11 @@ async def running_server(
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
             url = await supervisor.start(_proxy_config(settings), manager, shown)
             home.lock.publish(url, key=local_key)
-            yield Server(url, supervisor, manager, library, local_key)
+            warn = partial(_warn, on_warning)
+            for warning in name_warnings(settings, await home.catalog.list_models()):
+                warn(warning)
+            async with preloading(settings, home.catalog, manager, warn):
+                yield Server(url, supervisor, manager, library, local_key)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
             await supervisor.stop()
@@ -133,6 +145,12 @@ async def running_server(
 def check_server_exposure(settings: Settings) -> None:
     """Raise ``InvalidSettingError`` for a server that other machines reach without a key, unless ``insecure``."""
     check_exposure(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+
+
+def _warn(on_warning: Callable[[str], None] | None, warning: str) -> None:
+    logger.warning("%s", warning)
+    if on_warning is not None:
+        on_warning(warning)
 
 
 async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
@@ -149,7 +167,7 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
     The thread has its own event loop, so that the caller remains a blocking program that Ctrl-C interrupts. The engine
     exits when the thread ends, for any reason.
     """
-    private = replace(settings, host="127.0.0.1", port=0)
+    private = replace(settings, host="127.0.0.1", port=0, preload=())
     ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(
         target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True
@@ -201,6 +219,8 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         api_keys={**settings.api_keys, **own},
         allowed_hosts=settings.allowed_hosts + _listen_name(settings.host),
         cors_origins=settings.cors_origins,
+        default_model=settings.default_model,
+        aliases=dict(settings.aliases),
         allowed_engine_fields=_engine_fields(settings),
         max_connections=settings.max_connections,
         schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),

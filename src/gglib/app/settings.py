@@ -18,6 +18,7 @@ import platformdirs
 from gglib.app.access_keys import parse_keys
 from gglib.app.setting_parsers import (
     MAX_MODELS,
+    parse_aliases,
     parse_boolean,
     parse_context,
     parse_engine,
@@ -54,6 +55,7 @@ CONFIG_NAME = "config.toml"
 OWNER_ONLY = 0o700
 """The home contains logs with traces of conversations, and the engines' sockets and keys: only for its owner."""
 _KEYS = "api_keys"
+_ALIASES = "aliases"
 _READABLE_BY_OTHERS = 0o044
 _SPEC = "setting"
 CONTEXT_EXPECTED = "a number of tokens above 0, or 'max'"
@@ -152,6 +154,24 @@ class Settings:
         "Memory budget of all models together, of the RAM or by device: ram=20G,gpu0=8G.",
     )
     """In bytes by device; devices without an entry have the default budget."""
+    preload: tuple[str, ...] = setting(
+        (),
+        parse_list(parse_text),
+        "a list of names of models",
+        "Models that are loaded at the start, in order.",
+    )
+    default_model: str | None = setting(
+        None,
+        parse_text,
+        "the name of a model",
+        "Model of requests that name none. Default: the only one, or the one in memory.",
+    )
+    aliases: Mapping[str, tuple[str, ...]] = setting(
+        MappingProxyType({}),
+        parse_aliases,
+        "a table of names of models, or lists of names, by alias",
+        "Further names of models; of a list, the first model that can run.",
+    )
     max_body_mb: int = setting(
         64,
         parse_integer(1, 4096),
@@ -397,12 +417,13 @@ def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
     for key in config:
         if key not in known:
             raise InvalidSettingError(f"{path} sets the unknown key '{key}'{_suggestion(key, known)}")
-    table = config.get(_KEYS)
-    for key in table if isinstance(table, dict) else ():
-        if key in known:
-            raise InvalidSettingError(
-                f"{path} sets '{key}' inside [{_KEYS}], where it is an access key: move it above that line."
-            )
+    for name, meaning in ((_KEYS, "an access key"), (_ALIASES, "an alias")):
+        table = config.get(name)
+        for key in table if isinstance(table, dict) else ():
+            if key in known:
+                raise InvalidSettingError(
+                    f"{path} sets '{key}' inside [{name}], where it is {meaning}: move it above that line."
+                )
 
 
 def _suggestion(key: str, known: list[str]) -> str:

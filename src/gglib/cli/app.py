@@ -16,7 +16,7 @@ GROUPS = {
     "models": (
         *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated", "backup", "restore"),
     ),
-    "running": ("ps", "stop", "logs", "doctor"),
+    "running": ("ps", "load", "unload", "pin", "unpin", "stop", "logs", "doctor"),
 }
 """Commands by subpackage of ``gglib.cli.commands``, in the order in which a newcomer needs them."""
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
@@ -24,7 +24,7 @@ HEADINGS = {
     "start": "Start",
     "hub": "Find and download models",
     "models": "Manage local models",
-    "running": "Inspect and stop",
+    "running": "Load, inspect and stop",
 }
 
 

@@ -10,6 +10,7 @@ from gglib.app.setting_parsers import parse_context
 from gglib.app.settings import CONTEXT_EXPECTED
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
+from gglib.core.priority import Priority
 
 DEFAULT_KEYWORD = "default"
 """Resets a setting of a model."""
@@ -45,8 +46,10 @@ def parse_idle_ttl(text: str) -> float | None:
     return float(match["number"]) * _UNIT_S[match["unit"]] or None
 
 
-def parse_model_settings(*, ctx: str | None, idle_ttl: str | None) -> dict[str, Any]:
-    """Return the fields of ``ModelSettings`` that ``--ctx`` and ``--idle-ttl`` set; options not given are omitted.
+def parse_model_settings(
+    *, ctx: str | None, idle_ttl: str | None, priority: str | None = None
+) -> dict[str, Any]:
+    """Return the fields of ``ModelSettings`` that the options set; options not given are omitted.
 
     Raises ``InvalidSettingError``.
     """
@@ -55,6 +58,8 @@ def parse_model_settings(*, ctx: str | None, idle_ttl: str | None) -> dict[str, 
         settings["context"] = None if ctx == DEFAULT_KEYWORD else parse_ctx(ctx)
     if idle_ttl is not None:
         settings["idle_ttl_s"] = parse_idle_ttl(idle_ttl)
+    if priority is not None:
+        settings["priority"] = None if priority == DEFAULT_KEYWORD else Priority[priority.upper()]
     return settings
 
 

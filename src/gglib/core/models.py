@@ -4,6 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
+from gglib.core.priority import Priority
+
 ModelKind = Literal["chat", "embedding", "rerank"]
 """The use that a model is served for."""
 
@@ -55,6 +57,10 @@ class ModelSettings:
     idle_ttl_s: float | None = None
     kind: ModelKind | None = None
     """The use that the model is served for, regardless of its header; None: as in its header."""
+    is_pinned: bool = False
+    """Whether it stays in memory once it is loaded: not evicted for other models, nor unloaded after ``idle_ttl_s``."""
+    priority: Priority | None = None
+    """The priority of requests for the model; None: the default applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

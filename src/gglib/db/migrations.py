@@ -177,6 +177,12 @@ CREATE TABLE memory_peaks (
 ) WITHOUT ROWID;
 """
 
+# 7: pins, and the priority of the requests for a model.
+KEEP_PINS_AND_PRIORITIES = """
+ALTER TABLE models ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE models ADD COLUMN priority TEXT; -- interactive or batch; NULL: the default
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     CREATE_CATALOGUE,
     KEEP_SOURCES_AND_USES,
@@ -184,6 +190,7 @@ MIGRATIONS: tuple[str, ...] = (
     KEEP_VERSIONS,
     KEEP_COMMIT_ID,
     KEEP_PEAKS,
+    KEEP_PINS_AND_PRIORITIES,
 )
 
 

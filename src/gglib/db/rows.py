@@ -21,6 +21,7 @@ from gglib.core.models import (
     ModelSummary,
     NewModel,
 )
+from gglib.core.priority import Priority
 from gglib.db.home_paths import HomePaths, StoredPath
 from gglib.db.sqlite_errors import MissingRowsError, map_row_errors
 
@@ -31,7 +32,8 @@ SELECT_MODELS = """
         context, engine_args, idle_ttl_s,
         source_origin, source_repo, source_revision, source_file, source_sha256,
         projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at,
-        can_rerank, pooling, kind, version_id, source_asked_revision, source_url
+        can_rerank, pooling, kind, version_id, source_asked_revision, source_url,
+        is_pinned, priority
     FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
@@ -219,7 +221,8 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
     chat, tools, reasoning, vision, embedding = map(bool, row[7:12])
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
     projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
-    can_rerank, pooling, kind, version_id, asked_revision, url = row[26:]
+    can_rerank, pooling, kind, version_id, asked_revision, url = row[26:32]
+    is_pinned, priority = row[32:34]
     model = ModelSummary(
         id=row[0],
         name=parts.names[0],
@@ -241,7 +244,12 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
         pooling=pooling,
         tags=tuple(parts.tags),
         settings=ModelSettings(
-            context=context, engine_args=tuple(json.loads(engine_args)), idle_ttl_s=idle_ttl_s, kind=kind
+            context=context,
+            engine_args=tuple(json.loads(engine_args)),
+            idle_ttl_s=idle_ttl_s,
+            kind=kind,
+            is_pinned=bool(is_pinned),
+            priority=None if priority is None else Priority[priority.upper()],
         ),
         source=ModelSource(
             origin=origin,
@@ -271,6 +279,8 @@ def _setting_columns(settings: ModelSettings) -> dict[str, str | float | None]:
         "engine_args": json.dumps(settings.engine_args),
         "idle_ttl_s": settings.idle_ttl_s,
         "kind": settings.kind,
+        "is_pinned": settings.is_pinned,
+        "priority": None if settings.priority is None else settings.priority.name.lower(),
     }
 
 

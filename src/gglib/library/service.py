@@ -10,6 +10,7 @@ from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.models import ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports.catalog import EditModel
 from gglib.core.ports.library import ModelRemovalPort
 from gglib.library.add import AddRequest
 from gglib.library.pull.queue import Downloads
@@ -31,6 +32,8 @@ class ModelLibrary(ModelLibraryPort):
 
     downloads: Downloads
     add: Callable[[AddRequest], Awaitable[ModelSummary]]
+    edit: Callable[[str, EditModel], Awaitable[ModelSummary]]
+    """By name; raises the errors of ``edit_model``."""
     removals: ModelRemovalPort
     find: Search
     show: Callable[[str, str | None], Awaitable[RepositoryResult]]
@@ -41,6 +44,10 @@ class ModelLibrary(ModelLibraryPort):
     ) -> ModelSummary:
         """Add a local GGUF file to the catalogue; the file is not moved."""
         return await self.add(AddRequest(path=path, name=name, aliases=aliases))
+
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary:
+        """Apply an edit to a model and return the result."""
+        return await self.edit(name, edit)
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Remove a model; ``with_files`` also deletes its downloaded files."""

@@ -56,7 +56,8 @@ Edit = tuple[int, int, bytes]
 class Envelope(NamedTuple):
     """The fields of a body that the proxy uses. ``num_ctx`` is in tokens, None if the request does not set it."""
 
-    model: str
+    model: str | None
+    """None if the request names none: the field is missing, null or empty."""
     is_stream: bool
     num_ctx: int | None
     edits: tuple[Edit, ...] = ()
@@ -194,9 +195,9 @@ def _refuse_guarded(name: str, value: bytes, allowed: frozenset[str], limits: Sc
 
 
 @lru_cache(maxsize=256)
-def _read_model(value: bytes | None) -> str:
-    if value is None or value == b"null":
-        raise BadRequestError("The request body must name a 'model'.", "model")
+def _read_model(value: bytes | None) -> str | None:
+    if value is None or value in {b"null", b'""'}:
+        return None
     if value.startswith(b'"') and len(value) <= MAX_MODEL_NAME_CHARS * _MAX_BYTES_PER_CHAR + 2:
         model: str = json.loads(value) if b"\\" in value else value[1:-1].decode()
         if 0 < len(model) <= MAX_MODEL_NAME_CHARS:

@@ -17,7 +17,6 @@ from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
 from gglib.core.models import RunningTarget
-from gglib.core.names import not_found
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
@@ -32,6 +31,7 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.model_choice import CANNOT_RUN, Candidate, default_model, resolve_candidates
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -51,8 +51,13 @@ When an engine dies, the kernel closes its sockets some milliseconds before the 
 gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
-async def forward(request: ProxyRequest, response: Response, services: Services) -> None:
-    """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller."""
+async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each request 0.4 us
+    request: ProxyRequest, response: Response, services: Services
+) -> None:
+    """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller.
+
+    Of an alias list, the first model that can run gets the request.
+    """
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")
     if encoding is not None and is_encoded(encoding):
@@ -68,34 +73,48 @@ async def forward(request: ProxyRequest, response: Response, services: Services)
             await asyncio.sleep(0)
     if envelope.edits:
         body = apply_edits(body, envelope.edits)
-    request.launch_spec = launch_spec = await services.catalog.resolve_for_launch(envelope.model)
-    name = await _resolve_name(envelope.model, services) if launch_spec is None else launch_spec.model_name
-    request.model = name
-    if services.poison_requests.has_entries:
-        services.poison_requests.check(name, body, monotonic())
-    try:
-        if envelope.is_stream:
-            async with Heartbeat(response, options.heartbeat_s) as heartbeat:
-                await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
+    spec = None if envelope.model is None else await services.catalog.resolve_for_launch(envelope.model)
+    others: list[Candidate] = []
+    if spec is not None:
+        name = spec.model_name
+    else:
+        requested = envelope.model or await default_model(request.path, services)
+        (name, spec), *others = await resolve_candidates(requested, services)
+    while True:
+        request.model, request.launch_spec = name, spec
+        if services.poison_requests.has_entries:
+            services.poison_requests.check(name, body, monotonic())
+        try:
+            if envelope.is_stream:
+                async with Heartbeat(response, options.heartbeat_s) as heartbeat:
+                    await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
+            else:
+                await _exchange(request, response, services, name, envelope.num_ctx, body, None)
+        except EngineError as error:
+            raise await _with_hint(error, request, name, services) from error
+        except EngineDiedError as error:
+            _record_crash(error, name, body, services)
+            raise
+        except CANNOT_RUN as error:  # raised by the runtime: nothing was sent to an engine
+            (name, spec), others = _next_candidate(others, error, request)
         else:
-            await _exchange(request, response, services, name, envelope.num_ctx, body, None)
-    except EngineError as error:
-        raise await _with_hint(error, request, name, services) from error
-    except EngineDiedError as error:
-        if error.was_only_request:
-            services.poison_requests.record_crash(name, body, monotonic())
-        raise
+            return
 
 
-async def _resolve_name(name: str, services: Services) -> str:
-    """Return the catalogue name of a model without a launch spec, which the runtime does not launch itself.
+def _record_crash(error: EngineDiedError, model_name: str, body: bytes, services: Services) -> None:
+    if error.was_only_request:
+        services.poison_requests.record_crash(model_name, body, monotonic())
 
-    Raises ``ModelNotFoundError``.
-    """
-    model = await services.catalog.resolve_model(name)
-    if model is None:
-        raise not_found(name, await services.catalog.list_models())
-    return model.name
+
+def _next_candidate(
+    others: list[Candidate], error: Exception, request: ProxyRequest
+) -> tuple[Candidate, list[Candidate]]:
+    """Return the next model of an alias list and those after it. Raises ``error`` after the last."""
+    if not others:
+        raise error
+    candidate, *rest = others
+    log.info("%s: %s Using '%s' instead.", request.id, error, candidate.name)
+    return candidate, rest
 
 
 async def _with_hint(

@@ -5,12 +5,13 @@ model's JSON is cached; only its status is added per response.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from gglib.core.context import ContextRequest
 from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
+from gglib.proxy.aliases import Alias
 
 _SHOWN_STATES = {"loading": "loading", "ready": "loaded", "draining": "loaded"}
 """``status.value`` of each state of a resident model; ``stopping`` counts as unloaded."""
@@ -26,17 +27,27 @@ class ModelObjects:
         # the id is not reused.
         self._encoded: dict[int, tuple[ModelSummary, str]] = {}
 
-    def as_list(self, models: Iterable[ModelSummary], status: RuntimeStatus) -> bytes:
-        """Return OpenAI's list object as JSON."""
+    def as_list(
+        self,
+        models: Iterable[ModelSummary],
+        status: RuntimeStatus,
+        aliases: Sequence[Alias] = (),
+    ) -> bytes:
+        """Return OpenAI's list object as JSON: the models, then the alias lists."""
         states = _states(status)
+        states |= {alias.name: _state_of(alias, states) for alias in aliases}
+        models = (*models, *(alias.as_model() for alias in aliases))
         encoded = {id(model): (model, self._without_status(model)) for model in models}
         self._encoded = encoded
         data = (_with_status(text, states.get(model.name, _UNLOADED)) for model, text in encoded.values())
         return f'{{"object":"list","data":[{",".join(data)}]}}'.encode()
 
-    def as_object(self, model: ModelSummary, status: RuntimeStatus) -> bytes:
-        """Return one model object as JSON."""
-        return _with_status(self._without_status(model), _states(status).get(model.name, _UNLOADED)).encode()
+    def as_object(self, model: ModelSummary | Alias, status: RuntimeStatus) -> bytes:
+        """Return the object of one model or alias list as JSON."""
+        states = _states(status)
+        if isinstance(model, Alias):
+            return _with_status(self._without_status(model.as_model()), _state_of(model, states)).encode()
+        return _with_status(self._without_status(model), states.get(model.name, _UNLOADED)).encode()
 
     def _without_status(self, model: ModelSummary) -> str:
         cached = self._encoded.get(id(model))
@@ -50,6 +61,12 @@ def _states(status: RuntimeStatus) -> dict[str, str]:
     for resident in status.residents:
         states[resident.model_name] = _SHOWN_STATES.get(resident.state, _UNLOADED)
     return states
+
+
+def _state_of(alias: Alias, states: Mapping[str, str]) -> str:
+    """Return the state of the model of an alias list that is closest to a response."""
+    found = {states.get(member.name, _UNLOADED) for member in alias.members}
+    return next(state for state in ("loaded", "loading", _UNLOADED, "failed") if state in found)
 
 
 def _with_status(text: str, state: str) -> str:

@@ -14,6 +14,7 @@ from gglib.core.defaults import (
 )
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.http.client.pool import UpstreamPool
+from gglib.proxy.aliases import AliasLists
 from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
@@ -72,6 +73,12 @@ class ProxyOptions:
     """Allowed ``Host`` names, in addition to the server's address and loopback names (``access.hosts``)."""
     cors_origins: tuple[str, ...] = ()
     """Allowed origins of web pages, in addition to loopback origins (``access.cors``)."""
+    default_model: str | None = None
+    """The model of requests that name none. Without it the only model of the kind that the path needs, else the most
+    recently used one in memory."""
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Models by alias: the first that can run serves a request for the alias. Names of the catalogue take
+    precedence."""
     allowed_engine_fields: frozenset[str] = frozenset()
     """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
@@ -91,6 +98,8 @@ class Services:
     recorder: RequestRecorder
     default_ctx: int
     options: ProxyOptions
+    aliases: AliasLists = field(default_factory=lambda: AliasLists({}))
+    """Those of the options."""
     poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
     library: ModelLibraryPort | None = None
     """None: models cannot be added, removed, searched or pulled."""

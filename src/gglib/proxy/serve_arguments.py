@@ -98,6 +98,9 @@ class _StructuralRuntime(ModelRuntimePort):
         own = getattr(self._runtime, "unload", None) or super().unload
         return bool(await own(model_name))
 
+    async def apply_pins(self) -> None:
+        await (getattr(self._runtime, "apply_pins", None) or super().apply_pins)()
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         own = getattr(self._runtime, "is_blocking_swap", None) or super().is_blocking_swap
         return bool(own(target))

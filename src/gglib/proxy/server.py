@@ -15,6 +15,7 @@ from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
+from gglib.proxy.aliases import AliasLists
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
@@ -63,6 +64,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         default_ctx=default_ctx,
         options=options,
         library=library,
+        aliases=AliasLists(options.aliases),
     )
     app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(

@@ -210,6 +210,10 @@ class EngineManager(ModelRuntimePort):
         await asyncio.gather(*(run.wait() for run in runs))
         return bool(runs)
 
+    async def apply_pins(self) -> None:
+        """Apply the pins of the catalogue now, not at the next poll."""
+        await self._model_watch.apply_pins()
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` drains while other requests wait."""
         return self._status_reader.is_blocking_swap(target)

@@ -1,4 +1,4 @@
-"""Polls for models that were removed or updated in the catalogue, and for overwritten model files."""
+"""Polls the catalogue for pins and for models that were removed or updated, and checks for overwritten model files."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import ModelCatalogPort
 from gglib.runtime.launcher import EngineRun
-from gglib.runtime.scheduler.events import Event, FileChanged, ModelRemoved, Superseded
+from gglib.runtime.scheduler.events import Event, FileChanged, ModelRemoved, PinsChanged, Superseded
 from gglib.runtime.scheduler.scheduler import Scheduler
 
 logger = logging.getLogger("gglib.runtime")
@@ -29,12 +29,12 @@ class ModelWatch:
         self._scheduler = scheduler
         self._runs = runs
         self._dispatch = dispatch
+        self._pinned: frozenset[int] = frozenset()
 
     async def run(self, interval_s: float) -> None:
-        """Poll every ``interval_s`` seconds, until cancelled."""
+        """Poll now and every ``interval_s`` seconds, until cancelled."""
         logged = None
         while True:
-            await asyncio.sleep(interval_s)
             try:
                 await self.poll()
                 logged = None
@@ -42,9 +42,11 @@ class ModelWatch:
                 if str(error) != logged:  # not again at each poll
                     logger.warning("the catalogue could not be compared with the loaded models: %s", error)
                     logged = str(error)
+            await asyncio.sleep(interval_s)
 
     async def poll(self) -> None:
         """Compare once. Errors of the catalogue propagate."""
+        await self.apply_pins()
         # Listed before the catalogue is read: a launch that becomes ready meanwhile may be newer than the paths.
         ready = [run for run in self._runs.values() if run.ready_at is not None]
         paths = await self._current_paths()
@@ -52,6 +54,14 @@ class ModelWatch:
         for run in ready:
             if not run.unavailable.is_set() and run.launch.generation in remaining:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
+
+    async def apply_pins(self) -> None:
+        """Dispatch ``PinsChanged`` if the catalogue's pinned models differ from the last ones dispatched."""
+        models = await self._catalog.list_models()
+        pinned = frozenset(model.id for model in models if model.settings.is_pinned)
+        if pinned != self._pinned:
+            self._pinned = pinned
+            self._dispatch(PinsChanged(pinned))
 
     async def _current_paths(self) -> dict[int, Path]:
         """Return the current paths of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""

@@ -20,6 +20,7 @@ from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelSummary, NewModel
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import ModelLibraryPort, RemovedModel
+from gglib.core.ports.catalog import EditModel
 from gglib.core.ports.store import HomeStorePort
 from gglib.testing.fake_catalog import FakeCatalog
 
@@ -84,6 +85,14 @@ class FakeLibrary(ModelLibraryPort):
                 facts=GgufFacts(architecture="fake"),
             )
         )
+
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary:
+        """Apply an edit to a model of the store."""
+        self._raise_if_failing()
+        changed = await self.store.edit_model(name, edit)
+        if changed is None:
+            raise not_found(name, await self.store.list_models())
+        return changed
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Delete a model; ``with_files`` deletes the files of a downloaded one."""

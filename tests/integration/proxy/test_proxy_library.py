@@ -92,7 +92,10 @@ async def serving(
     """Serve a catalogue, and its library with a hub that has one repository."""
     catalog = FakeCatalog(models)
     library = FakeLibrary(catalog, repositories=[found()])
-    async with proxy_running(FakeRuntime(), catalog, options=options, library=library) as proxy:
+    runtime = FakeRuntime(
+        {model.name: RunningTarget.local(1, model.id, model.name, 4096) for model in models}
+    )
+    async with proxy_running(runtime, catalog, options=options, library=library) as proxy:
         yield proxy, library
 
 
@@ -330,7 +333,7 @@ class TestModels:
             one = await ask(proxy.port, "POST", "/gglib/models/coder", body=b"{}")
             unknown = await ask(proxy.port, "GET", "/gglib/downloads/x/y")
         assert (models.status, models.values("allow")) == (405, ["GET, HEAD, POST"])
-        assert (one.status, one.values("allow")) == (405, ["GET, HEAD, DELETE"])
+        assert (one.status, one.values("allow")) == (405, ["GET, HEAD, DELETE, PATCH"])
         assert unknown.status == 404
 
 

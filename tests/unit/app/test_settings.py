@@ -108,6 +108,9 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "max_schema_cost": 9,
         "max_schema_kb": 9,
         "max_connections": 9,
+        "preload": ["chat", "embed"],
+        "default_model": "chat",
+        "aliases": {"fast": "tiny"},
         "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
     }
     assert set(raw) == {spec.key for spec in SETTINGS}
@@ -173,6 +176,13 @@ def as_variable(value: object) -> str:
         ("cors_origins", "https://"),
         ("allowed_engine_fields", "a b"),
         ("max_connections", "0"),
+        ("preload", "chat,"),
+        ("default_model", " "),
+        ("aliases", "fast"),
+        ("aliases", "fast="),
+        ("aliases", "=tiny"),
+        ("aliases", "fast=a,,b"),
+        ("aliases", "fast=a;"),
     ],
 )
 def test_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> None:
@@ -185,6 +195,30 @@ def test_wrong_value_names_its_source(tmp_path: Path, key: str, wrong: str) -> N
         load_settings({key: wrong}, {"GGLIB_HOME": str(tmp_path)})
     with pytest.raises(InvalidSettingError, match=r"config\.toml"):
         load_settings({}, configured(tmp_path, f'{key} = "{wrong}"'))
+
+
+def test_an_alias_is_one_model_or_a_list(tmp_path: Path) -> None:
+    """In order, without duplicates, in a table at the end of the file or in a variable."""
+    content = 'port = 1\n[aliases]\nfast = ["qwen-4b", "tiny", "qwen-4b"]\n"Org/code" = "coder"'
+    expected = {"fast": ("qwen-4b", "tiny"), "Org/code": ("coder",)}
+    assert load_settings({}, configured(tmp_path, content)).aliases == expected
+    environ = {"GGLIB_ALIASES": "fast = qwen-4b, tiny ;Org/code=coder", "GGLIB_HOME": str(tmp_path)}
+    assert load_settings({}, environ).aliases == expected
+
+
+@pytest.mark.parametrize(
+    "value", ['["a"]', "{fast = 1}", "{fast = []}", '{fast = [""]}', '{"7" = "a"}', "{fast = {}}"]
+)
+def test_an_invalid_alias_is_refused(tmp_path: Path, value: str) -> None:
+    """A number is no name, as for models; an empty list would resolve to nothing."""
+    with pytest.raises(InvalidSettingError, match="by alias"):
+        load_settings({}, configured(tmp_path, f"aliases = {value}"))
+
+
+def test_a_setting_inside_the_table_of_aliases_is_refused(tmp_path: Path) -> None:
+    """In TOML it belongs to the table above it."""
+    with pytest.raises(InvalidSettingError, match=r"inside \[aliases\], where it is an alias: move it above"):
+        load_settings({}, configured(tmp_path, '[aliases]\nfast = "tiny"\nhost = "localhost"'))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary
 from gglib.core.ports import ResidentStatus, RuntimeStatus
+from gglib.proxy.aliases import Alias
 from gglib.proxy.models import ModelObjects
 
 TINY = ModelSummary(
@@ -22,6 +23,7 @@ TINY = ModelSummary(
     size_bytes=9,
     added_at=5,
 )
+OTHER = ModelSummary(id=2, name="other")
 IDLE = RuntimeStatus()
 
 
@@ -39,6 +41,37 @@ def an_object(model: ModelSummary, status: RuntimeStatus = IDLE, default_ctx: in
     """Return the model object of a model."""
     found: dict[str, Any] = json.loads(ModelObjects(default_ctx).as_object(model, status))
     return found
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        ({}, "unloaded"),
+        ({"other": "ready"}, "loaded"),
+        ({"tiny": "loading"}, "loading"),
+        ({"tiny": "loading", "other": "draining"}, "loaded"),
+    ],
+)
+def test_an_alias_list_is_an_object_of_its_own(states: dict[str, str], shown: str) -> None:
+    """It has the facts of its first model, and the state of the model that is closest to a response."""
+    alias, status = Alias("fast", (TINY, OTHER)), in_memory(**states)
+    objects = ModelObjects(4096)
+    listed = json.loads(objects.as_list([TINY, OTHER], status, [alias]))["data"]
+    assert [found["id"] for found in listed] == ["tiny", "other", "fast"]
+    assert (listed[2]["context_length"], listed[2]["aliases"], listed[2]["status"]) == (
+        4096,
+        [],
+        {"value": shown},
+    )
+    assert json.loads(objects.as_object(alias, status)) == listed[2]
+
+
+def test_an_alias_list_has_failed_when_all_its_models_have() -> None:
+    """One that may still load is unloaded."""
+    failed = RuntimeStatus(failed=(("tiny", "why"),))
+    objects = ModelObjects(1)
+    assert json.loads(objects.as_object(Alias("a", (TINY,)), failed))["status"] == {"value": "failed"}
+    assert json.loads(objects.as_object(Alias("a", (TINY, OTHER)), failed))["status"] == {"value": "unloaded"}
 
 
 def test_an_object_describes_the_model() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gglib.core.models import ModelLaunchSpec
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary
 from gglib.runtime.model_watch import ModelWatch
-from gglib.runtime.scheduler.events import BecameReady, Event, Requested, Superseded
+from gglib.runtime.scheduler.events import BecameReady, Event, PinsChanged, Requested, Superseded
 from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.testing import FakeCatalog
 
 OLDER = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/v1/a.gguf"))
 NEWER = replace(OLDER, path=Path("/v2/a.gguf"))
@@ -21,6 +22,10 @@ class SlowCatalog:
     def __init__(self, spec: ModelLaunchSpec, meanwhile: Any = None) -> None:
         self._spec = spec
         self._meanwhile = meanwhile
+
+    async def list_models(self) -> list[ModelSummary]:
+        """Return the only model, which is not pinned."""
+        return [ModelSummary(id=self._spec.model_id, name=self._spec.model_name)]
 
     async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
         """Return the only model."""
@@ -70,3 +75,17 @@ async def test_version_that_becomes_ready_during_the_poll_is_not_compared() -> N
     world = World(OLDER)
     assert await world.poll(SlowCatalog(OLDER, lambda: world.become_ready(NEWER))) == []
     assert await world.poll(SlowCatalog(NEWER)) == []
+
+
+async def test_pins_are_dispatched_when_they_change_and_only_then() -> None:
+    """The first poll finds the pins of an earlier server, a later one the pin that was removed."""
+    catalog = FakeCatalog([ModelSummary(id=n, name=name) for n, name in enumerate("ab", 1)])
+    dispatched: list[Event] = []
+    watch = ModelWatch(catalog, Scheduler(), {}, dispatched.append)
+    await watch.poll()
+    await catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings(is_pinned=True)))
+    await watch.poll()
+    await watch.poll()
+    await catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings()))
+    await watch.apply_pins()
+    assert dispatched == [PinsChanged(frozenset((2,))), PinsChanged(frozenset())]

@@ -9,6 +9,7 @@ from gglib.core.hub.downloads import Download
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.models import ModelSummary
+from gglib.core.ports.catalog import EditModel
 
 KeptFile = tuple[Path, str]
 """A file that was not deleted, and the reason as a phrase."""
@@ -60,6 +61,13 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         ``path`` is absolute and may be any shard. Without ``name``, the name is derived from the file name.
 
         Raises ``InvalidGgufError``, ``ModelExistsError`` and ``InvalidSettingError`` (an invalid name).
+        """
+        ...
+
+    async def edit_model(self, name: str, edit: EditModel) -> ModelSummary:
+        """Apply ``edit`` to the current model in one transaction and return the result.
+
+        Raises ``ModelNotFoundError``, ``ModelExistsError`` (an alias is taken) and ``InvalidSettingError``.
         """
         ...
 

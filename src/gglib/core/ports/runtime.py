@@ -65,9 +65,9 @@ class ModelRuntimePort(ABC):
         return self._admit_without_lease(model_name, num_ctx, default_ctx)
 
     async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
-        """Load a model without a request and return its target when it is ready; parameters and errors of ``admit``.
+        """Load a model without a request and return its target when it is ready.
 
-        The default calls ``ensure_model_running``.
+        ``num_ctx`` and ``default_ctx`` are those of ``ensure_model_running``, as are the errors. The default calls it.
         """
         return await self.ensure_model_running(model_name, num_ctx, default_ctx)
 
@@ -81,6 +81,10 @@ class ModelRuntimePort(ABC):
             return False
         await self.stop_current()
         return True
+
+    async def apply_pins(self) -> None:
+        """Apply the pins of the catalogue (``ModelSettings.is_pinned``) now. The default does nothing."""
+        return
 
     def is_blocking_swap(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
         """Whether ``target``'s requests in flight delay a swap: requests for another model have waited for their limit.

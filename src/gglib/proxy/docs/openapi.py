@@ -68,7 +68,10 @@ def _operation(spec: OperationSpec) -> dict[str, Any]:
     if parameters := [*_path_parameters(spec), *_query_parameters(spec)]:
         operation["parameters"] = parameters
     if spec.body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(spec.body)}}}
+        operation["requestBody"] = {
+            "required": not spec.is_body_optional,
+            "content": {JSON: {"schema": ref(spec.body)}},
+        }
     return operation
 
 

@@ -10,9 +10,9 @@ from gglib.http.headers import Headers
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2128;--soft:#57606a;--paper:#fff;--card:#f6f8fa;--line:#d0d7de;--get:#0969da;
---post:#1a7f37;--delete:#cf222e}
+--post:#1a7f37;--patch:#9a6700;--delete:#cf222e}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--paper:#0d1117;--card:#161b22;--line:#30363d;
---get:#58a6ff;--post:#3fb950;--delete:#f85149}}
+--get:#58a6ff;--post:#3fb950;--patch:#d29922;--delete:#f85149}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:60rem;padding:2rem 1.25rem 6rem;background:var(--paper);color:var(--ink);
 font:16px/1.55 system-ui,sans-serif}
@@ -27,7 +27,7 @@ summary::-webkit-details-marker{display:none}
 summary:focus-visible{outline:2px solid var(--get);border-radius:8px}
 summary code{font-weight:600;overflow-wrap:anywhere}
 .in{padding:0 .9rem .9rem}.verb{min-width:4.2rem;font:700 .8rem ui-monospace,monospace}
-.get{color:var(--get)}.post{color:var(--post)}.delete{color:var(--delete)}
+.get{color:var(--get)}.post{color:var(--post)}.patch{color:var(--patch)}.delete{color:var(--delete)}
 table{border-collapse:collapse;width:100%;font-size:.925rem}
 td{padding:.35rem .75rem .35rem 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 td:first-child{white-space:nowrap}

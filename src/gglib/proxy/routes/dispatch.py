@@ -89,5 +89,8 @@ async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa
         raise ContentEncodingError
     content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)
     if spec.body is not None:
-        return read_body(spec.body, content)
+        if spec.is_body_optional and not content:
+            return spec.body()
+        # In a merge patch (RFC 7396) null resets a field.
+        return read_body(spec.body, content, keeps_null=spec.method == "PATCH")
     return read_body(NoFields, content) if content else None

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from gglib.core import errors
 from gglib.core.names import require_model
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.model_choice import resolve_candidates
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -16,7 +17,7 @@ from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, Se
 MODELS, MODEL = "/gglib/models", "/gglib/models/{name}"
 SEARCH, REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
 GROUP, HUB_GROUP = "Models of this machine", "The hub"
-_NAME = {"name": "Any of its names, percent-encoded, or its number."}
+NAME = {"name": "Any of its names, percent-encoded, or its number."}
 _HUB_ERRORS = (
     errors.HubError,
     errors.HubUnreachableError,
@@ -29,17 +30,19 @@ _HUB_ERRORS = (
 async def list_models(call: Call[None, None], response: Response) -> None:
     """Send all models of the catalogue, loaded or not."""
     services = call.services
-    models, states = await services.catalog.list_models(), await _states(call)
+    models, states = await services.catalog.list_models(), await states_of(call)
     is_authorized = call.is_authorized
     shown = [responses.Model.of(model, states.get(model.id), shows_paths=is_authorized) for model in models]
     await response.send(responses.Models(models=tuple(shown)))
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
-    """Send one model of the catalogue."""
-    await call.services.catalog.list_models()  # listing detects replaced files
-    model = await require_model(call.services.catalog, call.path["name"])
-    states = await _states(call)
+    """Send one model of the catalogue, of an alias list the first."""
+    services = call.services
+    await services.catalog.list_models()  # listing detects replaced files
+    first, *_ = await resolve_candidates(call.path["name"], services)
+    model = await require_model(services.catalog, first.name)
+    states = await states_of(call)
     await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_authorized))
 
 
@@ -51,7 +54,7 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
         )
     except errors.InvalidSettingError as error:  # the catalogue checks the name
         raise BadRequestError(str(error), "name") from error
-    states = await _states(call)
+    states = await states_of(call)
     location = f"{MODELS}/{quote(model.name, safe='')}".encode()
     shown = responses.Model.of(model, states.get(model.id))
     await response.send(shown, status=201, headers=((b"location", location),))
@@ -59,7 +62,7 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
 
 async def remove_model(call: Call[RemoveQuery, None], response: Response) -> None:
     """Remove a model."""
-    states = await _states(call)
+    states = await states_of(call)
     removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
     await response.send(responses.RemovedModel.of(removed, states.get(removed.model.id)))
 
@@ -81,7 +84,8 @@ async def show_repository(call: Call[RevisionQuery, None], response: Response) -
     await response.send(responses.ShownRepository.of(found))
 
 
-async def _states(call: Call[Any, Any]) -> dict[int, str]:
+async def states_of(call: Call[Any, Any]) -> dict[int, str]:
+    """Return the states of the models in memory, by id."""
     status = await call.services.runtime.status()
     return {resident.model_id: resident.state for resident in status.residents}
 
@@ -129,11 +133,11 @@ OPERATIONS = (
             id="showModel",
             method="GET",
             path=MODEL,
-            has_path_tail=True,
+            may_have_slashes=True,
             group=GROUP,
             summary="Show one model",
             access=Access.CLIENT,
-            path_parameters=_NAME,
+            path_parameters=NAME,
             response=responses.Model,
             errors=(errors.ModelNotFoundError, errors.CatalogError),
         ),
@@ -144,13 +148,13 @@ OPERATIONS = (
             id="removeModel",
             method="DELETE",
             path=MODEL,
-            has_path_tail=True,
+            may_have_slashes=True,
             group=GROUP,
             summary="Remove a model",
             text="Like `gglib rm`: its files stay, unless `files` is true. Then files are deleted if gglib downloaded "
             "them and no other model uses them; `kept` has the reasons for the others. A model in memory "
             "finishes its requests before it is unloaded.",
-            path_parameters=_NAME,
+            path_parameters=NAME,
             query=RemoveQuery,
             response=responses.RemovedModel,
             needs_library=True,

@@ -3,7 +3,7 @@
 from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
-from gglib.core.names import require_model
+from gglib.core.names import not_found
 from gglib.proxy.errors import JSON
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
@@ -14,17 +14,21 @@ MODELS_PATH = "/v1/models"
 
 
 async def list_models(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models``: all models of the catalogue, loaded or not."""
+    """``GET /v1/models``: all models of the catalogue, loaded or not, and the alias lists."""
     del request
     models = await services.catalog.list_models()
-    await response.send_body(services.model_objects.as_list(models, await services.runtime.status()), [JSON])
+    aliases = services.aliases.listed(models)
+    body = services.model_objects.as_list(models, await services.runtime.status(), aliases)
+    await response.send_body(body, [JSON])
 
 
 async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models/{id}``: one model, by any of its names, which may have slashes and percent signs."""
+    """``GET /v1/models/{id}``: one model or alias list, by any name, which may have slashes and percent signs."""
     name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
-    await services.catalog.list_models()  # listing detects replaced files
-    model = await require_model(services.catalog, name)
+    models = await services.catalog.list_models()  # listing detects replaced files
+    model = await services.catalog.resolve_model(name) or services.aliases.find_listed(name, models)
+    if model is None:
+        raise not_found(name, [*models, *services.aliases.entries])
     request.model = model.name
     await response.send_body(services.model_objects.as_object(model, await services.runtime.status()), [JSON])
 

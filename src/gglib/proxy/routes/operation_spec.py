@@ -49,7 +49,7 @@ class OperationSpec:
     """``operationId``: its name in generated clients."""
     method: str
     path: str
-    """Path template; ``{name}`` is a parameter without slashes."""
+    """Path template; ``{name}`` is a parameter without slashes, unless ``may_have_slashes``."""
     group: str
     summary: str
     """One line."""
@@ -67,8 +67,8 @@ class OperationSpec:
     errors: tuple[type[ReportableError], ...] = ()
     """Errors, in addition to those that follow from the other fields."""
     needs_library: bool = False
-    has_path_tail: bool = False
-    """Whether the last parameter takes the rest of the path including slashes, which model names may have."""
+    may_have_slashes: bool = False
+    """Whether the last parameter may contain slashes, as model names do."""
     has_location: bool = False
     """Whether the response has a ``Location`` header with the URL of the created resource."""
     pattern: "re.Pattern[str]" = field(init=False, repr=False, compare=False)
@@ -76,7 +76,7 @@ class OperationSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(
-            self, "pattern", re.compile(_expression(self.path, has_path_tail=self.has_path_tail))
+            self, "pattern", re.compile(_expression(self.path, may_have_slashes=self.may_have_slashes))
         )
 
     @property
@@ -94,6 +94,15 @@ class OperationSpec:
         """Whether request content has a meaning (RFC 9110, 9.3). If so, the body is read, if only to refuse it."""
         return self.method != "GET"
 
+    @property
+    def is_body_optional(self) -> bool:
+        """Whether an empty body is accepted: gglib parses it, and no field is required."""
+        return (
+            self.is_strict
+            and self.body is not None
+            and not any(field.required for field in msgspec.structs.fields(self.body))
+        )
+
     def all_errors(self) -> tuple[type[ReportableError], ...]:
         """Return all errors of the operation."""
         found: list[type[ReportableError]] = [*self.errors, *_ERRORS_OF_ALL]
@@ -108,11 +117,12 @@ class OperationSpec:
         return tuple(dict.fromkeys(found))
 
 
-def _expression(path: str, *, has_path_tail: bool) -> str:
+def _expression(path: str, *, may_have_slashes: bool) -> str:
     """Return the regular expression of a path template."""
     made, position = "", 0
+    last = path.rfind("{")
     for match in _PLACEHOLDER.finditer(path):
-        varying = "[^/].*" if has_path_tail and match.end() == len(path) else "[^/]+"
+        varying = "[^/].*" if may_have_slashes and match.start() == last else "[^/]+"
         made += re.escape(path[position : match.start()]) + f"(?P<{match[1]}>{varying})"
         position = match.end()
     return made + re.escape(path[position:])

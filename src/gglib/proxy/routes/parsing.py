@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from gglib.proxy.errors import BadRequestError
+from gglib.proxy.errors import BadRequestError, ForbiddenError
 from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 from gglib.proxy.routes.requests import RULE
 
@@ -53,8 +53,12 @@ def read_query(type_: type[T], query: bytes) -> T:
     return _converted(values, type_)
 
 
-def read_body(type_: type[T], body: bytes) -> T:
-    """Return a parsed JSON object; null fields count as absent. Raises ``BadRequestError``, which names the field."""
+def read_body(type_: type[T], body: bytes, *, keeps_null: bool = False) -> T:
+    """Return a parsed JSON object. Raises ``BadRequestError``, which names the field.
+
+    Null fields count as absent, unless ``keeps_null``. Raises ``ForbiddenError`` for the ``local_only`` fields of the
+    type.
+    """
     if not body.strip():
         raise BadRequestError("The request body is empty: it must be a JSON object.")
     try:
@@ -64,9 +68,21 @@ def read_body(type_: type[T], body: bytes) -> T:
     members: Values = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
     schemas = schemas_of(type_)
     for name in members:
+        if (command := local_only_fields(type_).get(name)) is not None:
+            raise ForbiddenError(
+                f"'{name}' is not set over HTTP: set it with '{command}' on the server's machine."
+            )
         if name not in schemas:
             raise BadRequestError(f"'{name}' is not a field of this body{_known_names(schemas)}.", name)
-    return _converted({name: value for name, value in members.items() if value is not None}, type_)
+    return _converted(
+        {name: value for name, value in members.items() if keeps_null or value is not None}, type_
+    )
+
+
+def local_only_fields(type_: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Return the fields that are refused over HTTP, whatever the key, with the command that sets them."""
+    fields: Mapping[str, str] = getattr(type_, "local_only", {})
+    return fields
 
 
 @cache
@@ -158,6 +174,7 @@ def _array_requirement(schema: Mapping[str, Any]) -> str:
 _REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string": _string_requirement,
     "integer": _integer_requirement,
+    "number": lambda schema: f"a number from {schema['minimum']:g} on",
     "boolean": lambda _: "true or false",
     "array": _array_requirement,
 }

@@ -1,16 +1,20 @@
 """The query and body types of gglib's own API. Unknown fields are refused."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gglib.core.hub.repository import HubSort
+from gglib.core.models import ModelKind
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200
 """The limit of the catalogue."""
 MAX_PATH_CHARS = 4096
 MAX_ALIASES = 20
+MAX_TAGS = 100
 MAX_RESULTS = 100
 MAX_QUERY_CHARS = 256
 RULE = "x-rule"
@@ -42,6 +46,53 @@ class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     aliases: Annotated[
         Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | None,
         Meta(description="Further names."),
+    ] = None
+
+
+class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field."""
+
+    local_only: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "engine_args": "gglib set M --engine-args ARGS",
+            "projector": "gglib set M --mmproj FILE",
+            "paths": "gglib add FILE",
+        }
+    )
+    """An engine argument or a path could read or write any file of the server's user."""
+
+    aliases: Annotated[
+        Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | UnsetType,
+        Meta(description="Replaces all further names."),
+    ] = UNSET
+    tags: Annotated[
+        Annotated[tuple[_Name, ...], Meta(max_length=MAX_TAGS)] | UnsetType,
+        Meta(description="Replaces all tags."),
+    ] = UNSET
+    context: Annotated[
+        Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType | None,
+        Meta(description="In tokens; null: the default applies."),
+    ] = UNSET
+    idle_ttl_s: Annotated[
+        Annotated[float, Meta(ge=0)] | UnsetType | None,
+        Meta(description="Unload it after this time without requests; null or 0: never."),
+    ] = UNSET
+    kind: Annotated[
+        ModelKind | UnsetType | None, Meta(description="How it is served; null: as its header says.")
+    ] = UNSET
+    is_pinned: Annotated[bool | UnsetType, Meta(description="Keep it in memory once it is loaded.")] = UNSET
+    priority: Annotated[
+        Literal["interactive", "batch"] | UnsetType | None,
+        Meta(description="Priority of its requests; null: the default applies."),
+    ] = UNSET
+
+
+class LoadOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options for loading a model."""
+
+    num_ctx: Annotated[
+        Annotated[int, Meta(ge=1, le=2**31 - 1)] | None,
+        Meta(description="Context in tokens, as in a request. Default: as for a request without it."),
     ] = None
 
 
@@ -89,9 +140,12 @@ class Forwarded(Struct, frozen=True, kw_only=True):
     """The fields of a forwarded body that gglib reads; the engine reads the others."""
 
     model: Annotated[
-        str,
-        Meta(min_length=1, max_length=512, description="Name, alias or number of a model in the catalogue."),
-    ]
+        Annotated[str, Meta(max_length=512)] | None,
+        Meta(
+            description="Name, alias or number of a model in the catalogue, or an alias list. Default: the setting "
+            "`default_model`, or the only model that fits."
+        ),
+    ] = None
     stream: bool | None = None
     num_ctx: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Context size that the request needs, in tokens.")

@@ -17,7 +17,7 @@ from gglib.core.hub.downloads import DownloadState
 from gglib.core.hub.repository import Gating, HubFile
 from gglib.core.hub.shown_source import shown_target, shown_url
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
-from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports import library
 from gglib.core.runtime.events import (
     ModelLoadFailed,
@@ -125,6 +125,11 @@ class Model:
             description="How it is served: `chat`, `embedding` or `rerank`; null: determined from its header."
         ),
     ]
+    is_pinned: Annotated[bool, Meta(description="Whether it stays in memory once it is loaded.")]
+    priority: Annotated[
+        str | None,
+        Meta(description="Priority of its requests: `interactive` or `batch`; null: the default applies."),
+    ]
     capabilities: Annotated[tuple[str, ...], Meta(description="Capabilities of the model as it is served.")]
     tags: tuple[str, ...]
     state: Annotated[
@@ -167,6 +172,8 @@ class Model:
             context=model.settings.context,
             idle_ttl_s=model.settings.idle_ttl_s,
             kind=model.settings.kind,
+            is_pinned=model.settings.is_pinned,
+            priority=None if model.settings.priority is None else model.settings.priority.name.lower(),
             capabilities=tuple(model.capabilities.names()),
             tags=model.tags,
             state=state,
@@ -187,6 +194,20 @@ class Models:
     """The catalogue."""
 
     models: Annotated[tuple[Model, ...], Meta(description="In the order in which they were added.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model that is ready for requests."""
+
+    model_id: int
+    model_name: str
+    effective_ctx: Annotated[int, Meta(description="Context of each request, in tokens.")]
+
+    @classmethod
+    def of(cls, target: RunningTarget) -> Self:
+        """Return the JSON form of a target, without its address."""
+        return cls(model_id=target.model_id, model_name=target.model_name, effective_ctx=target.effective_ctx)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

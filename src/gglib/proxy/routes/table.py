@@ -11,7 +11,7 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
-from gglib.proxy.routes import downloads, events, models, responses, status
+from gglib.proxy.routes import downloads, edits, events, loading, models, responses, status
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
@@ -89,7 +89,7 @@ OPERATIONS: tuple[Operation, ...] = (
             id="showOpenAiModel",
             method="GET",
             path=MODEL_ROUTE,
-            has_path_tail=True,
+            may_have_slashes=True,
             group=_INFERENCE_GROUP,
             summary="Show one model, in OpenAI's format",
             access=Access.CLIENT,
@@ -109,8 +109,10 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/embeddings", "embedNatively", "Create embeddings of texts"),
     _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
     *models.OPERATIONS,
+    *edits.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,
+    *loading.OPERATIONS,
     *events.OPERATIONS,
     Operation(
         OperationSpec(
@@ -158,14 +160,22 @@ TEMPLATES = _by_path(are_templates=True)
 _PATTERNS = {
     operation.spec.path: operation.spec.pattern for operation in OPERATIONS if operation.spec.is_template
 }
-"""The pattern of each template. No path matches more than one."""
+"""The pattern of each template. A path may match several, because model names may contain slashes, but only one of
+each method: ``GET /gglib/models/a/load`` is the model ``a/load``, ``POST`` loads the model ``a``."""
 
 
-def route_of(path: str) -> str:
-    """Return the route of a path: the path itself, its template, or ``OTHER`` for unknown paths."""
+def route_of(path: str, method: str = "GET") -> str:
+    """Return the route of a request: the path itself, its template, or ``OTHER`` for unknown paths.
+
+    The template of another method is returned if that of ``method`` does not exist.
+    """
     if path in ROUTES:
         return path
-    return next((template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)), OTHER)
+    templates = _matching_templates(path)
+    own = "GET" if method == "HEAD" else method
+    return next(
+        (template for template in templates if own in TEMPLATES[template]), next(iter(templates), OTHER)
+    )
 
 
 def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Handler, str]:
@@ -186,7 +196,16 @@ def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Han
 
 
 def _methods_at(path: str) -> dict[str, Handler] | None:
-    return ROUTES.get(path) or TEMPLATES.get(route_of(path))
+    by_method = ROUTES.get(path)
+    if by_method is None:
+        by_method = {}
+        for template in _matching_templates(path):
+            by_method |= TEMPLATES[template]
+    return by_method or None
+
+
+def _matching_templates(path: str) -> list[str]:
+    return [template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)]
 
 
 def _allowed(by_method: dict[str, Handler]) -> tuple[str, ...]:

@@ -83,9 +83,9 @@ class _Series:
 
 
 class RequestMetrics:
-    """All metrics of requests. ``route_of`` maps any path to one of a few route names."""
+    """All metrics of requests. ``route_of`` maps any path and method to one of a few route names."""
 
-    def __init__(self, route_of: Callable[[str], str]) -> None:
+    def __init__(self, route_of: Callable[[str, str], str]) -> None:
         self._route_of = route_of
         self._series: dict[RequestLabels, _Series] = {}
         self._cache: dict[tuple[str, str, str | None, int | None], _Series] = {}
@@ -134,7 +134,7 @@ class RequestMetrics:
             times.add(record.first_byte_s)
 
     def _series_for(self, record: RequestRecord) -> _Series:
-        route, model = self._route_of(record.path), record.model or ""
+        route, model = self._route_of(record.path, record.method), record.model or ""
         method = record.method if record.method in _METHODS else OTHER
         labels = RequestLabels(route, method, model, "" if record.status is None else str(record.status))
         series = self._series.get(labels)

@@ -22,9 +22,9 @@ FLUSH_THRESHOLD = 100
 
 
 class RequestRecorder:
-    """Records finished requests. ``route_of`` maps a path to its route, see ``RequestMetrics``."""
+    """Records finished requests. ``route_of`` maps a path and a method to the route, see ``RequestMetrics``."""
 
-    def __init__(self, route_of: Callable[[str], str]) -> None:
+    def __init__(self, route_of: Callable[[str, str], str]) -> None:
         self._access_log = AccessLog()
         self._metrics = RequestMetrics(route_of)
         self._pending: list[tuple[float, RequestRecord | Refusal, bytes]] = []

@@ -64,17 +64,20 @@ def test_a_path_matches_its_template(template: str, path: str, found: dict[str, 
         ("/m/x", None),
     ],
 )
-def test_the_last_parameter_may_take_the_rest_of_the_path(path: str, found: dict[str, str] | None) -> None:
+def test_the_last_parameter_may_contain_slashes(path: str, found: dict[str, str] | None) -> None:
     """Names of models have slashes, but do not begin with one; the other parameters match one segment."""
-    match = a_spec("/m/{a}/{name}", has_path_tail=True).pattern.fullmatch(path)
+    match = a_spec("/m/{a}/{name}", may_have_slashes=True).pattern.fullmatch(path)
     assert (match and match.groupdict()) == found
 
 
-def test_only_a_parameter_at_the_end_takes_the_rest() -> None:
-    """A template that ends with fixed text has no tail."""
-    pattern = a_spec("/m/{name}/x", has_path_tail=True).pattern
-    assert pattern.fullmatch("/m/a/x")
-    assert not pattern.fullmatch("/m/a/b/x")
+def test_text_after_a_parameter_with_slashes_ends_the_path() -> None:
+    """The parameter takes everything before the last occurrence of the text."""
+    pattern = a_spec("/m/{name}/x", may_have_slashes=True).pattern
+    for path, name in (("/m/a/x", "a"), ("/m/a/b/x", "a/b"), ("/m/a/x/x", "a/x"), ("/m/x/x", "x")):
+        match = pattern.fullmatch(path)
+        assert match is not None
+        assert match["name"] == name
+    assert not [path for path in ("/m/a", "/m/x", "/m//x", "/m/a/xy", "/m/a/x/") if pattern.fullmatch(path)]
 
 
 @pytest.mark.parametrize(("path", "is_template"), [("/x", False), ("/x/{name}", True)])

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Struct, ValidationError
+from msgspec import UNSET, Meta, Struct, ValidationError
 
-from gglib.proxy.errors import BadRequestError
+from gglib.proxy.errors import BadRequestError, ForbiddenError
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.parsing import (
     read_body,
@@ -22,7 +22,7 @@ from gglib.proxy.routes.parsing import (
     requirement,
     schemas_of,
 )
-from gglib.proxy.routes.requests import Forwarded, NewDownload, NewModel
+from gglib.proxy.routes.requests import Forwarded, ModelChanges, NewDownload, NewModel
 from gglib.proxy.routes.table import OPERATIONS
 
 
@@ -106,7 +106,7 @@ def test_path_is_decoded_after_splitting() -> None:
     )
     assert read_path(two.pattern, "/a/o%2Fp/n%C3%A4+") == {"owner": "o/p", "name": "nä+"}
     assert two.pattern.fullmatch("/a/o/n/m") is None
-    rest = OperationSpec(id="x", method="GET", path="/a/{name}", group="", summary="", has_path_tail=True)
+    rest = OperationSpec(id="x", method="GET", path="/a/{name}", group="", summary="", may_have_slashes=True)
     assert read_path(rest.pattern, "/a/o/n%2Fm") == {"name": "o/n/m"}
     with pytest.raises(BadRequestError):
         read_path(rest.pattern, "/a/%ff")
@@ -155,6 +155,43 @@ def test_invalid_body_is_refused(body: bytes, param: str | None) -> None:
     with pytest.raises(BadRequestError) as refused:
         read_body(NewModel, body)
     assert refused.value.param == param
+
+
+def test_null_resets_a_field_of_a_merge_patch() -> None:
+    """Absent, null and set fields stay three different things."""
+    changes = read_body(ModelChanges, b'{"context":null,"is_pinned":true}', keeps_null=True)
+    assert (changes.context, changes.is_pinned, changes.idle_ttl_s) == (None, True, UNSET)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            b'{"aliases":null}',
+            "'aliases' must be an array of at most 20 items, each a string of 1 to 200 characters.",
+        ),
+        (b'{"is_pinned":null}', "'is_pinned' must be true or false."),
+        (b'{"idle_ttl_s":-1}', "'idle_ttl_s' must be a number from 0 on."),
+        (b'{"kind":"music"}', "'kind' must be one of chat, embedding, rerank."),
+        (b'{"priority":"high"}', "'priority' must be one of batch, interactive."),
+    ],
+)
+def test_an_invalid_change_is_refused_with_what_is_accepted(body: bytes, message: str) -> None:
+    """Null is refused for fields that cannot be reset."""
+    with pytest.raises(BadRequestError) as refused:
+        read_body(ModelChanges, body, keeps_null=True)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("name", ["engine_args", "projector", "paths"])
+def test_fields_of_the_machine_are_forbidden_over_http(name: str) -> None:
+    """The error has the command that sets the field; other types have no such fields."""
+    with pytest.raises(
+        ForbiddenError, match=f"'{name}' is not set over HTTP: set it with 'gglib .*' on the server"
+    ):
+        read_body(ModelChanges, b'{"%s":null}' % name.encode(), keeps_null=True)
+    with pytest.raises(BadRequestError, match=f"'{name}' is not a field"):
+        read_body(NewModel, b'{"%s":null}' % name.encode())
 
 
 def test_duplicate_check_is_linear() -> None:

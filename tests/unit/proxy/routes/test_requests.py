@@ -11,6 +11,8 @@ from gglib.proxy.envelope import read_envelope
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.routes.requests import (
     Forwarded,
+    LoadOptions,
+    ModelChanges,
     NewDownload,
     NewModel,
     NoFields,
@@ -29,6 +31,18 @@ LIMITS: list[tuple[type[msgspec.Struct], dict[str, Any], dict[str, Any]]] = [
     (NewModel, {"path": "/m", "name": None}, {"path": "/m", "name": ""}),
     (NewModel, {"path": "/m", "aliases": ["a"] * 20}, {"path": "/m", "aliases": ["a"] * 21}),
     (NewModel, {"path": "/m", "aliases": []}, {"path": "/m", "aliases": [""]}),
+    (LoadOptions, {"num_ctx": 1}, {"num_ctx": 0}),
+    (LoadOptions, {"num_ctx": 2**31 - 1}, {"num_ctx": 2**31}),
+    (LoadOptions, {}, {"num_ctx": "1"}),
+    (ModelChanges, {"aliases": ["a"] * 20}, {"aliases": ["a"] * 21}),
+    (ModelChanges, {"tags": ["a"] * 100}, {"tags": ["a"] * 101}),
+    (ModelChanges, {"context": 1}, {"context": 0}),
+    (ModelChanges, {"context": 2**31 - 1}, {"context": 2**31}),
+    (ModelChanges, {"idle_ttl_s": 0}, {"idle_ttl_s": -1}),
+    (ModelChanges, {"idle_ttl_s": 1.5}, {"idle_ttl_s": "1.5"}),
+    (ModelChanges, {"kind": "rerank"}, {"kind": "music"}),
+    (ModelChanges, {"is_pinned": True}, {"is_pinned": 1}),
+    (ModelChanges, {"priority": "batch"}, {"priority": 1}),
     (NewDownload, {"target": "t" * 2048}, {"target": "t" * 2049}),
     (NewDownload, {"target": "t"}, {"target": ""}),
     (RemoveQuery, {"files": True}, {"files": None}),
@@ -89,7 +103,7 @@ def test_the_documented_type_of_a_forwarded_body_agrees_with_the_envelope(body: 
             msgspec.convert(body, Forwarded)
         return
     shown = msgspec.convert(body, Forwarded)
-    assert (shown.model, bool(shown.stream), shown.num_ctx) == (
+    assert (shown.model or None, bool(shown.stream), shown.num_ctx) == (
         envelope.model,
         envelope.is_stream,
         envelope.num_ctx,

@@ -144,6 +144,25 @@ def test_path_is_counted_as_its_route(path: str, route: str) -> None:
     assert [kind.route for kind in counted(replace(REFUSED, path=path)).requests] == [route]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("POST", "/gglib/models/a/load", "/gglib/models/{name}/load"),
+        ("POST", "/gglib/models/a/b/unload", "/gglib/models/{name}/unload"),
+        ("POST", "/gglib/models/a/load/pin", "/gglib/models/{name}/pin"),
+        ("GET", "/gglib/models/a/load", "/gglib/models/{name}"),
+        ("HEAD", "/gglib/models/a/load", "/gglib/models/{name}"),
+        ("PATCH", "/gglib/models/a/load", "/gglib/models/{name}"),
+        ("POST", "/gglib/models/a", "/gglib/models/{name}"),
+        ("PUT", "/gglib/models/a/load", "/gglib/models/{name}"),
+    ],
+)
+def test_the_method_chooses_between_templates(method: str, path: str, route: str) -> None:
+    """A name may contain ``/load``; only ``POST`` has operations of that name."""
+    record = replace(REFUSED, path=path, method=method)
+    assert [kind.route for kind in counted(record).requests] == [route]
+
+
 @pytest.mark.parametrize("method", ["BREW", "get", "other", "X" * 200])
 def test_unknown_method_is_counted_as_other(method: str) -> None:
     """Unknown methods count as ``other``."""
@@ -188,7 +207,7 @@ def test_each_request_is_counted_once(requests: list[RequestRecord]) -> None:
     metrics = counted(*requests)
     assert metrics.requests == Counter(
         RequestLabels(
-            route_of(record.path),
+            route_of(record.path, record.method),
             record.method if record.method != "BREW" else "other",
             record.model or "",
             str(record.status or ""),
@@ -196,7 +215,7 @@ def test_each_request_is_counted_once(requests: list[RequestRecord]) -> None:
         for record in requests
     )
     places = Counter(
-        (route_of(r.path), r.model or "", next((b for b in BOUNDS_S if r.duration_s <= b), None))
+        (route_of(r.path, r.method), r.model or "", next((b for b in BOUNDS_S if r.duration_s <= b), None))
         for r in requests
     )
     assert places == {

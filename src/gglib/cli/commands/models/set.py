@@ -16,6 +16,12 @@ from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
 )
 @click.option("--engine-args", metavar="ARGS", help="llama-server arguments in one string; '' resets them.")
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
+@click.option(
+    "--priority",
+    metavar="LEVEL",
+    type=click.Choice(["interactive", "batch", "default"]),
+    help="Priority of its requests: 'interactive' or 'batch'; 'default' resets it.",
+)
 @kind_options
 @click.option("--auto", is_flag=True, help="Serve it as its header says; resets the three options above.")
 @click.option("--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}; 'none' removes it.")
@@ -32,6 +38,7 @@ def command(  # noqa: PLR0913 - click passes each option
     removed: tuple[str, ...],
     engine_args: str | None,
     idle_ttl: str | None,
+    priority: str | None,
     mmproj: str | None,
     **kinds: bool,
 ) -> None:
@@ -40,7 +47,7 @@ def command(  # noqa: PLR0913 - click passes each option
     Options that are not given keep their values, even if another command changes them at the same time.
 
     Context, engine arguments, kind and projector take effect at the next load, aliases immediately, the idle timeout
-    at the next request.
+    and the priority at the next request.
     """
     from dataclasses import replace
 
@@ -50,19 +57,20 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
     from gglib.core.models import ModelEdit, ModelSummary
-    from gglib.core.names import not_found, require_model
+    from gglib.core.names import require_model
     from gglib.core.ports.catalog import ModelStorePort
+    from gglib.library.edit import edit_model
 
     kind = kind_from_flags(**kinds)
-    has_no_values = ctx is None and engine_args is None and idle_ttl is None and mmproj is None
+    has_no_values = all(value is None for value in (ctx, engine_args, idle_ttl, priority, mmproj))
     if has_no_values and not (aliases or no_alias or added or removed or any(kinds.values())):
         raise click.UsageError(
             "Nothing to change: give --ctx, --alias, --no-alias, --add-alias, --remove-alias, --engine-args, "
-            "--idle-ttl, --embedding, --rerank, --chat, --auto or --mmproj."
+            "--idle-ttl, --priority, --embedding, --rerank, --chat, --auto or --mmproj."
         )
 
     own = options.settings()
-    settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl)
+    settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl, priority=priority)
     if engine_args is not None:
         # Outside of the event loop, which would delay Ctrl-C: the engine may take 20 s to respond.
         settings["engine_args"] = validated_engine_args(engine_args, own)
@@ -82,10 +90,7 @@ def command(  # noqa: PLR0913 - click passes each option
             await reread_header(known, store)
         if mmproj is not None:
             await change_projector(known, parse_mmproj(mmproj), store)
-        changed = await store.edit_model(str(known.id), edit)
-        if changed is None:
-            raise not_found(model, await store.list_models())
-        return changed
+        return await edit_model(str(known.id), edit, store=store)
 
     changed = with_catalog(own, change)
     render.echo(f"Changed '{changed.name}'.")

@@ -113,6 +113,8 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
         "Context": model_list.format_context(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
+        "Pinned": "yes" if found.settings.is_pinned else None,
+        "Priority": None if found.settings.priority is None else found.settings.priority.name.lower(),
         "Engine args": " ".join(found.settings.engine_args),
         "Capabilities": model_list.format_kind(found),
         "State": state or "not in memory",

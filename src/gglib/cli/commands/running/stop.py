@@ -1,39 +1,47 @@
-"""``gglib stop``: unloads all models, or stops the server."""
+"""``gglib stop``: unloads one model or all, or stops the server."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from gglib.cli.context import Options
-
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
+    from gglib.cli.context import Options
 
-STOP_TIMEOUT_S = 20.0
-"""After the drain, the server closes its streams and stops its engines within about 12 s at worst."""
 POLL_S = 0.05
 
 
 @click.command("stop")
+@click.argument("model", required=False)
 @click.option("--server", is_flag=True, help="Stop the gglib server itself.")
-@click.pass_obj
-def command(options: Options, *, server: bool) -> None:
-    """Unload all models.
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def command(ctx: click.Context, model: str | None, *, server: bool, as_json: bool) -> None:
+    """Unload all models, or MODEL.
 
     Waits for responses in flight, for up to 'drain_s' seconds. The server keeps running: the next request loads a
     model again. '--server' stops the server, too.
     """
-    from gglib.cli.server.client import post_json
+    from gglib.cli.commands.running.unload import command as unload
     from gglib.cli.server.instance import require_endpoint
+    from gglib.cli.server.models import unload_all
     from gglib.cli.views import render
 
+    options: Options = ctx.obj
+    if model is not None:
+        if server:
+            raise click.UsageError("Use either MODEL or --server.")
+        ctx.invoke(unload, model=model, as_json=as_json)
+        return
     settings = options.settings()
     if server:
         _stop_server(settings)
         return
-    endpoint = require_endpoint(settings)
-    names = post_json(endpoint, "/gglib/stop", timeout_s=settings.drain_s + STOP_TIMEOUT_S)["stopped"]
-    render.echo(f"Unloaded {', '.join(names)}." if names else "No model was loaded.")
+    names = unload_all(require_endpoint(settings), drain_s=settings.drain_s)
+    if as_json:
+        render.show_json({"stopped": names})
+    else:
+        render.echo(f"Unloaded {', '.join(names)}." if names else "No model was loaded.")
 
 
 def _stop_server(settings: "Settings") -> None:
@@ -42,6 +50,7 @@ def _stop_server(settings: "Settings") -> None:
     import time
 
     from gglib.cli.server.instance import NOT_RUNNING, find_instance
+    from gglib.cli.server.models import STOP_TIMEOUT_S
     from gglib.core.errors import GglibError
 
     instance = find_instance(settings)

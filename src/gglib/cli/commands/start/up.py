@@ -84,7 +84,7 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
     render.echo(f"Engine   {engine.description}")
     async with open_home(settings) as home:
         models = await _smoke_test_candidates(settings, home)
-        async with running_server(settings, home, engine, on_drain=drain) as server:
+        async with running_server(settings, home, engine, on_drain=drain, on_warning=_warn) as server:
             click.echo(f"Serving  {server.url}")
             warn_if_exposed(settings)
             model = await smoke_test_any(server.endpoint, models)
@@ -97,14 +97,27 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
 
 
 async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
-    """Return the models in the order of the smoke test: chat models first, smallest first."""
+    """Return the models in the order of the smoke test: chat models first, then ``preload``, smallest first."""
+    from functools import partial
+
     from gglib.app.catalog import add_starter
     from gglib.cli.terminal import progress_bar
     from gglib.cli.views import render
+    from gglib.core.names import find_model
 
     models = await home.catalog.list_models()
     if not models:
         with progress_bar() as progress:
             models = [await add_starter(settings, home.catalog, progress)]
         render.echo(f"Model    {models[0].name} (added to the catalogue)")
-    return sorted(models, key=lambda model: (not model.capabilities.chat, model.size_bytes or 0))
+    preloaded = {model.name for model in map(partial(find_model, models=models), settings.preload) if model}
+    return sorted(
+        models,
+        key=lambda model: (not model.capabilities.chat, model.name not in preloaded, model.size_bytes or 0),
+    )
+
+
+def _warn(warning: str) -> None:
+    from gglib.cli.views import render
+
+    render.echo(f"Warning: {warning}", is_error=True)

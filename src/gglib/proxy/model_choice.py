@@ -1,0 +1,112 @@
+"""Chooses the models that may serve a request: the named one, those of an alias list, or a default."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gglib.core import errors
+from gglib.core.models import ModelKind, ModelLaunchSpec, ModelSummary
+from gglib.core.names import MAX_OTHERS, find_model, not_found
+from gglib.proxy.errors import BadRequestError
+from gglib.proxy.options import Services
+
+_KINDS: dict[str, ModelKind] = {
+    "/v1/embeddings": "embedding",
+    "/embeddings": "embedding",
+    "/v1/rerank": "rerank",
+    "/rerank": "rerank",
+}
+"""The kind of model that a path needs; all other forwarded paths need a chat model."""
+
+CANNOT_RUN = (
+    errors.ModelNotFoundError,
+    errors.ModelFileNotFoundError,
+    errors.ModelLoadFailedError,
+    errors.EngineArgumentError,
+)
+"""Errors after which the next model of an alias list is tried: this model cannot run now, another one may."""
+
+
+class Candidate(NamedTuple):
+    """A model that may serve a request."""
+
+    name: str
+    """In the catalogue."""
+    spec: ModelLaunchSpec | None
+    """None for runtimes that launch nothing."""
+
+
+async def resolve_candidates(name: str, services: Services) -> list[Candidate]:
+    """Return the models that ``name`` means, best first: one, or those of an alias list.
+
+    Raises ``ModelNotFoundError`` if there is none.
+    """
+    own = await _resolve(name, services)
+    if own is not None:
+        return [own]
+    names = services.aliases.find(name)
+    candidates = [found for member in names if (found := await _resolve(member, services)) is not None]
+    if candidates:
+        return list(dict.fromkeys(candidates))
+    models = await services.catalog.list_models()
+    if names:
+        raise not_found(names[0], models)
+    raise not_found(name, [*models, *services.aliases.entries])
+
+
+async def _resolve(name: str, services: Services) -> Candidate | None:
+    spec = await services.catalog.resolve_for_launch(name)
+    if spec is not None:
+        return Candidate(spec.model_name, spec)
+    model = await services.catalog.resolve_model(name)
+    return None if model is None else Candidate(model.name, None)
+
+
+async def default_model(path: str, services: Services) -> str:
+    """Return the model for a request that names none. Raises ``BadRequestError``, which lists the models."""
+    models = await services.catalog.list_models()
+    current = await services.runtime.current_model()
+    name = choose_default(
+        models,
+        _KINDS.get(path, "chat"),
+        configured=services.options.default_model,
+        current=None if current is None else current.model_name,
+    )
+    if name is None:
+        raise BadRequestError(_no_model_message(models), "model")
+    return name
+
+
+def choose_default(
+    models: Sequence[ModelSummary], kind: ModelKind, *, configured: str | None, current: str | None
+) -> str | None:
+    """Return the default among the models of the catalogue for a path that needs ``kind``; None if none is clear.
+
+    1. The configured one, unless the catalogue says that it is of another kind. An unknown name is returned: the
+       error names it, or it is an alias list.
+    2. The only one of the kind.
+    3. The most recently used one in memory, ``current``.
+    """
+    fitting = [model for model in models if _can_serve(model, kind)]
+    if configured is not None and find_model(configured, models) in {None, *fitting}:
+        return configured
+    if len(fitting) == 1:
+        return fitting[0].name
+    return next((model.name for model in fitting if model.name == current), None)
+
+
+def _can_serve(model: ModelSummary, kind: ModelKind) -> bool:
+    """Whether a model is of this kind; a model without known capabilities may be of any."""
+    capabilities = model.capabilities
+    is_known = capabilities.chat or capabilities.embedding or capabilities.rerank
+    return not is_known or bool(getattr(capabilities, kind))
+
+
+def _no_model_message(models: Sequence[ModelSummary]) -> str:
+    if not models:
+        return (
+            "The request names no 'model', and the catalogue is empty: 'gglib pull' or 'gglib add' adds one."
+        )
+    names = ", ".join(model.name for model in models[:MAX_OTHERS])
+    more = len(models) - MAX_OTHERS
+    rest = f" and {more} more ('gglib list')" if more > 0 else ""
+    return f"The request names no 'model', and no default fits: send one of {names}{rest}, or set 'default_model'."

@@ -1,0 +1,123 @@
+"""Changes the names and settings of one model."""
+
+from dataclasses import replace
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from gglib.core import errors
+from gglib.core.models import ModelEdit, ModelSummary
+from gglib.core.ports.catalog import EditModel
+from gglib.core.priority import Priority
+from gglib.proxy.errors import BadRequestError
+from gglib.proxy.response import Response
+from gglib.proxy.routes import responses
+from gglib.proxy.routes.dispatch import Call, operation
+from gglib.proxy.routes.models import GROUP, MODEL, NAME, states_of
+from gglib.proxy.routes.operation_spec import OperationSpec
+from gglib.proxy.routes.requests import ModelChanges
+
+
+async def change_model(call: Call[None, ModelChanges], response: Response) -> None:
+    """Change the fields that the body sets."""
+    await _edit(call, edit_of(call.body), response)
+
+
+async def pin_model(call: Call[None, None], response: Response) -> None:
+    """Pin a model."""
+    await _edit(call, edit_of(ModelChanges(is_pinned=True)), response)
+
+
+async def unpin_model(call: Call[None, None], response: Response) -> None:
+    """Unpin a model."""
+    await _edit(call, edit_of(ModelChanges(is_pinned=False)), response)
+
+
+def edit_of(changes: ModelChanges) -> EditModel:
+    """Return the edit that sets the fields of ``changes`` and keeps all others."""
+    values = {name: value for name, value in structs.asdict(changes).items() if value is not UNSET}
+    aliases, tags = values.pop("aliases", None), values.pop("tags", None)
+    settings = {name: _setting(name, value) for name, value in values.items()}
+
+    def edit(model: ModelSummary) -> ModelEdit:
+        return ModelEdit(aliases=aliases, tags=tags, settings=replace(model.settings, **settings))
+
+    return edit
+
+
+def _setting(name: str, value: Any) -> Any:  # noqa: ANN401 - the type of the field
+    """Return the value of a field of ``ModelSettings``."""
+    if name == "priority" and value is not None:
+        return Priority[value.upper()]
+    if name == "idle_ttl_s":
+        return value or None  # 0 means never: to the runtime, it would mean unloading after each response
+    return value
+
+
+async def _edit(call: Call[None, Any], edit: EditModel, response: Response) -> None:
+    """Apply an edit, and its pin at once; send the model as it is then."""
+    try:
+        model = await call.library.edit_model(call.path["name"], edit)
+    except errors.InvalidSettingError as error:  # the catalogue checks names and tags
+        raise BadRequestError(str(error)) from error
+    call.request.model = model.name
+    await call.services.runtime.apply_pins()
+    states = await states_of(call)
+    await response.send(responses.Model.of(model, states.get(model.id)))
+
+
+_ERRORS = (errors.ModelNotFoundError, errors.CatalogError)
+
+OPERATIONS = (
+    operation(
+        change_model,
+        OperationSpec(
+            id="changeModel",
+            method="PATCH",
+            path=MODEL,
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Change names and settings of a model",
+            text="Like `gglib set`, with the same effects. The body is a merge patch (RFC 7396): absent fields stay, "
+            "null resets a field. Engine arguments and paths are set on the server's machine only.",
+            path_parameters=NAME,
+            body=ModelChanges,
+            response=responses.Model,
+            needs_library=True,
+            errors=(*_ERRORS, errors.ModelExistsError),
+        ),
+    ),
+    operation(
+        pin_model,
+        OperationSpec(
+            id="pinModel",
+            method="POST",
+            path=f"{MODEL}/pin",
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Pin a model",
+            text="Like `gglib pin`: the model stays in memory once it is loaded, also after a restart. "
+            "It is not loaded by this.",
+            path_parameters=NAME,
+            response=responses.Model,
+            needs_library=True,
+            errors=_ERRORS,
+        ),
+    ),
+    operation(
+        unpin_model,
+        OperationSpec(
+            id="unpinModel",
+            method="POST",
+            path=f"{MODEL}/unpin",
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Unpin a model",
+            text="Like `gglib unpin`: the model may be unloaded for other models again.",
+            path_parameters=NAME,
+            response=responses.Model,
+            needs_library=True,
+            errors=_ERRORS,
+        ),
+    ),
+)

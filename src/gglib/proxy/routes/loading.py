@@ -1,0 +1,88 @@
+"""Loads and unloads one model."""
+
+from contextlib import suppress
+
+from gglib.core import errors
+from gglib.proxy.model_choice import CANNOT_RUN, resolve_candidates
+from gglib.proxy.response import Response
+from gglib.proxy.routes import responses
+from gglib.proxy.routes.dispatch import Call, operation
+from gglib.proxy.routes.models import MODEL, NAME
+from gglib.proxy.routes.operation_spec import OperationSpec
+from gglib.proxy.routes.requests import LoadOptions
+from gglib.proxy.routes.status import GROUP
+
+
+async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
+    """Load a model, of an alias list the first that can run; respond when it is ready."""
+    services = call.services
+    *candidates, last = await resolve_candidates(call.path["name"], services)
+    for candidate in candidates:
+        with suppress(*CANNOT_RUN):
+            await _load(candidate.name, call, response)
+            return
+    await _load(last.name, call, response)
+
+
+async def _load(name: str, call: Call[None, LoadOptions], response: Response) -> None:
+    services = call.services
+    call.request.model = name
+    target = await services.runtime.load(name, call.body.num_ctx, services.default_ctx)
+    await response.send(responses.LoadedModel.of(target))
+
+
+async def unload_model(call: Call[None, None], response: Response) -> None:
+    """Unload a model, of an alias list all that are in memory; respond when the processes have exited."""
+    services = call.services
+    candidates = await resolve_candidates(call.path["name"], services)
+    stopped = [candidate.name for candidate in candidates if await services.runtime.unload(candidate.name)]
+    await response.send(responses.Stopped(stopped=tuple(stopped)))
+
+
+OPERATIONS = (
+    operation(
+        load_model,
+        OperationSpec(
+            id="loadModel",
+            method="POST",
+            path=f"{MODEL}/load",
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Load a model",
+            text="Like `gglib load`: responds when the model is ready for requests. It waits like a request for the "
+            "model, and other models are unloaded for it as for a request. A disconnect ends the wait.",
+            path_parameters=NAME,
+            body=LoadOptions,
+            response=responses.LoadedModel,
+            errors=(
+                errors.ModelNotFoundError,
+                errors.ModelFileNotFoundError,
+                errors.ModelRuntimeError,
+                errors.ModelLoadFailedError,
+                errors.EngineNotFoundError,
+                errors.EngineBrokenError,
+                errors.InvalidSettingError,
+                errors.CatalogError,
+                errors.ModelLoadingError,
+                errors.QueueFullError,
+                errors.ModelStoppedError,
+            ),
+        ),
+    ),
+    operation(
+        unload_model,
+        OperationSpec(
+            id="unloadModel",
+            method="POST",
+            path=f"{MODEL}/unload",
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Unload a model",
+            text="Like `gglib unload`: waits for its responses in flight as `stopModels` does, and responds when its "
+            "process has exited. `stopped` is empty if the model was not in memory.",
+            path_parameters=NAME,
+            response=responses.Stopped,
+            errors=(errors.ModelNotFoundError, errors.CatalogError),
+        ),
+    ),
+)

@@ -1,0 +1,49 @@
+"""The table of operations: which handler serves a method and a path."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gglib.proxy.errors import MethodNotAllowedError
+from gglib.proxy.routes.table import OPERATIONS, find_handler
+
+WORDS = ("gglib", "models", "a", "load", "unload", "pin", "unpin", "events", "hub", "downloads", "v1", "%2F")
+TEMPLATES = [operation for operation in OPERATIONS if operation.spec.is_template]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=6))
+def test_no_path_matches_two_templates_of_one_method(words: list[str]) -> None:
+    """Model names may contain slashes, so templates of different methods overlap."""
+    for prefix in ("/", "/gglib/models/", "/v1/models/"):
+        path = prefix + "/".join(words)
+        methods = [one.spec.method for one in TEMPLATES if one.spec.pattern.fullmatch(path)]
+        assert len(methods) == len(set(methods)), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation_id"),
+    [
+        ("POST", "/gglib/models/a/load", "loadModel"),
+        ("POST", "/gglib/models/a/b/unload", "unloadModel"),
+        ("POST", "/gglib/models/a%2Fb/pin", "pinModel"),
+        ("POST", "/gglib/models/a/load/unpin", "unpinModel"),
+        ("GET", "/gglib/models/a/load", "showModel"),
+        ("PATCH", "/gglib/models/a/load", "changeModel"),
+        ("DELETE", "/gglib/models/a/load", "removeModel"),
+    ],
+)
+def test_the_method_chooses_the_operation(method: str, path: str, operation_id: str) -> None:
+    """``GET /gglib/models/a/load`` shows the model ``a/load``, ``POST`` loads the model ``a``."""
+    handler, normalized = find_handler(method, path)
+    assert normalized == path
+    assert [one.spec.id for one in OPERATIONS if one.handler is handler] == [operation_id]
+
+
+def test_a_method_that_no_template_has_is_refused_with_those_that_do() -> None:
+    """The methods of all templates that match the path are allowed."""
+    with pytest.raises(MethodNotAllowedError) as one:
+        find_handler("POST", "/gglib/models/a")
+    assert one.value.allowed == ("GET", "HEAD", "DELETE", "PATCH")
+    with pytest.raises(MethodNotAllowedError) as both:
+        find_handler("PUT", "/gglib/models/a/load")
+    assert both.value.allowed == ("GET", "HEAD", "DELETE", "PATCH", "POST")

@@ -1,0 +1,51 @@
+"""The default model of requests that name none."""
+
+import pytest
+
+from gglib.core.models import ModelCapabilities, ModelKind, ModelSummary
+from gglib.proxy.model_choice import choose_default
+
+CHAT = ModelSummary(id=1, name="chat", aliases=("c",), capabilities=ModelCapabilities(chat=True))
+OTHER = ModelSummary(id=2, name="other", capabilities=ModelCapabilities(chat=True, tools=True))
+EMBED = ModelSummary(id=3, name="embed", capabilities=ModelCapabilities(embedding=True))
+UNKNOWN = ModelSummary(id=4, name="unknown")
+
+
+@pytest.mark.parametrize(
+    ("models", "configured", "current", "chosen"),
+    [
+        ([CHAT, OTHER], "c", "other", "c"),
+        ([CHAT, EMBED], "embed", None, "chat"),
+        ([CHAT, OTHER], "unknown", "other", "unknown"),
+        ([CHAT, EMBED], None, None, "chat"),
+        ([CHAT, EMBED], None, "embed", "chat"),
+        ([CHAT, OTHER], None, "other", "other"),
+        ([CHAT, OTHER, EMBED], "embed", "other", "other"),
+        ([CHAT, OTHER, EMBED], None, "embed", None),
+        ([CHAT, OTHER], None, None, None),
+        ([EMBED], None, "embed", None),
+        ([EMBED], "embed", None, None),
+        ([], None, None, None),
+    ],
+)
+def test_the_first_rule_that_applies_chooses(
+    models: list[ModelSummary], configured: str | None, current: str | None, chosen: str | None
+) -> None:
+    """For a chat: the configured model, the only chat model, the one in memory."""
+    assert choose_default(models, "chat", configured=configured, current=current) == chosen
+
+
+@pytest.mark.parametrize("kind", ["chat", "embedding", "rerank"])
+def test_a_model_without_known_capabilities_may_be_of_any_kind(kind: ModelKind) -> None:
+    """Embedding programs need to set only id and name."""
+    assert choose_default([UNKNOWN], kind, configured=None, current=None) == "unknown"
+    assert choose_default([UNKNOWN, CHAT, EMBED], kind, configured="unknown", current=None) == "unknown"
+
+
+def test_each_kind_has_its_own_model() -> None:
+    """A chat model serves no embeddings, and an embedder does not rank."""
+    found = [
+        choose_default([CHAT, EMBED], kind, configured=None, current="chat")
+        for kind in ("chat", "embedding", "rerank")
+    ]
+    assert found == ["chat", "embed", None]
