@@ -8,6 +8,7 @@
 #   make bench-gate                       the hot path against the commit before, in one run
 #   make hooks                            run the linters at each commit (pre-commit)
 #   make module-tables                    write the tables of modules into the packages' READMEs
+#   make access-table                     write the tables of docs/access.md from the table of routes
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make first-run-picture                draw docs/first-run.svg from a real first run; fetches the starter model
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
@@ -19,7 +20,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test check format lint types contracts unit golden bench bench-gate hooks module-tables diagrams first-run-picture lock clean
+.PHONY: up test check format lint types contracts unit golden bench bench-gate hooks module-tables access-table diagrams first-run-picture lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -52,6 +53,9 @@ format: $(VENV)/.ready-to-test
 
 module-tables: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/module_tables.py $(ARGS)
+
+access-table: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/access_table.py $(ARGS)
 
 diagrams: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/state_diagrams.py $(ARGS)

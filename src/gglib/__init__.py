@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gglib.app.server import Server, open_home, running_server
     from gglib.app.settings import Settings, load_settings
     from gglib.app.supervisor import ProxyConfig, ProxySupervisor
+    from gglib.core.api_keys import ApiKey
     from gglib.core.errors import CatalogError, GglibError, ModelRuntimeError
     from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
     from gglib.core.ports.catalog import ModelCatalogPort
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gglib.runtime.manager import EngineManager, RuntimeConfig
 
 __all__ = [
+    "ApiKey",
     "CatalogError",
     "EngineManager",
     "GglibError",
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ApiKey": "core.api_keys",
     "CatalogError": "core.errors",
     "EngineManager": "runtime.manager",
     "GglibError": "core.errors",

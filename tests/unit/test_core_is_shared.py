@@ -9,6 +9,7 @@ ABOVE = {"app", "cli", "testing", ""}
 """Packages that may import any other: what one package and these need lives in that package."""
 REASONS = {
     "gglib.core.addresses": "proxy hides whole behind serve(): nothing above looks into it",
+    "gglib.core.api_keys": "settings are read without loading the proxy",
     "gglib.core.authorities": "as addresses",
     "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",

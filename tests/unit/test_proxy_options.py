@@ -1,6 +1,6 @@
 """The user's settings reach the proxy."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from gglib.app.server import _proxy_options, _runtime_config, running_server
 from gglib.app.settings import SETTINGS, Settings
+from gglib.core.api_keys import ApiKey
 from gglib.core.errors import InvalidSettingError
 from gglib.proxy import ProxyOptions, SchemaLimits
 from gglib.runtime import RuntimeConfig
@@ -20,6 +21,7 @@ NAMES = {
     "cors_origins": "https://chat.example.com",
 }
 """What may stand in settings that are lists."""
+ALICE = ApiKey(key="alice-key", models=("chat*",))
 
 
 def another(name: str) -> Any:
@@ -30,14 +32,16 @@ def another(name: str) -> Any:
         return "tiny"
     if name == "aliases":
         return {"fast": ("tiny",)}
-    return {"alice": "alice-key"} if name == "api_keys" else getattr(ProxyOptions(), name) + 1
+    return {"alice": ALICE} if name == "api_keys" else getattr(ProxyOptions(), name) + 1
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_every_setting_reaches_the_option_of_its_name(name: str) -> None:
     """And no other option changes with it."""
-    options = asdict(_proxy_options(Settings(home=Path("/"), **{name: another(name)})))
-    changed = {key: value for key, value in options.items() if value != asdict(ProxyOptions())[key]}
+    options = _proxy_options(Settings(home=Path("/"), **{name: another(name)}))
+    defaults = ProxyOptions()
+    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    changed = {key: value for key, value in values.items() if value != getattr(defaults, key)}
     assert set(changed) == {name}
     assert type(changed[name])(another(name)) == changed[name]
 
@@ -62,13 +66,16 @@ def test_each_wait_reaches_the_runtime_under_one_name() -> None:
 
 def test_key_of_the_server_is_added() -> None:
     """Beside the user's keys the proxy accepts the server's generated key, under its reserved name."""
-    settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
-    assert _proxy_options(settings, "made-key").api_keys == {"alice": "alice-key", "local": "made-key"}
+    settings = Settings(home=Path("/"), api_keys={"alice": ALICE})
+    assert _proxy_options(settings, "made-key").api_keys == {
+        "alice": ALICE,
+        "local": ApiKey.admin("made-key"),
+    }
 
 
 def test_options_show_no_key() -> None:
     """Options or settings that are logged by accident contain no key."""
-    settings = Settings(home=Path("/"), api_keys={"alice": "alice-key"})
+    settings = Settings(home=Path("/"), api_keys={"alice": ALICE})
     assert "alice-key" not in repr(settings) + repr(_proxy_options(settings, "made-key"))
     assert "made-key" not in repr(_proxy_options(settings, "made-key"))
 

@@ -22,6 +22,7 @@ from gglib.app.preload import preloading
 from gglib.app.settings import Settings, prepare_home
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
+from gglib.core.api_keys import ApiKey
 from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
 from gglib.core.ports import ModelLibraryPort
@@ -207,7 +208,7 @@ def _serve_in_thread(
 
 
 def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOptions:
-    own = {} if local_key is None else {LOCAL_KEY_NAME: local_key}
+    own = {} if local_key is None else {LOCAL_KEY_NAME: ApiKey.admin(local_key)}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
         max_bodies_bytes=settings.max_bodies_mb * MIB,

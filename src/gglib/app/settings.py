@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import platformdirs
 
-from gglib.app.access_keys import parse_keys
+from gglib.app.access_keys import KEY_FIELDS, parse_keys
 from gglib.app.setting_parsers import (
     MAX_MODELS,
     parse_aliases,
@@ -32,6 +32,7 @@ from gglib.app.setting_parsers import (
     parse_seconds,
     parse_text,
 )
+from gglib.core.api_keys import ApiKey
 from gglib.core.authorities import read_host
 from gglib.core.defaults import (
     CHUNK_GAP_S,
@@ -227,15 +228,15 @@ class Settings:
         "a number of seconds, 0 or more",
         "Seconds that a client may stop reading a response while another model waits; 0 allows 60 s.",
     )
-    api_keys: Mapping[str, str] = setting(
+    api_keys: Mapping[str, ApiKey] = setting(
         MappingProxyType({}),
         parse_keys,
         "a table of keys by name",
-        "Access keys by name; if there are none, no key is required.",
+        "Access keys by name, with their rights; if there are none, no key is required.",
         env_key="api_key",
         is_secret=True,
     )
-    """Access keys by name. They appear in no repr, error or log."""
+    """Access keys by name, with their rights. They appear in no repr, error or log."""
     insecure: bool = setting(
         False, parse_boolean, "true or false", "Serve other machines without an access key."
     )
@@ -424,6 +425,19 @@ def _refuse_unknown(path: Path, config: dict[str, object]) -> None:
                 raise InvalidSettingError(
                     f"{path} sets '{key}' inside [{name}], where it is {meaning}: move it above that line."
                 )
+    _refuse_settings_of_keys(path, config.get(_KEYS), known)
+
+
+def _refuse_settings_of_keys(path: Path, table: object, known: list[str]) -> None:
+    """Refuse settings after the header of the table of one key, to which TOML adds them."""
+    if not isinstance(table, dict):
+        return
+    nested = {key for entry in table.values() if isinstance(entry, dict) for key in entry}
+    for key in known:
+        if key in nested and key not in KEY_FIELDS:
+            raise InvalidSettingError(
+                f"{path} sets '{key}' inside a table of a key: move it above [{_KEYS}]."
+            )
 
 
 def _suggestion(key: str, known: list[str]) -> str:

@@ -2,8 +2,12 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from gglib.core.api_keys import ApiKey
+from gglib.core.models import ModelSummary
+from gglib.proxy.access.model_filter import ModelFilter
 
 DUMMY_KEY = "gglib"
 """Most clients require a key; a gglib without keys accepts any."""
@@ -41,6 +45,12 @@ def client_settings(
     key = _KEY_PLACEHOLDER + key_names[0] if key_names else DUMMY_KEY
     connection = _Connection(f"{url}/v1", model, context, key, bool(key_names))
     return tuple(build(connection) for build in _BUILDERS)
+
+
+def key_names_for(keys: Mapping[str, ApiKey], model: ModelSummary) -> tuple[str, ...]:
+    """Return the names of the keys that may use a model; all names if none of them may."""
+    names = tuple(name for name, key in keys.items() if ModelFilter(key.models).allows(model))
+    return names or tuple(keys)
 
 
 def key_hint(key_names: Sequence[str]) -> str:

@@ -95,13 +95,14 @@ class ModelNotFoundError(ModelRuntimeError):
     """No model has this name.
 
     ``candidates`` are similar names, best first. If there are none, ``others`` are a few of the names in the catalogue,
-    of ``total`` models; ``total`` is None if the caller does not know the catalogue.
+    of ``total`` models; ``total`` is None if the caller does not know the catalogue. ``is_limited``: the names and the
+    total are of the models that an API key may use.
     """
 
     code = "model_not_found"
     source = ErrorSource.CLIENT
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the message says
         self,
         name: str,
         candidates: tuple[str, ...] = (),
@@ -109,32 +110,59 @@ class ModelNotFoundError(ModelRuntimeError):
         is_ambiguous: bool = False,
         others: tuple[str, ...] = (),
         total: int | None = None,
+        is_limited: bool = False,
     ) -> None:
         self.name = name
         self.candidates = candidates
         self.is_ambiguous = is_ambiguous
         self.others = others
+        self.total = total
         if is_ambiguous:
             text = f"Model '{name}' is ambiguous: use one of {', '.join(candidates)}."
         elif candidates:
-            text = f"Model '{name}' is not in the catalogue. Did you mean {' or '.join(candidates)}?"
-        elif total == 0:
-            text = (
-                f"Model '{name}' is not in the catalogue, which is empty: "
-                "add a model with 'gglib pull OWNER/REPOSITORY' or 'gglib add FILE'."
-            )
-        elif others:
-            text = (
-                f"Model '{name}' is not in the catalogue. It has {_name_list(others, total or len(others))}."
-            )
+            text = f"{_missing(name, is_limited=is_limited)}. Did you mean {' or '.join(candidates)}?"
         else:
-            text = f"Model '{name}' is not in the catalogue."
+            text = _without_candidates(name, others, total, is_limited=is_limited)
         super().__init__(text)
 
+    def limited(self) -> "ModelNotFoundError":
+        """Return the error for an API key with some models, whose names are those of this error."""
+        return ModelNotFoundError(
+            self.name,
+            self.candidates,
+            is_ambiguous=self.is_ambiguous,
+            others=self.others,
+            total=self.total,
+            is_limited=True,
+        )
 
-def _name_list(names: tuple[str, ...], total: int) -> str:
-    rest = total - len(names)
-    return ", ".join(names) + (f" and {rest} more ('gglib list')" if rest > 0 else "")
+
+_MORE = " ('gglib list')"
+
+
+def _missing(name: str, *, is_limited: bool) -> str:
+    place = "among the models that this API key may use" if is_limited else "in the catalogue"
+    return f"Model '{name}' is not {place}"
+
+
+def _without_candidates(name: str, others: tuple[str, ...], total: int | None, *, is_limited: bool) -> str:
+    """Return the message of ``ModelNotFoundError`` without similar names."""
+    missing = _missing(name, is_limited=is_limited)
+    if total == 0 and is_limited:
+        return (
+            f"{missing}, which are none: change 'models' of the key in config.toml on the server's machine."
+        )
+    if total == 0:
+        return (
+            f"{missing}, which is empty: add a model with 'gglib pull OWNER/REPOSITORY' or 'gglib add FILE'."
+        )
+    if not others:
+        return f"{missing}."
+    rest = (total or len(others)) - len(others)
+    shown = ", ".join(others) + (f" and {rest} more" if rest > 0 else "")
+    if is_limited:
+        return f"{missing}: {shown}."
+    return f"{missing}. It has {shown}{_MORE if rest > 0 else ''}."
 
 
 class ModelFileNotFoundError(ModelRuntimeError):

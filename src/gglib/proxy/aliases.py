@@ -46,11 +46,18 @@ class AliasLists:
         entry = find_model(name, self.entries)
         return () if entry is None else self._lists[entry.name]
 
+    def models_of(self, name: str, models: Sequence[ModelSummary]) -> tuple[ModelSummary, ...]:
+        """Return the models of ``models`` that ``name`` means: one, those of an alias, or none."""
+        own = find_model(name, models)
+        if own is not None:
+            return (own,)
+        return tuple(filter(None, (find_model(member, models) for member in self.find(name))))
+
     def listed(self, models: Sequence[ModelSummary]) -> tuple[Alias, ...]:
         """Return the aliases that resolve to a model of ``models`` and to no name of theirs."""
         found = (
-            Alias(alias, tuple(filter(None, (find_model(name, models) for name in names))))
-            for alias, names in self._lists.items()
+            Alias(alias, self.models_of(alias, models))
+            for alias in self._lists
             if find_model(alias, models) is None
         )
         return tuple(alias for alias in found if alias.members)

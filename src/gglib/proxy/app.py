@@ -5,30 +5,42 @@ The module knows no sockets; ``server.py`` runs it behind the HTTP server.
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.core.priority import Priority
 from gglib.http.errors import HttpError
-from gglib.http.headers import filter_request_headers, preferred_wait_s
+from gglib.http.headers import Headers, filter_request_headers, preferred_wait_s
+from gglib.http.request_head import RequestHead
 from gglib.http.response_writer import encode_header_lines
 from gglib.http.server.request import ClientDisconnectedError, ClientStalledError
 from gglib.http.server.transport import ResponseTransport
+from gglib.proxy.access.authorization import Caller, check_access
+from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.policy import AccessPolicy
+from gglib.proxy.access.priority import caller_priority, requested_priority
+from gglib.proxy.access.visible_catalog import VisibleCatalog, error_for
 from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import EngineError, to_error_response
+from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Handler
-from gglib.proxy.routes.table import find_handler
+from gglib.proxy.routes.operation_spec import Access
+from gglib.proxy.routes.table import find_operation
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.proxy")
 
 CLIENT_CLOSED_REQUEST = 499
 """Status in the access log if the client disconnected before the response (nginx's code). Never sent."""
+
+
+_OWN_HEADERS = b"x-gglib-"
+"""Prefix of the headers that gglib interprets."""
 
 
 class ProxyApp:
@@ -54,7 +66,7 @@ class ProxyApp:
             with request.cancel_scope:
                 if request.is_disconnected:  # before this task ran
                     raise ClientDisconnectedError  # noqa: TRY301 - handled like a later disconnect
-                await plan.handler(request, response, self._services)
+                await plan.handler(request, response, plan.services)
         except ClientDisconnectedError as error:
             cut = error.code if response.is_started and not response.is_ended else None
             error_code = error.code if isinstance(error, ClientStalledError) else None
@@ -67,7 +79,7 @@ class ProxyApp:
             error_code = _error_code(error, is_started=response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
-            await response.fail(error, dialect_of(request.path))
+            await response.fail(error_for(error, request.grant), dialect_of(request.path))
         finally:
             self._open.discard(request)
             record = _record(
@@ -75,6 +87,10 @@ class ProxyApp:
             )
             record.cut = cut
             self._services.recorder.record(record, response.usage_excerpt)
+
+    def replace_policy(self, policy: AccessPolicy) -> None:
+        """Check later requests with another policy, also on open connections. Requests in progress continue."""
+        self._policy = policy
 
     def stop(self) -> None:
         """Abort open requests with ``ShuttingDownError`` and refuse new ones."""
@@ -94,7 +110,7 @@ class ProxyApp:
         if self._is_stopping:
             raise ShuttingDownError
         plan = request.head.derived
-        if not isinstance(plan, _RequestPlan):
+        if not isinstance(plan, _RequestPlan) or plan.policy is not self._policy:
             plan = request.head.derived = self._make_plan(request, response)
         response.extra_header_lines = plan.response_header_lines
         request.path, request.upstream_target, request.upstream_header_lines = (
@@ -103,50 +119,81 @@ class ProxyApp:
             plan.upstream_header_lines,
         )
         request.preferred_wait_s = plan.preferred_wait_s
-        request.key_name = plan.key_name
+        request.grant, request.caller_priority = plan.grant, plan.caller_priority
         return plan
 
     def _make_plan(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
         """Derive the plan from the request head alone. Raises an error if the request is refused."""
-        head = request.head
+        head, policy = request.head, self._policy
         response.closes_connection = True  # until the request has passed the access checks
         response.extra_header_lines = response_header_lines = encode_header_lines(
-            self._policy.response_headers(head)
+            policy.response_headers(head)
         )
-        preflight = self._policy.check_host_and_origin(head, request.server_host)
+        preflight = policy.check_host_and_origin(head, request.server_host)
         if preflight is not None:
             response.closes_connection = False
             send = partial(_send_preflight, encode_header_lines(preflight))
-            return _RequestPlan(send, b"", request.path, b"", b"", None, None)
-        key_name = self._policy.check_key(head)
+            return _RequestPlan(send, self._services, policy, b"", request.path)
+        request.grant = grant = policy.check_key(head)
         response.closes_connection = False
-        handler, path = find_handler(head.method, head.raw_path, head.fields.get(b"host"))
+        operation, path = find_operation(head.method, head.raw_path, head.fields.get(b"host"))
+        access = operation.spec.access
+        check_access(access, Caller(head.fields, request.peer_host, request.server_host, grant))
         return _RequestPlan(
-            handler,
+            operation.handler,
+            self._services_for(grant),
+            policy,
             response_header_lines,
             path,
+            grant,
+            None if access is Access.PUBLIC else _caller_priority(head, grant),
             head.target_for(path),
-            encode_header_lines(filter_request_headers(head.headers)),
+            encode_header_lines(_upstream_headers(head)),
             preferred_wait_s(head.headers),
-            key_name,
         )
+
+    def _services_for(self, grant: Grant | None) -> Services:
+        """Return the services for a request with these rights: those of the app if it may use all models."""
+        services = self._services
+        if grant is None or grant.models is None:
+            return services
+        catalog = VisibleCatalog(services.catalog, grant.models)
+        return replace(services, catalog=catalog, model_objects=ModelObjects(services.default_ctx))
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestPlan:
-    """Everything derived from a request head. Computed once for equal heads on a connection."""
+    """Everything derived from a request head and the access policy. Computed once for equal heads on a connection."""
 
     handler: Handler
+    services: Services
+    """The services with the catalogue that the request may use."""
+    policy: AccessPolicy
+    """The plan is invalid once the server has another policy."""
     response_header_lines: bytes
     """Serialized header lines of every response to the request."""
     path: str
     """The normalized path."""
-    upstream_target: bytes
+    grant: Grant | None = None
+    caller_priority: Priority | None = None
+    upstream_target: bytes = b""
     """Request target for the engine: the normalized path and the unchanged query."""
-    upstream_header_lines: bytes
+    upstream_header_lines: bytes = b""
     """Serialized request headers that are forwarded to the engine."""
-    preferred_wait_s: int | None
-    key_name: str | None
+    preferred_wait_s: int | None = None
+
+
+def _caller_priority(head: RequestHead, grant: Grant | None) -> Priority | None:
+    return caller_priority(requested_priority(head.headers), None if grant is None else grant.priority)
+
+
+def _upstream_headers(head: RequestHead) -> Headers:
+    """Return the request headers for the engine, without those that only gglib interprets."""
+    return [
+        (name, value)
+        for name, value in filter_request_headers(head.headers)
+        if not name.startswith(_OWN_HEADERS)
+    ]
 
 
 async def _send_preflight(

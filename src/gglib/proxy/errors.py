@@ -76,7 +76,7 @@ class MethodNotAllowedError(errors.GglibError):
 
 
 class ForbiddenError(errors.GglibError):
-    """The caller is not authorized for this path."""
+    """The caller may not use this path, or may not set this field over HTTP."""
 
     code = "forbidden"
     source = errors.ErrorSource.CLIENT

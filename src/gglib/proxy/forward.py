@@ -21,6 +21,7 @@ from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within_limit
+from gglib.proxy.access.priority import request_priority
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import (
@@ -159,6 +160,8 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
         options.first_byte_s,
         options.chunk_gap_s,
     )
+    spec = request.launch_spec
+    priority = request_priority(request.caller_priority, None if spec is None else spec.settings.priority)
     cors_header_lines = response.extra_header_lines
     queued_at_s = monotonic()
     for delay_s in RECONNECT_DELAYS_S:
@@ -170,6 +173,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 wait_s=wait_s,
                 request_id=request.id,
                 spec=request.launch_spec,
+                priority=priority,
             ) as target:
                 request.running_target, request.waited_s = target, monotonic() - queued_at_s
                 response.extra_header_lines = cors_header_lines + _context_line(target.effective_ctx)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from gglib.core import errors
 from gglib.core.models import ModelKind, ModelLaunchSpec, ModelSummary
-from gglib.core.names import MAX_OTHERS, find_model, not_found
+from gglib.core.names import MAX_OTHERS, not_found
+from gglib.proxy.aliases import AliasLists
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.options import Services
 
@@ -68,6 +69,7 @@ async def default_model(path: str, services: Services) -> str:
     name = choose_default(
         models,
         _KINDS.get(path, "chat"),
+        services.aliases,
         configured=services.options.default_model,
         current=None if current is None else current.model_name,
     )
@@ -77,18 +79,25 @@ async def default_model(path: str, services: Services) -> str:
 
 
 def choose_default(
-    models: Sequence[ModelSummary], kind: ModelKind, *, configured: str | None, current: str | None
+    models: Sequence[ModelSummary],
+    kind: ModelKind,
+    aliases: AliasLists,
+    *,
+    configured: str | None,
+    current: str | None,
 ) -> str | None:
     """Return the default among the models of the catalogue for a path that needs ``kind``; None if none is clear.
 
-    1. The configured one, unless the catalogue says that it is of another kind. An unknown name is returned: the
-       error names it, or it is an alias list.
+    1. The configured one, or alias list, unless the catalogue says that it is of another kind. An unknown name is
+       returned, so that the error names it.
     2. The only one of the kind.
     3. The most recently used one in memory, ``current``.
     """
     fitting = [model for model in models if _can_serve(model, kind)]
-    if configured is not None and find_model(configured, models) in {None, *fitting}:
-        return configured
+    if configured is not None:
+        meant = aliases.models_of(configured, models)
+        if not meant or any(model in fitting for model in meant):
+            return configured
     if len(fitting) == 1:
         return fitting[0].name
     return next((model.name for model in fitting if model.name == current), None)

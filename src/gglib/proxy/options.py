@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gglib.core.api_keys import ApiKey
 from gglib.core.defaults import (
     CHUNK_GAP_S,
     FIRST_BYTE_S,
@@ -67,8 +68,9 @@ class ProxyOptions:
     is refused."""
     shutdown_grace_s: float = 0.5
     """How long clients may read the final error at shutdown."""
-    api_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Accepted API keys, by name (``access.keys``); without keys every request is accepted."""
+    api_keys: Mapping[str, ApiKey | str] = field(default_factory=dict, repr=False)
+    """Accepted API keys, by name (``access.keys``); a ``str`` is an admin key. Without keys every request is
+    accepted."""
     allowed_hosts: tuple[str, ...] = ()
     """Allowed ``Host`` names, in addition to the server's address and loopback names (``access.hosts``)."""
     cors_origins: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ class Services:
 
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
+    """The models that the request may use: ``access.visible_catalog`` for a key with some models."""
     pool: UpstreamPool
     target_locks: TargetLocks = field(default_factory=TargetLocks)
     """One shared/exclusive lock per target."""

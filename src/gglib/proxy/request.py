@@ -1,7 +1,9 @@
 """The request object that handlers receive: the HTTP request with the proxy's attributes."""
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.priority import Priority
 from gglib.http.server.request import Request
+from gglib.proxy.access.grants import Grant
 
 
 class ProxyRequest(Request):
@@ -13,8 +15,10 @@ class ProxyRequest(Request):
     """Serialized headers that are forwarded to the engine."""
     preferred_wait_s: int | None = None
     """The client's ``Prefer: wait`` (RFC 7240), in seconds; None without it."""
-    key_name: str | None = None
-    """Name of the request's API key; None if no key was needed."""
+    grant: Grant | None = None
+    """The rights of the request's API key; None if no keys are set, and before the key is checked."""
+    caller_priority: Priority | None = None
+    """The priority that the caller determines (``access.priority``); None: that of the model."""
     model: str | None = None
     """Catalogue name of the requested model; None until it is resolved."""
     launch_spec: ModelLaunchSpec | None = None
@@ -23,3 +27,8 @@ class ProxyRequest(Request):
     """The running engine that serves the request; None before admission."""
     waited_s: float | None = None
     """How long the request waited for its model, in seconds; None before admission."""
+
+    @property
+    def key_name(self) -> str | None:
+        """Name of the request's API key; None if no key was needed."""
+        return None if self.grant is None else self.grant.key_name

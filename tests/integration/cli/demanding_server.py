@@ -40,7 +40,8 @@ def demanding_server(keys: dict[str, str]) -> Iterator[Demanding]:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             try:
                 headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
-                seen.used.append(access.check(headers))
+                grant = access.check(headers)
+                seen.used.append(None if grant is None else grant.key_name)
             except GglibError as error:
                 seen.used.append(None)
                 problem = to_error_response(error)

@@ -9,6 +9,7 @@ import pytest
 
 from gglib.app.instance import lock_instance
 from gglib.cli.onboarding import smoke_test
+from gglib.cli.server.client import get_json, post_json
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelCapabilities, ModelSummary
@@ -17,6 +18,16 @@ from .conftest import Home
 from .demanding_server import Demanding, demanding_server
 
 KEYS = '[api_keys]\nalice = "SECRET-of-alice"\nbob = "SECRET-of-bob"'
+LIMITED_KEYS = """
+[api_keys]
+alice = "SECRET-of-alice"
+[api_keys.bob]
+key = "SECRET-of-bob"
+models = ["TIN*"]
+[api_keys.carol]
+key = "SECRET-of-carol"
+models = ["other*"]
+"""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - the case under test
 
 
@@ -77,6 +88,27 @@ def test_a_server_with_keys_makes_one_for_the_commands(stocked: Home) -> None:
     assert all(len(key) >= 32 for key in made)
     shown += stocked.ok("logs") + (stocked.path / "stderr.txt").read_text()
     assert not [key for key in (*made, "SECRET") if key in shown]
+
+
+def test_a_key_in_a_table_has_the_rights_of_the_table(stocked: Home) -> None:
+    """Bob and Carol use their models and not the admin API; Alice and the commands of the user have all rights."""
+    stocked.set(LIMITED_KEYS)
+    prompt = {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}]}
+    with stocked.serving() as server:
+        alice, bob, carol = (Endpoint(server.url, f"SECRET-of-{name}") for name in ("alice", "bob", "carol"))
+        names = [
+            [model["id"] for model in get_json(key, "/v1/models")["data"]] for key in (alice, bob, carol)
+        ]
+        assert names == [["tiny"], ["tiny"], []]
+        for key in (alice, bob):
+            assert post_json(key, "/v1/chat/completions", prompt)["object"] == "chat.completion"
+        with pytest.raises(GglibError, match="not among the models that this API key may use"):
+            post_json(carol, "/v1/chat/completions", prompt)
+        for key in (bob, carol):
+            with pytest.raises(GglibError, match="an API key with admin rights"):
+                get_json(key, "/gglib/status")
+        assert get_json(alice, "/gglib/status")["residents"][0]["model_name"] == "tiny"
+        assert "Unloaded tiny" in stocked.ok("stop")
 
 
 def test_a_server_without_keys_makes_none(stocked: Home) -> None:

@@ -357,7 +357,7 @@ class TestTrust:
         self, described: OperationSpec, headers: tuple[tuple[str, str], ...], status: int, code: str
     ) -> None:
         """Nothing is added, removed, requested from the hub or started, whatever the body is."""
-        assert described.access is Access.AUTHORIZED
+        assert described.access is Access.ADMIN
         async with serving() as (proxy, library):
             path = target_of(described, "x")
             body = b'{"target":"owner/coder"}'

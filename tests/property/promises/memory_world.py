@@ -295,9 +295,9 @@ class MemoryWorld:
             other = request.spec.model_id
             if self._is_batch(ticket) or other == model or self._is_provided(ticket):
                 continue
-            is_possible = _fits(
-                _total([*(p.size for p in self.processes.values()), request.size]), self._limits()
-            )
+            needed = [r.size for r in self.waiting.values() if r.spec.model_id == other]
+            size = {device: max(one.get(device, 0) for one in needed) for device in BUDGET}
+            is_possible = _fits(_total([*(p.size for p in self.processes.values()), size]), self._limits())
             is_there = other in {p.launch.spec.model_id for p in self.processes.values()}
             assert is_there or other in self.repeated or not is_possible, (
                 "9: a batch request's model was launched before an interactive request's"

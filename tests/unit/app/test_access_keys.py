@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.app.access_keys import parse_keys
+from gglib.core.api_keys import ApiKey
+from gglib.core.priority import Priority
 
 VISIBLE = "".join(chr(code) for code in range(33, 127))
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=64).filter(
@@ -17,8 +19,8 @@ KEYS = st.text(VISIBLE, min_size=8, max_size=512)
 
 @given(st.lists(st.tuples(NAMES, KEYS), unique_by=(lambda entry: entry[0], lambda entry: entry[1])))
 def test_table_is_accepted_unchanged(entries: list[tuple[str, str]]) -> None:
-    """Valid names and keys are returned in their order."""
-    assert list(parse_keys(dict(entries)).items()) == entries
+    """Valid names and keys are returned in their order, as admin keys."""
+    assert list(parse_keys(dict(entries)).items()) == [(name, ApiKey.admin(key)) for name, key in entries]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_table_is_accepted_unchanged(entries: list[tuple[str, str]]) -> None:
 )
 def test_line_has_keys_with_or_without_names(line: str, keys: dict[str, str]) -> None:
     """The text before ``=`` is a name, unless only base64 padding follows."""
-    assert parse_keys(line) == keys
+    assert parse_keys(line) == {name: ApiKey.admin(key) for name, key in keys.items()}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,24 @@ def test_line_has_keys_with_or_without_names(line: str, keys: dict[str, str]) ->
         ("al ice=a-long-key", "the name of key 1"),
         ("key2=a-long-key,another-key", "key 2 has the name"),
         ({"alice": 12345678}, "key 1 must be 8 to 512"),
-        ({"alice": {"key": "a-long-key"}}, "key 1 must be 8 to 512"),
+        ({"alice": {}}, "key 1 must be 8 to 512"),
+        ({"alice": {"key": 1}}, "key 1 must be 8 to 512"),
+        ({"alice": {"key": "a-long-key", "scope": "a-long-key"}}, "key 1 has an unknown entry"),
+        ({"alice": {"key": "a-long-key", "admin": 1}}, "key 1 must have 'admin = true'"),
+        ({"alice": {"key": "a-long-key", "models": "a-long-name"}}, "key 1 must have a list"),
+        ({"alice": {"key": "a-long-key", "models": []}}, "key 1 must have a list"),
+        ({"alice": {"key": "a-long-key", "models": [1]}}, "key 1 must have a list"),
+        ({"alice": {"key": "a-long-key", "models": [""]}}, "key 1 must have a list"),
+        (
+            {"alice": {"key": "a-long-key", "models": ["x"], "admin": True}},
+            "key 1 has 'admin = true' and 'models'",
+        ),
+        (
+            {"alice": {"key": "a-long-key", "priority": "a-long-word"}},
+            "key 1 must have one of interactive, batch",
+        ),
+        ({"alice": {"key": "a-long-key", "priority": 1}}, "key 1 must have one of interactive, batch"),
+        ({"bob": "a-long-key", "alice": {"key": "a-long-key"}}, "key 2 is the same"),
         ({"alice": "1234567"}, "key 1 must be 8 to 512"),
         ({"alice": "x" * 513}, "key 1 must be 8 to 512"),
         ({"alice": "a long key"}, "key 1 must be 8 to 512"),
@@ -75,4 +94,24 @@ def test_invalid_key_is_named_by_its_position(value: object, why: str) -> None:
 @pytest.mark.parametrize("key", ["12345678", "x" * 512, VISIBLE])
 def test_key_length_limits_are_inclusive(key: str) -> None:
     """8 and 512 characters, and each visible one."""
-    assert parse_keys({"alice": key}) == {"alice": key}
+    assert parse_keys({"alice": key}) == {"alice": ApiKey.admin(key)}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ({}, ApiKey(key="a-long-key")),
+        ({"admin": False, "models": ["*"]}, ApiKey(key="a-long-key")),
+        ({"admin": True}, ApiKey(key="a-long-key", is_admin=True)),
+        (
+            {"admin": True, "models": ["chat*", "*"]},
+            ApiKey(key="a-long-key", models=("chat*", "*"), is_admin=True),
+        ),
+        ({"models": ["chat*", "embed"]}, ApiKey(key="a-long-key", models=("chat*", "embed"))),
+        ({"priority": "batch"}, ApiKey(key="a-long-key", priority=Priority.BATCH)),
+        ({"priority": "interactive"}, ApiKey(key="a-long-key", priority=Priority.INTERACTIVE)),
+    ],
+)
+def test_table_of_a_key_has_its_rights(table: dict[str, object], key: ApiKey) -> None:
+    """A table without further entries is a key for all models without admin rights."""
+    assert parse_keys({"alice": {"key": "a-long-key", **table}}) == {"alice": key}

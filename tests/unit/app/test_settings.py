@@ -16,8 +16,10 @@ from gglib.app.settings import (
     prepare_home,
 )
 from gglib.cli.app import COMMANDS, cli
+from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.priority import Priority
 from gglib.core.runtime.engine_choice import EMBEDDED
 
 
@@ -318,9 +320,12 @@ def test_star_is_an_origin_and_an_empty_list_is_none(tmp_path: Path) -> None:
 def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
     """The environment's keys replace those of the file: no other key is accepted."""
     environ = configured(tmp_path, '[api_keys]\nalice = "alice-key"\nbob = "bob-key-1"\n')
-    assert load_settings({}, environ).api_keys == {"alice": "alice-key", "bob": "bob-key-1"}
+    assert load_settings({}, environ).api_keys == {
+        "alice": ApiKey.admin("alice-key"),
+        "bob": ApiKey.admin("bob-key-1"),
+    }
     environ["GGLIB_API_KEY"] = "carol-key"
-    assert load_settings({}, environ).api_keys == {"key1": "carol-key"}
+    assert load_settings({}, environ).api_keys == {"key1": ApiKey.admin("carol-key")}
 
 
 @pytest.mark.parametrize(
@@ -335,6 +340,14 @@ def test_keys_are_a_table_with_names(tmp_path: Path) -> None:
         '[api_keys]\nlocal = "SECRET-key"',
         '[api_keys]\na = "SECRET-key"\nb = "SECRET-key"',
         '[api_keys]\na = "SECRET-key',
+        '[api_keys.a]\nkey = "SECRET key"',
+        '[api_keys.a]\nkey = ["SECRET-key"]',
+        '[api_keys.a]\nSECRET-key = "key"',
+        '[api_keys.SECRET-key]\nkey = "alice"',
+        '[api_keys.SECRET-key]\nkey = "SECRET-key"\nport = 1',
+        '[api_keys.a]\nkey = "SECRET-key"\nmodels = "SECRET"',
+        '[api_keys.a]\nkey = "SECRET-key"\nadmin = "SECRET"',
+        '[api_keys.a]\nkey = "SECRET-key"\npriority = "SECRET"',
     ],
 )
 def test_no_error_shows_a_key(tmp_path: Path, config: str) -> None:
@@ -359,7 +372,7 @@ def test_no_error_shows_a_key_of_the_environment(text: str) -> None:
 def test_settings_show_no_key() -> None:
     """A repr in a log or a traceback has no key in it."""
     settings = load_settings({}, {"GGLIB_API_KEY": "alice=SECRET-key"})
-    assert settings.api_keys == {"alice": "SECRET-key"}
+    assert settings.api_keys == {"alice": ApiKey.admin("SECRET-key")}
     assert "SECRET" not in repr(settings)
 
 
@@ -367,6 +380,18 @@ def test_setting_below_the_keys_table_is_no_key(tmp_path: Path) -> None:
     """In TOML lines after a table header belong to it: a misplaced setting is named, with the remedy."""
     with pytest.raises(InvalidSettingError, match=r"sets 'port' inside \[api_keys\].* move it above"):
         load_settings({}, configured(tmp_path, '[api_keys]\nalice = "alice-key"\nport = 1\n'))
+    with pytest.raises(InvalidSettingError, match=r"sets 'port' inside a table of a key: move it above"):
+        load_settings({}, configured(tmp_path, '[api_keys.alice]\nkey = "alice-key"\nport = 1\n'))
+
+
+def test_key_may_be_a_table_with_rights(tmp_path: Path) -> None:
+    """The old form is an admin key; a table has only the rights that it names."""
+    text = '[api_keys]\nbob = "bob-key-1"\n'
+    text += '[api_keys.alice]\nkey = "alice-key"\nmodels = ["chat*"]\npriority = "batch"\n'
+    assert load_settings({}, configured(tmp_path, text)).api_keys == {
+        "bob": ApiKey(key="bob-key-1", is_admin=True),
+        "alice": ApiKey(key="alice-key", models=("chat*",), is_admin=False, priority=Priority.BATCH),
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import json
 import shlex
 
-from gglib.cli.client_settings import client_settings, key_hint
+from gglib.cli.client_settings import client_settings, key_hint, key_names_for
+from gglib.core.api_keys import ApiKey
+from gglib.core.models import ModelSummary
 
 SETTINGS = {
     setting.client: setting.text for setting in client_settings("http://127.0.0.1:8080", "it's", 4096)
@@ -55,3 +57,15 @@ def test_key_placeholder_is_explained() -> None:
     """The sentence names the key to insert, and the alternatives."""
     assert key_hint(["alice"]) == ("replace KEY_OF_alice with the access key 'alice' from your settings.")
     assert key_hint(["alice", "bob", "key3"]).endswith("from your settings, or with one of: bob, key3.")
+
+
+def test_keys_that_may_use_the_model_are_named() -> None:
+    """Settings with another key would get a 404; without a better one all keys are named."""
+    keys = {
+        "bob": ApiKey(key="bob-key", models=("embed*",)),
+        "carol": ApiKey(key="carol-key", models=("chat*",)),
+        "alice": ApiKey.admin("alice-key"),
+    }
+    assert key_names_for(keys, ModelSummary(id=1, name="chat-4b")) == ("carol", "alice")
+    assert key_names_for({"bob": keys["bob"]}, ModelSummary(id=1, name="chat-4b")) == ("bob",)
+    assert key_names_for({}, ModelSummary(id=1, name="chat-4b")) == ()

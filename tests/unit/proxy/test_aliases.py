@@ -32,6 +32,14 @@ def test_aliases_are_listed_with_the_models_that_they_stand_for() -> None:
     assert LISTS.listed([]) == ()
 
 
+def test_a_name_means_one_model_or_those_of_an_alias() -> None:
+    """A name of the catalogue means its model, even if an alias has the same spelling."""
+    assert LISTS.models_of("coder", [CODER, TINY]) == (CODER,)
+    assert LISTS.models_of("tiny", [CODER, TINY]) == (TINY,)
+    assert LISTS.models_of("fast", [CODER, TINY]) == (TINY, CODER)
+    assert LISTS.models_of("lost", [CODER]) == ()
+
+
 def test_one_alias_is_found_only_if_it_is_listed() -> None:
     """A name of the catalogue is no alias there."""
     assert LISTS.find_listed("Fast", [CODER, TINY]) == Alias("fast", (TINY, CODER))

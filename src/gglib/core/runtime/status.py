@@ -79,8 +79,9 @@ class SwapCount:
     """Number of finished swaps with one reason, since the start."""
 
     reason: str
-    """Why a model was unloaded: ``idle``, ``overdue``, ``unwanted``, ``too_small``, ``expired``, ``silent``, ``asked``,
-    ``removed``, ``changed``, ``updated``, ``died``. ``room``: none was, there was room for the loaded model."""
+    """Why a model was unloaded: ``idle``, ``overdue``, ``priority``, ``unwanted``, ``too_small``, ``expired``,
+    ``silent``, ``asked``, ``removed``, ``changed``, ``updated``, ``out_of_memory``, ``excess``, ``died``. ``room``:
+    none was, there was room for the loaded model."""
     count: int
 
 

@@ -1,1 +1,1 @@
-"""Access control: host names, origins, API keys and authorization."""
+"""Access control: host names, origins, API keys and their rights."""

@@ -1,8 +1,9 @@
-"""Decides which callers may change models or see file paths, after ``AccessPolicy`` accepted the request. Pure.
+"""Decides which callers may use a route, after ``AccessPolicy`` accepted the request. Pure.
 
-Local programs are authorized, because they could do the same without gglib, and so are callers with an API key. A web
-page acts through its visitor's browser, so it needs a key in a header (browsers do not add that header themselves, and
-other origins need a preflight for it), or must be a page of this server. ``docs/api.md`` has the reasoning.
+Where keys are set, the rights of the key decide. Where no key is set, local programs are admins, because they could do
+the same without gglib. A web page acts through its visitor's browser, so it needs a key in a header (browsers do not
+add that header themselves, and other origins need a preflight for it), or must be a page of this server.
+``docs/api.md`` has the reasoning.
 """
 
 from collections.abc import Mapping
@@ -10,20 +11,22 @@ from dataclasses import dataclass
 
 from gglib.core.addresses import is_loopback
 from gglib.core.authorities import is_plain_loopback
+from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.hosts import parse_authority
 from gglib.proxy.errors import ForbiddenError
+from gglib.proxy.routes.operation_spec import Access
 
 SAME_ORIGIN = b"same-origin"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller of a request. ``has_key``: keys are set, and the request carries an accepted one."""
+    """The caller of a request. ``grant``: the rights of its key; None if no keys are set."""
 
     fields: Mapping[bytes, bytes]
     peer_host: str | None
     server_host: str | None
-    has_key: bool
+    grant: Grant | None
 
     @property
     def is_page(self) -> bool:
@@ -31,10 +34,10 @@ class Caller:
         return b"origin" in self.fields or b"sec-fetch-site" in self.fields
 
     @property
-    def is_authorized(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether the caller has the rights of the user of this machine."""
-        if self.has_key:
-            return True
+        if self.grant is not None:
+            return self.grant.is_admin
         if not is_local_peer(self.peer_host, self.server_host):
             return False
         return not self.is_page or self._is_own_page()
@@ -53,9 +56,16 @@ class Caller:
         return origin.lower() == b"http://" + host.lower() and site in {None, SAME_ORIGIN}
 
 
-def require_authorization(caller: Caller) -> None:
-    """Raise ``ForbiddenError`` unless the caller is authorized."""
-    if not caller.is_authorized:
+def check_access(required: Access, caller: Caller) -> None:
+    """Raise ``ForbiddenError`` unless the caller may use a route with this access."""
+    if required is Access.PUBLIC or required is Access.CLIENT or caller.is_admin:
+        return
+    if caller.grant is not None:
+        raise ForbiddenError(
+            "This path needs an API key with admin rights: use one, or set 'admin = true' for this key "
+            "in config.toml on the server's machine."
+        )
+    if required is Access.ADMIN:
         raise ForbiddenError(
             "Only local programs and clients with an API key may use this path; web pages of other origins "
             "need a key, too: send one as 'Authorization: Bearer KEY'."

@@ -1,10 +1,14 @@
-"""The access policy in front of every route: checks host, then origin, then key. Pure."""
+"""The access policy in front of every route: checks host, then origin, then key. Pure.
+
+A policy is one immutable value: the server replaces it as a whole when keys change while it runs.
+"""
 
 from dataclasses import dataclass
 
 from gglib.http.headers import Headers
 from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
 from gglib.proxy.errors import BadRequestError
@@ -36,12 +40,14 @@ class AccessPolicy:
             self.cors.check(head.fields.get(b"origin"), host)
         return self.cors.preflight(head.headers) if head.method == "OPTIONS" else None
 
-    def check_key(self, head: RequestHead) -> str | None:
-        """Return the name of the request's API key; None if the request needs none. Compares the raw path.
+    def check_key(self, head: RequestHead) -> Grant | None:
+        """Return the rights of the request's API key; None if no keys are set. Compares the raw path.
 
-        Raises ``UnauthorizedError``.
+        Raises ``UnauthorizedError``. A request to a public path needs no key, and its key is not checked.
         """
-        return None if head.raw_path.encode() in PUBLIC_PATHS else self.keys.check(head.headers)
+        if self.keys and head.raw_path.encode() in PUBLIC_PATHS:
+            return NO_RIGHTS
+        return self.keys.check(head.headers)
 
     def _check_host(self, head: RequestHead, authority: Authority | None, server_host: str | None) -> None:
         """Check ``Host``, unless the request carries a key.

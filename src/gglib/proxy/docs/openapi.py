@@ -21,8 +21,9 @@ _NOT_IN_PARAMETER_SCHEMAS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
     Access.PUBLIC: "Needs no key.",
     Access.CLIENT: "For all clients that pass the access checks.",
-    Access.AUTHORIZED: "For programs on the server's machine, pages of this server under a loopback name, and "
-    "clients with a key.",
+    Access.ADMIN_KEY: "If keys are set, for clients with an admin key; else for all clients.",
+    Access.ADMIN: "If keys are set, for clients with an admin key; else for programs on the server's machine and pages "
+    "of this server under a loopback name.",
 }
 
 

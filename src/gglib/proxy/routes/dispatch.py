@@ -1,4 +1,4 @@
-"""Turns an endpoint and its spec into a handler that checks access and parses path, query and body strictly."""
+"""Turns an endpoint and its spec into a handler that parses path, query and body strictly."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from gglib.core.ports import ModelLibraryPort
 from gglib.http.headers import is_encoded
-from gglib.proxy.access.authorization import Caller, require_authorization
+from gglib.proxy.access.authorization import Caller
 from gglib.proxy.errors import ContentEncodingError, NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.routes.operation_spec import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES, read_body, read_path, read_query
 from gglib.proxy.routes.requests import NoFields
 
@@ -42,9 +42,9 @@ class Call(Generic[Query, Body]):
     body: Body
 
     @property
-    def is_authorized(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether the caller may see file paths."""
-        return caller_of(self.request, self.services).is_authorized
+        return caller_of(self.request).is_admin
 
     @property
     def library(self) -> ModelLibraryPort:
@@ -62,19 +62,14 @@ def operation(endpoint: Endpoint, spec: OperationSpec) -> Operation:
     return Operation(spec, partial(_parse_and_call, spec, endpoint))
 
 
-def caller_of(request: ProxyRequest, services: Services) -> Caller:
+def caller_of(request: ProxyRequest) -> Caller:
     """Return the caller of a request."""
-    has_key = bool(
-        services.options.api_keys
-    )  # if keys are set, the access policy has checked the request's key
-    return Caller(request.fields, request.peer_host, request.server_host, has_key)
+    return Caller(request.fields, request.peer_host, request.server_host, request.grant)
 
 
 async def _parse_and_call(
     spec: OperationSpec, endpoint: Endpoint, request: ProxyRequest, response: Response, services: Services
 ) -> None:
-    if spec.access is Access.AUTHORIZED:
-        require_authorization(caller_of(request, services))
     if spec.needs_library and services.library is None:
         raise NoLibraryError
     path = read_path(spec.pattern, request.path) if spec.is_template else {}

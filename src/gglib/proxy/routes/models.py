@@ -28,22 +28,20 @@ _HUB_ERRORS = (
 
 
 async def list_models(call: Call[None, None], response: Response) -> None:
-    """Send all models of the catalogue, loaded or not."""
-    services = call.services
-    models, states = await services.catalog.list_models(), await states_of(call)
-    is_authorized = call.is_authorized
-    shown = [responses.Model.of(model, states.get(model.id), shows_paths=is_authorized) for model in models]
+    """Send the models that the caller may use, loaded or not."""
+    models, states = await call.services.catalog.list_models(), await states_of(call)
+    is_admin = call.is_admin
+    shown = [responses.Model.of(model, states.get(model.id), shows_paths=is_admin) for model in models]
     await response.send(responses.Models(models=tuple(shown)))
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
     """Send one model of the catalogue, of an alias list the first."""
-    services = call.services
-    await services.catalog.list_models()  # listing detects replaced files
-    first, *_ = await resolve_candidates(call.path["name"], services)
-    model = await require_model(services.catalog, first.name)
+    await call.services.catalog.list_models()  # listing detects replaced files
+    first, *_ = await resolve_candidates(call.path["name"], call.services)
+    model = await require_model(call.services.catalog, first.name)
     states = await states_of(call)
-    await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_authorized))
+    await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_admin))
 
 
 async def add_model(call: Call[None, NewModel], response: Response) -> None:
@@ -99,7 +97,8 @@ OPERATIONS = (
             path=MODELS,
             group=GROUP,
             summary="List the models of the catalogue",
-            text="Like `gglib list --json`. Paths are null for callers that are not authorized.",
+            text="Like `gglib list --json`. Only models that the key may use; paths are null for "
+            "callers without admin rights.",
             access=Access.CLIENT,
             response=responses.Models,
             errors=(errors.CatalogError,),

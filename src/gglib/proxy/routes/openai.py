@@ -14,7 +14,7 @@ MODELS_PATH = "/v1/models"
 
 
 async def list_models(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models``: all models of the catalogue, loaded or not, and the alias lists."""
+    """``GET /v1/models``: the models that the caller may use, loaded or not, and the alias lists of them."""
     del request
     models = await services.catalog.list_models()
     aliases = services.aliases.listed(models)
@@ -28,7 +28,7 @@ async def show_model(request: ProxyRequest, response: Response, services: Servic
     models = await services.catalog.list_models()  # listing detects replaced files
     model = await services.catalog.resolve_model(name) or services.aliases.find_listed(name, models)
     if model is None:
-        raise not_found(name, [*models, *services.aliases.entries])
+        raise not_found(name, [*models, *services.aliases.entries_of(models)])
     request.model = model.name
     await response.send_body(services.model_objects.as_object(model, await services.runtime.status()), [JSON])
 

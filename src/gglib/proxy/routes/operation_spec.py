@@ -37,8 +37,10 @@ class Access(Enum):
     """All callers: no key is needed even if keys are set."""
     CLIENT = "client"
     """All callers that the access policy accepts."""
-    AUTHORIZED = "authorized"
-    """Local programs, pages of this server, and callers with a key: ``access/authorization.py``."""
+    ADMIN_KEY = "admin key"
+    """Where keys are set: callers with an admin key. Where no key is set: all that the access policy accepts."""
+    ADMIN = "admin"
+    """Where keys are set: callers with an admin key. Where no key is set: local programs and pages of this server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class OperationSpec:
     """One line."""
     text: str = ""
     """Further description."""
-    access: Access = Access.AUTHORIZED
+    access: Access = Access.ADMIN
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     """Description of each ``{name}`` of the path."""
     query: type[msgspec.Struct] | None = None
@@ -108,7 +110,7 @@ class OperationSpec:
         found: list[type[ReportableError]] = [*self.errors, *_ERRORS_OF_ALL]
         if self.access is not Access.PUBLIC:
             found.append(UnauthorizedError)
-        if self.access is Access.AUTHORIZED:
+        if self.access in {Access.ADMIN_KEY, Access.ADMIN}:
             found.append(ForbiddenError)
         if self.needs_library:
             found.append(NoLibraryError)

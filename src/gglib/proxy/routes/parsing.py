@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from gglib.proxy.errors import BadRequestError, ForbiddenError
+from gglib.proxy.access.never_over_http import refuse_protected
+from gglib.proxy.errors import BadRequestError
 from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 from gglib.proxy.routes.requests import RULE
 
@@ -40,12 +41,16 @@ def read_path(pattern: re.Pattern[str], path: str) -> dict[str, str]:
 
 
 def read_query(type_: type[T], query: bytes) -> T:
-    """Return a parsed query. Raises ``BadRequestError``, which names the parameter."""
+    """Return a parsed query. Raises ``BadRequestError``, which names the parameter.
+
+    Raises ``ForbiddenError`` for a field that no request may set (``access.never_over_http``).
+    """
     schemas = schemas_of(type_)
     values: Values = {}
     for piece in query.decode("ascii").split("&") if query else []:
         name, _, text = (_decoded(part.replace("+", " "), "query") for part in piece.partition("="))
         if name not in schemas:
+            refuse_protected(name)
             raise BadRequestError(f"'{name}' is not a parameter of this path{_known_names(schemas)}.", name)
         if name in values:
             raise BadRequestError(f"'{name}' occurs twice in the query.", name)
@@ -54,10 +59,10 @@ def read_query(type_: type[T], query: bytes) -> T:
 
 
 def read_body(type_: type[T], body: bytes, *, keeps_null: bool = False) -> T:
-    """Return a parsed JSON object. Raises ``BadRequestError``, which names the field.
+    """Return a parsed JSON object. Null fields count as absent, unless ``keeps_null``.
 
-    Null fields count as absent, unless ``keeps_null``. Raises ``ForbiddenError`` for the ``local_only`` fields of the
-    type.
+    Raises ``BadRequestError``, which names the field, and ``ForbiddenError`` for one that no request may set
+    (``access.never_over_http``).
     """
     if not body.strip():
         raise BadRequestError("The request body is empty: it must be a JSON object.")
@@ -68,21 +73,12 @@ def read_body(type_: type[T], body: bytes, *, keeps_null: bool = False) -> T:
     members: Values = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
     schemas = schemas_of(type_)
     for name in members:
-        if (command := local_only_fields(type_).get(name)) is not None:
-            raise ForbiddenError(
-                f"'{name}' is not set over HTTP: set it with '{command}' on the server's machine."
-            )
         if name not in schemas:
+            refuse_protected(name)
             raise BadRequestError(f"'{name}' is not a field of this body{_known_names(schemas)}.", name)
     return _converted(
         {name: value for name, value in members.items() if keeps_null or value is not None}, type_
     )
-
-
-def local_only_fields(type_: type[msgspec.Struct]) -> Mapping[str, str]:
-    """Return the fields that are refused over HTTP, whatever the key, with the command that sets them."""
-    fields: Mapping[str, str] = getattr(type_, "local_only", {})
-    return fields
 
 
 @cache

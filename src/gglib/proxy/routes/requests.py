@@ -1,8 +1,6 @@
 """The query and body types of gglib's own API. Unknown fields are refused."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -51,15 +49,6 @@ class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field."""
-
-    local_only: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {
-            "engine_args": "gglib set M --engine-args ARGS",
-            "projector": "gglib set M --mmproj FILE",
-            "paths": "gglib add FILE",
-        }
-    )
-    """An engine argument or a path could read or write any file of the server's user."""
 
     aliases: Annotated[
         Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | UnsetType,

@@ -138,12 +138,12 @@ class Model:
     ]
     paths: Annotated[
         tuple[str, ...] | None,
-        Meta(description="All files, in shard order; null for callers that are not authorized."),
+        Meta(description="All files, in shard order; null for callers without admin rights."),
     ]
     hashes: tuple[Sha256, ...]
     source: Source
     projector: Annotated[
-        str | None, Meta(description="Path of its mmproj; null for callers that are not authorized.")
+        str | None, Meta(description="Path of its mmproj; null for callers without admin rights.")
     ]
     projector_sha256: Sha256
     is_downloaded: Annotated[

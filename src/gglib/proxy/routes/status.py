@@ -1,4 +1,4 @@
-"""Status of the runtime, and unloading all models. For authorized callers."""
+"""Status of the runtime, and unloading all models. For admins."""
 
 from gglib.core.version import __version__
 from gglib.proxy.response import Response

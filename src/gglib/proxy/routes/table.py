@@ -12,7 +12,7 @@ from gglib.proxy.errors import (
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
 from gglib.proxy.routes import downloads, edits, events, loading, models, responses, status
-from gglib.proxy.routes.dispatch import Handler, Operation
+from gglib.proxy.routes.dispatch import Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
@@ -133,7 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
             path="/metrics",
             group=docs_routes.GROUP,
             summary="Show the metrics, for Prometheus",
-            access=Access.CLIENT,
+            access=Access.ADMIN_KEY,
             media_type=TEXT,
         ),
         show_metrics,
@@ -142,20 +142,20 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def _by_path(*, are_templates: bool) -> dict[str, dict[str, Handler]]:
-    table: dict[str, dict[str, Handler]] = {}
+def _by_path(*, are_templates: bool) -> dict[str, dict[str, Operation]]:
+    table: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         spec = operation.spec
         if spec.is_template is are_templates:
-            table.setdefault(spec.path, {})[spec.method] = operation.handler
+            table.setdefault(spec.path, {})[spec.method] = operation
     return table
 
 
 ROUTES = _by_path(are_templates=False)
-"""Handlers by path and method, of paths without parameters. HEAD is handled like GET."""
+"""Operations by path and method, of paths without parameters. HEAD is handled like GET."""
 
 TEMPLATES = _by_path(are_templates=True)
-"""Handlers by path template and method."""
+"""Operations by path template and method."""
 
 _PATTERNS = {
     operation.spec.path: operation.spec.pattern for operation in OPERATIONS if operation.spec.is_template
@@ -178,8 +178,8 @@ def route_of(path: str, method: str = "GET") -> str:
     )
 
 
-def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Handler, str]:
-    """Return the handler of a request, and its normalized path.
+def find_operation(method: str, path: str, host: bytes | None = None) -> tuple[Operation, str]:
+    """Return the operation of a request, and its normalized path.
 
     Raises ``UnknownPathError``, which names the base URL at ``host``, or ``MethodNotAllowedError``.
     """
@@ -189,13 +189,13 @@ def find_handler(method: str, path: str, host: bytes | None = None) -> tuple[Han
         by_method = _methods_at(normalized)
     if by_method is None:
         raise UnknownPathError(method, path, host)
-    handler = by_method.get("GET" if method == "HEAD" else method)
-    if handler is None:
+    operation = by_method.get("GET" if method == "HEAD" else method)
+    if operation is None:
         raise MethodNotAllowedError(method, normalized, _allowed(by_method))
-    return handler, normalized
+    return operation, normalized
 
 
-def _methods_at(path: str) -> dict[str, Handler] | None:
+def _methods_at(path: str) -> dict[str, Operation] | None:
     by_method = ROUTES.get(path)
     if by_method is None:
         by_method = {}
@@ -208,7 +208,7 @@ def _matching_templates(path: str) -> list[str]:
     return [template for template, pattern in _PATTERNS.items() if pattern.fullmatch(path)]
 
 
-def _allowed(by_method: dict[str, Handler]) -> tuple[str, ...]:
+def _allowed(by_method: dict[str, Operation]) -> tuple[str, ...]:
     return tuple(
         allowed for method in by_method for allowed in (("GET", "HEAD") if method == "GET" else (method,))
     )

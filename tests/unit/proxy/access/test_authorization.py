@@ -2,17 +2,21 @@
 
 import pytest
 
-from gglib.proxy.access.authorization import Caller, is_local_peer, require_authorization
+from gglib.proxy.access.authorization import Caller, check_access, is_local_peer
+from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.errors import ForbiddenError
+from gglib.proxy.routes.operation_spec import Access
 
 HERE, LAN, THERE = "127.0.0.1", "192.168.1.5", "192.168.1.9"
 OWN = b"http://127.0.0.1:8080"
+ADMIN = Grant("alice", is_admin=True, models=None, priority=None)
+CLIENT = Grant("bob", is_admin=False, models=None, priority=None)
 
 
-def caller(*, peer: str | None = HERE, has_key: bool = False, **fields: bytes) -> Caller:
+def caller(*, peer: str | None = HERE, grant: Grant | None = None, **fields: bytes) -> Caller:
     """Return a caller of the server at 127.0.0.1:8080."""
     named = {name.replace("_", "-").encode(): value for name, value in fields.items()}
-    return Caller({b"host": b"127.0.0.1:8080"} | named, peer, "127.0.0.1", has_key)
+    return Caller({b"host": b"127.0.0.1:8080"} | named, peer, "127.0.0.1", grant)
 
 
 @pytest.mark.parametrize(
@@ -36,10 +40,10 @@ def test_local_peer(peer: str | None, own: str | None, *, is_here: bool) -> None
     "who",
     [
         caller(),
-        caller(peer=THERE, has_key=True),
-        caller(peer=None, has_key=True),
-        caller(peer=THERE, has_key=True, origin=b"https://chat.example.com", sec_fetch_site=b"cross-site"),
-        caller(origin=b"vscode-webview://abc", has_key=True),
+        caller(peer=THERE, grant=ADMIN),
+        caller(peer=None, grant=ADMIN),
+        caller(peer=THERE, grant=ADMIN, origin=b"https://chat.example.com", sec_fetch_site=b"cross-site"),
+        caller(origin=b"vscode-webview://abc", grant=ADMIN),
         caller(origin=OWN, sec_fetch_site=b"same-origin"),
         caller(origin=OWN),
         caller(sec_fetch_site=b"same-origin"),
@@ -47,9 +51,11 @@ def test_local_peer(peer: str | None, own: str | None, *, is_here: bool) -> None
         caller(host=b"[::1]:8080", origin=b"http://[::1]:8080"),
     ],
 )
-def test_authorized_callers(who: Caller) -> None:
-    """Local programs, callers with a key and pages of the server itself are authorized."""
-    require_authorization(who)
+def test_admins(who: Caller) -> None:
+    """Callers with an admin key are admins; without keys, local programs and pages of the server itself."""
+    assert who.is_admin
+    for access in Access:
+        check_access(access, who)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,19 @@ def test_authorized_callers(who: Caller) -> None:
         pytest.param(caller(peer=THERE, origin=OWN), id="its own page from another machine"),
     ],
 )
-def test_unauthorized_callers(who: Caller) -> None:
-    """All other callers are refused."""
-    with pytest.raises(ForbiddenError):
-        require_authorization(who)
+def test_other_callers_without_keys(who: Caller) -> None:
+    """If no keys are set, all other callers are refused the admin API; the metrics are for all."""
+    with pytest.raises(ForbiddenError, match="Only local programs"):
+        check_access(Access.ADMIN, who)
+    for access in (Access.PUBLIC, Access.CLIENT, Access.ADMIN_KEY):
+        check_access(access, who)
+
+
+@pytest.mark.parametrize("grant", [CLIENT, NO_RIGHTS])
+@pytest.mark.parametrize("access", [Access.ADMIN, Access.ADMIN_KEY])
+def test_local_program_without_an_admin_key(grant: Grant, access: Access) -> None:
+    """Where keys are set, only the key counts: a local program or the server's own page needs an admin key, too."""
+    for who in (caller(grant=grant), caller(grant=grant, origin=OWN)):
+        with pytest.raises(ForbiddenError, match="'admin = true'"):
+            check_access(access, who)
+        check_access(Access.CLIENT, who)

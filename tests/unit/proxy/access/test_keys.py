@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.core.api_keys import ApiKey
+from gglib.core.priority import Priority
 from gglib.http.headers import Headers
+from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
 from gglib.proxy.errors import ErrorResponse, UnauthorizedError, to_error_response
 
@@ -57,6 +60,12 @@ WRONG: list[Headers] = [
 ]
 
 
+def name_of(keys: AccessKeys, headers: Headers) -> str | None:
+    """Return the name of the key that a request carries."""
+    grant = keys.check(headers)
+    return None if grant is None else grant.key_name
+
+
 def refusal(headers: Headers, keys: AccessKeys = KEYS) -> ErrorResponse:
     """Return the error response to a request without a good key."""
     with pytest.raises(UnauthorizedError) as refused:
@@ -67,7 +76,7 @@ def refusal(headers: Headers, keys: AccessKeys = KEYS) -> ErrorResponse:
 @pytest.mark.parametrize(("headers", "name"), RIGHT)
 def test_good_key_gives_its_name(headers: Headers, name: str) -> None:
     """The key may be in either header, the scheme in any case; several headers with the same key count as one."""
-    assert KEYS.check(headers) == name
+    assert name_of(KEYS, headers) == name
 
 
 def test_refusals_do_not_differ() -> None:
@@ -105,7 +114,8 @@ def test_without_keys_any_credentials_pass(headers: Headers) -> None:
 def test_position_of_a_key_does_not_matter() -> None:
     """The first and the last of many keys are found; a key under two names has the first."""
     many = AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)} | {"again": f"key-{7:020}"})
-    assert [many.check([(b"x-api-key", f"key-{n:020}".encode())]) for n in (0, 49, 7)] == ["n0", "n49", "n7"]
+    names = [name_of(many, [(b"x-api-key", f"key-{n:020}".encode())]) for n in (0, 49, 7)]
+    assert names == ["n0", "n49", "n7"]
 
 
 @pytest.mark.parametrize("key", [f"key-{0:020}", f"key-{49:020}", f"key-{50:020}"])
@@ -121,6 +131,20 @@ def test_every_key_is_compared(monkeypatch: pytest.MonkeyPatch, key: str) -> Non
     with contextlib.suppress(UnauthorizedError):
         AccessKeys({f"n{n}": f"key-{n:020}" for n in range(50)}).check([(b"x-api-key", key.encode())])
     assert compared == [(32, 32)] * 51
+
+
+def test_text_is_an_admin_key_and_a_value_has_its_rights() -> None:
+    """The old form of a key has all rights; an ``ApiKey`` only those that it names."""
+    limited = ApiKey(key=BOB, models=("chat*",), priority=Priority.BATCH)
+    keys = AccessKeys({"alice": ALICE, "bob": limited, "carol": ApiKey(key="carol-key")})
+    alice, bob, carol = (
+        keys.check([(b"x-api-key", key)]) for key in (ALICE.encode(), BOB.encode(), b"carol-key")
+    )
+    assert alice == Grant("alice", is_admin=True, models=None, priority=None)
+    assert bob is not None
+    assert bob.models is not None
+    assert (bob.is_admin, bob.priority) == (False, Priority.BATCH)
+    assert carol == Grant("carol", is_admin=False, models=None, priority=None)
 
 
 def test_empty_key_is_rejected() -> None:

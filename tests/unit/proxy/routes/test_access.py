@@ -11,10 +11,16 @@ OPEN = {("GET", "/gglib/models"), ("GET", "/gglib/models/{name}")}
 
 
 @pytest.mark.parametrize("described", DESCRIBED, ids=lambda spec: spec.id)
-def test_admin_api_requires_authorization_except_the_list_of_models(described: OperationSpec) -> None:
-    """A route below ``/gglib`` requires authorization or is listed in ``OPEN``; the dialects are for every caller."""
+def test_admin_api_requires_an_admin_except_the_list_of_models(described: OperationSpec) -> None:
+    """A route below ``/gglib`` requires an admin or is listed in ``OPEN``; the dialects are for every caller."""
     is_admin = described.path.startswith("/gglib/") and (described.method, described.path) not in OPEN
-    assert (described.access is Access.AUTHORIZED) is is_admin
+    assert (described.access is Access.ADMIN) is is_admin
+
+
+def test_metrics_are_for_admin_keys() -> None:
+    """They show all models and the usage of all keys; without keys Prometheus may be on another machine."""
+    by_key = {described.path for described in DESCRIBED if described.access is Access.ADMIN_KEY}
+    assert by_key == {"/metrics"}
 
 
 def test_no_route_is_below_paths_of_other_dialects() -> None:

@@ -114,7 +114,8 @@ FOR_BODIES = {BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooM
     [
         ({"access": Access.PUBLIC}, set()),
         ({"access": Access.CLIENT}, {UnauthorizedError}),
-        ({"access": Access.AUTHORIZED}, {UnauthorizedError, ForbiddenError}),
+        ({"access": Access.ADMIN}, {UnauthorizedError, ForbiddenError}),
+        ({"access": Access.ADMIN_KEY}, {UnauthorizedError, ForbiddenError}),
         ({"access": Access.PUBLIC, "needs_library": True}, {NoLibraryError}),
         ({"access": Access.PUBLIC, "method": "POST"}, FOR_BODIES),
         ({"access": Access.PUBLIC, "method": "DELETE"}, FOR_BODIES),

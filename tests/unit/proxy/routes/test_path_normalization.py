@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gglib.core.errors import GglibError
 from gglib.proxy.errors import MethodNotAllowedError, UnknownPathError
 from gglib.proxy.routes.path_normalization import normalize_path
-from gglib.proxy.routes.table import ROUTES, TEMPLATES, find_handler, route_of
+from gglib.proxy.routes.table import ROUTES, TEMPLATES, find_operation, route_of
 
 CHAT = "/v1/chat/completions"
 
@@ -46,11 +46,11 @@ CHAT = "/v1/chat/completions"
     ],
 )
 def test_unambiguous_path_is_served(method: str, path: str, served: str) -> None:
-    """The handler is the route's own, and the path for the engine is spelled as the route."""
-    handler, spelled = find_handler(method, path)
+    """The operation is the route's own, and the path for the engine is spelled as the route."""
+    operation, spelled = find_operation(method, path)
     assert spelled == served
     table = ROUTES.get(served) or TEMPLATES[route_of(served)]
-    assert handler is table["GET" if method == "HEAD" else method]
+    assert operation is table["GET" if method == "HEAD" else method]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_unambiguous_path_is_served(method: str, path: str, served: str) -> None
 def test_other_paths_are_refused_with_the_base_urls(path: str) -> None:
     """The error names the base URL to configure, at the address that the client used."""
     with pytest.raises(UnknownPathError) as refused:
-        find_handler("POST", path, b"box.lan:8080")
+        find_operation("POST", path, b"box.lan:8080")
     assert f"POST {path}." in str(refused.value)
     assert "http://box.lan:8080/v1 for OpenAI's clients" in str(refused.value)
     assert "http://box.lan:8080 for Anthropic's" in str(refused.value)
@@ -92,7 +92,7 @@ def test_path_is_shown_at_a_bounded_length() -> None:
 def test_wrong_method_is_405_for_another_spelling_too() -> None:
     """The path exists: 405 with its methods, not 404."""
     with pytest.raises(MethodNotAllowedError) as refused:
-        find_handler("GET", "/chat/completions")
+        find_operation("GET", "/chat/completions")
     assert refused.value.allowed == ("POST",)
 
 
@@ -114,7 +114,7 @@ def test_normalization_is_idempotent(path: str) -> None:
 def test_exact_path_of_a_route_keeps_its_spelling(path: str, method: str) -> None:
     """The path of a request that names a route exactly is never rewritten."""
     try:
-        _, spelled = find_handler(method, path)
+        _, spelled = find_operation(method, path)
     except GglibError:
         return
     if route_of(path) != "other":

@@ -74,6 +74,7 @@ def _confirm_starter() -> None:
 
 async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporter") -> None:
     from gglib.app.server import open_home, running_server
+    from gglib.cli.client_settings import key_names_for
     from gglib.cli.engine_choice import choose_engine_async
     from gglib.cli.onboarding import show_client_settings, smoke_test_any
     from gglib.cli.terminal import warn_if_exposed
@@ -89,7 +90,10 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
             warn_if_exposed(settings)
             model = await smoke_test_any(server.endpoint, models)
             show_client_settings(
-                server.url, model, default_ctx=settings.default_ctx, key_names=tuple(settings.api_keys)
+                server.url,
+                model,
+                default_ctx=settings.default_ctx,
+                key_names=key_names_for(settings.api_keys, model),
             )
             startup.is_serving = True
             tune_gc()

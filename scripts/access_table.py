@@ -1,0 +1,77 @@
+"""Write the tables of ``docs/access.md`` from the code: routes by the callers that may use them, and protected fields.
+
+Each table stands between two markers, so that the text around it is written by hand.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from gglib.proxy.access.never_over_http import NEVER_OVER_HTTP
+from gglib.proxy.routes.operation_spec import Access, OperationSpec
+from gglib.proxy.routes.table import OPERATIONS
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "access.md"
+BEGIN, END = "<!-- {}: written by `make access-table` -->", "<!-- end of {} -->"
+_QUOTED = re.compile(r"(?<!\w)'([^']+)'")
+
+COLUMNS = {
+    Access.PUBLIC: ("yes", "yes", "yes", "all clients"),
+    Access.CLIENT: ("401", "yes", "yes", "all clients"),
+    Access.ADMIN_KEY: ("401", "403", "yes", "all clients"),
+    Access.ADMIN: ("401", "403", "yes", "local programs and own pages"),
+}
+"""The responses to a request without a key, with a key and with an admin key; and the callers if no keys are set."""
+
+
+def routes_table(specs: Iterable[OperationSpec]) -> str:
+    """Return the table of routes, in the order of the specs."""
+    head = ["| Route | No key | Any key | Admin key | If no keys are set |", "|---|---|---|---|---|"]
+    rows = [f"| `{spec.method} {spec.path}` | {' | '.join(COLUMNS[spec.access])} |" for spec in specs]
+    return "\n".join([*head, *rows])
+
+
+def fields_table() -> str:
+    """Return the table of the fields that no request may set."""
+    head = ["| Field | Instead |", "|---|---|"]
+    rows = [
+        f"| `{name}` | {_QUOTED.sub(_as_code, instead)} |"
+        for name, instead in sorted(NEVER_OVER_HTTP.items())
+    ]
+    return "\n".join([*head, *rows])
+
+
+def _as_code(quoted: re.Match[str]) -> str:
+    return f"`{quoted[1]}`"
+
+
+def with_table(document: str, name: str, text: str) -> str:
+    """Return a document with a table between its markers. Raises ValueError if it has no markers."""
+    begin, end = BEGIN.format(name), END.format(name)
+    before, found, rest = document.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"it has no markers: put {begin!r} and {end!r} where the table goes")
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
+
+
+def main() -> int:
+    """Write the tables, or check them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is out of date")
+    options = parser.parse_args()
+    old = DOCUMENT.read_text(encoding="utf-8")
+    new = with_table(old, "routes", routes_table(operation.spec for operation in OPERATIONS))
+    new = with_table(new, "fields", fields_table())
+    if options.check:
+        return int(new != old)
+    DOCUMENT.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The rights of API keys."""
+
+import pytest
+
+from gglib.core.api_keys import ApiKey
+
+
+def test_new_key_may_use_all_models_and_nothing_else() -> None:
+    """Admin rights have to be given."""
+    key = ApiKey(key="a-key")
+    assert (key.has_all_models, key.is_admin, key.priority) == (True, False, None)
+    assert not ApiKey(key="a-key", models=("chat*",)).has_all_models
+    assert ApiKey(key="a-key", models=("chat*", "*")).has_all_models
+
+
+def test_admin_key_has_all_rights() -> None:
+    """The old form of a key, a text."""
+    assert ApiKey.admin("a-key") == ApiKey(key="a-key", is_admin=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"key": ""}, "empty"),
+        ({"models": ()}, "without models"),
+        ({"models": ("chat*",), "is_admin": True}, "all models"),
+    ],
+)
+def test_contradicting_rights_are_refused(fields: dict[str, object], why: str) -> None:
+    """An empty key would accept every client; an admin reaches all models through the admin API."""
+    with pytest.raises(ValueError, match=why):
+        ApiKey(**{"key": "a-key", **fields})  # type: ignore[arg-type]
+
+
+def test_key_is_not_shown() -> None:
+    """A key that is logged by accident stays secret."""
+    assert "SECRET" not in repr(ApiKey(key="SECRET"))

@@ -1,0 +1,87 @@
+"""No request sets a command, the environment, an engine argument or a path outside ``models/``."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from gglib.proxy.access.never_over_http import NEVER_OVER_HTTP, refuse_protected
+from gglib.proxy.errors import ForbiddenError
+from gglib.proxy.routes.parsing import read_body, read_query
+from gglib.proxy.routes.requests import NewDownload, NewModel, NoFields, SearchQuery
+from gglib.proxy.routes.table import OPERATIONS
+
+ALLOWED = {
+    ("Forwarded", "model"): "a name that is looked up in the catalogue",
+    ("Forwarded", "num_ctx"): "a number, bounded by the trained context",
+    ("Forwarded", "stream"): "true or false",
+    ("LoadOptions", "num_ctx"): "a number, bounded by the trained context",
+    ("ModelChanges", "aliases"): "names",
+    ("ModelChanges", "context"): "a number, bounded by the trained context",
+    ("ModelChanges", "idle_ttl_s"): "a number",
+    ("ModelChanges", "is_pinned"): "true or false",
+    ("ModelChanges", "kind"): "one of a fixed set",
+    ("ModelChanges", "priority"): "one of a fixed set",
+    ("ModelChanges", "tags"): "names",
+    ("NewDownload", "target"): "a repository or an https URL: its files are written below models/",
+    ("NewModel", "aliases"): "names",
+    ("NewModel", "name"): "a name",
+    (
+        "NewModel",
+        "path",
+    ): "the file that add reads and records; it must be a GGUF file, and is never written or run",
+    ("RemoveQuery", "files"): "true or false; only files that gglib wrote are deleted",
+    ("RevisionQuery", "revision"): "a revision on the hub",
+    ("SearchQuery", "limit"): "a number",
+    ("SearchQuery", "max_size"): "a number",
+    ("SearchQuery", "q"): "search terms for the hub",
+    ("SearchQuery", "sort"): "one of a fixed set",
+}
+"""All fields that a request may set, and why each is harmless. Bodies of forwarded requests are checked by
+``guards.engine_fields``."""
+
+
+def fields() -> Iterator[tuple[str, str]]:
+    """Yield type and name of each field of each body and query in the table of operations, nested types included."""
+    pending = [
+        type_ for operation in OPERATIONS for type_ in (operation.spec.body, operation.spec.query) if type_
+    ]
+    _, components = msgspec.json.schema_components(pending, ref_template="{name}")
+    for type_name, schema in components.items():
+        for name in schema.get("properties", ()):
+            yield type_name, name
+
+
+def test_every_field_of_every_request_is_reviewed() -> None:
+    """A new field needs a row that says why a request may set it."""
+    assert set(fields()) == set(ALLOWED)
+
+
+def test_no_request_has_a_protected_field() -> None:
+    """The path of a model to add is the exception."""
+    assert {(type_, name) for type_, name in fields() if name in NEVER_OVER_HTTP} == {("NewModel", "path")}
+
+
+@pytest.mark.parametrize("name", NEVER_OVER_HTTP)
+def test_protected_field_is_forbidden(name: str) -> None:
+    """403 instead of the 400 of an unknown field, with the way to set it on the machine."""
+    with pytest.raises(ForbiddenError, match=f"'{name}' cannot be set over HTTP: .* on the server's machine"):
+        read_body(NoFields, b'{"%b": "x"}' % name.encode())
+    with pytest.raises(ForbiddenError, match=f"'{name}' cannot be set over HTTP"):
+        read_query(NoFields, b"%b=x" % name.encode())
+
+
+@pytest.mark.parametrize("name", sorted(NEVER_OVER_HTTP.keys() - {"path"}))
+def test_protected_field_is_forbidden_beside_valid_ones(name: str) -> None:
+    """A body that is otherwise valid is refused as a whole."""
+    with pytest.raises(ForbiddenError):
+        read_body(NewModel, b'{"path": "/m.gguf", "%b": null}' % name.encode())
+    with pytest.raises(ForbiddenError):
+        read_body(NewDownload, b'{"target": "a/b", "%b": ["--host", "0.0.0.0"]}' % name.encode())
+    with pytest.raises(ForbiddenError):
+        read_query(SearchQuery, b"q=x&%b=y" % name.encode())
+
+
+def test_other_names_are_not_protected() -> None:
+    """An unknown field stays a bad request."""
+    refuse_protected("colour")
