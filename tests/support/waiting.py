@@ -49,3 +49,8 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether a process sleeps (state S)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"

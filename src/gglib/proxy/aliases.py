@@ -38,12 +38,12 @@ class AliasLists:
 
     def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
         self._lists = {alias: tuple(names) for alias, names in lists.items()}
-        self.entries = tuple(ModelSummary(id=_NO_ID, name=alias) for alias in self._lists)
-        """A model with the name of each alias, for errors that suggest similar names."""
+        self._entries = tuple(ModelSummary(id=_NO_ID, name=alias) for alias in self._lists)
+        """A model with the name of each alias, for ``find_model``."""
 
     def find(self, name: str) -> tuple[str, ...]:
         """Return the models of the alias that ``name`` resolves to, by the rules of model names; empty without one."""
-        entry = find_model(name, self.entries)
+        entry = find_model(name, self._entries)
         return () if entry is None else self._lists[entry.name]
 
     def models_of(self, name: str, models: Sequence[ModelSummary]) -> tuple[ModelSummary, ...]:
@@ -62,7 +62,11 @@ class AliasLists:
         )
         return tuple(alias for alias in found if alias.members)
 
+    def suggested(self, models: Sequence[ModelSummary]) -> list[ModelSummary]:
+        """Return ``models`` and the listed aliases, for errors that suggest similar names."""
+        return [*models, *(alias.as_model() for alias in self.listed(models))]
+
     def find_listed(self, name: str, models: Sequence[ModelSummary]) -> Alias | None:
         """Return the alias of ``listed`` that ``name`` resolves to, None without one."""
-        entry = find_model(name, self.entries)
+        entry = find_model(name, self._entries)
         return next((alias for alias in self.listed(models) if entry and alias.name == entry.name), None)

@@ -12,6 +12,7 @@ so this only concerns engines launched by other programs.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from time import monotonic
 
@@ -75,7 +76,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
     if envelope.edits:
         body = apply_edits(body, envelope.edits)
     spec = None if envelope.model is None else await services.catalog.resolve_for_launch(envelope.model)
-    others: list[Candidate] = []
+    others: Sequence[Candidate] = ()
     if spec is not None:
         name = spec.model_name
     else:
@@ -108,8 +109,8 @@ def _record_crash(error: EngineDiedError, model_name: str, body: bytes, services
 
 
 def _next_candidate(
-    others: list[Candidate], error: Exception, request: ProxyRequest
-) -> tuple[Candidate, list[Candidate]]:
+    others: Sequence[Candidate], error: Exception, request: ProxyRequest
+) -> tuple[Candidate, Sequence[Candidate]]:
     """Return the next model of an alias list and those after it. Raises ``error`` after the last."""
     if not others:
         raise error

@@ -48,10 +48,7 @@ async def resolve_candidates(name: str, services: Services) -> list[Candidate]:
     candidates = [found for member in names if (found := await _resolve(member, services)) is not None]
     if candidates:
         return list(dict.fromkeys(candidates))
-    models = await services.catalog.list_models()
-    if names:
-        raise not_found(names[0], models)
-    raise not_found(name, [*models, *services.aliases.entries])
+    raise not_found(name, services.aliases.suggested(await services.catalog.list_models()))
 
 
 async def _resolve(name: str, services: Services) -> Candidate | None:
@@ -63,7 +60,10 @@ async def _resolve(name: str, services: Services) -> Candidate | None:
 
 
 async def default_model(path: str, services: Services) -> str:
-    """Return the model for a request that names none. Raises ``BadRequestError``, which lists the models."""
+    """Return the model for a request that names none.
+
+    Raises ``BadRequestError``, which lists the models, or ``ModelNotFoundError`` for a configured name.
+    """
     models = await services.catalog.list_models()
     current = await services.runtime.current_model()
     name = choose_default(
@@ -73,9 +73,12 @@ async def default_model(path: str, services: Services) -> str:
         configured=services.options.default_model,
         current=None if current is None else current.model_name,
     )
-    if name is None:
-        raise BadRequestError(_no_model_message(models), "model")
-    return name
+    if name is not None:
+        return name
+    configured = services.options.default_model
+    if configured is not None and not services.aliases.models_of(configured, models):
+        raise not_found(configured, models)
+    raise BadRequestError(_no_model_message(models), "model")
 
 
 def choose_default(
@@ -88,16 +91,13 @@ def choose_default(
 ) -> str | None:
     """Return the default among the models of the catalogue for a path that needs ``kind``; None if none is clear.
 
-    1. The configured one, or alias list, unless the catalogue says that it is of another kind. An unknown name is
-       returned, so that the error names it.
+    1. The configured one, or alias list, if it is of the kind.
     2. The only one of the kind.
     3. The most recently used one in memory, ``current``.
     """
     fitting = [model for model in models if _can_serve(model, kind)]
-    if configured is not None:
-        meant = aliases.models_of(configured, models)
-        if not meant or any(model in fitting for model in meant):
-            return configured
+    if configured is not None and aliases.models_of(configured, fitting):
+        return configured
     if len(fitting) == 1:
         return fitting[0].name
     return next((model.name for model in fitting if model.name == current), None)

@@ -30,6 +30,9 @@ class ModelWatch:
         self._runs = runs
         self._dispatch = dispatch
         self._pinned: frozenset[int] = frozenset()
+        self._pin_reads = 0
+        """How often the pins were read, including reads that have not ended."""
+        self._last_applied_read = 0
 
     async def run(self, interval_s: float) -> None:
         """Poll now and every ``interval_s`` seconds, until cancelled."""
@@ -56,8 +59,15 @@ class ModelWatch:
                 await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
 
     async def apply_pins(self) -> None:
-        """Dispatch ``PinsChanged`` if the catalogue's pinned models differ from the last ones dispatched."""
+        """Dispatch ``PinsChanged`` if the catalogue's pinned models differ from the last ones dispatched.
+
+        The result of a read that ends after a later one is ignored: it may be older.
+        """
+        self._pin_reads = number = self._pin_reads + 1
         models = await self._catalog.list_models()
+        if number < self._last_applied_read:
+            return
+        self._last_applied_read = number
         pinned = frozenset(model.id for model in models if model.settings.is_pinned)
         if pinned != self._pinned:
             self._pinned = pinned

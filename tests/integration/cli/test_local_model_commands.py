@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import LIMIT_S, wait_until
+from tests.support.waiting import LIMIT_S, is_asleep, wait_until
 
 from gglib.core.models import ModelSource, NewModel
 from gglib.core.versions import FileRole, NewVersion, OwnFile
@@ -77,11 +77,6 @@ def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
     finally:
         os.close(terminal)
     return process.wait(LIMIT_S), shown.decode().replace("\r\n", "\n")
-
-
-def is_asleep(pid: int) -> bool:
-    """Whether a process sleeps (state S)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 class TestVerify:

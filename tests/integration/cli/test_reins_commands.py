@@ -8,6 +8,7 @@ from tests.support.waiting import is_alive, wait_until
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home
+from .test_server_commands import ANSWER
 
 ERASE_LINE = "\x1b[2K"
 
@@ -110,3 +111,13 @@ def test_an_alias_list_is_loaded_and_serves_requests(twice: Home) -> None:
     with twice.serving():
         assert "Loaded 'Org/other:Q4'" in twice.ok("load", "fast")
         assert twice.ok("unload", "fast") == "Unloaded Org/other:Q4.\n"
+
+
+def test_a_chat_with_an_alias_list_shows_the_load_of_its_model(twice: Home) -> None:
+    """A request of the chat has the alias, so the next model serves it if the first cannot be loaded."""
+    twice.script(Script(load_s=1.0, scripts={"tiny": {"load_fails_with": "invalid magic"}}))
+    twice.set('[aliases]\nfast = ["gone", "other"]\nsafe = ["tiny", "other"]')
+    with twice.watched("run", "fast", "Hello") as run:
+        assert run.end().strip() == ANSWER
+    assert "Loading 'Org/other:Q4'" in run.seen
+    assert twice.ok("run", "safe", "Hello").strip() == ANSWER

@@ -147,6 +147,9 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "last_swap": None,
         "swaps": [],
         "loads": [],
+        "limits": {},
+        "used": {},
+        "hint": None,
     }
     assert json.loads(stocked.ok("ps", "--json")) == nothing
     assert "No gglib is running" in stocked.refused("stop")

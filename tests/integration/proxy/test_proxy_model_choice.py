@@ -143,8 +143,8 @@ class TestWithoutAModel:
             assert "'gglib pull'" in (await post(proxy, EMPTY_CHAT)).error["message"]
 
     async def test_a_default_that_does_not_exist_is_not_found(self) -> None:
-        """The error has its name."""
-        async with serving(A, options=ProxyOptions(default_model="gone")) as (proxy, _):
+        """The error has its name, if no other rule chooses a model."""
+        async with serving(A, B, options=ProxyOptions(default_model="gone")) as (proxy, _):
             reply = await post(proxy, EMPTY_CHAT)
         assert (reply.status, reply.error["code"]) == (404, "model_not_found")
         assert "'gone'" in reply.error["message"]
@@ -230,12 +230,12 @@ class TestAliasLists:
         assert admitted(runtime) == ["b"]
 
     async def test_an_alias_without_a_model_is_not_found(self) -> None:
-        """The error names what it lists; an unknown name suggests aliases, too."""
+        """An unknown name suggests aliases, too."""
         async with serving(*ALL, options=FAST) as (proxy, _):
             lost = await post(proxy, b'{"model":"lost"}')
             unknown = await post(proxy, b'{"model":"fastt"}')
         assert (lost.status, lost.error["code"]) == (404, "model_not_found")
-        assert "'gone'" in lost.error["message"]
+        assert "'lost'" in lost.error["message"]
         assert "fast" in unknown.error["message"]
 
     async def test_aliases_are_listed_and_shown(self) -> None:

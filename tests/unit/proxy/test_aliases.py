@@ -54,6 +54,7 @@ def test_an_alias_looks_like_its_first_model() -> None:
     )
 
 
-def test_errors_suggest_aliases() -> None:
-    """The entries have the names."""
-    assert [entry.name for entry in LISTS.entries] == ["fast", "lost", "tiny"]
+def test_errors_suggest_listed_aliases() -> None:
+    """A key that may use no model of an alias does not learn its name."""
+    assert [model.name for model in LISTS.suggested([CODER, TINY])] == ["Org/Coder", "tiny", "fast"]
+    assert LISTS.suggested([]) == []

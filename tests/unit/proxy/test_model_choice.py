@@ -3,11 +3,13 @@
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelKind, ModelSummary
+from gglib.proxy.aliases import AliasLists
 from gglib.proxy.model_choice import choose_default
 
 CHAT = ModelSummary(id=1, name="chat", aliases=("c",), capabilities=ModelCapabilities(chat=True))
 OTHER = ModelSummary(id=2, name="other", capabilities=ModelCapabilities(chat=True, tools=True))
 EMBED = ModelSummary(id=3, name="embed", capabilities=ModelCapabilities(embedding=True))
+ALIASES = AliasLists({"fast": ("chat", "embed"), "vectors": ("embed",)})
 UNKNOWN = ModelSummary(id=4, name="unknown")
 
 
@@ -16,7 +18,8 @@ UNKNOWN = ModelSummary(id=4, name="unknown")
     [
         ([CHAT, OTHER], "c", "other", "c"),
         ([CHAT, EMBED], "embed", None, "chat"),
-        ([CHAT, OTHER], "unknown", "other", "unknown"),
+        ([CHAT, OTHER], "unknown", "other", "other"),
+        ([CHAT, OTHER], "unknown", None, None),
         ([CHAT, EMBED], None, None, "chat"),
         ([CHAT, EMBED], None, "embed", "chat"),
         ([CHAT, OTHER], None, "other", "other"),
@@ -26,26 +29,31 @@ UNKNOWN = ModelSummary(id=4, name="unknown")
         ([EMBED], None, "embed", None),
         ([EMBED], "embed", None, None),
         ([], None, None, None),
+        ([CHAT, OTHER, EMBED], "fast", None, "fast"),
+        ([CHAT, EMBED], "vectors", None, "chat"),
+        ([OTHER, EMBED], "Fast", None, "other"),
     ],
 )
 def test_the_first_rule_that_applies_chooses(
     models: list[ModelSummary], configured: str | None, current: str | None, chosen: str | None
 ) -> None:
     """For a chat: the configured model, the only chat model, the one in memory."""
-    assert choose_default(models, "chat", configured=configured, current=current) == chosen
+    assert choose_default(models, "chat", ALIASES, configured=configured, current=current) == chosen
 
 
 @pytest.mark.parametrize("kind", ["chat", "embedding", "rerank"])
 def test_a_model_without_known_capabilities_may_be_of_any_kind(kind: ModelKind) -> None:
     """Embedding programs need to set only id and name."""
-    assert choose_default([UNKNOWN], kind, configured=None, current=None) == "unknown"
-    assert choose_default([UNKNOWN, CHAT, EMBED], kind, configured="unknown", current=None) == "unknown"
+    assert choose_default([UNKNOWN], kind, ALIASES, configured=None, current=None) == "unknown"
+    assert (
+        choose_default([UNKNOWN, CHAT, EMBED], kind, ALIASES, configured="unknown", current=None) == "unknown"
+    )
 
 
 def test_each_kind_has_its_own_model() -> None:
     """A chat model serves no embeddings, and an embedder does not rank."""
     found = [
-        choose_default([CHAT, EMBED], kind, configured=None, current="chat")
+        choose_default([CHAT, EMBED], kind, ALIASES, configured=None, current="chat")
         for kind in ("chat", "embedding", "rerank")
     ]
     assert found == ["chat", "embed", None]

@@ -89,3 +89,25 @@ async def test_pins_are_dispatched_when_they_change_and_only_then() -> None:
     await catalog.edit_model("b", lambda _: ModelEdit(settings=ModelSettings()))
     await watch.apply_pins()
     assert dispatched == [PinsChanged(frozenset((2,))), PinsChanged(frozenset())]
+
+
+async def test_an_older_list_of_pins_does_not_replace_a_newer_one() -> None:
+    """A poll that read the catalogue before a pin ends after it."""
+    older, newer = asyncio.Event(), ModelSummary(id=1, name="a", settings=ModelSettings(is_pinned=True))
+    reads = iter([(older, []), (None, [newer])])
+
+    class Catalog(FakeCatalog):
+        async def list_models(self) -> list[ModelSummary]:
+            gate, models = next(reads)
+            if gate is not None:
+                await gate.wait()
+            return models
+
+    dispatched: list[Event] = []
+    watch = ModelWatch(Catalog(), Scheduler(), {}, dispatched.append)
+    poll = asyncio.create_task(watch.apply_pins())
+    await asyncio.sleep(0)
+    await watch.apply_pins()
+    older.set()
+    await poll
+    assert dispatched == [PinsChanged(frozenset((1,)))]

@@ -20,10 +20,14 @@ PROMPT = ">>> "
 class Chat:
     """One conversation with one model."""
 
-    def __init__(self, server: Endpoint, model: str, *, num_ctx: int | None = None) -> None:
+    def __init__(
+        self, server: Endpoint, model: str, *, num_ctx: int | None = None, expected_model: str | None = None
+    ) -> None:
+        """``expected_model`` is the model in the catalogue whose load is shown; None: ``model``."""
         self._server = server
         self._conversation = Conversation(model)
         self._num_ctx = num_ctx
+        self._expected_model = expected_model or model
 
     def send(self, prompt: str) -> None:
         """Send a prompt and stream the answer to stdout. A failed prompt is dropped. Raises ``GglibError``."""
@@ -58,7 +62,7 @@ class Chat:
             _TerminalPrinter() if sys.stdout.isatty() else _PipePrinter()
         )
         with contextlib.ExitStack() as waiting:
-            waiting.enter_context(wait_line(self._server, self._conversation.model))
+            waiting.enter_context(wait_line(self._server, self._expected_model))
             with stream_chat(self._server, body) as deltas:
                 for delta in deltas:
                     waiting.close()

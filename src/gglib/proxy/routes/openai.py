@@ -28,7 +28,7 @@ async def show_model(request: ProxyRequest, response: Response, services: Servic
     models = await services.catalog.list_models()  # listing detects replaced files
     model = await services.catalog.resolve_model(name) or services.aliases.find_listed(name, models)
     if model is None:
-        raise not_found(name, [*models, *services.aliases.entries_of(models)])
+        raise not_found(name, services.aliases.suggested(models))
     request.model = model.name
     await response.send_body(services.model_objects.as_object(model, await services.runtime.status()), [JSON])
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
+from gglib.core.memory import DeviceBytes, exceeded_devices
 from gglib.core.runtime.status import SwapStatus
 
 SWAPS = 3
@@ -41,6 +42,27 @@ class SwapHint:
             self._text = _hint(first, second)
             self._swaps.clear()
         return self._text
+
+
+class KnownSizes:
+    """The last known sizes of models by name, also of those that are not in memory any more."""
+
+    def __init__(self, budget: Callable[[], DeviceBytes]) -> None:
+        """``budget`` returns how much memory all models together may take."""
+        self._budget = budget
+        self._sizes: dict[str, DeviceBytes] = {}
+
+    def record(self, model_name: str, size: DeviceBytes) -> None:
+        """Record the size of a launch, expected or measured."""
+        self._sizes[model_name] = size
+
+    def fit_together(self, first: str, second: str) -> bool:
+        """Whether two models fit into the budget together; False if a size is unknown."""
+        one, other = self._sizes.get(first), self._sizes.get(second)
+        if not one or not other:
+            return False
+        together = {device: one.get(device, 0) + other.get(device, 0) for device in {*one, *other}}
+        return not exceeded_devices(together, self._budget())
 
 
 def _hint(first: str, second: str) -> str:

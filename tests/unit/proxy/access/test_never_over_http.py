@@ -22,7 +22,7 @@ ALLOWED = {
     ("ModelChanges", "is_pinned"): "true or false",
     ("ModelChanges", "kind"): "one of a fixed set",
     ("ModelChanges", "priority"): "one of a fixed set",
-    ("ModelChanges", "tags"): "names",
+    ("ModelChanges", "tags"): "printable texts",
     ("NewDownload", "target"): "a repository or an https URL: its files are written below models/",
     ("NewModel", "aliases"): "names",
     ("NewModel", "name"): "a name",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, ValidationError
 
-from gglib.proxy.errors import BadRequestError, ForbiddenError
+from gglib.proxy.errors import BadRequestError
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.parsing import (
     read_body,
@@ -181,13 +181,6 @@ def test_an_invalid_change_is_refused_with_what_is_accepted(body: bytes, message
     with pytest.raises(BadRequestError) as refused:
         read_body(ModelChanges, body, keeps_null=True)
     assert str(refused.value) == message
-
-
-@pytest.mark.parametrize("name", ["engine_args", "projector", "paths"])
-def test_fields_of_the_machine_are_forbidden_over_http(name: str) -> None:
-    """The error says how to set the field on the server's machine."""
-    with pytest.raises(ForbiddenError, match=f"'{name}' cannot be set over HTTP: .* on the server's machine"):
-        read_body(ModelChanges, b'{"%b":null}' % name.encode(), keeps_null=True)
 
 
 def test_duplicate_check_is_linear() -> None:

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from gglib.core.hub import downloads
-from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.models import ModelSettings, ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports import library
+from gglib.core.priority import Priority
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
-from gglib.proxy.routes.responses import Download, Model, RemovedModel, Status
+from gglib.proxy.routes.responses import Download, LoadedModel, Model, RemovedModel, Status
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
 
@@ -78,6 +79,24 @@ def test_failed_download_has_code_and_message() -> None:
         id="1", target="ada/tiny", state=downloads.DownloadState.FAILED, created_at=1, error_code="disk_full"
     )
     assert msgspec.to_builtins(Download.of(download).error) == {"code": "disk_full", "message": ""}
+
+
+def test_a_loaded_model_is_shown_without_its_address() -> None:
+    """The target's URL and key stay inside."""
+    target = RunningTarget(
+        base_url="http://127.0.0.1:1", model_id=7, model_name="m", effective_ctx=512, bearer_key="secret"
+    )
+    shown_target = msgspec.to_builtins(LoadedModel.of(target))
+    assert shown_target == {"model_id": 7, "model_name": "m", "effective_ctx": 512}
+
+
+def test_pin_and_priority_are_shown() -> None:
+    """The priority has the name that ``PATCH`` takes."""
+    plain = Model.of(ModelSummary(id=1, name="m"), None)
+    assert (plain.is_pinned, plain.priority) == (False, None)
+    settings = ModelSettings(is_pinned=True, priority=Priority.BATCH)
+    changed = Model.of(ModelSummary(id=1, name="m", settings=settings), None)
+    assert (changed.is_pinned, changed.priority) == (True, "batch")
 
 
 def test_removal_lists_deleted_and_retained_files() -> None:

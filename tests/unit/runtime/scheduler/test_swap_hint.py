@@ -4,7 +4,7 @@ import pytest
 from tests.support.golden import Golden
 
 from gglib.core.runtime.status import SwapStatus
-from gglib.runtime.scheduler.swap_hint import SWAPS, WINDOW_S, SwapHint
+from gglib.runtime.scheduler.swap_hint import SWAPS, WINDOW_S, KnownSizes, SwapHint
 
 
 def a_swap(from_model: str | None, to_model: str | None, error: str | None = None) -> SwapStatus:
@@ -71,3 +71,35 @@ def test_models_that_do_not_fit_together_cause_no_hint() -> None:
     assert [text is not None for text in returned] == [False, False, False, True]
     assert asked == [("a", "b")] * 2
     assert hints(*((0.0, A_TO_B),) * 5, fit=False) == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fits"),
+    [
+        ({"a": {"ram": 6}, "b": {"ram": 4}}, True),
+        ({"a": {"ram": 6}, "b": {"ram": 5}}, False),
+        ({"a": {"ram": 6}, "b": {"gpu0": 3}}, True),
+        ({"a": {"ram": 1, "gpu0": 2}, "b": {"ram": 1, "gpu0": 2}}, False),
+        ({"a": {"ram": 1}, "b": {"gpu1": 99}}, True),
+        ({"a": {"ram": 1}}, False),
+        ({"a": {"ram": 1}, "b": {}}, False),
+        ({}, False),
+    ],
+)
+def test_models_fit_together_if_their_sizes_are_known(
+    sizes: dict[str, dict[str, int]], *, fits: bool
+) -> None:
+    """The sum fits the budget of each device; a device without a budget has no limit."""
+    known = KnownSizes(lambda: {"ram": 10, "gpu0": 3})
+    for name, size in sizes.items():
+        known.record(name, size)
+    assert known.fit_together("a", "b") is known.fit_together("b", "a") is fits
+
+
+def test_last_size_of_a_model_counts() -> None:
+    """A measured size replaces the expected one."""
+    known = KnownSizes(lambda: {"ram": 10})
+    known.record("a", {"ram": 6})
+    known.record("b", {"ram": 6})
+    known.record("b", {"ram": 4})
+    assert known.fit_together("a", "b")

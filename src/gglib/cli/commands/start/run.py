@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
     from gglib.core.errors import ModelNotFoundError
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports.catalog import ModelStorePort
 
 
 @click.command("run")
@@ -32,15 +34,13 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     from gglib.cli.runner import with_catalog
     from gglib.cli.views.model_list import usage_hint
     from gglib.core.errors import ModelNotFoundError
-    from gglib.core.names import require_model
     from gglib.core.plain_text import escape_block
 
     settings = options.settings()
     try:
-        found = with_catalog(settings, lambda store: require_model(store, model))
+        name, found = with_catalog(settings, lambda store: _find_model(store, model, settings))
     except ModelNotFoundError as error:
         raise click.ClickException(escape_block(_not_found_message(model, error))) from error
-    name = found.name
     if found.capabilities.embedding or found.capabilities.rerank:
         raise click.ClickException(f"Model '{name}' does not chat. {usage_hint(found)}")
     text = " ".join(prompt)
@@ -48,13 +48,30 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
         text = sys.stdin.read()
     text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
     with _running_or_private_server(settings) as server:
-        chat = Chat(server, name, num_ctx=ctx)
+        chat = Chat(server, name, num_ctx=ctx, expected_model=found.name)
         if text.strip():
             chat.send(text)
         elif sys.stdin.isatty():
             chat.run()
         else:
             raise click.UsageError("No prompt: pass PROMPT as an argument or on stdin.")
+
+
+async def _find_model(store: "ModelStorePort", name: str, settings: "Settings") -> "tuple[str, ModelSummary]":
+    """Return the model for requests, and the model of the catalogue that is expected to serve them.
+
+    They differ for an alias list, of which the server chooses a model. Raises ``ModelNotFoundError``.
+    """
+    from gglib.core.names import require_model
+    from gglib.proxy.aliases import AliasLists
+
+    found = await store.resolve_model(name)
+    if found is None:
+        alias = AliasLists(settings.aliases).find_listed(name, await store.list_models())
+        if alias is not None:
+            return alias.name, alias.members[0]
+        found = await require_model(store, name)
+    return found.name, found
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("up")
-@click.option("-y", "--yes", is_flag=True, help="Download the starter model without a prompt.")
+@click.option("-y", "--yes", is_flag=True, help="Download the starter model if needed; prompt nothing.")
 @server_options
 @click.pass_obj
 def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -> None:
@@ -36,6 +36,8 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     _require_not_running(settings)
     if not has_models and not yes:
         _confirm_starter()
+    if not yes:
+        settings = _with_chosen_max_models(settings)
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
     startup, drain = _StartupState(), DrainReporter(settings.drain_s)
     if run_in_foreground(_up(fit_to_machine(settings), startup, drain), drain) and not startup.is_serving:
@@ -72,11 +74,35 @@ def _confirm_starter() -> None:
         raise GglibError("No model to serve: add one with 'gglib add FILE'.")
 
 
+def _with_chosen_max_models(settings: "Settings") -> "Settings":
+    """Ask once how many models stay in memory, and write the answer to ``config.toml``.
+
+    Asks at a terminal only, and only if no source of the settings has an answer.
+    """
+    from dataclasses import replace
+
+    from gglib.app.config_file import add_setting
+    from gglib.app.settings import CONFIG_NAME
+    from gglib.cli.terminal import is_interactive
+    from gglib.cli.views import render
+    from gglib.core.errors import InvalidSettingError
+
+    if "max_models" in settings.explicit or not is_interactive():
+        return settings
+    keeps_several = click.confirm("Keep several models in memory while they fit?", default=True)
+    try:
+        add_setting(settings.home / CONFIG_NAME, "max_models", "auto" if keeps_several else 1)
+    except InvalidSettingError as error:
+        render.echo(f"Warning: {error}", is_error=True)
+    return replace(settings, max_models=None if keeps_several else 1)
+
+
 async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporter") -> None:
     from gglib.app.server import open_home, running_server
     from gglib.cli.client_settings import key_names_for
     from gglib.cli.engine_choice import choose_engine_async
     from gglib.cli.onboarding import show_client_settings, smoke_test_any
+    from gglib.cli.server.swap_hint import shown_swap_hint
     from gglib.cli.terminal import warn_if_exposed
     from gglib.cli.views import render
     from gglib.system.gc_tuning import tune_gc
@@ -97,7 +123,8 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
             )
             startup.is_serving = True
             tune_gc()
-            await server.supervisor.wait()
+            async with shown_swap_hint(server.manager):
+                await server.supervisor.wait()
 
 
 async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
