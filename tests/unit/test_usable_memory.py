@@ -9,6 +9,7 @@ from gglib.app import memory as of_this_machine
 from gglib.app.memory import (
     default_fit,
     fit_slots,
+    gpu_reader,
     launch_fit,
     usable_memory,
 )
@@ -50,6 +51,16 @@ async def test_gpu_counts_if_the_engine_uses_it(
     memory = await usable_memory(Settings(home=tmp_path))
     assert bool(memory.gpus) is counts
     assert memory.available_bytes == WITH_GPU.available_bytes
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_gpus_are_read_only_for_an_engine_that_uses_them(
+    monkeypatch: pytest.MonkeyPatch, *, has_gpu: bool
+) -> None:
+    """On the CPU a stop reads and waits for nothing."""
+    monkeypatch.setattr(of_this_machine, "read_memory", lambda: WITH_GPU)
+    monkeypatch.setattr(EmbeddedEngine, "has_gpu", staticmethod(lambda: has_gpu))
+    assert (gpu_reader(EmbeddedEngine(reason="")) is not None) is has_gpu
 
 
 def test_wheel_of_this_machine_has_an_answer() -> None:

@@ -17,6 +17,7 @@ from gglib.app.exposure import check_exposure
 from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
 from gglib.app.memory import fit_slots
+from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
 from gglib.app.name_checks import name_warnings
 from gglib.app.preload import preloading
 from gglib.app.settings import Settings, prepare_home
@@ -116,6 +117,7 @@ async def running_server(
     local_key = secrets.token_urlsafe(32) if settings.api_keys else None
     facts = ModelFacts(home.catalog, read_model, read_mark)
     options = _proxy_options(settings, local_key)
+    accounts = await open_accounts(engine, home.catalog, slots=settings.slots, memory=settings.memory)
     async with (
         open_library(settings, home.catalog) as library,
         collected_periodically(
@@ -123,8 +125,9 @@ async def running_server(
         ) as request_collection,
         EngineManager(
             home.catalog,
-            LocalLauncher(_launch_config(settings, engine, home.catalog), preflight=facts.check),
+            LocalLauncher(_launch_config(settings, engine, home.catalog, accounts), preflight=facts.check),
             replace(_runtime_config(settings), on_engine_exit=request_collection),
+            accounts,
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
     ):
@@ -252,13 +255,17 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
     return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
 
 
-def _launch_config(settings: Settings, engine: Engine, catalog: SqliteCatalog) -> LaunchConfig:
+def _launch_config(
+    settings: Settings, engine: Engine, catalog: SqliteCatalog, accounts: LocalMemoryAccounts
+) -> LaunchConfig:
+    # Under a budget, a launch is sized by it. Otherwise a model has the free memory of the machine for itself.
     return LaunchConfig(
         engine=engine,
         engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,
         slots=settings.slots,
-        fit_slots=fit_slots(engine),
+        fit_slots=accounts.fit_slots if settings.manages_memory else fit_slots(engine),
+        prompt_cache=accounts.prompt_cache_mib if settings.manages_memory else None,
         heartbeat_s=settings.heartbeat_s,
         memory_state=read_memory_state,
         resolve=catalog.resolve_for_launch,
@@ -268,6 +275,7 @@ def _launch_config(settings: Settings, engine: Engine, catalog: SqliteCatalog) -
 def _runtime_config(settings: Settings) -> RuntimeConfig:
     return RuntimeConfig(
         capacity=settings.capacity,
+        limits_memory=settings.manages_memory,
         swap_wait_s=settings.swap_wait_s,
         model_wait_s=settings.model_wait_s,
         drain_s=settings.drain_s,

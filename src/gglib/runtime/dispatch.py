@@ -10,6 +10,7 @@ from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.events import EventHub, EventTranslator
 from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, Tick, WakeAt
 from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.swap_hint import SwapHint
 from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
 
 logger = logging.getLogger("gglib.runtime")
@@ -28,6 +29,7 @@ class Dispatcher:
         execute: Callable[[Grant | Launch | Refuse | Stop], None],
         expected_s: Callable[[ModelLaunchSpec], float],
         now: Callable[[], float],
+        swap_hint: SwapHint | None = None,
     ) -> None:
         """``execute`` gets every effect except ``WakeAt``; ``expected_s`` returns the expected duration of a load.
 
@@ -41,6 +43,7 @@ class Dispatcher:
         self._execute = execute
         self._translator = EventTranslator(expected_s)
         self._now = now
+        self._swap_hint = swap_hint
         self._events: deque[Event] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._idle: asyncio.Event | None = None
@@ -89,6 +92,8 @@ class Dispatcher:
         swaps = self.swap_history.record(event, effects, now)
         for swap in swaps:
             logger.info("%s", describe_swap(swap))
+            if self._swap_hint is not None and (hint := self._swap_hint.record(swap, now)) is not None:
+                logger.warning("%s", hint)
         for effect in effects:
             if isinstance(effect, WakeAt):
                 self._cancel_timer()

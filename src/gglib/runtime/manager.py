@@ -59,6 +59,7 @@ from gglib.runtime.scheduler.events import (
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.scheduler.state import ResidentState
+from gglib.runtime.scheduler.swap_hint import KnownSizes, SwapHint
 from gglib.runtime.status import StatusReader
 
 logger = logging.getLogger("gglib.runtime")
@@ -123,12 +124,18 @@ class EngineManager(ModelRuntimePort):
         self._is_closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._load_times = LoadTimes()
-        self._dispatcher = Dispatcher(self._scheduler, self._execute, self._load_times.expected_s, self._now)
+        known_sizes = KnownSizes(lambda: {} if memory is None else memory.budget)
+        swap_hint = SwapHint(known_sizes.fit_together) if config.capacity == 1 else None
+        self._dispatcher = Dispatcher(
+            self._scheduler, self._execute, self._load_times.expected_s, self._now, swap_hint
+        )
         self._status_reader = StatusReader(
-            self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history
+            self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history, swap_hint
         )
         self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
-        self._memory_watch = MemoryWatch(memory, self._scheduler, self._runs, self._dispatcher.dispatch)
+        self._memory_watch = MemoryWatch(
+            memory, self._scheduler, self._runs, self._dispatcher.dispatch, known_sizes
+        )
         self._watch_tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:

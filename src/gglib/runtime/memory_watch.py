@@ -12,6 +12,7 @@ from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.scheduler.events import Event, LimitsChanged, LoadFailed, Measured
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident
+from gglib.runtime.scheduler.swap_hint import KnownSizes
 
 logger = logging.getLogger("gglib.runtime")
 
@@ -28,8 +29,10 @@ class MemoryWatch:
         scheduler: Scheduler,
         runs: Mapping[int, EngineRun],
         dispatch: Callable[[Event], None],
+        known_sizes: KnownSizes,
     ) -> None:
-        """Watch ``runs``, the current launches by generation."""
+        """Watch ``runs``, the current launches by generation. Measured sizes are recorded in ``known_sizes``."""
+        self._known_sizes = known_sizes
         self._accounts = accounts
         self._scheduler = scheduler
         self._runs = runs
@@ -38,8 +41,10 @@ class MemoryWatch:
         self._background: set[asyncio.Task[None]] = set()
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
-        """Return what a launch with ``context`` tokens takes; empty if nothing is accounted."""
-        return {} if self._accounts is None else await self._accounts.size_of(spec, context)
+        """Return what a launch with ``context`` tokens takes; empty if memory is not limited."""
+        if self._accounts is None or not self._scheduler.placement.limits_memory:
+            return {}
+        return await self._accounts.size_of(spec, context)
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         """Return what would fit instead of a launch that does not."""
@@ -97,6 +102,8 @@ class MemoryWatch:
         if self._accounts is None or run.pid is None:
             return
         size = await self._accounts.measure(run.spec, run.launch.context, run.pid)
+        if size is not None:
+            self._known_sizes.record(run.spec.model_name, size)
         prompt_s = await run.prompt_cost_s()
         if size is not None or prompt_s is not None:
             self._dispatch(Measured(generation, size, prompt_s))

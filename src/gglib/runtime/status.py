@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core.errors import ModelLoadingError
-from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
-from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
@@ -26,8 +24,6 @@ class StatusReader:
     """The current launches by generation."""
     load_times: LoadTimes
     swap_history: SwapHistory
-    memory: MemoryAccounts | None = None
-    """None: the memory of models is not limited."""
     swap_hint: SwapHint | None = None
     """None: several models may stay in memory already."""
 
@@ -46,7 +42,7 @@ class StatusReader:
             last_swap=self.swap_history.last(now),
             swaps=self.swap_history.swap_counts,
             loads=self.swap_history.load_counts,
-            limits={} if self.memory is None else dict(self.memory.budget),
+            limits=dict(self.scheduler.placement.memory_budget),
             hint=None if self.swap_hint is None else self.swap_hint.text,
         )
 
@@ -95,12 +91,8 @@ class StatusReader:
             loading_for_s=now - run.started_at if is_loading else None,
             expected_load_s=self.load_times.expected_s(resident.spec) if is_loading else None,
             idle_ttl_s=resident.idle_ttl_s,
-            size=_size_of(resident),
-            is_measured=getattr(resident, "is_measured", False),
-            is_pinned=resident.spec.model_id in getattr(self.scheduler, "pinned", ()),
+            size=dict(resident.size),
+            is_measured=resident.is_measured,
+            is_pinned=resident.spec.model_id in self.scheduler.pinned,
             threads=getattr(run, "threads", None),
         )
-
-
-def _size_of(resident: Resident) -> DeviceBytes:
-    return dict(getattr(resident, "size", {}))

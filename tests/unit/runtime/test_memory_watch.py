@@ -20,6 +20,7 @@ from gglib.runtime.scheduler.events import (
     RequestEnded,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.swap_hint import KnownSizes
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 
@@ -71,7 +72,8 @@ class Watched:
             unavailable=asyncio.Event(),
             prompt_cost_s=self._prompt_cost_s,
         )
-        self.watch = MemoryWatch(accounts, self.scheduler, {1: self.run}, self.dispatch)
+        self.known_sizes = KnownSizes(dict)
+        self.watch = MemoryWatch(accounts, self.scheduler, {1: self.run}, self.dispatch, self.known_sizes)
         self.scheduler.handle(Requested(1, A, 8, 8, size={"ram": 8}), 0)
 
     def dispatch(self, event: Event) -> None:
@@ -112,6 +114,7 @@ async def test_limits_are_reported_when_they_change() -> None:
     assert watched.events == [LimitsChanged({"ram": 60})]
     assert accounts.calls == [(7,)] * 3
     counted = Watched(accounts, budget=None)
+    assert await counted.watch.size_of(A, 8) == {}
     await counted.watch.refresh_limits()
     assert counted.events == []
 

@@ -1,10 +1,7 @@
 """The status of a runtime, from the scheduler, the launches and the past swaps."""
 
-from typing import ClassVar, cast
-
 from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.status import RuntimeStatus, SwapStatus
-from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_hint import SwapHint
@@ -12,20 +9,14 @@ from gglib.runtime.scheduler.swap_history import SwapHistory
 from gglib.runtime.status import StatusReader
 
 
-class Budget:
-    """Accounts with a budget, and nothing else."""
-
-    budget: ClassVar[DeviceBytes] = {"ram": 20}
-
-
-def status_of(memory: MemoryAccounts | None = None, swap_hint: SwapHint | None = None) -> RuntimeStatus:
+def status_of(budget: DeviceBytes | None = None, swap_hint: SwapHint | None = None) -> RuntimeStatus:
     """Return the status of a runtime without models."""
-    return StatusReader(Scheduler(), {}, LoadTimes(), SwapHistory(), memory, swap_hint).status(0.0)
+    return StatusReader(Scheduler(budget=budget), {}, LoadTimes(), SwapHistory(), swap_hint).status(0.0)
 
 
 def test_status_has_the_memory_budget() -> None:
-    """Without accounts there is none."""
-    assert status_of(memory=cast("MemoryAccounts", Budget())).limits == {"ram": 20}
+    """Without a limit there is none."""
+    assert status_of({"ram": 20}).limits == {"ram": 20}
     assert status_of().limits == status_of().used == {}
 
 

@@ -1,8 +1,8 @@
 """The size of a launch: from the measured peak of earlier loads, else from the estimate. Pure; sizes in bytes.
 
 1. Nothing was measured: the estimate and 5 %.
-2. Measured: the peak, plus what the engine may still touch (its compute buffers and its prompt cache), at most rule 1;
-   at least the peak.
+2. Measured: the peak, plus what the engine may still touch (its compute buffers, its prompt cache and heap), at most
+   rule 1; at least the peak.
 3. A device that was not measured, such as a GPU whose driver does not show processes: rule 1.
 """
 
@@ -16,6 +16,9 @@ from gglib.core.models import ModelLaunchSpec
 
 MARGIN_SHARE = 20
 """The estimate deviates by up to 5 % (bench/fit.py)."""
+PROCESS_GROWTH_BYTES = 16 * 1024**2
+"""Heap that requests allocate, and library pages that are shared with other engines until these exit: after the first
+requests, engines of tiny models took up to 10 MiB more than right after their load, without their compute buffers."""
 OUT_OF_MEMORY_SHARE = 5
 """A load that ran out of memory is expected to take a fifth more the next time, at least ``OUT_OF_MEMORY_BYTES``."""
 OUT_OF_MEMORY_BYTES = 64 * 1024**2
@@ -43,7 +46,8 @@ def launch_size(
 
 def untouched_bytes(need: MemoryNeed, devices: Sequence[str], *, prompt_cache_bytes: int) -> dict[str, int]:
     """Return what a measurement may lack on each of ``devices``: buffers that no prompt has used yet."""
-    return {device: need.compute_bytes + (prompt_cache_bytes if device == RAM else 0) for device in devices}
+    in_ram = prompt_cache_bytes + PROCESS_GROWTH_BYTES
+    return {device: need.compute_bytes + (in_ram if device == RAM else 0) for device in devices}
 
 
 def larger(first: DeviceBytes, second: DeviceBytes) -> dict[str, int]:
