@@ -37,7 +37,8 @@ from gglib.runtime.scheduler.events import (
     Tick,
     WakeAt,
 )
-from gglib.runtime.scheduler.scheduler import MEMORY_WAIT_S, Scheduler
+from gglib.runtime.scheduler.planning import MEMORY_WAIT_S
+from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import ResidentState
 
 SWAP_WAIT_S = 15.0

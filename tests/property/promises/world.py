@@ -45,8 +45,9 @@ from gglib.runtime.scheduler.events import (
     WaitTimedOut,
     WakeAt,
 )
+from gglib.runtime.scheduler.pending_loads import PENDING_LOAD_S
 from gglib.runtime.scheduler.planning import UNUSED_GRACE_S
-from gglib.runtime.scheduler.scheduler import PENDING_LOAD_S, Scheduler
+from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import ResidentState
 from gglib.runtime.scheduler.swap_history import SwapHistory
 

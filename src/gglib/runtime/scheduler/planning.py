@@ -9,6 +9,12 @@ waiter if batch requests alone use them.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from gglib.core.errors import (
+    GglibError,
+    InsufficientMemoryError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+)
 from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
@@ -16,6 +22,8 @@ from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.placement import Candidate, Placement, Room, choose_victims
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 
+MEMORY_WAIT_S = 10.0
+"""How long a request waits for memory that other programs use."""
 UNUSED_GRACE_S = 3.0
 """How long a model that is unused since its load is safe from pending loads of other models: the client that requested
 it with ``wait=0`` is about to return. Two such clients would otherwise evict each other's model for ever."""
@@ -151,6 +159,20 @@ class Planner:
         """Whether other programs use memory that the waiter's model needs, so that no eviction helps."""
         size = self.sizes[waiter.spec.model_id]
         return self.placement.exceeds_limits(size, besides=self.pinned_sizes(waiter))
+
+    def refusal(self, waiter: Waiter) -> GglibError | None:
+        """Return why a launch for this waiter is impossible; None if it is possible, or may become so."""
+        name, placement = waiter.spec.model_name, self.placement
+        if placement.exceeds_budget(waiter.size):
+            return ModelTooLargeError(name, waiter.size, placement.memory_budget)
+        pinned_sizes = self.pinned_sizes(waiter)
+        if placement.exceeds_budget(waiter.size, besides=pinned_sizes):
+            pinned = (r.spec.model_name for r in self.residents if r.spec.model_id in self.pinned)
+            return ModelsPinnedError(name, tuple(sorted(pinned)))
+        is_late = self.now >= waiter.since + MEMORY_WAIT_S
+        if is_late and placement.exceeds_limits(waiter.size, besides=pinned_sizes):
+            return InsufficientMemoryError(name, waiter.size, placement.memory_limits, MEMORY_WAIT_S)
+        return None
 
     def pinned_sizes(self, waiter: Waiter) -> list[DeviceBytes]:
         """Return the sizes of the residents that stay for any waiter of this model."""

@@ -48,14 +48,11 @@ batch requests use drains for an interactive request at once.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 from gglib.core.context import is_enough
 from gglib.core.defaults import SWAP_WAIT_S
 from gglib.core.errors import (
-    GglibError,
-    InsufficientMemoryError,
     ModelNotFoundError,
     ModelOutOfMemoryError,
     ModelsPinnedError,
@@ -67,6 +64,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.backoff import Backoff, Failure
+from gglib.runtime.scheduler.batch_limits import BatchLimits
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
@@ -95,14 +93,17 @@ from gglib.runtime.scheduler.events import (
     WakeAt,
 )
 from gglib.runtime.scheduler.keep_warm import KeepWarm
+from gglib.runtime.scheduler.pending_loads import PendingLoads
 from gglib.runtime.scheduler.placement import Candidate, Placement, choose_victims, largest
 from gglib.runtime.scheduler.planning import (
+    MEMORY_WAIT_S,
     Plan,
     PlannedEviction,
     Planner,
     grace_until,
     waiting_order,
 )
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, idle_beside
 from gglib.runtime.scheduler.state import (
     PendingLoad,
     Resident,
@@ -111,15 +112,6 @@ from gglib.runtime.scheduler.state import (
 )
 
 DEFAULT_QUEUE_LIMIT = 1_000
-PENDING_LOAD_S = 60.0
-"""How long a load without waiters stays pending. Clients return after ``Retry-After``, within seconds."""
-MEMORY_WAIT_S = 10.0
-"""How long a request waits for memory that other programs use."""
-INTERACTIVE_WINDOW_S = 60.0
-"""How long after an interactive request a model keeps a slot free of batch requests."""
-OUT_OF_MEMORY_GROWTH = 1.2
-"""The factor by which the expected size of a model grows after its load ran out of memory."""
-
 _READY = ResidentState.READY
 """A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
 _DEADLINE_STATES = {ResidentState.LOADING, ResidentState.DRAINING}
@@ -157,12 +149,9 @@ class Scheduler:
         """Models whose next load replaces an abandoned load, and is therefore protected."""
         self._pinned: frozenset[int] = frozenset()
         """Models that are not evicted for other models."""
-        self._pending_loads: dict[int, PendingLoad] = {}
-        """By model id, oldest first."""
-        self._interactive_at: dict[int, float] = {}
-        """By model id: when the last interactive request was queued."""
-        self._out_of_memory: dict[int, DeviceBytes] = {}
-        """By model id: the size of the second attempt after a load that ran out of memory."""
+        self._pending_loads = PendingLoads()
+        self._batch_limits = BatchLimits()
+        self._repeated_loads = RepeatedLoads()
         self._has_excess = False
         """Whether the residents exceed a reduced budget."""
 
@@ -189,7 +178,7 @@ class Scheduler:
     @property
     def pending_loads(self) -> tuple[PendingLoad, ...]:
         """Every load without waiters that has not started, oldest first."""
-        return tuple(self._pending_loads.values())
+        return self._pending_loads.all
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -255,7 +244,7 @@ class Scheduler:
                 self._on_request_ended(ticket, now)
             case WaitTimedOut(ticket):
                 if (waiter := self._waiters.pop(ticket, None)) is not None:
-                    self._add_pending_load(waiter, now)
+                    self._pending_loads.add(waiter, now)
             case RequestStalled(ticket):
                 self._on_stalled(ticket, now)
             case StopRequested(deadline, model_id):
@@ -293,45 +282,23 @@ class Scheduler:
         model_id = request.spec.model_id
         self._keep_warm.record_request(model_id, now)
         if request.priority is Priority.INTERACTIVE:
-            self._interactive_at[model_id] = now
+            self._batch_limits.record_interactive(model_id, now)
         refusal = self._backoff.refusal(request.spec, now)
         waiter = _waiter_of(request, now)
         is_ready = any(self._can_grant(waiter, resident, now) for resident in self._residents.values())
         if refusal is not None:
             yield Refuse(request.ticket, refusal)
         elif not request.waits and not is_ready:
-            self._add_pending_load(waiter, now)
+            self._pending_loads.add(waiter, now)
         elif len(self._waiters) >= self._queue_limit and not is_ready:
             yield Refuse(request.ticket, QueueFullError(len(self._waiters), self._swap_wait_s))
         else:
             self._waiters[request.ticket] = waiter
 
-    def _add_pending_load(self, waiter: Waiter, now: float) -> None:
-        """Load the model for a request that does not wait; all these requests share one load."""
-        model_id = waiter.spec.model_id
-        former = self._pending_loads.get(model_id)
-        needed, at_launch, size = waiter.needed_ctx, waiter.launch_ctx, waiter.size
-        if former is not None and former.spec == waiter.spec and now < former.expires_at:
-            needed = max(former.needed_ctx, needed)
-            at_launch = max(former.launch_ctx, at_launch)
-            size = largest((former.size, size))
-        self._pending_loads[model_id] = PendingLoad(
-            ticket=waiter.ticket,
-            spec=waiter.spec,
-            needed_ctx=needed,
-            launch_ctx=at_launch,
-            # A launch decided after the first request for this version has this version, or a newer one.
-            since=former.since
-            if former is not None and former.spec.path == waiter.spec.path
-            else waiter.since,
-            size=size,
-            expires_at=now + PENDING_LOAD_S,
-        )
-
     def _on_request_ended(self, ticket: int, now: float) -> None:
         waiter = self._waiters.pop(ticket, None)
         if waiter is not None and self._is_last_waiter_of_started_swap(waiter):
-            self._add_pending_load(waiter, now)
+            self._pending_loads.add(waiter, now)
         for resident in self._residents.values():
             if ticket in resident.holders:
                 self._release(resident, ticket, now)
@@ -378,7 +345,7 @@ class Scheduler:
         resident.spec = event.spec or resident.spec
         resident.slots = event.slots
         resident.credit = self._placement.inflation
-        self._out_of_memory.pop(resident.spec.model_id, None)
+        self._repeated_loads.discard(resident.spec.model_id)
         self._keep_warm.record_load(resident.spec.model_id, now - resident.since)
         resident.transition_to(ResidentState.READY, now)
         resident.last_used = now
@@ -399,47 +366,26 @@ class Scheduler:
     def _remove(self, generation: int, now: float) -> Resident | None:
         """Drop a launch whose process has exited, and renew the pending load that it was stopped for."""
         resident = self._residents.pop(generation, None)
-        model_id = None if resident is None else resident.evicted_for
-        if model_id is not None and (load := self._pending_loads.get(model_id)) is not None:
-            expires_at = max(load.expires_at, now + PENDING_LOAD_S)
-            self._pending_loads[model_id] = replace(load, expires_at=expires_at)
+        if resident is not None and resident.evicted_for is not None:
+            self._pending_loads.renew(resident.evicted_for, now)
         return resident
 
     def _on_load_failed(self, event: LoadFailed, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
         if resident is None:
             return
+        model_id = resident.spec.model_id
         if isinstance(event.error, ModelOutOfMemoryError):
-            idle = self._idle_beside(resident)
-            if idle and resident.spec.model_id not in self._out_of_memory:
-                yield from self._repeat_load(resident, idle, now)
+            idle = idle_beside(resident, self._residents.values(), self._pinned)
+            if idle and model_id not in self._repeated_loads:
+                self._repeated_loads.add(resident, self._placement.memory_budget)
+                for other in idle:
+                    other.evicted_for = model_id
+                    yield self._stop(other, now, Eviction(StopReason.OUT_OF_MEMORY, now))
                 return
-        self._out_of_memory.pop(resident.spec.model_id, None)
+        self._repeated_loads.discard(model_id)
         failure = self._backoff.record_failure(resident.spec, event.error, now)
         yield from self._refuse_waiters_of_failed_model(failure, now)
-
-    def _idle_beside(self, failed: Resident) -> list[Resident]:
-        """Return the idle residents on the devices of a load that ran out of memory, without pinned ones."""
-        devices = {device for device, taken in failed.size.items() if taken}
-        return [
-            r
-            for r in self._residents.values()
-            if r.is_idle
-            and r.spec.model_id not in self._pinned
-            and (not devices or not r.size or any(r.size.get(device) for device in devices))
-        ]
-
-    def _repeat_load(self, failed: Resident, idle: Iterable[Resident], now: float) -> Iterator[Effect]:
-        """Stop the idle residents for a second attempt, with a larger expected size. Its waiters stay."""
-        model_id = failed.spec.model_id
-        budget = self._placement.memory_budget
-        self._out_of_memory[model_id] = {
-            device: min(int(taken * OUT_OF_MEMORY_GROWTH), max(taken, budget.get(device, 0)))
-            for device, taken in failed.size.items()
-        }
-        for resident in idle:
-            resident.evicted_for = model_id
-            yield self._stop(resident, now, Eviction(StopReason.OUT_OF_MEMORY, now))
 
     def _on_died(self, event: Died, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
@@ -451,7 +397,7 @@ class Scheduler:
 
     def _refuse_waiters_of_failed_model(self, failure: Failure, now: float) -> Iterator[Effect]:
         """Refuse every waiter of the model, and drop its pending load."""
-        self._pending_loads.pop(failure.spec.model_id, None)
+        self._pending_loads.discard(failure.spec.model_id)
         self._clear_evictions_for(failure.spec.model_id)
         for waiter in self.waiters:
             if waiter.spec.model_id == failure.spec.model_id:
@@ -470,7 +416,7 @@ class Scheduler:
             self._pending_loads.clear()
         else:
             self._backoff.forget(model_id)
-            self._pending_loads.pop(model_id, None)
+            self._pending_loads.discard(model_id)
             self._clear_evictions_for(model_id)
         for resident in self._residents.values():
             if model_id not in {None, resident.spec.model_id}:
@@ -506,7 +452,7 @@ class Scheduler:
     def _on_model_removed(self, model_id: int, now: float) -> Iterator[Effect]:
         """Refuse the waiters of a removed model and drain its launch."""
         self._backoff.forget(model_id)
-        self._pending_loads.pop(model_id, None)
+        self._pending_loads.discard(model_id)
         self._clear_evictions_for(model_id)
         for waiter in self.waiters:
             if waiter.spec.model_id == model_id:
@@ -545,10 +491,12 @@ class Scheduler:
 
     def _drop_finished_pending_loads(self, now: float) -> None:
         """Drop pending loads that are served or expired, and the protection of models that no request needs."""
-        for model_id, load in list(self._pending_loads.items()):
-            is_expired = now >= load.expires_at and not self._has_eviction_for(model_id)
-            if is_expired or any(map(load.can_use, self._residents.values())):
-                del self._pending_loads[model_id]
+
+        def is_finished(load: PendingLoad) -> bool:
+            is_expired = now >= load.expires_at and not self._has_eviction_for(load.spec.model_id)
+            return is_expired or any(map(load.can_use, self._residents.values()))
+
+        self._pending_loads.drop(is_finished)
         if self._protected:
             self._protected &= {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
 
@@ -561,28 +509,12 @@ class Scheduler:
             return
         planner = self._planner(now)
         for waiter in self._unserved(self.waiters):
-            if (error := self._refusal(waiter, planner)) is not None:
+            if (error := planner.refusal(waiter)) is not None:
                 del self._waiters[waiter.ticket]
                 yield Refuse(waiter.ticket, error)
         for load in self._unserved(self.pending_loads):
-            if isinstance(self._refusal(load, planner), ModelTooLargeError | ModelsPinnedError):
-                del self._pending_loads[load.spec.model_id]
-
-    def _refusal(self, waiter: Waiter, planner: Planner) -> GglibError | None:
-        """Return why a launch for this waiter is impossible; None if it is possible, or may become so."""
-        name, placement = waiter.spec.model_name, self._placement
-        if placement.exceeds_budget(waiter.size):
-            return ModelTooLargeError(name, waiter.size, placement.memory_budget)
-        pinned_sizes = planner.pinned_sizes(waiter)
-        if placement.exceeds_budget(waiter.size, besides=pinned_sizes):
-            pinned = sorted(
-                r.spec.model_name for r in self._residents.values() if r.spec.model_id in self._pinned
-            )
-            return ModelsPinnedError(name, tuple(pinned))
-        is_late = planner.now >= waiter.since + MEMORY_WAIT_S
-        if is_late and placement.exceeds_limits(waiter.size, besides=pinned_sizes):
-            return InsufficientMemoryError(name, waiter.size, placement.memory_limits, MEMORY_WAIT_S)
-        return None
+            if isinstance(planner.refusal(load), ModelTooLargeError | ModelsPinnedError):
+                self._pending_loads.discard(load.spec.model_id)
 
     def _plan(self, now: float) -> tuple[Plan, Planner]:
         planner = self._planner(now)
@@ -596,7 +528,7 @@ class Scheduler:
             placement=self._placement,
             keep_warm=self._keep_warm,
             pinned=self._pinned,
-            waits_for_stops={m for m in self._out_of_memory if self._has_eviction_for(m)},
+            waits_for_stops={m for m in self._repeated_loads.model_ids if self._has_eviction_for(m)},
             swap_wait_s=self._swap_wait_s,
             now=now,
         )
@@ -604,9 +536,9 @@ class Scheduler:
     def _launch_sizes(self) -> dict[int, DeviceBytes]:
         """Return the memory of the next launch of each requested model: enough for all its waiters."""
         sizes: dict[int, DeviceBytes] = {}
-        for waiter in (*self._waiters.values(), *self._pending_loads.values()):
+        for waiter in (*self._waiters.values(), *self.pending_loads):
             model_id = waiter.spec.model_id
-            known = sizes.get(model_id, self._out_of_memory.get(model_id, {}))
+            known = sizes.get(model_id, self._repeated_loads.size_of(model_id))
             sizes[model_id] = largest((known, waiter.size))
         return sizes
 
@@ -685,17 +617,7 @@ class Scheduler:
     def _can_grant(self, waiter: Waiter, resident: Resident, now: float) -> bool:
         if not waiter.can_use(resident):
             return False
-        return waiter.priority is Priority.INTERACTIVE or (
-            len(resident.batch_holders) < self._batch_limit(resident, now)
-        )
-
-    def _batch_limit(self, resident: Resident, now: float) -> float:
-        """Return how many batch requests a resident processes at a time; one slot is free for interactive ones."""
-        if resident.slots is None:
-            return float("inf")
-        interactive_at = self._interactive_at.get(resident.spec.model_id, float("-inf"))
-        is_shared = now < interactive_at + INTERACTIVE_WINDOW_S
-        return max(1, resident.slots - 1) if is_shared else resident.slots
+        return waiter.priority is Priority.INTERACTIVE or self._batch_limits.has_room(resident, now)
 
     def _unserved(self, waiters: Iterable[_AnyWaiter]) -> list[_AnyWaiter]:
         """Return the waiters that no ready or loading resident will serve."""

@@ -14,6 +14,7 @@ from gglib.core.errors import (
 )
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.core.priority import Priority
+from gglib.runtime.scheduler.batch_limits import INTERACTIVE_WINDOW_S
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Effect,
@@ -34,7 +35,8 @@ from gglib.runtime.scheduler.events import (
     Tick,
     WakeAt,
 )
-from gglib.runtime.scheduler.scheduler import INTERACTIVE_WINDOW_S, MEMORY_WAIT_S, Scheduler
+from gglib.runtime.scheduler.planning import MEMORY_WAIT_S
+from gglib.runtime.scheduler.scheduler import Scheduler
 
 A, B, C, D = (
     ModelLaunchSpec(model_id=number, model_name=name, path=Path(f"/{name}.gguf"))

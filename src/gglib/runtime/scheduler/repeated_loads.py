@@ -1,0 +1,52 @@
+"""Loads that ran out of memory: each is repeated once, after the idle residents on its devices have stopped. Pure."""
+
+from collections.abc import Collection, Iterable
+
+from gglib.core.memory import DeviceBytes
+from gglib.runtime.scheduler.state import Resident
+
+GROWTH = 1.2
+"""The factor by which the expected size of a model grows after its load ran out of memory."""
+
+
+class RepeatedLoads:
+    """The loads that are repeated, by model."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, DeviceBytes] = {}
+
+    def __contains__(self, model_id: int) -> bool:
+        """Whether a load of this model is being repeated."""
+        return model_id in self._sizes
+
+    @property
+    def model_ids(self) -> frozenset[int]:
+        """The models."""
+        return frozenset(self._sizes)
+
+    def size_of(self, model_id: int) -> DeviceBytes:
+        """Return the size of the second attempt; empty without one."""
+        return self._sizes.get(model_id, {})
+
+    def add(self, failed: Resident, budget: DeviceBytes) -> None:
+        """Record a load to repeat. It is expected to take more, but not more than the budget."""
+        self._sizes[failed.spec.model_id] = {
+            device: min(int(taken * GROWTH), max(taken, budget.get(device, 0)))
+            for device, taken in failed.size.items()
+        }
+
+    def discard(self, model_id: int) -> None:
+        """Forget a load that succeeded, or failed for good."""
+        self._sizes.pop(model_id, None)
+
+
+def idle_beside(failed: Resident, residents: Iterable[Resident], pinned: Collection[int]) -> list[Resident]:
+    """Return the idle residents on the devices of a failed load, or all if these are unknown; without pinned ones."""
+    devices = {device for device, taken in failed.size.items() if taken}
+    return [
+        r
+        for r in residents
+        if r.is_idle
+        and r.spec.model_id not in pinned
+        and (not devices or not r.size or any(r.size.get(device) for device in devices))
+    ]
