@@ -145,7 +145,7 @@ def report(waits: dict[str, Waits], rounds: int, requests: int) -> str:
             "",
             f"Written by `python -m bench.priorities`: {rounds} rounds, all sides in turns, {requests} interactive",
             f"requests each ({TOKENS} tokens); the {BATCH_CLIENTS} other clients send requests of {BATCH_TOKENS}",
-            "tokens in a loop. The embedded engine with a tiny model, four slots and one thread. Times to the first byte",
+            "tokens in a loop. The embedded engine with a tiny model, four slots, one thread. Times to the first byte",
             f"of the response in milliseconds. {os.cpu_count()} cores, CPython {platform.python_version()},",
             f"xllamacpp {version('xllamacpp')}, {datetime.now(UTC):%Y-%m-%d}.",
             "",

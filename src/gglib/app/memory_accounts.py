@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from gglib.app.memory import engine_memory, launch_facts, size_and_mtime, weights_bytes
@@ -29,7 +30,6 @@ from gglib.library.fit.launch_size import (
     launch_size,
     prompt_cache_limit_mib,
     untouched_bytes,
-    with_margin,
 )
 from gglib.library.fit.slots import most_slots
 from gglib.runtime.engines import Engine
@@ -137,8 +137,7 @@ class LocalMemoryAccounts:
     def fit_slots(self, spec: ModelLaunchSpec, context: int, wanted: int) -> int:
         """Return the slots of a launch: as many as fit into the budget, at least one. A ``FitSlots``; blocks."""
         return most_slots(
-            lambda slots: is_within(with_margin(self._planned(spec, context, slots).estimated), self._budget),
-            wanted,
+            lambda slots: is_within(self._size_of(self._planned(spec, context, slots)), self._budget), wanted
         )
 
     def prompt_cache_mib(self, spec: ModelLaunchSpec, context: int, slots: int) -> int:
@@ -170,7 +169,7 @@ class LocalMemoryAccounts:
         )
         key = launch_key(
             spec,
-            files=[(path, *size_and_mtime(path)) for path in spec.files],
+            files=_files(spec),
             context=context,
             slots=slots,
             prompt_cache_mib=cache_mib,
@@ -283,6 +282,14 @@ async def open_accounts(
         _peaks=await catalog.list_peaks(),
         _readers=readers or MemoryReaders(),
     )
+
+
+def _files(spec: ModelLaunchSpec) -> list[tuple[Path, int, int]]:
+    """Return path, size and time of each file: of the launch if ``spec`` has its marks, else as they are now."""
+    if len(spec.marks) == len(spec.files):
+        marks = zip(spec.files, spec.marks, strict=True)
+        return [(path, mark.size_bytes, mark.modified_ns) for path, mark in marks]
+    return [(path, *size_and_mtime(path)) for path in spec.files]
 
 
 def _shown_bytes(gpu: GpuState, group: GroupMemory) -> int:

@@ -16,7 +16,7 @@ from gglib.app.catalog import open_catalog
 from gglib.app.exposure import check_exposure
 from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
-from gglib.app.memory import fit_slots
+from gglib.app.memory import fit_slots, gpu_reader
 from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
 from gglib.app.name_checks import name_warnings
 from gglib.app.preload import preloading
@@ -39,6 +39,7 @@ from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeCon
 from gglib.runtime.engines import Engine
 from gglib.runtime.local.model_files import read_mark
 from gglib.system import read_memory_state
+from gglib.system.gpus import GpuState
 
 logger = logging.getLogger("gglib")
 
@@ -118,6 +119,7 @@ async def running_server(
     facts = ModelFacts(home.catalog, read_model, read_mark)
     options = _proxy_options(settings, local_key)
     accounts = await open_accounts(engine, home.catalog, slots=settings.slots, memory=settings.memory)
+    read_gpus = await asyncio.to_thread(gpu_reader, engine)
     async with (
         open_library(settings, home.catalog) as library,
         collected_periodically(
@@ -125,7 +127,9 @@ async def running_server(
         ) as request_collection,
         EngineManager(
             home.catalog,
-            LocalLauncher(_launch_config(settings, engine, home.catalog, accounts), preflight=facts.check),
+            LocalLauncher(
+                _launch_config(settings, engine, home.catalog, accounts, read_gpus), preflight=facts.check
+            ),
             replace(_runtime_config(settings), on_engine_exit=request_collection),
             accounts,
         ) as manager,
@@ -256,10 +260,15 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
 
 
 def _launch_config(
-    settings: Settings, engine: Engine, catalog: SqliteCatalog, accounts: LocalMemoryAccounts
+    settings: Settings,
+    engine: Engine,
+    catalog: SqliteCatalog,
+    accounts: LocalMemoryAccounts,
+    read_gpus: Callable[[], tuple[GpuState, ...]] | None,
 ) -> LaunchConfig:
     # Under a budget, a launch is sized by it. Otherwise a model has the free memory of the machine for itself.
     return LaunchConfig(
+        read_gpus=read_gpus,
         engine=engine,
         engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,

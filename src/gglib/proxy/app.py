@@ -37,8 +37,6 @@ log = logging.getLogger("gglib.proxy")
 
 CLIENT_CLOSED_REQUEST = 499
 """Status in the access log if the client disconnected before the response (nginx's code). Never sent."""
-
-
 _OWN_HEADERS = b"x-gglib-"
 """Prefix of the headers that gglib interprets."""
 

@@ -50,7 +50,7 @@ def read_groups(
     root: Path = _ROOT,
     run: Callable[[Sequence[str]], str] = run_command,
 ) -> dict[int, GroupMemory]:
-    """Return the memory of each process group; groups without a readable process are missing.
+    """Return the memory of each process group; groups whose leader has exited are missing.
 
     ``is_proportional``: pages shared with other processes, such as the weights of one file in two engines, count
     in proportion (PSS). The kernel walks the page tables for that, some milliseconds per gigabyte; otherwise they count
@@ -73,7 +73,7 @@ def read_groups(
 def _linux_processes(
     group_ids: Collection[int], root: Path, *, is_proportional: bool
 ) -> Iterator[tuple[int, GroupMemory]]:
-    for process in (root / "proc").glob("[0-9]*"):
+    for process in _candidates(group_ids, root / "proc"):
         group_id = _group_id(text_of(process / "stat"))
         if group_id not in group_ids:
             continue
@@ -81,6 +81,25 @@ def _linux_processes(
         sizes = sizes or _resident(process)
         if sizes is not None:
             yield group_id, GroupMemory(frozenset({int(process.name)}), *(size * _KIB for size in sizes))
+
+
+def _candidates(group_ids: Collection[int], proc: Path) -> Iterator[Path]:
+    """Yield the processes that may be in the groups: their leaders with all descendants.
+
+    Where the kernel does not list children, all processes: that takes 0.1 ms for each.
+    """
+    leaders = [group_id for group_id in group_ids if (proc / str(group_id)).exists()]
+    if not all((proc / str(leader) / "task" / str(leader) / "children").exists() for leader in leaders):
+        yield from proc.glob("[0-9]*")
+        return
+    left, seen = leaders, set[int]()
+    while left:
+        pid = left.pop()
+        if pid not in seen:
+            seen.add(pid)
+            yield proc / str(pid)
+            for thread in (proc / str(pid) / "task").glob("*/children"):
+                left += [int(word) for word in text_of(thread).split() if word.isdecimal()]
 
 
 def _group_id(stat: str) -> int:

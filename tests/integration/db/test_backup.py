@@ -174,3 +174,13 @@ class TestReserve:
                 with_reserve(path, no_room)
             assert calls == expected
             calls.clear()
+
+
+async def test_measured_peaks_are_backed_up(tmp_path: Path, path: Path) -> None:
+    """A restored catalogue knows the memory of its models; an open one reads it again."""
+    async with SqliteCatalog(path) as catalog:
+        await catalog.record_peak("a", {"ram": 5})
+        back_up(path, tmp_path / "backup.db")
+        await catalog.record_peak("a", {"ram": 9})
+        restore(path, tmp_path / "backup.db")
+        assert await catalog.list_peaks() == {"a": {"ram": 5}}

@@ -146,6 +146,7 @@ async def test_hidden_model_is_answered_like_an_unknown_one() -> None:
             replies.append((reply.status, reply.error["code"], reply.error["message"].replace(name, "NAME")))
     assert replies[0] == replies[1]
     assert replies[0][:2] == (404, "model_not_found")
+    assert "the models that this API key may use: chat-tiny" in replies[0][2]
 
 
 @pytest.mark.parametrize("spec", FORWARDED_SPECS, ids=lambda spec: spec.id)

@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from tests.support.waiting import until
 
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelRuntimePort
 from gglib.core.runtime.events import (
@@ -22,7 +25,7 @@ from gglib.core.runtime.events import (
     RuntimeEvent,
     SwapFinished,
 )
-from gglib.core.runtime.status import SwapStatus
+from gglib.core.runtime.status import RuntimeStatus, SwapStatus
 from gglib.proxy import ProxyOptions
 from gglib.proxy.routes import responses
 from gglib.testing import FakeRuntime
@@ -94,6 +97,17 @@ async def following(proxy: Proxy, *, method: str = "GET") -> AsyncIterator[Event
         writer.close()
 
 
+class MeasuringRuntime(FakeRuntime):
+    """A runtime that reports a size of its model."""
+
+    size: DeviceBytes = MappingProxyType({})
+
+    async def status(self) -> RuntimeStatus:
+        """Return the residents with this size."""
+        status = await super().status()
+        return RuntimeStatus(residents=tuple(replace(r, size=self.size) for r in status.residents))
+
+
 def runtime() -> FakeRuntime:
     """Return a runtime with one target."""
     return FakeRuntime({MODEL.name: TARGET})
@@ -147,6 +161,18 @@ async def test_numbers_that_change_without_an_event_are_in_a_snapshot() -> None:
                 name, after = await events.next()
         assert name == "snapshot"
         assert [data["residents"][0]["in_flight"] for data in (before, after)] == [0, 1]
+
+
+async def test_measured_size_is_in_a_snapshot() -> None:
+    """A measurement and a pin cause no event."""
+    changing = MeasuringRuntime({MODEL.name: TARGET})
+    async with proxy_running(changing) as proxy:
+        await changing.ensure_model_running(MODEL.name, None, 4096)
+        async with following(proxy) as events:
+            await events.next()
+            changing.size = {"ram": 5}
+            name, after = await events.next()
+        assert (name, after["residents"][0]["size"], after["used"]) == ("snapshot", {"ram": 5}, {"ram": 5})
 
 
 async def test_numbers_that_change_before_an_event_are_in_a_snapshot() -> None:

@@ -19,6 +19,7 @@ from gglib.library.fit.devices import GPU_CONTEXT_BYTES
 from gglib.library.fit.estimate import estimate
 from gglib.library.fit.launch_size import OUT_OF_MEMORY_BYTES, with_margin
 from gglib.runtime.engines import EmbeddedEngine
+from gglib.runtime.local.model_files import with_marks
 from gglib.system.gpus import GpuState
 from gglib.system.process_memory import GroupMemory
 from gglib.system.ram import Ram
@@ -172,6 +173,17 @@ async def test_slots_are_reduced_to_the_budget(
     assert accounts.budget == {RAM: 1}
 
 
+async def test_a_measured_launch_beyond_the_budget_gets_fewer_slots(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """It would be refused otherwise, although it fits with one slot less."""
+    accounts = await opened(machine, catalog, monkeypatch, memory={RAM: GIB})
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=2 * GIB)}
+    await accounts.measure(spec_of(path), 2048, PID)
+    assert accounts.fit_slots(spec_of(path), 2048, 4) == 3
+    assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
+
+
 async def test_a_gpu_has_its_own_budget(
     machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
@@ -264,6 +276,20 @@ async def test_memory_of_a_gpu_is_measured_if_the_driver_shows_it(
     size = await accounts.measure(spec_of(path), 2048, PID)
     assert size is not None
     assert (size[RAM], size["gpu0"], size["gpu1"]) == (GIB, 3 * GIB, estimated["gpu1"])
+
+
+async def test_a_file_that_was_replaced_after_the_launch_is_not_measured(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """The running engine has the old content, which the marks of its launch identify."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    running = with_marks(spec_of(path))
+    machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
+    await accounts.measure(running, 2048, PID)
+    assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
+    write_tiny_gguf(path, context_length=2048, seed=1)
+    await accounts.measure(running, 2048, PID)
+    assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
 
 
 async def test_an_engine_that_is_gone_is_not_measured(

@@ -60,6 +60,17 @@ def test_all_processes_of_a_group_count(tmp_path: Path) -> None:
     assert found == {7: GroupMemory(frozenset({7, 8}), 401 * KIB, 500 * KIB, 20 * KIB)}
 
 
+def test_descendants_of_a_leader_are_found_without_a_scan(tmp_path: Path) -> None:
+    """Children of any thread count, but not those in another group; a loop of reused ids ends."""
+    for pid, group_id, children in ((7, 7, "8 9 "), (8, 7, "10 7"), (9, 9, ""), (10, 7, ""), (11, 7, "")):
+        process(tmp_path, pid, group_id, status="RssAnon: 1 kB\n")
+        for thread, listed in ((pid, ""), (pid + 1000, children)):
+            (tmp_path / "proc" / str(pid) / "task" / str(thread)).mkdir(parents=True)
+            (tmp_path / "proc" / str(pid) / "task" / str(thread) / "children").write_text(listed)
+    found = read_groups([7, 99], is_proportional=False, platform="linux", root=tmp_path)
+    assert found == {7: GroupMemory(frozenset({7, 8, 10}), 3 * KIB)}
+
+
 def test_groups_of_a_mac() -> None:
     """``ps`` reports the resident size only; other lines are ignored."""
     output = "  7   7 100\n  7   8  50\n 9 9 1\nodd line\n"

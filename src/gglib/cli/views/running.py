@@ -185,6 +185,9 @@ _STOP_REASONS = {
     "removed": "it was removed from the catalogue",
     "changed": "its file changed",
     "updated": "a newer version was pulled",
+    "priority": "an interactive request needs another model",
+    "out_of_memory": "idle, and the load of another model ran out of memory",
+    "excess": "idle, and the models exceed the memory budget",
 }
 """Why a model is unloaded, by the reasons of ``swaps`` in the status."""
 

@@ -52,8 +52,8 @@ class _Stream:
         self._response = response
         self._runtime = runtime
         self._heartbeat_s = heartbeat_s
-        self._counts: Sequence[object] = ()
-        """The counts in the last snapshot."""
+        self._sent_values: Sequence[object] = ()
+        """The values in the last snapshot, as of ``_values``."""
         self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
@@ -62,10 +62,10 @@ class _Stream:
         return max(0.0, self._polled_at_s + POLL_INTERVAL_S - monotonic())
 
     async def poll(self) -> None:
-        """Send a snapshot if counts changed since the last one; else a heartbeat if one is due."""
+        """Send a snapshot if other values than times changed since the last one; else a heartbeat if one is due."""
         self._polled_at_s = now_s = monotonic()
         status = await self._runtime.status()
-        if _counts(status) != self._counts:
+        if _values(status) != self._sent_values:
             await self._send_status(status)
         elif 0 < self._heartbeat_s <= now_s - self._sent_at_s:
             await self._send(HEARTBEAT)
@@ -79,7 +79,7 @@ class _Stream:
         await self._send(_event(responses.EVENT_NAMES[type(event)], event))
 
     async def _send_status(self, status: RuntimeStatus) -> None:
-        self._counts = _counts(status)
+        self._sent_values = _values(status)
         await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__)))
 
     async def _send(self, part: bytes) -> None:
@@ -87,11 +87,13 @@ class _Stream:
         self._sent_at_s = monotonic()
 
 
-def _counts(status: RuntimeStatus) -> Sequence[object]:
+def _values(status: RuntimeStatus) -> Sequence[object]:
     """Return the values of a status that change without an event, except times."""
     return [
-        *((resident.model_id, resident.state, resident.in_flight) for resident in status.residents),
+        *(replace(resident, uptime_s=None, loading_for_s=None) for resident in status.residents),
         *(replace(waiting, longest_wait_s=0.0) for waiting in status.waiting),
+        status.limits,
+        status.hint,
     ]
 
 
@@ -109,8 +111,8 @@ OPERATIONS = (
             group="Runtime",
             summary="Follow the events of the models in memory",
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
-            "`stopping`, `gone`, `queued` and `swap` as they happen. A further snapshot follows if counts "
-            "changed, at most once a second, and for readers too slow for the events.",
+            "`stopping`, `gone`, `queued` and `swap` as they happen. A further snapshot follows if other "
+            "values than times changed, at most once a second, and for readers too slow for the events.",
             response=responses.Status,
             media_type=EVENTS,
             errors=(NoEventsError,),

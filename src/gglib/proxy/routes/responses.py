@@ -5,7 +5,7 @@ Times are Unix seconds, sizes are bytes. Text from a hub, and file names that gg
 through ``file_names.shown``, which escapes unprintable characters.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import Meta
@@ -565,7 +565,7 @@ class Status:
         """Return the JSON form of a status."""
         return cls(
             version=version,
-            residents=status.residents,
+            residents=tuple(replace(resident, size=dict(resident.size)) for resident in status.residents),
             waiting=status.waiting,
             failed=tuple(FailedModel(model_name=name, reason=reason) for name, reason in status.failed),
             last_swap=status.last_swap,

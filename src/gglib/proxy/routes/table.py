@@ -57,7 +57,8 @@ def _forwarded(path: str, operation_id: str, summary: str) -> Operation:
             group=_INFERENCE_GROUP,
             summary=summary,
             text="Forwarded to the engine of the model byte for byte, as is its response: JSON, or events if "
-            "`stream` is true. The fields are those of llama.cpp.",
+            "`stream` is true. The fields are those of llama.cpp. The header `x-gglib-priority` (`interactive` or "
+            "`batch`) is the priority of the request while it waits for its model.",
             access=Access.CLIENT,
             body=Forwarded,
             errors=_FORWARDED_ERRORS,

@@ -1,6 +1,7 @@
 """Models and downloads as responses of the admin API."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -121,10 +122,12 @@ def test_status_names_failed_models() -> None:
 
 
 def test_status_has_the_memory_of_all_residents() -> None:
-    """The sum of the sizes by device, next to the budget."""
+    """The sum of the sizes by device, next to the budget. A runtime may use any mapping."""
     residents = tuple(
         ResidentStatus(model_id=1, model_name="m", state="ready", effective_ctx=1, size=size)
-        for size in ({"ram": 5, "gpu0": 7}, {"ram": 1}, {})
+        for size in ({"ram": 5, "gpu0": 7}, MappingProxyType({"ram": 1}), {})
     )
-    status = Status.of(RuntimeStatus(residents=residents, limits={"ram": 20}), "1.2.3")
-    assert (status.used, status.limits) == ({"ram": 6, "gpu0": 7}, {"ram": 20})
+    status = Status.of(RuntimeStatus(residents=residents, limits=MappingProxyType({"ram": 20})), "1.2.3")
+    content = msgspec.json.decode(msgspec.json.encode(status))
+    assert (content["used"], content["limits"]) == ({"ram": 6, "gpu0": 7}, {"ram": 20})
+    assert [resident["size"] for resident in content["residents"]] == [{"ram": 5, "gpu0": 7}, {"ram": 1}, {}]

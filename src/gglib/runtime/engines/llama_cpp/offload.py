@@ -61,7 +61,9 @@ def _device_numbers(text: str | None) -> tuple[int, ...] | None:
 
 def _gpu_layers(values: Mapping[str, str | None]) -> int | None:
     layers = int(values.get("--gpu-layers") or -1)
-    return None if layers < 0 else layers  # negative: automatic
+    if layers < 0:  # automatic: all, unless the engine reduces them to what fits
+        return _ALL if values.get("--fit") == "off" else None
+    return layers
 
 
 def _shares(text: str) -> tuple[float, ...]:
