@@ -275,6 +275,7 @@ def _launch_config(
         slots=settings.slots,
         fit_slots=accounts.fit_slots if settings.manages_memory else fit_slots(engine),
         prompt_cache=accounts.prompt_cache_mib if settings.manages_memory else None,
+        concurrent_engines=settings.capacity,
         heartbeat_s=settings.heartbeat_s,
         memory_state=read_memory_state,
         resolve=catalog.resolve_for_launch,

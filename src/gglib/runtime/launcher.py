@@ -63,6 +63,11 @@ class EngineRun(Protocol):
         ...
 
     @property
+    def threads(self) -> int | None:
+        """How many threads compute; None until known, or if it is the engine's default."""
+        ...
+
+    @property
     def target(self) -> RunningTarget | None:
         """Its address; None before it is ready. Read for each request: implement it as a plain attribute."""
         ...

@@ -94,5 +94,5 @@ class StatusReader:
             size=dict(resident.size),
             is_measured=resident.is_measured,
             is_pinned=resident.spec.model_id in self.scheduler.pinned,
-            threads=getattr(run, "threads", None),
+            threads=run.threads,
         )

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from gglib.system.control_groups import control_groups, read_text
 from gglib.system.ram import Ram
 
 _MEMINFO = "proc/meminfo"
-_OWN_GROUPS = "proc/self/cgroup"
 _VMSTAT = "proc/vmstat"
 _OOM_KILL = "oom_kill"
 # A group without a limit: version 2 says "max", version 1 a number near 2^63.
@@ -18,7 +18,6 @@ _NO_LIMIT_BYTES = 2**60
 class _Layout:
     """The file names of a version of control groups, and its names for reclaimable file pages."""
 
-    mount: str
     limit: str
     usage: str
     reclaimable: tuple[str, ...]
@@ -27,16 +26,15 @@ class _Layout:
 
 
 # https://docs.kernel.org/admin-guide/cgroup-v2.html, https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
-_CGROUP_V2 = _Layout(
-    "sys/fs/cgroup", "memory.max", "memory.current", ("inactive_file", "active_file"), "memory.events"
-)
-_CGROUP_V1 = _Layout(
-    "sys/fs/cgroup/memory",
-    "memory.limit_in_bytes",
-    "memory.usage_in_bytes",
-    ("total_inactive_file", "total_active_file"),
-    "memory.oom_control",
-)
+_LAYOUTS = {
+    2: _Layout("memory.max", "memory.current", ("inactive_file", "active_file"), "memory.events"),
+    1: _Layout(
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
+        "memory.oom_control",
+    ),
+}
 
 
 def read_linux_memory(root: Path) -> Ram:
@@ -44,7 +42,7 @@ def read_linux_memory(root: Path) -> Ram:
 
     File pages count as free, as they do in MemAvailable. Never raises.
     """
-    facts = numbers_of(text_of(root / _MEMINFO))
+    facts = numbers_of(read_text(root / _MEMINFO))
     total, available = facts.get("MemTotal:"), facts.get("MemAvailable:")
     totals = [] if total is None else [total * 1024]
     availables = [] if available is None else [available * 1024]
@@ -60,9 +58,9 @@ def read_oom_kills(root: Path) -> int | None:
     Child processes are in the same group; outer groups also count unrelated processes. If no group counts, the whole
     machine's number is used; None if there is none either.
     """
-    counts = (numbers_of(text_of(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
+    counts = (numbers_of(read_text(group / layout.events)).get(_OOM_KILL) for layout, group in _groups(root))
     own = next((count for count in counts if count is not None), None)
-    return numbers_of(text_of(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
+    return numbers_of(read_text(root / _VMSTAT)).get(_OOM_KILL) if own is None else own
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
@@ -75,28 +73,15 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
 
 def _groups(root: Path) -> Iterator[tuple[_Layout, Path]]:
     """Yield the directory of each memory control group of this process, the innermost first."""
-    for line in text_of(root / _OWN_GROUPS).splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if number == "0" and not controllers:
-            layout = _CGROUP_V2
-        elif "memory" in controllers.split(","):
-            layout = _CGROUP_V1
-        else:
-            continue
-        inside = PurePosixPath(path.lstrip("/"))
-        if ".." in inside.parts:  # a group outside this process's namespace
-            inside = PurePosixPath()
-        # A group's limit applies to its subgroups. A container often sees its own group as the mount itself.
-        for group in (inside, *inside.parents):
-            yield layout, root / layout.mount / group
+    for group in control_groups(root, "memory"):
+        yield _LAYOUTS[group.version], group.path
 
 
 def _limit(group: Path, layout: _Layout) -> tuple[int, int] | None:
-    limit, usage = text_of(group / layout.limit).strip(), text_of(group / layout.usage).strip()
+    limit, usage = read_text(group / layout.limit).strip(), read_text(group / layout.usage).strip()
     if not limit.isdecimal() or not usage.isdecimal() or int(limit) >= _NO_LIMIT_BYTES:
         return None
-    facts = numbers_of(text_of(group / "memory.stat"))
+    facts = numbers_of(read_text(group / "memory.stat"))
     used = int(usage) - sum(facts.get(name, 0) for name in layout.reclaimable)
     return int(limit), max(0, int(limit) - max(0, used))
 
@@ -109,11 +94,3 @@ def numbers_of(text: str) -> dict[str, int]:
         if len(words) >= 2 and words[1].isdecimal():
             found[words[0]] = int(words[1])
     return found
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a virtual file, "" if it cannot be read."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.system.linux import numbers_of, text_of
+from gglib.system.control_groups import read_text
+from gglib.system.linux import numbers_of
 from gglib.system.macos import run_command
 
 _ROOT = Path("/")
@@ -74,7 +75,7 @@ def _linux_processes(
     group_ids: Collection[int], root: Path, *, is_proportional: bool
 ) -> Iterator[tuple[int, GroupMemory]]:
     for process in _candidates(group_ids, root / "proc"):
-        group_id = _group_id(text_of(process / "stat"))
+        group_id = _group_id(read_text(process / "stat"))
         if group_id not in group_ids:
             continue
         sizes = _proportional(process) if is_proportional else None
@@ -99,7 +100,7 @@ def _candidates(group_ids: Collection[int], proc: Path) -> Iterator[Path]:
             seen.add(pid)
             yield proc / str(pid)
             for thread in (proc / str(pid) / "task").glob("*/children"):
-                left += [int(word) for word in text_of(thread).split() if word.isdecimal()]
+                left += [int(word) for word in read_text(thread).split() if word.isdecimal()]
 
 
 def _group_id(stat: str) -> int:
@@ -110,7 +111,7 @@ def _group_id(stat: str) -> int:
 
 def _proportional(process: Path) -> tuple[int, int, int] | None:
     """Return the sizes of ``smaps_rollup`` in KiB; kernels before 5.4 do not divide PSS by kind."""
-    found = numbers_of(text_of(process / "smaps_rollup"))
+    found = numbers_of(read_text(process / "smaps_rollup"))
     if "Pss:" not in found:
         return None
     pss, swapped = found["Pss:"], found.get("SwapPss:", 0)
@@ -123,7 +124,7 @@ def _proportional(process: Path) -> tuple[int, int, int] | None:
 
 def _resident(process: Path) -> tuple[int, int, int] | None:
     """Return the sizes of ``status`` in KiB; None for a zombie, which has no memory."""
-    found: Mapping[str, int] = numbers_of(text_of(process / "status"))
+    found: Mapping[str, int] = numbers_of(read_text(process / "status"))
     if "RssAnon:" not in found:
         return None
     anonymous = found["RssAnon:"] + found.get("RssShmem:", 0)

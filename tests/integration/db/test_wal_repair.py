@@ -240,9 +240,9 @@ class TestALeftLog:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             migrate(connection, MIGRATIONS[: MIGRATIONS.index(KEEP_COMMIT_ID)])
             for name in many("a", 8):
-                insert_model(connection, HOME, model_of(name), added_at=0)
+                insert_older(connection, name)
             connection.execute("PRAGMA wal_checkpoint")
-            insert_model(connection, HOME, model_of("x"), added_at=0)
+            insert_older(connection, "x")
             for directory in ("agreeing", "contradicting"):
                 for each in (old, log_of(old)):
                     shutil.copyfile(each, tmp_path / directory / each.name)
@@ -252,6 +252,18 @@ class TestALeftLog:
         assert beside(agreeing) == []
         assert listed(contradicting) == sorted(many("b", 40))
         assert problems(contradicting) == []
+
+
+def insert_older(connection: sqlite3.Connection, name: str) -> None:
+    """Insert a model with the columns that every format has."""
+    (model_id,) = connection.execute(
+        "INSERT INTO models (description, size_bytes, architecture, can_chat, can_use_tools, can_reason, can_see,"
+        " can_embed, engine_args, added_at) VALUES ('', 0, 'llama', 0, 0, 0, 0, 0, '[]', 0) RETURNING id"
+    ).fetchone()
+    connection.execute("INSERT INTO names VALUES (?, ?, ?, 0)", (name, name, model_id))
+    connection.execute(
+        "INSERT INTO model_paths (model_id, position, path) VALUES (?, 0, ?)", (model_id, f"/{name}.gguf")
+    )
 
 
 class TestAValidLogIsKept:

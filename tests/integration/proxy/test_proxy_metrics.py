@@ -99,7 +99,7 @@ async def test_after_requests_of_every_kind_the_numbers_are_exactly_these() -> N
         assert b"upstream_error" in (await ask(proxy.port, body=chat_body(stream=True, x="breaks off"))).body
         assert (await ask(proxy.port, body=chat_body(x="overloaded"))).status == 500
         assert (await ask(proxy.port, body=chat_body(model="nope"))).status == 404
-        assert (await ask(proxy.port, body=b"{}")).status == 400
+        assert (await ask(proxy.port, body=b"[]")).status == 400
         assert (await ask(proxy.port, "GET", "/v1/models/tiny")).status == 200
         assert (await ask(proxy.port, "GET", "/v1/models/nope")).status == 404
         assert (await ask(proxy.port, "GET", "/health")).status == 200

@@ -51,6 +51,24 @@ def test_default_arguments_of_llama_server() -> None:
     )
 
 
+def test_planned_threads_are_passed() -> None:
+    """To a build that knows the option, and to the embedded engine for generation and prompts; not if unplanned."""
+    plan = replace(PLAN, threads=6)
+    assert "--threads 6" in " ".join(build_arguments(plan, EVERYTHING))
+    assert "--threads" not in build_arguments(plan, frozenset())
+    assert "--threads" not in build_arguments(PLAN, EVERYTHING)
+    assert parameters(plan)["cpuparams.n_threads"] == parameters(plan)["cpuparams_batch.n_threads"] == 6
+    assert "cpuparams.n_threads" not in parameters(PLAN)
+
+
+def test_threads_for_prompts_of_a_model_win() -> None:
+    """A model may set the threads for prompts alone."""
+    plan = replace(plan_with("--threads-batch", "2"), threads=6)
+    assert "--threads-batch 2" in " ".join(build_arguments(plan, EVERYTHING))
+    assert parameters(plan)["cpuparams.n_threads"] == 6
+    assert parameters(plan)["cpuparams_batch.n_threads"] == 2
+
+
 def test_old_build_gets_only_supported_arguments() -> None:
     """It splits the cache between its slots as every build does, so it may have all of them."""
     words = build_arguments(PLAN, frozenset({"--no-webui"}))

@@ -35,6 +35,7 @@ class MemoryRun:
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.slots: int | None = None
+        self.threads: int | None = None
         self.target: RunningTarget | None = None
         self.unavailable = asyncio.Event()
         self.unexpected_exit: UnexpectedExit | None = None

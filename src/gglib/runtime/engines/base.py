@@ -1,7 +1,7 @@
 """The launch plan and the engine protocol, independent of the options of any engine. Pure."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class LaunchPlan:
     """File with the parameters of the embedded engine."""
     socket_path: Path | None
     """None: a loopback port chosen by the kernel."""
+    threads: int | None = None
+    """Threads that compute; None: set by the model's arguments, or the engine's default."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the process, in addition to gglib's own."""
 
     @property
     def cache_tokens(self) -> int:

@@ -36,6 +36,7 @@ class LocalEngineRun:
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.slots: int | None = None
+        self.threads: int | None = None
         self.target: RunningTarget | None = None
         self.unavailable = asyncio.Event()
         self.unexpected_exit: UnexpectedExit | None = None
@@ -89,8 +90,14 @@ class LocalEngineRun:
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
             self.spec = engine.spec
-            self.pid, self.slots = engine.process.pid, engine.slots
-            logger.info("'%s' runs as pid %d, slots: %d", spec.model_name, self.pid, self.slots)
+            self.pid, self.slots, self.threads = engine.process.pid, engine.slots, engine.threads
+            logger.info(
+                "'%s' runs as pid %d, slots: %d, threads: %s",
+                spec.model_name,
+                self.pid,
+                self.slots,
+                self.threads or "default",
+            )
             self.target = await engine.wait_until_ready()
             self.ready_at = asyncio.get_running_loop().time()
             is_other_version = engine.spec.path != spec.path.absolute()

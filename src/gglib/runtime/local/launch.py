@@ -1,6 +1,8 @@
 """One launch: its private directory, the start, the readiness probe, the stop and the cleanup."""
 
 import asyncio
+import os
+import platform
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,13 +22,14 @@ from gglib.runtime.engines.llama_cpp.exit_reasons import (
 )
 from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.runtime.engines.llama_cpp.prompt_cache import prompt_cache_mib
+from gglib.runtime.engines.llama_cpp.threads import known_threads, planned_threads, wait_environment
 from gglib.runtime.local.engine_log import EngineLog, engine_log_path
 from gglib.runtime.local.process import EngineProcess
 from gglib.runtime.local.readiness import wait_until_healthy
 from gglib.runtime.local.stop import stop_engine
 from gglib.runtime.local.version_lock import Resolve, lock_version
 from gglib.runtime.local.workspace import Workspace, open_workspace
-from gglib.system import MemoryState, Ram, read_ram
+from gglib.system import MemoryState, Ram, read_cores, read_ram
 from gglib.system.gpus import GpuState
 
 SHOWN_LOG_LINES = 8
@@ -64,6 +67,10 @@ class LaunchConfig:
     """Limits the engine's prompt cache where several models share the memory; None: by ``read_ram``."""
     read_gpus: Callable[[], Sequence[GpuState]] | None = None
     """Reads the GPUs, to wait until a stopped engine's memory is free there; blocks for a moment. None: no wait."""
+    read_cores: Callable[[], int | None] = read_cores
+    """Reads how many processor cores the engines may use, None if unknown; blocks for a moment."""
+    concurrent_engines: int = 1
+    """How many engines may compute at once: their number of threads depends on it."""
     heartbeat_s: float = HEARTBEAT_S
     """Interval of the pings in an idle stream; 0: none."""
     use_unix_socket: bool = True
@@ -101,6 +108,8 @@ class SpawnedEngine:
     log: EngineLog
     slots: int
     """How many requests it processes at a time."""
+    threads: int | None
+    """How many threads compute; None: the engine's default."""
     _spec: ModelLaunchSpec
     _context: int
     _workspace: Workspace
@@ -180,13 +189,14 @@ async def _run(
             slots = await asyncio.to_thread(_slots, spec, context, config)
             plan = await asyncio.to_thread(_plan, spec, context, slots, workspace, config)
             command, memory = await asyncio.to_thread(_prepare, plan, config)
-            process = _spawn(spec, command, log)
+            process = _spawn(plan, command, log)
             try:
                 workspace.record(process.pid)
                 yield SpawnedEngine(
                     process=process,
                     log=log,
                     slots=slots,
+                    threads=known_threads(spec.settings.engine_args, plan.threads),
                     _spec=spec,
                     _context=context,
                     _workspace=workspace,
@@ -207,7 +217,7 @@ def _slots(spec: ModelLaunchSpec, context: int, config: LaunchConfig) -> int:
 def _plan(
     spec: ModelLaunchSpec, context: int, slots: int, workspace: Workspace, config: LaunchConfig
 ) -> LaunchPlan:
-    """Return the launch plan; blocks: reads the memory size."""
+    """Return the launch plan; blocks: reads the sizes of this machine."""
     return LaunchPlan(
         spec=spec,
         context=context,
@@ -217,6 +227,10 @@ def _plan(
         key_file=workspace.key_file,
         plan_file=workspace.plan_file,
         socket_path=workspace.socket_path,
+        threads=planned_threads(
+            spec.settings.engine_args, cores=config.read_cores(), engines=config.concurrent_engines
+        ),
+        environment=wait_environment(os.environ, platform.machine()),
     )
 
 
@@ -232,12 +246,12 @@ def _prepare(plan: LaunchPlan, config: LaunchConfig) -> tuple[list[str], MemoryS
     return config.engine.command(plan), memory
 
 
-def _spawn(spec: ModelLaunchSpec, command: list[str], log: EngineLog) -> EngineProcess:
+def _spawn(plan: LaunchPlan, command: list[str], log: EngineLog) -> EngineProcess:
     try:
-        return EngineProcess.spawn(command, log)
+        return EngineProcess.spawn(command, log, plan.environment)
     except OSError as error:
         raise ModelLoadFailedError(
-            spec.model_name, f"the engine cannot be executed ({error.strerror})"
+            plan.spec.model_name, f"the engine cannot be executed ({error.strerror})"
         ) from None
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelLaunchSpec
@@ -28,6 +29,8 @@ class LocalLauncher:
     def __init__(self, config: LaunchConfig, *, preflight: Preflight | None = None) -> None:
         self._config = config
         self._preflight = preflight
+        self._running: set[int] = set()
+        """The generations of the launches that have not exited: their engines may compute at once."""
 
     async def prepare(self) -> None:
         """Kill engines that a crash left running. Call it only while holding the home directory's lock."""
@@ -54,6 +57,15 @@ class LocalLauncher:
     ) -> EngineRun:
         """Start the task that runs one engine. Its directory is ``PID-GENERATION``."""
         name = f"{os.getpid()}-{launch.generation}"
-        run = LocalEngineRun(launch, name=name, config=self._config, on_event=on_event)
-        run.start(on_exit)
+        self._running.add(launch.generation)
+        config = replace(
+            self._config, concurrent_engines=min(self._config.concurrent_engines, len(self._running))
+        )
+        run = LocalEngineRun(launch, name=name, config=config, on_event=on_event)
+
+        def end(run: EngineRun) -> None:
+            self._running.discard(launch.generation)
+            on_exit(run)
+
+        run.start(end)
         return run

@@ -52,8 +52,13 @@ class EngineProcess:
         self._watch()
 
     @classmethod
-    def spawn(cls, command: Sequence[str], log: EngineLog) -> "EngineProcess":
-        """Start a command that is killed when this process dies. Raises ``OSError``."""
+    def spawn(
+        cls, command: Sequence[str], log: EngineLog, environment: Mapping[str, str] | None = None
+    ) -> "EngineProcess":
+        """Start a command that is killed when this process dies. Raises ``OSError``.
+
+        ``environment`` is added to that of this process.
+        """
         # -I -S: the guard needs only the standard library and must start quickly.
         guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
         process = subprocess.Popen(
@@ -62,7 +67,7 @@ class EngineProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ) | dict(environment or {}),
             cwd="/",
         )
         return cls(process, log)

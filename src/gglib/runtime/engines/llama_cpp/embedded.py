@@ -78,6 +78,8 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "ui": False,
         **_pooling_fields(plan),
     }
+    if plan.threads is not None:
+        fields |= {"cpuparams.n_threads": plan.threads, "cpuparams_batch.n_threads": plan.threads}
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
     for option, text in passed_arguments(plan.spec.settings.engine_args):

@@ -144,6 +144,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     ]
     desired = (
         ("--no-kv-unified",),
+        *((("--threads", str(plan.threads)),) if plan.threads is not None else ()),
         ("--cache-ram", str(plan.cache_ram_mib)),
         ("--sse-ping-interval", str(plan.ping_s)),
         ("--jinja",),
