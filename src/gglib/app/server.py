@@ -135,7 +135,7 @@ async def running_server(
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
     ):
-        supervisor = ProxySupervisor(partial(serve, options=options, library=library))
+        supervisor = ProxySupervisor(partial(serve, options=options, library=library, profiles=home.catalog))
         try:
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
             url = await supervisor.start(_proxy_config(settings), manager, shown)

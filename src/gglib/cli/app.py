@@ -14,7 +14,20 @@ GROUPS = {
     "start": ("up", "serve", "run"),
     "hub": ("search", "pull"),
     "models": (
-        *("add", "import", "list", "show", "set", "rm", "prune", "verify", "outdated", "backup", "restore"),
+        *(
+            "add",
+            "import",
+            "list",
+            "show",
+            "set",
+            "profile",
+            "rm",
+            "prune",
+            "verify",
+            "outdated",
+            "backup",
+            "restore",
+        ),
     ),
     "running": ("ps", "load", "unload", "pin", "unpin", "stop", "logs", "doctor"),
 }

@@ -137,6 +137,27 @@ class ModelNotFoundError(ModelRuntimeError):
         )
 
 
+class ProfileNotFoundError(ModelNotFoundError):
+    """The profile does not exist. ``profiles`` are the names of those that do.
+
+    ``model_name`` is its model; None: a profile of all models.
+    """
+
+    code = "profile_not_found"
+
+    def __init__(
+        self, name: str, model_name: str | None, profile_name: str, profiles: tuple[str, ...]
+    ) -> None:
+        super().__init__(name)
+        self.model_name = model_name
+        self.profiles = profiles
+        known = f"It has {', '.join(profiles)}" if profiles else "It has none"
+        what = f"Model '{model_name}' has no profile '{profile_name}'. {known}."
+        if model_name is None:
+            what = f"There is no profile '{profile_name}' of all models."
+        self.args = (what,)
+
+
 _MORE = " ('gglib list')"
 
 

@@ -18,11 +18,15 @@ from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel
 from gglib.core.name_rules import check_aliases
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel
+from gglib.core.ports.profiles import EditProfile
+from gglib.core.profiles import Profile, ProfiledModel, check_profile
 from gglib.db.connections import prepare, reading, truncate_wal, with_reserve, writing
 from gglib.db.home_paths import HomePaths
 from gglib.db.peak_store import SqlitePeakStore
+from gglib.db.profile_rows import delete_profile, load_profile, store_profile
 from gglib.db.rows import (
     delete_model,
+    find_by_id,
     insert_model,
     load_model,
     load_models,
@@ -44,12 +48,11 @@ from gglib.db.version_store import SqliteVersionStore
 from gglib.system.threads import run_to_completion
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class SqliteCatalog(SqliteVersionStore, SqlitePeakStore):
-    """The models of this machine, in one SQLite file.
-
-    Implements ``ModelStorePort``, ``VersionStorePort`` and ``MemoryPeakStorePort``.
+    """The models of this machine, in one SQLite file; implements ``HomeStorePort`` and ``MemoryPeakStorePort``.
 
     Any number of processes may use the file at the same time. A process sees its own writes with its next read, others
     see them within ``FRESH_S``. A write is durable when it returns. A cancelled write may still take place; it has
@@ -141,7 +144,7 @@ class SqliteCatalog(SqliteVersionStore, SqlitePeakStore):
             model = find_model(name, load_models(connection, self._home))
             if model is None:
                 return None
-            _apply(connection, model, _edit_of(model, edit))
+            _apply(connection, model, _edited(model, edit))
             return load_model(connection, self._home, model.id)
 
         try:
@@ -177,6 +180,43 @@ class SqliteCatalog(SqliteVersionStore, SqlitePeakStore):
         news = {model_id: at for model_id, at in used_at.items() if known.get(model_id, at) != at}
         if news:
             await self._write(lambda connection: record_uses(connection, news))
+
+    async def list_profiles(self) -> list[Profile]:
+        """Return all profiles, in the order in which they were added."""
+        return list((await self._snapshot()).profiles)
+
+    async def resolve_profile(self, name: str) -> ProfiledModel | None:
+        """Return what ``model:profile`` resolves to; see ``ProfilePort``."""
+        snapshot = self._fresh() or await self._snapshot()
+        return snapshot.find_profiled(name)
+
+    async def edit_profile(self, name: str, model_id: int | None, edit: EditProfile) -> Profile | None:
+        """Add or change a profile; see ``ProfileStorePort``."""
+
+        def change(connection: sqlite3.Connection) -> Profile | None:
+            if model_id is not None and find_by_id(connection, self._home, model_id) is None:
+                return None
+            profile = _edited(load_profile(connection, name, model_id), edit)
+            profile = replace(profile, name=name, model_id=model_id)
+            check_profile(profile)
+            store_profile(connection, profile)
+            return profile
+
+        try:
+            return await self._write(change)
+        except _EditFailedError as failure:
+            raise failure.reason from None
+
+    async def remove_profile(self, name: str, model_id: int | None) -> Profile | None:
+        """Remove a profile and return it; None if there is none."""
+
+        def remove(connection: sqlite3.Connection) -> Profile | None:
+            profile = load_profile(connection, name, model_id)
+            if profile is not None:
+                delete_profile(connection, name, model_id)
+            return profile
+
+        return await self._write(remove)
 
     def _open(self) -> SnapshotCache:
         def open_now(_: bool) -> SnapshotCache:  # noqa: FBT001 - called by position
@@ -234,9 +274,9 @@ class _EditFailedError(Exception):
         super().__init__(str(reason))
 
 
-def _edit_of(model: ModelSummary, edit: EditModel) -> ModelEdit:
+def _edited(known: K, edit: Callable[[K], T]) -> T:
     try:
-        return edit(model)
+        return edit(known)
     except Exception as error:
         raise _EditFailedError(error) from error
 

@@ -183,6 +183,29 @@ ALTER TABLE models ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE models ADD COLUMN priority TEXT; -- interactive or batch; NULL: the default
 """
 
+# 8: profiles of one model, or of all (NULL): UNIQUE takes NULLs as different, so the index replaces it by an id that no
+# model has. Readers reload them with the models.
+PROFILE_TRIGGERS = "".join(
+    f"CREATE TRIGGER profiles_{verb} AFTER {verb} ON profiles BEGIN UPDATE edition SET number = random(); END;"  # noqa: S608 - constants
+    for verb in ("insert", "update", "delete")
+)
+KEEP_PROFILES = f"""
+CREATE TABLE profiles (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    folded TEXT NOT NULL, -- the case-folded name
+    model_id INTEGER REFERENCES models ON DELETE CASCADE,
+    description TEXT NOT NULL,
+    system TEXT,
+    defaults TEXT NOT NULL, -- a JSON object
+    template_kwargs TEXT NOT NULL, -- a JSON object
+    strip TEXT NOT NULL -- a JSON array of strings
+);
+CREATE UNIQUE INDEX profiles_name ON profiles (folded, ifnull(model_id, 0));
+CREATE INDEX profiles_model ON profiles (model_id);
+{PROFILE_TRIGGERS}
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     CREATE_CATALOGUE,
     KEEP_SOURCES_AND_USES,
@@ -191,6 +214,7 @@ MIGRATIONS: tuple[str, ...] = (
     KEEP_COMMIT_ID,
     KEEP_PEAKS,
     KEEP_PINS_AND_PRIORITIES,
+    KEEP_PROFILES,
 )
 
 

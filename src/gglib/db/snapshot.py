@@ -15,8 +15,10 @@ from pathlib import Path
 from gglib.core.kinds import launch_spec
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
+from gglib.core.profiles import Profile, ProfiledModel, find_profiled
 from gglib.db.connections import reading
 from gglib.db.home_paths import HomePaths, StoredPath
+from gglib.db.profile_rows import load_profiles
 from gglib.db.rows import load_models, load_models_revision, load_uses
 from gglib.db.sqlite_errors import is_busy
 from gglib.db.version_rows import load_lock_paths
@@ -30,7 +32,7 @@ the runtime of a command that adds a model: a request after the command finds th
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every model, as of a revision of the catalogue or later."""
+    """Every model and profile, as of a revision of the catalogue or later."""
 
     revision: Revision
     models_revision: int
@@ -40,8 +42,11 @@ class Snapshot:
     home: HomePaths
     holds: Mapping[int, StoredPath]
     """What to lock while the files of a version are in use, by the version's id; few are ever requested."""
+    profiles: tuple[Profile, ...] = ()
     specs: dict[str, ModelLaunchSpec] = field(default_factory=dict)
     """Launch specs computed so far, by the model's own name."""
+    profiled: dict[str, ProfiledModel] = field(default_factory=dict)
+    """Resolved ``model:profile`` names so far, by the canonical name: no more entries than models times profiles."""
 
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index is a shortcut for the first rule of ``find_model``."""
@@ -52,13 +57,23 @@ class Snapshot:
         known = self.specs.get(name)
         if known is not None:
             return known
-        model = self.find(name)
+        model = None if name in self.profiled else self.find(name)
         if model is None:
             return None
         hold = None if model.version_id is None else self.holds.get(model.version_id)
         spec = launch_spec(model, model.paths[0], hold_path=self.home.optional_path(hold))
         self.specs[model.name] = spec
         return spec
+
+    def find_profiled(self, name: str) -> ProfiledModel | None:
+        """Return the model and profile that ``name`` means, which no model has as its name."""
+        known = self.profiled.get(name)
+        if known is not None:
+            return known
+        found = find_profiled(name, self.models, self.profiles)
+        if found is not None and found.name == name and self.find(name) is None:
+            self.profiled[name] = found
+        return found
 
     def with_uses(self, revision: Revision, used_at: Mapping[int, int]) -> "Snapshot":
         """Return the same models at a later revision with these times of use; unchanged values are shared."""
@@ -68,7 +83,7 @@ class Snapshot:
             else replace(model, last_used_at=used_at.get(model.id))
             for model in self.models
         )
-        return replace(self, revision=revision, models=models, by_name=_index(models))
+        return replace(self, revision=revision, models=models, by_name=_index(models), profiled={})
 
 
 class SnapshotCache:
@@ -144,7 +159,8 @@ def _load(path: Path, home: HomePaths, revision: Revision, known: Snapshot | Non
             return known.with_uses(revision, load_uses(connection))
         models = load_models(connection, home)
         holds = load_lock_paths(connection)
-    return Snapshot(revision, models_revision, models, _index(models), home, holds)
+        profiles = load_profiles(connection)
+    return Snapshot(revision, models_revision, models, _index(models), home, holds, profiles)
 
 
 def _index(models: tuple[ModelSummary, ...]) -> dict[str, ModelSummary]:

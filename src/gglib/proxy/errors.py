@@ -167,6 +167,16 @@ class NoLibraryError(errors.GglibError):
         )
 
 
+class NoProfilesError(errors.GglibError):
+    """The embedding program passed no ``profiles`` to ``serve``."""
+
+    code = "not_offered"
+    source = errors.ErrorSource.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("This server has no profiles.")
+
+
 class HostNotAllowedError(errors.GglibError):
     """The ``Host`` of the request is not an allowed name of this server."""
 
@@ -277,6 +287,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.GglibError: (500, _INTERNAL_ERROR),
     # gglib's own API: models, downloads, the hub and the disk.
     NoLibraryError: (501, _INVALID_REQUEST),
+    NoProfilesError: (501, _INVALID_REQUEST),
     NoEventsError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),

@@ -18,6 +18,7 @@ from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
 from gglib.core.models import RunningTarget
+from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
@@ -33,8 +34,9 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.model_choice import CANNOT_RUN, Candidate, default_model, resolve_candidates
+from gglib.proxy.model_choice import CANNOT_RUN, Candidate, default_model, resolve_request
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock
@@ -80,8 +82,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
     if spec is not None:
         name = spec.model_name
     else:
-        requested = envelope.model or await default_model(request.path, services)
-        (name, spec), *others = await resolve_candidates(requested, services)
+        ((name, spec), *others), body = await _resolve_otherwise(request, envelope, body, services)
     while True:
         request.model, request.launch_spec = name, spec
         if services.poison_requests.has_entries:
@@ -103,6 +104,22 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             return
 
 
+async def _resolve_otherwise(
+    request: ProxyRequest, envelope: Envelope, body: bytes, services: Services
+) -> tuple[list[Candidate], bytes]:
+    """Return the models that may serve a request without a launch spec of its own, and its body.
+
+    It names no model, an alias list, ``model:profile``, whose defaults are then in the body, or a model that the
+    runtime does not launch itself. Raises ``ModelNotFoundError``, or ``BadRequestError`` without a default model.
+    """
+    name = envelope.model or await default_model(request.path, services)
+    candidates, profile = await resolve_request(name, services)
+    if profile is not None:
+        async with services.large_body_lock:
+            body = _with_profile(body, profile, request.path, services.options)
+    return candidates, body
+
+
 def _record_crash(error: EngineDiedError, model_name: str, body: bytes, services: Services) -> None:
     if error.was_only_request:
         services.poison_requests.record_crash(model_name, body, monotonic())
@@ -117,6 +134,13 @@ def _next_candidate(
     candidate, *rest = others
     log.info("%s: %s Using '%s' instead.", request.id, error, candidate.name)
     return candidate, rest
+
+
+def _with_profile(body: bytes, profile: Profile, path: str, options: ProxyOptions) -> bytes:
+    """Return the body with a profile applied; it must pass the same checks as the client's."""
+    refuse_guarded_fields(profile, options.allowed_engine_fields)
+    body = apply_profile(body, profile, path)
+    return apply_edits(body, _read_envelope(body, options).edits)
 
 
 async def _with_hint(

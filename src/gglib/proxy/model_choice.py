@@ -6,9 +6,11 @@ from typing import NamedTuple
 from gglib.core import errors
 from gglib.core.models import ModelKind, ModelLaunchSpec, ModelSummary
 from gglib.core.names import MAX_OTHERS, not_found
+from gglib.core.profiles import Profile
 from gglib.proxy.aliases import AliasLists
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.options import Services
+from gglib.proxy.profile_names import require_profiled
 
 _KINDS: dict[str, ModelKind] = {
     "/v1/embeddings": "embedding",
@@ -22,6 +24,9 @@ CANNOT_RUN = (
     errors.ModelNotFoundError,
     errors.ModelFileNotFoundError,
     errors.ModelLoadFailedError,
+    errors.ModelTooLargeError,
+    errors.ModelsPinnedError,
+    errors.InsufficientMemoryError,
     errors.EngineArgumentError,
 )
 """Errors after which the next model of an alias list is tried: this model cannot run now, another one may."""
@@ -49,6 +54,18 @@ async def resolve_candidates(name: str, services: Services) -> list[Candidate]:
     if candidates:
         return list(dict.fromkeys(candidates))
     raise not_found(name, services.aliases.suggested(await services.catalog.list_models()))
+
+
+async def resolve_request(name: str, services: Services) -> tuple[list[Candidate], Profile | None]:
+    """Return the models that the name of a request means, as ``resolve_candidates``, or those of ``model:profile``.
+
+    A model or an alias list of the whole name comes first. Raises ``ModelNotFoundError``.
+    """
+    try:
+        return await resolve_candidates(name, services), None
+    except errors.ModelNotFoundError:
+        profiled = await require_profiled(name, services)
+        return await resolve_candidates(profiled.model.name, services), profiled.profile
 
 
 async def _resolve(name: str, services: Services) -> Candidate | None:

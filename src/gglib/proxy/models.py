@@ -11,6 +11,7 @@ from gglib.core.context import ContextRequest
 from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
+from gglib.core.profiles import Profile, ProfiledModel, listed_profiles
 from gglib.proxy.aliases import Alias
 
 _SHOWN_STATES = {"loading": "loading", "ready": "loaded", "draining": "loaded"}
@@ -32,14 +33,20 @@ class ModelObjects:
         models: Iterable[ModelSummary],
         status: RuntimeStatus,
         aliases: Sequence[Alias] = (),
+        profiles: Sequence[Profile] = (),
     ) -> bytes:
-        """Return OpenAI's list object as JSON: the models, then the alias lists."""
+        """Return OpenAI's list object as JSON: the models, the alias lists, then every ``model:profile``."""
         states = _states(status)
         states |= {alias.name: _state_of(alias, states) for alias in aliases}
-        models = (*models, *(alias.as_model() for alias in aliases))
-        encoded = {id(model): (model, self._without_status(model)) for model in models}
+        models = tuple(models)
+        listed = (*models, *(alias.as_model() for alias in aliases))
+        encoded = {id(model): (model, self._without_status(model)) for model in listed}
         self._encoded = encoded
-        data = (_with_status(text, states.get(model.name, _UNLOADED)) for model, text in encoded.values())
+        data = [_with_status(text, _state_of(model, states)) for model, text in encoded.values()]
+        data += [
+            _with_status(self._profiled(profiled), _state_of(profiled.model, states))
+            for profiled in listed_profiles(models, profiles)
+        ]
         return f'{{"object":"list","data":[{",".join(data)}]}}'.encode()
 
     def as_object(self, model: ModelSummary | Alias, status: RuntimeStatus) -> bytes:
@@ -47,13 +54,28 @@ class ModelObjects:
         states = _states(status)
         if isinstance(model, Alias):
             return _with_status(self._without_status(model.as_model()), _state_of(model, states)).encode()
-        return _with_status(self._without_status(model), states.get(model.name, _UNLOADED)).encode()
+        return _with_status(self._without_status(model), _state_of(model, states)).encode()
+
+    def as_profiled_object(self, profiled: ProfiledModel, status: RuntimeStatus) -> bytes:
+        """Return one ``model:profile`` as JSON."""
+        return _with_status(self._profiled(profiled), _state_of(profiled.model, _states(status))).encode()
 
     def _without_status(self, model: ModelSummary) -> str:
         cached = self._encoded.get(id(model))
         if cached is not None and cached[0] is model:
             return cached[1]
-        return json.dumps(_fields(model, self._default_ctx), separators=(",", ":"))
+        return _encode(_fields(model, self._default_ctx))
+
+    def _profiled(self, profiled: ProfiledModel) -> str:
+        """Return the model's object with the name and the description of the profile, without its status."""
+        model, profile = profiled.model, profiled.profile
+        own = {
+            "id": profiled.name,
+            "name": profiled.name,
+            "description": profile.description or f"{model.name} with the profile {profile.name}",
+            "aliases": (),
+        }
+        return _encode({**_fields(model, self._default_ctx), **own})
 
 
 def _states(status: RuntimeStatus) -> dict[str, str]:
@@ -63,10 +85,16 @@ def _states(status: RuntimeStatus) -> dict[str, str]:
     return states
 
 
-def _state_of(alias: Alias, states: Mapping[str, str]) -> str:
-    """Return the state of the model of an alias list that is closest to a response."""
-    found = {states.get(member.name, _UNLOADED) for member in alias.members}
+def _state_of(model: ModelSummary | Alias, states: Mapping[str, str]) -> str:
+    """Return the state of a model, or of the model of an alias list that is closest to a response."""
+    if isinstance(model, ModelSummary):
+        return states.get(model.name, _UNLOADED)
+    found = {states.get(member.name, _UNLOADED) for member in model.members}
     return next(state for state in ("loaded", "loading", _UNLOADED, "failed") if state in found)
+
+
+def _encode(fields: dict[str, object]) -> str:
+    return json.dumps(fields, separators=(",", ":"))
 
 
 def _with_status(text: str, state: str) -> str:

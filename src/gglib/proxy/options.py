@@ -14,6 +14,7 @@ from gglib.core.defaults import (
     STALLED_CLIENT_S,
 )
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.profiles import ProfileStorePort
 from gglib.http.client.pool import UpstreamPool
 from gglib.proxy.aliases import AliasLists
 from gglib.proxy.guards.engine_fields import SchemaLimits
@@ -106,6 +107,8 @@ class Services:
     poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
     library: ModelLibraryPort | None = None
     """None: models cannot be added, removed, searched or pulled."""
+    profiles: ProfileStorePort | None = None
+    """None: there are no profiles."""
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
     iteration of the loop afterwards, in which other requests run."""

@@ -8,6 +8,7 @@ import socket
 from functools import partial
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.profiles import ProfileStorePort
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.http_server import HttpServer
@@ -36,13 +37,14 @@ async def serve(  # noqa: PLR0913 - the public entry point
     *,
     options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
     library: ModelLibraryPort | None = None,
+    profiles: ProfileStorePort | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
 
     ``listener`` is a bound stream socket, TCP or unix. ``default_ctx`` is the context size in tokens, used when neither
     the request nor the model sets one. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and
     ``catalog_port`` the three of ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that
-    add, remove, search or pull models send 501.
+    add, remove, search or pull models send 501. Without ``profiles`` no name is resolved as ``model:profile``.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
     with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
@@ -65,6 +67,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         options=options,
         library=library,
         aliases=AliasLists(options.aliases),
+        profiles=profiles,
     )
     app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(

@@ -13,7 +13,9 @@ from gglib.core.name_rules import names_not_in
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.core.ports.memory_peaks import MemoryPeakStorePort
+from gglib.core.ports.profiles import EditProfile, ProfileStorePort
 from gglib.core.ports.versions import VersionStorePort
+from gglib.core.profiles import Profile, ProfiledModel, check_profile, find_profile, find_profiled
 from gglib.core.versions import (
     FileIdentity,
     FileRole,
@@ -28,7 +30,7 @@ NO_FILE = Path("/nonexistent/model.gguf")
 """The launch path of a model without paths: no file that an engine could open by accident."""
 
 
-class FakeCatalog(ModelStorePort, VersionStorePort, MemoryPeakStorePort):
+class FakeCatalog(ModelStorePort, ProfileStorePort, VersionStorePort, MemoryPeakStorePort):
     """Keeps models in a list. ``fails_with``, if set, is raised by every method.
 
     The initial models are not validated, so two names may differ in case only: this makes an ambiguous name.
@@ -43,6 +45,7 @@ class FakeCatalog(ModelStorePort, VersionStorePort, MemoryPeakStorePort):
         self._pulls: dict[str, PullJob] = {}
         self._home: HomeIdentity | None = None
         self._peaks: dict[str, DeviceBytes] = {}
+        self._profiles: list[Profile] = []
 
     async def list_models(self) -> list[ModelSummary]:
         """Return every model, in insertion order."""
@@ -122,6 +125,36 @@ class FakeCatalog(ModelStorePort, VersionStorePort, MemoryPeakStorePort):
         """Record a peak, or replace it; the number of records is not limited."""
         self._raise_if_failing()
         self._peaks[key] = dict(size)
+
+    async def list_profiles(self) -> list[Profile]:
+        """Return the profiles, without those of removed models, in insertion order."""
+        self._raise_if_failing()
+        ids = {None, *(model.id for model in self._models)}
+        return [profile for profile in self._profiles if profile.model_id in ids]
+
+    async def resolve_profile(self, name: str) -> ProfiledModel | None:
+        """Return what ``model:profile`` resolves to."""
+        return find_profiled(name, self._models, await self.list_profiles())
+
+    async def edit_profile(self, name: str, model_id: int | None, edit: EditProfile) -> Profile | None:
+        """Add or change a profile; see the port."""
+        known = find_profile(name, model_id, await self.list_profiles())
+        if model_id is not None and all(model.id != model_id for model in self._models):
+            return None
+        changed = replace(edit(known), name=name, model_id=model_id)
+        check_profile(changed)
+        if known is None:
+            self._profiles.append(changed)
+        else:
+            self._profiles[self._profiles.index(known)] = changed
+        return changed
+
+    async def remove_profile(self, name: str, model_id: int | None) -> Profile | None:
+        """Remove a profile and return it, or None."""
+        known = find_profile(name, model_id, await self.list_profiles())
+        if known is not None:
+            self._profiles.remove(known)
+        return known
 
     async def list_versions(self) -> list[Version]:
         """Return every version, including retired ones, in insertion order."""

@@ -13,6 +13,7 @@ from tests.support.waiting import until
 
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.profiles import ProfileStorePort
 from gglib.proxy import ProxyOptions, serve
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -190,6 +191,7 @@ async def proxy_running(
     options: ProxyOptions | None = None,
     default_ctx: int = 4096,
     library: ModelLibraryPort | None = None,
+    profiles: ProfileStorePort | None = None,
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and check that no task or connection is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
@@ -205,6 +207,7 @@ async def proxy_running(
             cancel,
             options=options or ProxyOptions(),
             library=library,
+            profiles=profiles,
         )
     )
     proxy = Proxy(port, cancel, task, runtime, catalog)

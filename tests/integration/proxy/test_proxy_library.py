@@ -18,6 +18,7 @@ from gglib.core.hub.repository import HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, VariantResult
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
+from gglib.core.profiles import Profile
 from gglib.library.variants.find import find_variants
 from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document
@@ -46,6 +47,7 @@ MODEL = ModelSummary(
     size_bytes=5,
 )
 SEARCHED = ModelSummary(id=8, name="search", paths=(Path("/models/search.gguf"),))
+PROFILE = Profile(name="precise", defaults={"temperature": 0.2})
 KEY = "a-key-of-this-test"
 WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
 KEYED = ProxyOptions(api_keys={"tester": KEY}, cors_origins=("https://chat.example.com",))
@@ -92,10 +94,11 @@ async def serving(
     """Serve a catalogue, and its library with a hub that has one repository."""
     catalog = FakeCatalog(models)
     library = FakeLibrary(catalog, repositories=[found()])
+    await catalog.edit_profile(PROFILE.name, None, lambda _: PROFILE)
     runtime = FakeRuntime(
         {model.name: RunningTarget.local(1, model.id, model.name, 4096) for model in models}
     )
-    async with proxy_running(runtime, catalog, options=options, library=library) as proxy:
+    async with proxy_running(runtime, catalog, options=options, library=library, profiles=catalog) as proxy:
         yield proxy, library
 
 
@@ -141,7 +144,7 @@ def target_of(described: OperationSpec, download_id: str) -> str:
     model = quote(MODEL.name, safe="")
     is_of_models = described.path.startswith("/v1/")
     values = {
-        "name": model,
+        "name": PROFILE.name if described.path.startswith("/gglib/profiles") else model,
         "id": model if is_of_models else download_id,
         "owner": "owner",
         "repository": "coder",
@@ -158,6 +161,7 @@ class TestEveryOperation:
         file = tmp_path / "new.gguf"
         file.write_bytes(b"GGUF")
         bodies = {"addModel": {"path": str(file)}, "startDownload": {"target": "owner/coder"}}
+        bodies["setProfile"] = {"description": "Short"}
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
             library.finish(download.id, "other")

@@ -8,6 +8,7 @@ import pytest
 
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary
 from gglib.core.ports import ResidentStatus, RuntimeStatus
+from gglib.core.profiles import Profile, ProfiledModel
 from gglib.proxy.aliases import Alias
 from gglib.proxy.models import ModelObjects
 
@@ -156,3 +157,23 @@ def test_an_unchanged_model_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert objects.as_object(TINY, IDLE) in first
     with pytest.raises(NameError):
         objects.as_list([replace(TINY)], IDLE)
+
+
+def test_a_profile_is_an_object_with_the_facts_and_the_state_of_its_model() -> None:
+    """It has its own name and description, and no aliases; it is listed after the models."""
+    status = in_memory(tiny="ready")
+    objects = ModelObjects(4096)
+    profile = Profile(name="fast", model_id=1, description="Quick")
+    shown = json.loads(objects.as_profiled_object(ProfiledModel(model=TINY, profile=profile), status))
+    assert shown == {
+        **an_object(TINY, status),
+        "id": "tiny:fast",
+        "name": "tiny:fast",
+        "description": "Quick",
+        "aliases": [],
+    }
+    assert shown["status"] == {"value": "loaded"}
+    listed = json.loads(objects.as_list([TINY], status, (), [profile, Profile(name="slow")]))["data"]
+    assert [found["id"] for found in listed] == ["tiny", "tiny:fast", "tiny:slow"]
+    assert listed[1] == shown
+    assert listed[2]["description"] == "tiny with the profile slow"

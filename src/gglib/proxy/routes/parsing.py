@@ -172,6 +172,7 @@ _REQUIREMENTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": _integer_requirement,
     "number": lambda schema: f"a number from {schema['minimum']:g} on",
     "boolean": lambda _: "true or false",
+    "object": lambda _: "an object",
     "array": _array_requirement,
 }
 

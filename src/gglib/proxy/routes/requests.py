@@ -1,11 +1,12 @@
 """The query and body types of gglib's own API. Unknown fields are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from gglib.core.hub.repository import HubSort
 from gglib.core.models import ModelKind
+from gglib.core.profiles import MAX_FIELDS, MAX_TEXT_CHARS
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200
@@ -85,6 +86,35 @@ class LoadOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = None
 
 
+class ProfileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The model of a profile."""
+
+    model: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=512)] | None,
+        Meta(description="Any name of its model. Default: the profile of all models."),
+    ] = None
+
+
+class NewProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile: defaults for the fields that a request does not set."""
+
+    description: Annotated[str, Meta(max_length=512, description="Shown in the list of models.")] = ""
+    system: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS)] | None,
+        Meta(description="System prompt of requests without one."),
+    ] = None
+    defaults: Annotated[dict[str, Any], Meta(description="Values of request fields, by name.")] = field(
+        default_factory=dict
+    )
+    template_kwargs: Annotated[
+        dict[str, Any], Meta(description="Members of `chat_template_kwargs`, by name.")
+    ] = field(default_factory=dict)
+    strip: Annotated[
+        tuple[Annotated[str, Meta(max_length=64)], ...],
+        Meta(max_length=MAX_FIELDS, description="Fields that are removed from requests, even if set."),
+    ] = ()
+
+
 class NewDownload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A download to start."""
 
@@ -131,8 +161,8 @@ class Forwarded(Struct, frozen=True, kw_only=True):
     model: Annotated[
         Annotated[str, Meta(max_length=512)] | None,
         Meta(
-            description="Name, alias or number of a model in the catalogue, or an alias list. Default: the setting "
-            "`default_model`, or the only model that fits."
+            description="Name, alias or number of a model in the catalogue, an alias list, or `MODEL:PROFILE`. "
+            "Default: the setting `default_model`, or the only model that fits."
         ),
     ] = None
     stream: bool | None = None

@@ -11,7 +11,7 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
-from gglib.proxy.routes import downloads, edits, events, loading, models, responses, status
+from gglib.proxy.routes import downloads, edits, events, loading, models, profiles, responses, status
 from gglib.proxy.routes.dispatch import Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
@@ -25,6 +25,7 @@ MODEL_ROUTE = "/v1/models/{id}"
 _INFERENCE_GROUP = "Inference"
 _FORWARDED_ERRORS = (
     errors.ModelNotFoundError,
+    errors.ProfileNotFoundError,
     errors.ModelFileNotFoundError,
     ContextLengthExceededError,
     UnsupportedByModelError,
@@ -94,8 +95,8 @@ OPERATIONS: tuple[Operation, ...] = (
             group=_INFERENCE_GROUP,
             summary="Show one model, in OpenAI's format",
             access=Access.CLIENT,
-            path_parameters={"id": "Any of its names, percent-encoded."},
-            errors=(errors.ModelNotFoundError, errors.CatalogError),
+            path_parameters={"id": "Any of its names, percent-encoded, also with `:` and a profile."},
+            errors=(errors.ModelNotFoundError, errors.ProfileNotFoundError, errors.CatalogError),
         ),
         show_model,
     ),
@@ -111,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
     *models.OPERATIONS,
     *edits.OPERATIONS,
+    *profiles.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,
     *loading.OPERATIONS,

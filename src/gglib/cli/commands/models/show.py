@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gglib.app.settings import Settings
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
+    from gglib.core.profiles import Profile
     from gglib.core.versions import Version
 
 
@@ -23,6 +24,7 @@ class _ModelDetails:
     model: "ModelSummary"
     models: "Sequence[ModelSummary]"
     version: "Version | None"
+    profiles: "Sequence[Profile]"
 
 
 @click.command("show")
@@ -47,6 +49,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
 async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | None:
     """Return the model of the catalogue; None for a name that can only be a repository."""
     from gglib.core.names import require_model
+    from gglib.core.profiles import profiles_of
 
     if "/" in name and await store.resolve_model(name) is None:
         return None
@@ -56,6 +59,7 @@ async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | No
         model=model,
         models=await store.list_models(),
         version=next((version for version in versions if version.id == model.version_id), None),
+        profiles=profiles_of(model, await store.list_profiles()),
     )
 
 
@@ -116,6 +120,7 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
         "Pinned": "yes" if found.settings.is_pinned else None,
         "Priority": None if found.settings.priority is None else found.settings.priority.name.lower(),
         "Engine args": " ".join(found.settings.engine_args),
+        "Profiles": ", ".join(f"{found.name}:{profile.name}" for profile in shown.profiles),
         "Capabilities": model_list.format_kind(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),

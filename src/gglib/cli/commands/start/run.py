@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gglib.core.addresses import Endpoint
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.models import ModelSummary
-    from gglib.core.ports.catalog import ModelStorePort
+    from gglib.core.ports.store import HomeStorePort
 
 
 @click.command("run")
@@ -57,21 +57,25 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
             raise click.UsageError("No prompt: pass PROMPT as an argument or on stdin.")
 
 
-async def _find_model(store: "ModelStorePort", name: str, settings: "Settings") -> "tuple[str, ModelSummary]":
-    """Return the model for requests, and the model of the catalogue that is expected to serve them.
+async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -> "tuple[str, ModelSummary]":
+    """Return the name for requests, and the model of the catalogue that is expected to serve them.
 
-    They differ for an alias list, of which the server chooses a model. Raises ``ModelNotFoundError``.
+    They differ for an alias list, of which the server chooses a model, and for ``MODEL:PROFILE``. Raises
+    ``ModelNotFoundError``.
     """
-    from gglib.core.names import require_model
+    from gglib.core.profiles import profile_not_found
     from gglib.proxy.aliases import AliasLists
 
     found = await store.resolve_model(name)
-    if found is None:
-        alias = AliasLists(settings.aliases).find_listed(name, await store.list_models())
-        if alias is not None:
-            return alias.name, alias.members[0]
-        found = await require_model(store, name)
-    return found.name, found
+    if found is not None:
+        return found.name, found
+    alias = AliasLists(settings.aliases).find_listed(name, await store.list_models())
+    if alias is not None:
+        return alias.name, alias.members[0]
+    profiled = await store.resolve_profile(name)
+    if profiled is None:
+        raise profile_not_found(name, await store.list_models(), await store.list_profiles())
+    return profiled.name, profiled.model
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:

@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from gglib.runtime.engines.llama_cpp.options import parse_engine_args
 
 MAX_THREADS_PER_CORE = 3
-"""Limit for the threads of all engines that may compute at once. Up to here, engines with a thread for each core are as
-fast together as in turn, if they spin briefly."""
+"""Limit for the threads of all engines that may compute at once. Up to here, engines with a thread for each core take
+about as long together as in turn, if they spin briefly; more were not measured."""
 
-_SPINS_X86 = 300
-"""7 µs on a Zen 3 core, where ``pause`` takes 24 ns. Long enough for the barriers of an engine alone: sleeping at once
-(0) makes it half as fast. Short enough that a thread leaves its core to the thread that it waits for: with 1,000, two
-engines at once are slower than in turn."""
-_SPINS_OTHER = 6000
-"""About the same time where libgomp's loop has no ``pause`` instruction, such as on arm64."""
+_SPINS_X86 = 250
+"""6 µs on a Zen 3 core, where ``pause`` takes 24 ns. Fewer make an engine alone slower (200: 0.31 s instead of 0.28 for
+30 tokens; 0: nearly twice as slow), more make engines slower together (1,000: twice as slow as in turn)."""
+_SPINS_OTHER = 5000
+"""About the same time where libgomp's loop has no ``pause`` instruction, such as on arm64; not measured."""
 _X86 = ("x86_64", "AMD64", "i386", "i686")
 _WAIT_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 

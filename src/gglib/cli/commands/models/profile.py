@@ -1,0 +1,194 @@
+"""``gglib profile``: named defaults for requests, used as ``MODEL:PROFILE``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.models import ModelSummary
+    from gglib.core.ports.store import HomeStorePort
+    from gglib.core.profiles import Profile
+
+COLUMNS = ("PROFILE", "MODEL", "SETS", "STRIPS", "DESCRIPTION")
+ALL_MODELS = "all models"
+_MODEL_HELP = "The model of the profile. Default: a profile of all models."
+
+
+@click.group("profile")
+def command() -> None:
+    """Manage named defaults for requests.
+
+    A request for MODEL:PROFILE uses the model with the defaults of the profile, for everything that the request itself
+    does not set.
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def list_(options: Options, *, as_json: bool) -> None:
+    """List the profiles."""
+    from gglib.cli.runner import with_catalog
+    from gglib.cli.views import render
+
+    profiles, models = with_catalog(options.settings(), _profiles_and_models)
+    names = {model.id: model.name for model in models}
+    if as_json:
+        from gglib.proxy.routes.responses import Profile
+
+        render.show_json([Profile.of(profile, names.get(profile.model_id or 0)) for profile in profiles])
+    elif not profiles:
+        click.echo("No profiles yet. 'gglib profile set NAME --temperature 0.2' adds one.")
+    else:
+        render.show_table(
+            COLUMNS,
+            [
+                (
+                    profile.name,
+                    names.get(profile.model_id or 0, ALL_MODELS),
+                    ", ".join(_set_fields(profile)) or "-",
+                    ", ".join(profile.strip) or "-",
+                    profile.description or "-",
+                )
+                for profile in profiles
+            ],
+            wrapped=("SETS", "STRIPS", "DESCRIPTION"),
+            droppable=("DESCRIPTION", "STRIPS"),
+        )
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--model", metavar="M", help=_MODEL_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def show(options: Options, name: str, *, model: str | None, as_json: bool) -> None:
+    """Show one profile."""
+    import json
+
+    from gglib.app.profiles import show_profile
+    from gglib.cli.runner import with_catalog
+    from gglib.cli.views import render
+    from gglib.core.file_names import escaped
+
+    profile, found = with_catalog(options.settings(), lambda store: show_profile(name, model, store))
+    model_name = None if found is None else found.name
+    if as_json:
+        from gglib.proxy.routes.responses import Profile
+
+        render.show_json(Profile.of(profile, model_name))
+        return
+    lines = {
+        "Name": profile.name,
+        "Model": model_name or ALL_MODELS,
+        "Description": profile.description,
+        **{field: json.dumps(value) for field, value in profile.defaults.items()},
+        "Template": json.dumps(profile.template_kwargs) if profile.template_kwargs else None,
+        "Strips": ", ".join(profile.strip),
+        "System": profile.system,
+    }
+    width = max(map(len, lines)) + 2
+    for label, value in lines.items():
+        if value:
+            click.echo(f"{label + ':':<{width}}{escaped(value)}")
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--model", metavar="M", help=_MODEL_HELP)
+@click.option("--temperature", type=float, help="Sampling temperature; 0 always takes the likeliest token.")
+@click.option("--top-p", type=float, help="Sample from the likeliest tokens with this total probability.")
+@click.option("--top-k", type=int, help="Sample from this many of the likeliest tokens; 0: from all.")
+@click.option("--min-p", type=float, help="Minimum probability, relative to the likeliest token.")
+@click.option("--max-tokens", type=int, help="Maximum number of tokens of a response.")
+@click.option("--seed", type=int, help="Seed of the sampling; -1: random.")
+@click.option("--repeat-penalty", type=float, help="Penalty for repeated tokens; 1: none.")
+@click.option("--presence-penalty", type=float, help="Penalty for tokens that have occurred.")
+@click.option("--frequency-penalty", type=float, help="Penalty for tokens, by how often they have occurred.")
+@click.option("--stop", multiple=True, metavar="TEXT", help="End responses at this text; may be repeated.")
+@click.option("--system", metavar="TEXT|@FILE", help="System prompt of requests without one; '' removes it.")
+@click.option(
+    "--template-kwargs",
+    metavar="JSON",
+    help="Arguments of the chat template, such as '{\"enable_thinking\": false}'; '{}' removes them.",
+)
+@click.option("--set", "fields", multiple=True, metavar="FIELD=JSON", help="Default of any other field.")
+@click.option("--unset", multiple=True, metavar="FIELD", help="Remove the default of a field.")
+@click.option(
+    "--strip",
+    multiple=True,
+    metavar="FIELD",
+    help="Remove this field from requests, even if set; repeatable.",
+)
+@click.option("--no-strip", is_flag=True, help="Strip no fields.")
+@click.option("--description", metavar="TEXT", help="Text for the list of models.")
+@click.pass_obj
+def set_(  # noqa: PLR0913 - click passes each option
+    options: Options,
+    /,
+    name: str,
+    *,
+    model: str | None,
+    stop: tuple[str, ...],
+    system: str | None,
+    template_kwargs: str | None,
+    fields: tuple[str, ...],
+    unset: tuple[str, ...],
+    strip: tuple[str, ...],
+    no_strip: bool,
+    description: str | None,
+    **sampling: float | None,
+) -> None:
+    """Add a profile, or change one.
+
+    Options that are not given keep their values. Servers use the changed profile for the next request.
+    """
+    from gglib.app.profiles import set_profile
+    from gglib.cli.profile_edits import ProfileChanges, parse_fields, parse_template_kwargs, read_system
+    from gglib.cli.runner import with_catalog
+    from gglib.cli.views import render
+
+    defaults: dict[str, Any] = {field: value for field, value in sampling.items() if value is not None}
+    if stop:
+        defaults["stop"] = list(stop)
+    changes = ProfileChanges(
+        description=description,
+        system=None if system is None else read_system(system),
+        defaults={**defaults, **parse_fields(fields)},
+        unset=unset,
+        template_kwargs=None if template_kwargs is None else parse_template_kwargs(template_kwargs),
+        strip=strip if strip or no_strip else None,
+    )
+    settings = options.settings()
+
+    async def change(store: "HomeStorePort") -> "Profile":
+        return await set_profile(name, model, lambda known: changes.applied_to(known, name), store, settings)
+
+    with_catalog(settings, change)
+    render.echo(f"Set the profile: use it as '{model or 'MODEL'}:{name}'.")
+
+
+@command.command("rm")
+@click.argument("name")
+@click.option("--model", metavar="M", help=_MODEL_HELP)
+@click.pass_obj
+def rm(options: Options, name: str, *, model: str | None) -> None:
+    """Remove a profile."""
+    from gglib.app.profiles import remove_profile
+    from gglib.cli.runner import with_catalog
+    from gglib.cli.views import render
+
+    removed = with_catalog(options.settings(), lambda store: remove_profile(name, model, store))
+    render.echo(f"Removed the profile '{removed.name}'.")
+
+
+async def _profiles_and_models(store: "HomeStorePort") -> "tuple[list[Profile], list[ModelSummary]]":
+    return await store.list_profiles(), await store.list_models()
+
+
+def _set_fields(profile: "Profile") -> list[str]:
+    """Return the names of what a profile sets."""
+    own = {"system": profile.system, "chat_template_kwargs": profile.template_kwargs}
+    return [*profile.defaults, *(name for name, value in own.items() if value)]
