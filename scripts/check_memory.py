@@ -33,10 +33,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gglib-memory-") as directory:
+        (Path(directory) / "files").mkdir()
         gglib = Gglib(Path(directory))
         try:
             add_models(gglib)
-            gglib.serve("--max-models", "auto", "--memory", str(BUDGET), "--ctx", str(CONTEXT))
+            gglib.serve("--max-models", "auto", "--memory", f"{BUDGET // MB}M", "--ctx", str(CONTEXT))
             return check(gglib, options.requests, random.Random(options.seed))
         finally:
             gglib.stop()

@@ -44,10 +44,12 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 @pytest.fixture(scope="module")
 def budgeted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gglib]:
     """Serve six tiny models within the budget."""
-    gglib = Gglib(tmp_path_factory.mktemp("home"))
+    home = tmp_path_factory.mktemp("home")
+    (home / "files").mkdir()
+    gglib = Gglib(home)
     try:
         add_models(gglib)
-        yield gglib.serve("--max-models", "auto", "--memory", str(BUDGET), "--ctx", str(CONTEXT))
+        yield gglib.serve("--max-models", "auto", "--memory", f"{BUDGET // MB}M", "--ctx", str(CONTEXT))
     finally:
         gglib.stop()
 

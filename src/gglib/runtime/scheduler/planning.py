@@ -207,7 +207,7 @@ class Planner:
             case ResidentState.DRAINING:
                 is_draining_anyway = resident.is_eviction_final or self._may_drain(resident, waiter)
                 return _DRAINING if is_draining_anyway else None
-            case ResidentState.STOPPING:
+            case _:  # STOPPING: what it gives back counts without an eviction
                 return None
 
     def _loading_rank(self, resident: Resident, waiter: Waiter) -> int | None:
