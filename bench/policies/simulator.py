@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from gglib.core.errors import ModelLoadFailedError
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -51,6 +52,8 @@ class Model:
     spec: ModelLaunchSpec
     load_s: float
     stop_s: float
+    size: DeviceBytes = field(default_factory=dict, hash=False)
+    """Its memory, by device."""
     fails_after_s: float | None = None
     """For a broken model: every load fails after this time."""
 
@@ -128,16 +131,23 @@ class _Engine:
 
 
 class Simulation:
-    """One run. ``capacity`` is the number of engines that fit into the machine.
+    """One run. ``capacity`` is the number of engines that fit into the machine, ``budget`` its memory by device.
 
     ``swap_factor`` scales the duration of every load and every stop: another machine.
     """
 
     def __init__(
-        self, policy: Policy, clients: Iterable[Client], *, capacity: int = 1, swap_factor: float = 1.0
+        self,
+        policy: Policy,
+        clients: Iterable[Client],
+        *,
+        capacity: int = 1,
+        budget: DeviceBytes | None = None,
+        swap_factor: float = 1.0,
     ) -> None:
         self._policy = policy
         self._capacity = capacity
+        self._budget = budget or {}
         self._swap_factor = swap_factor
         self._now = 0.0
         self._order = itertools.count()  # events at the same time run in the order in which they were planned
@@ -179,7 +189,7 @@ class Simulation:
         self._models[ask.model.spec.model_id] = ask.model
         self._records[ticket] = Record(ask, client, self._now)
         self._after(ask.patience_s, lambda: self._lose_patience(ticket))
-        self._tell(Requested(ticket, ask.model.spec, CONTEXT, CONTEXT))
+        self._tell(Requested(ticket, ask.model.spec, CONTEXT, CONTEXT, size=ask.model.size))
 
     def _lose_patience(self, ticket: int) -> None:
         record = self._records[ticket]
@@ -214,7 +224,8 @@ class Simulation:
                 self._end(ticket, Outcome.REFUSED)
             case Launch(generation, spec, _):
                 self._launch(generation, self._models[spec.model_id])
-            case Stop(generation):
+            case Stop(generation, eviction):
+                self._check_reason(generation, None if eviction is None else eviction.ticket)
                 self._stop(generation)
             case WakeAt(time):
                 self._alarms += 1
@@ -228,12 +239,28 @@ class Simulation:
     # --- engines ---
 
     def _launch(self, generation: int, model: Model) -> None:
-        if len(self._engines) >= self._capacity:
+        if len(self._engines) >= self._capacity or not self._fits(model, *self._resident_models()):
             raise SimulationError(f"no room for {model.spec.model_name} at {self._now}")
         self._engines[generation] = _Engine(model)
         self._launched.append(model.spec.model_name)
         seconds = model.load_s if model.fails_after_s is None else model.fails_after_s
         self._after(seconds * self._swap_factor, lambda: self._finish_load(generation))
+
+    def _resident_models(self) -> list[Model]:
+        return [engine.model for engine in self._engines.values()]
+
+    def _fits(self, *models: Model) -> bool:
+        """Whether these models together stay within the budget of each device."""
+        return all(
+            sum(model.size.get(device, 0) for model in models) <= limit
+            for device, limit in self._budget.items()
+        )
+
+    def _check_reason(self, generation: int, ticket: int | None) -> None:
+        """Check that an eviction is for a model that can fit."""
+        if ticket is not None and not self._fits(self._records[ticket].ask.model):
+            name = self._engines[generation].model.spec.model_name
+            raise SimulationError(f"{name} was evicted for what cannot fit at {self._now}")
 
     def _finish_load(self, generation: int) -> None:
         engine = self._engines.get(generation)

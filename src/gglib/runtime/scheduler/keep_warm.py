@@ -14,6 +14,8 @@ QUICK_RETURNS = 2
 """Consecutive quick returns after which a model's clients are expected to return. A single one is often chance."""
 TURNAROUND_S = 0.25
 """The usual pause between the requests of a loop, or between requests that nearly overlap."""
+RETURN_WEIGHT = 0.25
+"""The weight of the newest return in a model's typical return."""
 UNKNOWN_CLIENT_DIVISOR = 4
 """With fewer known pauses, a model is kept for at most the time of a swap divided by this."""
 
@@ -26,6 +28,7 @@ class KeepWarm:
         self._stop_s = 0.0
         self._idle_since: dict[int, float] = {}
         self._returns_s: dict[int, deque[float]] = {}
+        self._typical_return_s: dict[int, float] = {}
 
     def record_load(self, model_id: int, seconds: float) -> None:
         """Record how long a model took to load."""
@@ -48,6 +51,8 @@ class KeepWarm:
         if returns_s is None:
             returns_s = self._returns_s[model_id] = deque(maxlen=QUICK_RETURNS)
         returns_s.append(now - since)
+        typical_s = self._typical_return_s.get(model_id, now - since)
+        self._typical_return_s[model_id] = typical_s + RETURN_WEIGHT * (now - since - typical_s)
 
     def keep_until(self, model_id: int) -> float:
         """Return until when an idle model is kept for its clients."""
@@ -57,6 +62,10 @@ class KeepWarm:
     def swap_s(self, model_id: int) -> float:
         """Return the duration of a swap back: the last measured stop, and the model's last load."""
         return self._load_s.get(model_id, 0.0) + self._stop_s
+
+    def typical_return_s(self, model_id: int) -> float:
+        """Return the moving average of how soon the model's clients return; 0 if unknown."""
+        return self._typical_return_s.get(model_id, 0.0)
 
     def keep_s(self, model_id: int) -> float:
         """Return how long an idle model is kept while a request waits for another model."""

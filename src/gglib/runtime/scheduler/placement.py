@@ -12,32 +12,37 @@ The decision for a launch, in this order:
    a short time, is then refused, and nothing is evicted.
 5. A set of residents makes room for it (``choose_victims``). Without such a set it waits.
 
-The value of keeping a resident is that of GreedyDual-Size (Cao and Irani 1997): H = L + cost / size. The cost is what
-an eviction loses, in seconds: its load, and the prompts that its cache holds. The size is its largest share of a limit.
-L grows to the H of each evicted resident, so a resident that is not used loses its value relative to newer ones.
+The victims are the set with the least expected loss (``expected_loss``) among the sets that are large enough. The loss
+is not divided by the size, as GreedyDual-Size does (Cao and Irani 1997): that rule is made for caches of many small
+objects. Of a few large models it evicts one of 9 GB for a launch that lacks 0.4 GB, although a small one would do, and
+a model on a GPU for a little RAM. ``bench/policies/memory`` compares the rules (``bench/results/memory.md``).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from gglib.core.memory import DeviceBytes
 
 MODELS = "models"
 """The pseudo-device whose limit is the number of models."""
-_MIN_SHARE = 1e-6
-"""The share of a resident whose size is unknown."""
+MIN_RETURN_S = 0.5
+"""The least expected time until the next request: the loss per second stays finite."""
+EXACT_CANDIDATES = 10
+"""With more candidates than this, the set is chosen greedily: there are too many sets to compare."""
 
 Vector = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A resident that may be evicted for a launch. Lower ranks go first, then lower values."""
+    """A resident that may be evicted for a launch. A higher rank is evicted only if lower ones are not enough."""
 
     generation: int
     size: Mapping[str, int]
     rank: int
     value: float
+    """What its eviction is expected to lose; not negative."""
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class Room:
         """Take room for a launch that waits for stops: first what they give back, then what is free now."""
         for device in self.now:
             from_stops = self.soon[device] - self.now[device]
-            self.now[device] -= max(0, size.get(device, 0) - max(0, from_stops))
+            self.now[device] -= max(0, size.get(device, 0) - from_stops)
         _subtract(self.soon, size)
 
     def give_back(self, size: Mapping[str, int]) -> None:
@@ -79,14 +84,13 @@ class Room:
 
 
 class Placement:
-    """The limits of all residents together, and the value of each."""
+    """The limits of all residents together."""
 
     def __init__(self, *, capacity: int, budget: DeviceBytes | None = None) -> None:
         """``capacity`` is the maximum number of residents, ``budget`` limits their memory; None: no limit."""
         self._budget: Vector = {}
         self._limits: Vector = {}
         self._free: DeviceBytes = {}
-        self._inflation = 0.0
         self.set_budget(capacity=capacity, budget=budget)
 
     @property
@@ -98,11 +102,6 @@ class Placement:
     def capacity(self) -> int:
         """The maximum number of residents."""
         return self._budget[MODELS]
-
-    @property
-    def inflation(self) -> float:
-        """L of GreedyDual-Size: the credit of a resident that is used now."""
-        return self._inflation
 
     @property
     def memory_budget(self) -> DeviceBytes:
@@ -155,20 +154,6 @@ class Placement:
             _subtract(left, self.footprint(size))
         return {device: -amount for device, amount in left.items() if amount < 0}
 
-    def value(self, size: DeviceBytes, *, credit: float, cost_s: float) -> float:
-        """Return H of a resident. ``credit`` is ``inflation`` at its last use."""
-        return credit + cost_s / max(self._share(size), _MIN_SHARE)
-
-    def record_eviction(self, value: float) -> None:
-        """Raise L to the value of an evicted resident."""
-        self._inflation = max(self._inflation, value)
-
-    def _share(self, size: DeviceBytes) -> float:
-        """Return the largest share of a limit that a resident takes."""
-        footprint = self.footprint(size)
-        devices = [device for device in self._budget if device != MODELS] or [MODELS]
-        return max(footprint[device] / max(1, self._budget[device]) for device in devices)
-
     def _exceeds(self, limits: Vector, size: DeviceBytes, besides: Iterable[DeviceBytes]) -> bool:
         footprint, left = self.footprint(size), dict(limits)
         for other in (footprint, *map(self.footprint, besides)):
@@ -185,16 +170,66 @@ def largest(sizes: Iterable[DeviceBytes]) -> DeviceBytes:
     return result
 
 
+def expected_loss(cost_s: float, *, idle_s: float, typical_return_s: float) -> float:
+    """Return what the eviction of a resident is expected to lose, in seconds of work for each second.
+
+    ``cost_s`` is the work that an eviction causes: the next load, and the prompts that the cache holds. The next
+    request is expected after the usual pause between requests, or, if it is already longer, after as long again.
+    """
+    return cost_s / max(idle_s, typical_return_s, MIN_RETURN_S)
+
+
 def choose_victims(
     candidates: Iterable[Candidate], shortage: Mapping[str, int]
 ) -> tuple[Candidate, ...] | None:
-    """Return a set of residents that gives back at least ``shortage``; None if all of them do not.
+    """Return the cheapest set of residents that gives back at least ``shortage``; None if all of them do not.
 
-    Greedy in the order of rank and value. The set is minimal: without any of its members it would not be enough.
+    It has as little as possible of the highest rank, then of the next one. Within a rank the sum of the values is the
+    least, then the number. The set is minimal: without any of its members it would not be enough. Lower ranks come
+    first.
     """
+    ordered = _in_order(candidates)
     chosen: list[Candidate] = []
     missing = dict(shortage)
-    for candidate in sorted(candidates, key=lambda c: (c.rank, c.value)):
+    for rank in sorted({candidate.rank for candidate in ordered}, reverse=True):
+        needed = dict(missing)
+        for candidate in ordered:
+            if candidate.rank < rank:
+                _subtract(needed, candidate.size)
+        victims = _cheapest([candidate for candidate in ordered if candidate.rank == rank], needed)
+        if victims is None:
+            return None
+        for victim in victims:
+            _subtract(missing, victim.size)
+        chosen = [*victims, *chosen]
+    return tuple(chosen) if _is_covered(missing) else None
+
+
+def _cheapest(candidates: Sequence[Candidate], needed: Mapping[str, int]) -> Sequence[Candidate] | None:
+    """Return the cheapest set of candidates of one rank, which are ordered by value; None if all are not enough."""
+    if _is_covered(needed):
+        return ()
+    helpful = [c for c in candidates if any(a > 0 and c.size.get(d, 0) > 0 for d, a in needed.items())]
+    greedy = choose_greedily(helpful, needed)
+    if greedy is None or len(helpful) > EXACT_CANDIDATES:
+        return greedy
+    best, best_cost = greedy, _cost(greedy)
+    for count in range(1, len(helpful)):
+        if _cost(helpful[:count]) >= best_cost:
+            break  # no set of this number, or a larger one, is cheaper
+        for members in combinations(helpful, count):
+            if _cost(members) < best_cost and _is_covered(_without(needed, members)):
+                best, best_cost = members, _cost(members)
+    return best
+
+
+def choose_greedily(
+    candidates: Iterable[Candidate], shortage: Mapping[str, int]
+) -> tuple[Candidate, ...] | None:
+    """Return a minimal set in the order of rank and value; None if all candidates together are not enough."""
+    chosen: list[Candidate] = []
+    missing = dict(shortage)
+    for candidate in _in_order(candidates):
         if _is_covered(missing):
             break
         if any(amount > 0 and candidate.size.get(device, 0) > 0 for device, amount in missing.items()):
@@ -210,12 +245,24 @@ def _without_surplus(chosen: Sequence[Candidate], shortage: Mapping[str, int]) -
     kept = list(chosen)
     for candidate in reversed(chosen):
         others = [other for other in kept if other is not candidate]
-        missing = dict(shortage)
-        for other in others:
-            _subtract(missing, other.size)
-        if _is_covered(missing):
+        if _is_covered(_without(shortage, others)):
             kept = others
     return tuple(kept)
+
+
+def _in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda c: (c.rank, c.value))
+
+
+def _cost(members: Sequence[Candidate]) -> tuple[float, int]:
+    return (sum(member.value for member in members), len(members))
+
+
+def _without(shortage: Mapping[str, int], members: Iterable[Candidate]) -> Vector:
+    missing = dict(shortage)
+    for member in members:
+        _subtract(missing, member.size)
+    return missing
 
 
 def _is_covered(missing: Mapping[str, int]) -> bool:

@@ -6,7 +6,7 @@ residents come first, then busy ones: these only drain, and only for a waiter th
 waiter if batch requests alone use them.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gglib.core.errors import (
@@ -19,7 +19,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
-from gglib.runtime.scheduler.placement import Candidate, Placement, Room, choose_victims
+from gglib.runtime.scheduler.placement import Candidate, Placement, Room, choose_victims, expected_loss
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 
 MEMORY_WAIT_S = 10.0
@@ -103,11 +103,18 @@ class Planner:
         return not isinstance(waiter, PendingLoad) and self.now >= waiter.since + self.swap_wait_s
 
     def value(self, resident: Resident) -> float:
-        """Return the value of keeping a resident: of GreedyDual-Size, or its last use if only models are counted."""
+        """Return what an eviction is expected to lose, or the last use if only models are counted."""
         if not self.placement.limits_memory:
             return resident.last_used
         cost_s = self.keep_warm.swap_s(resident.spec.model_id) + resident.prompt_s
-        return self.placement.value(resident.size, credit=resident.credit, cost_s=cost_s)
+        typical_return_s = self.keep_warm.typical_return_s(resident.spec.model_id)
+        return expected_loss(cost_s, idle_s=self.now - resident.last_used, typical_return_s=typical_return_s)
+
+    def choose(
+        self, candidates: Iterable[Candidate], shortage: Mapping[str, int]
+    ) -> tuple[Candidate, ...] | None:
+        """Return the set of victims; None if all candidates together are not enough."""
+        return choose_victims(candidates, shortage)
 
     def _plan_for(self, waiter: Waiter, room: Room, plan: Plan) -> None:
         model_id = waiter.spec.model_id
@@ -153,7 +160,7 @@ class Planner:
             and r.spec.model_id not in self.pinned
             and (rank := self._rank(r, waiter)) is not None
         ]
-        return choose_victims(candidates, shortage)
+        return self.choose(candidates, shortage)
 
     def _exceeds_limits(self, waiter: Waiter) -> bool:
         """Whether other programs use memory that the waiter's model needs, so that no eviction helps."""

@@ -94,7 +94,7 @@ from gglib.runtime.scheduler.events import (
 )
 from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.pending_loads import PendingLoads
-from gglib.runtime.scheduler.placement import Candidate, Placement, choose_victims, largest
+from gglib.runtime.scheduler.placement import Candidate, Placement, largest
 from gglib.runtime.scheduler.planning import (
     MEMORY_WAIT_S,
     Plan,
@@ -127,6 +127,9 @@ class Scheduler:
     ``capacity`` limits their number and ``budget`` their memory by device (None: no limit), including those that load,
     drain or stop.
     """
+
+    planner_type: type[Planner] = Planner
+    """``bench/policies`` compares other rules for evictions."""
 
     def __init__(
         self,
@@ -326,7 +329,6 @@ class Scheduler:
         if resident.batch_holders:
             resident.batch_holders.discard(ticket)
         resident.last_used = now
-        resident.credit = self._placement.inflation
         if not resident.holders:
             self._keep_warm.record_idle(resident.spec.model_id, now)
 
@@ -344,7 +346,6 @@ class Scheduler:
             return  # it was stopped while the event was queued
         resident.spec = event.spec or resident.spec
         resident.slots = event.slots
-        resident.credit = self._placement.inflation
         self._repeated_loads.discard(resident.spec.model_id)
         self._keep_warm.record_load(resident.spec.model_id, now - resident.since)
         resident.transition_to(ResidentState.READY, now)
@@ -521,7 +522,7 @@ class Scheduler:
         return planner.plan([*self._next_waiters(now), *self._next_pending_loads()]), planner
 
     def _planner(self, now: float) -> Planner:
-        return Planner(
+        return self.planner_type(
             residents=self.residents,
             waiters=self.waiters,
             sizes=self._launch_sizes(),
@@ -567,8 +568,6 @@ class Scheduler:
     def _evict_now(self, planned: PlannedEviction, planner: Planner) -> Stop:
         resident, waiter = planned.resident, planned.waiter
         resident.evicted_for = waiter.spec.model_id
-        if self._placement.limits_memory:
-            self._placement.record_eviction(planner.value(resident))
         return self._stop(resident, planner.now, Eviction(planned.reason, planner.now, waiter.ticket))
 
     def _reassign_eviction(self, planned: PlannedEviction) -> None:
@@ -677,7 +676,7 @@ class Scheduler:
             Candidate(r.generation, self._placement.footprint(r.size), 0, planner.value(r))
             for r in idle.values()
         ]
-        victims = choose_victims(candidates, excess)
+        victims = planner.choose(candidates, excess)
         self._has_excess = victims is None
         for victim in candidates if victims is None else victims:
             yield self._stop(idle[victim.generation], planner.now, Eviction(StopReason.EXCESS, planner.now))

@@ -53,8 +53,6 @@ class Resident:
     is_measured: bool = False
     slots: int | None = None
     """How many requests its engine processes at a time; None if unknown."""
-    credit: float = 0.0
-    """L of GreedyDual-Size at its last use (``placement``)."""
     prompt_s: float = 0.0
     """The time to process the prompts in its cache again, in seconds."""
     eviction: Eviction | None = None

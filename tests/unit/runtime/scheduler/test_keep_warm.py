@@ -74,3 +74,12 @@ def test_a_request_for_a_busy_model_is_no_return() -> None:
     keep_warm.record_request(MODEL, 1001.0)
     keep_warm.record_request(MODEL, 1900.0)
     assert keep_warm.keep_s(MODEL) == 4.0
+
+
+def test_the_typical_return_is_a_moving_average() -> None:
+    """A new return counts a quarter; 0 if there was none."""
+    assert after_returns().typical_return_s(MODEL) == 0.0
+    assert after_returns(8.0).typical_return_s(MODEL) == 8.0
+    assert after_returns(8.0, 4.0).typical_return_s(MODEL) == 7.0
+    assert after_returns(8.0, 4.0, 15.0).typical_return_s(MODEL) == 9.0
+    assert after_returns(8.0).typical_return_s(OTHER) == 0.0

@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.runtime.scheduler.placement import (
+    EXACT_CANDIDATES,
     MODELS,
     Candidate,
     Placement,
     Room,
+    choose_greedily,
     choose_victims,
+    expected_loss,
     largest,
 )
 
@@ -65,6 +68,7 @@ def test_a_footprint_has_the_limited_devices() -> None:
         ({RAM: 60}, [{RAM: 41}], True),
         ({RAM: 60}, [{RAM: 20}, {RAM: 21}], True),
         ({}, [{RAM: 100, GPU: 50}], False),
+        ({RAM: 50}, [{GPU: 51}], False),
     ],
 )
 def test_exceeding_the_budget(size: dict[str, int], besides: list[dict[str, int]], *, exceeds: bool) -> None:
@@ -134,12 +138,13 @@ def test_fitting_now_and_after_the_stops() -> None:
     assert room.shortage({MODELS: 3, RAM: 71}) == {MODELS: 1, RAM: 1}
 
 
-def test_a_device_that_a_launch_does_not_use_does_not_limit_it() -> None:
-    """Other residents may exceed a limit there, because other programs took the memory."""
-    room = Room({RAM: -5}, {RAM: -5})
-    assert room.fits_now({})
-    assert room.shortage({}) == {}
-    assert room.shortage({RAM: 1}) == {RAM: 6}
+def test_only_the_devices_of_a_launch_limit_it() -> None:
+    """A launch fits although another device is exceeded."""
+    room = Room({RAM: -5, GPU: 10}, {RAM: -5, GPU: 10})
+    assert room.fits_now({RAM: 0, GPU: 10})
+    assert room.shortage({GPU: 10}) == {}
+    assert not room.fits_now({RAM: 1})
+    assert room.shortage({RAM: 1, GPU: 10}) == {RAM: 6}
 
 
 def test_a_launch_that_starts_takes_room_now() -> None:
@@ -171,46 +176,18 @@ def test_the_largest_of_sizes() -> None:
     assert largest([{RAM: 5}, {RAM: 3, GPU: 1}, {GPU: 2}]) == {RAM: 5, GPU: 2}
 
 
-# --- the value of keeping a resident ---
+# --- the expected loss ---
 
 
-def test_the_value_is_the_cost_for_each_share_of_the_budget() -> None:
-    """A quarter of the budget multiplies the cost by four; the credit of the last use is added."""
-    limited = placement(ram=100, gpu0=50)
-    assert limited.value({RAM: 25}, credit=0.0, cost_s=3.0) == 12.0
-    assert limited.value({RAM: 25}, credit=7.0, cost_s=3.0) == 19.0
-
-
-def test_the_largest_share_of_all_devices_counts() -> None:
-    """A tenth of the RAM and half of the GPU count as a half."""
-    assert placement(ram=100, gpu0=50).value({RAM: 10, GPU: 25}, credit=0.0, cost_s=3.0) == 6.0
-
-
-def test_the_value_refers_to_the_budget_not_to_what_other_programs_leave() -> None:
-    """The limits change all the time; values have to remain comparable."""
-    limited = placement(ram=100)
-    limited.set_limits({RAM: 50})
-    assert limited.value({RAM: 25}, credit=0.0, cost_s=3.0) == 12.0
-
-
-def test_a_resident_of_unknown_size_has_a_finite_value() -> None:
-    """No division by zero, neither for an empty size nor for an empty budget."""
-    assert placement(ram=100).value({}, credit=0.0, cost_s=3.0) == pytest.approx(3e6)
-    assert placement(ram=0).value({}, credit=0.0, cost_s=3.0) == pytest.approx(3e6)
-
-
-def test_if_only_models_are_counted_each_has_the_same_share() -> None:
-    """With room for four models each takes a quarter."""
-    assert Placement(capacity=4).value({RAM: 99}, credit=0.0, cost_s=3.0) == 12.0
-
-
-def test_evictions_raise_the_inflation() -> None:
-    """L is the largest value of all evicted residents."""
-    limited = placement(ram=100)
-    assert limited.inflation == 0.0
-    limited.record_eviction(12.0)
-    limited.record_eviction(5.0)
-    assert limited.inflation == 12.0
+@pytest.mark.parametrize(
+    ("idle_s", "typical_return_s", "loss"),
+    [(20.0, 5.0, 0.2), (5.0, 20.0, 0.2), (0.0, 0.5, 8.0), (0.1, 0.0, 8.0), (0.0, 0.0, 8.0)],
+)
+def test_the_loss_is_the_cost_for_the_time_until_the_next_request(
+    idle_s: float, typical_return_s: float, loss: float
+) -> None:
+    """The usual pause is expected, or as long again as it has been idle; at least half a second."""
+    assert expected_loss(4.0, idle_s=idle_s, typical_return_s=typical_return_s) == loss
 
 
 # --- the set of victims ---
@@ -265,6 +242,59 @@ def test_residents_that_later_ones_make_unnecessary_stay() -> None:
     assert victims_of(candidates, ram=10) == [2]
 
 
+def test_the_cheapest_set_is_not_the_greedy_one() -> None:
+    """The two least valuable ones cost 5 together, the single one that is enough costs 4."""
+    candidates = [
+        candidate(1, value=2.0, ram=5),
+        candidate(2, value=3.0, ram=6),
+        candidate(3, value=4.0, ram=11),
+        candidate(4, value=3.5, ram=5),
+    ]
+    assert victims_of(candidates, ram=11) == [3]
+    greedy = choose_greedily(candidates, {RAM: 11})
+    assert greedy is not None
+    assert [victim.generation for victim in greedy] == [1, 2]
+
+
+def test_of_equally_cheap_sets_the_smallest_is_chosen() -> None:
+    """One model of value 4 rather than two of 1 and 3."""
+    candidates = [
+        candidate(1, value=1.0, ram=5),
+        candidate(2, value=3.0, ram=5),
+        candidate(3, value=4.0, ram=10),
+    ]
+    assert victims_of(candidates, ram=10) == [3]
+
+
+def test_a_large_model_stays_if_a_small_one_is_enough() -> None:
+    """The planner of 9 GB is used less often, but its load costs more."""
+    planner = candidate(1, value=0.10, ram=9000)
+    title = candidate(2, value=0.08, ram=800)
+    assert victims_of([planner, title], ram=400) == [2]
+
+
+def test_a_high_rank_is_not_evicted_to_save_low_ones() -> None:
+    """Two idle residents go rather than a busy one, whatever their values; the busy one goes alone if it is needed."""
+    candidates = [
+        candidate(1, rank=1, value=5.0, ram=5),
+        candidate(2, rank=1, value=6.0, ram=5),
+        candidate(3, rank=4, value=1.0, ram=12),
+    ]
+    assert victims_of(candidates, ram=10) == [1, 2]
+    assert victims_of(candidates, ram=12) == [3]
+    assert victims_of(candidates, ram=15) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("count", "victims"), [(EXACT_CANDIDATES - 2, [98]), (EXACT_CANDIDATES - 1, [99, 0])]
+)
+def test_with_many_candidates_the_choice_is_greedy(count: int, victims: list[int]) -> None:
+    """Up to twelve candidates, all sets are compared."""
+    small = [candidate(n, value=3.0 + n, ram=1) for n in range(count)]
+    candidates = [*small, candidate(98, value=4.5, ram=10), candidate(99, value=2.0, ram=9)]
+    assert victims_of(candidates, ram=10) == victims
+
+
 def test_the_most_valuable_of_two_unnecessary_ones_stays() -> None:
     """25 and one of two small ones are enough: the less valuable of these goes."""
     candidates = [
@@ -280,7 +310,7 @@ def test_a_set_for_several_devices() -> None:
     candidates = [
         candidate(1, value=1.0, models=1, ram=10),
         candidate(2, value=2.0, models=1, gpu0=10),
-        candidate(3, value=3.0, models=1, ram=10, gpu0=10),
+        candidate(3, value=3.5, models=1, ram=10, gpu0=10),
     ]
     assert victims_of(candidates, models=1, ram=10, gpu0=0) == [1]
     assert victims_of(candidates, models=1, ram=10, gpu0=10) == [1, 2]
@@ -289,6 +319,12 @@ def test_a_set_for_several_devices() -> None:
 
 def _covers(chosen: tuple[Candidate, ...], shortage: dict[str, int]) -> bool:
     return all(sum(c.size.get(device, 0) for c in chosen) >= amount for device, amount in shortage.items())
+
+
+def _cost_by_rank(chosen: tuple[Candidate, ...]) -> list[tuple[float, int]]:
+    """Return value and number, the highest rank first."""
+    groups = [[c.value for c in chosen if c.rank == rank] for rank in range(4, -1, -1)]
+    return [(sum(values), len(values)) for values in groups]
 
 
 _DEVICES = st.dictionaries(st.sampled_from([MODELS, RAM, GPU]), st.integers(0, 12))
@@ -301,11 +337,31 @@ def test_a_chosen_set_is_sufficient_and_minimal(
 ) -> None:
     """It covers the shortage, but not without any of its members; None only if all candidates together do not."""
     candidates = [Candidate(n, size, rank, float(value)) for n, (size, rank, value) in enumerate(drawn)]
+    for choose in (choose_victims, choose_greedily):
+        chosen = choose(candidates, shortage)
+        assert (chosen is None) == (not _covers(tuple(candidates), shortage))
+        if not chosen:
+            continue
+        assert {c.generation for c in chosen} <= {c.generation for c in candidates}
+        assert _covers(chosen, shortage)
+        for without_one in combinations(chosen, len(chosen) - 1):
+            assert not _covers(without_one, shortage)
+
+
+@given(drawn=_CANDIDATES, shortage=_DEVICES)
+def test_no_set_is_cheaper(drawn: list[tuple[dict[str, int], int, int]], shortage: dict[str, int]) -> None:
+    """Of all sets that cover the shortage, none loses less of the highest rank, and then of the next ones."""
+    candidates = [Candidate(n, size, rank, float(value)) for n, (size, rank, value) in enumerate(drawn)]
+    sets = [
+        s for n in range(len(candidates) + 1) for s in combinations(candidates, n) if _covers(s, shortage)
+    ]
     chosen = choose_victims(candidates, shortage)
-    assert (chosen is None) == (not _covers(tuple(candidates), shortage))
-    if chosen is None:
-        return
-    assert {c.generation for c in chosen} <= {c.generation for c in candidates}
-    assert _covers(chosen, shortage)
-    for without_one in combinations(chosen, len(chosen) - 1) if chosen else ():
-        assert not _covers(without_one, shortage)
+    if chosen is not None:
+        assert _cost_by_rank(chosen) == min(map(_cost_by_rank, sets))
+
+
+def test_the_greedy_choice_spares_what_later_ones_make_unnecessary() -> None:
+    """The large model, which is needed, covers the shortage without the small one."""
+    chosen = choose_greedily([candidate(1, value=1.0, ram=5), candidate(2, value=2.0, ram=10)], {RAM: 10})
+    assert chosen is not None
+    assert [victim.generation for victim in chosen] == [2]

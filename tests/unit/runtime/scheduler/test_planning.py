@@ -187,7 +187,7 @@ def test_an_empty_plan_has_no_evictions() -> None:
 
 
 def test_as_many_idle_residents_go_as_are_needed() -> None:
-    """The least valuable ones; values are costs for each share of the budget."""
+    """Those with the shortest loads, as all were used at the same time."""
     keep_warm = KeepWarm()
     for model_id, load_s in ((1, 1.0), (2, 4.0), (3, 2.0)):
         keep_warm.record_load(model_id, load_s)
@@ -197,12 +197,21 @@ def test_as_many_idle_residents_go_as_are_needed() -> None:
 
 
 def test_the_value_of_a_resident() -> None:
-    """Its credit, and its load, the last stop and the prompts in its cache, for its share of the budget."""
+    """Its load, the last stop and the prompts in its cache, for the 50 s since its last use."""
     keep_warm = KeepWarm()
     keep_warm.record_load(1, 4.0)
     keep_warm.record_stop(0.5)
-    one = replace(resident(1, 25), credit=7.0, prompt_s=1.5)
-    assert planner(one, keep_warm=keep_warm).value(one) == 7.0 + (4.0 + 0.5 + 1.5) * 4
+    one = replace(resident(1, 25), prompt_s=1.5)
+    assert planner(one, keep_warm=keep_warm).value(one) == (4.0 + 0.5 + 1.5) / 50
+
+
+def test_the_value_of_a_resident_with_rare_requests() -> None:
+    """Its clients usually return after 80 s, so the next request is not expected earlier."""
+    keep_warm = KeepWarm()
+    keep_warm.record_load(1, 4.0)
+    keep_warm.record_idle(1, 0.0)
+    keep_warm.record_request(1, 80.0)
+    assert planner(resident(1, 25), keep_warm=keep_warm).value(resident(1, 25)) == 4.0 / 80
 
 
 def test_if_only_models_are_counted_the_least_recently_used_one_goes() -> None:

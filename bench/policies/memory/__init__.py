@@ -1,0 +1,1 @@
+"""Compares rules for which models stay in memory: models with sizes on a machine with a budget, in virtual time."""
