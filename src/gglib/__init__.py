@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
     from gglib.core.ports.catalog import ModelCatalogPort
     from gglib.core.ports.runtime import ModelRuntimePort
+    from gglib.core.priority import Priority
     from gglib.core.version import __version__
     from gglib.proxy.options import ProxyOptions
     from gglib.proxy.server import serve
@@ -36,6 +37,7 @@ __all__ = [
     "ModelRuntimeError",
     "ModelRuntimePort",
     "ModelSummary",
+    "Priority",
     "ProxyConfig",
     "ProxyOptions",
     "ProxySupervisor",
@@ -64,6 +66,7 @@ _MODULES = {
     "ModelRuntimeError": "core.errors",
     "ModelRuntimePort": "core.ports.runtime",
     "ModelSummary": "core.models",
+    "Priority": "core.priority",
     "ProxyConfig": "app.supervisor",
     "ProxyOptions": "proxy.options",
     "ProxySupervisor": "app.supervisor",

@@ -175,12 +175,15 @@ class MemoryWorld:
             and r.spec.model_id not in self.pinned
             and any(self.processes[r.generation].size.get(device) for device in process.size)
         }
-        is_repeated = bool(beside) and model not in self.repeated
+        limits = self._unpinned(self._limits(), model)
+        grown = {
+            device: min(int(taken * 1.2), max(taken, self._limits()[device]))
+            for device, taken in process.size.items()
+        }
+        is_repeated = bool(beside) and model not in self.repeated and _fits(grown, limits)
         if is_repeated:
             self.repeated.add(model)
-            self.grown[model] = {
-                device: min(int(taken * 1.2), BUDGET[device]) for device, taken in process.size.items()
-            }
+            self.grown[model] = grown
         else:
             self.repeated.discard(model)
             self.grown.pop(model, None)
@@ -244,7 +247,13 @@ class MemoryWorld:
         if isinstance(error, InsufficientMemoryError):
             assert self.now >= self.since[request.ticket] + MEMORY_WAIT_S - _JUST, "8: refused too early"
             limits = self._unpinned(self._limits(), request.spec.model_id)
-            assert not _fits(request.size, limits), "8: refused though it fits"
+            assert not _fits(self._launch_size(request), limits), "8: refused though it fits"
+
+    def _launch_size(self, request: Requested) -> dict[str, int]:
+        """Return the size of a launch for a request: more than it says after a load ran out of memory."""
+        model = request.spec.model_id
+        grown = self.grown.get(model, {}) if model in self.repeated else {}
+        return {device: max(request.size.get(device, 0), grown.get(device, 0)) for device in BUDGET}
 
     def _execute(self, effect: Effect) -> None:
         match effect:
@@ -288,9 +297,14 @@ class MemoryWorld:
         self.processes[generation] = Process(launch, size, began=self.now)
 
     def _check_priority(self, model: int) -> None:
-        """Check that no batch request, unless overdue, has its model launched before an interactive request's."""
+        """Check that no batch request, unless overdue, has its model launched before an interactive request's.
+
+        An overdue request reserves room, which another model may not be able to use.
+        """
+        if any(map(self._is_overdue, self.waiting)):
+            return
         served = [t for t, request in self.waiting.items() if request.spec.model_id == model]
-        if not served or any(not self._is_batch(t) or self._is_overdue(t) for t in served):
+        if not served or not all(map(self._is_batch, served)):
             return
         for ticket, request in self.waiting.items():
             other = request.spec.model_id
@@ -331,7 +345,12 @@ class MemoryWorld:
         wanted = [
             (request.spec.model_id, request.size)
             for ticket, request in self.waiting.items()
-            if not self._is_provided(ticket)
+            if not any(
+                r.spec.model_id == request.spec.model_id
+                and r.context >= request.needed_ctx
+                and r.state in {ResidentState.LOADING, ResidentState.READY}
+                for r in self.scheduler.residents
+            )
         ]
         wanted += [(load.spec.model_id, load.size) for load in self.scheduler.pending_loads]
         needed: dict[int, dict[str, int]] = {}

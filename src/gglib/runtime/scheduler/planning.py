@@ -19,7 +19,15 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
-from gglib.runtime.scheduler.placement import Candidate, Placement, Room, choose_victims, expected_loss
+from gglib.runtime.scheduler.placement import (
+    Candidate,
+    Placement,
+    Room,
+    choose_victims,
+    expected_loss,
+    largest,
+)
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 
 MEMORY_WAIT_S = 10.0
@@ -82,8 +90,7 @@ class Planner:
     placement: Placement
     keep_warm: KeepWarm
     pinned: frozenset[int]
-    waits_for_stops: Collection[int]
-    """Models that are launched only when no resident is stopping for them."""
+    repeated_loads: RepeatedLoads = field(default_factory=RepeatedLoads)
     swap_wait_s: float
     now: float
 
@@ -123,7 +130,7 @@ class Planner:
             self._plan_replacement(existing, waiter, plan)
             return
         size = self.placement.footprint(self.sizes[model_id])
-        if existing is None and model_id not in self.waits_for_stops and room.fits_now(size):
+        if existing is None and not self._waits_for_stops(model_id) and room.fits_now(size):
             room.take(size)
             plan.launches.append(waiter)
         elif not (shortage := room.shortage(size)):
@@ -135,6 +142,12 @@ class Planner:
             room.reserve(size)
         elif self.is_overdue(waiter) and not self._exceeds_limits(waiter):
             room.reserve(size)  # no younger waiter takes the room that it waits for
+
+    def _waits_for_stops(self, model_id: int) -> bool:
+        """Whether the load of this model is repeated once the residents that stop for it have exited."""
+        return model_id in self.repeated_loads and any(
+            r.state is ResidentState.STOPPING and r.evicted_for == model_id for r in self.residents
+        )
 
     def _plan_replacement(self, existing: Resident, waiter: Waiter, plan: Plan) -> None:
         """Evict the launch of the waiter's own model: its context is too small or its version is older.
@@ -170,15 +183,16 @@ class Planner:
     def refusal(self, waiter: Waiter) -> GglibError | None:
         """Return why a launch for this waiter is impossible; None if it is possible, or may become so."""
         name, placement = waiter.spec.model_name, self.placement
-        if placement.exceeds_budget(waiter.size):
-            return ModelTooLargeError(name, waiter.size, placement.memory_budget)
+        size = largest((waiter.size, self.repeated_loads.size_of(waiter.spec.model_id)))
+        if placement.exceeds_budget(size):
+            return ModelTooLargeError(name, size, placement.memory_budget)
         pinned_sizes = self.pinned_sizes(waiter)
-        if placement.exceeds_budget(waiter.size, besides=pinned_sizes):
+        if placement.exceeds_budget(size, besides=pinned_sizes):
             pinned = (r.spec.model_name for r in self.residents if r.spec.model_id in self.pinned)
             return ModelsPinnedError(name, tuple(sorted(pinned)))
         is_late = self.now >= waiter.since + MEMORY_WAIT_S
-        if is_late and placement.exceeds_limits(waiter.size, besides=pinned_sizes):
-            return InsufficientMemoryError(name, waiter.size, placement.memory_limits, MEMORY_WAIT_S)
+        if is_late and placement.exceeds_limits(size, besides=pinned_sizes):
+            return InsufficientMemoryError(name, size, placement.memory_limits, MEMORY_WAIT_S)
         return None
 
     def pinned_sizes(self, waiter: Waiter) -> list[DeviceBytes]:

@@ -19,25 +19,24 @@ class RepeatedLoads:
         """Whether a load of this model is being repeated."""
         return model_id in self._sizes
 
-    @property
-    def model_ids(self) -> frozenset[int]:
-        """The models."""
-        return frozenset(self._sizes)
-
     def size_of(self, model_id: int) -> DeviceBytes:
         """Return the size of the second attempt; empty without one."""
         return self._sizes.get(model_id, {})
 
-    def add(self, failed: Resident, budget: DeviceBytes) -> None:
-        """Record a load to repeat. It is expected to take more, but not more than the budget."""
-        self._sizes[failed.spec.model_id] = {
-            device: min(int(taken * GROWTH), max(taken, budget.get(device, 0)))
-            for device, taken in failed.size.items()
-        }
+    def add(self, failed: Resident, limits: DeviceBytes) -> None:
+        """Record a load to repeat, with the size that ``grown`` returns."""
+        self._sizes[failed.spec.model_id] = grown(failed.size, limits)
 
     def discard(self, model_id: int) -> None:
         """Forget a load that succeeded, or failed for good."""
         self._sizes.pop(model_id, None)
+
+
+def grown(size: DeviceBytes, limits: DeviceBytes) -> DeviceBytes:
+    """Return what a load that ran out of memory is expected to take: more, but not more than the limits."""
+    return {
+        device: min(int(taken * GROWTH), max(taken, limits.get(device, 0))) for device, taken in size.items()
+    }
 
 
 def idle_beside(failed: Resident, residents: Iterable[Resident], pinned: Collection[int]) -> list[Resident]:

@@ -103,7 +103,7 @@ from gglib.runtime.scheduler.planning import (
     grace_until,
     waiting_order,
 )
-from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, idle_beside
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, grown, idle_beside
 from gglib.runtime.scheduler.state import (
     PendingLoad,
     Resident,
@@ -378,8 +378,8 @@ class Scheduler:
         model_id = resident.spec.model_id
         if isinstance(event.error, ModelOutOfMemoryError):
             idle = idle_beside(resident, self._residents.values(), self._pinned)
-            if idle and model_id not in self._repeated_loads:
-                self._repeated_loads.add(resident, self._placement.memory_budget)
+            if idle and model_id not in self._repeated_loads and self._fits_grown(resident):
+                self._repeated_loads.add(resident, self._placement.memory_limits)
                 for other in idle:
                     other.evicted_for = model_id
                     yield self._stop(other, now, Eviction(StopReason.OUT_OF_MEMORY, now))
@@ -387,6 +387,12 @@ class Scheduler:
         self._repeated_loads.discard(model_id)
         failure = self._backoff.record_failure(resident.spec, event.error, now)
         yield from self._refuse_waiters_of_failed_model(failure, now)
+
+    def _fits_grown(self, failed: Resident) -> bool:
+        """Whether a load that ran out of memory fits beside the pinned residents if it takes more than expected."""
+        pinned = [r.size for r in self._residents.values() if r.spec.model_id in self._pinned]
+        size = grown(failed.size, self._placement.memory_limits)
+        return not self._placement.exceeds_limits(size, besides=pinned)
 
     def _on_died(self, event: Died, now: float) -> Iterator[Effect]:
         resident = self._remove(event.generation, now)
@@ -529,7 +535,7 @@ class Scheduler:
             placement=self._placement,
             keep_warm=self._keep_warm,
             pinned=self._pinned,
-            waits_for_stops={m for m in self._repeated_loads.model_ids if self._has_eviction_for(m)},
+            repeated_loads=self._repeated_loads,
             swap_wait_s=self._swap_wait_s,
             now=now,
         )

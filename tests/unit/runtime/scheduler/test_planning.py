@@ -11,6 +11,7 @@ from gglib.runtime.scheduler.events import Eviction, StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.placement import Placement
 from gglib.runtime.scheduler.planning import UNUSED_GRACE_S, Plan, Planner, grace_until, waiting_order
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 
 LOADING, READY = ResidentState.LOADING, ResidentState.READY
@@ -83,7 +84,7 @@ def planner(
     free: int | None = None,
     keep_warm: KeepWarm | None = None,
     pinned: tuple[int, ...] = (),
-    waits_for_stops: tuple[int, ...] = (),
+    repeated_loads: RepeatedLoads | None = None,
 ) -> Planner:
     """Return a planner at 100 s with a budget of 100 bytes of RAM; ``free``: what other programs leave."""
     placement = Placement(capacity=capacity, budget=None if ram is None else {"ram": ram})
@@ -96,7 +97,7 @@ def planner(
         placement=placement,
         keep_warm=KeepWarm() if keep_warm is None else keep_warm,
         pinned=frozenset(pinned),
-        waits_for_stops=waits_for_stops,
+        repeated_loads=RepeatedLoads() if repeated_loads is None else repeated_loads,
         swap_wait_s=SWAP_WAIT_S,
         now=NOW,
     )
@@ -172,8 +173,11 @@ def test_a_model_is_not_launched_twice() -> None:
 
 def test_a_second_attempt_after_out_of_memory_waits_for_the_stops() -> None:
     """The estimate says that it fits now, but the first attempt showed that it does not."""
-    stopping = resident(1, 10, state=STOPPING)
-    assert planned(planner(stopping, waiters=(waiter(2, 10),), waits_for_stops=(2,))) == ([], [])
+    stopping, repeated = resident(1, 10, state=STOPPING), RepeatedLoads()
+    repeated.add(resident(2, 10), {"ram": 100})
+    assert planned(planner(stopping, waiters=(waiter(2, 10),), repeated_loads=repeated)) == ([2], [])
+    stopping.evicted_for = 2
+    assert planned(planner(stopping, waiters=(waiter(2, 10),), repeated_loads=repeated)) == ([], [])
     assert planned(planner(stopping, waiters=(waiter(2, 10),))) == ([2], [])
 
 

@@ -20,7 +20,6 @@ def test_a_repeated_load_is_expected_to_take_a_fifth_more() -> None:
     assert 1 not in loads
     loads.add(resident(1, {"ram": 100, "gpu0": 50, "gpu1": 10}), {"ram": 110, "gpu0": 40})
     assert 1 in loads
-    assert loads.model_ids == {1}
     assert loads.size_of(1) == {"ram": 110, "gpu0": 50, "gpu1": 10}
     loads.add(resident(1, {"ram": 100}), {"ram": 1000})
     assert loads.size_of(1) == {"ram": 120}

@@ -455,3 +455,36 @@ def test_a_failed_load_has_an_ordinary_backoff_with_a_budget() -> None:
     effects = scheduler.handle(LoadFailed(2, ModelLoadFailedError("b", "bad magic")), 11)
     assert refusals(effects) == {1: ModelLoadFailedError}
     assert not stopped(effects)
+
+
+def test_a_repeated_load_takes_at_most_what_other_programs_leave() -> None:
+    """It is expected to take more than the request says, within the limit."""
+    scheduler = scheduler_with((A, 10))
+    scheduler.handle(LimitsChanged({"ram": 70}), 9)
+    scheduler.handle(request_for(1, B, 60), 10)
+    assert stopped(scheduler.handle(out_of_memory(2), 12)) == {1: StopReason.OUT_OF_MEMORY}
+    assert without_wakeups(scheduler.handle(Exited(1), 13)) == [Launch(3, B, 8192)]
+    assert scheduler.residents[0].size == {"ram": 70}
+
+
+def test_a_load_is_not_repeated_if_other_programs_took_its_memory() -> None:
+    """Nothing is stopped for it."""
+    scheduler = scheduler_with((A, 10))
+    scheduler.handle(request_for(1, B, 60), 10)
+    scheduler.handle(LimitsChanged({"ram": 50}), 11)
+    effects = scheduler.handle(out_of_memory(2), 12)
+    assert refusals(effects) == {1: ModelOutOfMemoryError}
+    assert not stopped(effects)
+
+
+def test_a_load_that_ran_out_of_memory_twice_is_not_repeated_for_another_idle_model() -> None:
+    """Although a model became idle between the attempts."""
+    scheduler = scheduler_with((A, 20), (C, 10))
+    scheduler.handle(request_for(1, C, 10), 9)
+    scheduler.handle(request_for(2, B, 50), 10)
+    assert stopped(scheduler.handle(out_of_memory(3), 12)) == {1: StopReason.OUT_OF_MEMORY}
+    assert without_wakeups(scheduler.handle(Exited(1), 13)) == [Launch(4, B, 8192)]
+    scheduler.handle(RequestEnded(1), 14)
+    effects = scheduler.handle(out_of_memory(4), 15)
+    assert refusals(effects) == {2: ModelOutOfMemoryError}
+    assert not stopped(effects)
