@@ -297,26 +297,28 @@ class MemoryWorld:
         self.processes[generation] = Process(launch, size, began=self.now)
 
     def _check_priority(self, model: int) -> None:
-        """Check that no batch request, unless overdue, has its model launched before an interactive request's.
+        """Check that no batch request has its model launched before that of an interactive request.
 
-        An overdue request reserves room, which another model may not be able to use.
+        Overdue requests rank by age, and reserve room, as several interactive ones do for each other.
         """
-        if any(map(self._is_overdue, self.waiting)):
-            return
         served = [t for t, request in self.waiting.items() if request.spec.model_id == model]
-        if not served or not all(map(self._is_batch, served)):
+        interactive = {
+            request.spec.model_id
+            for t, request in self.waiting.items()
+            if not self._is_batch(t) and not self._is_provided(t)
+        }
+        if any(map(self._is_overdue, self.waiting)) or not all(map(self._is_batch, served)) or not served:
             return
-        for ticket, request in self.waiting.items():
-            other = request.spec.model_id
-            if self._is_batch(ticket) or other == model or self._is_provided(ticket):
-                continue
-            needed = [r.size for r in self.waiting.values() if r.spec.model_id == other]
-            size = {device: max(one.get(device, 0) for one in needed) for device in BUDGET}
-            is_possible = self._fits_beside(size, [p.size for p in self.processes.values()])
-            is_there = other in {p.launch.spec.model_id for p in self.processes.values()}
-            assert is_there or other in self.repeated or not is_possible, (
-                "9: a batch request's model was launched before an interactive request's"
-            )
+        if len(interactive) != 1:
+            return
+        (other,) = interactive
+        needed = [r.size for r in self.waiting.values() if r.spec.model_id == other]
+        size = {device: max(one.get(device, 0) for one in needed) for device in BUDGET}
+        is_possible = self._fits_beside(size, [p.size for p in self.processes.values()])
+        is_there = other in {p.launch.spec.model_id for p in self.processes.values()}
+        assert is_there or other in self.repeated or not is_possible, (
+            "9: a batch request's model was launched before an interactive request's"
+        )
 
     def _stop(self, stop: Stop) -> None:
         process, eviction = self.processes[stop.generation], stop.eviction
@@ -477,4 +479,5 @@ def _total(sizes: Sequence[DeviceBytes]) -> dict[str, int]:
 
 
 def _fits(size: DeviceBytes, limits: DeviceBytes) -> bool:
-    return all(_amount(size, device) <= limit for device, limit in limits.items())
+    """Whether a launch fits; a device that it does not use may be exceeded by others."""
+    return all(not _amount(size, d) or _amount(size, d) <= limit for d, limit in limits.items())

@@ -82,6 +82,10 @@ class Room:
         for device in self.soon:
             self.soon[device] += size.get(device, 0)
 
+    def keep(self, size: Mapping[str, int]) -> None:
+        """Take back what an eviction would have given back."""
+        _subtract(self.soon, size)
+
 
 class Placement:
     """The limits of all residents together."""

@@ -103,6 +103,7 @@ class Planner:
         )
         for waiter in next_waiters:
             self._plan_for(waiter, room, plan)
+        self._drop_surplus(plan, room)
         return plan
 
     def is_overdue(self, waiter: Waiter) -> bool:
@@ -148,6 +149,17 @@ class Planner:
         return model_id in self.repeated_loads and any(
             r.state is ResidentState.STOPPING and r.evicted_for == model_id for r in self.residents
         )
+
+    def _drop_surplus(self, plan: Plan, room: Room) -> None:
+        """Drop evictions for one waiter that those for later waiters have made unnecessary, the most valuable first."""
+        evictions = [e for e in plan.evictions if e.resident.spec.model_id != e.waiter.spec.model_id]
+        if len(evictions) == 1:
+            return
+        for eviction in sorted(evictions, key=lambda e: self.value(e.resident), reverse=True):
+            size = self.placement.footprint(eviction.resident.size)
+            if all(not size[device] or left >= size[device] for device, left in room.soon.items()):
+                plan.evictions.remove(eviction)
+                room.keep(size)
 
     def _plan_replacement(self, existing: Resident, waiter: Waiter, plan: Plan) -> None:
         """Evict the launch of the waiter's own model: its context is too small or its version is older.

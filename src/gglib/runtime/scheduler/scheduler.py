@@ -577,10 +577,12 @@ class Scheduler:
         return self._stop(resident, planner.now, Eviction(planned.reason, planner.now, waiter.ticket))
 
     def _reassign_eviction(self, planned: PlannedEviction) -> None:
-        """Assign a drain to another waiter if the waiter that it began for has left."""
+        """Assign a drain to another waiter if the waiter that it began for has left, or does not need it any more."""
         resident, waiter = planned.resident, planned.waiter
         eviction = resident.eviction
-        if eviction is not None and eviction.ticket not in self._waiters:
+        if eviction is not None and (
+            eviction.ticket not in self._waiters or resident.evicted_for != waiter.spec.model_id
+        ):
             resident.eviction = Eviction(planned.reason, eviction.since, waiter.ticket)
             resident.evicted_for = waiter.spec.model_id
 

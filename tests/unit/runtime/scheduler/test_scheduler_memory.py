@@ -488,3 +488,23 @@ def test_a_load_that_ran_out_of_memory_twice_is_not_repeated_for_another_idle_mo
     effects = scheduler.handle(out_of_memory(4), 15)
     assert refusals(effects) == {2: ModelOutOfMemoryError}
     assert not stopped(effects)
+
+
+def test_evictions_for_one_request_are_dropped_if_those_for_another_are_enough() -> None:
+    """The second request needs two models gone, which is enough for the first one, too."""
+    scheduler = Scheduler(capacity=64, budget={"ram": 100, "gpu0": 60})
+    for number, (spec, size) in enumerate(
+        ((A, {"ram": 10, "gpu0": 30}), (B, {"ram": 30}), (C, {"ram": 11, "gpu0": 22})), 1
+    ):
+        scheduler.handle(Requested(number, spec, 8192, 8192, size=size), 0)
+        scheduler.handle(BecameReady(number, slots=4), 0)
+    other = replace(D, model_id=5, model_name="e")
+    scheduler.handle(Requested(4, D, 8192, 8192, size={"ram": 60}), 1)
+    scheduler.handle(Requested(5, other, 8192, 8192, size={"ram": 5, "gpu0": 55}), 1)
+    for ticket in (1, 3, 2):
+        scheduler.handle(RequestEnded(ticket), 20)
+    assert {r.generation: r.state.value for r in scheduler.residents} == {
+        1: "stopping",
+        2: "ready",
+        3: "stopping",
+    }
