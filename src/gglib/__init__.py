@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gglib.core.ports.runtime import ModelRuntimePort
     from gglib.core.priority import Priority
     from gglib.core.version import __version__
-    from gglib.proxy.options import ProxyOptions
+    from gglib.proxy.options import LiveOptions, ProxyOptions
     from gglib.proxy.server import serve
     from gglib.runtime.engines import find_engine
     from gglib.runtime.local.launch import LaunchConfig
@@ -31,6 +31,7 @@ __all__ = [
     "EngineManager",
     "GglibError",
     "LaunchConfig",
+    "LiveOptions",
     "LocalLauncher",
     "ModelCatalogPort",
     "ModelLaunchSpec",
@@ -60,6 +61,7 @@ _MODULES = {
     "EngineManager": "runtime.manager",
     "GglibError": "core.errors",
     "LaunchConfig": "runtime.local.launch",
+    "LiveOptions": "proxy.options",
     "LocalLauncher": "runtime.local.launcher",
     "ModelCatalogPort": "core.ports.catalog",
     "ModelLaunchSpec": "core.models",

@@ -36,10 +36,10 @@ NOT_FOR_CLIENTS = {"already_running"}
 
 @pytest.mark.parametrize("spec", SETTINGS, ids=lambda spec: spec.key)
 def test_every_setting_is_documented_with_its_default(spec: object) -> None:
-    """Key, variable, default and meaning are in one row."""
+    """Key, variable, default, meaning, and whether a reload applies it, are in one row."""
     spec = next(known for known in SETTINGS if known is spec)
     default = getattr(Settings(home=Path("/")), spec.field)
-    row = f"| `{spec.key}` | `{spec.env}` | {written(default)} | {spec.help} |"
+    row = f"| `{spec.key}` | `{spec.env}` | {written(default)} | {spec.help} | {'yes' if spec.is_live else 'no'} |"
     assert row in SETTINGS_PAGE
 
 

@@ -9,10 +9,10 @@ from gglib.app import memory as of_this_machine
 from gglib.app.memory import (
     default_fit,
     fit_slots,
-    gpu_reader,
     launch_fit,
     usable_memory,
 )
+from gglib.app.memory_accounts import open_accounts
 from gglib.app.settings import Settings
 from gglib.core.memory import Fit, GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts, LayerFacts, ModelCapabilities, ModelLaunchSpec, ModelSettings
@@ -20,7 +20,7 @@ from gglib.gguf import read_model
 from gglib.library.fit.estimate import estimate
 from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine
 from gglib.runtime.engines.llama_cpp.options import launch_slots
-from gglib.testing import write_tiny_gguf
+from gglib.testing import FakeCatalog, write_tiny_gguf
 
 WITH_GPU = MachineMemory(
     total_bytes=16 << 30,
@@ -54,13 +54,14 @@ async def test_gpu_counts_if_the_engine_uses_it(
 
 
 @pytest.mark.parametrize("has_gpu", [True, False])
-def test_gpus_are_read_only_for_an_engine_that_uses_them(
+async def test_gpus_are_read_only_for_an_engine_that_uses_them(
     monkeypatch: pytest.MonkeyPatch, *, has_gpu: bool
 ) -> None:
     """On the CPU a stop reads and waits for nothing."""
     monkeypatch.setattr(of_this_machine, "read_memory", lambda: WITH_GPU)
     monkeypatch.setattr(EmbeddedEngine, "has_gpu", staticmethod(lambda: has_gpu))
-    assert (gpu_reader(EmbeddedEngine(reason="")) is not None) is has_gpu
+    accounts = await open_accounts(EmbeddedEngine(reason=""), FakeCatalog(), slots=4, memory={})
+    assert (accounts.read_gpus is not None) is has_gpu
 
 
 def test_wheel_of_this_machine_has_an_answer() -> None:

@@ -1,7 +1,7 @@
 """Composes the model library of a server from the settings, the catalogue and the hub."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -25,8 +25,13 @@ from gglib.library.versions.locks import HomeLocks
 
 
 @asynccontextmanager
-async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterator[ModelLibraryPort]:
-    """Yield the library of a server, with the hub from the environment; leaving the block cancels its downloads."""
+async def open_library(
+    settings: Settings, store: HomeStorePort, current_settings: Callable[[], Settings] | None = None
+) -> AsyncIterator[ModelLibraryPort]:
+    """Yield the library of a server, with the hub from the environment; leaving the block cancels its downloads.
+
+    ``current_settings`` returns those that searches judge the fit for, if they can change.
+    """
     async with (
         open_hub() as hub,
         Downloads(
@@ -36,20 +41,25 @@ async def open_library(settings: Settings, store: HomeStorePort) -> AsyncIterato
             identify=read_target,
         ) as downloads,
     ):
-        yield build_library(settings, store, hub, downloads)
+        yield build_library(settings, store, hub, downloads, current_settings)
 
 
 def build_library(
-    settings: Settings, store: HomeStorePort, hub: ModelHubPort, downloads: Downloads
+    settings: Settings,
+    store: HomeStorePort,
+    hub: ModelHubPort,
+    downloads: Downloads,
+    current_settings: Callable[[], Settings] | None = None,
 ) -> ModelLibrary:
     """Return the library; its methods call the same functions as the commands."""
+    current = current_settings or (lambda: settings)
     return ModelLibrary(
         downloads=downloads,
         add=partial(add_file, store=store, settings=settings),
         edit=partial(edit_model, store=store),
         removals=removals(settings, store),
-        find=partial(_find, settings, hub),
-        show=partial(_show, settings, hub),
+        find=partial(_find, current, hub),
+        show=partial(_show, current, hub),
     )
 
 
@@ -59,7 +69,7 @@ def removals(settings: Settings, store: HomeStorePort) -> Removals:
 
 
 async def _find(  # noqa: PLR0913 - bound, and what a search is made of
-    settings: Settings,
+    current: Callable[[], Settings],
     hub: ModelHubPort,
     query: str,
     *,
@@ -67,13 +77,15 @@ async def _find(  # noqa: PLR0913 - bound, and what a search is made of
     limit: int,
     max_size_bytes: int | None,
 ) -> SearchResult:
-    finds = await model_finder(settings, hub)
+    finds = await model_finder(current(), hub)
     return await finds.search(query, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
 
 
-async def _show(settings: Settings, hub: ModelHubPort, repo: str, revision: str | None) -> RepositoryResult:
+async def _show(
+    current: Callable[[], Settings], hub: ModelHubPort, repo: str, revision: str | None
+) -> RepositoryResult:
     safe_repo(repo)  # before it is part of an address
     if revision is not None:
         safe_revision(revision)
-    finds = await model_finder(settings, hub)
+    finds = await model_finder(current(), hub)
     return await finds.show(PullTarget(repo=repo, revision=revision))

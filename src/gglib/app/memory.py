@@ -1,7 +1,6 @@
 """Decides how models fit into this machine's memory with the engine in use, and with how many slots."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +20,6 @@ from gglib.runtime.engines import (
 )
 from gglib.runtime.engines.llama_cpp.options import launch_slots
 from gglib.system import read_memory
-from gglib.system.gpus import GpuState, read_gpu_states
 
 
 async def usable_memory(settings: Settings) -> MachineMemory:
@@ -54,11 +52,6 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
     return model_fit(
         launch_facts(spec), weights_bytes=weights_bytes(spec), context=context, slots=wanted, memory=memory
     )
-
-
-def gpu_reader(engine: Engine) -> Callable[[], tuple[GpuState, ...]] | None:
-    """Return the reader of the GPUs that ``engine`` uses, for launches; None without any. Blocks for up to 2 s."""
-    return read_gpu_states if engine_memory(engine).gpus else None
 
 
 def launch_facts(spec: ModelLaunchSpec) -> GgufFacts | None:

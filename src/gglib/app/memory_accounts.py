@@ -90,9 +90,15 @@ class LocalMemoryAccounts:
         """How much all models together may take, by device."""
         return self._budget
 
-    def change_budget(self, memory: DeviceBytes) -> None:
-        """Apply a new setting ``memory``. Loaded models keep their slots until they are loaded again."""
+    def reconfigure(self, *, slots: int, memory: DeviceBytes) -> None:
+        """Apply other settings (``open_accounts``). Loaded models keep their slots until they are loaded again."""
+        self._slots = slots
         self._budget = budgets(self._totals, memory)
+
+    @property
+    def read_gpus(self) -> Callable[[], tuple[GpuState, ...]] | None:
+        """Reads the GPUs that the engine uses; None without any."""
+        return self._readers.gpus if self._totals.keys() - {RAM} else None
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         """Return what a launch with ``context`` tokens takes: see ``library.fit.launch_size``.

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,11 +16,13 @@ from gglib.app.catalog import open_catalog
 from gglib.app.exposure import check_exposure
 from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
-from gglib.app.memory import fit_slots, gpu_reader
+from gglib.app.memory import fit_slots
 from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
 from gglib.app.name_checks import name_warnings
 from gglib.app.preload import preloading
+from gglib.app.reload import Reloader, reloaded_on_changes
 from gglib.app.settings import Settings, prepare_home
+from gglib.app.settings_source import SettingsSource
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.api_keys import ApiKey
@@ -34,12 +36,11 @@ from gglib.library.last_used import LastUsedRecorder, recorded_periodically
 from gglib.library.model_facts import ModelFacts
 from gglib.library.periodic_collection import collected_periodically
 from gglib.library.versions.deleting import collect_retired
-from gglib.proxy import GUARDED_FIELDS, ProxyOptions, SchemaLimits, serve
+from gglib.proxy import GUARDED_FIELDS, LiveOptions, ProxyOptions, SchemaLimits, serve
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import Engine
 from gglib.runtime.local.model_files import read_mark
 from gglib.system import read_memory_state
-from gglib.system.gpus import GpuState
 
 logger = logging.getLogger("gglib")
 
@@ -95,13 +96,14 @@ async def open_home(settings: Settings) -> AsyncIterator[OpenHome]:
 
 
 @asynccontextmanager
-async def running_server(
+async def running_server(  # noqa: PLR0913 - what a command line adds is optional
     settings: Settings,
     home: OpenHome,
     engine: Engine,
     *,
     on_drain: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] | None = None,
+    source: SettingsSource | None = None,
 ) -> AsyncIterator[Server]:
     """Serve for the duration of the block; then drain responses in flight, and stop the proxy and all engines.
 
@@ -109,45 +111,112 @@ async def running_server(
     ``engine`` from ``find_engine``. The drain takes at most ``settings.drain_s`` seconds: ``on_drain`` is called with
     the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. ``on_warning`` is
     called with a sentence for each model of the settings that is unknown, or that cannot be loaded at the start; the
-    log has the same. Installs no signal handlers and configures no logging.
+    log has the same. With a ``source``, changed settings are applied without a restart (``app.reload``). Installs no
+    signal handlers and configures no logging.
 
     Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
     machines without a key while ``insecure`` is not set (``app.exposure``).
     """
     check_server_exposure(settings)
-    local_key = secrets.token_urlsafe(32) if settings.api_keys else None
     facts = ModelFacts(home.catalog, read_model, read_mark)
-    options = _proxy_options(settings, local_key)
     accounts = await open_accounts(engine, home.catalog, slots=settings.slots, memory=settings.memory)
-    read_gpus = await asyncio.to_thread(gpu_reader, engine)
+    live = _LiveParts(settings, home, engine, facts, accounts)
     async with (
-        open_library(settings, home.catalog) as library,
+        open_library(settings, home.catalog, lambda: live.settings) as library,
         collected_periodically(
             partial(collect_retired, home.catalog, settings.models_dir)
         ) as request_collection,
         EngineManager(
             home.catalog,
-            LocalLauncher(
-                _launch_config(settings, engine, home.catalog, accounts, read_gpus), preflight=facts.check
-            ),
+            live.launcher,
             replace(_runtime_config(settings), on_engine_exit=request_collection),
             accounts,
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
     ):
-        supervisor = ProxySupervisor(partial(serve, options=options, library=library, profiles=home.catalog))
+        reloader = None if source is None else live.reloader(source, manager)
+        reload = None if reloader is None else reloader.reload
+        supervisor = ProxySupervisor(
+            partial(serve, options=live.options, library=library, profiles=home.catalog, reload=reload)
+        )
         try:
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
-            url = await supervisor.start(_proxy_config(settings), manager, shown)
-            home.lock.publish(url, key=local_key)
+            live.url = await supervisor.start(_proxy_config(settings), manager, shown)
+            live.publish()
             warn = partial(_warn, on_warning)
-            for warning in name_warnings(settings, await home.catalog.list_models()):
+            for warning in await live.name_warnings(settings):
                 warn(warning)
-            async with preloading(settings, home.catalog, manager, warn):
-                yield Server(url, supervisor, manager, library, local_key)
+            async with AsyncExitStack() as stack:
+                if reloader is not None and source is not None:
+                    await stack.enter_async_context(reloaded_on_changes(reloader, source))
+                await stack.enter_async_context(preloading(settings, home.catalog, manager, warn))
+                yield Server(live.url, supervisor, manager, library, live.published_key)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
             await supervisor.stop()
+
+
+class _LiveParts:
+    """The parts of a running server that a reload changes, and the settings that they were made from."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        home: OpenHome,
+        engine: Engine,
+        facts: ModelFacts,
+        accounts: LocalMemoryAccounts,
+    ) -> None:
+        self.settings = settings
+        self.url = ""
+        """Set when the server listens."""
+        self._home = home
+        self._engine = engine
+        self._accounts = accounts
+        self._local_key = secrets.token_urlsafe(32)
+        self.options = LiveOptions(_proxy_options(settings, self._local_key))
+        launch = _launch_config(settings, engine, home.catalog, accounts)
+        self.launcher = LocalLauncher(launch, preflight=facts.check)
+
+    @property
+    def published_key(self) -> str | None:
+        """The key for gglib's own commands; None if no key is required."""
+        return self._local_key if self.settings.api_keys else None
+
+    def publish(self) -> None:
+        """Write the URL and the key for gglib's own commands."""
+        self._home.lock.publish(self.url, key=self.published_key)
+
+    async def name_warnings(self, settings: Settings) -> tuple[str, ...]:
+        """Return a sentence for each name in ``settings`` that is no model's. Raises ``CatalogError``."""
+        return tuple(name_warnings(settings, await self._home.catalog.list_models()))
+
+    def reloader(self, source: SettingsSource, manager: EngineManager) -> Reloader:
+        """Return the reloader of these parts and of ``manager``."""
+        return Reloader(
+            self.settings,
+            source,
+            apply=partial(self._apply, manager),
+            check_names=self.name_warnings,
+            replace_changed=manager.replace_changed,
+        )
+
+    def _apply(self, manager: EngineManager, settings: Settings) -> None:
+        """Apply other settings. Raises ``InvalidSettingError``, and changes nothing, if they cannot be applied."""
+        check_server_exposure(settings)
+        options = _proxy_options(settings, self._local_key)
+        before, self.settings = self.settings, settings
+        try:
+            self.publish()  # the key first: gglib's own commands read it before each request
+        except OSError as error:
+            self.settings = before
+            raise InvalidSettingError(
+                f"{settings.run_dir} cannot be written ({error.strerror or error}): free disk space."
+            ) from error
+        self.options.replace(options, default_ctx=settings.default_ctx)
+        self._accounts.reconfigure(slots=settings.slots, memory=settings.memory)
+        self.launcher.reconfigure(_launch_config(settings, self._engine, self._home.catalog, self._accounts))
+        manager.reconfigure(_runtime_config(settings))
 
 
 def check_server_exposure(settings: Settings) -> None:
@@ -215,7 +284,8 @@ def _serve_in_thread(
 
 
 def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOptions:
-    own = {} if local_key is None else {LOCAL_KEY_NAME: ApiKey.admin(local_key)}
+    """Return the options; with access keys, ``local_key`` is accepted too."""
+    own = {} if local_key is None or not settings.api_keys else {LOCAL_KEY_NAME: ApiKey.admin(local_key)}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
         max_bodies_bytes=settings.max_bodies_mb * MIB,
@@ -260,15 +330,11 @@ def _proxy_config(settings: Settings) -> ProxyConfig:
 
 
 def _launch_config(
-    settings: Settings,
-    engine: Engine,
-    catalog: SqliteCatalog,
-    accounts: LocalMemoryAccounts,
-    read_gpus: Callable[[], tuple[GpuState, ...]] | None,
+    settings: Settings, engine: Engine, catalog: SqliteCatalog, accounts: LocalMemoryAccounts
 ) -> LaunchConfig:
     # Under a budget, a launch is sized by it. Otherwise a model has the free memory of the machine for itself.
     return LaunchConfig(
-        read_gpus=read_gpus,
+        read_gpus=accounts.read_gpus,
         engine=engine,
         engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,

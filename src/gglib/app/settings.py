@@ -52,6 +52,8 @@ from gglib.system.files.small_files import read_small
 T = TypeVar("T")
 
 HOME_VARIABLE = "GGLIB_HOME"
+REMOTE_KEY_VARIABLE = "GGLIB_REMOTE_KEY"
+"""The key that commands send to a remote server (``cli.remote.address``)."""
 CONFIG_NAME = "config.toml"
 OWNER_ONLY = 0o700
 """The home contains logs with traces of conversations, and the engines' sockets and keys: only for its owner."""
@@ -75,6 +77,8 @@ class SettingSpec:
     help: str
     env_key: str | None = None
     is_secret: bool = False
+    is_live: bool = True
+    """Whether a reload applies it to a running server; False: at the next start."""
 
     @property
     def env(self) -> str:
@@ -96,10 +100,17 @@ def setting(  # noqa: PLR0913 - a setting is defined in one place
     key: str = "",
     env_key: str | None = None,
     is_secret: bool = False,
+    is_live: bool = True,
 ) -> T:
     """Return a field of ``Settings`` that a user may set; see ``SettingSpec``."""
     spec = SettingSpec(
-        key=key, parse=parse, expected=expected, help=help, env_key=env_key, is_secret=is_secret
+        key=key,
+        parse=parse,
+        expected=expected,
+        help=help,
+        env_key=env_key,
+        is_secret=is_secret,
+        is_live=is_live,
     )
     made: T = field(default_factory=lambda: default, repr=not is_secret, metadata={_SPEC: spec})
     return made
@@ -114,12 +125,15 @@ class Settings:
 
     home: Path
     """The directory of the catalogue, the downloaded models, the logs and the lock."""
-    host: str = setting("127.0.0.1", parse_text, "a host name or address", "Address to listen on.")
+    host: str = setting(
+        "127.0.0.1", parse_text, "a host name or address", "Address to listen on.", is_live=False
+    )
     port: int = setting(
         8080,
         parse_integer(0, 65535),
         "a whole number from 0 to 65535",
         "Port to listen on; 0 selects a free port.",
+        is_live=False,
     )
     default_ctx: int = setting(
         8192,
@@ -133,6 +147,7 @@ class Settings:
         parse_engine,
         "the path of a llama-server, or 'embedded'",
         "Path of llama-server, or `embedded` for the engine that ships with gglib.",
+        is_live=False,
     )
     slots: int = setting(
         DEFAULT_SLOTS,
@@ -160,6 +175,7 @@ class Settings:
         parse_list(parse_text),
         "a list of names of models",
         "Models that are loaded at the start, in order.",
+        is_live=False,
     )
     default_model: str | None = setting(
         None,
@@ -292,6 +308,11 @@ class Settings:
         return MAX_MODELS if self.max_models is None else self.max_models
 
     @property
+    def config_path(self) -> Path:
+        """The file of settings; it may be missing."""
+        return self.home / CONFIG_NAME
+
+    @property
     def database(self) -> Path:
         """The file of the catalogue."""
         return self.home / "gglib.db"
@@ -353,7 +374,7 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
-    known = [HOME_VARIABLE, *(spec.env for spec in SETTINGS)]
+    known = [HOME_VARIABLE, REMOTE_KEY_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
     return [f"Unknown environment variable {name}{_suggestion(name, known)}" for name in unknown]
 

@@ -2,13 +2,17 @@
 
 import importlib
 import keyword
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gglib.cli.context import Options
 from gglib.cli.errors import error_boundary
 from gglib.core.version import __version__
+
+if TYPE_CHECKING:
+    from gglib.core.addresses import Endpoint
 
 GROUPS = {
     "start": ("up", "serve", "run"),
@@ -29,7 +33,7 @@ GROUPS = {
             "restore",
         ),
     ),
-    "running": ("ps", "load", "unload", "pin", "unpin", "stop", "logs", "doctor"),
+    "running": ("ps", "load", "unload", "pin", "unpin", "stop", "reload", "logs", "doctor"),
 }
 """Commands by subpackage of ``gglib.cli.commands``, in the order in which a newcomer needs them."""
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
@@ -39,6 +43,17 @@ HEADINGS = {
     "models": "Manage local models",
     "running": "Load, inspect and stop",
 }
+
+
+SERVING_COMMANDS = frozenset(("up", "serve"))
+"""For these, ``GGLIB_HOST`` is the address to listen on."""
+REMOTE_COMMANDS = frozenset(
+    (
+        *("run", "search", "pull", "add", "list", "show", "set", "rm"),
+        *("ps", "load", "unload", "pin", "unpin", "stop", "reload", "doctor"),
+    )
+)
+"""The commands that work on a remote server. The others use the files and processes of this machine."""
 
 
 class LazyGroup(click.Group):
@@ -75,11 +90,32 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="gglib %(version)s")
 @click.option("--home", metavar="DIR", help="Data directory of gglib. Default: $GGLIB_HOME.")
+@click.option("--url", metavar="URL", help="Use the gglib of another machine. Default: $GGLIB_HOST.")
+@click.option(
+    "--key-env", metavar="NAME", help="Environment variable with its API key. Default: GGLIB_REMOTE_KEY."
+)
 @click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 @click.pass_context
-def cli(ctx: click.Context, home: str | None, *, debug: bool) -> None:
+def cli(ctx: click.Context, home: str | None, url: str | None, key_env: str | None, *, debug: bool) -> None:
     """Serve every GGUF model on this machine at one OpenAI-compatible address.
 
     Start with 'gglib up'.
     """
-    ctx.obj = Options(home=home, is_debug=debug)
+    remote = None
+    if url is not None or key_env is not None or os.environ.get("GGLIB_HOST"):
+        remote = _remote_server(ctx.invoked_subcommand or "", url, key_env)
+    ctx.obj = Options(home=home, is_debug=debug, remote=remote)
+
+
+def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpoint | None":
+    """Return the remote server, if one is named. Raises ``InvalidSettingError`` for a command that has to be local."""
+    from gglib.cli.remote.address import find_remote
+    from gglib.core.errors import InvalidSettingError
+
+    remote = find_remote(url, key_env, os.environ, listens=command in SERVING_COMMANDS)
+    if remote is not None and command not in REMOTE_COMMANDS:
+        raise InvalidSettingError(
+            f"'gglib {command}' works only on the server's own machine: run it there, or leave out --url and "
+            "GGLIB_HOST for this machine."
+        )
+    return remote

@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
+    from gglib.core.addresses import Endpoint
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -27,6 +28,8 @@ class Options:
 
     home: str | None = None
     is_debug: bool = False
+    remote: "Endpoint | None" = None
+    """The server of ``--url`` or ``GGLIB_HOST``; None: the one of this home."""
 
     def settings(self, **overrides: object) -> "Settings":
         """Return the settings; ``overrides`` are the command's own options."""

@@ -7,12 +7,16 @@ from gglib.cli.server.instance import find_instance
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
+    from gglib.cli.context import Options
     from gglib.core.models import ModelSummary
     from gglib.core.ports.catalog import ModelStorePort
 
 
-def set_pin(settings: "Settings", name: str, *, is_pinned: bool) -> dict[str, Any]:
+def set_pin(options: "Options", name: str, *, is_pinned: bool) -> dict[str, Any]:
     """Pin or unpin a model and return it as ``gglib show --json`` does. Raises ``GglibError``."""
+    if options.remote is not None:
+        return models.set_pin(options.remote, name, is_pinned=is_pinned)
+    settings = options.settings()
     instance = find_instance(settings)
     if instance is not None and instance.endpoint is not None:
         return models.set_pin(instance.endpoint, name, is_pinned=is_pinned)

@@ -25,7 +25,10 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNAL_DEBOUNCE_S = 0.5
 """Signals within this time count once: ``make`` and ``timeout`` signal the group and each process."""
 HANGUP_SIGNAL = signal.SIGHUP
-"""Sent when the terminal is closed. If it is ignored at the start (nohup), it stays ignored."""
+"""Sent when the terminal is closed, and by service managers to request a reload. If it is ignored at the start (nohup),
+it stays ignored."""
+TERMINAL_CHECKS_S = (0.0, 0.5, 2.0)
+"""Delays of the checks whether the terminal is gone: a shell that exits may send SIGHUP before its terminal closes."""
 
 
 def with_catalog(settings: Settings, call: Callable[[HomeStorePort], Awaitable[T]]) -> T:
@@ -98,9 +101,10 @@ def with_finder(settings: Settings, call: Callable[["ModelFinder"], Awaitable[T]
 class DrainReporter:
     """Reports that a shutdown waits for responses in flight, and whether the drain is active."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: Callable[[], float]) -> None:
+        """``limit_s`` returns the maximum duration of a drain that begins now."""
         self.is_active = False
-        self._timeout_s = limit_s
+        self._limit_s = limit_s
 
     def __call__(self, responses: int) -> None:
         """Record the start of a drain with this number of responses in flight, or its end (0)."""
@@ -108,17 +112,25 @@ class DrainReporter:
         if self.is_active:
             what = "1 response" if responses == 1 else f"{responses} responses"
             _report(
-                f"Waiting for {what} in flight, for up to {self._timeout_s:g} s; Ctrl-C again stops immediately."
+                f"Waiting for {what} in flight, for up to {self._limit_s():g} s; Ctrl-C again stops immediately."
             )
 
 
-def run_in_foreground(work: Coroutine[Any, Any, None], drain: DrainReporter | None = None) -> bool:
+def run_in_foreground(
+    work: Coroutine[Any, Any, None],
+    drain: DrainReporter | None = None,
+    *,
+    request_reload: Callable[[], None] | None = None,
+) -> bool:
     """Run ``work`` until it ends or a signal stops it; return whether a signal did.
+
+    With ``request_reload``, SIGHUP calls it. Without, and if this process was started from a terminal that is closed
+    now, SIGHUP stops the work.
 
     The first signal cancels the work, which cleans up. A second signal ends an active ``drain``; otherwise the second,
     else the third, exits the process immediately (the engines notice and exit).
     """
-    return _run(_run_until_signal(work, drain))
+    return _run(_run_until_signal(work, drain, request_reload))
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
@@ -130,41 +142,91 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
     return result
 
 
-async def _run_until_signal(work: Coroutine[Any, Any, None], drain: DrainReporter | None) -> bool:
+async def _run_until_signal(
+    work: Coroutine[Any, Any, None], drain: DrainReporter | None, request_reload: Callable[[], None] | None
+) -> bool:
     task = asyncio.create_task(work, name="foreground")
-    loop = asyncio.get_running_loop()
-    last_signal_s: float | None = None
+    signals = _Signals(task, drain, request_reload)
+    with signals.handled():
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not signals.has_stopped:
+                raise
+    return signals.has_stopped
 
-    def stop() -> None:
-        nonlocal last_signal_s
-        now_s = loop.time()
-        is_first = last_signal_s is None
-        if last_signal_s is not None and now_s - last_signal_s <= SIGNAL_DEBOUNCE_S:
+
+class _Signals:
+    """Stops a task on signals, or requests a reload. Created in the task's loop."""
+
+    def __init__(
+        self,
+        task: asyncio.Task[None],
+        drain: DrainReporter | None,
+        request_reload: Callable[[], None] | None,
+    ) -> None:
+        self._task = task
+        self._drain = drain
+        self._request_reload = request_reload
+        self._loop = asyncio.get_running_loop()
+        self._last_stop_s: float | None = None
+        self._had_terminal = has_terminal()
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a signal stopped the task."""
+        return self._last_stop_s is not None
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle the signals during the block. An ignored SIGHUP stays ignored."""
+        handlers = dict.fromkeys(STOP_SIGNALS, self._stop)
+        if signal.getsignal(HANGUP_SIGNAL) is not signal.SIG_IGN:
+            handlers[HANGUP_SIGNAL] = self._hang_up
+        for number, handler in handlers.items():
+            self._loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number in handlers:
+                self._loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        now_s, last_s = self._loop.time(), self._last_stop_s
+        if last_s is not None and now_s - last_s <= SIGNAL_DEBOUNCE_S:
             return
-        last_signal_s = now_s
-        if is_first:
+        self._last_stop_s = now_s
+        if last_s is None:
             _report("\nStopping ...")
-            task.cancel()
-        elif drain is not None and drain.is_active:
+            self._task.cancel()
+        elif self._drain is not None and self._drain.is_active:
             _report("\nStopping without waiting for responses ...")
-            task.cancel()
+            self._task.cancel()
         else:
             _report("\nStopping immediately.")
             os._exit(EXIT_INTERRUPTED)
 
-    ignores_hangup = signal.getsignal(HANGUP_SIGNAL) is signal.SIG_IGN
-    numbers = STOP_SIGNALS if ignores_hangup else (*STOP_SIGNALS, HANGUP_SIGNAL)
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
+    def _hang_up(self) -> None:
+        if self._request_reload is None:
+            self._stop()
+            return
+        self._request_reload()
+        if self._had_terminal:
+            for delay_s in TERMINAL_CHECKS_S:
+                self._loop.call_later(delay_s, self._stop_without_terminal)
+
+    def _stop_without_terminal(self) -> None:
+        if not self.has_stopped and not has_terminal():
+            self._stop()
+
+
+def has_terminal() -> bool:
+    """Whether this process has a controlling terminal. The kernel detaches it when the terminal is closed."""
     try:
-        await task
-    except asyncio.CancelledError:
-        if last_signal_s is None:
-            raise
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-    return last_signal_s is not None
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _report(what: str) -> None:

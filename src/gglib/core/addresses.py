@@ -9,10 +9,13 @@ _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be repla
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The URL of a gglib server, and the key that it generated for gglib's own commands; None: no key is required."""
+    """The URL of a gglib server, and the key for requests."""
 
     url: str
     key: str | None = field(default=None, repr=False)
+    """The key that the server generated for gglib's own commands, or the user's for a remote server; None: no key."""
+    is_remote: bool = False
+    """Whether the user named the server (``--url``, ``GGLIB_HOST``); else it is the one of this home."""
 
 
 def reachable_url(host: str, port: int | None) -> str:

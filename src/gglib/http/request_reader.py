@@ -68,14 +68,15 @@ class RequestReader:
         "_chunks",
         "_empty_lines",
         "_head_parser",
-        "_max_body_bytes",
         "_rejected_start",
         "_remaining_bytes",
         "_state",
+        "max_body_bytes",
     )
 
     def __init__(self, *, max_body_bytes: int) -> None:
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
+        """The limit of chunked bodies; a replacement applies to the next body."""
         self._state = _HEAD
         self._head_parser = HeadParser()
         self._buffer = b""
@@ -202,7 +203,7 @@ class RequestReader:
         events.append(NewRequest(head, length))
         if length is None:
             self._state = _CHUNKED_BODY
-            self._chunks = ChunkedReader(limit_bytes=self._max_body_bytes)
+            self._chunks = ChunkedReader(limit_bytes=self.max_body_bytes)
         elif length:
             self._state, self._remaining_bytes = _BODY, length
         else:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
-    from gglib.proxy.options import ProxyOptions
+    from gglib.proxy.options import LiveOptions, ProxyOptions
     from gglib.proxy.server import serve
 
-__all__ = ["GUARDED_FIELDS", "ProxyOptions", "SchemaLimits", "serve"]
+__all__ = ["GUARDED_FIELDS", "LiveOptions", "ProxyOptions", "SchemaLimits", "serve"]
 
 _MODULES = {
     "GUARDED_FIELDS": "guards.engine_fields",
+    "LiveOptions": "options",
     "ProxyOptions": "options",
     "SchemaLimits": "guards.engine_fields",
     "serve": "server",

@@ -177,6 +177,16 @@ class NoProfilesError(errors.GglibError):
         super().__init__("This server has no profiles.")
 
 
+class NoReloadError(errors.GglibError):
+    """The program that runs the server passed no ``reload`` to ``serve``."""
+
+    code = "not_offered"
+    source = errors.ErrorSource.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("This server cannot reload its settings: restart it to change them.")
+
+
 class HostNotAllowedError(errors.GglibError):
     """The ``Host`` of the request is not an allowed name of this server."""
 
@@ -288,6 +298,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     # gglib's own API: models, downloads, the hub and the disk.
     NoLibraryError: (501, _INVALID_REQUEST),
     NoProfilesError: (501, _INVALID_REQUEST),
+    NoReloadError: (501, _INVALID_REQUEST),
     NoEventsError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),

@@ -1,7 +1,8 @@
 """The options of ``serve``, and the services that handlers use."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gglib.core.api_keys import ApiKey
@@ -15,6 +16,7 @@ from gglib.core.defaults import (
 )
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.profiles import ProfileStorePort
+from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
 from gglib.proxy.aliases import AliasLists
 from gglib.proxy.guards.engine_fields import SchemaLimits
@@ -88,9 +90,50 @@ class ProxyOptions:
     """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """The options of ``serve``, which can be replaced while it serves. Use it in the loop of ``serve`` only.
+
+    One object is for one call of ``serve`` at a time.
+    """
+
+    def __init__(self, options: ProxyOptions) -> None:
+        self.current = options
+        """The options in use."""
+        self.default_ctx: int | None = None
+        """The default context in tokens; None: the argument of ``serve``."""
+        self._apply: Callable[[], None] | None = None
+
+    def replace(self, options: ProxyOptions, *, default_ctx: int | None = None) -> None:
+        """Use other options for later requests, also on open connections; requests in progress keep theirs.
+
+        ``default_ctx`` replaces the argument of ``serve``. ``connect_timeout_s`` and ``shutdown_grace_s`` of a running
+        ``serve`` do not change. Raises ValueError, and changes nothing, for an empty API key.
+        """
+        before = self.current, self.default_ctx
+        self.current, self.default_ctx = options, default_ctx or self.default_ctx
+        try:
+            if self._apply is not None:
+                self._apply()
+        except ValueError:
+            self.current, self.default_ctx = before
+            raise
+
+    @contextmanager
+    def attached(self, apply: Callable[[], None]) -> Iterator[None]:
+        """Call ``apply`` after each replacement during the block."""
+        self._apply = apply
+        try:
+            yield
+        finally:
+            self._apply = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Services:
-    """Everything that a handler uses besides the request."""
+    """Everything that a handler uses besides the request.
+
+    Treat it as immutable: only ``serve`` replaces the options and what depends on them.
+    """
 
     runtime: ModelRuntimePort
     catalog: ModelCatalogPort
@@ -109,6 +152,8 @@ class Services:
     """None: models cannot be added, removed, searched or pulled."""
     profiles: ProfileStorePort | None = None
     """None: there are no profiles."""
+    reload: ReloadFunction | None = None
+    """None: the settings cannot be reloaded over HTTP."""
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
     iteration of the loop afterwards, in which other requests run."""

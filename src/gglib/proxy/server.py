@@ -9,6 +9,7 @@ from functools import partial
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.profiles import ProfileStorePort
+from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.http_server import HttpServer
@@ -20,7 +21,7 @@ from gglib.proxy.aliases import AliasLists
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
-from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.options import LiveOptions, ProxyOptions, Services
 from gglib.proxy.refusal import format_refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
@@ -35,9 +36,10 @@ async def serve(  # noqa: PLR0913 - the public entry point
     catalog_port: ModelCatalogPort,
     cancel: asyncio.Event,
     *,
-    options: ProxyOptions = ProxyOptions(),  # noqa: B008 - frozen
+    options: ProxyOptions | LiveOptions = ProxyOptions(),  # noqa: B008 - frozen
     library: ModelLibraryPort | None = None,
     profiles: ProfileStorePort | None = None,
+    reload: ReloadFunction | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
 
@@ -45,6 +47,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     the request nor the model sets one. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and
     ``catalog_port`` the three of ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that
     add, remove, search or pull models send 501. Without ``profiles`` no name is resolved as ``model:profile``.
+    ``LiveOptions`` can be replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
     with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
@@ -56,6 +59,9 @@ async def serve(  # noqa: PLR0913 - the public entry point
         if isinstance(listener, socket.socket):
             listener.close()
         raise
+    live = options if isinstance(options, LiveOptions) else LiveOptions(options)
+    options = live.current
+    default_ctx = live.default_ctx or default_ctx
     pool = UpstreamPool(connect_timeout_s=options.connect_timeout_s)
     services = Services(
         runtime=as_runtime(runtime_port),
@@ -68,6 +74,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         library=library,
         aliases=AliasLists(options.aliases),
         profiles=profiles,
+        reload=reload,
     )
     app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(
@@ -86,11 +93,32 @@ async def serve(  # noqa: PLR0913 - the public entry point
     # In a thread: the first requests need not wait for it.
     asyncio.get_running_loop().run_in_executor(None, compile_expressions)
     try:
-        await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
+        with live.attached(partial(_apply, live, listener, services, app, http_server)):
+            await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
         await pool.close()
         services.recorder.flush()
+
+
+def _apply(
+    live: LiveOptions, listener: socket.socket, services: Services, app: ProxyApp, http_server: HttpServer
+) -> None:
+    """Replace the options of a running server. Raises ValueError, and changes nothing, for an empty API key."""
+    options = live.current
+    policy = _access_policy(listener, options)
+    app.replace_policy(policy)
+    services.options = options
+    services.aliases = AliasLists(options.aliases)
+    if live.default_ctx is not None and live.default_ctx != services.default_ctx:
+        services.default_ctx = live.default_ctx
+        services.model_objects = ModelObjects(live.default_ctx)
+    http_server.reconfigure(
+        limits=_deadline_limits(options),
+        max_connections=options.max_connections,
+        max_body_bytes=options.max_body_bytes,
+        max_bodies_bytes=options.max_bodies_bytes,
+    )
 
 
 def _access_policy(listener: socket.socket, options: ProxyOptions) -> AccessPolicy:

@@ -48,6 +48,7 @@ from gglib.runtime.scheduler.events import (
     Grant,
     Launch,
     LoadFailed,
+    Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
@@ -109,9 +110,10 @@ class EngineManager(ModelRuntimePort):
         self._catalog = catalog
         self._config = config
         self._launcher = launcher
+        self._memory = memory
         self._scheduler = Scheduler(
             capacity=config.capacity,
-            budget=memory.budget if memory is not None and config.limits_memory else None,
+            budget=self._budget(config),
             swap_wait_s=config.swap_wait_s,
             queue_limit=config.queue_limit,
         )
@@ -125,12 +127,12 @@ class EngineManager(ModelRuntimePort):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._load_times = LoadTimes()
         known_sizes = KnownSizes(lambda: {} if memory is None else memory.budget)
-        swap_hint = SwapHint(known_sizes.fit_together) if config.capacity == 1 else None
+        self._swap_hint = SwapHint(known_sizes.fit_together, is_enabled=config.capacity == 1)
         self._dispatcher = Dispatcher(
-            self._scheduler, self._execute, self._load_times.expected_s, self._now, swap_hint
+            self._scheduler, self._execute, self._load_times.expected_s, self._now, self._swap_hint
         )
         self._status_reader = StatusReader(
-            self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history, swap_hint
+            self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history, self._swap_hint
         )
         self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
         self._memory_watch = MemoryWatch(
@@ -157,6 +159,31 @@ class EngineManager(ModelRuntimePort):
         """Refuse waiting and new requests; return after those in flight, or after ``drain_s``."""
         self._refuse_requests()
         await self._dispatcher.wait_until_idle(self._config.drain_s)
+
+    def reconfigure(self, config: RuntimeConfig) -> None:
+        """Replace the limits of models, memory, waits and drains; idle models beyond them are unloaded.
+
+        The budget is read from the ``MemoryAccounts`` again. ``watch_interval_s`` and ``on_engine_exit`` keep their
+        values.
+        """
+        self._config = replace(
+            config, watch_interval_s=self._config.watch_interval_s, on_engine_exit=self._config.on_engine_exit
+        )
+        self._swap_hint.enable(is_enabled=config.capacity == 1)
+        self._dispatcher.dispatch(
+            Reconfigured(config.capacity, self._budget(config), config.swap_wait_s, config.queue_limit)
+        )
+
+    def _budget(self, config: RuntimeConfig) -> DeviceBytes | None:
+        return self._memory.budget if self._memory is not None and config.limits_memory else None
+
+    async def replace_changed(self) -> tuple[str, ...]:
+        """Compare the loaded models with the catalogue now instead of at the next poll.
+
+        Launches whose file or launch options changed take no new requests and stop after those in flight. Returns the
+        names of their models. Errors of the catalogue propagate.
+        """
+        return await self._model_watch.poll()
 
     @property
     def in_flight(self) -> int:

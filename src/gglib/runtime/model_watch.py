@@ -1,9 +1,8 @@
-"""Polls the catalogue for pins and for models that were removed or updated, and checks for overwritten model files."""
+"""Polls the catalogue for pins and for removed or changed models, and checks for overwritten model files."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import ModelCatalogPort
@@ -47,16 +46,21 @@ class ModelWatch:
                     logged = str(error)
             await asyncio.sleep(interval_s)
 
-    async def poll(self) -> None:
-        """Compare once. Errors of the catalogue propagate."""
+    async def poll(self) -> tuple[str, ...]:
+        """Compare once, and return the names of the models that are unloaded. Errors of the catalogue propagate."""
         await self.apply_pins()
-        # Listed before the catalogue is read: a launch that becomes ready meanwhile may be newer than the paths.
+        # Listed before the catalogue is read: a launch that becomes ready meanwhile may be newer than the specs.
         ready = [run for run in self._runs.values() if run.ready_at is not None]
-        paths = await self._current_paths()
+        specs = await self._current_specs()
         remaining = {r.generation for r in self._scheduler.residents if not r.is_terminating}
+        unloaded = []
         for run in ready:
             if not run.unavailable.is_set() and run.launch.generation in remaining:
-                await self._compare(run, paths.get(run.spec.model_id, run.spec.path))
+                event = await _change(run, specs.get(run.spec.model_id, run.spec))
+                if event is not None:
+                    self._dispatch(event)
+                    unloaded.append(run.spec.model_name)
+        return tuple(unloaded)
 
     async def apply_pins(self) -> None:
         """Dispatch ``PinsChanged`` if the catalogue's pinned models differ from the last ones dispatched.
@@ -73,17 +77,17 @@ class ModelWatch:
             self._pinned = pinned
             self._dispatch(PinsChanged(pinned))
 
-    async def _current_paths(self) -> dict[int, Path]:
-        """Return the current paths of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""
-        paths: dict[int, Path] = {}
+    async def _current_specs(self) -> dict[int, ModelLaunchSpec]:
+        """Return the current specs of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""
+        specs: dict[int, ModelLaunchSpec] = {}
         for model_id, spec in self._relevant_specs().items():
             current = await self._catalog.resolve_for_launch(spec.model_name)
             if current is None or current.model_id != model_id:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._dispatch(ModelRemoved(model_id))
             else:
-                paths[model_id] = current.path.absolute()
-        return paths
+                specs[model_id] = current
+        return specs
 
     def _relevant_specs(self) -> dict[int, ModelLaunchSpec]:
         """Return the models, by id, that are resident, waited for, pending or failed."""
@@ -93,10 +97,27 @@ class ModelWatch:
         specs += [failure.spec for failure in scheduler.failures]
         return {spec.model_id: spec for spec in specs}
 
-    async def _compare(self, run: EngineRun, current_path: Path) -> None:
-        if current_path != run.spec.path:
-            logger.info("'%s' was updated: unloading its older version", run.spec.model_name)
-            self._dispatch(Superseded(run.launch.generation))
-        elif await run.is_file_overwritten():
-            logger.warning("the file of '%s' changed while it was loaded", run.spec.model_name)
-            self._dispatch(FileChanged(run.launch.generation))
+
+async def _change(run: EngineRun, current: ModelLaunchSpec) -> Superseded | FileChanged | None:
+    """Return the event for a launch that differs from its model's current spec or files; None if it does not."""
+    name, generation = run.spec.model_name, run.launch.generation
+    if current.path.absolute() != run.spec.path.absolute():
+        logger.info("'%s' was updated: unloading its older version", name)
+        return Superseded(generation)
+    if _launch_options(current) != _launch_options(run.spec):
+        logger.info("the options of '%s' were changed: unloading it after its requests", name)
+        return Superseded(generation)
+    if await run.is_file_overwritten():
+        logger.warning("the file of '%s' changed while it was loaded", name)
+        return FileChanged(generation)
+    return None
+
+
+def _launch_options(spec: ModelLaunchSpec) -> tuple[object, ...]:
+    """Return the user's settings of a model that an engine only reads at its launch.
+
+    ``idle_ttl_s`` is read for each request.
+    """
+    settings = spec.settings
+    projector = None if spec.projector is None else spec.projector.absolute()
+    return settings.context, settings.engine_args, settings.kind, projector

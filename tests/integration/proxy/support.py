@@ -14,7 +14,8 @@ from tests.support.waiting import until
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.profiles import ProfileStorePort
-from gglib.proxy import ProxyOptions, serve
+from gglib.core.ports.reload import ReloadFunction
+from gglib.proxy import LiveOptions, ProxyOptions, serve
 from gglib.testing import FakeCatalog, FakeRuntime
 
 DEADLINE_S = 30.0
@@ -188,10 +189,11 @@ async def proxy_running(
     runtime: ModelRuntimePort,
     catalog: ModelCatalogPort | None = None,
     *,
-    options: ProxyOptions | None = None,
+    options: ProxyOptions | LiveOptions | None = None,
     default_ctx: int = 4096,
     library: ModelLibraryPort | None = None,
     profiles: ProfileStorePort | None = None,
+    reload: ReloadFunction | None = None,
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and check that no task or connection is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
@@ -208,6 +210,7 @@ async def proxy_running(
             options=options or ProxyOptions(),
             library=library,
             profiles=profiles,
+            reload=reload,
         )
     )
     proxy = Proxy(port, cancel, task, runtime, catalog)

@@ -18,6 +18,7 @@ from gglib.core.hub.repository import HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, VariantResult
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
+from gglib.core.ports.reload import ReloadResult, SettingChange
 from gglib.core.profiles import Profile
 from gglib.library.variants.find import find_variants
 from gglib.proxy import ProxyOptions
@@ -87,6 +88,15 @@ def found() -> RepositoryResult:
     )
 
 
+async def reload_slots() -> ReloadResult:
+    """Return the result of a reload that applied a setting."""
+    return ReloadResult(
+        changes=(SettingChange(setting="slots", old="4", new="9", is_applied=True),),
+        replaced_models=(),
+        warnings=(),
+    )
+
+
 @asynccontextmanager
 async def serving(
     *, options: ProxyOptions | None = None, models: Iterable[ModelSummary] = (MODEL, SEARCHED)
@@ -98,7 +108,9 @@ async def serving(
     runtime = FakeRuntime(
         {model.name: RunningTarget.local(1, model.id, model.name, 4096) for model in models}
     )
-    async with proxy_running(runtime, catalog, options=options, library=library, profiles=catalog) as proxy:
+    async with proxy_running(
+        runtime, catalog, options=options, library=library, profiles=catalog, reload=reload_slots
+    ) as proxy:
         yield proxy, library
 
 

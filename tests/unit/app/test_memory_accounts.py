@@ -164,10 +164,10 @@ async def test_slots_are_reduced_to_the_budget(
     sizes = {}
     for slots in (1, 5):
         sizes[slots] = (await accounts.size_of(spec_of(path, "--parallel", str(slots)), 32_768))[RAM]
-    accounts.change_budget({RAM: sizes[5] + 1})
+    accounts.reconfigure(slots=16, memory={RAM: sizes[5] + 1})
     assert accounts.fit_slots(spec_of(path), 32_768, 16) == 5
     assert (await accounts.size_of(spec_of(path), 32_768))[RAM] == sizes[5]
-    accounts.change_budget({RAM: 1})
+    accounts.reconfigure(slots=16, memory={RAM: 1})
     assert accounts.fit_slots(spec_of(path), 32_768, 16) == 1
     assert (await accounts.size_of(spec_of(path), 32_768))[RAM] == sizes[1]
     assert accounts.budget == {RAM: 1}
@@ -339,7 +339,7 @@ async def test_advice_names_what_fits(
     least = (await accounts.size_of(replace(spec, settings=ModelSettings(engine_args=("-np", "1"))), 4096))[
         RAM
     ]
-    accounts.change_budget({RAM: least})
+    accounts.reconfigure(slots=4, memory={RAM: least})
     assert await accounts.advice(spec, 32_768) == (
         "A context of 4096 tokens would fit ('gglib set --ctx 4096 m:Q8_0')."
     )
@@ -348,7 +348,7 @@ async def test_advice_names_what_fits(
         "A context of 4096 tokens would fit ('gglib set --ctx 4096 m:Q8_0'), and the smaller quantization "
         "'m:Q4_0' would fit ('gglib load m:Q4_0')."
     )
-    accounts.change_budget({RAM: 1})
+    accounts.reconfigure(slots=4, memory={RAM: 1})
     assert await accounts.advice(spec, 32_768) == ""
     assert await accounts.advice(replace(spec, model_id=99), 32_768) == ""
 

@@ -427,3 +427,9 @@ def test_dangling_link_as_home_is_refused(tmp_path: Path) -> None:
     ):
         prepare_home(Settings(home=link))
     assert not place.parent.exists()
+
+
+def test_the_key_for_remote_servers_is_a_known_variable(tmp_path: Path) -> None:
+    """It is read by the commands, not by the settings."""
+    environ = {"GGLIB_HOME": str(tmp_path), "GGLIB_REMOTE_KEY": "SECRET-key"}
+    assert load_settings({}, environ) == Settings(home=tmp_path)

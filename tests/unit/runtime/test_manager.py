@@ -1,7 +1,7 @@
 """The manager over an in-memory launcher: requests and launches, without a process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from gglib.core.errors import (
     ShuttingDownError,
     UpstreamError,
 )
-from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
+from gglib.core.memory import DeviceBytes
+from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary, RunningTarget
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
@@ -129,14 +130,19 @@ if TYPE_CHECKING:
     _: Launcher = MemoryLauncher()
 
 
-def manager_over(launcher: Launcher, **config: object) -> EngineManager:
-    """Return a manager of two models, which does not poll the catalogue."""
-    catalog = FakeCatalog(
+def catalog_of_models() -> FakeCatalog:
+    """Return a catalogue of two models."""
+    return FakeCatalog(
         [
             ModelSummary(id=n, name=name, paths=(Path(f"/models/{name}.gguf"),))
             for n, name in enumerate(MODELS, 1)
         ]
     )
+
+
+def manager_over(launcher: Launcher, catalog: FakeCatalog | None = None, **config: object) -> EngineManager:
+    """Return a manager of two models, which does not poll the catalogue."""
+    catalog = catalog or catalog_of_models()
     return EngineManager(catalog, launcher, RuntimeConfig(watch_interval_s=0, **config))  # type: ignore[arg-type]
 
 
@@ -245,3 +251,85 @@ async def test_concurrent_drains_end_with_the_last_request() -> None:
                 await manager.ensure_model_running("a", None, 8192)
         async with asyncio.timeout(1):
             await asyncio.gather(*drains)
+
+
+async def test_models_with_changed_options_are_replaced_at_once() -> None:
+    """The changed one stops, the other keeps its launch; their names are returned once."""
+    launcher, catalog = MemoryLauncher(), catalog_of_models()
+    async with manager_over(launcher, catalog, capacity=2) as manager:
+        for name in MODELS:
+            await manager.ensure_model_running(name, None, 8192)
+        assert await manager.replace_changed() == ()
+        await catalog.edit_model(
+            "a", lambda _: ModelEdit(settings=ModelSettings(engine_args=("--parallel", "2")))
+        )
+        assert await manager.replace_changed() == ("a",)
+        await run_pending_tasks()
+        assert launcher.stopped == ["a"]
+        await manager.ensure_model_running("a", None, 8192)
+        assert await manager.replace_changed() == ()
+        assert len(launcher.runs) == 3
+
+
+async def test_new_limits_apply_to_a_waiting_request_at_once() -> None:
+    """More models may be resident; the hook for exits stays."""
+    launcher = MemoryLauncher()
+    exits: list[None] = []
+    async with (
+        manager_over(launcher, on_engine_exit=lambda: exits.append(None)) as manager,
+        manager.admit("a", None, 8192),
+    ):
+        waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await run_pending_tasks()
+        assert not waiting.done()
+        manager.reconfigure(RuntimeConfig(capacity=2))
+        assert (await waiting).model_name == "b"
+    assert len(exits) == 2
+
+
+class _Accounts:
+    """Accounts in which each model takes 40 bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget: DeviceBytes = {"ram": budget}
+
+    async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
+        del spec, context
+        return {"ram": 40}
+
+    async def limits(self, pids: Sequence[int]) -> DeviceBytes:
+        del pids
+        return self.budget
+
+    async def measure(self, spec: ModelLaunchSpec, context: int, pid: int) -> DeviceBytes | None:
+        del spec, context, pid
+        return None
+
+    async def record_out_of_memory(
+        self, spec: ModelLaunchSpec, context: int, size: DeviceBytes
+    ) -> DeviceBytes:
+        del spec, context
+        return size
+
+    async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
+        del spec, context
+        return ""
+
+
+async def test_a_new_budget_is_read_from_the_accounts_and_stops_idle_models() -> None:
+    """Both fit at first; the reduced budget leaves one, and without a limit of memory both may be loaded again."""
+    launcher, accounts = MemoryLauncher(), _Accounts(100)
+    limited = RuntimeConfig(capacity=8, limits_memory=True, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, limited, accounts) as manager:
+        for name in MODELS:
+            await manager.ensure_model_running(name, None, 8192)
+        manager.reconfigure(limited)
+        assert launcher.stopped == []
+        accounts.budget = {"ram": 60}
+        manager.reconfigure(limited)
+        assert len(launcher.stopped) == 1
+        await run_pending_tasks()
+        manager.reconfigure(RuntimeConfig(capacity=8))
+        for name in MODELS:
+            await manager.ensure_model_running(name, None, 8192)
+        assert len(launcher.stopped) == 1

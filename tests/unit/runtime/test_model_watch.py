@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary
 from gglib.runtime.model_watch import ModelWatch
 from gglib.runtime.scheduler.events import BecameReady, Event, PinsChanged, Requested, Superseded
@@ -111,3 +113,28 @@ async def test_an_older_list_of_pins_does_not_replace_a_newer_one() -> None:
     older.set()
     await poll
     assert dispatched == [PinsChanged(frozenset((1,)))]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": ModelSettings(context=2048)},
+        {"settings": ModelSettings(engine_args=("--parallel", "2"))},
+        {"settings": ModelSettings(kind="embedding")},
+        {"projector": Path("/models/mmproj.gguf")},
+    ],
+    ids=["context", "engine_args", "kind", "projector"],
+)
+async def test_a_model_with_other_launch_options_is_superseded(changed: dict[str, Any]) -> None:
+    """Its engine has the former ones until it is launched again."""
+    world = World(OLDER)
+    world.become_ready(OLDER)
+    assert await world.poll(SlowCatalog(replace(OLDER, **changed))) == [Superseded(1)]
+
+
+async def test_settings_that_are_read_per_request_supersede_nothing() -> None:
+    """The time-to-live, and facts of the header, do not change the launch."""
+    world = World(OLDER)
+    world.become_ready(OLDER)
+    now = replace(OLDER, settings=ModelSettings(idle_ttl_s=5), trained_context=9)
+    assert await world.poll(SlowCatalog(now)) == []

@@ -1,26 +1,30 @@
-"""HTTP client for a running gglib on this machine. HTTP_PROXY is ignored.
+"""HTTP client for a running gglib, on this machine or a remote one. HTTP_PROXY is ignored.
 
 Most commands are blocking programs: each of their requests runs its own event loop. Following events is async.
 """
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.cli.chat.conversation import error_message
+from gglib.cli.server.remote_errors import remote_refusal, unreachable
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.one_shot import OneShotRequest, request_once
-from gglib.http.errors import TooManyConnectionsError, TransportError
+from gglib.http.errors import ConnectError, TooManyConnectionsError, TransportError
 from gglib.http.sse import SseEvent, SseReader
 
 REQUEST_TIMEOUT_S = 30.0
 """For requests that do not wait for a model; an engine may take some seconds to stop."""
+CONNECT_TIMEOUT_S = 10.0
+"""For a connection to a remote server."""
 STREAM_TIMEOUT_S = 900.0
 """Maximum silence of a stream, longer than any wait for a model."""
 
@@ -43,13 +47,36 @@ def post_json(
     return asyncio.run(_json(server, _post(path, body), timeout_s))
 
 
+def patch_json(server: Endpoint, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+    """PATCH ``path`` with ``body`` and return the parsed JSON. Raises like ``get_json``."""
+    return asyncio.run(_json(server, _with_body(b"PATCH", path, body), REQUEST_TIMEOUT_S))
+
+
+def delete_json(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
+    """DELETE ``path`` and return the parsed JSON. Raises like ``get_json``."""
+    return asyncio.run(_json(server, OneShotRequest(b"DELETE", path.encode()), timeout_s))
+
+
 @contextmanager
 def stream_post(server: Endpoint, path: str, body: object) -> Iterator[Iterator[bytes]]:
     """POST ``body`` and yield the chunks of the response as they arrive; leaving the block cancels the request.
 
     Raises like ``get_json``, in the block as well.
     """
-    response = _response(server, _post(path, body), STREAM_TIMEOUT_S)
+    with _stream(server, _post(path, body)) as chunks:
+        yield chunks
+
+
+@contextmanager
+def stream_get(server: Endpoint, path: str) -> Iterator[Iterator[bytes]]:
+    """GET ``path``; otherwise like ``stream_post``."""
+    with _stream(server, _get(path)) as chunks:
+        yield chunks
+
+
+@contextmanager
+def _stream(server: Endpoint, request: OneShotRequest) -> Iterator[Iterator[bytes]]:
+    response = _response(server, request, STREAM_TIMEOUT_S)
     with asyncio.Runner() as runner:
         chunks = runner.run(response.__aenter__())
         try:
@@ -92,8 +119,12 @@ def _get(path: str) -> OneShotRequest:
 
 
 def _post(path: str, body: object) -> OneShotRequest:
+    return _with_body(b"POST", path, body)
+
+
+def _with_body(method: bytes, path: str, body: object) -> OneShotRequest:
     content = b"" if body is None else json.dumps(body).encode()
-    return OneShotRequest(b"POST", path.encode(), b"content-type: application/json\r\n", content)
+    return OneShotRequest(method, path.encode(), b"content-type: application/json\r\n", content)
 
 
 async def _json(server: Endpoint, request: OneShotRequest, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
@@ -104,7 +135,9 @@ async def _json(server: Endpoint, request: OneShotRequest, timeout_s: float) -> 
     try:
         return json.loads(body)
     except ValueError as error:
-        raise _no_response_error(server.url, str(error)) from error
+        if server.is_remote:
+            raise remote_refusal(server, request, 200, body, None) from error
+        raise _no_response_error(server, str(error)) from error
 
 
 @asynccontextmanager
@@ -115,14 +148,21 @@ async def _response(
 
     Raises ``GglibError``: with the server's message for an error status, else that the server stopped responding.
     """
-    origin = ServerAddress(reachable(server.url), bearer_key=server.key)
-    sent = request_once(origin, request, connect_timeout_s=idle_timeout_s)
+    origin = ServerAddress(server.url if server.is_remote else reachable(server.url), bearer_key=server.key)
+    tls = ssl.create_default_context() if server.url.startswith("https:") else None
+    connect_timeout_s = min(idle_timeout_s, CONNECT_TIMEOUT_S) if server.is_remote else idle_timeout_s
+    sent = request_once(origin, request, connect_timeout_s=connect_timeout_s, tls=tls)
     async with AsyncExitStack() as stack:
-        async with _bounded_step(server.url, idle_timeout_s):
+        async with _bounded_step(server, idle_timeout_s):
             connection = await stack.enter_async_context(sent)
-        chunks = _body_chunks(server.url, connection, idle_timeout_s)
-        if not 200 <= connection.head.status < 300:
-            raise GglibError(_error_text(connection.head.status, await _read_body(chunks)))
+        chunks = _body_chunks(server, connection, idle_timeout_s)
+        head = connection.head
+        if not 200 <= head.status < 300:
+            body = await _read_body(chunks)
+            if server.is_remote:
+                location = dict(head.headers).get(b"location")
+                raise remote_refusal(server, request, head.status, body, location)
+            raise GglibError(_error_text(head.status, body))
         yield chunks
 
 
@@ -131,10 +171,10 @@ async def _read_body(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 async def _body_chunks(
-    url: str, connection: UpstreamConnection, idle_timeout_s: float
+    server: Endpoint, connection: UpstreamConnection, idle_timeout_s: float
 ) -> AsyncIterator[bytes]:
     while True:
-        async with _bounded_step(url, idle_timeout_s):
+        async with _bounded_step(server, idle_timeout_s):
             chunk = await anext(connection, b"")
         if not chunk:
             return
@@ -142,7 +182,7 @@ async def _body_chunks(
 
 
 @asynccontextmanager
-async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
+async def _bounded_step(server: Endpoint, idle_timeout_s: float) -> AsyncIterator[None]:
     """Limit the time of one step of an exchange, and map its failures to ``UpstreamError``.
 
     Wraps reads only, so that a failed write to the terminal is not reported as the server's fault.
@@ -151,15 +191,22 @@ async def _bounded_step(url: str, idle_timeout_s: float) -> AsyncIterator[None]:
         async with asyncio.timeout(idle_timeout_s):
             yield
     except TimeoutError as error:
-        raise _no_response_error(url, f"no data for {idle_timeout_s:g} s") from error
+        raise _no_response_error(server, f"no data for {idle_timeout_s:g} s") from error
+    except ConnectError as error:
+        if server.is_remote:
+            raise unreachable(server, error) from error
+        raise _no_response_error(server, f"it {error.reason}") from error
     except TransportError as error:
-        raise _no_response_error(url, f"it {error.reason}") from error
+        raise _no_response_error(server, f"it {error.reason}") from error
     except TooManyConnectionsError as error:
-        raise _no_response_error(url, "the limit on open files is reached") from error
+        raise _no_response_error(server, "the limit on open files is reached") from error
 
 
-def _no_response_error(url: str, why: str) -> UpstreamError:
-    return UpstreamError(f"gglib at {url} stopped responding ({why}): 'gglib logs' may show the reason.")
+def _no_response_error(server: Endpoint, why: str) -> UpstreamError:
+    where = " on its machine" if server.is_remote else ""
+    return UpstreamError(
+        f"gglib at {server.url} stopped responding ({why}): 'gglib logs'{where} may show the reason."
+    )
 
 
 def _error_text(status: int, body: bytes) -> str:

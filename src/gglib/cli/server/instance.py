@@ -4,6 +4,7 @@ from typing import Any
 
 from gglib.app.instance import Instance, running_instance
 from gglib.app.settings import Settings
+from gglib.cli.context import Options
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 
@@ -19,6 +20,11 @@ def require_endpoint(settings: Settings) -> Endpoint:
     if instance.endpoint is None:
         raise GglibError("gglib is starting or stopping: try again in a moment.")
     return instance.endpoint
+
+
+def server_endpoint(options: Options) -> Endpoint:
+    """Return the remote server, else that of this home. Raises ``GglibError`` if there is none."""
+    return require_endpoint(options.settings()) if options.remote is None else options.remote
 
 
 def find_instance(settings: Settings) -> Instance | None:

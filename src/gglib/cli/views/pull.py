@@ -240,7 +240,7 @@ class JsonReporter:
 
     def planned(self, plan: "PullPlan") -> None:
         """Emit ``plan``."""
-        _emit(
+        emit(
             "plan",
             name=plan.name,
             repo=plan.source.repo,
@@ -262,7 +262,7 @@ class JsonReporter:
             if progress.phase == self._phase and now_s - self._last_event_s < EVENT_INTERVAL_S:
                 return
             self._last_event_s, self._phase = now_s, progress.phase
-            _emit(
+            emit(
                 "progress",
                 phase=progress.phase,
                 file=progress.file,
@@ -278,7 +278,7 @@ class JsonReporter:
 
         from gglib.proxy.routes.responses import Model
 
-        _emit(
+        emit(
             "done",
             is_new=pulled.result.is_new,
             is_updated=pulled.result.is_updated,
@@ -290,7 +290,7 @@ class JsonReporter:
 
     def failed(self, error: GglibError) -> None:
         """Emit ``error``."""
-        _emit("error", code=error.code, message=str(error))
+        emit("error", code=error.code, message=str(error))
 
 
 def show_unfinished(settings: "Settings", *, as_json: bool) -> None:
@@ -419,6 +419,7 @@ def _shortened(name: str) -> str:
     return last if len(last) <= SHOWN_FILE_CHARACTERS else "..." + last[-SHOWN_FILE_CHARACTERS + 3 :]
 
 
-def _emit(event: str, **fields: object) -> None:
+def emit(event: str, **fields: object) -> None:
+    """Print an event as one line of JSON."""
     with contextlib.suppress(BrokenPipeError):
         click.echo(json_text({"event": event, **fields}))

@@ -184,10 +184,10 @@ _STOP_REASONS = {
     "asked": "requested by the user",
     "removed": "it was removed from the catalogue",
     "changed": "its file changed",
-    "updated": "a newer version was pulled",
+    "updated": "a newer version was pulled, or its options were changed",
     "priority": "an interactive request needs another model",
     "out_of_memory": "idle, and the load of another model ran out of memory",
-    "excess": "idle, and the models exceed the memory budget",
+    "excess": "idle, and the models exceed max_models or the memory budget",
 }
 """Why a model is unloaded, by the reasons of ``swaps`` in the status."""
 

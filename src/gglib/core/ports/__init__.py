@@ -8,6 +8,7 @@ from gglib.core.errors import CatalogError, ModelRuntimeError
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports.catalog import ModelCatalogPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
+from gglib.core.ports.reload import ReloadFunction, ReloadResult, SettingChange
 from gglib.core.ports.runtime import ModelRuntimePort
 from gglib.core.runtime.events import EventSubscription, RuntimeEvent
 from gglib.core.runtime.status import (
@@ -29,11 +30,14 @@ __all__ = [
     "ModelRuntimeError",
     "ModelRuntimePort",
     "ModelSummary",
+    "ReloadFunction",
+    "ReloadResult",
     "RemovedModel",
     "ResidentStatus",
     "RunningTarget",
     "RuntimeEvent",
     "RuntimeStatus",
+    "SettingChange",
     "SwapCount",
     "SwapStatus",
     "WaitingStatus",

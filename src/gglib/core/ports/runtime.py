@@ -67,7 +67,8 @@ class ModelRuntimePort(ABC):
     async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
         """Load a model without a request and return its target when it is ready.
 
-        ``num_ctx`` and ``default_ctx`` are those of ``ensure_model_running``, as are the errors. The default calls it.
+        ``model_name``, ``num_ctx`` and ``default_ctx`` are those of ``ensure_model_running``, as are the errors. The
+        default calls it.
         """
         return await self.ensure_model_running(model_name, num_ctx, default_ctx)
 

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 from gglib.http.errors import ConnectError, TooManyConnectionsError
 
 RECEIVE_BUFFER_BYTES = 32 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE))
 
 ProtocolFactory = Callable[[], asyncio.Protocol]
@@ -71,20 +73,30 @@ def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
     return ConnectError()
 
 
-async def connect(origin: Origin, protocol_factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
-    """Try once to connect.
+async def connect(
+    origin: Origin,
+    protocol_factory: ProtocolFactory,
+    *,
+    connect_timeout_s: float,
+    tls: ssl.SSLContext | None = None,
+) -> None:
+    """Try once to connect; with ``tls``, an ``https`` address is connected to by TLS.
 
-    Raises ``ServerBusyError``; ``OSError`` if nothing listens or ``connect_timeout_s`` passes; ``ValueError`` for an
-    invalid address.
+    Raises ``ServerBusyError``; ``OSError`` if nothing listens, ``connect_timeout_s`` passes or TLS fails
+    (``ssl.SSLError``); ``ValueError`` for an invalid address.
     """
     if origin.unix_socket is not None:
         await _connect_unix(origin.unix_socket, protocol_factory)
         return
-    host, port = _host_and_port(origin.base_url)
+    host, port, is_tls = _host_and_port(origin.base_url)
+    if is_tls and tls is None:
+        raise ValueError("This client connects to http:// addresses only.")
     address = _ip_address(host)
     try:
         async with asyncio.timeout(connect_timeout_s):
-            if address is None:  # a host name
+            if is_tls:
+                await asyncio.get_running_loop().create_connection(protocol_factory, host, port, ssl=tls)
+            elif address is None:  # a host name
                 await asyncio.get_running_loop().create_connection(protocol_factory, host, port)
             else:
                 await _connect_tcp(host, port, is_v6=address.version == 6, protocol_factory=protocol_factory)
@@ -134,8 +146,9 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 
 
 @lru_cache(maxsize=256)
-def _host_and_port(base_url: str) -> tuple[str, int]:
+def _host_and_port(base_url: str) -> tuple[str, int, bool]:
+    """Return the host, the port, and whether the address is for TLS."""
     parts = urlsplit(base_url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise ValueError(f"A server's address must begin with http://, not {parts.scheme!r}.")
-    return parts.hostname, parts.port or 80
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(f"A server's address must begin with http:// or https://, not {parts.scheme!r}.")
+    return parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "https"

@@ -3,6 +3,7 @@
 For POSTs over pooled connections see ``UpstreamPool.post``.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,18 +28,24 @@ class OneShotRequest:
 
 @asynccontextmanager
 async def request_once(
-    origin: Origin, request: OneShotRequest, *, connect_timeout_s: float
+    origin: Origin,
+    request: OneShotRequest,
+    *,
+    connect_timeout_s: float,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[UpstreamConnection]:
     """Send ``request`` and yield the connection after the response head; the end of the block closes it.
 
-    The response has no timeout: use one around the block, or for each part of the body.
+    The response has no timeout: use one around the block, or for each part of the body. An ``https`` origin needs a
+    ``tls`` context.
 
-    Raises ``ConnectError`` if the server accepts no connection, ``TooManyConnectionsError`` if this process is out of
+    Raises ``ConnectError`` if the server accepts no connection (its cause is an ``ssl.SSLError`` if TLS failed),
+    ``TooManyConnectionsError`` if this process is out of
     descriptors, and ``TransportError`` if the response breaks off, also within the block.
     """
     connection = UpstreamConnection(set(), origin_header_lines=origin_header_lines(origin))
     try:
-        await connect(origin, lambda: connection, connect_timeout_s=connect_timeout_s)
+        await connect(origin, lambda: connection, connect_timeout_s=connect_timeout_s, tls=tls)
     except (OSError, ValueError, ServerBusyError) as error:
         raise connect_error(error) from error
     try:

@@ -24,8 +24,7 @@ class BodyBudget(Generic[Owner]):
     __slots__ = ("_hard_limit_bytes", "_held", "_limit_bytes", "_unfinished", "_waiting", "held_bytes")
 
     def __init__(self, limit_bytes: int, *, max_body_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._hard_limit_bytes = limit_bytes + max_body_bytes
+        self.set_limit(limit_bytes, max_body_bytes=max_body_bytes)
         self._held: dict[Owner, int] = {}
         self._unfinished: dict[Owner, None] = {}
         """Owners of unfinished bodies, the oldest first."""
@@ -33,6 +32,11 @@ class BodyBudget(Generic[Owner]):
         """Owners whose reading is paused, the longest waiting first."""
         self.held_bytes = 0
         """The counted bytes of all bodies."""
+
+    def set_limit(self, limit_bytes: int, *, max_body_bytes: int) -> None:
+        """Replace the limits. The caller resumes the bodies that ``admit`` then returns."""
+        self._limit_bytes = limit_bytes
+        self._hard_limit_bytes = limit_bytes + max_body_bytes
 
     def grow(self, owner: Owner, size_bytes: int) -> bool:
         """Record the current size of a body, and return whether more of the body may be read.

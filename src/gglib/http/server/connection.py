@@ -280,6 +280,11 @@ class ClientConnection(asyncio.Protocol):
             self._deadlines.begin_body(self._loop.time())
         self._resume_reading(_PauseReason.BUDGET)
 
+    def apply_limits(self) -> None:
+        """Use the server's current limits: timeouts from the next phase on, sizes from the next body on."""
+        self._deadlines.limits = self._server.limits
+        self._reader.max_body_bytes = self._server.max_body_bytes
+
     def shut_down(self) -> None:
         """Close the connection if it is idle; otherwise after the current response. Called during shutdown.
 

@@ -104,10 +104,11 @@ class Deadlines:
     The two transitions of every request (IDLE to RESPONSE and back) bypass the table: they cost one comparison each.
     """
 
-    __slots__ = ("_gap_s", "_has_timed_out", "_limits", "_progress_s", "_unsent_bytes", "deadline_s", "phase")
+    __slots__ = ("_gap_s", "_has_timed_out", "_progress_s", "_unsent_bytes", "deadline_s", "limits", "phase")
 
     def __init__(self, limits: DeadlineLimits, now_s: float) -> None:
-        self._limits = limits
+        self.limits = limits
+        """The current limits; a replacement applies from the next phase on."""
         self._unsent_bytes = 0
         self._progress_s = now_s
         self._gap_s: float | None = None
@@ -120,20 +121,20 @@ class Deadlines:
         """Enter IDLE: a response is complete and no other request has begun."""
         if self.phase is not _RESPONSE:
             self._next_phase(PhaseEvent.RESPONSE_COMPLETE)
-        idle_s = self._limits.idle_s
+        idle_s = self.limits.idle_s
         self.phase, self._gap_s = _IDLE, None
         self.deadline_s = now_s + idle_s if idle_s > 0 else NO_DEADLINE
 
     def begin_head(self, now_s: float) -> None:
         """Enter HEAD: a request has begun. The deadline of the first head runs from the start of the connection."""
         if self.phase is _IDLE:
-            self.deadline_s = _deadline_after(now_s, self._limits.head_s)
+            self.deadline_s = _deadline_after(now_s, self.limits.head_s)
         self.phase = self._next_phase(PhaseEvent.HEAD_STARTED)
 
     def begin_body(self, now_s: float) -> None:
         """Enter BODY: a body is being read."""
         self.phase = self._next_phase(PhaseEvent.BODY_STARTED)
-        self.deadline_s = _deadline_after(now_s, self._limits.body_s)
+        self.deadline_s = _deadline_after(now_s, self.limits.body_s)
 
     def receive_body(self, size_bytes: int, now_s: float) -> None:
         """Extend the deadline by the time that ``size_bytes`` take at the minimum rate: only slower uploads time out.
@@ -142,15 +143,15 @@ class Deadlines:
         for most of a day.
         """
         if self.phase is _BODY:
-            extended_s = self.deadline_s + size_bytes / self._limits.body_min_rate
+            extended_s = self.deadline_s + size_bytes / self.limits.body_min_rate
             self.deadline_s = (
-                min(extended_s, now_s + self._limits.body_s) if self._limits.body_s > 0 else NO_DEADLINE
+                min(extended_s, now_s + self.limits.body_s) if self.limits.body_s > 0 else NO_DEADLINE
             )
 
     def queue_body(self, now_s: float) -> None:
         """Enter QUEUE: a body waits for the memory budget; the body's deadline pauses until ``begin_body``."""
         self.phase = self._next_phase(PhaseEvent.BODY_QUEUED)
-        self.deadline_s = _deadline_after(now_s, self._limits.body_s)
+        self.deadline_s = _deadline_after(now_s, self.limits.body_s)
 
     def begin_response(self) -> None:
         """Enter RESPONSE: the request is complete, and the client has no deadline."""
@@ -165,7 +166,7 @@ class Deadlines:
             self.begin_lingering_close(now_s, unsent_bytes)
             return
         self._unsent_bytes, self._progress_s = unsent_bytes, now_s
-        self.deadline_s = _deadline_after(now_s, self._limits.write_s)
+        self.deadline_s = _deadline_after(now_s, self.limits.write_s)
 
     def record_read(self, now_s: float) -> None:
         """Record that the client has read some of the output while writing was blocked."""
@@ -178,7 +179,7 @@ class Deadlines:
         self.phase = self._next_phase(PhaseEvent.LINGERING_CLOSE)
         self._unsent_bytes = unsent_bytes
         lingering_s = TIMED_OUT_LINGERING_S if self._has_timed_out else LINGERING_S
-        self.deadline_s = _deadline_after(now_s, self._limits.write_s if unsent_bytes else lingering_s)
+        self.deadline_s = _deadline_after(now_s, self.limits.write_s if unsent_bytes else lingering_s)
 
     def check(self, now_s: float, unsent_bytes: int, *, is_blocking_others: bool = False) -> Phase | None:
         """Return the phase that has timed out, or None. A decrease of ``unsent_bytes`` extends the write deadline.
@@ -193,16 +194,14 @@ class Deadlines:
                 self._unsent_bytes = unsent_bytes
             elif self.phase is _LINGERING:
                 self.begin_lingering_close(now_s, unsent_bytes)
-        is_blocking = (
-            is_blocking_others and self.phase is _WRITE_BLOCKED and self._limits.blocking_write_s > 0
-        )
+        is_blocking = is_blocking_others and self.phase is _WRITE_BLOCKED and self.limits.blocking_write_s > 0
         if now_s < (min(self.deadline_s, self._blocking_deadline_s()) if is_blocking else self.deadline_s):
             return None
         self._has_timed_out = self.phase is not _QUEUE
         return self.phase
 
     def _blocking_deadline_s(self) -> float:
-        blocking_write_s = self._limits.blocking_write_s
+        blocking_write_s = self.limits.blocking_write_s
         limit_s = (
             blocking_write_s * MAX_GAP_FACTOR
             if self._gap_s is None

@@ -69,6 +69,18 @@ class HttpServer:
         """Number of open connections."""
         return len(self._connections)
 
+    def reconfigure(
+        self, *, limits: DeadlineLimits, max_connections: int, max_body_bytes: int, max_bodies_bytes: int
+    ) -> None:
+        """Replace the limits while serving. Open connections stay open, even those beyond ``max_connections``."""
+        self.limits = limits
+        self.max_body_bytes = max_body_bytes
+        self._max_connections = max_connections
+        self.body_budget.set_limit(max_bodies_bytes, max_body_bytes=max_body_bytes)
+        for connection in self._connections:
+            connection.apply_limits()
+        self.admit_bodies()
+
     async def serve(self, listener: socket.socket, cancel: asyncio.Event, *, grace_s: float) -> None:
         """Serve until ``cancel`` is set or this task is cancelled; then shut down within ``grace_s`` plus 0.2 s."""
         self._update_date()

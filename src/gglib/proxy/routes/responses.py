@@ -20,6 +20,7 @@ from gglib.core.hub.shown_source import shown_target, shown_url
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports import library
+from gglib.core.ports.reload import ReloadResult
 from gglib.core.runtime.events import (
     ModelLoadFailed,
     ModelLoading,
@@ -618,6 +619,42 @@ class Stopped:
     """The unloaded models."""
 
     stopped: Annotated[tuple[str, ...], Meta(description="Names of the models that were in memory.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChange:
+    """A setting whose value differs from that of the running server."""
+
+    setting: Annotated[str, Meta(description="Its name in `config.toml`.")]
+    old: Annotated[str | None, Meta(description="The value in use before; null for access keys.")]
+    new: Annotated[str | None, Meta(description="The value now; null for access keys.")]
+    applied: Annotated[bool, Meta(description="False: it takes effect at the next start of the server.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """What a reload changed."""
+
+    settings: tuple[SettingChange, ...]
+    replaced_models: Annotated[
+        tuple[str, ...],
+        Meta(description="Models in memory whose options changed: unloaded after their requests."),
+    ]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: ReloadResult) -> Self:
+        """Return the JSON form of a result."""
+        return cls(
+            settings=tuple(
+                SettingChange(
+                    setting=change.setting, old=change.old, new=change.new, applied=change.is_applied
+                )
+                for change in result.changes
+            ),
+            replaced_models=result.replaced_models,
+            warnings=result.warnings,
+        )
 
 
 EVENT_NAMES: dict[type[RuntimeEvent], str] = {

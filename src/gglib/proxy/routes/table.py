@@ -11,7 +11,17 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
-from gglib.proxy.routes import downloads, edits, events, loading, models, profiles, responses, status
+from gglib.proxy.routes import (
+    downloads,
+    edits,
+    events,
+    loading,
+    models,
+    profiles,
+    reload,
+    responses,
+    status,
+)
 from gglib.proxy.routes.dispatch import Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
@@ -116,6 +126,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *downloads.OPERATIONS,
     *status.OPERATIONS,
     *loading.OPERATIONS,
+    *reload.OPERATIONS,
     *events.OPERATIONS,
     Operation(
         OperationSpec(

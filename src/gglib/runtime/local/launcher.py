@@ -32,6 +32,10 @@ class LocalLauncher:
         self._running: set[int] = set()
         """The generations of the launches that have not exited: their engines may compute at once."""
 
+    def reconfigure(self, config: LaunchConfig) -> None:
+        """Replace the configuration of later launches."""
+        self._config = config
+
     async def prepare(self) -> None:
         """Kill engines that a crash left running. Call it only while holding the home directory's lock."""
         killed = await asyncio.to_thread(reap_orphans, self._config.engines_dir)

@@ -148,7 +148,7 @@ class FileChanged:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """The model has a newer version: the launch takes no new requests, and stops after those in flight."""
+    """The model has a newer version or other launch options: the launch stops after the requests in flight."""
 
     generation: int
 
@@ -205,7 +205,7 @@ class StopReason(Enum):
     CHANGED = "changed"
     """The model's file was overwritten while it was loaded."""
     UPDATED = "updated"
-    """The model has a newer version."""
+    """The model has a newer version, or its launch options were changed."""
     OUT_OF_MEMORY = "out of memory"
     """It is idle, and a load of another model ran out of memory."""
     EXCESS = "excess"

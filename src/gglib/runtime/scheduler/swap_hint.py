@@ -14,9 +14,10 @@ WINDOW_S = 60.0
 class SwapHint:
     """Says once how two models can both stay in memory. Only for a runtime with one model in memory at a time."""
 
-    def __init__(self, fit_together: Callable[[str, str], bool]) -> None:
+    def __init__(self, fit_together: Callable[[str, str], bool], *, is_enabled: bool = True) -> None:
         """``fit_together`` returns whether two models, by name, fit into memory together; False if it is unknown."""
         self._fit_together = fit_together
+        self._is_enabled = is_enabled
         self._swaps: deque[tuple[float, frozenset[str]]] = deque()
         self._text: str | None = None
 
@@ -25,9 +26,16 @@ class SwapHint:
         """The hint; None until there is a reason for it."""
         return self._text
 
+    def enable(self, *, is_enabled: bool) -> None:
+        """Start or stop the detection. A stop drops the hint: it does not apply to several models in memory."""
+        if not is_enabled:
+            self._text = None
+            self._swaps.clear()
+        self._is_enabled = is_enabled
+
     def record(self, swap: SwapStatus, now: float) -> str | None:
         """Record a finished swap; return the hint if this swap is the reason for it, for the log."""
-        if self._text is not None or swap.error is not None:
+        if not self._is_enabled or self._text is not None or swap.error is not None:
             return None
         if swap.from_model is None or swap.to_model is None or swap.from_model == swap.to_model:
             return None

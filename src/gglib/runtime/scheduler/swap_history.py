@@ -258,9 +258,9 @@ _WHY = {
     StopReason.ASKED: "the user requested it",
     StopReason.REMOVED: "'{name}' was removed from the catalogue",
     StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
-    StopReason.UPDATED: "'{name}' was updated to a newer version",
+    StopReason.UPDATED: "'{name}' was updated, or its options were changed",
     StopReason.OUT_OF_MEMORY: "'{name}' was idle, and a load of another model ran out of memory",
-    StopReason.EXCESS: "'{name}' was idle, and the models exceeded the memory budget",
+    StopReason.EXCESS: "'{name}' was idle, and the models exceeded max_models or the memory budget",
 }
 
 

@@ -47,6 +47,18 @@ def test_beyond_the_budget_the_oldest_body_continues_and_the_others_wait() -> No
     assert budget.admit() == ["c"]
 
 
+def test_a_larger_budget_admits_waiting_bodies() -> None:
+    """After a smaller one, only the oldest body continues."""
+    budget = BodyBudget[str](LIMIT_BYTES, max_body_bytes=LIMIT_BYTES)
+    assert budget.grow("a", UNCOUNTED_BYTES + LIMIT_BYTES // 2)
+    assert budget.grow("b", UNCOUNTED_BYTES + 1)
+    budget.set_limit(LIMIT_BYTES // 4, max_body_bytes=LIMIT_BYTES)
+    assert not budget.grow("b", UNCOUNTED_BYTES + 2)
+    assert budget.grow("a", UNCOUNTED_BYTES + LIMIT_BYTES // 2 + 1)
+    budget.set_limit(LIMIT_BYTES, max_body_bytes=LIMIT_BYTES)
+    assert budget.admit() == ["b"]
+
+
 def test_admits_waiting_bodies_while_there_is_room() -> None:
     """The longest waiting first, one for each read that fits."""
     budget = BodyBudget[str](LIMIT_BYTES, max_body_bytes=2 * LIMIT_BYTES)

@@ -25,6 +25,7 @@ from gglib.runtime.scheduler.events import (
     Launch,
     LoadFailed,
     ModelRemoved,
+    Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
@@ -1192,3 +1193,14 @@ def test_a_draining_model_whose_file_changed_is_not_reopened() -> None:
     assert resident.state is ResidentState.DRAINING
     assert resident.eviction is not None
     assert resident.eviction.reason is StopReason.CHANGED
+
+
+def test_new_limits_apply_at_once() -> None:
+    """A larger capacity launches a waiting model, and the queue limit refuses the next request."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, A), 1)
+    assert effects_without_wakeups(scheduler.handle(request_for(2, B), 2)) == []
+    more = scheduler.handle(Reconfigured(capacity=2, budget=None, swap_wait_s=15, queue_limit=1), 3)
+    assert effects_without_wakeups(more) == [Launch(2, B, 8192)]
+    (refused,) = effects_without_wakeups(scheduler.handle(request_for(3, C), 4))
+    assert isinstance(refused, Refuse)

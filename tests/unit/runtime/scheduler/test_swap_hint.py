@@ -42,6 +42,17 @@ def test_hint_is_returned_once_and_stays_readable() -> None:
     assert [text for text in returned if text is not None] == [hint.text]
 
 
+def test_no_hint_while_several_models_may_be_in_memory() -> None:
+    """A disabled detection counts no swap and has no text; later swaps count from the start."""
+    hint = SwapHint(lambda *_: True, is_enabled=False)
+    assert [hint.record(A_TO_B, 0.0) for _ in range(SWAPS)] == [None] * SWAPS
+    hint.enable(is_enabled=True)
+    returned = [hint.record(A_TO_B, 0.0) for _ in range(SWAPS)]
+    assert [text is not None for text in returned] == [False, False, True]
+    hint.enable(is_enabled=False)
+    assert hint.text is None
+
+
 @pytest.mark.parametrize(("third_at", "is_given"), [(WINDOW_S - 0.1, True), (WINDOW_S, False)])
 def test_old_swaps_do_not_count(third_at: float, *, is_given: bool) -> None:
     """A swap counts for a minute."""

@@ -1,8 +1,13 @@
 """``gglib pull``: downloads a model and adds it to the catalogue."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.addresses import Endpoint
 
 
 @click.command("pull")
@@ -39,6 +44,13 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     from gglib.cli.views import pull
 
+    if options.remote is not None:
+        if target is None or name or aliases or wants_projector is not None or discard:
+            raise click.UsageError(
+                "On a remote server, pull takes only TARGET, --yes and --json: run it there for the others."
+            )
+        _pull_remote(options.remote, target, as_json=as_json)
+        return
     settings = options.settings()
     if discard:
         if target is None:
@@ -51,3 +63,21 @@ def command(  # noqa: PLR0913 - click passes each option
     reporter = pull.JsonReporter() if as_json else pull.TextReporter()
     prompts = pull.PullPrompts(assume_yes=yes, wants_projector=wants_projector, is_non_interactive=as_json)
     pull.run(settings, target, name=name, aliases=aliases, prompts=prompts, reporter=reporter)
+
+
+def _pull_remote(server: "Endpoint", target: str, *, as_json: bool) -> None:
+    from gglib.cli.remote import commands, decode
+    from gglib.cli.views import pull, render
+    from gglib.core.errors import GglibError
+
+    reporter = pull.JsonReporter() if as_json else pull.TextReporter()
+    try:
+        model = commands.pull(server, target, reporter)
+    except GglibError as error:
+        reporter.failed(error)
+        raise
+    if as_json:
+        pull.emit("done", model=model)
+    else:
+        pulled = decode.model_of(model)
+        render.echo(f"Pulled '{pulled.name}' (id {pulled.id}, {render.size(pulled.size_bytes)}).")

@@ -1,8 +1,13 @@
 """``gglib search``: searches the hub, and shows which models fit this machine."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.hub.search_results import SearchResult
 
 SORTS = ("downloads", "likes", "updated", "trending")
 MAX_LIMIT = 100
@@ -31,10 +36,9 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     from gglib.cli.runner import with_finder
     from gglib.cli.sizes import parse_size_option
-    from gglib.cli.views import render, search_results
+    from gglib.cli.views import render
     from gglib.core.errors import InvalidSettingError
     from gglib.core.hub.repository import HubSort
-    from gglib.core.hub.search_results import SearchResult
     from gglib.library.search import ModelFinder
 
     words = " ".join(query)
@@ -43,7 +47,17 @@ def command(  # noqa: PLR0913 - click passes each option
     except InvalidSettingError as error:
         raise click.UsageError(str(error)) from error
 
-    async def find(finder: ModelFinder) -> SearchResult:
+    if options.remote is not None:
+        from gglib.cli.remote import commands, decode
+
+        answer = commands.search(options.remote, words, sort=sort, limit=limit, max_size_bytes=max_size_bytes)
+        if as_json:
+            render.show_json(answer)
+        else:
+            _show(decode.search_result_of(answer), words)
+        return
+
+    async def find(finder: ModelFinder) -> "SearchResult":
         return await finder.search(words, sort=HubSort(sort), limit=limit, max_size_bytes=max_size_bytes)
 
     result = with_finder(options.settings(), find)
@@ -52,5 +66,11 @@ def command(  # noqa: PLR0913 - click passes each option
 
         render.show_json(responses.SearchResult.of(result, words))
     else:
-        width = render.terminal_width()
-        render.show_styled(search_results.search_lines(result, query=words, width=width))
+        _show(result, words)
+
+
+def _show(result: "SearchResult", words: str) -> None:
+    from gglib.cli.views import render, search_results
+
+    width = render.terminal_width()
+    render.show_styled(search_results.search_lines(result, query=words, width=width))

@@ -1,10 +1,14 @@
 """``gglib add``: adds a file to the catalogue."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
+
+if TYPE_CHECKING:
+    from gglib.core.addresses import Endpoint
 
 
 @click.command("add")
@@ -39,6 +43,7 @@ def command(  # noqa: PLR0913 - click passes each option
     """Add a GGUF file to the catalogue without moving it.
 
     For a model split into shards, FILE is any of the shards. A projector (mmproj) in the same directory is added too.
+    With --url, FILE is a path on the server.
     """
     from gglib.app.catalog import add_file, validated_engine_args
     from gglib.cli.model_settings import kind_from_flags, parse_ctx, parse_idle_ttl, parse_mmproj
@@ -48,6 +53,14 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.core.models import ModelSettings
     from gglib.library.add import AddRequest
 
+    if options.remote is not None:
+        if ctx or engine_args or idle_ttl or mmproj or any(kinds.values()) or not file.is_absolute():
+            raise click.UsageError(
+                "On a remote server, add takes an absolute path on the server, --name and --alias: "
+                "run it there for the others."
+            )
+        _add_remote(options.remote, file, name, aliases)
+        return
     settings = options.settings()
     own = ModelSettings(
         context=parse_ctx(ctx),
@@ -68,3 +81,11 @@ def command(  # noqa: PLR0913 - click passes each option
     render.echo(f"Added '{model.name}' (id {model.id}). {model_list.usage_hint(model)}")
     if model.projector is not None:
         render.echo(f"It accepts images, with the projector {escaped(model.projector.name)}.")
+
+
+def _add_remote(server: "Endpoint", file: Path, name: str | None, aliases: tuple[str, ...]) -> None:
+    from gglib.cli.remote import commands, decode
+    from gglib.cli.views import model_list, render
+
+    model = decode.model_of(commands.add_model(server, str(file), name, aliases))
+    render.echo(f"Added '{model.name}' (id {model.id}). {model_list.usage_hint(model)}")

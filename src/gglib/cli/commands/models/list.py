@@ -7,6 +7,9 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gglib.core.addresses import Endpoint
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
     from gglib.core.versions import Version
@@ -26,13 +29,14 @@ def command(options: Options, *, as_json: bool) -> None:
     The last line shows the disk space in use, and the share of files that gglib downloaded. A narrow
     terminal hides some columns; '--json' prints all fields.
     """
-    import time
-
     from gglib.cli.runner import with_catalog
     from gglib.cli.server.instance import model_states
-    from gglib.cli.views import local_models, model_list, render
+    from gglib.cli.views import local_models, render
     from gglib.library.disk_use import disk_use
 
+    if options.remote is not None:
+        _list_remote(options.remote, as_json=as_json)
+        return
     settings = options.settings()
     models, versions = with_catalog(settings, _models_and_versions)
     states = model_states(settings)
@@ -40,7 +44,31 @@ def command(options: Options, *, as_json: bool) -> None:
         from gglib.proxy.routes.responses import Model
 
         render.show_json([Model.of(model, states.get(model.id)) for model in models])
-    elif not models:
+        return
+    _show_models(models, states)
+    if models:
+        render.show_line(local_models.format_disk_use(disk_use(models, versions)))
+
+
+def _list_remote(server: "Endpoint", *, as_json: bool) -> None:
+    from gglib.cli.remote.commands import list_models
+    from gglib.cli.remote.decode import model_of
+    from gglib.cli.views import render
+
+    models = list_models(server)
+    if as_json:
+        render.show_json(models)
+        return
+    states = {model["id"]: model["state"] for model in models if model["state"] is not None}
+    _show_models([model_of(model) for model in models], states)
+
+
+def _show_models(models: "Sequence[ModelSummary]", states: "Mapping[int, str]") -> None:
+    import time
+
+    from gglib.cli.views import model_list, render
+
+    if not models:
         click.echo(
             "No models yet. 'gglib up' downloads a starter model, 'gglib search' finds others, "
             "'gglib add FILE' adds a local file."
@@ -68,7 +96,6 @@ def command(options: Options, *, as_json: bool) -> None:
             wrapped=("NAME", "ALIASES", "SOURCE"),
             droppable=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
         )
-        render.show_line(local_models.format_disk_use(disk_use(models, versions)))
 
 
 async def _models_and_versions(store: "HomeStorePort") -> "tuple[list[ModelSummary], list[Version]]":

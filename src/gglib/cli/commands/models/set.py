@@ -1,8 +1,15 @@
 """``gglib set``: changes the settings of one model."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gglib.core.addresses import Endpoint
 
 
 @click.command("set")
@@ -46,8 +53,9 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Options that are not given keep their values, even if another command changes them at the same time.
 
-    Context, engine arguments, kind and projector take effect at the next load, aliases immediately, the idle timeout
-    and the priority at the next request.
+    Aliases take effect immediately, the idle timeout and the priority at the next request. After a change of context,
+    engine arguments, kind or projector, a running server unloads the model after its requests, and the next request
+    loads it again.
     """
     from dataclasses import replace
 
@@ -55,7 +63,7 @@ def command(  # noqa: PLR0913 - click passes each option
     from gglib.cli.model_edits import edit_aliases
     from gglib.cli.model_settings import kind_from_flags, parse_mmproj, parse_model_settings
     from gglib.cli.runner import with_catalog
-    from gglib.cli.views import render
+    from gglib.cli.server.instance import model_states
     from gglib.core.models import ModelEdit, ModelSummary
     from gglib.core.names import require_model
     from gglib.core.ports.catalog import ModelStorePort
@@ -69,16 +77,26 @@ def command(  # noqa: PLR0913 - click passes each option
             "--idle-ttl, --priority, --embedding, --rerank, --chat, --auto or --mmproj."
         )
 
-    own = options.settings()
+    replacement = aliases if aliases or no_alias else None
     settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl, priority=priority)
+    if any(kinds.values()):
+        settings["kind"] = kind
+    if options.remote is not None:
+        if engine_args is not None or mmproj is not None or added or removed:
+            raise click.UsageError(
+                "On a remote server, set does not take --engine-args, --mmproj, --add-alias and --remove-alias: "
+                "run it there for these."
+            )
+        _set_remote(options.remote, model, settings, aliases=replacement)
+        return
+    own = options.settings()
     if engine_args is not None:
         # Outside of the event loop, which would delay Ctrl-C: the engine may take 20 s to respond.
         settings["engine_args"] = validated_engine_args(engine_args, own)
-    if any(kinds.values()):
-        settings["kind"] = kind
+
+    is_launch_changed = not (ctx is None and engine_args is None and mmproj is None) or any(kinds.values())
 
     def edit(now: ModelSummary) -> ModelEdit:
-        replacement = aliases if aliases or no_alias else None
         return ModelEdit(
             aliases=edit_aliases(now, replacement=replacement, added=added, removed=removed),
             settings=replace(now.settings, **settings),
@@ -93,4 +111,28 @@ def command(  # noqa: PLR0913 - click passes each option
         return await edit_model(str(known.id), edit, store=store)
 
     changed = with_catalog(own, change)
-    render.echo(f"Changed '{changed.name}'.")
+    _show_changed(changed.name, is_replaced=is_launch_changed and changed.id in model_states(own))
+
+
+def _show_changed(name: str, *, is_replaced: bool) -> None:
+    from gglib.cli.views import render
+
+    render.echo(f"Changed '{name}'.")
+    if is_replaced:
+        click.echo("It is in memory: it is unloaded after its requests, and the next request loads it again.")
+
+
+def _set_remote(
+    server: "Endpoint", model: str, settings: "Mapping[str, Any]", *, aliases: tuple[str, ...] | None
+) -> None:
+    """Change settings, given as fields of ``ModelSettings``, and replace the aliases unless they are None."""
+    from gglib.cli.server.models import change
+
+    changes = dict(settings)
+    if aliases is not None:
+        changes["aliases"] = aliases
+    if (priority := changes.get("priority")) is not None:
+        changes["priority"] = priority.name.lower()
+    changed = change(server, model, changes)
+    is_replaced = not changes.keys().isdisjoint(("context", "kind")) and changed["state"] is not None
+    _show_changed(changed["name"], is_replaced=is_replaced)

@@ -8,9 +8,12 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from gglib.app.settings import Settings
+    from gglib.core.addresses import Endpoint
+    from gglib.core.hub.search_results import RepositoryResult
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
     from gglib.core.profiles import Profile
@@ -38,6 +41,9 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     """
     from gglib.cli.runner import with_catalog
 
+    if options.remote is not None:
+        _show_remote(options.remote, model, as_json=as_json)
+        return
     settings = options.settings()
     found = with_catalog(settings, lambda store: _find_details(store, model))
     if found is None:
@@ -63,9 +69,29 @@ async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | No
     )
 
 
+def _show_remote(server: "Endpoint", name: str, *, as_json: bool) -> None:
+    from gglib.cli.remote import commands, decode
+    from gglib.cli.views import render
+    from gglib.library.variants.pull_target import read_target
+
+    model = commands.find_model(server, name)
+    if model is not None and as_json:
+        render.show_json(model)
+    elif model is not None:
+        _print_model(decode.model_of(model), model["state"], None)
+        _print_files(decode.model_of(model))
+    else:
+        target = read_target(name)
+        repository = commands.show_repository(server, target.repo or name, target.revision)
+        if as_json:
+            render.show_json(repository)
+        else:
+            _print_repository(decode.repository_of(repository, target.revision))
+
+
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
     from gglib.cli.runner import with_finder
-    from gglib.cli.views import render, search_results
+    from gglib.cli.views import render
     from gglib.library.variants.pull_target import read_target
 
     target = read_target(name)
@@ -75,6 +101,12 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
 
         render.show_json(ShownRepository.of(found))
         return
+    _print_repository(found)
+
+
+def _print_repository(found: "RepositoryResult") -> None:
+    from gglib.cli.views import render, search_results
+
     render.show_styled(search_results.show_lines(found, width=render.terminal_width()))
     click.echo()
     render.show_table(
@@ -88,22 +120,28 @@ def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
 
 
 def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) -> None:
-    import time
-
     from gglib.cli.server.instance import model_states
-    from gglib.cli.views import local_models, model_list, render
-    from gglib.core.file_names import escaped
-    from gglib.core.hub.shown_source import shown_url
-    from gglib.library.disk_use import sharers_of
-    from gglib.library.file_state import file_state
+    from gglib.cli.views import render
 
-    found = shown.model
-    state = model_states(settings).get(found.id)
+    state = model_states(settings).get(shown.model.id)
     if as_json:
         from gglib.proxy.routes.responses import Model
 
-        render.show_json(Model.of(found, state))
+        render.show_json(Model.of(shown.model, state))
         return
+    _print_model(shown.model, state, shown.version, shown.profiles)
+    _print_local_files(shown)
+
+
+def _print_model(
+    found: "ModelSummary", state: str | None, version: "Version | None", profiles: "Sequence[Profile]" = ()
+) -> None:
+    import time
+
+    from gglib.cli.views import model_list, render
+    from gglib.core.file_names import escaped
+    from gglib.core.hub.shown_source import shown_url
+
     idle_ttl_s = found.settings.idle_ttl_s
     lines = {
         "Name": found.name,
@@ -120,22 +158,42 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
         "Pinned": "yes" if found.settings.is_pinned else None,
         "Priority": None if found.settings.priority is None else found.settings.priority.name.lower(),
         "Engine args": " ".join(found.settings.engine_args),
-        "Profiles": ", ".join(f"{found.name}:{profile.name}" for profile in shown.profiles),
+        "Profiles": ", ".join(f"{found.name}:{profile.name}" for profile in profiles),
         "Capabilities": model_list.format_kind(found),
         "State": state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
         "Requested": found.source.asked_revision,
         "Revision": found.source.revision,
-        "Version": model_list.format_version(shown.version),
+        "Version": model_list.format_version(version),
         "Template": found.chat_template_sha256,
     }
     for label, value in lines.items():
         if value:
             click.echo(f"{label + ':':<14}{escaped(value)}")
-    for label, path, sha256 in model_list.labelled_files(found):
-        others = [name for name in sharers_of(path, shown.models) if name != found.name]
-        state_suffix = local_models.file_state_suffix(file_state(path)) + local_models.sharers_suffix(others)
-        click.echo(f"{label + ':':<14}{escaped(str(path))}{state_suffix}")
+
+
+def _print_local_files(shown: _ModelDetails) -> None:
+    """Print the files with their state on the disk, and which other models use them."""
+    from gglib.cli.views import local_models
+    from gglib.library.disk_use import sharers_of
+    from gglib.library.file_state import file_state
+
+    suffixes = {}
+    for path in shown.model.all_files:
+        others = [name for name in sharers_of(path, shown.models) if name != shown.model.name]
+        suffixes[path] = local_models.file_state_suffix(file_state(path)) + local_models.sharers_suffix(
+            others
+        )
+    _print_files(shown.model, suffixes)
+
+
+def _print_files(model: "ModelSummary", suffixes: "Mapping[Path, str] | None" = None) -> None:
+    from gglib.cli.views import model_list
+    from gglib.core.file_names import escaped
+
+    for label, path, sha256 in model_list.labelled_files(model):
+        suffix = (suffixes or {}).get(path, "")
+        click.echo(f"{label + ':':<14}{escaped(str(path))}{suffix}")
         if sha256 is not None:
             click.echo(f"{'SHA-256:':<14}{sha256}")

@@ -16,7 +16,8 @@ MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Check this machine for problems.
 
-    The exit code is 1 if a problem prevents gglib from serving.
+    The exit code is 1 if a problem prevents gglib from serving. With --url, only the version and the models of the
+    remote server are checked.
     """
     import asyncio
 
@@ -26,12 +27,18 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gglib.core.plain_text import escape_line
 
     options: Options = ctx.obj
-    results = asyncio.run(run_checks(doctor_checks(options.settings())))
+    if options.remote is None:
+        checked = asyncio.run(run_checks(doctor_checks(options.settings())))
+        results = [{"name": r.name, "verdict": r.verdict.value, "detail": r.detail} for r in checked]
+    else:
+        from gglib.cli.remote.commands import doctor
+
+        results = doctor(options.remote)
     if as_json:
-        render.show_json([{"name": r.name, "verdict": r.verdict.value, "detail": r.detail} for r in results])
+        render.show_json(results)
     else:
         for result in results:
-            mark, colour = MARKS[result.verdict]
-            click.echo(f"{click.style(mark, fg=colour)}  {result.name:<10}{escape_line(result.detail)}")
-    if any(result.verdict == "fail" for result in results):
+            mark, colour = MARKS[result["verdict"]]
+            click.echo(f"{click.style(mark, fg=colour)}  {result['name']:<10}{escape_line(result['detail'])}")
+    if any(result["verdict"] == "fail" for result in results):
         ctx.exit(1)

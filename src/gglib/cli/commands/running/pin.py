@@ -17,7 +17,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     from gglib.cli.pins import set_pin
     from gglib.cli.views import render
 
-    changed = set_pin(options.settings(), model, is_pinned=True)
+    changed = set_pin(options, model, is_pinned=True)
     if as_json:
         render.show_json(changed)
     else:

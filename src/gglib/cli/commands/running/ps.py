@@ -1,11 +1,14 @@
 """``gglib ps``: shows the models in memory and the queue."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gglib.cli.context import Options
+
+if TYPE_CHECKING:
+    from gglib.core.addresses import Endpoint
 
 
 @click.command("ps")
@@ -18,15 +21,18 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
         NOT_RUNNING,
         find_instance,
         get_status,
-        require_endpoint,
+        server_endpoint,
     )
     from gglib.cli.views import render, running
 
     if is_watching:
         from gglib.cli.server.watch import watch
 
-        endpoint = require_endpoint(options.settings())
+        endpoint = server_endpoint(options)
         watch(endpoint, f"gglib at {endpoint.url}", as_json=as_json)
+        return
+    if options.remote is not None:
+        _show_remote(options.remote, as_json=as_json)
         return
     instance = find_instance(options.settings())
     status = running.EMPTY_STATUS
@@ -40,6 +46,18 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
     else:
         render.echo(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
         _show(status)
+
+
+def _show_remote(server: "Endpoint", *, as_json: bool) -> None:
+    from gglib.cli.server.instance import get_status
+    from gglib.cli.views import render
+
+    status = get_status(server)
+    if as_json:
+        render.show_json({"server": {"pid": None, "url": server.url}, **status})
+        return
+    render.echo(f"gglib at {server.url}")
+    _show(status)
 
 
 def _show(status: Mapping[str, Any]) -> None:

@@ -23,9 +23,10 @@ def command(ctx: click.Context, model: str | None, *, server: bool, as_json: boo
     model again. '--server' stops the server, too.
     """
     from gglib.cli.commands.running.unload import command as unload
-    from gglib.cli.server.instance import require_endpoint
-    from gglib.cli.server.models import unload_all
+    from gglib.cli.server.instance import server_endpoint
+    from gglib.cli.server.models import stop_timeout_s, unload_all
     from gglib.cli.views import render
+    from gglib.core.errors import InvalidSettingError
 
     options: Options = ctx.obj
     if model is not None:
@@ -33,11 +34,14 @@ def command(ctx: click.Context, model: str | None, *, server: bool, as_json: boo
             raise click.UsageError("Use either MODEL or --server.")
         ctx.invoke(unload, model=model, as_json=as_json)
         return
-    settings = options.settings()
     if server:
-        _stop_server(settings)
+        if options.remote is not None:
+            raise InvalidSettingError(
+                "'gglib stop --server' works only on the server's own machine: run it there."
+            )
+        _stop_server(options.settings())
         return
-    names = unload_all(require_endpoint(settings), drain_s=settings.drain_s)
+    names = unload_all(server_endpoint(options), timeout_s=stop_timeout_s(options))
     if as_json:
         render.show_json({"stopped": names})
     else:

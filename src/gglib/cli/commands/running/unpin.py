@@ -14,7 +14,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     from gglib.cli.pins import set_pin
     from gglib.cli.views import render
 
-    changed = set_pin(options.settings(), model, is_pinned=False)
+    changed = set_pin(options, model, is_pinned=False)
     if as_json:
         render.show_json(changed)
     else:

@@ -1,6 +1,6 @@
 """``gglib run``: chats with a model in the terminal."""
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -36,18 +36,23 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.plain_text import escape_block
 
-    settings = options.settings()
-    try:
-        name, found = with_catalog(settings, lambda store: _find_model(store, model, settings))
-    except ModelNotFoundError as error:
-        raise click.ClickException(escape_block(_not_found_message(model, error))) from error
+    if options.remote is None:
+        settings = options.settings()
+        try:
+            name, found = with_catalog(settings, lambda store: _find_model(store, model, settings))
+        except ModelNotFoundError as error:
+            raise click.ClickException(escape_block(_not_found_message(model, error))) from error
+        running: AbstractContextManager[Endpoint] = _running_or_private_server(settings)
+    else:
+        name, found = _find_remote_model(options.remote, model)
+        running = nullcontext(options.remote)
     if found.capabilities.embedding or found.capabilities.rerank:
         raise click.ClickException(f"Model '{name}' does not chat. {usage_hint(found)}")
     text = " ".join(prompt)
     if not sys.stdin.isatty() and not text:
         text = sys.stdin.read()
     text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
-    with _running_or_private_server(settings) as server:
+    with running as server:
         chat = Chat(server, name, num_ctx=ctx, expected_model=found.name)
         if text.strip():
             chat.send(text)
@@ -76,6 +81,16 @@ async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -
     if profiled is None:
         raise profile_not_found(name, await store.list_models(), await store.list_profiles())
     return profiled.name, profiled.model
+
+
+def _find_remote_model(server: "Endpoint", name: str) -> "tuple[str, ModelSummary]":
+    """Return what ``_find_model`` returns; the server resolves an alias list to its first model."""
+    from gglib.cli.remote.commands import show_model
+    from gglib.cli.remote.decode import model_of
+    from gglib.core.names import find_model
+
+    found = model_of(show_model(server, name))
+    return (name if find_model(name, [found]) is None else found.name), found
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:

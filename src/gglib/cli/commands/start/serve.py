@@ -8,6 +8,7 @@ from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
+    from gglib.app.settings_source import SettingsSource
     from gglib.cli.runner import DrainReporter
 
 
@@ -18,22 +19,27 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     """Serve the models in the catalogue until Ctrl-C.
 
     Prints the address, then one line per request; $GGLIB_HOME/logs/gglib.log has the same lines.
+    Changes of config.toml take effect while it runs, where they can; SIGHUP and 'gglib reload' apply them at once.
     """
     import logging
 
     from gglib.app.file_limits import fit_to_machine
     from gglib.app.server import check_server_exposure
+    from gglib.app.settings_source import SettingsSource
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import DrainReporter, run_in_foreground
 
     settings = options.settings(**overrides)
     check_server_exposure(settings)
     start_logging(settings.log_dir, stderr_level=logging.INFO)
-    drain = DrainReporter(settings.drain_s)
-    run_in_foreground(_serve(fit_to_machine(settings), drain), drain)
+    source = SettingsSource(lambda: fit_to_machine(options.settings(**overrides)), settings)
+    drain = DrainReporter(lambda: source.latest.drain_s)
+    run_in_foreground(
+        _serve(fit_to_machine(settings), source, drain), drain, request_reload=source.reload_requested.set
+    )
 
 
-async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
+async def _serve(settings: "Settings", source: "SettingsSource", drain: "DrainReporter") -> None:
     from gglib.app.server import open_home, running_server
     from gglib.cli.engine_choice import choose_engine_async
     from gglib.cli.streams import ignore_output_errors
@@ -45,7 +51,7 @@ async def _serve(settings: "Settings", drain: "DrainReporter") -> None:
     engine = await choose_engine_async(settings)
     async with (
         open_home(settings) as home,
-        running_server(settings, home, engine, on_drain=drain) as server,
+        running_server(settings, home, engine, on_drain=drain, source=source) as server,
     ):
         with ignore_output_errors():  # a failed write to stdout does not stop the server
             click.echo(f"Listening on {server.url}")

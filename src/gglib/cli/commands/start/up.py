@@ -9,6 +9,7 @@ from gglib.cli.context import Options, server_options
 if TYPE_CHECKING:
     from gglib.app.server import OpenHome
     from gglib.app.settings import Settings
+    from gglib.app.settings_source import SettingsSource
     from gglib.cli.runner import DrainReporter
     from gglib.core.models import ModelSummary
 
@@ -27,6 +28,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
 
     from gglib.app.file_limits import fit_to_machine
     from gglib.app.server import check_server_exposure
+    from gglib.app.settings_source import SettingsSource
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import DrainReporter, run_in_foreground, with_catalog
 
@@ -39,8 +41,11 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     if not yes:
         settings = _with_chosen_max_models(settings)
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    startup, drain = _StartupState(), DrainReporter(settings.drain_s)
-    if run_in_foreground(_up(fit_to_machine(settings), startup, drain), drain) and not startup.is_serving:
+    source = SettingsSource(lambda: fit_to_machine(options.settings(**overrides)), settings)
+    startup, drain = _StartupState(), DrainReporter(lambda: source.latest.drain_s)
+    work = _up(fit_to_machine(settings), source, startup, drain)
+    is_stopped = run_in_foreground(work, drain, request_reload=source.reload_requested.set)
+    if is_stopped and not startup.is_serving:
         raise KeyboardInterrupt
 
 
@@ -97,7 +102,9 @@ def _with_chosen_max_models(settings: "Settings") -> "Settings":
     return replace(settings, max_models=None if keeps_several else 1)
 
 
-async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporter") -> None:
+async def _up(
+    settings: "Settings", source: "SettingsSource", startup: _StartupState, drain: "DrainReporter"
+) -> None:
     from gglib.app.server import open_home, running_server
     from gglib.cli.client_settings import key_names_for
     from gglib.cli.engine_choice import choose_engine_async
@@ -111,7 +118,9 @@ async def _up(settings: "Settings", startup: _StartupState, drain: "DrainReporte
     render.echo(f"Engine   {engine.description}")
     async with open_home(settings) as home:
         models = await _smoke_test_candidates(settings, home)
-        async with running_server(settings, home, engine, on_drain=drain, on_warning=_warn) as server:
+        async with running_server(
+            settings, home, engine, on_drain=drain, on_warning=_warn, source=source
+        ) as server:
             click.echo(f"Serving  {server.url}")
             warn_if_exposed(settings)
             model = await smoke_test_any(server.endpoint, models)

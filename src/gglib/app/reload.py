@@ -1,0 +1,107 @@
+"""Reloads the settings and the catalogue of a running server: on request, and when ``config.toml`` changes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+
+from gglib.app.setting_changes import applicable, changes_between
+from gglib.app.settings import Settings
+from gglib.app.settings_source import SettingsSource
+from gglib.core.errors import GglibError
+from gglib.core.ports.reload import ReloadResult, SettingChange
+
+logger = logging.getLogger("gglib.reload")
+
+
+class Reloader:
+    """Loads the settings again and applies the changes. One reload runs at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: SettingsSource,
+        *,
+        apply: Callable[[Settings], None],
+        check_names: Callable[[Settings], Awaitable[tuple[str, ...]]],
+        replace_changed: Callable[[], Awaitable[tuple[str, ...]]],
+    ) -> None:
+        """Reload from ``source``; ``settings`` are those in use.
+
+        ``apply`` applies others, or raises ``InvalidSettingError`` and changes nothing. ``check_names`` returns
+        a warning for each name in settings that is no model's. ``replace_changed`` compares the loaded models with the
+        catalogue, and returns the names of those that are unloaded.
+        """
+        self._settings = settings
+        self._source = source
+        self._apply = apply
+        self._check_names = check_names
+        self._replace_changed = replace_changed
+        self._lock = asyncio.Lock()
+
+    async def reload(self) -> ReloadResult:
+        """Reload, and return what changed. Raises ``InvalidSettingError``, and changes nothing, for invalid settings.
+
+        A setting that needs a restart is reported at each reload until the restart.
+        """
+        async with self._lock:
+            loaded = await asyncio.to_thread(self._source.load)
+            changes = changes_between(self._settings, loaded)
+            settings = applicable(self._settings, loaded)
+            if any(change.is_applied for change in changes):
+                self._apply(settings)
+                self._settings = settings
+            result = ReloadResult(
+                changes=changes,
+                replaced_models=await self._replace_changed(),
+                warnings=(*loaded.warnings, *await self._check_names(settings)),
+            )
+        if changes:
+            logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
+        return result
+
+
+def describe(change: SettingChange) -> str:
+    """Return a change as a phrase, for the log."""
+    values = "changed" if change.old is None else f"{change.old or 'none'} -> {change.new or 'none'}"
+    return f"{change.setting} {values}" + ("" if change.is_applied else " (needs a restart)")
+
+
+@asynccontextmanager
+async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> AsyncIterator[None]:
+    """During the block, reload when ``config.toml`` changes and when ``source`` requests it. Failures are logged."""
+    tasks = (
+        asyncio.create_task(_reload_on_request(reloader, source), name="reload-on-request"),
+        asyncio.create_task(_reload_on_config_change(reloader, source), name="config-watch"),
+    )
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _reload_on_request(reloader: Reloader, source: SettingsSource) -> None:
+    while True:
+        await source.reload_requested.wait()
+        source.reload_requested.clear()
+        await _reload_or_log(reloader)
+
+
+async def _reload_on_config_change(reloader: Reloader, source: SettingsSource) -> None:
+    async with aclosing(source.config_changes()) as changes:
+        async for _ in changes:
+            await _reload_or_log(reloader)
+
+
+async def _reload_or_log(reloader: Reloader) -> None:
+    try:
+        result = await reloader.reload()
+    except GglibError as error:
+        logger.warning("the settings were not reloaded: %s", error)
+    except Exception:
+        logger.exception("the settings were not reloaded")
+    else:
+        for warning in result.warnings:
+            logger.warning("%s", warning)

@@ -1,0 +1,55 @@
+"""Loads the settings of a running server again, and detects changes of ``config.toml``."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+from gglib.app.settings import Settings
+
+POLL_INTERVAL_S = 1.0
+
+FileState = tuple[int, int, int]
+"""Modification time in nanoseconds, size in bytes and inode: an editor may keep the first two."""
+
+
+class SettingsSource:
+    """The sources of a server's settings: the command line and the environment of its start, and ``config.toml``."""
+
+    def __init__(self, load: Callable[[], Settings], loaded: Settings) -> None:
+        """``load`` returns the settings anew; ``loaded`` are those that it returned just before."""
+        self.reload_requested = asyncio.Event()
+        """Set to request a reload, for example by SIGHUP; the server clears it."""
+        self.latest = loaded
+        """The settings of the last successful load."""
+        self._load = load
+        self._path = loaded.config_path
+        self._loaded_state = read_state(self._path)
+
+    def load(self) -> Settings:
+        """Return the current settings. Raises ``InvalidSettingError``. Blocks: reads the file."""
+        # Before the file is read: a change in between is then detected at the next poll.
+        self._loaded_state = read_state(self._path)
+        self.latest = self._load()
+        return self.latest
+
+    async def config_changes(self, interval_s: float = POLL_INTERVAL_S) -> AsyncGenerator[None]:
+        """Poll ``config.toml``, and yield when it differs from the last load.
+
+        A change counts once two polls have found the same state, because an editor may still be writing. An invalid
+        file is yielded once, and again when it changes.
+        """
+        polled = self._loaded_state
+        while True:
+            await asyncio.sleep(interval_s)
+            before, polled = polled, await asyncio.to_thread(read_state, self._path)
+            if polled == before and polled != self._loaded_state:
+                yield
+
+
+def read_state(path: Path) -> FileState | None:
+    """Return the state of a file, of a link's target; None if it is missing or not accessible."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

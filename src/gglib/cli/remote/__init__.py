@@ -1,0 +1,1 @@
+"""Commands for a server on another machine: ``--url`` and ``GGLIB_HOST``."""

@@ -1,0 +1,118 @@
+"""Determines the server that a command uses: one that the user named, or the one of this home."""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from urllib.parse import SplitResult, urlsplit
+
+from gglib.core.addresses import Endpoint, is_loopback
+from gglib.core.errors import InvalidSettingError
+
+HOST_VARIABLE = "GGLIB_HOST"
+"""Names a server for commands. For ``serve`` and ``up`` it is the address to listen on, as in Ollama."""
+KEY_VARIABLE = "GGLIB_REMOTE_KEY"
+"""The default of ``--key-env``. Not ``GGLIB_API_KEY``: it has the keys that a server on this machine accepts, and they
+must not be sent to another machine."""
+DEFAULT_PORT = 8080
+"""The port of an address without a scheme; with one it is the scheme's, 80 or 443."""
+_KEY = re.compile(r"[!-~]+")
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+def find_remote(
+    url: str | None,
+    key_variable: str | None,
+    environ: Mapping[str, str],
+    *,
+    listens: bool,
+    is_own_address: Callable[[str], bool] | None = None,
+) -> Endpoint | None:
+    """Return the server that the user named; None: the one of this home.
+
+    ``url`` and ``key_variable`` are ``--url`` and ``--key-env``. ``listens``: the command starts a server, so that
+    ``GGLIB_HOST`` is its address. Raises ``InvalidSettingError``.
+    """
+    base_url = None
+    if url is not None:
+        base_url = server_url(url, source="--url")
+    elif not listens and (host := environ.get(HOST_VARIABLE, "").strip()):
+        base_url = _url_of_variable(host, is_own_address or is_address_of_this_machine)
+    if base_url is None:
+        if key_variable is not None:
+            raise InvalidSettingError(f"--key-env is for a remote server: pass --url or set {HOST_VARIABLE}.")
+        return None
+    return Endpoint(base_url, _find_key(key_variable, environ), is_remote=True)
+
+
+def server_url(text: str, *, source: str) -> str:
+    """Return the base URL of an address: ``box``, ``box:8080``, ``http://box:8080``, ``https://box``.
+
+    Raises ``InvalidSettingError``, which names ``source`` and never shows a password.
+    """
+    text = text.strip()
+    has_scheme = "://" in text
+    if not has_scheme and text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"  # an IPv6 address without a port
+    try:
+        parts = urlsplit(text if has_scheme else f"http://{text}")
+        port = parts.port
+    except ValueError as error:
+        raise _address_error(source) from error
+    is_whole = parts.path in {"", "/"} and not parts.query and not parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_whole or "@" in parts.netloc:
+        raise _address_error(source)
+    if port is None and not has_scheme:
+        port = DEFAULT_PORT
+    return _written(parts, port)
+
+
+def is_address_of_this_machine(host: str) -> bool:
+    """Whether a host name or address belongs to this machine. Resolves names."""
+    with suppress(OSError, UnicodeError):
+        family, _, _, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind(address)  # only own addresses can be bound; sends nothing
+            return True
+    return False
+
+
+def _url_of_variable(host: str, is_own_address: Callable[[str], bool]) -> str | None:
+    """Return the URL of ``GGLIB_HOST``; None for an address that a server of this machine listens on.
+
+    An address to listen on has neither scheme nor port.
+    """
+    is_bare = "://" not in host and (":" not in host or _is_ipv6(host))
+    if is_bare and (host in _ANY_ADDRESS or is_loopback(host) or is_own_address(host)):
+        return None
+    return server_url(host, source=HOST_VARIABLE)
+
+
+def _is_ipv6(host: str) -> bool:
+    return host.count(":") > 1 and not host.startswith("[")
+
+
+def _find_key(variable: str | None, environ: Mapping[str, str]) -> str | None:
+    key = environ.get(variable or KEY_VARIABLE, "")
+    if not key:
+        if variable is None:
+            return None
+        raise InvalidSettingError(f"The environment variable {variable} (--key-env) is not set.")
+    if not _KEY.fullmatch(key):
+        raise InvalidSettingError(
+            f"The key in {variable or KEY_VARIABLE} must be visible ASCII characters without spaces."
+        )
+    return key
+
+
+def _written(parts: SplitResult, port: int | None) -> str:
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"
+
+
+def _address_error(source: str) -> InvalidSettingError:
+    return InvalidSettingError(
+        f"{source} must be an address such as box, box:8080, http://box:8080 or https://box, "
+        "with nothing after the port."
+    )

@@ -1,0 +1,63 @@
+"""Explains failures of requests to a remote gglib, one sentence each. Pure."""
+
+import json
+import ssl
+
+from gglib.cli.chat.conversation import error_message
+from gglib.core.addresses import Endpoint
+from gglib.core.errors import GglibError, UpstreamError
+from gglib.http.client.one_shot import OneShotRequest
+from gglib.http.errors import ConnectError
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+_NO_SUCH_ROUTE = {(NOT_FOUND, "not_found"), (405, "method_not_allowed")}
+"""Status and code of the errors of a gglib without the route."""
+
+
+def unreachable(server: Endpoint, error: ConnectError) -> UpstreamError:
+    """Return the error for a server to which no connection could be opened."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return UpstreamError(f"The certificate of {server.url} is not trusted: {cause.verify_message}.")
+    if isinstance(cause, ssl.SSLError):
+        reason = getattr(cause, "reason", None) or cause
+        return UpstreamError(f"{server.url} does not speak TLS ({reason}): try an http:// address.")
+    why = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
+    return UpstreamError(
+        f"{server.url} cannot be reached ({why}): check the address, and that gglib listens there for other machines."
+    )
+
+
+def remote_refusal(
+    server: Endpoint, request: OneShotRequest, status: int, body: bytes, location: bytes | None
+) -> GglibError:
+    """Return the error for a response that is no success, or no JSON."""
+    message = error_message(body)
+    operation = f"{request.method.decode()} {request.path.decode().partition('?')[0]}"
+    if status == UNAUTHORIZED:
+        problem = "requires an API key" if server.key is None else "refused the API key"
+        text = f"{server.url} {problem}: set GGLIB_REMOTE_KEY, or name another variable with --key-env."
+    elif status == FORBIDDEN:
+        text = f"{server.url} refused {operation}: {message or 'the key may not do this'}"
+    elif location is not None and 300 <= status < 400:
+        text = (
+            f"{server.url} redirects to {location.decode('latin-1')}: use the address of the server itself."
+        )
+    elif (status, _code(body)) in _NO_SUCH_ROUTE:
+        text = f"gglib at {server.url} has no {operation}: update it to use this command."
+    elif message is None or _code(body) is None:
+        text = (
+            f"{server.url} is not a gglib server: {operation} returned status {status} without gglib's JSON."
+        )
+    else:
+        text = message.splitlines()[0]  # the engine's last log lines may follow
+    return GglibError(text)
+
+
+def _code(body: bytes) -> str | None:
+    """Return the code of a gglib error; None for other bodies. llama-server has numbers there."""
+    try:
+        code = json.loads(body)["error"]["code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code if isinstance(code, str) else None

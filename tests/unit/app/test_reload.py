@@ -1,0 +1,119 @@
+"""The reloader: what it applies, and that an invalid source changes nothing."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from gglib.app.reload import Reloader, describe, reloaded_on_changes
+from gglib.app.settings import Settings
+from gglib.app.settings_source import SettingsSource
+from gglib.core.errors import InvalidSettingError
+from gglib.core.ports.reload import ReloadResult, SettingChange
+
+
+class World:
+    """A server that records what is applied to it."""
+
+    def __init__(self, home: Path) -> None:
+        self.next = self.running = Settings(home=home)
+        self.error: InvalidSettingError | None = None
+        self.applied: list[Settings] = []
+        self.source = SettingsSource(self._load, self.running)
+        self.reloader = Reloader(
+            self.running,
+            self.source,
+            apply=self._apply,
+            check_names=self._check_names,
+            replace_changed=self._replace_changed,
+        )
+
+    def _load(self) -> Settings:
+        if self.error is not None:
+            raise self.error
+        return self.next
+
+    def _apply(self, settings: Settings) -> None:
+        if settings.max_models == 13:
+            raise InvalidSettingError("13 models are too many.")
+        self.applied.append(settings)
+
+    @staticmethod
+    async def _check_names(settings: Settings) -> tuple[str, ...]:
+        return tuple(f"'{name}' is no model." for name in settings.aliases)
+
+    async def _replace_changed(self) -> tuple[str, ...]:
+        return ("tiny",)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Return a server with default settings."""
+    return World(tmp_path)
+
+
+async def test_live_settings_are_applied_once(world: World) -> None:
+    """The second reload finds no difference."""
+    world.next = Settings(home=world.running.home, slots=9, warnings=("w",))
+    change = SettingChange(setting="slots", old="4", new="9", is_applied=True)
+    expected = ReloadResult(changes=(change,), replaced_models=("tiny",), warnings=("w",))
+    assert await world.reloader.reload() == expected
+    assert (await world.reloader.reload()).changes == ()
+    assert world.applied == [world.next]
+
+
+async def test_unknown_models_of_the_applied_settings_are_warnings(world: World) -> None:
+    """After those of the file."""
+    world.next = Settings(home=world.running.home, aliases={"fast": ("none",)}, warnings=("w",))
+    assert (await world.reloader.reload()).warnings == ("w", "'fast' is no model.")
+
+
+async def test_what_needs_a_restart_is_reported_each_time_and_not_applied(world: World) -> None:
+    """A change of the port alone applies nothing."""
+    world.next = Settings(home=world.running.home, port=9)
+    for _ in range(2):
+        assert [change.setting for change in (await world.reloader.reload()).changes] == ["port"]
+    assert world.applied == []
+
+
+async def test_invalid_settings_change_nothing(world: World) -> None:
+    """Neither those that cannot be read nor those that cannot be applied."""
+    world.next = Settings(home=world.running.home, max_models=13)
+    with pytest.raises(InvalidSettingError, match="too many"):
+        await world.reloader.reload()
+    world.error = InvalidSettingError("The file is invalid.")
+    with pytest.raises(InvalidSettingError, match="invalid"):
+        await world.reloader.reload()
+    world.next, world.error = Settings(home=world.running.home, slots=9), None
+    assert [change.setting for change in (await world.reloader.reload()).changes] == ["slots"]
+
+
+async def test_a_request_reloads_and_failures_are_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request before the start counts; after a failure the next request is served."""
+    caplog.set_level(logging.INFO)
+    world.error = InvalidSettingError("The file is invalid.")
+    world.source.reload_requested.set()
+    async with reloaded_on_changes(world.reloader, world.source):
+        while "not reloaded: The file is invalid." not in caplog.text:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
+        world.next, world.error = Settings(home=world.running.home, slots=9, warnings=("w1",)), None
+        world.source.reload_requested.set()
+        while "w1" not in caplog.text:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)
+    assert "reloaded the settings: slots 4 -> 9" in caplog.text
+
+
+def test_a_change_is_logged_without_secrets() -> None:
+    """With values if they may be shown, and with a note if it is not applied."""
+    assert describe(SettingChange(setting="port", old="1", new="2", is_applied=False)) == (
+        "port 1 -> 2 (needs a restart)"
+    )
+    assert describe(SettingChange(setting="engine", old="", new="", is_applied=True)) == (
+        "engine none -> none"
+    )
+    assert describe(SettingChange(setting="api_keys", old=None, new=None, is_applied=True)) == (
+        "api_keys changed"
+    )

@@ -1,0 +1,73 @@
+"""The sentences about failures of a remote server."""
+
+import json
+import ssl
+
+import pytest
+
+from gglib.cli.server.remote_errors import remote_refusal, unreachable
+from gglib.core.addresses import Endpoint
+from gglib.http.client.one_shot import OneShotRequest
+from gglib.http.errors import ConnectError
+
+BOX = Endpoint("https://box", "SECRET", is_remote=True)
+REQUEST = OneShotRequest(b"GET", b"/gglib/models?x=1")
+
+
+def body(code: object, message: str = "The message.\nlog line") -> bytes:
+    """Return an error body."""
+    return json.dumps({"error": {"code": code, "message": message}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "location", "sentence"),
+    [
+        (401, b"", None, "https://box refused the API key: set GGLIB_REMOTE_KEY, or name another variable"),
+        (403, body("forbidden", "Admins only."), None, "https://box refused GET /gglib/models: Admins only."),
+        (403, b"", None, "https://box refused GET /gglib/models: the key may not do this"),
+        (302, b"", b"https://other/", "https://box redirects to https://other/: use the address"),
+        (404, body("not_found"), None, "gglib at https://box has no GET /gglib/models: update it"),
+        (405, body("method_not_allowed"), None, "gglib at https://box has no GET /gglib/models"),
+        (404, body("model_not_found"), None, "The message."),
+        (404, body(404), None, "https://box is not a gglib server: GET /gglib/models returned status 404"),
+        (200, b"[", None, "https://box is not a gglib server"),
+        (500, body("internal_error"), None, "The message."),
+    ],
+)
+def test_each_response_has_its_sentence(
+    status: int, content: bytes, location: bytes | None, sentence: str
+) -> None:
+    """One line, without the key and without the query."""
+    text = str(remote_refusal(BOX, REQUEST, status, content, location))
+    assert text.startswith(sentence)
+    assert "\n" not in text
+    assert "SECRET" not in text
+
+
+def test_a_missing_key_is_named() -> None:
+    """The sentence differs from that for a wrong key."""
+    text = str(remote_refusal(Endpoint("http://box", None, is_remote=True), REQUEST, 401, b"", None))
+    assert text.startswith("http://box requires an API key")
+
+
+def _certificate_error() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError("failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (_certificate_error(), "certificate of https://box is not trusted: self-signed certificate"),
+        (ssl.SSLError(1, "wrong version number"), "does not speak TLS"),
+        (ConnectionRefusedError(111, "Connection refused"), "cannot be reached (Connection refused)"),
+        (TimeoutError(), "cannot be reached (no connection)"),
+        (None, "cannot be reached (no connection)"),
+    ],
+)
+def test_each_failed_connection_has_its_sentence(cause: Exception | None, words: str) -> None:
+    """It says what to check."""
+    error = ConnectError()
+    error.__cause__ = cause
+    assert words in str(unreachable(BOX, error))
