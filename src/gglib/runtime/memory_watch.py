@@ -104,7 +104,8 @@ class MemoryWatch:
         size = await self._accounts.measure(run.spec, run.launch.context, run.pid)
         if size is not None:
             self._known_sizes.record(run.spec.model_name, size)
-        prompt_s = await run.prompt_cost_s()
+        limits_memory = self._scheduler.placement.limits_memory
+        prompt_s = await run.prompt_cost_s() if limits_memory else None
         if size is not None or prompt_s is not None:
             self._dispatch(Measured(generation, size, prompt_s))
 
