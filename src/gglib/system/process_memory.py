@@ -89,8 +89,8 @@ def _candidates(group_ids: Collection[int], proc: Path) -> Iterator[Path]:
 
     Where the kernel does not list children, all processes: that takes 0.1 ms for each.
     """
-    leaders = [group_id for group_id in group_ids if (proc / str(group_id)).exists()]
-    if not all((proc / str(leader) / "task" / str(leader) / "children").exists() for leader in leaders):
+    leaders = [group_id for group_id in group_ids if _exists(proc / str(group_id))]
+    if not all(_exists(proc / str(leader) / "task" / str(leader) / "children") for leader in leaders):
         yield from proc.glob("[0-9]*")
         return
     left, seen = leaders, set[int]()
@@ -99,8 +99,26 @@ def _candidates(group_ids: Collection[int], proc: Path) -> Iterator[Path]:
         if pid not in seen:
             seen.add(pid)
             yield proc / str(pid)
-            for thread in (proc / str(pid) / "task").glob("*/children"):
-                left += [int(word) for word in read_text(thread).split() if word.isdecimal()]
+            left += _children(proc / str(pid) / "task")
+
+
+def _children(tasks: Path) -> Iterator[int]:
+    """Yield the children of all threads of a process; none if it exits meanwhile."""
+    try:
+        threads = [*tasks.iterdir()]
+    except OSError:
+        return
+    for thread in threads:
+        yield from (int(word) for word in read_text(thread / "children").split() if word.isdecimal())
+
+
+def _exists(path: Path) -> bool:
+    """Whether a file of ``/proc`` exists. ``Path.exists`` raises if its process has just exited (ESRCH)."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _group_id(stat: str) -> int:

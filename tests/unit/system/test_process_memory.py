@@ -102,3 +102,20 @@ def test_a_real_group() -> None:
             assert child.pid in found[child.pid].pids
         child.communicate(b"\n")
     assert os.getpgrp() != child.pid
+
+
+def test_a_process_that_exits_while_it_is_read_has_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files of a process that has just exited fail with ESRCH, which ``Path.exists`` raises."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise ProcessLookupError
+
+    (tmp_path / "proc" / "7" / "task" / "7").mkdir(parents=True)
+    (tmp_path / "proc" / "7" / "task" / "7" / "children").write_text("8")
+    assert read_groups([7], is_proportional=True, platform="linux", root=tmp_path) == {}
+    monkeypatch.setattr(Path, "iterdir", gone)
+    assert read_groups([7], is_proportional=True, platform="linux", root=tmp_path) == {}
+    monkeypatch.setattr(Path, "stat", gone)
+    assert read_groups([7], is_proportional=True, platform="linux", root=tmp_path) == {}
