@@ -65,6 +65,8 @@ from gglib.runtime.status import StatusReader
 
 logger = logging.getLogger("gglib.runtime")
 
+_INTERACTIVE = Priority.INTERACTIVE
+"""A module constant because an enum member lookup takes as long as a call (CPython 3.11)."""
 EXIT_REASON_WAIT_S = 0.3
 """How long a disconnected request waits for the exit reason: the kernel closes a dying engine's connections some
 milliseconds before it reports the exit."""
@@ -271,7 +273,7 @@ class EngineManager(ModelRuntimePort):
             lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
         )
         ticket = lease.ticket = next(self._tickets)
-        if lease.priority is Priority.INTERACTIVE:
+        if lease.priority is _INTERACTIVE:
             target = self._try_acquire(ticket, spec, needed)
             if target is not None:
                 return target
