@@ -234,8 +234,6 @@ def choose_greedily(
     chosen: list[Candidate] = []
     missing = dict(shortage)
     for candidate in _in_order(candidates):
-        if _is_covered(missing):
-            break
         if any(amount > 0 and candidate.size.get(device, 0) > 0 for device, amount in missing.items()):
             chosen.append(candidate)
             _subtract(missing, candidate.size)

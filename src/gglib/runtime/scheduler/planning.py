@@ -175,8 +175,6 @@ class Planner:
 
     def _victims(self, waiter: Waiter, shortage: dict[str, int], plan: Plan) -> tuple[Candidate, ...] | None:
         """Return the set of residents to evict for a waiter; None if there is none yet."""
-        if self._exceeds_limits(waiter):
-            return None
         evicted = plan.evicted
         candidates = [
             Candidate(r.generation, self.placement.footprint(r.size), rank, self.value(r))
