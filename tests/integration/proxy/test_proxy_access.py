@@ -112,7 +112,7 @@ async def test_admin_route_has_no_effect_without_admin_rights(spec: OperationSpe
 @pytest.mark.parametrize("spec", CLIENT_SPECS, ids=lambda spec: spec.id)
 async def test_no_route_for_clients_reveals_a_hidden_model(spec: OperationSpec) -> None:
     """For a key with ``models = ["CHAT*"]`` every route answers as if the other models did not exist."""
-    names = (*HIDDEN.aliases, HIDDEN.name, HIDDEN.name.upper(), str(HIDDEN.id), "secret", "Org/assistent")
+    names = (*HIDDEN.aliases, HIDDEN.name, HIDDEN.name.upper(), str(HIDDEN.id), "secret", "Org/assistan")
     async with proxy_running(
         FakeRuntime(
             {

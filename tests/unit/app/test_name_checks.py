@@ -32,7 +32,7 @@ def test_unknown_names_are_listed_with_similar_ones() -> None:
 
 def test_members_of_an_alias_and_shadowed_aliases_are_checked() -> None:
     """A name of the catalogue takes precedence over an alias."""
-    assert warnings(aliases={"c": ("embed", "embedd")}) == [
+    assert warnings(aliases={"c": ("embed", "embe")}) == [
         "Setting 'aliases': 'c' is the name of a model, so the alias is ignored.",
-        "Setting 'aliases', 'c': Model 'embedd' is not in the catalogue. Did you mean embed?",
+        "Setting 'aliases', 'c': Model 'embe' is not in the catalogue. Did you mean embed?",
     ]
