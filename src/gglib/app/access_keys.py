@@ -51,6 +51,10 @@ def _split_name(entry: str, position: int) -> tuple[str, str]:
 def _validated(entries: list[tuple[str, object]]) -> dict[str, ApiKey]:
     keys: dict[str, ApiKey] = {}
     for position, (name, entry) in enumerate(entries, 1):
+        if name in KEY_FIELDS:  # otherwise "priority" would be a key with all rights, which is easy to guess
+            raise ValueError(
+                f"key {position} has the name of an entry of a key: begin its table with [api_keys.NAME]"
+            )
         try:
             key = _api_key(entry)
         except _InvalidKeyError as error:

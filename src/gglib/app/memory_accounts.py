@@ -151,7 +151,12 @@ class LocalMemoryAccounts:
         return self._default_prompt_cache_mib(self._need(spec, context, slots), slots)
 
     def _size(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
-        return self._size_of(self._launch(spec, context))
+        """Return the size of a launch; a measured one is at most the budget: it ran alone, and may do so again."""
+        launch = self._launch(spec, context)
+        size = self._size_of(launch)
+        if launch.key not in self._peaks:
+            return size
+        return {device: min(taken, self._budget.get(device, taken)) for device, taken in size.items()}
 
     def _size_of(self, launch: _Launch) -> DeviceBytes:
         untouched = untouched_bytes(

@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from gglib.app.setting_changes import applicable, changes_between
 from gglib.app.settings import Settings
 from gglib.app.settings_source import SettingsSource
-from gglib.core.errors import GglibError
+from gglib.core.errors import GglibError, InvalidSettingError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
 logger = logging.getLogger("gglib.reload")
@@ -39,15 +39,21 @@ class Reloader:
         self._replace_changed = replace_changed
         self._lock = asyncio.Lock()
 
-    async def reload(self) -> ReloadResult:
+    async def reload(self, *, may_drop_keys: bool = True) -> ReloadResult:
         """Reload, and return what changed. Raises ``InvalidSettingError``, and changes nothing, for invalid settings.
 
-        A setting that needs a restart is reported at each reload until the restart.
+        A setting that needs a restart is reported at each reload until the restart. Without ``may_drop_keys`` settings
+        without access keys are refused if there are some now: the file may have been emptied by accident.
         """
         async with self._lock:
             loaded = await asyncio.to_thread(self._source.load)
             changes = changes_between(self._settings, loaded)
             settings = applicable(self._settings, loaded)
+            if self._settings.api_keys and not settings.api_keys and not may_drop_keys:
+                raise InvalidSettingError(
+                    "config.toml has no access keys any more, so it was not applied: run 'gglib reload' to serve "
+                    "without keys."
+                )
             if any(change.is_applied for change in changes):
                 self._apply(settings)
                 self._settings = settings
@@ -92,12 +98,12 @@ async def _reload_on_request(reloader: Reloader, source: SettingsSource) -> None
 async def _reload_on_config_change(reloader: Reloader, source: SettingsSource) -> None:
     async with aclosing(source.config_changes()) as changes:
         async for _ in changes:
-            await _reload_or_log(reloader)
+            await _reload_or_log(reloader, may_drop_keys=False)
 
 
-async def _reload_or_log(reloader: Reloader) -> None:
+async def _reload_or_log(reloader: Reloader, *, may_drop_keys: bool = True) -> None:
     try:
-        result = await reloader.reload()
+        result = await reloader.reload(may_drop_keys=may_drop_keys)
     except GglibError as error:
         logger.warning("the settings were not reloaded: %s", error)
     except Exception:

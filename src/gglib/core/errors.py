@@ -157,6 +157,10 @@ class ProfileNotFoundError(ModelNotFoundError):
             what = f"There is no profile '{profile_name}' of all models."
         self.args = (what,)
 
+    def limited(self) -> "ModelNotFoundError":
+        """Return the same error: a key that may use the model may know its profiles."""
+        return self
+
 
 _MORE = " ('gglib list')"
 
@@ -365,7 +369,10 @@ class InsufficientMemoryError(ModelRuntimeError):
 
 
 class ModelsPinnedError(ModelRuntimeError):
-    """The model fits only if a pinned model is unloaded; ``pinned`` are the names of the pinned models in memory."""
+    """The model fits only if a pinned model is unloaded.
+
+    ``pinned`` are the names of the pinned models in memory; empty for a key that may not use them.
+    """
 
     code = "models_pinned"
     source = ErrorSource.OPERATOR
@@ -373,6 +380,9 @@ class ModelsPinnedError(ModelRuntimeError):
     def __init__(self, model_name: str, pinned: tuple[str, ...]) -> None:
         self.model_name = model_name
         self.pinned = pinned
+        if not pinned:
+            super().__init__(f"Model '{model_name}' does not fit beside the pinned models.")
+            return
         names = ", ".join(f"'{name}'" for name in pinned)
         super().__init__(
             f"Model '{model_name}' does not fit beside the pinned {'model' if len(pinned) == 1 else 'models'} "

@@ -7,6 +7,7 @@ from gglib.core import errors
 from gglib.core.models import ModelKind, ModelLaunchSpec, ModelSummary
 from gglib.core.names import MAX_OTHERS, not_found
 from gglib.core.profiles import Profile
+from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.proxy.aliases import AliasLists
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.options import Services
@@ -79,7 +80,8 @@ async def _resolve(name: str, services: Services) -> Candidate | None:
 async def default_model(path: str, services: Services) -> str:
     """Return the model for a request that names none.
 
-    Raises ``BadRequestError``, which lists the models, or ``ModelNotFoundError`` for a configured name.
+    Raises ``BadRequestError``, which lists the models, or ``ModelNotFoundError`` for a configured name; not for a key
+    that may use some models only: the configured one may be another.
     """
     models = await services.catalog.list_models()
     current = await services.runtime.current_model()
@@ -93,9 +95,10 @@ async def default_model(path: str, services: Services) -> str:
     if name is not None:
         return name
     configured = services.options.default_model
-    if configured is not None and not services.aliases.models_of(configured, models):
+    is_limited = isinstance(services.catalog, VisibleCatalog)
+    if configured is not None and not is_limited and not services.aliases.models_of(configured, models):
         raise not_found(configured, models)
-    raise BadRequestError(_no_model_message(models), "model")
+    raise BadRequestError(_no_model_message(models, is_limited=is_limited), "model")
 
 
 def choose_default(
@@ -127,7 +130,9 @@ def _can_serve(model: ModelSummary, kind: ModelKind) -> bool:
     return not is_known or bool(getattr(capabilities, kind))
 
 
-def _no_model_message(models: Sequence[ModelSummary]) -> str:
+def _no_model_message(models: Sequence[ModelSummary], *, is_limited: bool) -> str:
+    if not models and is_limited:
+        return "The request names no 'model', and this API key may use none of the models."
     if not models:
         return (
             "The request names no 'model', and the catalogue is empty: 'gglib pull' or 'gglib add' adds one."

@@ -1,5 +1,6 @@
 """Resolves names of requests to a model and a profile, where the catalogue has no model of that name."""
 
+from gglib.core.errors import ProfileNotFoundError
 from gglib.core.names import not_found
 from gglib.core.profiles import ProfiledModel, profile_not_found
 from gglib.proxy.options import Services
@@ -13,7 +14,9 @@ async def require_profiled(name: str, services: Services) -> ProfiledModel:
     found = None if services.profiles is None else await services.profiles.resolve_profile(name)
     if found is not None and await services.catalog.resolve_model(found.model.name) is not None:
         return found
-    models = services.aliases.suggested(await services.catalog.list_models())
-    if services.profiles is None:
-        raise not_found(name, models)
-    raise profile_not_found(name, models, await services.profiles.list_profiles())
+    models = await services.catalog.list_models()
+    profiles = [] if services.profiles is None else await services.profiles.list_profiles()
+    error = profile_not_found(name, models, profiles)
+    if isinstance(error, ProfileNotFoundError):
+        raise error
+    raise not_found(name, services.aliases.suggested(models))

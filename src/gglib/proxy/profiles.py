@@ -79,7 +79,7 @@ def refuse_guarded_fields(profile: Profile, allowed: frozenset[str]) -> None:
             raise InvalidSettingError(
                 f"Profile '{profile.name}' sets '{name}', which is not allowed: remove it "
                 f"({quoted_command('profile', 'set', profile.name, '--unset', name)}), or add it to the setting "
-                "allowed_engine_fields and restart gglib."
+                "allowed_engine_fields."
             )
 
 

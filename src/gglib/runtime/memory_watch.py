@@ -47,8 +47,14 @@ class MemoryWatch:
         return await self._accounts.size_of(spec, context)
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
-        """Return what would fit instead of a launch that does not."""
-        return "" if self._accounts is None else await self._accounts.advice(spec, context)
+        """Return what would fit instead of a launch that does not; empty if it cannot be determined."""
+        if self._accounts is None:
+            return ""
+        try:
+            return await self._accounts.advice(spec, context)
+        except Exception:
+            logger.exception("no advice for '%s'", spec.model_name)
+            return ""
 
     async def refresh_limits(self) -> None:
         """Report how much memory the residents may take now."""
@@ -83,12 +89,12 @@ class MemoryWatch:
         generations = {resident.generation for resident in self._scheduler.residents}
         self._measured_at = {g: at for g, at in self._measured_at.items() if g in generations}
         for resident in self._scheduler.residents:
-            if self._is_due(resident, now):
+            run = self._runs.get(resident.generation)  # it may exit while another one is measured
+            if run is not None and self._is_due(run, resident, now):
                 self._measured_at[resident.generation] = now
-                await self._measure(resident.generation)
+                await self._measure(run)
 
-    def _is_due(self, resident: Resident, now: float) -> bool:
-        run = self._runs[resident.generation]
+    def _is_due(self, run: EngineRun, resident: Resident, now: float) -> bool:
         if run.ready_at is None or run.unavailable.is_set():
             return False
         measured_at = self._measured_at.get(resident.generation)
@@ -97,8 +103,7 @@ class MemoryWatch:
         is_used = bool(resident.holders) or resident.last_used > measured_at
         return is_used and now >= measured_at + MEASURE_INTERVAL_S
 
-    async def _measure(self, generation: int) -> None:
-        run = self._runs[generation]
+    async def _measure(self, run: EngineRun) -> None:
         if self._accounts is None or run.pid is None:
             return
         size = await self._accounts.measure(run.spec, run.launch.context, run.pid)
@@ -107,7 +112,7 @@ class MemoryWatch:
         limits_memory = self._scheduler.placement.limits_memory
         prompt_s = await run.prompt_cost_s() if limits_memory else None
         if size is not None or prompt_s is not None:
-            self._dispatch(Measured(generation, size, prompt_s))
+            self._dispatch(Measured(run.launch.generation, size, prompt_s))
 
 
 async def _record_out_of_memory(accounts: MemoryAccounts, run: EngineRun, size: DeviceBytes) -> None:

@@ -180,7 +180,13 @@ class MemoryWorld:
             device: min(int(taken * 1.2), max(taken, self._limits()[device]))
             for device, taken in process.size.items()
         }
-        is_repeated = bool(beside) and model not in self.repeated and _fits(grown, limits)
+        wanted = [r.size for r in self.waiting.values() if r.spec.model_id == model]
+        wanted += [load.size for load in self.scheduler.pending_loads if load.spec.model_id == model]
+        is_wanted = any(_fits(size, limits) for size in wanted)
+        self.repeated &= {r.spec.model_id for r in self.waiting.values()} | {
+            load.spec.model_id for load in self.scheduler.pending_loads
+        }
+        is_repeated = is_wanted and bool(beside) and model not in self.repeated and _fits(grown, limits)
         if is_repeated:
             self.repeated.add(model)
             self.grown[model] = grown
@@ -278,7 +284,12 @@ class MemoryWorld:
     def _launch(self, launch: Launch, generation: int, model: int, context: int) -> None:
         models = {p.launch.spec.model_id for p in self.processes.values()}
         assert model not in models, "5: two launches of one model"
-        served = [request for request in self.waiting.values() if request.spec.model_id == model]
+        limits = self._unpinned(self._limits(), model)
+        served = [
+            request
+            for request in self.waiting.values()
+            if request.spec.model_id == model and _fits(request.size, limits)
+        ]
         size = dict(next(r.size for r in self.scheduler.residents if r.generation == generation))
         assert size in (size_of(model, CONTEXT), size_of(model, LARGE_CONTEXT), self.grown.get(model)), (
             "8: a launch has a size that no request had"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.app.access_keys import parse_keys
+from gglib.app.access_keys import KEY_FIELDS, parse_keys
 from gglib.core.api_keys import ApiKey
 from gglib.core.priority import Priority
 
@@ -115,3 +115,10 @@ def test_key_length_limits_are_inclusive(key: str) -> None:
 def test_table_of_a_key_has_its_rights(table: dict[str, object], key: ApiKey) -> None:
     """A table without further entries is a key for all models without admin rights."""
     assert parse_keys({"alice": {"key": "a-long-key", **table}}) == {"alice": key}
+
+
+@pytest.mark.parametrize("name", KEY_FIELDS)
+def test_an_entry_without_the_name_of_its_key_is_refused(name: str) -> None:
+    """``priority = "interactive"`` right below ``[api_keys]`` would be a key with all rights."""
+    with pytest.raises(ValueError, match=r"begin its table with \[api_keys.NAME\]"):
+        parse_keys({name: "interactive"})

@@ -9,6 +9,7 @@ import pytest
 from gglib.app.reload import Reloader, describe, reloaded_on_changes
 from gglib.app.settings import Settings
 from gglib.app.settings_source import SettingsSource
+from gglib.core.api_keys import ApiKey
 from gglib.core.errors import InvalidSettingError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
@@ -117,3 +118,20 @@ def test_a_change_is_logged_without_secrets() -> None:
     assert describe(SettingChange(setting="api_keys", old=None, new=None, is_applied=True)) == (
         "api_keys changed"
     )
+
+
+async def test_a_config_without_keys_is_not_applied_by_itself(world: World) -> None:
+    """An emptied or deleted file would open the server; the user's own reload does it."""
+    world.running = Settings(home=world.running.home, api_keys={"a": ApiKey.admin("a-key-of-eight")})
+    reloader = Reloader(
+        world.running,
+        world.source,
+        apply=world._apply,
+        check_names=world._check_names,
+        replace_changed=world._replace_changed,
+    )
+    with pytest.raises(InvalidSettingError, match="no access keys any more"):
+        await reloader.reload(may_drop_keys=False)
+    assert world.applied == []
+    await reloader.reload()
+    assert world.applied == [world.next]

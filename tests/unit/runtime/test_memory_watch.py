@@ -66,14 +66,15 @@ class Watched:
         self.events: list[Event] = []
         self.run: Any = SimpleNamespace(
             spec=A,
-            launch=SimpleNamespace(context=8),
+            launch=SimpleNamespace(context=8, generation=1),
             pid=7,
             ready_at=None,
             unavailable=asyncio.Event(),
             prompt_cost_s=self._prompt_cost_s,
         )
         self.known_sizes = KnownSizes(dict)
-        self.watch = MemoryWatch(accounts, self.scheduler, {1: self.run}, self.dispatch, self.known_sizes)
+        self.runs = {1: self.run}
+        self.watch = MemoryWatch(accounts, self.scheduler, self.runs, self.dispatch, self.known_sizes)
         self.scheduler.handle(Requested(1, A, 8, 8, size={"ram": 8}), 0)
 
     def dispatch(self, event: Event) -> None:
@@ -155,3 +156,23 @@ async def test_a_load_that_ran_out_of_memory_is_recorded() -> None:
     watched.watch.record_failure(LoadFailed(1, ModelOutOfMemoryError("a", "no memory")), {"ram": 8})
     await asyncio.sleep(0)
     assert accounts.calls == [(8, {"ram": 8})]
+
+
+async def test_an_engine_that_has_exited_is_not_measured() -> None:
+    """The scheduler still has its resident for a moment."""
+    watched = Watched(Accounts(), budget={"ram": 100})
+    watched.become_ready(2.0)
+    watched.runs.clear()
+    await watched.watch.poll(3.0)
+    assert watched.events == []
+
+
+async def test_advice_that_fails_is_empty() -> None:
+    """The refusal itself is more important."""
+
+    class Failing(Accounts):
+        async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
+            raise OSError(f"{spec.model_name}, {context}")
+
+    watched = Watched(Failing(), budget={"ram": 100})
+    assert not await watched.watch.advice(A, 8)

@@ -31,7 +31,7 @@ _EXPOSED = (
     b"x-request-id, x-gglib-context, retry-after, x-should-retry, location",
 )
 """Response headers that scripts need; browsers hide most others from them."""
-_METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE")
+_METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE")
 _MAX_AGE = (b"access-control-max-age", b"7200")
 """Two hours, Chromium's maximum. Each request is checked anyway, whatever the cached preflight allowed."""
 

@@ -4,7 +4,7 @@ Lists, name resolution and errors with similar names all use it, so a response c
 as unknown as one that does not exist.
 """
 
-from gglib.core.errors import ModelNotFoundError
+from gglib.core.errors import ModelNotFoundError, ModelsPinnedError, ModelTooLargeError
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.ports import ModelCatalogPort
 from gglib.proxy.access.grants import Grant
@@ -41,7 +41,15 @@ class VisibleCatalog:
 
 
 def error_for(error: Exception, grant: Grant | None) -> Exception:
-    """Return an error as a request with these rights gets it: without a word on the catalogue behind its models."""
-    if grant is None or grant.models is None or not isinstance(error, ModelNotFoundError):
+    """Return an error as a request with these rights gets it: without the names of models that it may not use."""
+    if grant is None or grant.models is None:
         return error
-    return error.limited()
+    match error:
+        case ModelNotFoundError():
+            return error.limited()
+        case ModelTooLargeError():  # its advice may name another model
+            return ModelTooLargeError(error.model_name, error.needed, error.budget)
+        case ModelsPinnedError():
+            return ModelsPinnedError(error.model_name, ())
+        case _:
+            return error

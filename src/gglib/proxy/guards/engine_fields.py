@@ -103,7 +103,7 @@ def refuse_costly_schema(name: str, value: bytes, limits: SchemaLimits) -> None:
     if len(value) > limits.max_bytes:
         raise BadRequestError(
             f"'{name}' is larger than {limits.max_bytes // 1024} KiB: shorten it, or raise the setting "
-            "max_schema_kb and restart gglib.",
+            "max_schema_kb.",
             name,
         )
     if value[:1] not in {b"{", b"["}:
@@ -134,7 +134,7 @@ def refuse_high_count(name: str, value: bytes, allowed: frozenset[str]) -> None:
 def _refuse_count(name: str, what: str) -> NoReturn:
     raise BadRequestError(
         f"'{name}' {what}, which would block other requests for the model: lower it, or add it to the setting "
-        "allowed_engine_fields and restart gglib.",
+        "allowed_engine_fields.",
         name,
     )
 
@@ -159,7 +159,7 @@ def _refuse_cost(name: str, cost: int, limits: SchemaLimits) -> None:
         raise BadRequestError(
             f"'{name}' would block other requests for the model: its alternatives cost {shown}, and the limit is "
             f"{limits.max_cost}. Use fewer values in 'enum' and 'anyOf', fewer optional properties or a "
-            "simpler pattern, or raise the setting max_schema_cost and restart gglib.",
+            "simpler pattern, or raise the setting max_schema_cost.",
             name,
         )
 
@@ -169,7 +169,7 @@ def refuse_engine_field(name: str, value: bytes, allowed: frozenset[str]) -> Non
     if name in ENGINE_FIELDS and name not in allowed and not _is_neutral(name, value):
         raise BadRequestError(
             f"'{name}' must not be set by requests: {ENGINE_FIELDS[name]}. "
-            "To allow it, add it to the setting allowed_engine_fields and restart gglib.",
+            "To allow it, add it to the setting allowed_engine_fields.",
             name,
         )
 
@@ -194,7 +194,7 @@ def refuse_unsafe_grammar(value: bytes, allowed: frozenset[str]) -> None:
         if LLGUIDANCE not in allowed:
             raise BadRequestError(
                 f"'grammar' is in the language of {LLGUIDANCE}, which crashes some engines. "
-                f"To allow it, add {LLGUIDANCE} to the setting allowed_engine_fields and restart gglib.",
+                f"To allow it, add {LLGUIDANCE} to the setting allowed_engine_fields.",
                 "grammar",
             )
         return  # llguidance has its own parser and limits

@@ -21,12 +21,14 @@ class BatchLimits:
         """Record an interactive request that was not granted on the fast path: batch requests use the model, too."""
         self._interactive_at[model_id] = now
 
+    def shared_until(self, model_id: int) -> float:
+        """Return until when a slot of a model stays free for interactive requests."""
+        return self._interactive_at.get(model_id, float("-inf")) + INTERACTIVE_WINDOW_S
+
     def has_room(self, resident: Resident, now: float) -> bool:
         """Whether a resident may process another batch request; always if its number of slots is unknown."""
         if resident.slots is None:
             return True
-        is_shared = (
-            now < self._interactive_at.get(resident.spec.model_id, float("-inf")) + INTERACTIVE_WINDOW_S
-        )
+        is_shared = now < self.shared_until(resident.spec.model_id)
         limit = max(1, resident.slots - 1) if is_shared else resident.slots
         return len(resident.batch_holders) < limit

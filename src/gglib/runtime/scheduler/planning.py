@@ -167,7 +167,7 @@ class Planner:
         It has to stop first: there are never two launches of one model. A draining launch that would serve the waiter
         is left alone: it takes requests again, or exits.
         """
-        if waiter.is_served_by(existing) or existing.is_eviction_final:
+        if waiter.is_served_by(existing) or existing.is_eviction_final or self._exceeds_limits(waiter):
             return
         if self._rank(existing, waiter) is not None:
             reason = StopReason.TOO_SMALL if existing.has_version_of(waiter.spec) else StopReason.UPDATED

@@ -27,6 +27,11 @@ class RepeatedLoads:
         """Record a load to repeat, with the size that ``grown`` returns."""
         self._sizes[failed.spec.model_id] = grown(failed.size, limits)
 
+    def keep(self, model_ids: Collection[int]) -> None:
+        """Forget the loads of all models except these, which are requested."""
+        if self._sizes:
+            self._sizes = {model_id: size for model_id, size in self._sizes.items() if model_id in model_ids}
+
     def discard(self, model_id: int) -> None:
         """Forget a load that succeeded, or failed for good."""
         self._sizes.pop(model_id, None)

@@ -376,7 +376,8 @@ class Scheduler:
         if resident is None:
             return
         model_id = resident.spec.model_id
-        if isinstance(event.error, ModelOutOfMemoryError):
+        is_wanted = resident.state is ResidentState.LOADING and model_id in self._launch_sizes()
+        if is_wanted and isinstance(event.error, ModelOutOfMemoryError):
             idle = idle_beside(resident, self._residents.values(), self._pinned)
             if idle and model_id not in self._repeated_loads and self._fits_grown(resident):
                 self._repeated_loads.add(resident, self._placement.memory_limits)
@@ -504,8 +505,9 @@ class Scheduler:
             return is_expired or any(map(load.can_use, self._residents.values()))
 
         self._pending_loads.drop(is_finished)
-        if self._protected:
-            self._protected &= {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
+        requested = {w.spec.model_id for w in (*self._waiters.values(), *self.pending_loads)}
+        self._protected &= requested
+        self._repeated_loads.keep(requested)
 
     def _refuse_unplaceable(self, now: float) -> Iterator[Effect]:
         """Refuse requests whose launch never fits, or that have waited too long for memory of other programs.
@@ -543,7 +545,7 @@ class Scheduler:
     def _launch_sizes(self) -> dict[int, DeviceBytes]:
         """Return the memory of the next launch of each requested model: enough for all its waiters."""
         sizes: dict[int, DeviceBytes] = {}
-        for waiter in (*self._waiters.values(), *self.pending_loads):
+        for waiter in self._placeable((*self._waiters.values(), *self.pending_loads)):
             model_id = waiter.spec.model_id
             known = sizes.get(model_id, self._repeated_loads.size_of(model_id))
             sizes[model_id] = largest((known, waiter.size))
@@ -639,21 +641,42 @@ class Scheduler:
     def _next_waiters(self, now: float) -> list[Waiter]:
         """Return the first waiter of each model that no current launch will serve, in the order of service."""
         next_waiters: dict[int, Waiter] = {}
-        for waiter in waiting_order(self._unserved(self.waiters), now, self._swap_wait_s):
+        placeable = self._placeable(self._unserved(self.waiters))
+        for waiter in waiting_order(placeable, now, self._swap_wait_s):
             next_waiters.setdefault(waiter.spec.model_id, waiter)
         return list(next_waiters.values())
 
     def _next_pending_loads(self) -> list[PendingLoad]:
         """Return the pending loads of models without waiters that no current launch will serve, oldest first."""
         waited_for = {waiter.spec.model_id for waiter in self._waiters.values()}
-        return [load for load in self._unserved(self.pending_loads) if load.spec.model_id not in waited_for]
+        placeable = self._placeable(self._unserved(self.pending_loads))
+        return [load for load in placeable if load.spec.model_id not in waited_for]
+
+    def _placeable(self, waiters: Iterable[_AnyWaiter]) -> list[_AnyWaiter]:
+        """Return the waiters whose launch fits into what other programs and the pinned residents leave.
+
+        The others wait for memory. Otherwise one request for a large context would hold up its model for all requests.
+        """
+        if not self._placement.limits_memory:
+            return list(waiters)
+        pinned = [
+            (r.spec.model_id, r.size)
+            for r in self._residents.values()
+            if r.spec.model_id in self._pinned and not r.is_terminating
+        ]
+        return [
+            waiter
+            for waiter in waiters
+            if not self._placement.exceeds_limits(
+                waiter.size, besides=[size for model_id, size in pinned if model_id != waiter.spec.model_id]
+            )
+        ]
 
     def _launch(self, waiter: Waiter, planner: Planner) -> Launch:
         """Launch for all waiters of this model, with the newest settings and the largest context needed."""
         model_id, now = waiter.spec.model_id, planner.now
-        served = [w for w in self._waiters.values() if w.spec.model_id == model_id]
-        if (pending := self._pending_loads.get(model_id)) is not None:
-            served = sorted((pending, *served), key=lambda w: w.ticket)
+        requests = (w for w in (*self.pending_loads, *self._waiters.values()) if w.spec.model_id == model_id)
+        served = sorted(self._placeable(requests), key=lambda w: w.ticket)
         spec, context = served[-1].spec, max(w.launch_ctx for w in served)
         self._last_generation += 1
         resident = Resident(
@@ -677,12 +700,13 @@ class Scheduler:
         """Stop idle residents while all together exceed the budget, the least valuable first."""
         if not self._has_excess:
             return
-        staying = [r for r in self._residents.values() if r.state is not ResidentState.STOPPING]
+        staying = [r for r in self._residents.values() if not r.is_terminating]
         excess = self._placement.excess([r.size for r in staying])
         idle = {r.generation: r for r in staying if r.is_idle and r.spec.model_id not in self._pinned}
         candidates = [
-            Candidate(r.generation, self._placement.footprint(r.size), 0, planner.value(r))
+            Candidate(r.generation, footprint, 0, planner.value(r))
             for r in idle.values()
+            if any((footprint := self._placement.footprint(r.size)).get(device) for device in excess)
         ]
         victims = planner.choose(candidates, excess)
         self._has_excess = victims is None
@@ -709,6 +733,11 @@ class Scheduler:
         times += [waiter.since + self._swap_wait_s for waiter in next_waiters]
         if self._placement.limits_memory:
             times += [waiter.since + MEMORY_WAIT_S for waiter in self._unserved(self.waiters)]
+        times += [
+            self._batch_limits.shared_until(waiter.spec.model_id)
+            for waiter in self._waiters.values()
+            if waiter.priority is Priority.BATCH
+        ]
         if next_waiters or pending:
             times += [self._keep_warm.keep_until(r.spec.model_id) for r in residents if r.is_idle]
         if pending:

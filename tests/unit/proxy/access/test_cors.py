@@ -197,7 +197,7 @@ def test_preflight_lists_what_may_be_sent() -> None:
     assert RULES.preflight(request) == [
         (b"access-control-allow-origin", b"http://localhost:3000"),
         (b"vary", b"Origin"),
-        (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
         (b"access-control-max-age", b"7200"),
         (b"access-control-allow-headers", b"content-type, Authorization, x-stainless-os, x-api-key"),
     ]

@@ -2,7 +2,12 @@
 
 import pytest
 
-from gglib.core.errors import ModelNotFoundError
+from gglib.core.errors import (
+    ModelNotFoundError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+    ProfileNotFoundError,
+)
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import require_model
 from gglib.proxy.access.grants import Grant
@@ -84,3 +89,16 @@ async def test_error_says_that_the_key_decides() -> None:
     assert error_for(error, None) is error
     other = ValueError("x")
     assert error_for(other, limited) is other
+
+
+def test_errors_of_the_runtime_name_no_other_model() -> None:
+    """Neither a pinned model, nor a smaller one that would fit; a profile of an allowed model stays."""
+    grant = Grant("bob", is_admin=False, models=ModelFilter(["chat*"]), priority=None)
+    pinned = error_for(ModelsPinnedError("chat-4b", ("secret-4b",)), grant)
+    large = error_for(ModelTooLargeError("chat-4b", {"ram": 2}, {"ram": 1}, "Use 'secret-4b'."), grant)
+    assert "secret" not in f"{pinned} {large}"
+    profile = ProfileNotFoundError("chat-4b:x", "chat-4b", "x", ("cold",))
+    assert error_for(profile, grant) is profile
+    assert error_for(pinned, None) is pinned
+    other = ValueError()
+    assert error_for(other, grant) is other

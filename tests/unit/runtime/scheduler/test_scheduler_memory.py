@@ -508,3 +508,54 @@ def test_evictions_for_one_request_are_dropped_if_those_for_another_are_enough()
         2: "ready",
         3: "stopping",
     }
+
+
+def test_a_load_that_no_request_waits_for_is_not_repeated() -> None:
+    """Its client has left: no idle model is stopped for it."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(request_for(1, B, 50), 10)
+    scheduler.handle(RequestEnded(1), 11)
+    assert not stopped(scheduler.handle(out_of_memory(2), 12))
+
+
+def test_excess_on_one_device_stops_no_model_of_another() -> None:
+    """A model in RAM does not help a GPU whose pinned models take more than expected."""
+    scheduler = Scheduler(capacity=64, budget={"ram": 100, "gpu0": 50})
+    scheduler.handle(Requested(1, A, 8192, 8192, size={"gpu0": 25}), 0)
+    scheduler.handle(Requested(2, C, 8192, 8192, size={"gpu0": 25}), 0)
+    scheduler.handle(request_for(3, B, 50), 0)
+    for generation in (1, 2, 3):
+        scheduler.handle(BecameReady(generation), 1)
+        scheduler.handle(RequestEnded(generation), 1)
+    scheduler.handle(PinsChanged(frozenset((1, 3))), 1)
+    assert not stopped(scheduler.handle(Measured(1, {"gpu0": 30}), 2))
+
+
+def test_a_running_model_stays_if_a_larger_context_does_not_fit_now() -> None:
+    """Other programs use the memory: its clients are served while the request waits and is refused."""
+    scheduler = scheduler_with((A, 50))
+    scheduler.handle(LimitsChanged({"ram": 60}), 9)
+    effects = scheduler.handle(request_for(1, A, 70, context=32768), 10)
+    assert not stopped(effects)
+    assert refusals(scheduler.handle(Tick(), 10 + MEMORY_WAIT_S)) == {1: InsufficientMemoryError}
+
+
+def test_a_context_that_does_not_fit_now_does_not_hold_up_smaller_ones() -> None:
+    """The model is launched for the requests that fit; the larger one waits for memory, and is refused."""
+    scheduler = scheduler_with()
+    scheduler.handle(LimitsChanged({"ram": 60}), 0)
+    scheduler.handle(request_for(1, A, 90, context=32768), 0)
+    assert without_wakeups(scheduler.handle(request_for(2, A, 50), 1)) == [Launch(1, A, 8192)]
+    assert scheduler.residents[0].size == {"ram": 50}
+    assert without_wakeups(scheduler.handle(BecameReady(1), 2)) == [Grant(2, 1)]
+    assert refusals(scheduler.handle(Tick(), MEMORY_WAIT_S)) == {1: InsufficientMemoryError}
+
+
+def test_batch_requests_use_the_free_slot_when_the_window_ends() -> None:
+    """The scheduler wakes up for it."""
+    scheduler = scheduler_with((A, 50))
+    for ticket in range(1, 5):
+        effects = scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
+    end = INTERACTIVE_WINDOW_S
+    assert effects == [WakeAt(end)]
+    assert without_wakeups(scheduler.handle(Tick(), end)) == [Grant(4, 1)]
