@@ -23,6 +23,7 @@ from gglib.core.errors import (
     ModelsPinnedError,
     ModelStoppedError,
     ModelTooLargeError,
+    ProfileNotFoundError,
     QueueFullError,
     ShuttingDownError,
 )
@@ -214,3 +215,9 @@ def test_a_shutdown_has_a_message_of_its_own() -> None:
     """The default message, unless the caller has another."""
     assert "shutting down" in str(ShuttingDownError())
     assert str(ShuttingDownError("The node leaves.")) == "The node leaves."
+
+
+def test_missing_profile_of_all_models_names_no_model() -> None:
+    """A profile of one model is named with the model's other profiles."""
+    assert "of all models" in str(ProfileNotFoundError("x", None, "x", ()))
+    assert "It has cold" in str(ProfileNotFoundError("tiny:x", "tiny", "x", ("cold",)))

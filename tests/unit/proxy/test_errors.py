@@ -20,6 +20,8 @@ from gglib.proxy.errors import (
     MethodNotAllowedError,
     NoEventsError,
     NoLibraryError,
+    NoProfilesError,
+    NoReloadError,
     OriginNotAllowedError,
     RefusedByEngineError,
     UnauthorizedError,
@@ -266,3 +268,9 @@ def test_status_of_a_class_is_that_of_its_instances(error: errors.GglibError | H
     """The OpenAPI document declares it; only errors of the engine carry a status of their own."""
     if type(error) is not EngineError:
         assert status_of(type(error)) == to_error_response(error).status
+
+
+def test_parts_that_an_embedding_program_leaves_out_say_so() -> None:
+    """Profiles and reloads are optional arguments of ``serve``."""
+    assert str(NoProfilesError()) == "This server has no profiles."
+    assert "restart it" in str(NoReloadError())

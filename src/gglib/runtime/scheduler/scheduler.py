@@ -445,10 +445,10 @@ class Scheduler:
                 self._pinned = model_ids
             case LimitsChanged(limits):
                 self._placement.set_limits(limits)
-            case Reconfigured(capacity, budget, swap_wait_s, queue_limit):
-                self._placement.set_budget(capacity=capacity, budget=budget)
-                self._swap_wait_s = swap_wait_s
-                self._queue_limit = queue_limit
+            case _:
+                self._placement.set_budget(capacity=event.capacity, budget=event.budget)
+                self._swap_wait_s = event.swap_wait_s
+                self._queue_limit = event.queue_limit
                 self._has_excess = True
 
     def _refuse_waiters_served_by(self, resident: Resident) -> Iterator[Effect]:

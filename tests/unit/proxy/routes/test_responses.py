@@ -6,11 +6,13 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
+from gglib.core import profiles
 from gglib.core.hub import downloads
 from gglib.core.models import ModelSettings, ModelSource, ModelSummary, RunningTarget
-from gglib.core.ports import library
+from gglib.core.ports import library, reload
 from gglib.core.priority import Priority
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.responses import Download, LoadedModel, Model, RemovedModel, Status
 
 SIGNED = "https://example.org/files/m.gguf?signature=secret#part"
@@ -131,3 +133,18 @@ def test_status_has_the_memory_of_all_residents() -> None:
     content = msgspec.json.decode(msgspec.json.encode(status))
     assert (content["used"], content["limits"]) == ({"ram": 6, "gpu0": 7}, {"ram": 20})
     assert [resident["size"] for resident in content["residents"]] == [{"ram": 5, "gpu0": 7}, {"ram": 1}, {}]
+
+
+def test_profile_has_the_name_of_its_model() -> None:
+    """The id of the model is not shown."""
+    shown = responses.Profile.of(profiles.Profile(name="cold", model_id=3, strip=("seed",)), "tiny")
+    assert (shown.name, shown.model, shown.strip) == ("cold", "tiny", ("seed",))
+
+
+def test_reload_shows_its_changes() -> None:
+    """Secrets have no values already."""
+    change = reload.SettingChange(setting="slots", old="4", new="9", is_applied=True)
+    result = reload.ReloadResult(changes=(change,), replaced_models=("tiny",), warnings=("w",))
+    shown = msgspec.to_builtins(responses.Reloaded.of(result))
+    assert shown["warnings"] == ("w",) or shown["warnings"] == ["w"]
+    assert [found["setting"] for found in shown["settings"]] == ["slots"]

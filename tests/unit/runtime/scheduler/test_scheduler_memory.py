@@ -559,3 +559,12 @@ def test_batch_requests_use_the_free_slot_when_the_window_ends() -> None:
     end = INTERACTIVE_WINDOW_S
     assert effects == [WakeAt(end)]
     assert without_wakeups(scheduler.handle(Tick(), end)) == [Grant(4, 1)]
+
+
+def test_a_pending_load_that_may_fit_later_stays() -> None:
+    """Only one that never fits is dropped: other programs may return the memory."""
+    scheduler = scheduler_with()
+    scheduler.handle(LimitsChanged({"ram": 10}), 0)
+    scheduler.handle(request_for(1, A, 50, waits=False), 0)
+    assert len(scheduler.pending_loads) == 1
+    assert without_wakeups(scheduler.handle(LimitsChanged({}), 1)) == [Launch(1, A, 8192)]
