@@ -41,6 +41,8 @@ from gglib.runtime.scheduler.planning import MEMORY_WAIT_S
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import ResidentState
 
+from .steps import HOLD_S, LOAD_S, STOP_S, take_one_step
+
 SWAP_WAIT_S = 15.0
 IDLE_TTL_S = 40.0
 SLOTS = 2
@@ -58,7 +60,6 @@ SIZES = {
 """Sizes by model. Models 3 and 6 fit only without most others; model 7 never fits."""
 TOO_LARGE = 7
 _EVICTIONS = {StopReason.IDLE, StopReason.OVERDUE, StopReason.PRIORITY, StopReason.UNWANTED}
-HOLD_S, LOAD_S, STOP_S = 7.0, 4.0, 0.3
 _JUST = 1e-6
 
 
@@ -415,28 +416,8 @@ class MemoryWorld:
         done: dict[int, float] = {}
         while self.waiting or self.holding:
             assert self.now < limit, "3: a request is not served although nothing prevents it"
-            self._take_one_step(done)
+            take_one_step(self, done)
             self.check()
-
-    def _take_one_step(self, done: dict[int, float]) -> None:
-        ends: list[tuple[float, int, int]] = []
-        for generation, process in self.processes.items():
-            if process.state != "ready":
-                lasts_s = LOAD_S if process.state == "loading" else STOP_S
-                ends.append((max(self.now, process.began + lasts_s), 0, generation))
-        ends += [(done.setdefault(ticket, self.now + HOLD_S), 1, ticket) for ticket in self.holding]
-        at, kind, number = min(ends, default=(float("inf"), 2, 0))
-        if self.wake_at is not None and self.wake_at <= at:
-            self.advance(self.wake_at - self.now)
-            return
-        assert at < float("inf"), "3: a request waits, and no event is due"
-        self.advance(at - self.now)
-        if kind == 1:
-            self.finish(number)
-        elif self.processes[number].state == "loading":
-            self.become_ready(number)
-        else:
-            self.exit_stopped(number)
 
     # --- the model of the state ---
 

@@ -51,13 +51,13 @@ from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import ResidentState
 from gglib.runtime.scheduler.swap_history import SwapHistory
 
+from .steps import HOLD_S, LOAD_S, STOP_S, take_one_step
+
 MAX_WAIT_S = 15.0
 QUEUE_LIMIT = 12
 IDLE_TTL_S = 20.0
 MODELS = 4
 CONTEXTS = (2048, 8192, 32768)
-HOLD_S, LOAD_S, STOP_S = 7.0, 4.0, 0.3
-"""Durations while a sequence is run to its end."""
 _JUST = 1e-6
 _TICK_S = 1e-3
 _REFUSALS = (ModelLoadFailedError, ModelNotFoundError, ModelStoppedError, QueueFullError)
@@ -540,7 +540,7 @@ class World:
         done: dict[int, float] = {}
         while self.waiting or self.holding:
             assert self.now < limit, "3: a request is not served although nothing prevents it"
-            self._take_one_step(done)
+            take_one_step(self, done)
             self.check()
         self._run_out_pending_loads(done, 2 * MODELS * turn_s)
 
@@ -552,29 +552,8 @@ class World:
         limit = self.now + within_s
         while any(self.now < pending.until for pending in self.pending.values()):
             assert self.now < limit, "6: a requested load does not happen although nothing prevents it"
-            self._take_one_step(done)
+            take_one_step(self, done)
             self.check()
-
-    def _take_one_step(self, done: dict[int, float]) -> None:
-        """Advance to the next end of a load, request or stop, or to the next wake-up."""
-        ends: list[tuple[float, int, int]] = []
-        for generation, process in self.processes.items():
-            if process.state != "ready":
-                lasts_s = LOAD_S if process.state == "loading" else STOP_S
-                ends.append((max(self.now, process.began + lasts_s), 0, generation))
-        ends += [(done.setdefault(ticket, self.now + HOLD_S), 1, ticket) for ticket in self.holding]
-        at, kind, number = min(ends, default=(float("inf"), 2, 0))
-        if self.wake_at is not None and self.wake_at <= at:
-            self.advance(self.wake_at - self.now)
-            return
-        assert at < float("inf"), "3: a request waits, and no event is due"
-        self.advance(at - self.now)
-        if kind == 1:
-            self.finish(number)
-        elif self.processes[number].state == "loading":
-            self.become_ready(number)
-        else:
-            self.exit_stopped(number)
 
     # --- the model of the state ---
 
