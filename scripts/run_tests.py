@@ -1,7 +1,8 @@
 """Run the tests in parts, each in several processes, and print the duration of each part.
 
-``make test`` runs all parts with the number of examples of the hypothesis profile ``ci``; ``make check`` runs the unit
-tests with the smaller number of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
+``make test`` runs all parts with the hypothesis profile ``ci``, whose examples are the same in each run;
+``make explore`` runs them with random examples, which find new faults. ``make check`` runs the unit tests with the
+smaller number of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
 
 Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a CPU-bound part
 has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
@@ -143,7 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     names = [part.name for part in PARTS]
     parser.add_argument("--part", action="append", choices=names, help="only this part (may be repeated)")
-    parser.add_argument("--profile", default="ci", choices=("ci", "dev"), help="of hypothesis (default ci)")
+    parser.add_argument(
+        "--profile", default="ci", choices=("ci", "dev", "explore"), help="of hypothesis (default ci)"
+    )
     options, selection = parser.parse_known_args(arguments)
     outcomes = []
     for part in PARTS:

@@ -12,7 +12,7 @@ from gglib.core.priority import Priority
 
 VISIBLE = "".join(chr(code) for code in range(33, 127))
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=64).filter(
-    lambda name: name != "local"
+    lambda name: name not in {"local", *KEY_FIELDS}
 )
 KEYS = st.text(VISIBLE, min_size=8, max_size=512)
 
