@@ -87,8 +87,19 @@ class ProxyApp:
             self._services.recorder.record(record, response.usage_excerpt)
 
     def replace_policy(self, policy: AccessPolicy) -> None:
-        """Check later requests with another policy, also on open connections. Requests in progress continue."""
+        """Check later requests with another policy, also on open connections.
+
+        Requests in progress continue, except event streams of the admin API: they have no end of their own, so they end
+        with the error of their request under the new policy.
+        """
         self._policy = policy
+        for request in list(self._open):
+            plan = request.head.derived
+            if isinstance(plan, _RequestPlan) and plan.stream_access is not None:
+                try:
+                    self._check_access(request, plan.stream_access)
+                except GglibError as error:
+                    request.cancel_scope.cancel_with(error)
 
     def stop(self) -> None:
         """Abort open requests with ``ShuttingDownError`` and refuse new ones."""
@@ -148,7 +159,15 @@ class ProxyApp:
             head.target_for(path),
             encode_header_lines(_upstream_headers(head)),
             preferred_wait_s(head.headers),
+            access if operation.spec.is_admin_stream else None,
         )
+
+    def _check_access(self, request: ProxyRequest, access: Access) -> None:
+        """Raise the error of a request that may not use a route with ``access`` under the current policy."""
+        head, policy = request.head, self._policy
+        policy.check_host_and_origin(head, request.server_host)
+        grant = policy.check_key(head)
+        check_access(access, Caller(head.fields, request.peer_host, request.server_host, grant))
 
     def _services_for(self, grant: Grant | None) -> Services:
         """Return the services for a request with these rights: those of the app if it may use all models."""
@@ -179,6 +198,8 @@ class _RequestPlan:
     upstream_header_lines: bytes = b""
     """Serialized request headers that are forwarded to the engine."""
     preferred_wait_s: int | None = None
+    stream_access: Access | None = None
+    """The access of an event stream of the admin API, which a new policy may end; None for other requests."""
 
 
 def _caller_priority(head: RequestHead, grant: Grant | None) -> Priority | None:

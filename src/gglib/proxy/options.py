@@ -106,6 +106,8 @@ class LiveOptions:
     def replace(self, options: ProxyOptions, *, default_ctx: int | None = None) -> None:
         """Use other options for later requests, also on open connections; requests in progress keep theirs.
 
+        Event streams of the admin API end if their request would be refused now.
+
         ``default_ctx`` replaces the argument of ``serve``. ``connect_timeout_s`` and ``shutdown_grace_s`` of a running
         ``serve`` do not change. Raises ValueError, and changes nothing, for an empty API key.
         """

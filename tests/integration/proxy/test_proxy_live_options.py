@@ -11,8 +11,9 @@ from gglib.core.api_keys import ApiKey
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelCapabilities, ModelSummary
 from gglib.core.ports.reload import ReloadResult, SettingChange
+from gglib.core.runtime.events import ModelReady
 from gglib.proxy import LiveOptions, ProxyOptions
-from gglib.testing import FakeCatalog, FakeRuntime
+from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
 
 from .support import (
     CHAT,
@@ -114,6 +115,56 @@ async def test_a_running_stream_continues_with_its_key_removed() -> None:
         reply = await reading
     assert reply.is_whole
     assert b"[DONE]" in reply.body
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ({"bob": BOB}, "invalid_api_key"),
+        ({"alice": ApiKey(key=ALICE)}, "forbidden"),
+    ],
+    ids=["revoked", "demoted"],
+)
+@pytest.mark.parametrize("kind", ["runtime", "download"])
+async def test_admin_streams_end_when_their_key_loses_its_rights(
+    keys: dict[str, ApiKey | str], code: str, kind: str
+) -> None:
+    """The events of the runtime and of a download end with the error of a new request; a kept key keeps its stream."""
+    options = LiveOptions(replace(BASE, api_keys={"alice": ALICE, "root": "SECRET-of-root"}))
+    catalog = FakeCatalog()
+    library = FakeLibrary(catalog)
+    async with (
+        proxy_running(FakeRuntime(), catalog, options=options, library=library) as proxy,
+        await connect(proxy.port) as client,
+        await connect(proxy.port) as kept,
+    ):
+        path = "/gglib/events"
+        if kind == "download":
+            path = f"/gglib/downloads/{(await library.start_download('owner/coder')).id}/events"
+        await client.send("GET", path, headers=bearer(ALICE))
+        await client.read_until(b"\n\n\r\n")
+        await kept.send("GET", path, headers=bearer("SECRET-of-root"))
+        await kept.read_until(b"\n\n\r\n")
+        options.replace(replace(BASE, api_keys={**keys, "root": "SECRET-of-root"}))
+        async with asyncio.timeout(1):
+            rest = await client.read_until(b"\r\n0\r\n\r\n")
+        assert f'"code":"{code}"'.encode() in rest
+        proxy.runtime.publish(ModelReady(model_id=1, model_name="tiny", load_s=1.5))
+        if kind == "runtime":
+            assert b"event: ready" in await kept.read_until(b"\n\n\r\n")
+        assert library.followers == (kind == "download")
+
+
+async def test_an_admin_stream_without_a_key_ends_when_keys_are_set() -> None:
+    """A local program was an admin without a key; now it needs one."""
+    options = LiveOptions(BASE)
+    async with proxy_running(FakeRuntime(), options=options) as proxy, await connect(proxy.port) as client:
+        await client.send("GET", "/gglib/events")
+        await client.read_until(b"\n\n\r\n")
+        options.replace(replace(BASE, heartbeat_s=1.0))
+        options.replace(replace(BASE, api_keys={"alice": ALICE}))
+        async with asyncio.timeout(1):
+            assert b"invalid_api_key" in await client.read_until(b"\r\n0\r\n\r\n")
 
 
 async def test_limits_hosts_and_the_default_context_are_replaced() -> None:

@@ -92,6 +92,11 @@ class OperationSpec:
         return self.path.startswith(OWN_API) or self.query is not None
 
     @property
+    def is_admin_stream(self) -> bool:
+        """Whether its response is an event stream for admins."""
+        return self.media_type == EVENTS and self.access is Access.ADMIN
+
+    @property
     def may_have_body(self) -> bool:
         """Whether request content has a meaning (RFC 9110, 9.3). If so, the body is read, if only to refuse it."""
         return self.method != "GET"

@@ -16,7 +16,7 @@ from gglib.proxy.errors import (
     OriginNotAllowedError,
     UnauthorizedError,
 )
-from gglib.proxy.routes.operation_spec import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import EVENTS, JSON, Access, OperationSpec
 
 
 class Query(msgspec.Struct):
@@ -103,6 +103,23 @@ def test_the_own_api_refuses_unknown_parameters(
 ) -> None:
     """Operations with a query of their own do too; pages and the APIs of others ignore unknown parameters."""
     assert a_spec(path, query=query).is_strict is is_strict
+
+
+@pytest.mark.parametrize(
+    ("media_type", "access", "expected"),
+    [
+        (EVENTS, Access.ADMIN, True),
+        (EVENTS, Access.CLIENT, False),
+        (JSON, Access.ADMIN, False),
+    ],
+)
+def test_an_event_stream_for_admins_is_an_admin_stream(
+    media_type: str,
+    access: Access,
+    expected: bool,  # noqa: FBT001 - a row's value
+) -> None:
+    """Other responses end by themselves, or are for all clients."""
+    assert a_spec("/gglib/x", media_type=media_type, access=access).is_admin_stream is expected
 
 
 FOR_ALL = {HostNotAllowedError, OriginNotAllowedError, BadRequestError, errors.ShuttingDownError}
