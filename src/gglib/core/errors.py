@@ -90,6 +90,13 @@ class ModelRuntimeError(GglibError):
 class EngineArgumentError(InvalidSettingError, ModelRuntimeError):
     """The engine in use does not support an engine argument of the model, so the model cannot be launched."""
 
+    def redacted(self) -> "EngineArgumentError":
+        """Return the error without the argument, for clients that may not see the engine arguments."""
+        return EngineArgumentError(
+            "The model cannot be loaded because of its engine arguments: 'gglib doctor' on the server's machine "
+            "shows the reason."
+        )
+
 
 class ModelNotFoundError(ModelRuntimeError):
     """No model has this name.
@@ -233,6 +240,14 @@ class EngineBrokenError(EngineNotFoundError):
             "gglib: 'gglib serve --engine embedded'."
         )
 
+    def redacted(self) -> "EngineBrokenError":
+        """Return the error with a message without path and reason, for clients that may not see them."""
+        error = EngineBrokenError(self.path, self.why)
+        error.args = (
+            "The engine of this server cannot be used: 'gglib doctor' on the server's machine shows the reason.",
+        )
+        return error
+
 
 class ModelLoadFailedError(ModelRuntimeError):
     """The engine could not load the model.
@@ -261,6 +276,12 @@ class ModelLoadFailedError(ModelRuntimeError):
     def with_retry_after(self, retry_after_s: float) -> "ModelLoadFailedError":
         """Return the same error for a request during the back-off, which lasts ``retry_after_s`` seconds more."""
         return type(self)(self.model_name, self.reason, self.log_tail, retry_after_s=retry_after_s)
+
+    def without_log(self) -> "ModelLoadFailedError":
+        """Return the same error without log lines, for clients that may not read logs."""
+        if not self.log_tail:
+            return self
+        return type(self)(self.model_name, self.reason, retry_after_s=self.retry_after_s)
 
 
 class ModelOutOfMemoryError(ModelLoadFailedError):
@@ -428,6 +449,10 @@ class EngineDiedError(UpstreamError):
         self.is_retryable = not was_only_request
         advice = "; it was the only request in flight: change it before retrying" if was_only_request else ""
         super().__init__(f"The engine of model '{model_name}' died: {reason}{advice}")
+
+    def without_log(self) -> "EngineDiedError":
+        """Return the same error without log lines, for clients that may not read logs."""
+        return EngineDiedError(self.model_name, self.reason, was_only_request=self.was_only_request)
 
 
 class EngineUnreachableError(UpstreamError):

@@ -21,14 +21,15 @@ from gglib.proxy.access.authorization import Caller, check_access
 from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.access.priority import caller_priority, requested_priority
-from gglib.proxy.access.visible_catalog import VisibleCatalog, error_for
+from gglib.proxy.access.visible_catalog import VisibleCatalog
+from gglib.proxy.access.visible_errors import visible_error
 from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import EngineError, to_error_response
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.routes.dispatch import Handler
+from gglib.proxy.routes.dispatch import Handler, caller_of
 from gglib.proxy.routes.operation_spec import Access
 from gglib.proxy.routes.table import find_operation
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
@@ -77,7 +78,7 @@ class ProxyApp:
             error_code = _error_code(error, is_started=response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
-            await response.fail(error_for(error, request.grant), dialect_of(request.path))
+            await response.fail(visible_error(error, caller_of(request)), dialect_of(request.path))
         finally:
             self._open.discard(request)
             record = _record(
@@ -147,7 +148,7 @@ class ProxyApp:
         response.closes_connection = False
         operation, path = find_operation(head.method, head.raw_path, head.fields.get(b"host"))
         access = operation.spec.access
-        check_access(access, Caller(head.fields, request.peer_host, request.server_host, grant))
+        check_access(access, caller_of(request))
         return _RequestPlan(
             operation.handler,
             self._services_for(grant),

@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from gglib.core.api_keys import ApiKey
+from gglib.core.errors import EngineArgumentError, EngineBrokenError, ModelLoadFailedError
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSource, ModelSummary, RunningTarget
 from gglib.core.priority import Priority
 from gglib.proxy import ProxyOptions
@@ -258,6 +260,65 @@ async def test_invalid_priority_is_refused() -> None:
         assert "'interactive' or 'batch'" in reply.error["message"]
         assert proxy.runtime.admitted == []
         assert (await ask(proxy.port, "GET", "/health", headers=headers)).status == 200
+
+
+MACHINE = replace(
+    TINY,
+    paths=(Path("/srv/private/tiny.gguf"),),
+    projector=Path("/srv/private/mmproj.gguf"),
+    settings=ModelSettings(engine_args=("--private-flag", "x")),
+    last_used_at=1_750_000_000,
+)
+
+
+async def test_only_admins_see_the_machine_and_the_times_of_use() -> None:
+    """Paths, engine arguments and the last use are null for other keys, in the list and for one model."""
+    async with proxy_running(FakeRuntime(), FakeCatalog([MACHINE]), options=OPTIONS) as proxy:
+        for key, is_admin in ((ALICE, True), (BOB, False), (CAROL, False)):
+            listed = await ask(proxy.port, "GET", "/gglib/models", headers=(as_key(key),))
+            shown = await ask(proxy.port, "GET", "/gglib/models/chat-tiny", headers=(as_key(key),))
+            expected = (
+                ["/srv/private/tiny.gguf"],
+                "/srv/private/mmproj.gguf",
+                ["--private-flag", "x"],
+                1_750_000_000,
+            )
+            for model in (listed.json()["models"][0], shown.json()):
+                seen = tuple(model[name] for name in ("paths", "projector", "engine_args", "last_used_at"))
+                assert seen == (expected if is_admin else (None,) * 4)
+            assert is_admin or b"private" not in listed.body + shown.body
+
+
+@pytest.mark.parametrize(
+    ("error", "secret"),
+    [
+        (EngineBrokenError(Path("/srv/private/llama-server"), "it is private"), "private"),
+        (EngineArgumentError("Engine argument '--private' takes no value."), "private"),
+        (ModelLoadFailedError(TINY.name, "no tensors", ("private log line",)), "private"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_errors_show_the_machine_to_admins_only(error: Exception, secret: str) -> None:
+    """Neither a path, nor an engine argument, nor the engine's log reaches another key."""
+    async with proxy_running(FakeRuntime(fails_with=error), FakeCatalog([TINY]), options=OPTIONS) as proxy:
+        for key, is_admin in ((ALICE, True), (BOB, False), (CAROL, False)):
+            body = json.dumps({"model": TINY.name}).encode()
+            reply = await ask(proxy.port, "POST", CHAT, body=body, headers=(as_key(key),))
+            assert (reply.status, reply.error["code"]) == (500, getattr(error, "code", None))
+            assert (secret in reply.error["message"]) is is_admin
+
+
+async def test_engine_arguments_cannot_be_changed_over_http() -> None:
+    """An admin key can read them; a body that names them is refused with the command that sets them."""
+    library = FakeLibrary(FakeCatalog([MACHINE]))
+    async with proxy_running(FakeRuntime(), library.store, options=OPTIONS, library=library) as proxy:
+        body = json.dumps({"engine_args": ["--host", "box.lan"]}).encode()
+        for method, path in (("PATCH", "/gglib/models/chat-tiny"), ("POST", "/gglib/models/chat-tiny/load")):
+            reply = await ask(proxy.port, method, path, body=body, headers=(as_key(ALICE),))
+            assert (reply.status, reply.error["code"]) == (403, "forbidden")
+            assert "gglib set M --engine-args" in reply.error["message"]
+        reply = await ask(proxy.port, "GET", "/gglib/models/chat-tiny", headers=(as_key(ALICE),))
+        assert reply.json()["engine_args"] == ["--private-flag", "x"]
 
 
 async def test_protected_field_is_forbidden_whatever_the_key() -> None:

@@ -10,6 +10,7 @@ from gglib.core import errors
 from gglib.core.errors import (
     CatalogError,
     DownloadNotFoundError,
+    EngineArgumentError,
     EngineBrokenError,
     EngineCrashLoopError,
     EngineDiedError,
@@ -120,6 +121,42 @@ def test_a_failure_is_repeated_with_the_time_until_the_next_attempt(error: Model
     repeated = error.with_retry_after(2.5)
     assert (type(repeated), str(repeated), error.retry_after_s) == (type(error), str(error), None)
     assert vars(repeated) == {**vars(error), "retry_after_s": 2.5}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EngineBrokenError(Path("/opt/llama"), "it is /opt/x"), EngineArgumentError("Engine argument '/opt'.")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_redacted_error_names_the_command_that_shows_the_reason(
+    error: EngineBrokenError | EngineArgumentError,
+) -> None:
+    """Clients without admin rights see neither path nor argument; class and code stay."""
+    redacted = error.redacted()
+    assert (type(redacted), redacted.code) == (type(error), error.code)
+    assert "/opt" not in str(redacted)
+    assert "gglib doctor" in str(redacted)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelLoadFailedError("m", "bad magic", ("line",), retry_after_s=2.0),
+        EngineDiedError("m", "signal 9", ("line",), was_only_request=True),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_without_its_log_says_the_same(error: ModelLoadFailedError | EngineDiedError) -> None:
+    """Only the log lines are left out."""
+    shown = error.without_log()
+    assert {**vars(shown), "log_tail": ("line",)} == vars(error)
+    assert (type(shown), str(shown), shown.log_tail) == (type(error), str(error), ())
+
+
+def test_an_error_without_log_lines_stays_itself() -> None:
+    """Also a crash loop, which has other arguments."""
+    error = EngineCrashLoopError("m", 3, 60.0, "signal 9")
+    assert error.without_log() is error
 
 
 def test_a_crash_loop_counts_the_deaths() -> None:

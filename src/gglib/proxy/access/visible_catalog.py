@@ -4,10 +4,8 @@ Lists, name resolution and errors with similar names all use it, so a response c
 as unknown as one that does not exist.
 """
 
-from gglib.core.errors import ModelNotFoundError, ModelsPinnedError, ModelTooLargeError
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.ports import ModelCatalogPort
-from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.model_filter import ModelFilter
 
 
@@ -38,18 +36,3 @@ class VisibleCatalog:
             return None
         spec = await self._catalog.resolve_for_launch(model.name)
         return spec if spec is not None and spec.model_id == model.id else None
-
-
-def error_for(error: Exception, grant: Grant | None) -> Exception:
-    """Return an error as a request with these rights gets it: without the names of models that it may not use."""
-    if grant is None or grant.models is None:
-        return error
-    match error:
-        case ModelNotFoundError():
-            return error.limited()
-        case ModelTooLargeError():  # its advice may name another model
-            return ModelTooLargeError(error.model_name, error.needed, error.budget)
-        case ModelsPinnedError():
-            return ModelsPinnedError(error.model_name, ())
-        case _:
-            return error

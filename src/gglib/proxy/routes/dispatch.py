@@ -43,7 +43,7 @@ class Call(Generic[Query, Body]):
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller may see file paths."""
+        """Whether the caller may see paths, engine arguments and times of use."""
         return caller_of(self.request).is_admin
 
     @property

@@ -31,7 +31,7 @@ async def list_models(call: Call[None, None], response: Response) -> None:
     """Send the models that the caller may use, loaded or not."""
     models, states = await call.services.catalog.list_models(), await states_of(call)
     is_admin = call.is_admin
-    shown = [responses.Model.of(model, states.get(model.id), shows_paths=is_admin) for model in models]
+    shown = [responses.Model.of(model, states.get(model.id), is_for_admin=is_admin) for model in models]
     await response.send(responses.Models(models=tuple(shown)))
 
 
@@ -41,7 +41,7 @@ async def show_model(call: Call[None, None], response: Response) -> None:
     first, *_ = await resolve_candidates(call.path["name"], call.services)
     model = await require_model(call.services.catalog, first.name)
     states = await states_of(call)
-    await response.send(responses.Model.of(model, states.get(model.id), shows_paths=call.is_admin))
+    await response.send(responses.Model.of(model, states.get(model.id), is_for_admin=call.is_admin))
 
 
 async def add_model(call: Call[None, NewModel], response: Response) -> None:
@@ -97,8 +97,8 @@ OPERATIONS = (
             path=MODELS,
             group=GROUP,
             summary="List the models of the catalogue",
-            text="Like `gglib list --json`. Only models that the key may use; paths are null for "
-            "callers without admin rights.",
+            text="Like `gglib list --json`. Only models that the key may use; paths, `engine_args` "
+            "and `last_used_at` are null for callers without admin rights.",
             access=Access.CLIENT,
             response=responses.Models,
             errors=(errors.CatalogError,),

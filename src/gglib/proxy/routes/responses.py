@@ -148,18 +148,25 @@ class Model:
         str | None, Meta(description="Path of its mmproj; null for callers without admin rights.")
     ]
     projector_sha256: Sha256
+    engine_args: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Set on the server's machine only; null for callers without admin rights."),
+    ]
     is_downloaded: Annotated[
         bool, Meta(description="Whether gglib downloaded the files and may delete them.")
     ]
     chat_template_sha256: Sha256
     added_at: UnixTime
-    last_used_at: OptionalUnixTime
+    last_used_at: Annotated[
+        int | None,
+        Meta(description="Unix time in seconds; null if unused, and for callers without admin rights."),
+    ]
 
     @classmethod
-    def of(cls, model: ModelSummary, state: str | None, *, shows_paths: bool = True) -> Self:
+    def of(cls, model: ModelSummary, state: str | None, *, is_for_admin: bool = True) -> Self:
         """Return the JSON form of a model. ``state`` is None without a server or if the model is not in memory.
 
-        Without ``shows_paths`` ``paths`` and ``projector`` are None.
+        Paths, the engine arguments and the time of the last use are None unless it is for an admin.
         """
         return cls(
             id=model.id,
@@ -179,15 +186,16 @@ class Model:
             capabilities=tuple(model.capabilities.names()),
             tags=model.tags,
             state=state,
-            paths=tuple(map(str, model.paths)) if shows_paths else None,
+            paths=tuple(map(str, model.paths)) if is_for_admin else None,
             hashes=model.hashes,
             source=Source.of(model.source),
-            projector=str(model.projector) if shows_paths and model.projector is not None else None,
+            projector=str(model.projector) if is_for_admin and model.projector is not None else None,
             projector_sha256=model.projector_sha256,
+            engine_args=model.settings.engine_args if is_for_admin else None,
             is_downloaded=model.is_downloaded,
             chat_template_sha256=model.chat_template_sha256,
             added_at=model.added_at,
-            last_used_at=model.last_used_at,
+            last_used_at=model.last_used_at if is_for_admin else None,
         )
 
 

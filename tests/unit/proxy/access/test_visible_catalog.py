@@ -2,17 +2,11 @@
 
 import pytest
 
-from gglib.core.errors import (
-    ModelNotFoundError,
-    ModelsPinnedError,
-    ModelTooLargeError,
-    ProfileNotFoundError,
-)
+from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.names import require_model
-from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.model_filter import ModelFilter
-from gglib.proxy.access.visible_catalog import VisibleCatalog, error_for
+from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.testing import FakeCatalog
 
 CHAT = ModelSummary(id=1, name="chat-4b", aliases=("coder",))
@@ -77,28 +71,3 @@ async def test_catalog_without_launch_specs() -> None:
     foreign = VisibleCatalog(Foreign([CHAT, SECRET]), ModelFilter(["chat*"]))
     assert await foreign.resolve_for_launch("chat-4b") is None
     assert await foreign.resolve_model("chat-4b") == CHAT
-
-
-async def test_error_says_that_the_key_decides() -> None:
-    """It does not claim that the catalogue is empty; other errors and other keys' errors stay as they are."""
-    limited = Grant("bob", is_admin=False, models=ModelFilter(["x*"]), priority=None)
-    everything = Grant("carol", is_admin=False, models=None, priority=None)
-    error = ModelNotFoundError("tiny", total=0)
-    assert "this API key may use, which are none" in str(error_for(error, limited))
-    assert error_for(error, everything) is error
-    assert error_for(error, None) is error
-    other = ValueError("x")
-    assert error_for(other, limited) is other
-
-
-def test_errors_of_the_runtime_name_no_other_model() -> None:
-    """Neither a pinned model, nor a smaller one that would fit; a profile of an allowed model stays."""
-    grant = Grant("bob", is_admin=False, models=ModelFilter(["chat*"]), priority=None)
-    pinned = error_for(ModelsPinnedError("chat-4b", ("secret-4b",)), grant)
-    large = error_for(ModelTooLargeError("chat-4b", {"ram": 2}, {"ram": 1}, "Use 'secret-4b'."), grant)
-    assert "secret" not in f"{pinned} {large}"
-    profile = ProfileNotFoundError("chat-4b:x", "chat-4b", "x", ("cold",))
-    assert error_for(profile, grant) is profile
-    assert error_for(pinned, None) is pinned
-    other = ValueError()
-    assert error_for(other, grant) is other
