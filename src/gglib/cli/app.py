@@ -108,8 +108,11 @@ def cli(ctx: click.Context, home: str | None, url: str | None, key_env: str | No
 
 
 def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpoint | None":
-    """Return the remote server, if one is named. Raises ``InvalidSettingError`` for a command that has to be local."""
-    from gglib.cli.remote.address import find_remote
+    """Return the remote server, if one is named; warn of a key that others in the network can read.
+
+    Raises ``InvalidSettingError`` for a command that has to be local.
+    """
+    from gglib.cli.remote.address import find_remote, plaintext_key_warning
     from gglib.core.errors import InvalidSettingError
 
     remote = find_remote(url, key_env, os.environ, listens=command in SERVING_COMMANDS)
@@ -118,4 +121,6 @@ def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpo
             f"'gglib {command}' works only on the server's own machine: run it there, or leave out --url and "
             "GGLIB_HOST for this machine."
         )
+    if remote is not None and (warning := plaintext_key_warning(remote)) is not None:
+        click.echo(warning, err=True)
     return remote

@@ -198,12 +198,24 @@ def test_the_key_is_read_from_the_named_variable(here: Home, there: str) -> None
     here.variables = {"BOX_KEY": KEY}
     assert "tiny" in here.ok("--url", there, "--key-env", "BOX_KEY", "list")
     assert "requires an API key" in here.refused("--url", there, "list")
-    assert "BOX_NONE (--key-env) is not set" in here.refused("--url", there, "--key-env", "BOX_NONE", "list")
+    sentence = here.refused("--url", there, "--key-env", KEY, "list")
+    assert "--key-env must be the name of an environment variable" in sentence
+    assert KEY not in sentence, "a user may type the key instead of the name"
     here.variables = {"GGLIB_REMOTE_KEY": "SECRET-but-wrong"}
     sentence = here.refused("--url", there, "list")
     assert "refused the API key" in sentence
     assert "SECRET" not in sentence
     assert "--url" in here.refused("--key-env", "BOX_KEY", "reload")
+
+
+def test_a_key_over_http_is_warned_of_once(here: Home) -> None:
+    """On stderr, before the request; not for a loopback address."""
+    done = here.run("--url", "http://box.invalid", "list", "--json")
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("Warning: the API key is sent to http://box.invalid without encryption")
+    assert len(rest) == 1
+    assert done.stdout == ""
+    assert "Warning" not in here.run("--url", "http://127.0.0.1:9", "list").stderr
 
 
 def test_an_unreachable_server_is_one_sentence(here: Home) -> None:

@@ -67,6 +67,17 @@ def server_url(text: str, *, source: str) -> str:
     return _written(parts, port)
 
 
+def plaintext_key_warning(server: Endpoint) -> str | None:
+    """Return the warning about a key that is sent over http to another machine; None if there is no reason."""
+    parts = urlsplit(server.url)
+    if server.key is None or parts.scheme != "http" or is_loopback(parts.hostname or ""):
+        return None
+    return (
+        f"Warning: the API key is sent to {server.url} without encryption: use an https:// address or an SSH tunnel "
+        "unless you trust the network."
+    )
+
+
 def is_address_of_this_machine(host: str) -> bool:
     """Whether a host name or address belongs to this machine. Resolves names."""
     with suppress(OSError, UnicodeError):
@@ -97,7 +108,11 @@ def _find_key(variable: str | None, environ: Mapping[str, str]) -> str | None:
     if not key:
         if variable is None:
             return None
-        raise InvalidSettingError(f"The environment variable {variable} (--key-env) is not set.")
+        # The value is not shown: it may be the key itself.
+        raise InvalidSettingError(
+            "--key-env must be the name of an environment variable that has the key, not the key itself: no variable "
+            "with this name is set."
+        )
     if not _KEY.fullmatch(key):
         raise InvalidSettingError(
             f"The key in {variable or KEY_VARIABLE} must be visible ASCII characters without spaces."

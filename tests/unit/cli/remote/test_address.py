@@ -2,7 +2,12 @@
 
 import pytest
 
-from gglib.cli.remote.address import find_remote, is_address_of_this_machine, server_url
+from gglib.cli.remote.address import (
+    find_remote,
+    is_address_of_this_machine,
+    plaintext_key_warning,
+    server_url,
+)
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import InvalidSettingError
 
@@ -94,10 +99,41 @@ def test_the_key_comes_from_a_variable() -> None:
     assert remote({"GGLIB_API_KEY": "own-key"}, url="box") == Endpoint(
         "http://box:8080", None, is_remote=True
     )
-    for key_env, words in (("EMPTY", "EMPTY .* is not set"), ("SPACED", "SPACED must be visible ASCII")):
+    for key_env, words in (
+        ("EMPTY", "--key-env must be the name"),
+        ("SECRET-key", "not the key itself"),
+        ("SPACED", "SPACED must be visible ASCII"),
+    ):
         with pytest.raises(InvalidSettingError, match=words) as caught:
             remote({"EMPTY": "", "SPACED": "SECRET key"}, url="box", key_env=key_env)
         assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "expected"),
+    [
+        ("http://box:8080", "SECRET", True),
+        ("http://192.168.1.2", "SECRET", True),
+        ("http://[fe80::1]:8080", "SECRET", True),
+        ("http://box:8080", None, False),
+        ("https://box", "SECRET", False),
+        ("http://localhost:8080", "SECRET", False),
+        ("http://127.0.0.1:8080", "SECRET", False),
+        ("http://[::1]:8080", "SECRET", False),
+    ],
+)
+def test_a_key_over_http_to_another_machine_is_warned_of(
+    url: str,
+    key: str | None,
+    expected: bool,  # noqa: FBT001 - a row's value
+) -> None:
+    """The warning names the address and a remedy, and never the key."""
+    warning = plaintext_key_warning(Endpoint(url, key, is_remote=True))
+    assert (warning is not None) is expected
+    if warning is not None:
+        assert url in warning
+        assert "https://" in warning
+        assert "SECRET" not in warning
 
 
 def test_a_key_without_a_server_is_an_error() -> None:
