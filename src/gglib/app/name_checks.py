@@ -1,10 +1,14 @@
-"""Checks the names of models in the settings against the catalogue. Pure."""
+"""Checks the names and patterns of models in the settings against the catalogue. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
 from gglib.core.names import find_model, not_found
+from gglib.proxy.access.model_filter import ModelFilter
+
+_GLOB = re.compile(r"[*?\[]")
 
 
 def name_warnings(settings: Settings, models: Sequence[ModelSummary]) -> Iterator[str]:
@@ -21,3 +25,23 @@ def name_warnings(settings: Settings, models: Sequence[ModelSummary]) -> Iterato
         for name in names:
             if find_model(name, models) is None:
                 yield f"Setting 'aliases', '{alias}': {not_found(name, models)}"
+    if models:  # in an empty catalogue no pattern can match yet
+        yield from _pattern_warnings(settings, models, entries)
+
+
+def _pattern_warnings(
+    settings: Settings, models: Sequence[ModelSummary], aliases: Sequence[ModelSummary]
+) -> Iterator[str]:
+    """Yield a sentence for each pattern of a key that allows no model."""
+    for key_name, key in settings.api_keys.items():
+        for pattern in key.models:
+            allows = ModelFilter((pattern,)).allows
+            if pattern == "*" or any(map(allows, models)):
+                continue
+            setting = f"Setting 'api_keys', 'models' of '{key_name}'"
+            if any(map(allows, aliases)):
+                yield f"{setting}: '{pattern}' matches only names of [aliases]: name their models instead."
+            elif _GLOB.search(pattern) is None:
+                yield f"{setting}: {not_found(pattern, models)}"
+            else:
+                yield f"{setting}: the pattern '{pattern}' matches no model."

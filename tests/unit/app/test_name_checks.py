@@ -5,6 +5,7 @@ from typing import Any
 
 from gglib.app.name_checks import name_warnings
 from gglib.app.settings import Settings
+from gglib.core.api_keys import ApiKey
 from gglib.core.models import ModelSummary
 
 MODELS = [ModelSummary(id=1, name="chat", aliases=("c",)), ModelSummary(id=2, name="embed")]
@@ -36,3 +37,34 @@ def test_members_of_an_alias_and_shadowed_aliases_are_checked() -> None:
         "Setting 'aliases': 'c' is the name of a model, so the alias is ignored.",
         "Setting 'aliases', 'c': Model 'embe' is not in the catalogue. Did you mean embed?",
     ]
+
+
+def keys(*patterns: str) -> dict[str, ApiKey]:
+    """Return the setting of one key with patterns."""
+    return {"bob": ApiKey(key="SECRET-key", models=patterns)}
+
+
+def test_patterns_that_match_a_model_cause_no_warning() -> None:
+    """By a name or an alias, in any case; an admin key and a key for all models have no patterns to check."""
+    assert warnings(api_keys=keys("CH*", "c", "?mbed")) == []
+    assert warnings(api_keys={"root": ApiKey.admin("SECRET-key"), **keys("*")}) == []
+
+
+def test_patterns_of_a_key_that_match_no_model_are_named() -> None:
+    """With the name of the key and never the key; a plain name has suggestions."""
+    assert warnings(api_keys=keys("chta*", "embd", "embed"), aliases={"fast": ("chat",)}) == [
+        "Setting 'api_keys', 'models' of 'bob': the pattern 'chta*' matches no model.",
+        "Setting 'api_keys', 'models' of 'bob': Model 'embd' is not in the catalogue. Did you mean embed?",
+    ]
+
+
+def test_a_pattern_for_an_alias_list_is_explained() -> None:
+    """The patterns are for models of the catalogue, so the key could not use the list."""
+    assert warnings(api_keys=keys("fast"), aliases={"fast": ("chat",)}) == [
+        "Setting 'api_keys', 'models' of 'bob': 'fast' matches only names of [aliases]: name their models instead."
+    ]
+
+
+def test_an_empty_catalogue_causes_no_warning_about_patterns() -> None:
+    """Keys may be set before the first model is pulled."""
+    assert list(name_warnings(Settings(home=Path("/"), api_keys=keys("chat*")), [])) == []
