@@ -1,0 +1,189 @@
+"""Responses about models of the catalogue. Values only."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from msgspec import Meta
+
+from gglib.core.hub.shown_source import shown_url
+from gglib.core.models import ModelSource, ModelSummary, RunningTarget
+from gglib.core.ports import library
+from gglib.proxy.routes.responses.fields import (
+    Bytes,
+    Commit,
+    Sha256,
+    Tokens,
+    UnixTime,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Origin of a model's files; all fields are null for files that the user added."""
+
+    origin: str | None
+    repo: str | None
+    revision: Commit
+    asked_revision: Annotated[
+        str | None, Meta(description="The requested branch, tag or commit; null: the latest.")
+    ]
+    url: Annotated[str | None, Meta(description="The URL without its query, which may contain a signature.")]
+    file: str | None
+    sha256: Sha256
+
+    @classmethod
+    def of(cls, source: ModelSource) -> Self:
+        """Return the JSON form of a source."""
+        return cls(
+            origin=source.origin,
+            repo=source.repo,
+            revision=source.revision,
+            asked_revision=source.asked_revision,
+            url=shown_url(source),
+            file=source.file,
+            sha256=source.sha256,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model of the catalogue."""
+
+    id: int
+    name: str
+    aliases: tuple[str, ...]
+    description: str
+    architecture: str | None
+    parameter_count: int | None
+    quantization: str | None
+    size_bytes: Bytes | None
+    trained_context: Tokens
+    context: Annotated[
+        int | None, Meta(description="The model's own setting, in tokens; null: the default applies.")
+    ]
+    idle_ttl_s: float | None
+    kind: Annotated[
+        str | None,
+        Meta(
+            description="How it is served: `chat`, `embedding` or `rerank`; null: determined from its header."
+        ),
+    ]
+    is_pinned: Annotated[bool, Meta(description="Whether it stays in memory once it is loaded.")]
+    priority: Annotated[
+        str | None,
+        Meta(description="Priority of its requests: `interactive` or `batch`; null: the default applies."),
+    ]
+    capabilities: Annotated[tuple[str, ...], Meta(description="Capabilities of the model as it is served.")]
+    tags: tuple[str, ...]
+    state: Annotated[
+        str | None,
+        Meta(description="`loading`, `ready`, `draining` or `stopping`; null if not in memory."),
+    ]
+    paths: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="All files, in shard order; null for callers without admin rights."),
+    ]
+    hashes: tuple[Sha256, ...]
+    source: Source
+    projector: Annotated[
+        str | None, Meta(description="Path of its mmproj; null for callers without admin rights.")
+    ]
+    projector_sha256: Sha256
+    engine_args: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Set on the server's machine only; null for callers without admin rights."),
+    ]
+    is_downloaded: Annotated[
+        bool, Meta(description="Whether gglib downloaded the files and may delete them.")
+    ]
+    chat_template_sha256: Sha256
+    added_at: UnixTime
+    last_used_at: Annotated[
+        int | None,
+        Meta(description="Unix time in seconds; null if unused, and for callers without admin rights."),
+    ]
+
+    @classmethod
+    def of(cls, model: ModelSummary, state: str | None, *, is_for_admin: bool = True) -> Self:
+        """Return the JSON form of a model. ``state`` is None without a server or if the model is not in memory.
+
+        Paths, the engine arguments and the time of the last use are None unless it is for an admin.
+        """
+        return cls(
+            id=model.id,
+            name=model.name,
+            aliases=model.aliases,
+            description=model.description,
+            architecture=model.architecture,
+            parameter_count=model.parameter_count,
+            quantization=model.quantization,
+            size_bytes=model.size_bytes,
+            trained_context=model.trained_context,
+            context=model.settings.context,
+            idle_ttl_s=model.settings.idle_ttl_s,
+            kind=model.settings.kind,
+            is_pinned=model.settings.is_pinned,
+            priority=None if model.settings.priority is None else model.settings.priority.name.lower(),
+            capabilities=tuple(model.capabilities.names()),
+            tags=model.tags,
+            state=state,
+            paths=tuple(map(str, model.paths)) if is_for_admin else None,
+            hashes=model.hashes,
+            source=Source.of(model.source),
+            projector=str(model.projector) if is_for_admin and model.projector is not None else None,
+            projector_sha256=model.projector_sha256,
+            engine_args=model.settings.engine_args if is_for_admin else None,
+            is_downloaded=model.is_downloaded,
+            chat_template_sha256=model.chat_template_sha256,
+            added_at=model.added_at,
+            last_used_at=model.last_used_at if is_for_admin else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The catalogue."""
+
+    models: Annotated[tuple[Model, ...], Meta(description="In the order in which they were added.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model that is ready for requests."""
+
+    model_id: int
+    model_name: str
+    effective_ctx: Annotated[int, Meta(description="Context of each request, in tokens.")]
+
+    @classmethod
+    def of(cls, target: RunningTarget) -> Self:
+        """Return the JSON form of a target, without its address."""
+        return cls(model_id=target.model_id, model_name=target.model_name, effective_ctx=target.effective_ctx)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A file that was not deleted."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedModel:
+    """A removed model and its files."""
+
+    removed: Model
+    deleted: Annotated[tuple[str, ...], Meta(description="Paths of the deleted files.")]
+    freed_bytes: Bytes
+    kept: Annotated[tuple[KeptFile, ...], Meta(description="Files that were not deleted.")]
+
+    @classmethod
+    def of(cls, removed: library.RemovedModel, state: str | None) -> Self:
+        """Return the JSON form of a removal."""
+        return cls(
+            removed=Model.of(removed.model, state),
+            deleted=tuple(map(str, removed.deleted)),
+            freed_bytes=removed.freed_bytes,
+            kept=tuple(KeptFile(path=str(path), reason=reason) for path, reason in removed.kept),
+        )

@@ -1,0 +1,92 @@
+"""Responses about the models in memory, and the names of the runtime's events. Values only."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
+from msgspec import Meta
+
+from gglib.core.runtime.events import (
+    ModelLoadFailed,
+    ModelLoading,
+    ModelReady,
+    ModelStopping,
+    ModelUnloaded,
+    RequestQueued,
+    RuntimeEvent,
+    SwapFinished,
+)
+from gglib.core.runtime.status import (
+    LoadCount,
+    ResidentStatus,
+    RuntimeStatus,
+    SwapCount,
+    SwapStatus,
+    WaitingStatus,
+)
+from gglib.proxy.routes.responses.fields import Bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedModel:
+    """A model whose last load failed, or whose engine crashed too often."""
+
+    model_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Models in memory, waiting requests, the last swap, and counts since the start."""
+
+    version: str
+    residents: tuple[ResidentStatus, ...]
+    waiting: tuple[WaitingStatus, ...]
+    failed: tuple[FailedModel, ...]
+    last_swap: SwapStatus | None
+    swaps: tuple[SwapCount, ...]
+    loads: tuple[LoadCount, ...]
+    limits: Annotated[
+        dict[str, Bytes],
+        Meta(description="Memory budget of all models together, by device; empty if memory is not limited."),
+    ]
+    used: Annotated[
+        dict[str, Bytes], Meta(description="Sum of the sizes of the models in memory, by device.")
+    ]
+    hint: Annotated[
+        str | None, Meta(description="How two models that were swapped repeatedly could both stay.")
+    ]
+
+    @classmethod
+    def of(cls, status: RuntimeStatus, version: str) -> Self:
+        """Return the JSON form of a status."""
+        return cls(
+            version=version,
+            residents=tuple(replace(resident, size=dict(resident.size)) for resident in status.residents),
+            waiting=status.waiting,
+            failed=tuple(FailedModel(model_name=name, reason=reason) for name, reason in status.failed),
+            last_swap=status.last_swap,
+            swaps=status.swaps,
+            loads=status.loads,
+            limits=dict(status.limits),
+            used=status.used,
+            hint=status.hint,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The unloaded models."""
+
+    stopped: Annotated[tuple[str, ...], Meta(description="Names of the models that were in memory.")]
+
+
+EVENT_NAMES: dict[type[RuntimeEvent], str] = {
+    ModelLoading: "loading",
+    ModelReady: "ready",
+    ModelLoadFailed: "load_failed",
+    ModelStopping: "stopping",
+    ModelUnloaded: "gone",
+    RequestQueued: "queued",
+    SwapFinished: "swap",
+}
+"""The name of each event in ``GET /gglib/events``."""
