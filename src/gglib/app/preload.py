@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.core.fallback import first_that_runs
+from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
-from gglib.proxy.aliases import AliasLists
-from gglib.proxy.model_choice import CANNOT_RUN
+from gglib.proxy.names.aliases import AliasLists
+from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates
 
 logger = logging.getLogger("gglib")
 
@@ -33,32 +36,19 @@ async def preloading(
 async def _preload(
     settings: Settings, catalog: ModelCatalogPort, runtime: ModelRuntimePort, warn: Callable[[str], None]
 ) -> None:
+    aliases = AliasLists(settings.aliases)
+
+    async def load(candidate: Candidate) -> RunningTarget:
+        return await runtime.load(candidate.name, None, settings.default_ctx)
+
     for name in settings.preload:
         try:
-            models = await _models_of(name, settings, catalog)
-            loaded = await _load_first(models, runtime, settings.default_ctx)
-            logger.info("preloaded '%s'", loaded)
+            candidates = await resolve_candidates(name, catalog, aliases)
+            target = await first_that_runs(candidates, load, on_skip=partial(log_skip, "preload"))
+            logger.info("preloaded '%s'", target.model_name)
         except ShuttingDownError:
             return
         except GglibError as error:
             warn(f"'{name}' cannot be preloaded: {error}")
         except Exception:  # the server continues
             logger.exception("'%s' cannot be preloaded", name)
-
-
-async def _models_of(name: str, settings: Settings, catalog: ModelCatalogPort) -> tuple[str, ...]:
-    """Return the models of an alias list, else the name itself: names of the catalogue take precedence."""
-    if await catalog.resolve_model(name) is not None:
-        return (name,)
-    return AliasLists(settings.aliases).find(name) or (name,)
-
-
-async def _load_first(models: tuple[str, ...], runtime: ModelRuntimePort, default_ctx: int) -> str:
-    """Load the first model that can run, and return its name. Raises the error of the last."""
-    *others, last = models
-    for name in others:
-        try:
-            return (await runtime.load(name, None, default_ctx)).model_name
-        except CANNOT_RUN as error:
-            logger.info("preload: %s", error)
-    return (await runtime.load(last, None, default_ctx)).model_name

@@ -1,7 +1,9 @@
 """The kind of a model: chat, embedding or rerank. The user's setting overrides the header. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, ModelSummary, Pooling
 
@@ -28,6 +30,37 @@ MAX_SINGLE_BATCH_CONTEXT = 32_768
 The engine's attention mask for such a batch has context squared entries of 2 bytes: 2 GiB here, 32 GiB at 131,072
 (compute buffer measured with llama.cpp b11549: 2,122 MiB at 32,768 for a model of 64 dimensions).
 """
+
+
+class HasCapabilities(Protocol):
+    """A model, or what stands for it."""
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """The effective capabilities."""
+        ...
+
+
+Model = TypeVar("Model", bound=HasCapabilities)
+
+
+def models_of_kind(models: Iterable[Model], kind: ModelKind) -> list[Model]:
+    """Return the models that requests of a kind may use, in order.
+
+    A model without known capabilities (a base model without a chat template, or a model of an embedding program)
+    generates text like a chat model. For embeddings and reranking it is returned only if no other model is.
+    """
+    models = list(models)
+    fitting = [model for model in models if getattr(model.capabilities, kind)]
+    if fitting and kind != "chat":
+        return fitting
+    return [
+        model for model in models if getattr(model.capabilities, kind) or not _has_kind(model.capabilities)
+    ]
+
+
+def _has_kind(capabilities: ModelCapabilities) -> bool:
+    return capabilities.chat or capabilities.embedding or capabilities.rerank
 
 
 def effective_capabilities(detected: ModelCapabilities, kind: ModelKind | None) -> ModelCapabilities:

@@ -26,7 +26,7 @@ from gglib.proxy.access.visible_errors import visible_error
 from gglib.proxy.dialects.errors import dialect_of
 from gglib.proxy.errors import EngineError, to_error_response
 from gglib.proxy.models import ModelObjects
-from gglib.proxy.options import Services
+from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Handler, caller_of
@@ -128,7 +128,7 @@ class ProxyApp:
             plan.upstream_target,
             plan.upstream_header_lines,
         )
-        request.preferred_wait_s = plan.preferred_wait_s
+        request.wait_s = plan.wait_s
         request.grant, request.caller_priority = plan.grant, plan.caller_priority
         return plan
 
@@ -159,7 +159,7 @@ class ProxyApp:
             None if access is Access.PUBLIC else _caller_priority(head, grant),
             head.target_for(path),
             encode_header_lines(_upstream_headers(head)),
-            preferred_wait_s(head.headers),
+            _wait_s(head, self._services.options),
             access if operation.spec.is_admin_stream else None,
         )
 
@@ -198,13 +198,20 @@ class _RequestPlan:
     """Request target for the engine: the normalized path and the unchanged query."""
     upstream_header_lines: bytes = b""
     """Serialized request headers that are forwarded to the engine."""
-    preferred_wait_s: int | None = None
+    wait_s: float = 0.0
+    """Maximum wait for the model, in seconds."""
     stream_access: Access | None = None
     """The access of an event stream of the admin API, which a new policy may end; None for other requests."""
 
 
 def _caller_priority(head: RequestHead, grant: Grant | None) -> Priority | None:
     return caller_priority(requested_priority(head.headers), None if grant is None else grant.priority)
+
+
+def _wait_s(head: RequestHead, options: ProxyOptions) -> float:
+    """Return the wait for a model, in seconds: ``Prefer: wait=N`` (RFC 7240) can only shorten it."""
+    preferred_s = preferred_wait_s(head.headers)
+    return options.model_wait_s if preferred_s is None else min(preferred_s, options.model_wait_s)
 
 
 def _upstream_headers(head: RequestHead) -> Headers:

@@ -125,7 +125,10 @@ class RefusedByEngineError(EngineError):
 
 
 class UnsupportedByModelError(EngineError):
-    """The model lacks ``capability`` (a name of ``ModelCapabilities``), which the request needs."""
+    """The model lacks ``capability`` (a name of ``ModelCapabilities``), which the request needs.
+
+    Also raised without an engine, for an alias list of which all models lack it.
+    """
 
     code = "unsupported_by_model"
     source = errors.ErrorSource.CLIENT

@@ -17,6 +17,7 @@ from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
+from gglib.core.fallback import CANNOT_RUN, next_candidate
 from gglib.core.models import RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
@@ -34,7 +35,8 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.model_choice import CANNOT_RUN, Candidate, default_model, resolve_request
+from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
+from gglib.proxy.names.default_model import default_model
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
 from gglib.proxy.request import ProxyRequest
@@ -82,7 +84,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
     if spec is not None:
         name = spec.model_name
     else:
-        ((name, spec), *others), body = await _resolve_otherwise(request, envelope, body, services)
+        ((name, spec, _), *others), body = await _resolve_otherwise(request, envelope, body, services)
     while True:
         request.model, request.launch_spec = name, spec
         if services.poison_requests.has_entries:
@@ -99,7 +101,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             _record_crash(error, name, body, services)
             raise
         except CANNOT_RUN as error:  # raised by the runtime: nothing was sent to an engine
-            (name, spec), others = _next_candidate(others, error, request)
+            (name, spec, _), others = _next_candidate(others, error, request)
         else:
             return
 
@@ -110,10 +112,12 @@ async def _resolve_otherwise(
     """Return the models that may serve a request without a launch spec of its own, and its body.
 
     It names no model, an alias list, ``model:profile``, whose defaults are then in the body, or a model that the
-    runtime does not launch itself. Raises ``ModelNotFoundError``, or ``BadRequestError`` without a default model.
+    runtime does not launch itself. Raises ``ModelNotFoundError``, ``BadRequestError`` without a default model, or
+    ``UnsupportedByModelError`` for an alias list without a model for the path.
     """
+    request.wait_until_s = monotonic() + request.wait_s
     name = envelope.model or await default_model(request.path, services)
-    candidates, profile = await resolve_request(name, services)
+    candidates, profile = await resolve_request(name, request.path, services)
     if profile is not None:
         async with services.large_body_lock:
             body = _with_profile(body, profile, request.path, services.options)
@@ -128,12 +132,14 @@ def _record_crash(error: EngineDiedError, model_name: str, body: bytes, services
 def _next_candidate(
     others: Sequence[Candidate], error: Exception, request: ProxyRequest
 ) -> tuple[Candidate, Sequence[Candidate]]:
-    """Return the next model of an alias list and those after it. Raises ``error`` after the last."""
-    if not others:
-        raise error
-    candidate, *rest = others
-    log.info("%s: %s Using '%s' instead.", request.id, error, candidate.name)
-    return candidate, rest
+    """Return the next model of an alias list and those after it; it may wait until the deadline of the first.
+
+    Raises ``error`` after the last.
+    """
+    candidate, others = next_candidate(others, error)
+    log_skip(request.id, error, candidate)
+    request.wait_s = max(0.0, request.wait_until_s - monotonic())
+    return candidate, others
 
 
 def _with_profile(body: bytes, profile: Profile, path: str, options: ProxyOptions) -> bytes:
@@ -174,9 +180,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
 ) -> None:
     """Wait for the model, send the request to its engine and relay the response. Retries refused connections."""
     options = services.options
-    wait_s = options.model_wait_s
-    if request.preferred_wait_s is not None:
-        wait_s = min(request.preferred_wait_s, wait_s)
+    wait_s = request.wait_s
     upstream_request = UpstreamRequest(
         request.upstream_target,
         request.upstream_header_lines,
@@ -238,6 +242,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 raise
             response.extra_header_lines = cors_header_lines  # the next engine may have another context size
             await asyncio.sleep(delay_s)
+            wait_s = max(0.0, request.wait_s - (monotonic() - queued_at_s))
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RuntimeStatus
 from gglib.core.profiles import Profile, ProfiledModel, listed_profiles
-from gglib.proxy.aliases import Alias
+from gglib.proxy.names.aliases import Alias
 
 _SHOWN_STATES = {"loading": "loading", "ready": "loaded", "draining": "loaded"}
 """``status.value`` of each state of a resident model; ``stopping`` counts as unloaded."""

@@ -18,10 +18,10 @@ from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePor
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
-from gglib.proxy.aliases import AliasLists
 from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
+from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.target_locks import TargetLocks
 from gglib.proxy.telemetry.recorder import RequestRecorder
 

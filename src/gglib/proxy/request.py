@@ -13,8 +13,10 @@ class ProxyRequest(Request):
     """Request target for the engine: the normalized path and the query."""
     upstream_header_lines: bytes = b""
     """Serialized headers that are forwarded to the engine."""
-    preferred_wait_s: int | None = None
-    """The client's ``Prefer: wait`` (RFC 7240), in seconds; None without it."""
+    wait_s: float = 0.0
+    """How long the request may still wait for its model, in seconds: ``model_wait_s``, or less by ``Prefer: wait``."""
+    wait_until_s: float = 0.0
+    """The end of this wait (``time.monotonic``); only set if there may be several models to try."""
     grant: Grant | None = None
     """The rights of the request's API key; None if no keys are set, and before the key is checked."""
     caller_priority: Priority | None = None

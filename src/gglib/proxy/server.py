@@ -17,10 +17,10 @@ from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
-from gglib.proxy.aliases import AliasLists
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
+from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.options import LiveOptions, ProxyOptions, Services
 from gglib.proxy.refusal import format_refusal
 from gglib.proxy.request import ProxyRequest

@@ -208,6 +208,26 @@ def test_the_key_is_read_from_the_named_variable(here: Home, there: str) -> None
     assert "--url" in here.refused("--key-env", "BOX_KEY", "reload")
 
 
+def test_a_key_without_admin_rights_may_list_and_show(stocked: Home, here: Home) -> None:
+    """The models without paths; other commands are refused with the rights that they need."""
+    stocked.set(f'[api_keys.bob]\nkey = "{KEY}"\nmodels = ["ti*"]')
+    (stocked.path / "config.toml").chmod(0o600)
+    with stocked.serving() as server:
+        assert "tiny" in here.ok("--url", server.url, "list")
+        shown = here.ok("--url", server.url, "show", "tiny")
+        assert "Name:         tiny" in shown
+        assert str(stocked.path) not in shown
+        assert json.loads(here.ok("--url", server.url, "show", "tiny", "--json"))["paths"] is None
+        for command in (
+            ("ps",),
+            ("load", "tiny"),
+            ("reload",),
+            ("ps", "--watch"),
+            ("set", "tiny", "--ctx", "9"),
+        ):
+            assert "admin rights" in here.refused("--url", server.url, *command)
+
+
 def test_a_key_over_http_is_warned_of_once(here: Home) -> None:
     """On stderr, before the request; not for a loopback address."""
     done = here.run("--url", "http://box.invalid", "list", "--json")

@@ -23,6 +23,7 @@ from gglib.core.errors import (
 )
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.proxy import ProxyOptions, SchemaLimits
+from gglib.proxy.forward import RECONNECT_DELAYS_S
 from gglib.testing import FakeCatalog, FakeRuntime
 
 from .support import (
@@ -250,14 +251,18 @@ async def test_request_that_is_not_http_is_refused_in_json() -> None:
 
 
 async def test_engine_that_is_not_there_is_502() -> None:
-    """A refused connection causes a 502, which clients may retry; the lease ends."""
+    """A refused connection causes a 502, which clients may retry; the lease ends. All attempts have one deadline."""
     with bound_socket() as taken:
         port: int = taken.getsockname()[1]
     runtime = FakeRuntime({"tiny": RunningTarget.local(port, 1, "tiny", 1)})
     async with proxy_running(runtime) as proxy:
-        reply = await ask(proxy.port, body=chat_body())
+        reply = await ask(proxy.port, body=chat_body(), headers=(("Prefer", "wait=9"),))
     assert (reply.status, reply.error["code"]) == (502, "upstream_error")
     assert runtime.holds == 0
+    waits_s = [lease.wait_s or 0.0 for lease in runtime.admitted]
+    delays_s = [delay_s or 0.0 for delay_s in RECONNECT_DELAYS_S]
+    assert all(wait_s <= 9 - sum(delays_s[:number]) + 0.01 for number, wait_s in enumerate(waits_s)), waits_s
+    assert len(waits_s) == len(delays_s)
 
 
 async def test_address_that_cannot_be_used_is_502() -> None:

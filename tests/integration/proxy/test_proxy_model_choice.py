@@ -223,6 +223,30 @@ class TestAliasLists:
         assert b"error" not in rest
         assert admitted(runtime) == ["a", "b"]
 
+    @pytest.mark.parametrize(
+        ("headers", "limit_s"), [((), 20.0), ((("Prefer", "wait=5"),), 5.0), ((("Prefer", "wait=50"),), 20.0)]
+    )
+    async def test_the_wait_is_one_deadline_for_all_models(
+        self, headers: tuple[tuple[str, str], ...], limit_s: float
+    ) -> None:
+        """The next model gets what the first has left, of ``Prefer: wait`` and of ``model_wait_s``."""
+        options = ProxyOptions(aliases=FAST.aliases, model_wait_s=20.0)
+        async with serving(*ALL, options=options) as (proxy, runtime):
+            runtime.failures["a"] = ModelLoadFailedError("a", "one")
+            reply = await ask(proxy.port, body=b'{"model":"fast"}', headers=headers)
+        assert reply.status == 200
+        first_s, second_s = (lease.wait_s for lease in runtime.admitted)
+        assert first_s == limit_s
+        assert second_s is not None
+        assert 0 < second_s < limit_s
+
+    async def test_without_a_wait_no_model_is_waited_for(self) -> None:
+        """``Prefer: wait=0`` stays 0."""
+        async with serving(*ALL, options=FAST) as (proxy, runtime):
+            runtime.failures["a"] = ModelLoadFailedError("a", "one")
+            await ask(proxy.port, body=b'{"model":"fast"}', headers=(("Prefer", "wait=0"),))
+        assert [lease.wait_s for lease in runtime.admitted] == [0, 0]
+
     async def test_a_name_of_the_catalogue_is_not_an_alias(self) -> None:
         """``b`` is also an alias for ``a``."""
         async with serving(*ALL, options=FAST) as (proxy, runtime):
@@ -258,6 +282,50 @@ class TestAliasLists:
             unloaded = await ask(proxy.port, "POST", "/gglib/models/fast/unload", body=b"")
         assert loaded.json()["model_name"] == "b"
         assert unloaded.json() == {"stopped": ["b"]}
+
+    @pytest.mark.parametrize(
+        ("path", "served"), [(CHAT, "a"), ("/v1/embeddings", "embed"), ("/rerank", "rank")]
+    )
+    @pytest.mark.parametrize("body", [b'{"model":"mixed"}', b"{}"])
+    async def test_models_of_another_kind_are_skipped(self, path: str, served: str, body: bytes) -> None:
+        """Also of a default model; the next model is one of the kind, too."""
+        options = ProxyOptions(aliases={"mixed": ("rank", "embed", "a", "b")}, default_model="mixed")
+        async with serving(*ALL, options=options) as (proxy, runtime):
+            assert (await post(proxy, body, path)).status == 200
+            runtime.failures = {name: ModelLoadFailedError(name, "one") for name in ["a", "embed", "rank"]}
+            assert (await post(proxy, body, path)).status == (200 if served == "a" else 500)
+        assert admitted(runtime) == ([served, served, "b"] if served == "a" else [served, served])
+
+    async def test_a_list_without_a_model_of_the_kind_is_refused(self) -> None:
+        """The error names the models of the list, and others that would do; nothing is loaded."""
+        options = ProxyOptions(aliases={"vectors": ("embed", "gone", "rank"), "fast": ("a", "b")})
+        async with serving(*ALL, options=options) as (proxy, runtime):
+            chat = await post(proxy, b'{"model":"vectors"}')
+            ranks = await post(proxy, b'{"model":"fast"}', "/rerank")
+            alone = await post(proxy, b'{"model":"embed"}')
+        assert (chat.status, chat.error["code"]) == (400, "unsupported_by_model")
+        assert chat.error["message"] == (
+            "No model of the alias list 'vectors' can chat: it has embed, rank. Use another model, such as a, b."
+        )
+        assert ranks.error["message"] == (
+            "No model of the alias list 'fast' is served for reranking: it has a, b. Use another model, such as rank."
+        )
+        assert (alone.status, admitted(runtime)) == (200, ["embed"])
+
+    async def test_a_list_without_a_model_of_the_kind_may_be_the_only_models(self) -> None:
+        """Then no other model is suggested."""
+        options = ProxyOptions(aliases={"fast": ("a", "b")})
+        async with serving(A, B, options=options) as (proxy, _):
+            refused = await post(proxy, b'{"model":"fast"}', "/embeddings")
+        assert refused.error["message"] == (
+            "No model of the alias list 'fast' is served for embeddings: it has a, b."
+        )
+
+    async def test_a_load_takes_models_of_any_kind(self) -> None:
+        """It is for no path."""
+        async with serving(*ALL, options=ProxyOptions(aliases={"mixed": ("rank", "a")})) as (proxy, _):
+            loaded = await ask(proxy.port, "POST", "/gglib/models/mixed/load", body=b"")
+        assert loaded.json()["model_name"] == "rank"
 
     async def test_the_default_model_may_be_an_alias(self) -> None:
         """Its first model that can run serves the request."""

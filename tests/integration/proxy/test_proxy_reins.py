@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,11 +116,24 @@ async def test_a_patch_changes_the_fields_it_has() -> None:
     assert world.pins_applied == 2
 
 
+async def test_null_resets_every_field() -> None:
+    """Also the fields whose default is empty or false."""
+    names = ("aliases", "tags", "context", "idle_ttl_s", "kind", "is_pinned", "priority")
+    async with serving() as (proxy, world):
+        changes = {"tags": ["t"], "context": 1024, "idle_ttl_s": 60, "is_pinned": True, "priority": "batch"}
+        assert (await send(proxy, "PATCH", "coder", changes)).status == 200
+        changed = await send(proxy, "PATCH", "coder", dict.fromkeys(names))
+        assert changed.status == 200
+        stored = (await world.store.list_models())[0]
+    assert stored == replace(CODER, aliases=())
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status", "code", "param"),
     [
         ("coder", {"engine_args": ["--mlock"]}, 403, "forbidden", None),
         ("coder", {"context": 0}, 400, "invalid_request", "context"),
+        ("coder", {"aliases": [None]}, 400, "invalid_request", "aliases"),
         ("coder", {"colour": 1}, 400, "invalid_request", "colour"),
         ("coder", {"aliases": ["chat"]}, 409, "model_exists", None),
         ("code", {"context": 1}, 404, "model_not_found", "model"),

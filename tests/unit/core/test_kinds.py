@@ -12,6 +12,7 @@ from gglib.core.kinds import (
     effective_pooling,
     launch_spec,
     max_context,
+    models_of_kind,
     with_kind,
 )
 from gglib.core.models import ModelCapabilities, ModelKind, ModelSettings, ModelSummary, Pooling
@@ -137,3 +138,30 @@ def test_a_model_without_a_setting_is_launched_as_its_header_says() -> None:
         MAX_SINGLE_BATCH_CONTEXT,
     )
     assert spec.size_bytes == 0
+
+
+_MODELS = {
+    "chat": ModelSummary(id=1, name="chat", capabilities=CHAT),
+    "base": ModelSummary(id=2, name="base"),
+    "embed": ModelSummary(id=3, name="embed", capabilities=EMBEDDING),
+    "rank": ModelSummary(id=4, name="rank", capabilities=RERANK),
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "fitting"),
+    [
+        ("embed base rank chat", "chat", "base chat"),
+        ("embed rank", "chat", ""),
+        ("base chat embed", "embedding", "embed"),
+        ("base chat rank", "embedding", "base"),
+        ("chat rank", "embedding", ""),
+        ("base rank embed", "rerank", "rank"),
+        ("embed base", "rerank", "base"),
+        ("", "rerank", ""),
+    ],
+)
+def test_requests_of_a_kind_may_use_some_models(names: str, kind: ModelKind, fitting: str) -> None:
+    """In their order; a base model chats, and embeds or ranks only if no other does."""
+    found = models_of_kind([_MODELS[name] for name in names.split()], kind)
+    assert [model.name for model in found] == fitting.split()

@@ -9,8 +9,8 @@ import pytest
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSummary
 from gglib.core.ports import ResidentStatus, RuntimeStatus
 from gglib.core.profiles import Profile, ProfiledModel
-from gglib.proxy.aliases import Alias
 from gglib.proxy.models import ModelObjects
+from gglib.proxy.names.aliases import Alias
 
 TINY = ModelSummary(
     id=1,

@@ -62,7 +62,7 @@ def error_message(body: bytes) -> str | None:
     try:
         error = json.loads(body)["error"]
         message = error["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return message if isinstance(message, str) else None
 
@@ -70,13 +70,20 @@ def error_message(body: bytes) -> str | None:
 def _deltas_of_event(data: bytes) -> Iterator[ChatDelta]:
     try:
         event = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return  # truncated by the engine's death, which the next event or the end of the stream reports
+    if not isinstance(event, dict):
+        return
     if "error" in event:
         sentence = error_message(data) or "The model failed during its response."
         raise UpstreamError(sentence.splitlines()[0])  # the engine's last log lines may follow
-    for choice in event.get("choices") or ():
-        delta = choice.get("delta") or {}
+    for choice in _list_or_empty(event.get("choices")):
+        delta = choice.get("delta") if isinstance(choice, dict) else None
         for key, is_reasoning in (("reasoning_content", True), ("content", False)):
-            if text := delta.get(key):
+            text = delta.get(key) if isinstance(delta, dict) else None
+            if isinstance(text, str) and text:
                 yield ChatDelta(text, is_reasoning)
+
+
+def _list_or_empty(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

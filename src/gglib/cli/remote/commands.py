@@ -1,6 +1,5 @@
 """What the commands do on a remote server: one request each, shown as for this machine."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 from gglib.cli.server.client import delete_json, get_json, post_json, stream_get
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
+from gglib.core.hub.downloads import DownloadState
 
 if TYPE_CHECKING:
     from gglib.cli.views.pull import JsonReporter, TextReporter
@@ -22,13 +22,13 @@ HUB_TIMEOUT_S = 120.0
 
 def list_models(server: Endpoint) -> list[dict[str, Any]]:
     """Return the models of the catalogue."""
-    models: list[dict[str, Any]] = get_json(server, MODELS_PATH)["models"]
+    models: list[dict[str, Any]] = get_json(server, MODELS_PATH, "Models")["models"]
     return models
 
 
 def show_model(server: Endpoint, name: str) -> dict[str, Any]:
     """Return one model. Raises ``GglibError`` if there is none."""
-    model: dict[str, Any] = get_json(server, f"{MODELS_PATH}/{quote(name, safe='')}")
+    model: dict[str, Any] = get_json(server, f"{MODELS_PATH}/{quote(name, safe='')}", "Model")
     return model
 
 
@@ -44,7 +44,9 @@ def find_model(server: Endpoint, name: str) -> dict[str, Any] | None:
 def show_repository(server: Endpoint, repo: str, revision: str | None) -> dict[str, Any]:
     """Return one repository of the hub, judged for the server's machine."""
     query = "" if revision is None else f"?{urlencode({'revision': revision})}"
-    found: dict[str, Any] = get_json(server, f"{HUB_PATH}/{quote(repo)}{query}", timeout_s=HUB_TIMEOUT_S)
+    found: dict[str, Any] = get_json(
+        server, f"{HUB_PATH}/{quote(repo)}{query}", "ShownRepository", timeout_s=HUB_TIMEOUT_S
+    )
     return found
 
 
@@ -55,7 +57,9 @@ def search(
     query: dict[str, str | int] = {"q": words, "sort": sort, "limit": limit}
     if max_size_bytes is not None:
         query["max_size"] = max_size_bytes
-    found: dict[str, Any] = get_json(server, f"{HUB_PATH}?{urlencode(query)}", timeout_s=HUB_TIMEOUT_S)
+    found: dict[str, Any] = get_json(
+        server, f"{HUB_PATH}?{urlencode(query)}", "SearchResult", timeout_s=HUB_TIMEOUT_S
+    )
     return found
 
 
@@ -66,14 +70,16 @@ def add_model(server: Endpoint, path: str, name: str | None, aliases: Sequence[s
         body["name"] = name
     if aliases:
         body["aliases"] = list(aliases)
-    model: dict[str, Any] = post_json(server, MODELS_PATH, body)
+    model: dict[str, Any] = post_json(server, MODELS_PATH, body, "Model")
     return model
 
 
 def remove_model(server: Endpoint, name: str, *, with_files: bool) -> dict[str, Any]:
     """Remove a model, and with its files those that gglib downloaded."""
     query = "?files=true" if with_files else ""
-    removed: dict[str, Any] = delete_json(server, f"{MODELS_PATH}/{quote(name, safe='')}{query}")
+    removed: dict[str, Any] = delete_json(
+        server, f"{MODELS_PATH}/{quote(name, safe='')}{query}", "RemovedModel"
+    )
     return removed
 
 
@@ -82,11 +88,12 @@ def pull(server: Endpoint, target: str, reporter: "TextReporter | JsonReporter")
 
     Ctrl-C ends this command and not the download. Raises ``GglibError`` if the download fails.
     """
+    from gglib.cli.server.replies import parse_event, stream_error
     from gglib.http.sse import SseReader
     from gglib.library.pull.execute import PullProgress
 
-    download = post_json(server, DOWNLOADS_PATH, {"target": target}, timeout_s=HUB_TIMEOUT_S)
-    path = f"{DOWNLOADS_PATH}/{download['id']}/events"
+    download = post_json(server, DOWNLOADS_PATH, {"target": target}, "Download", timeout_s=HUB_TIMEOUT_S)
+    path = f"{DOWNLOADS_PATH}/{quote(download['id'], safe='')}/events"
     events = SseReader()
     with (
         _note_on_interrupt(server),
@@ -95,9 +102,9 @@ def pull(server: Endpoint, target: str, reporter: "TextReporter | JsonReporter")
     ):
         for chunk in chunks:
             for event in events.receive(chunk):
-                download = json.loads(event.data)
+                download = parse_event(server, f"GET {path}", event, "Download")
                 if "state" not in download:  # the error of a server that stops
-                    raise GglibError(download["error"]["message"])
+                    raise stream_error(server, f"GET {path}", event)
                 on_progress(
                     PullProgress(
                         file=download["file"] or target,
@@ -106,13 +113,13 @@ def pull(server: Endpoint, target: str, reporter: "TextReporter | JsonReporter")
                         phase=download["phase"] or "waiting",
                     )
                 )
-    return show_model(server, _model_name(download))
+    return show_model(server, _model_name(server, download))
 
 
 def doctor(server: Endpoint) -> list[dict[str, str]]:
     """Return what can be checked from here: that the server responds, its version, and its models."""
-    health = get_json(server, "/health")
-    status = get_json(server, "/gglib/status")
+    health = get_json(server, "/health", "Health")
+    status = get_json(server, "/gglib/status", "Status")
     models = list_models(server)
     failed = [f"{failure['model_name']} ({failure['reason']})" for failure in status["failed"]]
     return [
@@ -136,10 +143,17 @@ def _note_on_interrupt(server: Endpoint) -> Iterator[None]:
         raise
 
 
-def _model_name(download: dict[str, Any]) -> str:
+def _model_name(server: Endpoint, download: dict[str, Any]) -> str:
     """Return the name of the pulled model. Raises ``GglibError`` if the download did not complete."""
-    if download["state"] != "done":
+    state = DownloadState(download["state"])
+    if not state.is_final:
+        raise GglibError(
+            f"{server.url} ended the progress of the download, which is {state.value} and may continue there."
+        )
+    if state is not DownloadState.DONE:
         error = download["error"]
-        raise GglibError(error["message"] if error else f"The download is {download['state']}.")
-    name: str = download["model_name"]
+        raise GglibError(error["message"] if error else f"The download is {state.value}.")
+    name: str | None = download["model_name"]
+    if name is None:
+        raise GglibError(f"{server.url} did not name the model of the download: 'gglib list' shows it.")
     return name

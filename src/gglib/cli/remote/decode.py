@@ -19,6 +19,7 @@ Json = Mapping[str, Any]
 
 def model_of(fields: Json) -> ModelSummary:
     """Return a model of ``GET /gglib/models``."""
+    paths, hashes = tuple(fields.get("paths") or ()), tuple(fields.get("hashes") or ())
     capabilities = [name for name in fields.get("capabilities", ()) if name in ModelCapabilities.__slots__]
     return ModelSummary(
         id=fields["id"],
@@ -41,8 +42,8 @@ def model_of(fields: Json) -> ModelSummary:
             priority=_priority_of(fields.get("priority")),
         ),
         source=_source_of(fields.get("source") or {}),
-        paths=tuple(map(Path, fields.get("paths") or ())),
-        hashes=tuple(fields.get("hashes") or ()),
+        paths=tuple(map(Path, paths)),
+        hashes=hashes if len(hashes) == len(paths) else (),  # a key without admin rights gets no paths
         projector=None if fields.get("projector") is None else Path(fields["projector"]),
         projector_sha256=fields.get("projector_sha256"),
         is_downloaded=bool(fields.get("is_downloaded")),

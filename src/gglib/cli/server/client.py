@@ -12,13 +12,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.cli.chat.conversation import error_message
-from gglib.cli.server.remote_errors import remote_refusal, unreachable
+from gglib.cli.server.remote_errors import describe, remote_refusal, unreachable
+from gglib.cli.server.replies import MAX_BODY_BYTES, ResponseName, parse_reply
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.one_shot import OneShotRequest, request_once
 from gglib.http.errors import ConnectError, TooManyConnectionsError, TransportError
+from gglib.http.headers import is_event_stream
 from gglib.http.sse import SseEvent, SseReader
 
 REQUEST_TIMEOUT_S = 30.0
@@ -35,26 +37,40 @@ def reachable(url: str) -> str:
     return reachable_url(parts.hostname or "", parts.port)
 
 
-def get_json(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
-    """GET ``path`` and return the parsed JSON. Raises ``GglibError`` with the server's message."""
-    return asyncio.run(get_json_async(server, path, timeout_s=timeout_s))
+def get_json(
+    server: Endpoint,
+    path: str,
+    expected: ResponseName | None = None,
+    *,
+    timeout_s: float = REQUEST_TIMEOUT_S,
+) -> Any:  # noqa: ANN401 - JSON
+    """GET ``path`` and return the parsed JSON.
+
+    Raises ``GglibError``: with the server's message, or for a response that is not of the ``expected`` type.
+    """
+    return asyncio.run(get_json_async(server, path, expected, timeout_s=timeout_s))
 
 
 def post_json(
-    server: Endpoint, path: str, body: object = None, *, timeout_s: float = REQUEST_TIMEOUT_S
+    server: Endpoint,
+    path: str,
+    body: object = None,
+    expected: ResponseName | None = None,
+    *,
+    timeout_s: float = REQUEST_TIMEOUT_S,
 ) -> Any:  # noqa: ANN401 - JSON
     """POST ``body`` and return the parsed JSON. Raises like ``get_json``."""
-    return asyncio.run(_json(server, _post(path, body), timeout_s))
+    return asyncio.run(_json(server, _post(path, body), expected, timeout_s))
 
 
-def patch_json(server: Endpoint, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+def patch_json(server: Endpoint, path: str, body: object, expected: ResponseName | None = None) -> Any:  # noqa: ANN401 - JSON
     """PATCH ``path`` with ``body`` and return the parsed JSON. Raises like ``get_json``."""
-    return asyncio.run(_json(server, _with_body(b"PATCH", path, body), REQUEST_TIMEOUT_S))
+    return asyncio.run(_json(server, _with_body(b"PATCH", path, body), expected, REQUEST_TIMEOUT_S))
 
 
-def delete_json(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
+def delete_json(server: Endpoint, path: str, expected: ResponseName | None = None) -> Any:  # noqa: ANN401 - JSON
     """DELETE ``path`` and return the parsed JSON. Raises like ``get_json``."""
-    return asyncio.run(_json(server, OneShotRequest(b"DELETE", path.encode()), timeout_s))
+    return asyncio.run(_json(server, OneShotRequest(b"DELETE", path.encode()), expected, REQUEST_TIMEOUT_S))
 
 
 @contextmanager
@@ -76,7 +92,7 @@ def stream_get(server: Endpoint, path: str) -> Iterator[Iterator[bytes]]:
 
 @contextmanager
 def _stream(server: Endpoint, request: OneShotRequest) -> Iterator[Iterator[bytes]]:
-    response = _response(server, request, STREAM_TIMEOUT_S)
+    response = _event_stream(server, request)
     with asyncio.Runner() as runner:
         chunks = runner.run(response.__aenter__())
         try:
@@ -85,15 +101,21 @@ def _stream(server: Endpoint, request: OneShotRequest) -> Iterator[Iterator[byte
             runner.run(response.__aexit__(None, None, None))
 
 
-async def get_json_async(server: Endpoint, path: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:  # noqa: ANN401 - JSON
+async def get_json_async(
+    server: Endpoint,
+    path: str,
+    expected: ResponseName | None = None,
+    *,
+    timeout_s: float = REQUEST_TIMEOUT_S,
+) -> Any:  # noqa: ANN401 - JSON
     """GET ``path`` and return the parsed JSON. Raises like ``get_json``."""
-    return await _json(server, _get(path), timeout_s)
+    return await _json(server, _get(path), expected, timeout_s)
 
 
 @asynccontextmanager
 async def stream_events(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
     """Yield the events of a stream as they arrive; leaving the block cancels the request. Raises like ``get_json``."""
-    async with _response(server, _get(path), STREAM_TIMEOUT_S) as chunks:
+    async with _event_stream(server, _get(path)) as chunks:
         yield _events(chunks)
 
 
@@ -127,24 +149,36 @@ def _with_body(method: bytes, path: str, body: object) -> OneShotRequest:
     return OneShotRequest(method, path.encode(), b"content-type: application/json\r\n", content)
 
 
-async def _json(server: Endpoint, request: OneShotRequest, timeout_s: float) -> Any:  # noqa: ANN401 - JSON
-    async with _response(server, request, timeout_s) as chunks:
-        body = await _read_body(chunks)
-    if not body and request.method == b"POST":
+async def _json(
+    server: Endpoint, request: OneShotRequest, expected: ResponseName | None, timeout_s: float
+) -> Any:  # noqa: ANN401 - JSON
+    async with _response(server, request, timeout_s) as (connection, chunks):
+        body = await _read_body(server, chunks)
+    if not body and request.method == b"POST" and expected is None:
         return None
     try:
-        return json.loads(body)
+        return parse_reply(server, describe(request), body, expected)
     except ValueError as error:
         if server.is_remote:
-            raise remote_refusal(server, request, 200, body, None) from error
+            raise remote_refusal(server, request, connection.head.status, body, None) from error
         raise _no_response_error(server, str(error)) from error
+
+
+@asynccontextmanager
+async def _event_stream(server: Endpoint, request: OneShotRequest) -> AsyncIterator[AsyncIterator[bytes]]:
+    """Send a request and yield the chunks of its response. Raises ``GglibError`` if it is not an event stream."""
+    async with _response(server, request, STREAM_TIMEOUT_S) as (connection, chunks):
+        if server.is_remote and not is_event_stream(connection.head.headers):
+            body = await _read_body(server, chunks)
+            raise remote_refusal(server, request, connection.head.status, body, None)
+        yield chunks
 
 
 @asynccontextmanager
 async def _response(
     server: Endpoint, request: OneShotRequest, idle_timeout_s: float
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """Send a request and yield the chunks of its response, with a timeout of ``idle_timeout_s`` for each.
+) -> AsyncIterator[tuple[UpstreamConnection, AsyncIterator[bytes]]]:
+    """Send a request and yield its connection and the chunks of its response, each within ``idle_timeout_s``.
 
     Raises ``GglibError``: with the server's message for an error status, else that the server stopped responding.
     """
@@ -158,16 +192,24 @@ async def _response(
         chunks = _body_chunks(server, connection, idle_timeout_s)
         head = connection.head
         if not 200 <= head.status < 300:
-            body = await _read_body(chunks)
+            body = await _read_body(server, chunks)
             if server.is_remote:
                 location = dict(head.headers).get(b"location")
                 raise remote_refusal(server, request, head.status, body, location)
             raise GglibError(_error_text(head.status, body))
-        yield chunks
+        yield connection, chunks
 
 
-async def _read_body(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])
+async def _read_body(server: Endpoint, chunks: AsyncIterator[bytes]) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise UpstreamError(
+                f"{server.url} sent a response of more than {MAX_BODY_BYTES >> 20} MiB: check that the address is a "
+                "gglib server."
+            )
+    return bytes(body)
 
 
 async def _body_chunks(

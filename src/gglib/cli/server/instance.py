@@ -36,7 +36,7 @@ def get_status(server: Endpoint) -> dict[str, Any]:
     """Return the status of a running gglib; ``docs/api.md`` has the fields."""
     from gglib.cli.server.client import get_json
 
-    status: dict[str, Any] = get_json(server, STATUS_PATH)
+    status: dict[str, Any] = get_json(server, STATUS_PATH, "Status")
     return status
 
 

@@ -20,27 +20,29 @@ def stop_timeout_s(options: Options) -> float:
 
 def find_name(server: Endpoint, model: str) -> str:
     """Return the catalogue's name of a model. Raises ``GglibError`` with similar names."""
-    name: str = get_json(server, _path(model))["name"]
+    name: str = get_json(server, _path(model), "Model")["name"]
     return name
 
 
 def load(server: Endpoint, model: str, *, num_ctx: int | None) -> dict[str, Any]:
     """Load a model and return ``responses.LoadedModel`` when it is ready. Raises ``GglibError``."""
     body = {} if num_ctx is None else {"num_ctx": num_ctx}
-    loaded: dict[str, Any] = post_json(server, f"{_path(model)}/load", body, timeout_s=STREAM_TIMEOUT_S)
+    loaded: dict[str, Any] = post_json(
+        server, f"{_path(model)}/load", body, "LoadedModel", timeout_s=STREAM_TIMEOUT_S
+    )
     return loaded
 
 
 def unload(server: Endpoint, model: str, *, timeout_s: float) -> list[str]:
     """Unload a model and return its name; empty if it was not in memory. Raises ``GglibError``."""
-    reply = post_json(server, f"{_path(model)}/unload", timeout_s=timeout_s)
+    reply = post_json(server, f"{_path(model)}/unload", None, "Stopped", timeout_s=timeout_s)
     names: list[str] = reply["stopped"]
     return names
 
 
 def unload_all(server: Endpoint, *, timeout_s: float) -> list[str]:
     """Unload all models and return their names. Raises ``GglibError``."""
-    reply = post_json(server, "/gglib/stop", timeout_s=timeout_s)
+    reply = post_json(server, "/gglib/stop", None, "Stopped", timeout_s=timeout_s)
     names: list[str] = reply["stopped"]
     return names
 
@@ -48,7 +50,7 @@ def unload_all(server: Endpoint, *, timeout_s: float) -> list[str]:
 def set_pin(server: Endpoint, model: str, *, is_pinned: bool) -> dict[str, Any]:
     """Pin or unpin a model and return ``responses.Model``. Raises ``GglibError``."""
     action = "pin" if is_pinned else "unpin"
-    changed: dict[str, Any] = post_json(server, f"{_path(model)}/{action}")
+    changed: dict[str, Any] = post_json(server, f"{_path(model)}/{action}", None, "Model")
     return changed
 
 
@@ -57,7 +59,7 @@ def change(server: Endpoint, model: str, changes: dict[str, Any]) -> dict[str, A
 
     ``changes`` has the fields of ``requests.ModelChanges``.
     """
-    changed: dict[str, Any] = patch_json(server, _path(model), changes)
+    changed: dict[str, Any] = patch_json(server, _path(model), changes, "Model")
     return changed
 
 

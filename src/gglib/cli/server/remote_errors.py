@@ -10,6 +10,8 @@ from gglib.http.client.one_shot import OneShotRequest
 from gglib.http.errors import ConnectError
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+_GATEWAY_ERRORS = {502, 503, 504}
+"""Statuses of a reverse proxy that does not reach its server."""
 _NO_SUCH_ROUTE = {(NOT_FOUND, "not_found"), (405, "method_not_allowed")}
 """Status and code of the errors of a gglib without the route."""
 
@@ -33,7 +35,9 @@ def remote_refusal(
 ) -> GglibError:
     """Return the error for a response that is no success, or no JSON."""
     message = error_message(body)
-    operation = f"{request.method.decode()} {request.path.decode().partition('?')[0]}"
+    if message is not None:
+        message = next(iter(message.splitlines()), "")  # the engine's last log lines may follow
+    operation = describe(request)
     if status == UNAUTHORIZED:
         problem = "requires an API key" if server.key is None else "refused the API key"
         text = f"{server.url} {problem}: set GGLIB_REMOTE_KEY, or name another variable with --key-env."
@@ -46,18 +50,25 @@ def remote_refusal(
     elif (status, _code(body)) in _NO_SUCH_ROUTE:
         text = f"gglib at {server.url} has no {operation}: update it to use this command."
     elif message is None or _code(body) is None:
+        behind = ", and that gglib runs behind it" if status in _GATEWAY_ERRORS else ""
         text = (
-            f"{server.url} is not a gglib server: {operation} returned status {status} without gglib's JSON."
+            f"{server.url} is not a gglib server ({operation} returned status {status} without gglib's JSON): check "
+            f"the address{behind}."
         )
     else:
-        text = message.splitlines()[0]  # the engine's last log lines may follow
+        text = message or f"{server.url} returned status {status} without a message."
     return GglibError(text)
+
+
+def describe(request: OneShotRequest) -> str:
+    """Return the method and the path of a request, without its query."""
+    return f"{request.method.decode()} {request.path.decode().partition('?')[0]}"
 
 
 def _code(body: bytes) -> str | None:
     """Return the code of a gglib error; None for other bodies. llama-server has numbers there."""
     try:
         code = json.loads(body)["error"]["code"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return code if isinstance(code, str) else None

@@ -1,7 +1,6 @@
 """Follows the runtime's events: for ``gglib ps --watch`` and for the status line of a waiting request."""
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
+from gglib.cli.server.replies import SNAPSHOT, UNNAMED, parse_event, stream_error
 from gglib.cli.views import render, running
 from gglib.core.addresses import Endpoint
+from gglib.core.errors import ShuttingDownError
 from gglib.core.plain_text import escape_line, json_text
+from gglib.http.sse import SseEvent
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 EVENTS_PATH = "/gglib/events"
-SNAPSHOT = "snapshot"
-ERROR = "message"
-"""An event without a name: the error that a stopping server sends last."""
+_OPERATION = f"GET {EVENTS_PATH}"
 REFRESHES_PER_S = 2
 
 Status = Mapping[str, Any]
@@ -46,10 +46,12 @@ async def stream_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]
 
         async def statuses() -> AsyncIterator[Status]:
             async for event in events:
-                if event.name == ERROR:
+                data = parse_event(server, _OPERATION, event)
+                if event.name == UNNAMED:
+                    _raise_unless_stopping(server, event, data)
                     return
                 is_snapshot = event.name == SNAPSHOT
-                yield json.loads(event.data) if is_snapshot else await get_json_async(server, STATUS_PATH)
+                yield data if is_snapshot else await get_json_async(server, STATUS_PATH, "Status")
 
         yield statuses()
 
@@ -58,7 +60,7 @@ async def _print_events(server: Endpoint, *, as_json: bool) -> None:
     is_first = True
     async with stream_events(server, EVENTS_PATH) as events:
         async for event in events:
-            data = json.loads(event.data)
+            data = parse_event(server, _OPERATION, event)
             if as_json:
                 line: str | None = json_text({"event": event.name, **data})
             elif is_first and event.name == SNAPSHOT:
@@ -69,6 +71,16 @@ async def _print_events(server: Endpoint, *, as_json: bool) -> None:
             if line is not None:
                 render.echo(line)
             sys.stdout.flush()
+            if event.name == UNNAMED:
+                _raise_unless_stopping(server, event, data)
+                return
+
+
+def _raise_unless_stopping(server: Endpoint, event: SseEvent, data: Mapping[str, Any]) -> None:
+    """Raise the error that ended a stream, except that of a server that stops."""
+    error = data.get("error")
+    if not isinstance(error, Mapping) or error.get("code") != ShuttingDownError.code:
+        raise stream_error(server, _OPERATION, event)
 
 
 async def _watch_live(server: Endpoint, heading: str) -> None:

@@ -35,8 +35,8 @@ def format_version(version: Version | None) -> str | None:
 
 
 def labelled_files(model: ModelSummary) -> Iterator[tuple[str, Path, str | None]]:
-    """Return the label, path and expected hash of each file."""
-    for path, sha256 in zip(model.paths, known_hashes(model), strict=True):
+    """Return the label, path and expected hash of each file; none if a remote server does not show paths."""
+    for path, sha256 in zip(model.paths, known_hashes(model)[: len(model.paths)], strict=True):
         yield "File", path, sha256
     if model.projector is not None:
         yield "Projector", model.projector, model.projector_sha256

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, UnsetType, structs
 
 from gglib.core import errors
 from gglib.core.models import ModelEdit, ModelSummary
@@ -36,7 +36,7 @@ async def unpin_model(call: Call[None, None], response: Response) -> None:
 def edit_of(changes: ModelChanges) -> EditModel:
     """Return the edit that sets the fields of ``changes`` and keeps all others."""
     values = {name: value for name, value in structs.asdict(changes).items() if value is not UNSET}
-    aliases, tags = values.pop("aliases", None), values.pop("tags", None)
+    aliases, tags = (_names(values.pop(name, UNSET)) for name in ("aliases", "tags"))
     settings = {name: _setting(name, value) for name, value in values.items()}
 
     def edit(model: ModelSummary) -> ModelEdit:
@@ -45,12 +45,19 @@ def edit_of(changes: ModelChanges) -> EditModel:
     return edit
 
 
+def _names(names: tuple[str, ...] | UnsetType | None) -> tuple[str, ...] | None:
+    """Return a field of ``ModelEdit``, in which None keeps the names."""
+    return None if names is UNSET else names or ()
+
+
 def _setting(name: str, value: Any) -> Any:  # noqa: ANN401 - the type of the field
     """Return the value of a field of ``ModelSettings``."""
     if name == "priority" and value is not None:
         return Priority[value.upper()]
     if name == "idle_ttl_s":
         return value or None  # 0 means never: to the runtime, it would mean unloading after each response
+    if name == "is_pinned":
+        return bool(value)
     return value
 
 

@@ -1,9 +1,11 @@
 """Loads and unloads one model."""
 
-from contextlib import suppress
+from functools import partial
 
 from gglib.core import errors
-from gglib.proxy.model_choice import CANNOT_RUN, resolve_candidates
+from gglib.core.fallback import CANNOT_RUN, first_that_runs
+from gglib.core.models import RunningTarget
+from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -12,29 +14,37 @@ from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import LoadOptions
 from gglib.proxy.routes.status import GROUP
 
+LOAD_ERRORS = (
+    *CANNOT_RUN,
+    errors.ModelOutOfMemoryError,
+    errors.ModelRuntimeError,
+    errors.EngineNotFoundError,
+    errors.EngineBrokenError,
+    errors.CatalogError,
+    errors.ModelLoadingError,
+    errors.QueueFullError,
+    errors.ModelStoppedError,
+)
+"""Errors of every operation that loads a model."""
+
 
 async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
     """Load a model, of an alias list the first that can run; respond when it is ready."""
-    services = call.services
-    *candidates, last = await resolve_candidates(call.path["name"], services)
-    for candidate in candidates:
-        with suppress(*CANNOT_RUN):
-            await _load(candidate.name, call, response)
-            return
-    await _load(last.name, call, response)
+    services, request = call.services, call.request
 
+    async def load(candidate: Candidate) -> RunningTarget:
+        request.model = candidate.name
+        return await services.runtime.load(candidate.name, call.body.num_ctx, services.default_ctx)
 
-async def _load(name: str, call: Call[None, LoadOptions], response: Response) -> None:
-    services = call.services
-    call.request.model = name
-    target = await services.runtime.load(name, call.body.num_ctx, services.default_ctx)
+    candidates = await resolve_candidates(call.path["name"], services.catalog, services.aliases)
+    target = await first_that_runs(candidates, load, on_skip=partial(log_skip, request.id))
     await response.send(responses.LoadedModel.of(target))
 
 
 async def unload_model(call: Call[None, None], response: Response) -> None:
     """Unload a model, of an alias list all that are in memory; respond when the processes have exited."""
     services = call.services
-    candidates = await resolve_candidates(call.path["name"], services)
+    candidates = await resolve_candidates(call.path["name"], services.catalog, services.aliases)
     stopped = [candidate.name for candidate in candidates if await services.runtime.unload(candidate.name)]
     await response.send(responses.Stopped(stopped=tuple(stopped)))
 
@@ -54,19 +64,7 @@ OPERATIONS = (
             path_parameters=NAME,
             body=LoadOptions,
             response=responses.LoadedModel,
-            errors=(
-                errors.ModelNotFoundError,
-                errors.ModelFileNotFoundError,
-                errors.ModelRuntimeError,
-                errors.ModelLoadFailedError,
-                errors.EngineNotFoundError,
-                errors.EngineBrokenError,
-                errors.InvalidSettingError,
-                errors.CatalogError,
-                errors.ModelLoadingError,
-                errors.QueueFullError,
-                errors.ModelStoppedError,
-            ),
+            errors=LOAD_ERRORS,
         ),
     ),
     operation(

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gglib.core import errors
 from gglib.core.names import require_model
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.model_choice import resolve_candidates
+from gglib.proxy.names.candidates import resolve_candidates
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -38,7 +38,7 @@ async def list_models(call: Call[None, None], response: Response) -> None:
 async def show_model(call: Call[None, None], response: Response) -> None:
     """Send one model of the catalogue, of an alias list the first."""
     await call.services.catalog.list_models()  # listing detects replaced files
-    first, *_ = await resolve_candidates(call.path["name"], call.services)
+    first, *_ = await resolve_candidates(call.path["name"], call.services.catalog, call.services.aliases)
     model = await require_model(call.services.catalog, first.name)
     states = await states_of(call)
     await response.send(responses.Model.of(model, states.get(model.id), is_for_admin=call.is_admin))

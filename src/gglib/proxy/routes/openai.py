@@ -4,8 +4,8 @@ from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
 from gglib.proxy.errors import JSON
+from gglib.proxy.names.profile_names import require_profiled
 from gglib.proxy.options import Services
-from gglib.proxy.profile_names import require_profiled
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.parsing import refuse_control_characters

@@ -52,12 +52,12 @@ class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field."""
 
     aliases: Annotated[
-        Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | UnsetType,
-        Meta(description="Replaces all further names."),
+        Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | UnsetType | None,
+        Meta(description="Replaces all further names; null: none."),
     ] = UNSET
     tags: Annotated[
-        Annotated[tuple[_Name, ...], Meta(max_length=MAX_TAGS)] | UnsetType,
-        Meta(description="Replaces all tags."),
+        Annotated[tuple[_Name, ...], Meta(max_length=MAX_TAGS)] | UnsetType | None,
+        Meta(description="Replaces all tags; null: none."),
     ] = UNSET
     context: Annotated[
         Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType | None,
@@ -70,7 +70,9 @@ class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: Annotated[
         ModelKind | UnsetType | None, Meta(description="How it is served; null: as its header says.")
     ] = UNSET
-    is_pinned: Annotated[bool | UnsetType, Meta(description="Keep it in memory once it is loaded.")] = UNSET
+    is_pinned: Annotated[
+        bool | UnsetType | None, Meta(description="Keep it in memory once it is loaded; null: false.")
+    ] = UNSET
     priority: Annotated[
         Literal["interactive", "batch"] | UnsetType | None,
         Meta(description="Priority of its requests; null: the default applies."),

@@ -34,26 +34,13 @@ from gglib.proxy.telemetry.metrics import OTHER
 MODEL_ROUTE = "/v1/models/{id}"
 _INFERENCE_GROUP = "Inference"
 _FORWARDED_ERRORS = (
-    errors.ModelNotFoundError,
+    *loading.LOAD_ERRORS,
     errors.ProfileNotFoundError,
-    errors.ModelFileNotFoundError,
     ContextLengthExceededError,
     UnsupportedByModelError,
-    errors.ModelRuntimeError,
-    errors.ModelLoadFailedError,
-    errors.EngineNotFoundError,
-    errors.EngineBrokenError,
-    errors.InvalidSettingError,
-    errors.ModelTooLargeError,
     EngineError,
     PoisonRequestError,
-    errors.CatalogError,
     errors.UpstreamError,
-    errors.ModelLoadingError,
-    errors.InsufficientMemoryError,
-    errors.ModelsPinnedError,
-    errors.QueueFullError,
-    errors.ModelStoppedError,
     errors.UpstreamStalledError,
 )
 

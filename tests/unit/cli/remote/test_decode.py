@@ -98,3 +98,10 @@ def test_a_repository_is_the_same_after_the_response() -> None:
     sent = responses.ShownRepository.of(REPOSITORY)
     assert repository_of(msgspec.to_builtins(sent), None) == REPOSITORY
     assert repository_of(msgspec.to_builtins(sent), "v1").asked_revision == "v1"
+
+
+def test_a_model_without_paths_has_no_hashes() -> None:
+    """A key without admin rights gets null for the paths, and the hashes of all files."""
+    shown = msgspec.to_builtins(responses.Model.of(MODEL, None, is_for_admin=False))
+    model = model_of(shown)
+    assert (model.paths, model.hashes, model.projector, model.last_used_at) == ((), (), None, None)

@@ -29,7 +29,11 @@ def body(code: object, message: str = "The message.\nlog line") -> bytes:
         (404, body("not_found"), None, "gglib at https://box has no GET /gglib/models: update it"),
         (405, body("method_not_allowed"), None, "gglib at https://box has no GET /gglib/models"),
         (404, body("model_not_found"), None, "The message."),
-        (404, body(404), None, "https://box is not a gglib server: GET /gglib/models returned status 404"),
+        (404, body(404), None, "https://box is not a gglib server (GET /gglib/models returned status 404"),
+        (502, b"<html>", None, "https://box is not a gglib server (GET /gglib/models returned status 502"),
+        (403, body("forbidden", "a\nb"), None, "https://box refused GET /gglib/models: a"),
+        (500, body("internal_error", ""), None, "https://box returned status 500 without a message."),
+        (500, b"[" * 100_000, None, "https://box is not a gglib server"),
         (200, b"[", None, "https://box is not a gglib server"),
         (500, body("internal_error"), None, "The message."),
     ],
@@ -42,6 +46,13 @@ def test_each_response_has_its_sentence(
     assert text.startswith(sentence)
     assert "\n" not in text
     assert "SECRET" not in text
+
+
+def test_a_reverse_proxy_without_its_server_is_explained() -> None:
+    """A gateway error without gglib's JSON is that of the proxy in front."""
+    text = str(remote_refusal(BOX, REQUEST, 502, b"<html>", None))
+    assert text.endswith("check the address, and that gglib runs behind it.")
+    assert "behind" not in str(remote_refusal(BOX, REQUEST, 404, b"<html>", None))
 
 
 def test_a_missing_key_is_named() -> None:

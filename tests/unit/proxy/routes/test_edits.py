@@ -1,5 +1,7 @@
 """The edit that a merge patch means."""
 
+from dataclasses import replace
+
 from gglib.core.models import ModelEdit, ModelSettings, ModelSummary
 from gglib.core.priority import Priority
 from gglib.proxy.routes.edits import edit_of
@@ -23,6 +25,13 @@ def test_null_resets_and_engine_arguments_always_stay() -> None:
     assert edit_of(ModelChanges(idle_ttl_s=0))(MODEL).settings == ModelSettings(
         context=512, engine_args=("--mlock",), kind="rerank", priority=Priority.BATCH
     )
+
+
+def test_null_is_no_name_no_tag_and_no_pin() -> None:
+    """Their defaults."""
+    pinned = replace(MODEL, settings=replace(SETTINGS, is_pinned=True))
+    edit = edit_of(ModelChanges(aliases=None, tags=None, is_pinned=None))
+    assert edit(pinned) == ModelEdit(aliases=(), tags=(), settings=SETTINGS)
 
 
 def test_values_replace_values() -> None:

@@ -161,16 +161,18 @@ def test_null_resets_a_field_of_a_merge_patch() -> None:
     """Absent, null and set fields stay three different things."""
     changes = read_body(ModelChanges, b'{"context":null,"is_pinned":true}', keeps_null=True)
     assert (changes.context, changes.is_pinned, changes.idle_ttl_s) == (None, True, UNSET)
+    reset = read_body(ModelChanges, b'{"aliases":null,"tags":null,"is_pinned":null}', keeps_null=True)
+    assert (reset.aliases, reset.tags, reset.is_pinned) == (None, None, None)
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         (
-            b'{"aliases":null}',
+            b'{"aliases":"x"}',
             "'aliases' must be an array of at most 20 items, each a string of 1 to 200 characters.",
         ),
-        (b'{"is_pinned":null}', "'is_pinned' must be true or false."),
+        (b'{"is_pinned":1}', "'is_pinned' must be true or false."),
         (b'{"idle_ttl_s":-1}', "'idle_ttl_s' must be a number from 0 on."),
         (b'{"kind":"music"}', "'kind' must be one of chat, embedding, rerank."),
         (b'{"priority":"high"}', "'priority' must be one of batch, interactive."),

@@ -4,9 +4,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.core import errors
+from gglib.core.fallback import CANNOT_RUN
 from gglib.proxy.errors import MethodNotAllowedError
 from gglib.proxy.routes.table import OPERATIONS, find_operation
 
+ERRORS_OF_A_LOAD: set[type[errors.GglibError]] = {
+    *CANNOT_RUN,
+    errors.ModelOutOfMemoryError,
+    errors.ModelRuntimeError,
+    errors.EngineNotFoundError,
+    errors.EngineBrokenError,
+    errors.CatalogError,
+    errors.ModelLoadingError,
+    errors.QueueFullError,
+    errors.ModelStoppedError,
+}
 WORDS = ("gglib", "models", "a", "load", "unload", "pin", "unpin", "events", "hub", "downloads", "v1", "%2F")
 TEMPLATES = [operation for operation in OPERATIONS if operation.spec.is_template]
 
@@ -46,3 +59,11 @@ def test_a_method_that_no_template_has_is_refused_with_those_that_do() -> None:
     with pytest.raises(MethodNotAllowedError) as both:
         find_operation("PUT", "/gglib/models/a/load")
     assert both.value.allowed == ("GET", "HEAD", "DELETE", "PATCH", "POST")
+
+
+@pytest.mark.parametrize("operation_id", ["loadModel", "chat", "embedNatively"])
+def test_operations_that_load_a_model_have_all_errors_of_a_load(operation_id: str) -> None:
+    """The OpenAPI document lists their codes."""
+    spec = next(operation.spec for operation in OPERATIONS if operation.spec.id == operation_id)
+    codes = {error.code for error in spec.all_errors()}
+    assert {error.code for error in ERRORS_OF_A_LOAD} - codes == set()

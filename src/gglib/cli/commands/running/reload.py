@@ -17,7 +17,7 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.server.instance import server_endpoint
     from gglib.cli.views import reloaded, render
 
-    result = post_json(server_endpoint(options), "/gglib/reload")
+    result = post_json(server_endpoint(options), "/gglib/reload", None, "Reloaded")
     if as_json:
         render.show_json(result)
         return

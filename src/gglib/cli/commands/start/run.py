@@ -68,15 +68,16 @@ async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -
     They differ for an alias list, of which the server chooses a model, and for ``MODEL:PROFILE``. Raises
     ``ModelNotFoundError``.
     """
+    from gglib.core.kinds import models_of_kind
     from gglib.core.profiles import profile_not_found
-    from gglib.proxy.aliases import AliasLists
+    from gglib.proxy.names.aliases import AliasLists
 
     found = await store.resolve_model(name)
     if found is not None:
         return found.name, found
     alias = AliasLists(settings.aliases).find_listed(name, await store.list_models())
     if alias is not None:
-        return alias.name, alias.members[0]
+        return alias.name, next(iter(models_of_kind(alias.members, "chat")), alias.members[0])
     profiled = await store.resolve_profile(name)
     if profiled is None:
         raise profile_not_found(name, await store.list_models(), await store.list_profiles())

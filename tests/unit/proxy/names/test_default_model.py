@@ -3,8 +3,8 @@
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelKind, ModelSummary
-from gglib.proxy.aliases import AliasLists
-from gglib.proxy.model_choice import choose_default
+from gglib.proxy.names.aliases import AliasLists
+from gglib.proxy.names.default_model import choose_default
 
 CHAT = ModelSummary(id=1, name="chat", aliases=("c",), capabilities=ModelCapabilities(chat=True))
 OTHER = ModelSummary(id=2, name="other", capabilities=ModelCapabilities(chat=True, tools=True))
@@ -44,10 +44,17 @@ def test_the_first_rule_that_applies_chooses(
 @pytest.mark.parametrize("kind", ["chat", "embedding", "rerank"])
 def test_a_model_without_known_capabilities_may_be_of_any_kind(kind: ModelKind) -> None:
     """Embedding programs need to set only id and name."""
-    assert choose_default([UNKNOWN], kind, ALIASES, configured=None, current=None) == "unknown"
-    assert (
-        choose_default([UNKNOWN, CHAT, EMBED], kind, ALIASES, configured="unknown", current=None) == "unknown"
-    )
+    for configured in (None, "unknown"):
+        assert choose_default([UNKNOWN], kind, ALIASES, configured=configured, current=None) == "unknown"
+
+
+def test_a_model_without_known_capabilities_chats() -> None:
+    """For embeddings a model that is known to create them comes first."""
+    found = [
+        choose_default([UNKNOWN, CHAT, EMBED], kind, ALIASES, configured="unknown", current=None)
+        for kind in ("chat", "embedding", "rerank")
+    ]
+    assert found == ["unknown", "embed", "unknown"]
 
 
 def test_each_kind_has_its_own_model() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gglib.core.models import ModelSummary
-from gglib.proxy.aliases import Alias, AliasLists
+from gglib.proxy.names.aliases import Alias, AliasLists
 
 CODER = ModelSummary(id=1, name="Org/Coder", aliases=("coder",), description="codes", trained_context=512)
 TINY = ModelSummary(id=2, name="tiny")
