@@ -21,6 +21,7 @@ from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningT
 from gglib.gguf import read_model
 from gglib.runtime.engines import EmbeddedEngine
 from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.memory import LaunchedEngine
 from gglib.system.process_memory import read_groups
 from gglib.testing import FakeCatalog, write_tiny_encoder, write_tiny_gguf
 
@@ -114,13 +115,16 @@ async def test_a_size_covers_the_engine(tmp_path: Path, kind: str, context: int)
         target = await engine.wait_until_ready()
         pid = engine.process.pid
         at_start = await asyncio.to_thread(pss, pid)
-        early = await accounts.measure(spec, context, pid)
+        launched = LaunchedEngine(
+            spec=spec, context=context, slots=engine.slots, prompt_cache_mib=engine.prompt_cache_mib
+        )
+        early = await accounts.measure(launched, pid)
         with ThreadPoolExecutor(SLOTS) as pool:
             tokens = PROMPT_TOKENS.get(kind, context - 64)
             bodies = [body_of(kind, tokens, number) for number in range(REQUESTS.get(kind, 1))]
             list(pool.map(lambda request: ask(target, *request), bodies))
         in_use = await asyncio.to_thread(pss, pid)
-        late = await accounts.measure(spec, context, pid)
+        late = await accounts.measure(launched, pid)
     assert early is not None
     assert late is not None
     row = (expected, at_start, early[RAM], in_use, late[RAM])

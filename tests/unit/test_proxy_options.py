@@ -59,9 +59,9 @@ def test_sizes_reach_the_proxy_in_bytes() -> None:
 def test_each_wait_reaches_the_runtime_under_one_name() -> None:
     """The postponement of a swap and the total wait of a request are separate options."""
     settings = Settings(home=Path("/"), swap_wait_s=1.5, model_wait_s=2.5, drain_s=4.5)
-    config = _runtime_config(settings)
+    config = _runtime_config(settings, {})
     assert (config.swap_wait_s, config.model_wait_s, config.drain_s) == (1.5, 2.5, 4.5)
-    assert _runtime_config(Settings(home=Path("/"))) == RuntimeConfig()
+    assert _runtime_config(Settings(home=Path("/")), {}) == RuntimeConfig()
 
 
 def test_key_of_the_server_is_added() -> None:

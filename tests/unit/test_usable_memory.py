@@ -9,11 +9,13 @@ from gglib.app import memory as of_this_machine
 from gglib.app.memory import (
     default_fit,
     fit_slots,
+    launch_facts,
     launch_fit,
     usable_memory,
 )
 from gglib.app.memory_accounts import open_accounts
 from gglib.app.settings import Settings
+from gglib.core.errors import UnreadableFileError
 from gglib.core.memory import Fit, GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts, LayerFacts, ModelCapabilities, ModelLaunchSpec, ModelSettings
 from gglib.gguf import read_model
@@ -112,6 +114,19 @@ def test_replaced_file_is_read_again_and_a_broken_one_is_guessed(tmp_path: Path)
     path.unlink()
     gone = launch_fit(spec_of(path), 4096, 2, free(64 << 30))
     assert (gone.slots, gone.fit) == (2, Fit.FITS)
+
+
+def test_a_file_that_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its time and size do not change when the cause is gone: too many open files."""
+    path = write_tiny_gguf(tmp_path / "m.gguf")
+
+    def unreadable(path: Path) -> None:
+        raise UnreadableFileError(f"{path}: too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(of_this_machine, "read_model", unreadable)
+        assert launch_facts(spec_of(path)) is None
+    assert launch_facts(spec_of(path)) is not None
 
 
 def test_companion_files_count(tmp_path: Path) -> None:

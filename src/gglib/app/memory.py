@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gglib.app.settings import Settings
 from gglib.core.context import ContextRequest
-from gglib.core.errors import EngineNotFoundError, InvalidGgufError
+from gglib.core.errors import EngineNotFoundError, InvalidGgufError, UnreadableFileError
 from gglib.core.memory import MachineMemory
 from gglib.core.models import GgufFacts, ModelLaunchSpec
 from gglib.gguf import read_model
@@ -56,7 +56,10 @@ def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: Machine
 
 def launch_facts(spec: ModelLaunchSpec) -> GgufFacts | None:
     """Return the facts of a model as it is launched; None if its header cannot be read. Cached by file and time."""
-    facts = _cached_facts(spec.path, *size_and_mtime(spec.path))
+    try:
+        facts = _cached_facts(spec.path, *size_and_mtime(spec.path))
+    except UnreadableFileError:  # it may be readable the next time: too many open files, a network disk
+        facts = None
     if facts is not None:
         facts = replace(facts, capabilities=spec.capabilities, pooling=spec.pooling)
     if facts is not None and _FULL_WINDOW_CACHE in spec.settings.engine_args:
@@ -105,8 +108,11 @@ def size_and_mtime(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _cached_facts(path: Path, size_bytes: int, changed_ns: int) -> GgufFacts | None:
+    """Return the facts of a file. Raises ``UnreadableFileError``, which is not cached."""
     del size_bytes, changed_ns  # only part of the cache key
     try:
         return read_model(path).facts
+    except UnreadableFileError:
+        raise
     except InvalidGgufError:
         return None

@@ -6,19 +6,26 @@ from collections.abc import Iterator, Sequence
 from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
 from gglib.core.names import find_model, not_found
+from gglib.core.profiles import Profile, find_profiled, profile_not_found
 from gglib.proxy.access.model_filter import ModelFilter
 
 _GLOB = re.compile(r"[*?\[]")
 
 
-def name_warnings(settings: Settings, models: Sequence[ModelSummary]) -> Iterator[str]:
+def name_warnings(
+    settings: Settings, models: Sequence[ModelSummary], profiles: Sequence[Profile]
+) -> Iterator[str]:
     """Yield a sentence for each name in the settings that means no model, or not the one that the user expects."""
-    entries = [ModelSummary(id=-1, name=alias) for alias in settings.aliases]
-    defaults = () if settings.default_model is None else (settings.default_model,)
-    for setting, names in (("preload", settings.preload), ("default_model", defaults)):
-        for name in names:
-            if find_model(name, models) is None and find_model(name, entries) is None:
-                yield f"Setting '{setting}': {not_found(name, [*models, *entries])}"
+    aliases = [
+        ModelSummary(id=-1, name=alias) for alias in settings.aliases if find_model(alias, models) is None
+    ]
+    known = [*models, *aliases]
+    for name in settings.preload:
+        if find_model(name, known) is None:
+            yield f"Setting 'preload': {not_found(name, known)}"
+    default = settings.default_model
+    if default is not None and not (find_model(default, known) or find_profiled(default, models, profiles)):
+        yield f"Setting 'default_model': {profile_not_found(default, known, profiles)}"
     for alias, names in settings.aliases.items():
         if find_model(alias, models) is not None:
             yield f"Setting 'aliases': '{alias}' is the name of a model, so the alias is ignored."
@@ -26,7 +33,7 @@ def name_warnings(settings: Settings, models: Sequence[ModelSummary]) -> Iterato
             if find_model(name, models) is None:
                 yield f"Setting 'aliases', '{alias}': {not_found(name, models)}"
     if models:  # in an empty catalogue no pattern can match yet
-        yield from _pattern_warnings(settings, models, entries)
+        yield from _pattern_warnings(settings, models, aliases)
 
 
 def _pattern_warnings(

@@ -18,6 +18,7 @@ from gglib.app.instance import InstanceLock, lock_instance
 from gglib.app.library import open_library
 from gglib.app.memory import fit_slots
 from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
+from gglib.app.memory_policy import memory_policy, memory_warnings
 from gglib.app.name_checks import name_warnings
 from gglib.app.preload import preloading
 from gglib.app.reload import Reloader, reloaded_on_changes
@@ -28,6 +29,7 @@ from gglib.core.addresses import Endpoint
 from gglib.core.api_keys import ApiKey
 from gglib.core.authorities import is_plain_loopback, read_host
 from gglib.core.errors import InvalidSettingError
+from gglib.core.memory import DeviceBytes
 from gglib.core.ports import ModelLibraryPort
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
@@ -110,9 +112,9 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
     The server listens on ``settings.host`` and ``port`` when the block begins. ``home`` is from ``open_home``,
     ``engine`` from ``find_engine``. The drain takes at most ``settings.drain_s`` seconds: ``on_drain`` is called with
     the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. ``on_warning`` is
-    called with a sentence for each model of the settings that is unknown, or that cannot be loaded at the start; the
-    log has the same. With a ``source``, changed settings are applied without a restart (``app.reload``). Installs no
-    signal handlers and configures no logging.
+    called with a sentence for each setting that names an unknown model or device or cannot be applied on this machine,
+    and for each model that cannot be loaded at the start; the log has the same. With a ``source``, changed settings are
+    applied without a restart (``app.reload``). Installs no signal handlers and configures no logging.
 
     Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
     machines without a key while ``insecure`` is not set (``app.exposure``).
@@ -129,7 +131,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         EngineManager(
             home.catalog,
             live.launcher,
-            replace(_runtime_config(settings), on_engine_exit=request_collection),
+            replace(_runtime_config(settings, accounts.budget), on_engine_exit=request_collection),
             accounts,
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
@@ -144,7 +146,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
             live.url = await supervisor.start(_proxy_config(settings), manager, shown)
             live.publish()
             warn = partial(_warn, on_warning)
-            for warning in await live.name_warnings(settings):
+            for warning in await live.warnings(settings):
                 warn(warning)
             async with AsyncExitStack() as stack:
                 if reloader is not None and source is not None:
@@ -187,9 +189,14 @@ class _LiveParts:
         """Write the URL and the key for gglib's own commands."""
         self._home.lock.publish(self.url, key=self.published_key)
 
-    async def name_warnings(self, settings: Settings) -> tuple[str, ...]:
-        """Return a sentence for each name in ``settings`` that is no model's. Raises ``CatalogError``."""
-        return tuple(name_warnings(settings, await self._home.catalog.list_models()))
+    async def warnings(self, settings: Settings) -> tuple[str, ...]:
+        """Return a sentence for each of the ``settings`` that names an unknown model or device, or cannot be applied.
+
+        Raises ``CatalogError``.
+        """
+        catalog = self._home.catalog
+        models, profiles = await catalog.list_models(), await catalog.list_profiles()
+        return (*name_warnings(settings, models, profiles), *memory_warnings(settings, self._accounts.budget))
 
     def reloader(self, source: SettingsSource, manager: EngineManager) -> Reloader:
         """Return the reloader of these parts and of ``manager``."""
@@ -197,7 +204,7 @@ class _LiveParts:
             self.settings,
             source,
             apply=partial(self._apply, manager),
-            check_names=self.name_warnings,
+            check_names=self.warnings,
             replace_changed=manager.replace_changed,
         )
 
@@ -216,7 +223,7 @@ class _LiveParts:
         self.options.replace(options, default_ctx=settings.default_ctx)
         self._accounts.reconfigure(slots=settings.slots, memory=settings.memory)
         self.launcher.reconfigure(_launch_config(settings, self._engine, self._home.catalog, self._accounts))
-        manager.reconfigure(_runtime_config(settings))
+        manager.reconfigure(_runtime_config(settings, self._accounts.budget))
 
 
 def check_server_exposure(settings: Settings) -> None:
@@ -333,25 +340,27 @@ def _launch_config(
     settings: Settings, engine: Engine, catalog: SqliteCatalog, accounts: LocalMemoryAccounts
 ) -> LaunchConfig:
     # Under a budget, a launch is sized by it. Otherwise a model has the free memory of the machine for itself.
+    policy = memory_policy(settings, accounts.budget)
     return LaunchConfig(
         read_gpus=accounts.read_gpus,
         engine=engine,
         engines_dir=settings.run_dir.absolute() / "engines",
         log_dir=settings.log_dir,
         slots=settings.slots,
-        fit_slots=accounts.fit_slots if settings.manages_memory else fit_slots(engine),
-        prompt_cache=accounts.prompt_cache_mib if settings.manages_memory else None,
-        concurrent_engines=settings.capacity,
+        fit_slots=accounts.fit_slots if policy.limits_memory else fit_slots(engine),
+        prompt_cache=accounts.prompt_cache_mib if policy.limits_memory else None,
+        concurrent_engines=policy.capacity,
         heartbeat_s=settings.heartbeat_s,
         memory_state=read_memory_state,
         resolve=catalog.resolve_for_launch,
     )
 
 
-def _runtime_config(settings: Settings) -> RuntimeConfig:
+def _runtime_config(settings: Settings, budget: DeviceBytes) -> RuntimeConfig:
+    policy = memory_policy(settings, budget)
     return RuntimeConfig(
-        capacity=settings.capacity,
-        limits_memory=settings.manages_memory,
+        capacity=policy.capacity,
+        limits_memory=policy.limits_memory,
         swap_wait_s=settings.swap_wait_s,
         model_wait_s=settings.model_wait_s,
         drain_s=settings.drain_s,

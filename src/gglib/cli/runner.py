@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ import click
 from gglib.app.settings import Settings
 from gglib.cli.errors import EXIT_INTERRUPTED
 from gglib.cli.streams import ignore_output_errors
+from gglib.core.errors import ModelNotFoundError
 from gglib.core.ports.store import HomeStorePort
 
 if TYPE_CHECKING:
@@ -40,17 +41,34 @@ def with_catalog(settings: Settings, call: Callable[[HomeStorePort], Awaitable[T
 class CatalogSession:
     """A catalogue that stays open for several calls, for a command that prompts the user in between."""
 
-    def __init__(self, runner: asyncio.Runner, store: HomeStorePort) -> None:
+    def __init__(
+        self, runner: asyncio.Runner, store: HomeStorePort, aliases: Mapping[str, Sequence[str]]
+    ) -> None:
         self._runner = runner
         self._store = store
+        self._aliases = aliases
 
     def run(self, call: Callable[[HomeStorePort], Awaitable[T]]) -> T:
-        """Run the loop for one call and return its result."""
+        """Run the loop for one call and return its result.
+
+        ``ModelNotFoundError`` for the name of an alias list is raised with the models of the list.
+        """
 
         async def main() -> T:
-            return await call(self._store)
+            try:
+                return await call(self._store)
+            except ModelNotFoundError as error:
+                raise await self._explained(error) from error
 
         return self._runner.run(main())
+
+    async def _explained(self, error: ModelNotFoundError) -> ModelNotFoundError:
+        if not self._aliases:
+            return error
+        from gglib.proxy.names.aliases import AliasLists
+        from gglib.proxy.names.candidates import one_model_error
+
+        return await one_model_error(error, self._store, AliasLists(self._aliases))
 
 
 @contextmanager
@@ -66,7 +84,7 @@ def catalog_session(settings: Settings) -> Iterator[CatalogSession]:
     escape_warnings()
     catalog_context = open_catalog(settings)
     with asyncio.Runner() as runner:
-        catalog = CatalogSession(runner, runner.run(catalog_context.__aenter__()))
+        catalog = CatalogSession(runner, runner.run(catalog_context.__aenter__()), settings.aliases)
         try:
             yield catalog
         finally:

@@ -13,6 +13,22 @@ DeviceBytes = Mapping[str, int]
 """Bytes by device name. A missing device means 0 for a size, and no limit for a limit."""
 
 
+OUT_OF_MEMORY_SHARE = 5
+"""A load that ran out of memory is expected to take a fifth more the next time."""
+
+
+def after_out_of_memory(size: DeviceBytes, limits: DeviceBytes) -> dict[str, int]:
+    """Return what a load of an expected ``size`` that ran out of memory is expected to take the next time.
+
+    On each device a fifth more, but not more than the limit, and not less than before: a model that fits alone can be
+    tried again.
+    """
+    return {
+        device: max(taken, min(taken + taken // OUT_OF_MEMORY_SHARE, limits.get(device, 2 * taken)))
+        for device, taken in size.items()
+    }
+
+
 def exceeded_devices(needed: DeviceBytes, limits: DeviceBytes) -> tuple[str, ...]:
     """Return the devices on which ``needed`` is above the limit, in the order of ``needed``."""
     return tuple(device for device, size in needed.items() if size > limits.get(device, size))

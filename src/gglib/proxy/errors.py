@@ -138,6 +138,14 @@ class UnsupportedByModelError(EngineError):
         super().__init__(message, status=400, type_=_INVALID_REQUEST, shown_code=self.code)
 
 
+class OneModelNeededError(errors.ModelNotFoundError):
+    """The name is an alias list, and the operation is for one model. ``members`` are the models of the list."""
+
+    def __init__(self, name: str, members: tuple[str, ...]) -> None:
+        super().__init__(name, members)
+        self.args = (f"'{name}' is an alias list: use one of its models, {', '.join(members)}.",)
+
+
 class ContextLengthExceededError(EngineError):
     """The prompt exceeds the context. ``details`` has ``n_prompt_tokens`` and ``n_ctx`` where known.
 

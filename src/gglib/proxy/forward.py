@@ -35,7 +35,7 @@ from gglib.proxy.errors import (
 )
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
+from gglib.proxy.names.candidates import Candidate, kind_of, log_skip, resolve_request
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
@@ -117,7 +117,7 @@ async def _resolve_otherwise(
     """
     request.wait_until_s = monotonic() + request.wait_s
     name = envelope.model or await default_model(request.path, services)
-    candidates, profile = await resolve_request(name, request.path, services)
+    candidates, profile = await resolve_request(name, services, kind_of(request.path))
     if profile is not None:
         async with services.large_body_lock:
             body = _with_profile(body, profile, request.path, services.options)

@@ -63,6 +63,11 @@ class EngineRun(Protocol):
         ...
 
     @property
+    def prompt_cache_mib(self) -> int | None:
+        """The limit of its prompt cache in MiB, unless the model's arguments set it; None until known."""
+        ...
+
+    @property
     def threads(self) -> int | None:
         """How many threads compute; None until known, or if it is the engine's default."""
         ...

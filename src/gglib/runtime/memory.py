@@ -4,10 +4,36 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchedEngine:
+    """What an engine was launched with. The settings may have changed since, and its memory follows these options."""
+
+    spec: ModelLaunchSpec
+    context: int
+    slots: int | None = None
+    """None, if it is unknown: the slots of a launch now."""
+    prompt_cache_mib: int | None = None
+    """The limit of its prompt cache, unless the model's arguments set it. None, if it is unknown: that of a launch now.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningEngine:
+    """An engine whose process exists."""
+
+    pid: int
+    """Its process group."""
+    size: DeviceBytes
+    """What it is expected to take, by device; empty if that is unknown."""
+    is_ready: bool
+    """False while it loads: it may take less."""
 
 
 class MemoryAccounts(Protocol):
@@ -22,21 +48,18 @@ class MemoryAccounts(Protocol):
         """Return what a launch with ``context`` tokens takes: the measured peak of earlier ones, or an estimate."""
         ...
 
-    async def limits(self, pids: Sequence[int]) -> DeviceBytes:
+    async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         """Return the budget, or less on devices where other programs need the memory.
 
-        ``pids`` are the running engines (their process groups). The limit of a device is never above what is free now
-        plus what these engines would give back.
+        The limit of a device is never above what is free now plus what ``engines``, all that run, would give back.
         """
         ...
 
-    async def measure(self, spec: ModelLaunchSpec, context: int, pid: int) -> DeviceBytes | None:
+    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
         """Return what a ready engine takes, and keep the peak for ``size_of``; None if it cannot be read."""
         ...
 
-    async def record_out_of_memory(
-        self, spec: ModelLaunchSpec, context: int, size: DeviceBytes
-    ) -> DeviceBytes:
+    async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
         """Record that a load with an expected ``size`` ran out of memory; return the raised size for the next one."""
         ...
 

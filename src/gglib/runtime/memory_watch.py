@@ -1,14 +1,15 @@
 """Reports memory to the scheduler: limits while requests wait, and what each running engine takes."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from gglib.core.errors import ModelOutOfMemoryError
-from gglib.core.memory import DeviceBytes
+from gglib.core.errors import EngineArgumentError, ModelOutOfMemoryError
+from gglib.core.memory import RAM, DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.launcher import EngineRun
-from gglib.runtime.memory import MemoryAccounts
+from gglib.runtime.memory import LaunchedEngine, MemoryAccounts, RunningEngine
 from gglib.runtime.scheduler.events import Event, LimitsChanged, LoadFailed, Measured
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident
@@ -16,6 +17,8 @@ from gglib.runtime.scheduler.swap_hint import KnownSizes
 
 logger = logging.getLogger("gglib.runtime")
 
+MAX_READS = 3
+"""How often the limits are read again for engines that start meanwhile."""
 MEASURE_INTERVAL_S = 10.0
 """How often an engine that is in use is measured again: its prompt cache grows with use."""
 
@@ -38,13 +41,26 @@ class MemoryWatch:
         self._runs = runs
         self._dispatch = dispatch
         self._measured_at: dict[int, float] = {}
+        self._reads = itertools.count(1)
+        self._newest_read = 0
+        """The number of the newest read whose limits were reported."""
+        self._warned: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
-        """Return what a launch with ``context`` tokens takes; empty if memory is not limited."""
+        """Return what a launch with ``context`` tokens takes; empty if memory is not limited.
+
+        If that cannot be determined, the size of the model's files. Raises ``EngineArgumentError``.
+        """
         if self._accounts is None or not self._scheduler.placement.limits_memory:
             return {}
-        return await self._accounts.size_of(spec, context)
+        try:
+            return await self._accounts.size_of(spec, context)
+        except EngineArgumentError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a request must not fail because of an estimate
+            self._warn_once(f"the size of '{spec.model_name}' cannot be estimated", error)
+            return {RAM: spec.size_bytes}
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         """Return what would fit instead of a launch that does not; empty if it cannot be determined."""
@@ -57,12 +73,40 @@ class MemoryWatch:
             return ""
 
     async def refresh_limits(self) -> None:
-        """Report how much memory the residents may take now."""
+        """Report how much memory the residents may take now. If that cannot be read, the last known limits stay."""
         if self._accounts is None or not self._scheduler.placement.limits_memory:
             return
-        limits = await self._accounts.limits([run.pid for run in self._runs.values() if run.pid is not None])
+        number = next(self._reads)
+        try:
+            limits = await self._read_limits(self._accounts)
+        except Exception as error:  # noqa: BLE001 - a request must not fail because of other programs' memory
+            self._warn_once("the free memory cannot be read", error)
+            return
+        if number < self._newest_read:  # a read that began later was faster
+            return
+        self._newest_read = number
         if limits != self._scheduler.placement.memory_limits:
             self._dispatch(LimitsChanged(limits))
+
+    async def _read_limits(self, accounts: MemoryAccounts) -> DeviceBytes:
+        """Read the limits for the engines that run, again if an engine started meanwhile.
+
+        What that engine takes would count as memory of other programs.
+        """
+        for _ in range(MAX_READS - 1):
+            engines = self._running_engines()
+            limits = await accounts.limits(engines)
+            if {engine.pid for engine in engines} == {engine.pid for engine in self._running_engines()}:
+                return limits
+        return await accounts.limits(self._running_engines())
+
+    def _running_engines(self) -> list[RunningEngine]:
+        sizes = {resident.generation: resident.size for resident in self._scheduler.residents}
+        return [
+            RunningEngine(pid=run.pid, size=sizes.get(generation, {}), is_ready=run.ready_at is not None)
+            for generation, run in self._runs.items()
+            if run.pid is not None
+        ]
 
     def record_failure(self, event: LoadFailed, size: DeviceBytes) -> None:
         """Raise the expected size of a model whose load ran out of memory, in the background."""
@@ -74,25 +118,30 @@ class MemoryWatch:
         task.add_done_callback(self._background.discard)
 
     async def run(self, interval_s: float) -> None:
-        """Poll every ``interval_s`` seconds, until cancelled."""
-        while self._accounts is not None:
-            await asyncio.sleep(interval_s)
-            try:
-                await self.poll(asyncio.get_running_loop().time())
-            except Exception:
-                logger.exception("the memory of the engines could not be read")
+        """Poll every ``interval_s`` seconds, until cancelled. Slow engines do not delay the limits."""
+        if self._accounts is not None:
+            now = asyncio.get_running_loop().time
+            await asyncio.gather(
+                _repeated(self.poll_limits, interval_s),
+                _repeated(lambda: self.poll_engines(now()), interval_s),
+            )
 
-    async def poll(self, now: float) -> None:
-        """Refresh the limits if requests wait, and measure the engines that are due."""
+    async def poll_limits(self) -> None:
+        """Refresh the limits if requests wait."""
         if self._scheduler.waiters or self._scheduler.pending_loads:
             await self.refresh_limits()
+
+    async def poll_engines(self, now: float) -> None:
+        """Measure the engines that are due, at the same time."""
         generations = {resident.generation for resident in self._scheduler.residents}
         self._measured_at = {g: at for g, at in self._measured_at.items() if g in generations}
-        for resident in self._scheduler.residents:
-            run = self._runs.get(resident.generation)  # it may exit while another one is measured
-            if run is not None and self._is_due(run, resident, now):
-                self._measured_at[resident.generation] = now
-                await self._measure(run)
+        due = [
+            run
+            for resident in self._scheduler.residents
+            if (run := self._runs.get(resident.generation)) is not None and self._is_due(run, resident, now)
+        ]
+        self._measured_at |= {run.launch.generation: now for run in due}
+        await asyncio.gather(*map(self._measure, due), *map(self._measure_prompts, due))
 
     def _is_due(self, run: EngineRun, resident: Resident, now: float) -> bool:
         if run.ready_at is None or run.unavailable.is_set():
@@ -106,17 +155,55 @@ class MemoryWatch:
     async def _measure(self, run: EngineRun) -> None:
         if self._accounts is None or run.pid is None:
             return
-        size = await self._accounts.measure(run.spec, run.launch.context, run.pid)
-        if size is not None:
-            self._known_sizes.record(run.spec.model_name, size)
-        limits_memory = self._scheduler.placement.limits_memory
-        prompt_s = await run.prompt_cost_s() if limits_memory else None
-        if size is not None or prompt_s is not None:
-            self._dispatch(Measured(run.launch.generation, size, prompt_s))
+        name = run.spec.model_name
+        try:
+            size = await self._accounts.measure(_launched(run), run.pid)
+            if size is not None:
+                self._dispatch(Measured(run.launch.generation, size))
+            if (
+                not self._scheduler.placement.limits_memory
+            ):  # with a budget: fewer slots, a smaller prompt cache
+                expected = await self._accounts.size_of(run.spec, run.launch.context)
+                if (
+                    expected.keys() <= self._accounts.budget.keys()
+                ):  # else it is unknown whether others fit beside it
+                    self._known_sizes.record(name, expected)
+        except Exception as error:  # noqa: BLE001 - the other engines are measured
+            self._warn_once(f"the memory of '{name}' cannot be read", error)
+
+    async def _measure_prompts(self, run: EngineRun) -> None:
+        """Report the time to process the prompts in its cache again. A computing engine may respond slowly."""
+        if not self._scheduler.placement.limits_memory:
+            return
+        prompt_s = await run.prompt_cost_s()
+        if prompt_s is not None:
+            self._dispatch(Measured(run.launch.generation, prompt_s=prompt_s))
+
+    def _warn_once(self, what: str, error: Exception) -> None:
+        """Log a warning, once for each cause: it may occur with every request."""
+        text = f"{what}: {type(error).__name__}: {error}"
+        if text not in self._warned:
+            self._warned.add(text)
+            logger.warning("%s", text)
+
+
+async def _repeated(poll: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    while True:
+        await asyncio.sleep(interval_s)
+        try:
+            await poll()
+        except Exception:
+            logger.exception("the memory of the engines could not be read")
 
 
 async def _record_out_of_memory(accounts: MemoryAccounts, run: EngineRun, size: DeviceBytes) -> None:
     try:
-        await accounts.record_out_of_memory(run.spec, run.launch.context, size)
+        await accounts.record_out_of_memory(_launched(run), size)
     except Exception:
         logger.exception("the size of '%s' could not be recorded", run.spec.model_name)
+
+
+def _launched(run: EngineRun) -> LaunchedEngine:
+    return LaunchedEngine(
+        spec=run.spec, context=run.launch.context, slots=run.slots, prompt_cache_mib=run.prompt_cache_mib
+    )

@@ -27,6 +27,8 @@ class GroupMemory:
     file_bytes: int = 0
     """Pages of mapped files, such as weights. Linux counts the clean ones as available memory."""
     swapped_bytes: int = 0
+    locked_file_bytes: int = 0
+    """The part of ``file_bytes`` that is locked (``mlock``): Linux does not count it as available memory."""
 
     @property
     def total_bytes(self) -> int:
@@ -40,6 +42,7 @@ class GroupMemory:
             self.anonymous_bytes + other.anonymous_bytes,
             self.file_bytes + other.file_bytes,
             self.swapped_bytes + other.swapped_bytes,
+            self.locked_file_bytes + other.locked_file_bytes,
         )
 
 
@@ -127,7 +130,7 @@ def _group_id(stat: str) -> int:
     return int(fields[2]) if len(fields) > 2 and fields[2].isdecimal() else 0
 
 
-def _proportional(process: Path) -> tuple[int, int, int] | None:
+def _proportional(process: Path) -> tuple[int, ...] | None:
     """Return the sizes of ``smaps_rollup`` in KiB; kernels before 5.4 do not divide PSS by kind."""
     found = numbers_of(read_text(process / "smaps_rollup"))
     if "Pss:" not in found:
@@ -137,16 +140,22 @@ def _proportional(process: Path) -> tuple[int, int, int] | None:
         anonymous = found["Pss_Anon:"] + found.get("Pss_Shmem:", 0)
     else:
         anonymous = min(pss, found.get("Anonymous:", 0))
-    return anonymous, pss - anonymous, swapped
+    in_files = pss - anonymous
+    return anonymous, in_files, swapped, min(in_files, found.get("Locked:", 0))
 
 
-def _resident(process: Path) -> tuple[int, int, int] | None:
-    """Return the sizes of ``status`` in KiB; None for a zombie, which has no memory."""
+def _resident(process: Path) -> tuple[int, ...] | None:
+    """Return the sizes of ``status`` in KiB; None for a zombie, which has no memory.
+
+    Of locked memory, the kernel does not say whether it is of files. An engine locks its weights: pages of the model's
+    file, or else anonymous memory, and then it has few file pages, those of its libraries.
+    """
     found: Mapping[str, int] = numbers_of(read_text(process / "status"))
     if "RssAnon:" not in found:
         return None
     anonymous = found["RssAnon:"] + found.get("RssShmem:", 0)
-    return anonymous, found.get("RssFile:", 0), found.get("VmSwap:", 0)
+    in_files = found.get("RssFile:", 0)
+    return anonymous, in_files, found.get("VmSwap:", 0), min(in_files, found.get("VmLck:", 0))
 
 
 def _ps_processes(group_ids: Collection[int], output: str) -> Iterator[tuple[int, GroupMemory]]:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from .conftest import Home
 
 
@@ -88,6 +90,19 @@ def test_an_idle_time_is_set_shown_and_taken_back(home: Home) -> None:
     assert json.loads(home.ok("show", "tiny", "--json"))["idle_ttl_s"] is None
     assert "Idle TTL" not in home.ok("show", "tiny")
     assert "--idle-ttl is ''" in home.refused("add", str(home.model_file), "--idle-ttl", "")
+
+
+@pytest.mark.parametrize(
+    "command", [("show",), ("rm",), ("logs",), ("verify",), ("pin",), ("set", "--ctx", "512")]
+)
+def test_commands_for_one_model_name_the_models_of_an_alias_list(
+    stocked: Home, command: tuple[str, ...]
+) -> None:
+    """The user chooses one of those in the catalogue."""
+    (stocked.path / "config.toml").write_text('[aliases]\nfast = ["none", "tiny"]\n')
+    verb, *options = command
+    assert "'fast' is an alias list: use one of its models, tiny." in stocked.refused(verb, "fast", *options)
+    assert "Model 'none' is not in the catalogue." in stocked.refused(verb, "none", *options)
 
 
 def test_an_unknown_name_suggests_similar_names(stocked: Home) -> None:

@@ -97,6 +97,18 @@ def test_models_are_preloaded_and_a_failure_does_not_end_the_server(twice: Home)
         assert [resident["model_name"] for resident in status["residents"]] == ["Org/other:Q4"]
 
 
+def test_a_budget_of_a_device_that_does_not_exist_is_a_warning(twice: Home) -> None:
+    """At the start and after a reload, with the devices that exist."""
+    twice.set('memory = {ram = "20G", gpu98 = "8G"}')
+    with twice.serving():
+        log = (twice.path / "stderr.txt").read_text()
+        assert "Setting 'memory': 'gpu98' is not a device" in log
+        assert "The devices are ram" in log
+        config = twice.path / "config.toml"
+        config.write_text(config.read_text().replace("gpu98", "gpu99"))
+        assert "'gpu99' is not a device" in twice.run("reload").stderr
+
+
 def test_up_warns_about_models_of_the_settings(twice: Home) -> None:
     """Its log is not on the terminal, its warnings are."""
     twice.set('default_model = "tinny"')

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from gglib.cli.app import COMMANDS, REMOTE_COMMANDS
-from gglib.testing import write_tiny_gguf
+from gglib.testing import write_tiny_encoder, write_tiny_gguf
 from gglib.testing.local_hub import LocalHub
 
 from .conftest import Home
@@ -151,11 +151,26 @@ def test_models_are_loaded_pinned_and_set_there(stocked: Home, here: Home, there
 
 
 def test_a_chat_with_an_alias_list_of_the_server(stocked: Home, here: Home, there: str) -> None:
-    """The server chooses the model."""
+    """The server chooses the first model that chats, as for the server's own machine."""
+    stocked.ok("add", str(write_tiny_encoder(stocked.path / "vectors.gguf")))
     with (stocked.path / "config.toml").open("a") as config:
-        config.write('\n[aliases]\nfast = ["none", "tiny"]\n')
+        config.write('\n[aliases]\nfast = ["none", "vectors", "tiny"]\nonly = ["vectors"]\n')
     assert "'none'" in here.run("--url", there, "reload").stderr
     assert here.ok("--url", there, "run", "fast", "Hello").strip() == "t0 t1 t2"
+    assert stocked.ok("run", "fast", "Hello").strip() == "t0 t1 t2"
+    assert "No model of the alias list 'only' can chat: it has vectors." in here.refused(
+        "--url", there, "run", "only", "Hello"
+    )
+    assert "'fast' is an alias list: use one of its models, vectors, tiny." in here.refused(
+        "--url", there, "pin", "fast"
+    )
+
+
+def test_a_chat_with_a_profile_of_the_server(stocked: Home, here: Home, there: str) -> None:
+    """``load`` takes the name, too."""
+    stocked.ok("profile", "set", "brief", "--model", "tiny", "--max-tokens", "2")
+    assert here.ok("--url", there, "run", "tiny:brief", "Hello").strip() == "t0 t1 t2"
+    assert "Loaded 'tiny'" in here.ok("--url", there, "load", "tiny:brief")
 
 
 def test_a_pull_that_fails_there_is_an_error_here(here: Home, there: str) -> None:

@@ -18,7 +18,7 @@ from gglib.core.errors import (
 )
 from gglib.core.models import ModelCapabilities, ModelSummary, RunningTarget
 from gglib.proxy import ProxyOptions
-from gglib.testing import FakeCatalog, FakeRuntime
+from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
 
 from .support import (
     CHAT,
@@ -273,6 +273,19 @@ class TestAliasLists:
         assert shown.json() == listed[-1]
         assert lost.status == 404
         assert first.json()["name"] == "a"
+
+    @pytest.mark.parametrize(
+        ("method", "path"), [("PATCH", ""), ("DELETE", ""), ("POST", "/pin"), ("POST", "/unpin")]
+    )
+    async def test_a_change_needs_one_model(self, method: str, path: str) -> None:
+        """The error names the models of the list."""
+        catalog = FakeCatalog(ALL)
+        async with proxy_running(FakeRuntime(), catalog, options=FAST, library=FakeLibrary(catalog)) as proxy:
+            reply = await ask(proxy.port, method, f"/gglib/models/fast{path}", body=b"{}")
+            unknown = await ask(proxy.port, method, f"/gglib/models/gone{path}", body=b"{}")
+        assert (reply.status, reply.error["code"]) == (404, "model_not_found")
+        assert reply.error["message"] == "'fast' is an alias list: use one of its models, a, b."
+        assert "'gone' is not in the catalogue" in unknown.error["message"]
 
     async def test_an_alias_is_loaded_and_unloaded(self) -> None:
         """A load takes the first model that can run, an unload all that are in memory."""

@@ -86,6 +86,35 @@ async def test_the_engine_gets_the_defaults_and_the_prompt() -> None:
     assert engine.exchanges[1].body == body_for("tiny")
 
 
+async def test_the_default_model_may_have_a_profile() -> None:
+    """For paths that its model serves, and unless a model has the same name."""
+    catalog = await stocked((PRECISE, 1), (Profile(name="shared"), None))
+    messages = [{"role": "user", "content": "Hi"}]
+    async with engine_running(answer_ok) as engine:
+        for default in ("tiny:precise", "tiny:gone", "embed:shared"):
+            options = ProxyOptions(default_model=default)
+            runtime = runtime_for(engine)
+            async with proxy_running(runtime, catalog=catalog, profiles=catalog, options=options) as proxy:
+                assert (await ask(proxy.port, body=json.dumps({"messages": messages}).encode())).status == 200
+    sent = [json.loads(exchange.body) for exchange in engine.exchanges]
+    assert [body.get("temperature") for body in sent] == [0.2, None, None]
+
+
+async def test_a_model_is_shown_loaded_and_unloaded_by_a_name_with_a_profile() -> None:
+    """The profile makes no difference to them."""
+    catalog = await stocked((PRECISE, 1))
+    async with (
+        engine_running(answer_ok) as engine,
+        proxy_running(runtime_for(engine), catalog=catalog, profiles=catalog) as proxy,
+    ):
+        own = "/gglib/models/tiny:precise"
+        assert (await ask(proxy.port, "GET", own)).json()["name"] == "tiny"
+        assert (await ask(proxy.port, "POST", f"{own}/load")).json()["model_name"] == "tiny"
+        assert (await ask(proxy.port, "POST", f"{own}/unload")).json() == {"stopped": ["tiny"]}
+        unknown = await ask(proxy.port, "POST", "/gglib/models/tiny:slow/load")
+    assert (unknown.status, error_of(unknown)["code"]) == (404, "profile_not_found")
+
+
 async def test_a_profile_may_not_exceed_the_limits_of_requests() -> None:
     """A guarded field is refused as the operator's error, unless the setting allows it."""
     catalog = await stocked((Profile(name="slot", defaults={"id_slot": 1}), None))

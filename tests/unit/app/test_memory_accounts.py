@@ -1,15 +1,16 @@
 """The memory accounts: sizes, limits, measurements and advice, with a machine of which the test says what it reads."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import pytest
 
-from gglib.app import memory_accounts
-from gglib.app.memory_accounts import LocalMemoryAccounts, MemoryReaders, open_accounts
+from gglib.app import launch_sizes, memory_accounts
+from gglib.app.memory import launch_facts
+from gglib.app.memory_accounts import RECORD_INTERVAL_S, LocalMemoryAccounts, MemoryReaders, open_accounts
 from gglib.core.errors import CatalogError
 from gglib.core.kinds import launch_spec
 from gglib.core.memory import RAM, DeviceBytes, GpuMemory, MachineMemory
@@ -17,9 +18,10 @@ from gglib.core.models import GgufFacts, ModelCapabilities, ModelLaunchSpec, Mod
 from gglib.gguf import read_model
 from gglib.library.fit.devices import GPU_CONTEXT_BYTES
 from gglib.library.fit.estimate import estimate
-from gglib.library.fit.launch_size import OUT_OF_MEMORY_BYTES, with_margin
+from gglib.library.fit.launch_size import with_margin
 from gglib.runtime.engines import EmbeddedEngine
 from gglib.runtime.local.model_files import with_marks
+from gglib.runtime.memory import LaunchedEngine, RunningEngine
 from gglib.system.gpus import GpuState
 from gglib.system.process_memory import GroupMemory
 from gglib.system.ram import Ram
@@ -100,6 +102,18 @@ def spec_of(path: Path, *engine_args: str, **can: bool) -> ModelLaunchSpec:
     )
 
 
+def launched(
+    spec: ModelLaunchSpec, context: int, *, slots: int | None = None, prompt_cache_mib: int | None = None
+) -> LaunchedEngine:
+    """Return a launch, by default with the options of the settings."""
+    return LaunchedEngine(spec=spec, context=context, slots=slots, prompt_cache_mib=prompt_cache_mib)
+
+
+def running(pid: int, **size: int) -> RunningEngine:
+    """Return a ready engine."""
+    return RunningEngine(pid=pid, size=size, is_ready=True)
+
+
 async def opened(
     machine: Machine,
     catalog: FakeCatalog,
@@ -107,11 +121,17 @@ async def opened(
     *,
     slots: int = 4,
     memory: DeviceBytes | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> LocalMemoryAccounts:
     """Return the accounts of a machine."""
     monkeypatch.setattr(memory_accounts, "engine_memory", lambda _: machine.memory)
     return await open_accounts(
-        EmbeddedEngine(reason="test"), catalog, slots=slots, memory=memory or {}, readers=machine.readers
+        EmbeddedEngine(reason="test"),
+        catalog,
+        slots=slots,
+        memory=memory or {},
+        readers=machine.readers,
+        clock=clock,
     )
 
 
@@ -173,13 +193,41 @@ async def test_slots_are_reduced_to_the_budget(
     assert accounts.budget == {RAM: 1}
 
 
+async def test_a_reload_does_not_change_a_size_that_is_being_computed(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """The worker thread keeps the settings with which it began."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    before = await accounts.size_of(spec_of(path), 2048)
+
+    def facts_while_reloading(spec: ModelLaunchSpec) -> GgufFacts | None:
+        accounts.reconfigure(slots=1, memory={RAM: 1})
+        return launch_facts(spec)
+
+    monkeypatch.setattr(launch_sizes, "launch_facts", facts_while_reloading)
+    assert await accounts.size_of(spec_of(path), 2048) == before
+    assert await accounts.size_of(spec_of(path), 2048) != before
+
+
+async def test_a_budget_is_used_where_the_total_is_unknown(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """The system may report neither total nor free memory."""
+    machine.total = machine.free = None
+    accounts = await opened(machine, catalog, monkeypatch, memory={RAM: GIB})
+    assert accounts.budget == await accounts.limits([]) == {RAM: GIB}
+    assert accounts.fit_slots(spec_of(path), 32_768, 1000) < 1000
+    accounts.reconfigure(slots=4, memory={})
+    assert accounts.budget == {}
+
+
 async def test_a_measured_launch_beyond_the_budget_gets_fewer_slots(
     machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
     """It would be refused otherwise, although it fits with one slot less."""
     accounts = await opened(machine, catalog, monkeypatch, memory={RAM: GIB})
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=2 * GIB)}
-    await accounts.measure(spec_of(path), 2048, PID)
+    await accounts.measure(launched(spec_of(path), 2048), PID)
     assert accounts.fit_slots(spec_of(path), 2048, 4) == 3
     assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
 
@@ -199,28 +247,67 @@ async def test_a_gpu_has_its_own_budget(
 async def test_limits_count_what_the_engines_give_back(
     machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages of files are free already; unknown engines do not count."""
+    """Pages of files are free already, unless they are locked; unknown engines do not count."""
     accounts = await opened(machine, catalog, monkeypatch)
     machine.free = 3 * GIB
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=GIB, file_bytes=5 * GIB)}
-    assert await accounts.limits([PID, 8]) == {RAM: 4 * GIB}
+    assert await accounts.limits([running(PID), running(8)]) == {RAM: 4 * GIB}
     assert await accounts.limits([]) == {RAM: 3 * GIB}
+    machine.groups[PID] = replace(machine.groups[PID], locked_file_bytes=2 * GIB)
+    assert await accounts.limits([running(PID)]) == {RAM: 6 * GIB}
 
 
 async def test_limits_of_a_gpu(
-    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shown processes count; if the driver shows none of them, the budget applies."""
+    """Shown processes count; if the driver shows none, the expected sizes."""
     machine.gpus = (gpu(24, 4),)
     machine.groups = {PID: GroupMemory(frozenset({PID, 8}), anonymous_bytes=GIB)}
     accounts = await opened(machine, catalog, monkeypatch, memory={"gpu0": 20 * GIB})
+    assert (await accounts.limits([running(PID)]))["gpu0"] == 20 * GIB  # unknown: it may be all of the memory
     assert (await accounts.limits([]))["gpu0"] == 4 * GIB
-    assert (await accounts.limits([PID]))["gpu0"] == 20 * GIB  # hidden: it may be all of the memory
+    assert (await accounts.limits([running(PID, gpu0=6 * GIB)]))["gpu0"] == 10 * GIB
+    assert (await accounts.limits([running(PID, ram=GIB)]))["gpu0"] == 4 * GIB
     machine.gpus = (gpu(24, 4, p8=5 * GIB),)
-    assert (await accounts.limits([PID]))["gpu0"] == 9 * GIB
-    machine.gpus = (gpu(24, 4, p9=GIB),)
-    await accounts.measure(spec_of(path, "--device", "none"), 2048, PID)
-    assert (await accounts.limits([PID]))["gpu0"] == 4 * GIB  # known to be on the CPU
+    assert (await accounts.limits([running(PID, gpu0=6 * GIB)]))["gpu0"] == 9 * GIB
+
+
+async def test_an_engine_that_begins_to_load_does_not_raise_the_limit_of_its_gpu(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver shows nothing for it yet; other programs have 12 GiB of the GPU."""
+    machine.gpus = (gpu(24, 12),)
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=GIB)}
+    accounts = await opened(machine, catalog, monkeypatch)
+    assert (await accounts.limits([]))["gpu0"] == 12 * GIB
+    loading = replace(running(PID, gpu0=10 * GIB), is_ready=False)
+    assert (await accounts.limits([loading]))["gpu0"] == 12 * GIB
+    machine.gpus = (gpu(24, 2),)  # a driver that hides processes
+    assert (await accounts.limits([loading]))["gpu0"] == 12 * GIB
+
+
+async def test_a_driver_that_fails_leaves_the_last_known_limits(
+    machine: Machine,
+    catalog: FakeCatalog,
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also if it reports fewer GPUs, whose numbers are wrong then. One warning, not one for each request."""
+    machine.gpus = (gpu(24, 4), gpu(24, 9))
+    accounts = await opened(machine, catalog, monkeypatch)
+    known = await accounts.limits([])
+    assert (known["gpu0"], known["gpu1"]) == (4 * GIB, 9 * GIB)
+    machine.gpus = (gpu(24, 20, p7=GIB),)
+    assert await accounts.limits([]) == known
+    assert await accounts.limits([]) == known
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=GIB)}
+    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    assert size is not None
+    assert size["gpu0"] != GIB
+    assert [record.message for record in caplog.records] == [
+        "the driver reports 1 of 2 GPUs: the last known limits of their memory apply"
+    ]
 
 
 async def test_a_measured_peak_replaces_the_estimate(
@@ -232,12 +319,42 @@ async def test_a_measured_peak_replaces_the_estimate(
     estimated = await accounts.size_of(spec, 2048)
     other = await accounts.size_of(spec, 4096)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB, GIB, 5)}
-    assert await accounts.measure(spec, 2048, PID) == {RAM: 3 * GIB + 5}
+    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 3 * GIB + 5}
     machine.groups = {PID: GroupMemory(frozenset({PID}), GIB)}
-    assert await accounts.measure(spec, 2048, PID) == {RAM: 3 * GIB + 5}
+    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 3 * GIB + 5}
     again = await opened(machine, catalog, monkeypatch)
     assert await again.size_of(spec, 2048) == {RAM: 3 * GIB + 5} != estimated
     assert await again.size_of(spec, 4096) == other
+
+
+async def test_a_peak_in_use_is_written_once_a_day(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """Otherwise its record would be among the oldest, which are deleted. A notable growth is written at once."""
+
+    class CountingCatalog(FakeCatalog):
+        writes = 0
+
+        async def record_peak(self, key: str, size: DeviceBytes) -> None:
+            self.writes += 1
+            await super().record_peak(key, size)
+
+    catalog, now = CountingCatalog(), 0.0
+    accounts = await opened(machine, catalog, monkeypatch, clock=lambda: now)
+    for at, taken_mib, writes in (
+        (0.0, 100, 1),
+        (1.0, 100, 1),
+        (2.0, 200, 2),
+        (RECORD_INTERVAL_S, 201, 2),
+        (RECORD_INTERVAL_S + 2, 201, 3),
+    ):
+        now = at
+        machine.groups = {PID: GroupMemory(frozenset({PID}), taken_mib * MIB)}
+        await accounts.measure(launched(spec_of(path), 2048), PID)
+        assert catalog.writes == writes
+    restarted = await opened(machine, catalog, monkeypatch, clock=lambda: now)
+    await restarted.measure(launched(spec_of(path), 2048), PID)
+    assert catalog.writes == 4
 
 
 async def test_a_small_measurement_keeps_room_for_untouched_buffers(
@@ -247,21 +364,36 @@ async def test_a_small_measurement_keeps_room_for_untouched_buffers(
     accounts = await opened(machine, catalog, monkeypatch)
     estimated = await accounts.size_of(spec_of(path), 2048)
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
-    size = await accounts.measure(spec_of(path), 2048, PID)
+    size = await accounts.measure(launched(spec_of(path), 2048), PID)
     assert size is not None
     assert MIB < size[RAM] < estimated[RAM]
+
+
+async def test_without_a_warmup_the_estimate_is_the_least_size(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """The first measurement lacks all that the first computation touches."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    spec = spec_of(path, "--no-warmup")
+    estimated = await accounts.size_of(spec, 2048)
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
+    assert await accounts.measure(launched(spec, 2048), PID) == estimated
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=2 * GIB)}
+    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 2 * GIB}
 
 
 async def test_pages_of_repacked_weights_do_not_count(
     machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
-    """They stay mapped, and the system takes them when it needs memory."""
+    """They stay mapped, and the system takes them when it needs memory, unless they are locked."""
     facts = GgufFacts(architecture="llama", quantization="Q4_0")
-    monkeypatch.setattr(memory_accounts, "launch_facts", lambda _: facts)
+    monkeypatch.setattr(launch_sizes, "launch_facts", lambda _: facts)
     accounts = await opened(machine, catalog, monkeypatch)
     spec = replace(spec_of(path), size_bytes=GIB)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 20 * GIB, file_bytes=GIB)}
-    assert await accounts.measure(spec, 2048, PID) == {RAM: 20 * GIB + GIB - int(GIB * 0.85)}
+    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 20 * GIB + GIB - int(GIB * 0.85)}
+    machine.groups = {PID: GroupMemory(frozenset({PID}), 20 * GIB, file_bytes=GIB, locked_file_bytes=GIB)}
+    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 21 * GIB}
 
 
 async def test_memory_of_a_gpu_is_measured_if_the_driver_shows_it(
@@ -273,7 +405,7 @@ async def test_memory_of_a_gpu_is_measured_if_the_driver_shows_it(
     accounts = await opened(machine, catalog, monkeypatch)
     estimated = await accounts.size_of(spec_of(path), 2048)
     machine.gpus = (gpu(24, 4, p7=3 * GIB), gpu(24, 4))
-    size = await accounts.measure(spec_of(path), 2048, PID)
+    size = await accounts.measure(launched(spec_of(path), 2048), PID)
     assert size is not None
     assert (size[RAM], size["gpu0"], size["gpu1"]) == (GIB, 3 * GIB, estimated["gpu1"])
 
@@ -285,10 +417,10 @@ async def test_a_file_that_was_replaced_after_the_launch_is_not_measured(
     accounts = await opened(machine, catalog, monkeypatch)
     running = with_marks(spec_of(path))
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
-    await accounts.measure(running, 2048, PID)
+    await accounts.measure(launched(running, 2048), PID)
     assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
     write_tiny_gguf(path, context_length=2048, seed=1)
-    await accounts.measure(running, 2048, PID)
+    await accounts.measure(launched(running, 2048), PID)
     assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
 
 
@@ -297,8 +429,35 @@ async def test_an_engine_that_is_gone_is_not_measured(
 ) -> None:
     """It may have exited meanwhile."""
     accounts = await opened(machine, catalog, monkeypatch)
-    assert await accounts.measure(spec_of(path), 2048, PID) is None
+    assert await accounts.measure(launched(spec_of(path), 2048), PID) is None
     assert await catalog.list_peaks() == {}
+
+
+async def test_a_peak_is_that_of_the_options_of_the_launch(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """An engine of before a reload has other slots and a larger prompt cache: its peak is not that of a launch now."""
+    accounts = await opened(machine, catalog, monkeypatch, slots=8)
+    accounts.reconfigure(slots=2, memory={})
+    expected = await accounts.size_of(spec_of(path), 2048)
+    machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
+    cache_mib = accounts.prompt_cache_mib(spec_of(path), 2048, 2)
+    await accounts.measure(launched(spec_of(path), 2048, slots=8, prompt_cache_mib=cache_mib), PID)
+    await accounts.measure(launched(spec_of(path), 2048, slots=2, prompt_cache_mib=8192), PID)
+    assert await accounts.size_of(spec_of(path), 2048) == expected
+    await accounts.measure(launched(spec_of(path), 2048, slots=2, prompt_cache_mib=cache_mib), PID)
+    assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
+
+
+async def test_the_prompt_cache_that_an_engine_was_launched_with_counts(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """Launched before there was a budget, it may still fill a large cache."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    machine.groups = {PID: GroupMemory(frozenset({PID}), 10 * MIB)}
+    size = await accounts.measure(launched(spec_of(path), 2048, slots=1, prompt_cache_mib=2048), PID)
+    assert size is not None
+    assert 2 * GIB < size[RAM] < 2 * GIB + 100 * MIB
 
 
 async def test_a_catalogue_that_cannot_be_written_does_not_stop_a_measurement(
@@ -308,21 +467,38 @@ async def test_a_catalogue_that_cannot_be_written_does_not_stop_a_measurement(
     accounts = await opened(machine, catalog, monkeypatch)
     catalog.fails_with = CatalogError("full")
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
-    await accounts.measure(spec_of(path), 2048, PID)
+    await accounts.measure(launched(spec_of(path), 2048), PID)
     assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
 
 
 async def test_a_load_out_of_memory_raises_the_size(
     machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
-    """For this process and later ones, at most to the budget."""
+    """By a fifth, at most to the budget, also to that after a reload."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    before = (await accounts.size_of(spec_of(path), 2048))[RAM]
+    raised = await accounts.record_out_of_memory(launched(spec_of(path), 2048), {RAM: before})
+    assert raised == await accounts.size_of(spec_of(path), 2048) == {RAM: before + before // 5}
+    accounts.reconfigure(slots=4, memory={RAM: before + 1})
+    assert await accounts.size_of(spec_of(path), 2048) == {RAM: before + 1}
+
+
+async def test_a_successful_load_ends_the_guess_after_out_of_memory(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """Other programs may have been the cause, so the guess is not kept in the catalogue either."""
     accounts = await opened(machine, catalog, monkeypatch)
     before = await accounts.size_of(spec_of(path), 2048)
-    raised = await accounts.record_out_of_memory(spec_of(path), 2048, before)
-    assert raised == {RAM: before[RAM] + OUT_OF_MEMORY_BYTES}
-    again = await opened(machine, catalog, monkeypatch, memory={RAM: raised[RAM] + 1})
-    assert await again.size_of(spec_of(path), 2048) == raised
-    assert await again.record_out_of_memory(spec_of(path), 2048, raised) == {RAM: raised[RAM] + 1}
+    await accounts.record_out_of_memory(launched(spec_of(path), 2048), before)
+    assert await catalog.list_peaks() == {}
+    assert await accounts.measure(launched(spec_of(path), 2048), PID) is None
+    assert await accounts.size_of(spec_of(path), 2048) == before
+    await accounts.record_out_of_memory(launched(spec_of(path), 2048), before)
+    machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
+    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    assert size is not None
+    assert size[RAM] < before[RAM]
+    assert await accounts.size_of(spec_of(path), 2048) == size
 
 
 async def test_advice_names_what_fits(

@@ -7,13 +7,16 @@ from gglib.app.name_checks import name_warnings
 from gglib.app.settings import Settings
 from gglib.core.api_keys import ApiKey
 from gglib.core.models import ModelSummary
+from gglib.core.profiles import Profile
 
 MODELS = [ModelSummary(id=1, name="chat", aliases=("c",)), ModelSummary(id=2, name="embed")]
+
+PROFILES = [Profile(name="brief", model_id=1)]
 
 
 def warnings(**settings: Any) -> list[str]:
     """Return the warnings about these settings."""
-    return list(name_warnings(Settings(home=Path("/"), **settings), MODELS))
+    return list(name_warnings(Settings(home=Path("/"), **settings), MODELS, PROFILES))
 
 
 def test_known_names_cause_no_warning() -> None:
@@ -29,6 +32,23 @@ def test_unknown_names_are_listed_with_similar_ones() -> None:
         "Setting 'preload': Model 'chatt' is not in the catalogue. Did you mean chat?",
         "Setting 'default_model': Model 'fas' is not in the catalogue. Did you mean fast?",
     ]
+
+
+def test_the_default_model_may_have_a_profile() -> None:
+    """A model of an alias list may not, nor a model that is loaded at the start."""
+    assert warnings(default_model="c:Brief") == []
+    found = warnings(default_model="chat:slow", preload=("chat:brief",), aliases={"fast": ("chat:brief",)})
+    assert found == [
+        "Setting 'preload': Model 'chat:brief' is not in the catalogue. It has chat, embed, fast.",
+        "Setting 'default_model': Model 'chat' has no profile 'slow'. It has brief.",
+        "Setting 'aliases', 'fast': Model 'chat:brief' is not in the catalogue. It has chat, embed.",
+    ]
+
+
+def test_a_shadowed_alias_is_suggested_once() -> None:
+    """It is the name of a model."""
+    found = warnings(default_model="gone", aliases={"chat": ("embed",)})
+    assert found[0].endswith("It has chat, embed.")
 
 
 def test_members_of_an_alias_and_shadowed_aliases_are_checked() -> None:
@@ -67,4 +87,4 @@ def test_a_pattern_for_an_alias_list_is_explained() -> None:
 
 def test_an_empty_catalogue_causes_no_warning_about_patterns() -> None:
     """Keys may be set before the first model is pulled."""
-    assert list(name_warnings(Settings(home=Path("/"), api_keys=keys("chat*")), [])) == []
+    assert list(name_warnings(Settings(home=Path("/"), api_keys=keys("chat*")), [], [])) == []

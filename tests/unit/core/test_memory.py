@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.memory import MemoryNeed, describe_device_bytes, exceeded_devices
+from gglib.core.memory import MemoryNeed, after_out_of_memory, describe_device_bytes, exceeded_devices
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,22 @@ def test_a_device_without_a_limit_is_never_exceeded(
 ) -> None:
     """A size equal to its limit fits."""
     assert exceeded_devices(needed, limits) == exceeded
+
+
+@pytest.mark.parametrize(
+    ("size", "limits", "raised"),
+    [
+        ({}, {}, {}),
+        ({"ram": 100, "gpu0": 10}, {}, {"ram": 120, "gpu0": 12}),
+        ({"ram": 100}, {"ram": 110}, {"ram": 110}),
+        ({"ram": 100, "gpu0": 10}, {"ram": 90}, {"ram": 100, "gpu0": 12}),
+    ],
+)
+def test_out_of_memory_raises_the_size_by_a_fifth(
+    size: dict[str, int], limits: dict[str, int], raised: dict[str, int]
+) -> None:
+    """At most to the limit: a model that takes all of it may still be loaded alone."""
+    assert after_out_of_memory(size, limits) == raised
 
 
 def test_sizes_name_their_devices() -> None:

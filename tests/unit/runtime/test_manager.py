@@ -18,6 +18,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary, RunningTarget
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
+from gglib.runtime.memory import LaunchedEngine, RunningEngine
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 from gglib.testing import FakeCatalog
 
@@ -36,6 +37,7 @@ class MemoryRun:
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.slots: int | None = None
+        self.prompt_cache_mib: int | None = None
         self.threads: int | None = None
         self.target: RunningTarget | None = None
         self.unavailable = asyncio.Event()
@@ -297,18 +299,16 @@ class _Accounts:
         del spec, context
         return {"ram": 40}
 
-    async def limits(self, pids: Sequence[int]) -> DeviceBytes:
-        del pids
+    async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
+        del engines
         return self.budget
 
-    async def measure(self, spec: ModelLaunchSpec, context: int, pid: int) -> DeviceBytes | None:
-        del spec, context, pid
+    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
+        del engine, pid
         return None
 
-    async def record_out_of_memory(
-        self, spec: ModelLaunchSpec, context: int, size: DeviceBytes
-    ) -> DeviceBytes:
-        del spec, context
+    async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
+        del engine
         return size
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:

@@ -1,14 +1,20 @@
 """The memory watch passes sizes, limits and measurements between the accounts and the scheduler."""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from gglib.core.errors import ModelLoadFailedError, ModelOutOfMemoryError
+import pytest
+
+from gglib.core.errors import EngineArgumentError, ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.memory import LaunchedEngine, RunningEngine
 from gglib.runtime.memory_watch import MEASURE_INTERVAL_S, MemoryWatch
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -23,6 +29,9 @@ from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_hint import KnownSizes
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
+B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+LOADING = RunningEngine(pid=7, size={"ram": 8}, is_ready=False)
+LAUNCHED = LaunchedEngine(spec=A, context=8, slots=3, prompt_cache_mib=100)
 
 
 class Accounts:
@@ -32,30 +41,34 @@ class Accounts:
         self.budget: DeviceBytes = {"ram": 100}
         self.free: DeviceBytes = {"ram": 100}
         self.calls: list[object] = []
+        self.fails_with: Exception | None = None
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
-        assert spec is A
+        assert spec.model_name == "a"
+        self._fail()
         return {"ram": context}
 
-    async def limits(self, pids: Sequence[int]) -> DeviceBytes:
-        self.calls.append(tuple(pids))
+    async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
+        self._fail()
+        self.calls.append(tuple(engines))
         return self.free
 
-    async def measure(self, spec: ModelLaunchSpec, context: int, pid: int) -> DeviceBytes | None:
-        assert spec is A
-        self.calls.append((context, pid))
+    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
+        self._fail()
+        self.calls.append((engine, pid))
         return {"ram": 42}
 
-    async def record_out_of_memory(
-        self, spec: ModelLaunchSpec, context: int, size: DeviceBytes
-    ) -> DeviceBytes:
-        assert spec is A
-        self.calls.append((context, dict(size)))
+    async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
+        self.calls.append((engine, dict(size)))
         return size
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         assert spec is A
         return f"Use less than {context}."
+
+    def _fail(self) -> None:
+        if self.fails_with is not None:
+            raise self.fails_with
 
 
 class Watched:
@@ -68,11 +81,13 @@ class Watched:
             spec=A,
             launch=SimpleNamespace(context=8, generation=1),
             pid=7,
+            slots=3,
+            prompt_cache_mib=100,
             ready_at=None,
             unavailable=asyncio.Event(),
             prompt_cost_s=self._prompt_cost_s,
         )
-        self.known_sizes = KnownSizes(dict)
+        self.known_sizes = KnownSizes(lambda: {"ram": 16})
         self.runs = {1: self.run}
         self.watch = MemoryWatch(accounts, self.scheduler, self.runs, self.dispatch, self.known_sizes)
         self.scheduler.handle(Requested(1, A, 8, 8, size={"ram": 8}), 0)
@@ -113,7 +128,7 @@ async def test_limits_are_reported_when_they_change() -> None:
     await watched.watch.refresh_limits()
     await watched.watch.refresh_limits()
     assert watched.events == [LimitsChanged({"ram": 60})]
-    assert accounts.calls == [(7,)] * 3
+    assert accounts.calls == [(LOADING,)] * 3
     counted = Watched(accounts, budget=None)
     assert await counted.watch.size_of(A, 8) == {}
     await counted.watch.refresh_limits()
@@ -121,30 +136,51 @@ async def test_limits_are_reported_when_they_change() -> None:
 
 
 async def test_engines_are_measured_when_ready_and_while_they_are_used() -> None:
-    """Once when ready; again after ``MEASURE_INTERVAL_S`` if used since."""
-    watched = Watched(Accounts(), budget={"ram": 100})
-    await watched.watch.poll(1.0)
+    """Once when ready; again after ``MEASURE_INTERVAL_S`` if used since. Always with the options of the launch."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget={"ram": 100})
+    await watched.watch.poll_engines(1.0)
     assert [event for event in watched.events if isinstance(event, Measured)] == []
     watched.become_ready(2.0)
-    await watched.watch.poll(3.0)
-    assert watched.events == [Measured(1, {"ram": 42}, 1.5)]
-    await watched.watch.poll(3.0 + MEASURE_INTERVAL_S)
-    assert len(watched.events) == 1
-    assert watched.scheduler.try_grant(2, A, 8, 4.0) == 1
-    await watched.watch.poll(3.0 + MEASURE_INTERVAL_S)
+    await watched.watch.poll_engines(3.0)
+    assert watched.events == [Measured(1, {"ram": 42}), Measured(1, prompt_s=1.5)]
+    await watched.watch.poll_engines(3.0 + MEASURE_INTERVAL_S)
     assert len(watched.events) == 2
+    assert watched.scheduler.try_grant(2, A, 8, 4.0) == 1
+    await watched.watch.poll_engines(3.0 + MEASURE_INTERVAL_S)
+    assert len(watched.events) == 4
+    assert [call for call in accounts.calls if call != (LOADING,)] == [(LAUNCHED, 7)] * 2
+
+
+async def test_without_a_budget_the_size_with_one_is_known_for_the_swap_hint() -> None:
+    """The running engine may have more slots and a larger prompt cache than it would have within a budget."""
+    watched = Watched(Accounts(), budget=None)
+    watched.become_ready(2.0)
+    await watched.watch.poll_engines(3.0)
+    assert watched.known_sizes.fit_together("a", "a")
+
+
+async def test_without_a_known_total_there_is_no_size_for_the_swap_hint() -> None:
+    """It is unknown whether two models fit."""
+    accounts = Accounts()
+    accounts.budget = {}
+    watched = Watched(accounts, budget=None)
+    watched.become_ready(2.0)
+    await watched.watch.poll_engines(3.0)
+    assert not watched.known_sizes.fit_together("a", "a")
 
 
 async def test_limits_are_polled_while_requests_wait() -> None:
     """Other programs may return memory."""
     accounts = Accounts()
     watched = Watched(accounts, budget={"ram": 100})
-    await watched.watch.poll(1.0)
-    assert accounts.calls == [(7,)]
+    await watched.watch.poll_limits()
+    assert accounts.calls == [(LOADING,)]
     watched.become_ready(2.0)
     watched.run.unavailable.set()
-    await watched.watch.poll(3.0)
-    assert accounts.calls == [(7,)]
+    await watched.watch.poll_limits()
+    await watched.watch.poll_engines(3.0)
+    assert accounts.calls == [(LOADING,)]
 
 
 async def test_a_load_that_ran_out_of_memory_is_recorded() -> None:
@@ -155,7 +191,7 @@ async def test_a_load_that_ran_out_of_memory_is_recorded() -> None:
     watched.watch.record_failure(LoadFailed(2, ModelOutOfMemoryError("a", "no memory")), {"ram": 8})
     watched.watch.record_failure(LoadFailed(1, ModelOutOfMemoryError("a", "no memory")), {"ram": 8})
     await asyncio.sleep(0)
-    assert accounts.calls == [(8, {"ram": 8})]
+    assert accounts.calls == [(LAUNCHED, {"ram": 8})]
 
 
 async def test_an_engine_that_has_exited_is_not_measured() -> None:
@@ -163,7 +199,7 @@ async def test_an_engine_that_has_exited_is_not_measured() -> None:
     watched = Watched(Accounts(), budget={"ram": 100})
     watched.become_ready(2.0)
     watched.runs.clear()
-    await watched.watch.poll(3.0)
+    await watched.watch.poll_engines(3.0)
     assert watched.events == []
 
 
@@ -176,3 +212,121 @@ async def test_advice_that_fails_is_empty() -> None:
 
     watched = Watched(Failing(), budget={"ram": 100})
     assert not await watched.watch.advice(A, 8)
+
+
+async def test_limits_are_read_again_for_an_engine_that_started_meanwhile() -> None:
+    """What it takes would count as memory of other programs. The number of reads is limited."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget={"ram": 100})
+    pids = itertools.count(8)
+
+    async def limits(engines: Sequence[RunningEngine]) -> DeviceBytes:
+        accounts.calls.append([engine.pid for engine in engines])
+        if next(pids) < 100:
+            watched.run.pid += 1
+        return {"ram": 50}
+
+    accounts.limits = limits  # type: ignore[method-assign]
+    await watched.watch.refresh_limits()
+    assert accounts.calls == [[7], [8], [9]]
+    pids = itertools.count(100)
+    await watched.watch.refresh_limits()
+    assert accounts.calls[3:] == [[10]]
+
+
+async def test_an_older_read_does_not_replace_the_limits_of_a_newer_one() -> None:
+    """Reads overlap, and the first may be the slowest."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget={"ram": 100})
+    slow: asyncio.Future[DeviceBytes] = asyncio.get_running_loop().create_future()
+    results: list[Awaitable[DeviceBytes]] = [slow]
+
+    async def limits(engines: Sequence[RunningEngine]) -> DeviceBytes:
+        del engines
+        return await results.pop() if results else {"ram": 60}
+
+    accounts.limits = limits  # type: ignore[method-assign]
+    older = asyncio.create_task(watched.watch.refresh_limits())
+    await asyncio.sleep(0)
+    await watched.watch.refresh_limits()
+    slow.set_result({"ram": 90})
+    await older
+    assert watched.scheduler.placement.memory_limits == {"ram": 60}
+
+
+async def test_errors_of_the_accounts_do_not_fail_requests(caplog: pytest.LogCaptureFixture) -> None:
+    """The last known limits stay, the size is that of the files, and there is one warning for each cause."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget={"ram": 100})
+    accounts.free = {"ram": 60}
+    await watched.watch.refresh_limits()
+    accounts.fails_with = OSError("gone")
+    for _ in range(2):
+        await watched.watch.refresh_limits()
+        assert await watched.watch.size_of(replace(A, size_bytes=5), 8) == {"ram": 5}
+    assert watched.scheduler.placement.memory_limits == {"ram": 60}
+    watched.become_ready(2.0)
+    await watched.watch.poll_engines(3.0)
+    assert watched.events[-1] == Measured(1, prompt_s=1.5)
+    assert [record.message for record in caplog.records] == [
+        "the free memory cannot be read: OSError: gone",
+        "the size of 'a' cannot be estimated: OSError: gone",
+        "the memory of 'a' cannot be read: OSError: gone",
+    ]
+    accounts.fails_with = EngineArgumentError("--bad")
+    with pytest.raises(EngineArgumentError):
+        await watched.watch.size_of(A, 8)
+
+
+async def test_a_slow_engine_does_not_delay_the_limits() -> None:
+    """Both are polled independently, until the watch is cancelled."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget={"ram": 100})
+    watched.become_ready(0.0)
+    is_slow, is_polled = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> float | None:
+        is_slow.set()
+        await asyncio.Event().wait()
+        return None
+
+    async def limits(engines: Sequence[RunningEngine]) -> DeviceBytes:
+        if engines and is_slow.is_set():
+            is_polled.set()
+        return accounts.free
+
+    watched.run.prompt_cost_s = slow
+    accounts.limits = limits  # type: ignore[method-assign]
+    assert watched.scheduler.try_grant(2, A, 8, 1.0) == 1
+    watched.scheduler.handle(Requested(3, B, 8, 8, size={"ram": 99}), 1.0)  # waits for A
+    running = asyncio.create_task(watched.watch.run(0.0))
+    async with asyncio.timeout(10):
+        await is_slow.wait()
+        await is_polled.wait()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert Measured(1, {"ram": 42}) in watched.events
+
+
+async def test_a_poll_that_fails_is_repeated(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in one poll does not end the watch."""
+    watched = Watched(Accounts(), budget={"ram": 100})
+    watched.become_ready(0.0)
+    calls = asyncio.Semaphore(0)
+
+    async def failing() -> float | None:
+        calls.release()
+        raise ValueError("no figures")
+
+    watched.run.prompt_cost_s = failing
+    running = asyncio.create_task(watched.watch.run(0.0))
+    async with asyncio.timeout(10):
+        await calls.acquire()
+        while not caplog.records:  # noqa: ASYNC110 - the next turn of the loop logs it
+            await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert caplog.records[0].message == "the memory of the engines could not be read"

@@ -18,9 +18,12 @@ Pss_File:            350 kB
 Pss_Shmem:            50 kB
 Anonymous:           300 kB
 SwapPss:              10 kB
+Locked:              200 kB
 """
 OLD_ROLLUP = "".join(line + "\n" for line in ROLLUP.splitlines() if "Pss_" not in line)
-STATUS = "Name: x\nRssAnon:\t 300 kB\nRssFile:\t 500 kB\nRssShmem:\t 100 kB\nVmSwap:\t 20 kB\n"
+STATUS = (
+    "Name: x\nRssAnon:\t 300 kB\nRssFile:\t 500 kB\nRssShmem:\t 100 kB\nVmSwap:\t 20 kB\nVmLck:\t 200 kB\n"
+)
 
 
 def process(root: Path, pid: int, group_id: int, **files: str) -> None:
@@ -35,9 +38,9 @@ def process(root: Path, pid: int, group_id: int, **files: str) -> None:
 @pytest.mark.parametrize(
     ("rollup", "memory"),
     [
-        (ROLLUP, GroupMemory(frozenset({7}), 350 * KIB, 350 * KIB, 10 * KIB)),
-        (OLD_ROLLUP, GroupMemory(frozenset({7}), 300 * KIB, 400 * KIB, 10 * KIB)),
-        ("", GroupMemory(frozenset({7}), 400 * KIB, 500 * KIB, 20 * KIB)),
+        (ROLLUP, GroupMemory(frozenset({7}), 350 * KIB, 350 * KIB, 10 * KIB, 200 * KIB)),
+        (OLD_ROLLUP, GroupMemory(frozenset({7}), 300 * KIB, 400 * KIB, 10 * KIB, 200 * KIB)),
+        ("", GroupMemory(frozenset({7}), 400 * KIB, 500 * KIB, 20 * KIB, 200 * KIB)),
     ],
     ids=["linux 5.4", "older", "not permitted"],
 )
@@ -49,6 +52,14 @@ def test_proportional_memory_of_a_process(tmp_path: Path, rollup: str, memory: G
     assert found[7].total_bytes == memory.anonymous_bytes + memory.file_bytes + memory.swapped_bytes
 
 
+def test_locked_memory_that_is_not_of_files_is_anonymous(tmp_path: Path) -> None:
+    """Weights without a mapped file: only the pages of libraries may be counted as locked."""
+    status = "RssAnon: 900 kB\nRssFile: 30 kB\nVmLck: 800 kB\n"
+    process(tmp_path, 7, 7, status=status)
+    found = read_groups([7], is_proportional=False, platform="linux", root=tmp_path)
+    assert found == {7: GroupMemory(frozenset({7}), 900 * KIB, 30 * KIB, 0, 30 * KIB)}
+
+
 def test_all_processes_of_a_group_count(tmp_path: Path) -> None:
     """The guard and the engine are one group; other groups and exited processes do not count."""
     process(tmp_path, 7, 7, status=STATUS)
@@ -57,7 +68,7 @@ def test_all_processes_of_a_group_count(tmp_path: Path) -> None:
     process(tmp_path, 10, 7, status="State: Z (zombie)\n")
     (tmp_path / "proc" / "11").mkdir()
     found = read_groups([7, 12], is_proportional=False, platform="linux", root=tmp_path)
-    assert found == {7: GroupMemory(frozenset({7, 8}), 401 * KIB, 500 * KIB, 20 * KIB)}
+    assert found == {7: GroupMemory(frozenset({7, 8}), 401 * KIB, 500 * KIB, 20 * KIB, 200 * KIB)}
 
 
 def test_descendants_of_a_leader_are_found_without_a_scan(tmp_path: Path) -> None:

@@ -13,5 +13,8 @@ class MemoryPeakStorePort(Protocol):
         ...
 
     async def record_peak(self, key: str, size: DeviceBytes) -> None:
-        """Record a peak, or replace it. The number of records is limited: the oldest ones are deleted."""
+        """Record a peak, or replace it.
+
+        The number of records is limited: those that were recorded longest ago are deleted.
+        """
         ...

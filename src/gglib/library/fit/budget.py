@@ -1,11 +1,16 @@
 """How much memory all models together may take, by device. Pure; sizes in bytes.
 
 1. The budget of a device is the setting ``memory``, at most its total; by default the total minus the larger of 1 GiB
-   and 10 %, and at least half of the total.
-2. The limit is the budget, at most what is free now plus what the running engines would give back.
+   and 10 %, and at least half of the total. Where the total is unknown, only the setting counts.
+2. The limit is the budget, at most what is usable: free now plus what the running engines would give back.
+3. Where the system or the driver reports nothing, the last known usable memory applies, and without any the budget.
+4. The engines on a GPU hold what its driver shows. A driver that shows none of them, as in a container, hides them, or
+   they have not allocated anything yet. They hold what they are expected to take, then; while one of them loads, that
+   is an upper bound, and the usable memory is not above the last known one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from gglib.core.memory import RAM, DeviceBytes, MachineMemory
 from gglib.library.fit.devices import gpu_name
@@ -28,18 +33,65 @@ def free_of(machine: MachineMemory) -> dict[str, int]:
 
 
 def budgets(totals: DeviceBytes, setting: DeviceBytes) -> dict[str, int]:
-    """Return the budget of each device. ``setting`` may name only some devices, or devices that do not exist."""
-    return {device: min(total, setting.get(device, _default(total))) for device, total in totals.items()}
+    """Return the budget of each device.
 
-
-def limits(budget: DeviceBytes, *, free: DeviceBytes, held: Mapping[str, int | None]) -> dict[str, int]:
-    """Return the limit of each device of ``budget``.
-
-    ``held`` is what the engines would give back: no clean file pages, which Linux already counts as free. None, or an
-    unknown free size: only the budget limits the device, because the memory of the engines themselves would count
-    against them.
+    ``setting`` may name only some devices, or GPUs that do not exist. It is also the budget of a RAM of unknown size,
+    which has none otherwise.
     """
-    return {device: _limit(size, free.get(device), held.get(device, 0)) for device, size in budget.items()}
+    ram = {RAM: setting[RAM]} if RAM in setting else {}
+    return ram | {
+        device: min(total, setting.get(device, _default(total))) for device, total in totals.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOnGpu:
+    """The memory of one engine on one GPU."""
+
+    shown_bytes: int
+    """What the driver shows; 0 also if it does not show the process."""
+    expected_bytes: int | None
+    """None: unknown."""
+    is_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the engines hold of a device, and would give back."""
+
+    size_bytes: int
+    is_upper_bound: bool = False
+
+
+def held_on_gpu(engines: Sequence[EngineOnGpu]) -> Held | None:
+    """Return what engines hold on one GPU by rule 4; None if it is unknown."""
+    if any(engine.shown_bytes for engine in engines):
+        return Held(sum(engine.shown_bytes for engine in engines))
+    expected = [engine.expected_bytes for engine in engines]
+    known = [size for size in expected if size is not None]
+    if len(known) < len(expected):
+        return None
+    return Held(
+        sum(known), is_upper_bound=any(engine.expected_bytes and not engine.is_ready for engine in engines)
+    )
+
+
+def usable(free: DeviceBytes, held: Mapping[str, Held | None], *, last: DeviceBytes) -> dict[str, int]:
+    """Return how much the engines may take of each device whatever the budget, by rules 2 to 4.
+
+    ``held`` has no clean file pages, which Linux already counts as free. ``last`` is the last known result.
+    """
+    found = dict(last)
+    for device, held_now in held.items():
+        if device in free and held_now is not None:
+            size = free[device] + held_now.size_bytes
+            found[device] = min(size, last.get(device, size)) if held_now.is_upper_bound else size
+    return found
+
+
+def limits(budget: DeviceBytes, usable_now: DeviceBytes) -> dict[str, int]:
+    """Return the limit of each device of ``budget``; where the usable memory is unknown, the budget."""
+    return {device: min(size, usable_now.get(device, size)) for device, size in budget.items()}
 
 
 def is_within(size: DeviceBytes, limit: DeviceBytes) -> bool:
@@ -49,7 +101,3 @@ def is_within(size: DeviceBytes, limit: DeviceBytes) -> bool:
 
 def _default(total: int) -> int:
     return max(total - max(_RESERVE_BYTES, total // _RESERVE_SHARE), total // _LEAST_SHARE)
-
-
-def _limit(budget: int, free: int | None, held: int | None) -> int:
-    return budget if free is None or held is None else min(budget, free + held)

@@ -4,6 +4,7 @@
 2. Measured: the peak, plus what the engine may still touch (its compute buffers, its prompt cache and heap), at most
    rule 1; at least the peak.
 3. A device that was not measured, such as a GPU whose driver does not show processes: rule 1.
+4. The last load ran out of memory: at least the guess of ``core.memory.after_out_of_memory``, until a load succeeds.
 """
 
 import hashlib
@@ -19,9 +20,6 @@ MARGIN_SHARE = 20
 PROCESS_GROWTH_BYTES = 16 * 1024**2
 """Heap that requests allocate, and library pages that are shared with other engines until these exit: after the first
 requests, engines of tiny models took up to 10 MiB more than right after their load, without their compute buffers."""
-OUT_OF_MEMORY_SHARE = 5
-"""A load that ran out of memory is expected to take a fifth more the next time, at least ``OUT_OF_MEMORY_BYTES``."""
-OUT_OF_MEMORY_BYTES = 64 * 1024**2
 MIN_PROMPT_CACHE_MIB = 1
 """0 would switch it off."""
 _MIB = 1024**2
@@ -33,15 +31,23 @@ def with_margin(sizes: DeviceBytes) -> dict[str, int]:
 
 
 def launch_size(
-    estimated: DeviceBytes, peak: DeviceBytes | None, *, untouched: DeviceBytes
+    estimated: DeviceBytes,
+    peak: DeviceBytes | None,
+    *,
+    untouched: DeviceBytes,
+    guess: DeviceBytes | None = None,
 ) -> dict[str, int]:
-    """Return the size of a launch. ``untouched`` is what a measured peak may lack, by device."""
+    """Return the size of a launch.
+
+    ``untouched`` is what a measured peak may lack, by device. ``guess`` is the expected size after a load that ran out
+    of memory.
+    """
     expected = with_margin(estimated)
     measured = {
         device: max(size, min(size + untouched.get(device, 0), expected.get(device, size)))
         for device, size in (peak or {}).items()
     }
-    return expected | measured
+    return larger(expected | measured, guess or {})
 
 
 def untouched_bytes(need: MemoryNeed, devices: Sequence[str], *, prompt_cache_bytes: int) -> dict[str, int]:
@@ -53,17 +59,6 @@ def untouched_bytes(need: MemoryNeed, devices: Sequence[str], *, prompt_cache_by
 def larger(first: DeviceBytes, second: DeviceBytes) -> dict[str, int]:
     """Return the larger size of each device."""
     return {**first, **{device: max(size, first.get(device, 0)) for device, size in second.items()}}
-
-
-def after_out_of_memory(size: DeviceBytes, budget: DeviceBytes) -> dict[str, int]:
-    """Return the size for the next load after one with an expected ``size`` ran out of memory.
-
-    At most the budget: the model may still be loaded alone.
-    """
-    raised = {
-        device: used + max(used // OUT_OF_MEMORY_SHARE, OUT_OF_MEMORY_BYTES) for device, used in size.items()
-    }
-    return {device: max(size[device], min(used, budget.get(device, used))) for device, used in raised.items()}
 
 
 def prompt_cache_limit_mib(need: MemoryNeed, *, slots: int, most_mib: int) -> int:

@@ -10,7 +10,7 @@ from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, Mod
 from gglib.core.names import MAX_CANDIDATES, not_found
 from gglib.core.ports import ModelCatalogPort
 from gglib.core.profiles import Profile
-from gglib.proxy.errors import UnsupportedByModelError
+from gglib.proxy.errors import OneModelNeededError, UnsupportedByModelError
 from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.names.profile_names import require_profiled
 from gglib.proxy.options import Services
@@ -65,18 +65,30 @@ async def resolve_candidates(
     return fitting
 
 
-async def resolve_request(name: str, path: str, services: Services) -> tuple[list[Candidate], Profile | None]:
+async def resolve_request(
+    name: str, services: Services, kind: ModelKind | None = None
+) -> tuple[list[Candidate], Profile | None]:
     """Return the models that the name of a request means, as ``resolve_candidates``, or those of ``model:profile``.
 
     A model or an alias list of the whole name comes first. Raises ``ModelNotFoundError``, and
-    ``UnsupportedByModelError`` for an alias list without a model for the path.
+    ``UnsupportedByModelError`` for an alias list without a model of the kind.
     """
     catalog, aliases = services.catalog, services.aliases
     try:
-        return await resolve_candidates(name, catalog, aliases, kind_of(path)), None
+        return await resolve_candidates(name, catalog, aliases, kind), None
     except errors.ModelNotFoundError:
         profiled = await require_profiled(name, services)
         return await resolve_candidates(profiled.model.name, catalog, aliases), profiled.profile
+
+
+async def one_model_error(
+    error: errors.ModelNotFoundError, catalog: ModelCatalogPort, aliases: AliasLists
+) -> errors.ModelNotFoundError:
+    """Return the error of an operation on one model: for the name of an alias list, with the models of the list."""
+    alias = aliases.find_listed(error.name, await catalog.list_models())
+    if alias is None:
+        return error
+    return OneModelNeededError(alias.name, tuple(model.name for model in alias.members))
 
 
 def kind_of(path: str) -> ModelKind:

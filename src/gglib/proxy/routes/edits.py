@@ -10,6 +10,7 @@ from gglib.core.models import ModelEdit, ModelSummary
 from gglib.core.ports.catalog import EditModel
 from gglib.core.priority import Priority
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.names.candidates import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -65,6 +66,8 @@ async def _edit(call: Call[None, Any], edit: EditModel, response: Response) -> N
     """Apply an edit, and its pin at once; send the model as it is then."""
     try:
         model = await call.library.edit_model(call.path["name"], edit)
+    except errors.ModelNotFoundError as error:
+        raise await one_model_error(error, call.services.catalog, call.services.aliases) from error
     except errors.InvalidSettingError as error:  # the catalogue checks names and tags
         raise BadRequestError(str(error)) from error
     call.request.model = model.name

@@ -5,7 +5,7 @@ from functools import partial
 from gglib.core import errors
 from gglib.core.fallback import CANNOT_RUN, first_that_runs
 from gglib.core.models import RunningTarget
-from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates
+from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -36,7 +36,7 @@ async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
         request.model = candidate.name
         return await services.runtime.load(candidate.name, call.body.num_ctx, services.default_ctx)
 
-    candidates = await resolve_candidates(call.path["name"], services.catalog, services.aliases)
+    candidates, _ = await resolve_request(call.path["name"], services)
     target = await first_that_runs(candidates, load, on_skip=partial(log_skip, request.id))
     await response.send(responses.LoadedModel.of(target))
 
@@ -44,7 +44,7 @@ async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
 async def unload_model(call: Call[None, None], response: Response) -> None:
     """Unload a model, of an alias list all that are in memory; respond when the processes have exited."""
     services = call.services
-    candidates = await resolve_candidates(call.path["name"], services.catalog, services.aliases)
+    candidates, _ = await resolve_request(call.path["name"], services)
     stopped = [candidate.name for candidate in candidates if await services.runtime.unload(candidate.name)]
     await response.send(responses.Stopped(stopped=tuple(stopped)))
 
@@ -64,7 +64,7 @@ OPERATIONS = (
             path_parameters=NAME,
             body=LoadOptions,
             response=responses.LoadedModel,
-            errors=LOAD_ERRORS,
+            errors=(*LOAD_ERRORS, errors.ProfileNotFoundError),
         ),
     ),
     operation(
@@ -80,7 +80,7 @@ OPERATIONS = (
             "process has exited. `stopped` is empty if the model was not in memory.",
             path_parameters=NAME,
             response=responses.Stopped,
-            errors=(errors.ModelNotFoundError, errors.CatalogError),
+            errors=(errors.ModelNotFoundError, errors.ProfileNotFoundError, errors.CatalogError),
         ),
     ),
 )

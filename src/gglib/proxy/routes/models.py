@@ -7,7 +7,7 @@ from urllib.parse import quote
 from gglib.core import errors
 from gglib.core.names import require_model
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.names.candidates import resolve_candidates
+from gglib.proxy.names.candidates import one_model_error, resolve_request
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -36,9 +36,9 @@ async def list_models(call: Call[None, None], response: Response) -> None:
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
-    """Send one model of the catalogue, of an alias list the first."""
+    """Send one model of the catalogue, of an alias list the first, of ``model:profile`` the model."""
     await call.services.catalog.list_models()  # listing detects replaced files
-    first, *_ = await resolve_candidates(call.path["name"], call.services.catalog, call.services.aliases)
+    (first, *_), _ = await resolve_request(call.path["name"], call.services)
     model = await require_model(call.services.catalog, first.name)
     states = await states_of(call)
     await response.send(responses.Model.of(model, states.get(model.id), is_for_admin=call.is_admin))
@@ -61,7 +61,10 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
 async def remove_model(call: Call[RemoveQuery, None], response: Response) -> None:
     """Remove a model."""
     states = await states_of(call)
-    removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
+    try:
+        removed = await call.library.remove_model(call.path["name"], with_files=call.query.files)
+    except errors.ModelNotFoundError as error:
+        raise await one_model_error(error, call.services.catalog, call.services.aliases) from error
     await response.send(responses.RemovedModel.of(removed, states.get(removed.model.id)))
 
 
@@ -135,10 +138,11 @@ OPERATIONS = (
             may_have_slashes=True,
             group=GROUP,
             summary="Show one model",
+            text="Of an alias list the first model, of `MODEL:PROFILE` the model.",
             access=Access.CLIENT,
             path_parameters=NAME,
             response=responses.Model,
-            errors=(errors.ModelNotFoundError, errors.CatalogError),
+            errors=(errors.ModelNotFoundError, errors.ProfileNotFoundError, errors.CatalogError),
         ),
     ),
     operation(

@@ -36,6 +36,7 @@ class LocalEngineRun:
         self.ready_at: float | None = None
         self.pid: int | None = None
         self.slots: int | None = None
+        self.prompt_cache_mib: int | None = None
         self.threads: int | None = None
         self.target: RunningTarget | None = None
         self.unavailable = asyncio.Event()
@@ -91,6 +92,7 @@ class LocalEngineRun:
         ) as engine:
             self.spec = engine.spec
             self.pid, self.slots, self.threads = engine.process.pid, engine.slots, engine.threads
+            self.prompt_cache_mib = engine.prompt_cache_mib
             logger.info(
                 "'%s' runs as pid %d, slots: %d, threads: %s",
                 spec.model_name,

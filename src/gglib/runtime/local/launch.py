@@ -108,6 +108,8 @@ class SpawnedEngine:
     log: EngineLog
     slots: int
     """How many requests it processes at a time."""
+    prompt_cache_mib: int
+    """The limit of its prompt cache, unless the model's arguments set it."""
     threads: int | None
     """How many threads compute; None: the engine's default."""
     _spec: ModelLaunchSpec
@@ -196,6 +198,7 @@ async def _run(
                     process=process,
                     log=log,
                     slots=slots,
+                    prompt_cache_mib=plan.cache_ram_mib,
                     threads=known_threads(spec.settings.engine_args, plan.threads),
                     _spec=spec,
                     _context=context,

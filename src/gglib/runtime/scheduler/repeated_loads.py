@@ -2,11 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, after_out_of_memory
 from gglib.runtime.scheduler.state import Resident
-
-GROWTH = 1.2
-"""The factor by which the expected size of a model grows after its load ran out of memory."""
 
 
 class RepeatedLoads:
@@ -24,8 +21,8 @@ class RepeatedLoads:
         return self._sizes.get(model_id, {})
 
     def add(self, failed: Resident, limits: DeviceBytes) -> None:
-        """Record a load to repeat, with the size that ``grown`` returns."""
-        self._sizes[failed.spec.model_id] = grown(failed.size, limits)
+        """Record a load to repeat, with the size of ``after_out_of_memory``."""
+        self._sizes[failed.spec.model_id] = after_out_of_memory(failed.size, limits)
 
     def keep(self, model_ids: Collection[int]) -> None:
         """Forget the loads of all models except these, which are requested."""
@@ -35,13 +32,6 @@ class RepeatedLoads:
     def discard(self, model_id: int) -> None:
         """Forget a load that succeeded, or failed for good."""
         self._sizes.pop(model_id, None)
-
-
-def grown(size: DeviceBytes, limits: DeviceBytes) -> DeviceBytes:
-    """Return what a load that ran out of memory is expected to take: more, but not more than the limits."""
-    return {
-        device: min(int(taken * GROWTH), max(taken, limits.get(device, 0))) for device, taken in size.items()
-    }
 
 
 def idle_beside(failed: Resident, residents: Iterable[Resident], pinned: Collection[int]) -> list[Resident]:

@@ -60,7 +60,7 @@ from gglib.core.errors import (
     ModelTooLargeError,
     QueueFullError,
 )
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, after_out_of_memory
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.backoff import Backoff, Failure
@@ -103,7 +103,7 @@ from gglib.runtime.scheduler.planning import (
     grace_until,
     waiting_order,
 )
-from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, grown, idle_beside
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, idle_beside
 from gglib.runtime.scheduler.state import (
     PendingLoad,
     Resident,
@@ -392,7 +392,7 @@ class Scheduler:
     def _fits_grown(self, failed: Resident) -> bool:
         """Whether a load that ran out of memory fits beside the pinned residents if it takes more than expected."""
         pinned = [r.size for r in self._residents.values() if r.spec.model_id in self._pinned]
-        size = grown(failed.size, self._placement.memory_limits)
+        size = after_out_of_memory(failed.size, self._placement.memory_limits)
         return not self._placement.exceeds_limits(size, besides=pinned)
 
     def _on_died(self, event: Died, now: float) -> Iterator[Effect]:

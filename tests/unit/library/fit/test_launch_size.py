@@ -11,7 +11,6 @@ from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings
 from gglib.library.fit.launch_size import (
     MIN_PROMPT_CACHE_MIB,
     PROCESS_GROWTH_BYTES,
-    after_out_of_memory,
     larger,
     launch_key,
     launch_size,
@@ -59,14 +58,10 @@ def test_the_larger_of_two_measurements() -> None:
     assert larger({RAM: 5, "gpu0": 1}, {RAM: 3, "gpu0": 2, "gpu1": 4}) == {RAM: 5, "gpu0": 2, "gpu1": 4}
 
 
-def test_out_of_memory_raises_the_size_up_to_the_budget() -> None:
-    """By a fifth, at least 64 MiB; a model that takes the whole budget may still be loaded alone."""
-    assert after_out_of_memory({RAM: 1000 * MIB, "gpu0": 10}, {}) == {
-        RAM: 1200 * MIB,
-        "gpu0": 10 + 64 * MIB,
-    }
-    assert after_out_of_memory({RAM: 1000 * MIB}, {RAM: 1100 * MIB}) == {RAM: 1100 * MIB}
-    assert after_out_of_memory({RAM: 1000 * MIB}, {RAM: 900 * MIB}) == {RAM: 1000 * MIB}
+def test_a_load_out_of_memory_raises_the_size() -> None:
+    """On the devices on which the guess is larger."""
+    size = launch_size({RAM: 100, "gpu0": 200}, {RAM: 90}, untouched={}, guess={RAM: 120, "gpu0": 7})
+    assert size == {RAM: 120, "gpu0": 210}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,14 @@ ALIASES = AliasLists({"fast": ("chat", "embed"), "vectors": ("embed",)})
 UNKNOWN = ModelSummary(id=4, name="unknown")
 
 
+def choose(
+    models: list[ModelSummary], kind: ModelKind, configured: str | None = None, current: str | None = None
+) -> str | None:
+    """Return the default of a catalogue with these models."""
+    meant = () if configured is None else ALIASES.models_of(configured, models)
+    return choose_default(models, kind, configured=configured, meant=meant, current=current)
+
+
 @pytest.mark.parametrize(
     ("models", "configured", "current", "chosen"),
     [
@@ -38,29 +46,23 @@ def test_the_first_rule_that_applies_chooses(
     models: list[ModelSummary], configured: str | None, current: str | None, chosen: str | None
 ) -> None:
     """For a chat: the configured model, the only chat model, the one in memory."""
-    assert choose_default(models, "chat", ALIASES, configured=configured, current=current) == chosen
+    assert choose(models, "chat", configured, current) == chosen
 
 
 @pytest.mark.parametrize("kind", ["chat", "embedding", "rerank"])
 def test_a_model_without_known_capabilities_may_be_of_any_kind(kind: ModelKind) -> None:
     """Embedding programs need to set only id and name."""
     for configured in (None, "unknown"):
-        assert choose_default([UNKNOWN], kind, ALIASES, configured=configured, current=None) == "unknown"
+        assert choose([UNKNOWN], kind, configured) == "unknown"
 
 
 def test_a_model_without_known_capabilities_chats() -> None:
     """For embeddings a model that is known to create them comes first."""
-    found = [
-        choose_default([UNKNOWN, CHAT, EMBED], kind, ALIASES, configured="unknown", current=None)
-        for kind in ("chat", "embedding", "rerank")
-    ]
+    found = [choose([UNKNOWN, CHAT, EMBED], kind, "unknown") for kind in ("chat", "embedding", "rerank")]
     assert found == ["unknown", "embed", "unknown"]
 
 
 def test_each_kind_has_its_own_model() -> None:
     """A chat model serves no embeddings, and an embedder does not rank."""
-    found = [
-        choose_default([CHAT, EMBED], kind, ALIASES, configured=None, current="chat")
-        for kind in ("chat", "embedding", "rerank")
-    ]
+    found = [choose([CHAT, EMBED], kind, current="chat") for kind in ("chat", "embedding", "rerank")]
     assert found == ["chat", "embed", None]

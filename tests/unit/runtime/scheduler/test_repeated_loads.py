@@ -15,12 +15,12 @@ def resident(number: int, size: dict[str, int], *, is_busy: bool = False) -> Res
 
 
 def test_a_repeated_load_is_expected_to_take_a_fifth_more() -> None:
-    """But not more than the budget, unless it was expected to take that much before."""
+    """But not more than the limit of a device, unless it was expected to take that much before."""
     loads = RepeatedLoads()
     assert 1 not in loads
     loads.add(resident(1, {"ram": 100, "gpu0": 50, "gpu1": 10}), {"ram": 110, "gpu0": 40})
     assert 1 in loads
-    assert loads.size_of(1) == {"ram": 110, "gpu0": 50, "gpu1": 10}
+    assert loads.size_of(1) == {"ram": 110, "gpu0": 50, "gpu1": 12}
     loads.add(resident(1, {"ram": 100}), {"ram": 1000})
     assert loads.size_of(1) == {"ram": 120}
     loads.discard(1)

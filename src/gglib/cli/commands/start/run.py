@@ -85,13 +85,21 @@ async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -
 
 
 def _find_remote_model(server: "Endpoint", name: str) -> "tuple[str, ModelSummary]":
-    """Return what ``_find_model`` returns; the server resolves an alias list to its first model."""
+    """Return what ``_find_model`` returns; of an alias list the first model, without its capabilities.
+
+    For a chat the server skips the models of the list that cannot chat.
+    """
+    from dataclasses import replace
+
     from gglib.cli.remote.commands import show_model
     from gglib.cli.remote.decode import model_of
+    from gglib.core.models import ModelCapabilities
     from gglib.core.names import find_model
 
     found = model_of(show_model(server, name))
-    return (name if find_model(name, [found]) is None else found.name), found
+    if find_model(name, [found]) is None:  # an alias list, or MODEL:PROFILE
+        return name, replace(found, capabilities=ModelCapabilities())
+    return found.name, found
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
