@@ -8,11 +8,11 @@ from functools import partial
 
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError, ShuttingDownError
-from gglib.core.fallback import first_that_runs
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates
+from gglib.proxy.names.fallback import first_that_runs
 
 logger = logging.getLogger("gglib")
 

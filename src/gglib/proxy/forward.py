@@ -17,7 +17,6 @@ from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
-from gglib.core.fallback import CANNOT_RUN, next_candidate
 from gglib.core.models import RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
@@ -37,6 +36,7 @@ from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.names.candidates import Candidate, kind_of, log_skip, resolve_request
 from gglib.proxy.names.default_model import default_model
+from gglib.proxy.names.fallback import CANNOT_RUN, next_candidate
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
 from gglib.proxy.request import ProxyRequest

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -109,6 +111,40 @@ def test_a_key_in_a_table_has_the_rights_of_the_table(stocked: Home) -> None:
                 get_json(key, "/gglib/status")
         assert get_json(alice, "/gglib/status")["residents"][0]["model_name"] == "tiny"
         assert "Unloaded tiny" in stocked.ok("stop")
+
+
+def test_a_watch_ends_when_its_key_is_removed(stocked: Home) -> None:
+    """A reload ends the stream of the removed key, and the command says why; the watch of the user's own goes on."""
+    config = stocked.path / "config.toml"
+    before = config.read_text()
+    stocked.set(KEYS)
+    config.chmod(0o600)
+    with stocked.serving() as server:
+        watching = [
+            subprocess.Popen(
+                [sys.executable, "-m", "gglib", *options, "ps", "--watch"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=stocked.environment | {"GGLIB_REMOTE_KEY": "SECRET-of-alice"},
+            )
+            for options in ((), ("--url", server.url))
+        ]
+        own, remote = watching
+        try:
+            for process in watching:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "No model is loaded; the next request loads one.\n"
+            config.write_text(f"{before}{KEYS.replace('alice', 'ada')}\n")
+            stocked.ok("reload")
+            _, errors = remote.communicate(timeout=5)
+            assert remote.returncode == 1
+            assert errors.startswith("Error: This server requires an API key")
+            assert own.poll() is None
+        finally:
+            for process in watching:
+                process.kill()
+                process.communicate()
 
 
 def test_a_server_without_keys_makes_none(stocked: Home) -> None:

@@ -1,4 +1,4 @@
-"""Commands on a server that is no gglib, or sends malformed responses: one sentence that names the address."""
+"""Commands on a server that is not a gglib, or sends malformed responses: one sentence that names the address."""
 
 import json
 import os

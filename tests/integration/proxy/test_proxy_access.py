@@ -262,6 +262,69 @@ async def test_invalid_priority_is_refused() -> None:
         assert (await ask(proxy.port, "GET", "/health", headers=headers)).status == 200
 
 
+DISGUISES = (
+    *(
+        "//gglib/status",
+        "/gglib//status",
+        "/gglib/status/",
+        "/gglib/./status",
+        "/gglib/%73tatus",
+        "/GGLIB/status",
+    ),
+    *("/v1/gglib/status", "/v1/v1/gglib/status", "/v1/../gglib/status", "/health/../gglib/status"),
+    *(
+        "/gglib/models/x/../../status",
+        "/gglib/models/..%2Fstatus",
+        "/gglib/status%00",
+        "/gglib/status;x",
+        "/gglib/status?key=alice-admin-key",
+    ),
+    *(
+        "//metrics",
+        "/metrics/",
+        "/v1/metrics",
+        "/%6detrics",
+        "/metrics?x",
+        "/health/../metrics",
+        "/%68ealth/../metrics",
+    ),
+    *(
+        "/gglib/events/",
+        "//gglib/downloads",
+        "/gglib/downloads/x/events/",
+        "/slots",
+        "/props",
+        "/v1/slots",
+        "/lora-adapters",
+    ),
+)
+"""Other spellings of admin paths, and paths of the engine."""
+
+
+@pytest.mark.parametrize("key", [CAROL, None], ids=["limited", "none"])
+async def test_no_spelling_of_a_path_is_a_way_around_the_check(key: str | None) -> None:
+    """Nor a method, an upgrade, or a header that other servers honour."""
+    headers: list[tuple[tuple[str, str], ...]] = [
+        (),
+        (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")),
+        (("X-Original-URL", "/gglib/status"), ("X-HTTP-Method-Override", "GET")),
+        (
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("Cookie", f"key={ALICE}"),
+            ("Proxy-Authorization", f"Bearer {ALICE}"),
+        ),
+    ]
+    own = () if key is None else (as_key(key),)
+    library = FakeLibrary(FakeCatalog([TINY, HIDDEN]))
+    async with proxy_running(FakeRuntime(), library.store, options=OPTIONS, library=library) as proxy:
+        for path in DISGUISES:
+            for more in headers:
+                for method in ("GET", "HEAD", "OPTIONS", "POST", "TRACE"):
+                    reply = await ask(proxy.port, method, path, headers=(*own, *more))
+                    assert reply.status in {400, 401, 403, 404, 405}, (method, path)
+                    assert not any(word in reply.body.decode() for word in SECRET_WORDS), (method, path)
+
+
 MACHINE = replace(
     TINY,
     paths=(Path("/srv/private/tiny.gguf"),),

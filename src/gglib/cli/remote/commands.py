@@ -88,7 +88,7 @@ def pull(server: Endpoint, target: str, reporter: "TextReporter | JsonReporter")
 
     Ctrl-C ends this command and not the download. Raises ``GglibError`` if the download fails.
     """
-    from gglib.cli.server.replies import parse_event, stream_error
+    from gglib.cli.server.response_json import parse_event, stream_error
     from gglib.http.sse import SseReader
     from gglib.library.pull.execute import PullProgress
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from gglib.cli.chat.conversation import error_message
 from gglib.cli.server.remote_errors import describe, remote_refusal, unreachable
-from gglib.cli.server.replies import MAX_BODY_BYTES, ResponseName, parse_reply
+from gglib.cli.server.response_json import MAX_BODY_BYTES, ResponseName, parse_response
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.connect import ServerAddress
@@ -157,7 +157,7 @@ async def _json(
     if not body and request.method == b"POST" and expected is None:
         return None
     try:
-        return parse_reply(server, describe(request), body, expected)
+        return parse_response(server, describe(request), body, expected)
     except ValueError as error:
         if server.is_remote:
             raise remote_refusal(server, request, connection.head.status, body, None) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
-from gglib.cli.server.replies import SNAPSHOT, UNNAMED, parse_event, stream_error
+from gglib.cli.server.response_json import SNAPSHOT, UNNAMED, parse_event, stream_error
 from gglib.cli.views import render, running
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import ShuttingDownError

@@ -3,9 +3,9 @@
 from functools import partial
 
 from gglib.core import errors
-from gglib.core.fallback import CANNOT_RUN, first_that_runs
 from gglib.core.models import RunningTarget
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
+from gglib.proxy.names.fallback import CANNOT_RUN, first_that_runs
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation

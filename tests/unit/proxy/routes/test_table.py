@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core import errors
-from gglib.core.fallback import CANNOT_RUN
 from gglib.proxy.errors import MethodNotAllowedError
+from gglib.proxy.names.fallback import CANNOT_RUN
 from gglib.proxy.routes.table import OPERATIONS, find_operation
 
 ERRORS_OF_A_LOAD: set[type[errors.GglibError]] = {

@@ -3,7 +3,7 @@
 import pytest
 
 from gglib.core import errors
-from gglib.core.fallback import CANNOT_RUN, first_that_runs, next_candidate
+from gglib.proxy.names.fallback import CANNOT_RUN, first_that_runs, next_candidate
 
 BYTES = {"ram": 1}
 OF_ONE_MODEL: list[Exception] = [

@@ -5,10 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
-from gglib.cli.server.replies import (
+from gglib.cli.server.response_json import (
     ResponseName,
     parse_event,
-    parse_reply,
+    parse_response,
     stream_error,
 )
 from gglib.core.addresses import Endpoint
@@ -23,7 +23,7 @@ WHAT = "GET /gglib/x"
 
 def parsed(content: object, expected: ResponseName | None = None, server: Endpoint = BOX) -> Any:
     """Parse JSON as a response."""
-    return parse_reply(server, WHAT, json.dumps(content).encode(), expected)
+    return parse_response(server, WHAT, json.dumps(content).encode(), expected)
 
 
 def test_every_expected_type_exists() -> None:
@@ -33,8 +33,8 @@ def test_every_expected_type_exists() -> None:
 
 def test_unknown_fields_and_missing_ones_are_accepted() -> None:
     """The server may be newer or older; a missing field is an error only where it is read."""
-    reply = parsed({"models": [{"id": 1, "new": [1.5]}], "later": None}, "Models")
-    (model,) = reply["models"]
+    response = parsed({"models": [{"id": 1, "new": [1.5]}], "later": None}, "Models")
+    (model,) = response["models"]
     assert (model["id"], model["new"], model.get("name", "none")) == (1, [1.5], "none")
     with pytest.raises(UpstreamError, match=r"http://box:8080 .* GET /gglib/x .*has no 'name'"):
         _ = model["name"]
@@ -79,7 +79,7 @@ def test_a_wrong_type_is_refused(content: object, expected: ResponseName, proble
 def test_what_is_not_usable_json_is_a_value_error(body: bytes) -> None:
     """Also numbers that cannot be formatted, and text that cannot be encoded."""
     with pytest.raises(ValueError, match=r"."):
-        parse_reply(LOCAL, WHAT, body)
+        parse_response(LOCAL, WHAT, body)
 
 
 def test_pairs_of_surrogates_are_text() -> None:

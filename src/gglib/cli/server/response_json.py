@@ -1,7 +1,7 @@
 """Parses the JSON of a gglib server, and checks it against the response types of the API. Pure.
 
-The server may have another version, or be no gglib at all. Unknown fields are ignored, and a missing field is an error
-when it is read; the fields that exist must have the types of the API.
+The server may have another version, or not be a gglib server. Unknown fields are ignored, and a missing field is an
+error when it is read; the fields that exist must have the types of the API.
 """
 
 import json
@@ -59,7 +59,7 @@ class JsonObject(dict[str, Any]):
         raise unreadable(self._server, self._what, f"it has no '{name}'")
 
 
-def parse_reply(server: Endpoint, what: str, body: bytes, expected: ResponseName | None = None) -> Any:  # noqa: ANN401 - JSON
+def parse_response(server: Endpoint, what: str, body: bytes, expected: ResponseName | None = None) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON of a response to ``what``, a method and a path.
 
     Raises ValueError for a body that is not JSON, and ``UpstreamError`` for one of a remote server that is not of the
@@ -78,7 +78,7 @@ def parse_event(
 ) -> JsonObject:
     """Return the data of an event of the stream ``what``; ``unnamed`` is the type of events without a name.
 
-    Raises ``UpstreamError`` if it is no JSON object or not of the type of its event, if that is known.
+    Raises ``UpstreamError`` if it is not a JSON object, or not of the type of its event.
     """
     try:
         content = _load(server, what, event.data)
