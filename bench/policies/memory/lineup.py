@@ -9,20 +9,20 @@ from bench.policies.memory.rivals import CostForSize, IdleForLoad, LeastRecently
 from bench.policies.memory.traces import SEEDS, MemoryTrace
 from bench.policies.simulator import SimulationError
 
-from gglib.runtime.scheduler.planning import Planner
 from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.victim_rule import LeastExpectedLoss, VictimRule
 
 OURS = "gglib"
 ONE_MODEL = "one model"
 SAFE_COUNT = "count, safe"
 BEST_COUNT = "count, best in hindsight"
 
-RULES: dict[str, type[Planner]] = {
-    OURS: Planner,
-    "least recently used": LeastRecentlyUsed,
-    "shortest keep-alive": ShortestKeepAlive,
-    "idle / (load x weight)": IdleForLoad,
-    "load / size": CostForSize,
+RULES: dict[str, VictimRule] = {
+    OURS: LeastExpectedLoss(),
+    "least recently used": LeastRecentlyUsed(),
+    "shortest keep-alive": ShortestKeepAlive(),
+    "idle / (load x weight)": IdleForLoad(),
+    "load / size": CostForSize(),
 }
 """Rules for evictions within the budget."""
 
@@ -40,14 +40,6 @@ def safe_count(trace: MemoryTrace) -> int:
         ),
         default=0,
     )
-
-
-class RuledScheduler(Scheduler):
-    """The scheduler with the budget of a trace, and a rule for evictions."""
-
-    def __init__(self, trace: MemoryTrace, rule: type[Planner]) -> None:
-        super().__init__(capacity=len(trace.models), budget=trace.budget)
-        self.planner_type = rule
 
 
 def table(trace: MemoryTrace, *, seeds: Iterable[int] = SEEDS) -> dict[str, MemoryFigures]:
@@ -91,5 +83,10 @@ def _with_budget(trace: MemoryTrace, factor: float) -> MemoryTrace:
     return replace(trace, budget={device: int(limit * factor) for device, limit in trace.budget.items()})
 
 
-def _ruled(trace: MemoryTrace, rule: type[Planner], seeds: Iterable[int]) -> MemoryFigures:
-    return measure(trace, partial(RuledScheduler, trace, rule), seeds=seeds)
+def ruled(trace: MemoryTrace, rule: VictimRule) -> Scheduler:
+    """Return a scheduler with the budget of a trace and a rule for evictions."""
+    return Scheduler(capacity=len(trace.models), budget=trace.budget, victim_rule=rule)
+
+
+def _ruled(trace: MemoryTrace, rule: VictimRule, seeds: Iterable[int]) -> MemoryFigures:
+    return measure(trace, partial(ruled, trace, rule), seeds=seeds)

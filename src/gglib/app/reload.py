@@ -22,7 +22,7 @@ class Reloader:
         settings: Settings,
         source: SettingsSource,
         *,
-        apply: Callable[[Settings], None],
+        apply: Callable[[Settings], Awaitable[None]],
         check_names: Callable[[Settings], Awaitable[tuple[str, ...]]],
         replace_changed: Callable[[], Awaitable[tuple[str, ...]]],
     ) -> None:
@@ -55,7 +55,7 @@ class Reloader:
                     "without keys."
                 )
             if any(change.is_applied for change in changes):
-                self._apply(settings)
+                await self._apply(settings)
                 self._settings = settings
             result = ReloadResult(
                 changes=changes,

@@ -208,7 +208,7 @@ class _LiveParts:
             replace_changed=manager.replace_changed,
         )
 
-    def _apply(self, manager: EngineManager, settings: Settings) -> None:
+    async def _apply(self, manager: EngineManager, settings: Settings) -> None:
         """Apply other settings. Raises ``InvalidSettingError``, and changes nothing, if they cannot be applied."""
         check_server_exposure(settings)
         options = _proxy_options(settings, self._local_key)
@@ -223,7 +223,7 @@ class _LiveParts:
         self.options.replace(options, default_ctx=settings.default_ctx)
         self._accounts.reconfigure(slots=settings.slots, memory=settings.memory)
         self.launcher.reconfigure(_launch_config(settings, self._engine, self._home.catalog, self._accounts))
-        manager.reconfigure(_runtime_config(settings, self._accounts.budget))
+        await manager.reconfigure(_runtime_config(settings, self._accounts.budget))
 
 
 def check_server_exposure(settings: Settings) -> None:

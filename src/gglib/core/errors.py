@@ -368,23 +368,34 @@ class ModelTooLargeError(ModelRuntimeError):
 
 
 class InsufficientMemoryError(ModelRuntimeError):
-    """Other programs use the memory that the model needs; ``limits`` is what they leave to all models together."""
+    """Other programs use the memory that the model needs.
+
+    ``limits`` is what they leave to all models together, or, ``beside_pinned``, what the pinned models leave of that.
+    """
 
     code = "insufficient_memory"
     source = ErrorSource.OPERATOR
     is_retryable = True
 
     def __init__(
-        self, model_name: str, needed: DeviceBytes, limits: DeviceBytes, retry_after_s: float
+        self,
+        model_name: str,
+        needed: DeviceBytes,
+        limits: DeviceBytes,
+        retry_after_s: float,
+        *,
+        beside_pinned: bool = False,
     ) -> None:
         self.model_name = model_name
         self.needed = needed
         self.limits = limits
         self.retry_after_s = retry_after_s
         devices = exceeded_devices(needed, limits)
+        others = "other programs and the pinned models" if beside_pinned else "other programs"
+        advice = "close programs, unpin a model" if beside_pinned else "close some of them"
         super().__init__(
-            f"Model '{model_name}' needs {describe_device_bytes(needed, devices)}, but other programs leave only "
-            f"{describe_device_bytes(limits, devices)}: close some of them, or try again in "
+            f"Model '{model_name}' needs {describe_device_bytes(needed, devices)}, but {others} leave only "
+            f"{describe_device_bytes(limits, devices)}: {advice}, or try again in "
             f"{max(1, math.ceil(retry_after_s))} s."
         )
 
@@ -421,6 +432,22 @@ class QueueFullError(ModelRuntimeError):
         self.retry_after_s = retry_after_s
         super().__init__(
             f"{waiting} requests are already queued; try again in {max(1, round(retry_after_s))} s."
+        )
+
+
+class BatchSlotsFullError(ModelRuntimeError):
+    """The model is loaded, and a batch request did not get one of its slots within its wait."""
+
+    code = "batch_slots_full"
+    source = ErrorSource.GGLIB
+    is_retryable = True
+
+    def __init__(self, model_name: str, retry_after_s: float) -> None:
+        self.model_name = model_name
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"Model '{model_name}' is loaded, but its slots for batch requests are in use; "
+            f"try again in {max(1, math.ceil(retry_after_s))} s."
         )
 
 

@@ -330,6 +330,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.InsufficientMemoryError: (503, _SERVER_ERROR),
     errors.ModelsPinnedError: (503, _SERVER_ERROR),
     errors.QueueFullError: (503, _SERVER_ERROR),
+    errors.BatchSlotsFullError: (503, _SERVER_ERROR),
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
@@ -343,6 +344,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
 
 
 _WITH_RETRY_AFTER = (
+    errors.BatchSlotsFullError,
     errors.InsufficientMemoryError,
     errors.ModelLoadFailedError,
     errors.ModelLoadingError,

@@ -130,6 +130,7 @@ class Launcher(Protocol):
 
         ``on_event`` is called with ``BecameReady`` when the engine is ready, ``LoadFailed`` when its load fails, and
         ``Died`` when it exits after it was ready without being stopped. ``on_exit`` is called once at the end of any
-        run, after its cleanup and the release of its model's files.
+        run, after its cleanup and the release of its model's files. The cleanup waits, for a bounded time, until the
+        engine's memory is free, also after a crash: the next launch may start after ``on_exit``.
         """
         ...

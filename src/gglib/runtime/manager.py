@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
-from gglib.core.context import ContextRequest, is_enough
+from gglib.core.context import ContextRequest
 from gglib.core.defaults import DRAIN_S, MODEL_WAIT_S, SWAP_WAIT_S
 from gglib.core.errors import (
     EngineDiedError,
@@ -36,6 +36,7 @@ from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
 from gglib.core.priority import Priority
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
+from gglib.runtime.launch_sizes import read_launch_sizes
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, load_time_s
 from gglib.runtime.lease import Lease
 from gglib.runtime.memory import MemoryAccounts
@@ -47,6 +48,7 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
+    LaunchSizes,
     LoadFailed,
     Reconfigured,
     Refuse,
@@ -162,18 +164,22 @@ class EngineManager(ModelRuntimePort):
         self._refuse_requests()
         await self._dispatcher.wait_until_idle(self._config.drain_s)
 
-    def reconfigure(self, config: RuntimeConfig) -> None:
+    async def reconfigure(self, config: RuntimeConfig) -> None:
         """Replace the limits of models, memory, waits and drains; idle models beyond them are unloaded.
 
-        The budget is read from the ``MemoryAccounts`` again. ``watch_interval_s`` and ``on_engine_exit`` keep their
-        values.
+        The budget, and the sizes of running models and waiting requests, are read from the ``MemoryAccounts`` again:
+        until then the former limits apply. ``watch_interval_s`` and ``on_engine_exit`` keep their values.
         """
+        sizes: LaunchSizes = {}
+        if self._memory is not None and config.limits_memory:
+            await self._memory_watch.refresh_limits(is_budget_new=True)
+            sizes = await read_launch_sizes(self._memory, self._scheduler)
         self._config = replace(
             config, watch_interval_s=self._config.watch_interval_s, on_engine_exit=self._config.on_engine_exit
         )
         self._swap_hint.enable(is_enabled=config.capacity == 1)
         self._dispatcher.dispatch(
-            Reconfigured(config.capacity, self._budget(config), config.swap_wait_s, config.queue_limit)
+            Reconfigured(config.capacity, self._budget(config), config.swap_wait_s, config.queue_limit, sizes)
         )
 
     def _budget(self, config: RuntimeConfig) -> DeviceBytes | None:
@@ -283,10 +289,11 @@ class EngineManager(ModelRuntimePort):
                 lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
             )
             await self._memory_watch.refresh_limits()
-        size = await self._memory_watch.size_of(spec, at_launch)
         wait_s = lease.wait_s
         waits = wait_s is None or wait_s > 0
-        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority, size)
+        request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority)
+        if not self._scheduler.grants_at_once(request, self._now()):
+            request = replace(request, size=await self._memory_watch.size_of(spec, at_launch))
         try:
             return await self._acquire_queued(request, wait_s)
         except ModelTooLargeError as error:
@@ -347,10 +354,8 @@ class EngineManager(ModelRuntimePort):
     def _is_ready_or_loading(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
         """Whether a ready or loading model serves the request, so that no model is evicted for it."""
         return any(
-            resident.spec.model_id == spec.model_id
-            and resident.has_version_of(spec)
-            and resident.state in {ResidentState.LOADING, ResidentState.READY}
-            and is_enough(running=resident.context, needed=needed_ctx)
+            resident.state in {ResidentState.LOADING, ResidentState.READY}
+            and resident.serves(spec, needed_ctx)
             for resident in self._scheduler.residents
         )
 
@@ -366,7 +371,7 @@ class EngineManager(ModelRuntimePort):
                 "request %s stopped waiting for '%s' after %.1f s", request.request_id or "-", name, limit_s
             )
             self._dispatcher.dispatch(WaitTimedOut(request.ticket))
-            raise self._status_reader.loading_error(request.spec, self._now())
+            raise self._status_reader.timeout_error(request, self._now())
 
     async def _explain_disconnect(self, error: UpstreamError, run: EngineRun) -> GglibError:
         """Return why the engine closed the connection, if known within ``EXIT_REASON_WAIT_S``; else ``error``."""

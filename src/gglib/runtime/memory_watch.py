@@ -72,9 +72,12 @@ class MemoryWatch:
             logger.exception("no advice for '%s'", spec.model_name)
             return ""
 
-    async def refresh_limits(self) -> None:
-        """Report how much memory the residents may take now. If that cannot be read, the last known limits stay."""
-        if self._accounts is None or not self._scheduler.placement.limits_memory:
+    async def refresh_limits(self, *, is_budget_new: bool = False) -> None:
+        """Report how much memory the residents may take now. If that cannot be read, the last known limits stay.
+
+        Without a budget there is nothing to report, unless one is about to apply.
+        """
+        if self._accounts is None or not (is_budget_new or self._scheduler.placement.limits_memory):
             return
         number = next(self._reads)
         try:

@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gglib.core.errors import ModelLoadingError
+from gglib.core.errors import BatchSlotsFullError, GglibError, ModelLoadingError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
+from gglib.runtime.scheduler.events import Requested
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident, ResidentState
 from gglib.runtime.scheduler.swap_hint import SwapHint
 from gglib.runtime.scheduler.swap_history import SwapHistory, failure_reason
+
+SLOT_RETRY_S = 1.0
+"""``Retry-After`` of a batch request without a slot. When the next response ends is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,7 @@ class StatusReader:
     """The current launches by generation."""
     load_times: LoadTimes
     swap_history: SwapHistory
-    swap_hint: SwapHint | None = None
-    """None: several models may stay in memory already."""
+    swap_hint: SwapHint
 
     def status(self, now: float) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
@@ -43,7 +46,7 @@ class StatusReader:
             swaps=self.swap_history.swap_counts,
             loads=self.swap_history.load_counts,
             limits=dict(self.scheduler.placement.memory_budget),
-            hint=None if self.swap_hint is None else self.swap_hint.text,
+            hint=self.swap_hint.text,
         )
 
     def current(self) -> RunningTarget | None:
@@ -59,8 +62,18 @@ class StatusReader:
             for resident in self.scheduler.residents
         )
 
-    def loading_error(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
-        """Return the error for a request that stops waiting, with the load's progress and ``Retry-After``."""
+    def timeout_error(self, request: Requested, now: float) -> GglibError:
+        """Return the error for a request that stops waiting: its model loads, or has no slot for a batch request."""
+        is_ready = any(
+            r.state is ResidentState.READY and r.serves(request.spec, request.needed_ctx)
+            for r in self.scheduler.residents
+        )
+        if is_ready:
+            return BatchSlotsFullError(request.spec.model_name, SLOT_RETRY_S)
+        return self._loading_error(request.spec, now)
+
+    def _loading_error(self, spec: ModelLaunchSpec, now: float) -> ModelLoadingError:
+        """Return the error with the load's progress and ``Retry-After``."""
         elapsed_s = self._loading_for_s(spec, now)
         retry_after_s = self.load_times.retry_after_s(spec, elapsed_s=0.0 if elapsed_s is None else elapsed_s)
         progress = LoadProgress(elapsed_s=elapsed_s, expected_s=self.load_times.expected_s(spec))

@@ -165,6 +165,7 @@ async def test_an_error_of_a_foreign_runtime_is_shown_as_such() -> None:
         errors.InsufficientMemoryError,
         errors.ModelsPinnedError,
         errors.QueueFullError,
+        errors.BatchSlotsFullError,
         errors.UpstreamError,
         errors.EngineUnreachableError,
         errors.UpstreamStalledError,

@@ -5,7 +5,7 @@ Assertion messages start with the number of the promise in ``docs/promises.md``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gglib.core.errors import (
@@ -18,8 +18,10 @@ from gglib.core.errors import (
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.core.priority import Priority
+from gglib.runtime.scheduler.batch_limits import INTERACTIVE_WINDOW_S
 from gglib.runtime.scheduler.events import (
     BecameReady,
+    Died,
     Effect,
     Event,
     Exited,
@@ -29,6 +31,7 @@ from gglib.runtime.scheduler.events import (
     LoadFailed,
     Measured,
     PinsChanged,
+    Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
@@ -38,7 +41,7 @@ from gglib.runtime.scheduler.events import (
     WakeAt,
 )
 from gglib.runtime.scheduler.planning import MEMORY_WAIT_S
-from gglib.runtime.scheduler.scheduler import Scheduler
+from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
 from gglib.runtime.scheduler.state import ResidentState
 
 from .steps import HOLD_S, LOAD_S, STOP_S, take_one_step
@@ -48,6 +51,7 @@ IDLE_TTL_S = 40.0
 SLOTS = 2
 CONTEXT, LARGE_CONTEXT = 2048, 8192
 BUDGET = {"ram": 100, "gpu0": 60}
+UNLIMITED = dict.fromkeys(BUDGET, 1_000_000)
 SIZES = {
     1: {"ram": 10, "gpu0": 20},
     2: {"ram": 10, "gpu0": 30},
@@ -94,13 +98,19 @@ class MemoryWorld:
     """The environment of one scheduler with a budget."""
 
     capacity: int = 64
+    has_budget: bool = True
+    """False: only the number of models is limited, and sizes are unknown, until ``set_budget``."""
     now: float = 0.0
     free: dict[str, int] = field(default_factory=lambda: dict(BUDGET))
     """What other programs leave."""
     pinned: frozenset[int] = frozenset()
     waiting: dict[int, Requested] = field(default_factory=dict)
     since: dict[int, float] = field(default_factory=dict)
+    short_since: dict[int, float] = field(default_factory=dict)
+    """Since when a waiting request lacks memory that other programs use."""
     priorities: dict[int, Priority] = field(default_factory=dict)
+    interactive_at: dict[int, float] = field(default_factory=dict)
+    """When each model was last requested by an interactive request."""
     holding: dict[int, int] = field(default_factory=dict)
     processes: dict[int, Process] = field(default_factory=dict)
     repeated: set[int] = field(default_factory=set)
@@ -113,14 +123,15 @@ class MemoryWorld:
 
     def __post_init__(self) -> None:
         """Start without residents."""
-        self.scheduler = Scheduler(capacity=self.capacity, budget=BUDGET, swap_wait_s=SWAP_WAIT_S)
+        budget = BUDGET if self.has_budget else None
+        self.scheduler = Scheduler(capacity=self.capacity, budget=budget, swap_wait_s=SWAP_WAIT_S)
 
     # --- what can happen ---
 
     def request(self, model: int, context: int, priority: Priority) -> None:
         """Request a model."""
         self.last_ticket += 1
-        ticket, size = self.last_ticket, size_of(model, context)
+        ticket, size = self.last_ticket, self._size_of(model, context)
         request = Requested(
             ticket, spec_of(model), context, context, f"r{ticket}", priority=priority, size=size
         )
@@ -129,15 +140,23 @@ class MemoryWorld:
             r.state is ResidentState.READY and r.spec.model_id == model and r.context >= context
             for r in self.scheduler.residents
         )
+        is_loading = any(
+            r.state is ResidentState.LOADING and r.spec.model_id == model and r.context >= context
+            for r in self.scheduler.residents
+        )
         is_broken = any(failure.spec.model_id == model for failure in self.scheduler.failures)
+        if priority is Priority.INTERACTIVE:
+            self.interactive_at[model] = self.now
         refused = self.send(request)
         if is_broken:
             return
         if is_open and priority is Priority.INTERACTIVE:
             assert self.holding.get(ticket), "4: an interactive request for the running model did not pass"
-        elif not is_open and not _fits(size, self._with_capacity(BUDGET)):
+        elif is_loading:
+            assert ticket not in refused, "2: a request for a model that loads was refused"
+        elif not is_open and not _fits(size, self._budget()):
             assert isinstance(refused.get(ticket), ModelTooLargeError), "8: what never fits was not refused"
-        elif not is_open and not _fits(size, self._unpinned(self._with_capacity(BUDGET), model)):
+        elif not is_open and not _fits(size, self._unpinned(self._budget(), model)):
             assert isinstance(refused.get(ticket), ModelsPinnedError), "8: what pins leave no room for waits"
         elif not is_open:
             assert ticket not in refused, "8: a request that may fit was refused"
@@ -159,8 +178,17 @@ class MemoryWorld:
         self.repeated.discard(process.launch.spec.model_id)
         self.send(BecameReady(generation, slots=SLOTS))
 
+    def die(self, generation: int) -> None:
+        """Exit a process that was not stopped; its memory is back after ``exit_stopped``."""
+        process = self.processes[generation]
+        process.state, process.began = "stopping", self.now
+        lost = [ticket for ticket, held in self.holding.items() if held == generation]
+        self.send(Died(generation, "bang"))
+        for ticket in lost:
+            self.finish(ticket)
+
     def exit_stopped(self, generation: int) -> None:
-        """Exit a stopped process."""
+        """Finish the exit of a process that was stopped or died."""
         del self.processes[generation]
         self.send(Exited(generation))
 
@@ -206,9 +234,25 @@ class MemoryWorld:
     def measure(self, generation: int, percent: int) -> None:
         """Measure a ready process: it takes more or less than expected."""
         process = self.processes[generation]
-        measured = {device: taken * percent // 100 for device, taken in process.size.items()}
-        process.size = {device: min(taken, BUDGET[device]) for device, taken in measured.items()}
+        expected = process.size or size_of(process.launch.spec.model_id, process.launch.context)
+        measured = {device: taken * percent // 100 for device, taken in expected.items()}
+        limits = BUDGET if self.has_budget else measured
+        process.size = {device: min(taken, limits[device]) for device, taken in measured.items()}
         self.send(Measured(generation, measured, prompt_s=float(percent)))
+
+    def set_budget(self) -> None:
+        """Limit the memory from now on: the sizes of requests and processes become known."""
+        self.has_budget = True
+        sizes = {
+            (spec_of(model), context): size_of(model, context)
+            for model in SIZES
+            for context in (CONTEXT, LARGE_CONTEXT)
+        }
+        for ticket, request in self.waiting.items():
+            self.waiting[ticket] = replace(request, size=sizes[request.spec, request.launch_ctx])
+        for process in self.processes.values():
+            process.size = process.size or dict(sizes[process.launch.spec, process.launch.context])
+        self.send(Reconfigured(self.capacity, BUDGET, SWAP_WAIT_S, DEFAULT_QUEUE_LIMIT, sizes))
 
     def change_free(self, free: dict[str, int]) -> None:
         """Let other programs take or return memory."""
@@ -247,12 +291,22 @@ class MemoryWorld:
                 refused[effect.ticket] = effect.error
             else:
                 self._execute(effect)
+        self._record_shortages()
         self._check_minimal([e for e in effects if isinstance(e, Stop)], demand)
         return refused
 
+    def _record_shortages(self) -> None:
+        """Record since when each request waits for memory of other programs."""
+        former, self.short_since = self.short_since, {}
+        for ticket, request in self.waiting.items():
+            limits = self._unpinned(self._limits(), request.spec.model_id)
+            if not self._is_provided(ticket) and not _fits(self._launch_size(request), limits):
+                self.short_since[ticket] = former.get(ticket, self.now)
+
     def _check_refusal(self, request: Requested, error: Exception) -> None:
         if isinstance(error, InsufficientMemoryError):
-            assert self.now >= self.since[request.ticket] + MEMORY_WAIT_S - _JUST, "8: refused too early"
+            since = self.short_since.get(request.ticket, self.now)
+            assert self.now >= since + MEMORY_WAIT_S - _JUST, "8: refused too early"
             limits = self._unpinned(self._limits(), request.spec.model_id)
             assert not _fits(self._launch_size(request), limits), "8: refused though it fits"
 
@@ -276,11 +330,14 @@ class MemoryWorld:
     def _grant(self, ticket: int, generation: int) -> None:
         request, process = self.waiting.pop(ticket), self.processes[generation]
         assert process.state == "ready", "5: a request was sent to a process that is not ready"
-        assert process.launch.spec.model_id == request.spec.model_id
+        model = request.spec.model_id
+        assert process.launch.spec.model_id == model
         assert process.launch.context >= request.needed_ctx
         self.holding[ticket] = generation
         in_batch = [t for t, g in self.holding.items() if g == generation and self._is_batch(t)]
         assert len(in_batch) <= SLOTS, "9: more batch requests than slots at a time"
+        if self._is_batch(ticket) and self.now < self.interactive_at.get(model, -1e9) + INTERACTIVE_WINDOW_S:
+            assert len(in_batch) <= max(1, SLOTS - 1), "9: batch requests leave no slot free"
 
     def _launch(self, launch: Launch, generation: int, model: int, context: int) -> None:
         models = {p.launch.spec.model_id for p in self.processes.values()}
@@ -292,9 +349,10 @@ class MemoryWorld:
             if request.spec.model_id == model and _fits(request.size, limits)
         ]
         size = dict(next(r.size for r in self.scheduler.residents if r.generation == generation))
-        assert size in (size_of(model, CONTEXT), size_of(model, LARGE_CONTEXT), self.grown.get(model)), (
-            "8: a launch has a size that no request had"
-        )
+        assert size in (
+            *(self._size_of(model, c) for c in (CONTEXT, LARGE_CONTEXT)),
+            self.grown.get(model),
+        ), "8: a launch has a size that no request had"
         assert all(_fits(r.size, {**size, "models": 1}) for r in served), (
             "8: a launch is smaller than expected"
         )
@@ -389,6 +447,8 @@ class MemoryWorld:
             if resident.state is ResidentState.DRAINING:
                 self._check_drain(resident.generation, resident.spec.model_id)
         self._check_progress()
+        for ticket, since in self.short_since.items():
+            assert self.now <= since + MEMORY_WAIT_S + _JUST, f"8: {ticket} waits too long for memory"
 
     def _check_drain(self, generation: int, model: int) -> None:
         assert model not in self.pinned or any(r.spec.model_id == model for r in self.waiting.values()), (
@@ -409,6 +469,7 @@ class MemoryWorld:
 
     def run_out(self) -> None:
         """Run to the end without new requests or other programs: all requests are served in bounded time."""
+        self.set_budget()
         self.pin(frozenset())
         self.change_free(dict(BUDGET))
         turn_s = HOLD_S + STOP_S + LOAD_S
@@ -421,19 +482,23 @@ class MemoryWorld:
 
     # --- the model of the state ---
 
+    def _size_of(self, model: int, context: int) -> dict[str, int]:
+        """Return what the scheduler knows of a launch's size."""
+        return size_of(model, context) if self.has_budget else {}
+
+    def _budget(self) -> dict[str, int]:
+        """Return what all processes together may take; the number of models is a device, too."""
+        return {**(BUDGET if self.has_budget else UNLIMITED), "models": self.capacity}
+
     def _limits(self) -> dict[str, int]:
-        """Return what all processes together may take now; the number of models is a device, too."""
-        return self._with_capacity(
-            {device: min(limit, self.free[device]) for device, limit in BUDGET.items()}
-        )
+        """Return the budget, or what other programs leave of it."""
+        free = self.free if self.has_budget else UNLIMITED
+        return {device: min(limit, free.get(device, limit)) for device, limit in self._budget().items()}
 
     def _fits_beside(self, size: DeviceBytes, others: Sequence[DeviceBytes]) -> bool:
         """Whether a process fits beside others on the devices that it uses; these may exceed a limit on another one."""
         total, limits = _total([*others, size]), self._limits()
         return all(total[device] <= limits[device] for device in total if _amount(size, device))
-
-    def _with_capacity(self, limits: dict[str, int]) -> dict[str, int]:
-        return {**limits, "models": self.capacity}
 
     def _unpinned(self, limits: dict[str, int], model: int) -> dict[str, int]:
         """Return what the pinned residents, without a model's own, leave of the limits."""

@@ -13,6 +13,7 @@ from .test_promises import EXAMPLES, PHASES, SEED, STEPS, pick
 MODELS = st.sampled_from((1, 1, 2, 2, 3, 4, 4, 5, 6, 7))
 CONTEXTS = st.sampled_from((CONTEXT, CONTEXT, CONTEXT, LARGE_CONTEXT))
 PRIORITIES = st.sampled_from((Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH))
+KINDS = ("out of memory", "die", "measure", "free", "pin", "budget")
 FREE: tuple[dict[str, int], ...] = ({}, {}, {"ram": 70}, {"ram": 35, "gpu0": 40}, {"gpu0": 0})
 
 
@@ -21,10 +22,10 @@ class MemoryPromises(RuleBasedStateMachine):
 
     is_intact = False
 
-    @initialize(capacity=st.sampled_from([1, 2, 64, 64, 64]))
-    def begin(self, capacity: int) -> None:
-        """Start without residents."""
-        self.world = MemoryWorld(capacity)
+    @initialize(capacity=st.sampled_from([1, 2, 64, 64, 64]), has_budget=st.sampled_from([True, True, False]))
+    def begin(self, capacity: int, *, has_budget: bool) -> None:
+        """Start without residents; without a budget, a later step sets it."""
+        self.world = MemoryWorld(capacity, has_budget)
 
     @rule(model=MODELS, context=CONTEXTS, priority=PRIORITIES)
     def request(self, model: int, context: int, priority: Priority) -> None:
@@ -52,15 +53,19 @@ class MemoryPromises(RuleBasedStateMachine):
     @precondition(lambda self: self.world.in_state("stopping"))
     @rule(number=st.integers(0, 100))
     def exit_stopped(self, number: int) -> None:
-        """Exit a stopped process."""
+        """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
-    @rule(kind=st.sampled_from(("out of memory", "measure", "free", "pin")), number=st.integers(0, 100))
+    @rule(kind=st.sampled_from(KINDS), number=st.integers(0, 100))
     def disturb(self, kind: str, number: int) -> None:
-        """Change the memory or the pins: a single rule, so that most steps are ordinary."""
+        """Change memory, budget or pins, or kill a process: a single rule, so that most steps are ordinary."""
         world = self.world
-        if kind == "out of memory" and (loading := world.in_state("loading")):
+        if kind == "budget" and not world.has_budget:
+            world.set_budget()
+        elif kind == "out of memory" and world.has_budget and (loading := world.in_state("loading")):
             world.run_out_of_memory(pick(loading, number))
+        elif kind == "die" and (ready := world.in_state("ready")):
+            world.die(pick(ready, number))
         elif kind == "measure" and (ready := world.in_state("ready")):
             world.measure(pick(ready, number), (80, 100, 105, 120)[number % 4])
         elif kind == "free":

@@ -83,7 +83,7 @@ class SchedulerPromises(RuleBasedStateMachine):
     @precondition(lambda self: self.world.in_state("stopping"))
     @rule(number=st.integers(0, 100))
     def exit_stopped(self, number: int) -> None:
-        """Exit a stopped process."""
+        """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
     @rule(kind=st.sampled_from(DISTURBANCES), number=st.integers(0, 100))

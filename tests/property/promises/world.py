@@ -271,7 +271,7 @@ class World:
         self.send(Exited(generation))
 
     def exit_stopped(self, generation: int) -> None:
-        """Exit a stopped process. The load that it was stopped for follows, unless another model took the place."""
+        """Finish an exit. The load that the process was stopped for follows, unless another model took the place."""
         process = self.processes.pop(generation)
         model = process.evicted_for
         pending = None if model is None else self.pending.get(model)
@@ -290,8 +290,10 @@ class World:
             self.send(RequestEnded(ticket))
 
     def die(self, generation: int) -> None:
-        """Exit a process that was not stopped."""
-        spec = self.processes.pop(generation).spec
+        """Exit a process that was not stopped; ``exit_stopped`` follows after its cleanup."""
+        process = self.processes[generation]
+        process.state, process.began = "stopping", self.now
+        spec = process.spec
         known, times = self.deaths.get(spec.model_id, (spec, deque()))
         times = times if known == spec else deque()
         times = deque(time for time in (*times, self.now) if time > self.now - CRASH_LOOP_WINDOW_S)
@@ -302,7 +304,6 @@ class World:
         self.send(Died(generation, "bang"))
         for ticket in holders:
             self.send(RequestEnded(ticket))
-        self.send(Exited(generation))
 
     def stop_all(self, timeout_s: float) -> None:
         """Stop all models, like the user."""

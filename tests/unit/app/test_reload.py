@@ -35,7 +35,7 @@ class World:
             raise self.error
         return self.next
 
-    def _apply(self, settings: Settings) -> None:
+    async def _apply(self, settings: Settings) -> None:
         if settings.max_models == 13:
             raise InvalidSettingError("13 models are too many.")
         self.applied.append(settings)

@@ -8,9 +8,9 @@ import pytest
 from bench.policies.memory.lineup import (
     OURS,
     RULES,
-    RuledScheduler,
     by_budget,
     by_count,
+    ruled,
     safe_count,
     table,
 )
@@ -60,9 +60,7 @@ def test_a_load_lasts_as_long_as_its_file_is_large() -> None:
 def test_figures_of_a_run() -> None:
     """Three requests, two loads of 1.3 and 3.4 s side by side: the third request does not wait."""
     trace = trace_of(lambda: asks(SMALL, LARGE, SMALL), SMALL, LARGE, ram_gib=5)
-    run = Simulation(
-        RuledScheduler(trace, RULES[OURS]), trace.clients(1), capacity=2, budget=trace.budget
-    ).run()
+    run = Simulation(ruled(trace, RULES[OURS]), trace.clients(1), capacity=2, budget=trace.budget).run()
     figures = figures_of(run, trace)
     assert figures.load_s == pytest.approx((1.3 + 3.4) * 1000 / 3)
     assert (figures.loads, figures.small_loads) == pytest.approx((2000 / 3, 1000 / 3))
@@ -78,7 +76,7 @@ def test_models_beyond_the_budget_end_the_run() -> None:
     trace = trace_of(lambda: asks(SMALL, LARGE), SMALL, LARGE, ram_gib=4.9)
     with pytest.raises(SimulationError, match="no room for large"):
         measure(trace, partial(Scheduler, capacity=2), seeds=[1])
-    assert measure(trace, partial(RuledScheduler, trace, RULES[OURS]), seeds=[1]).lost == 0
+    assert measure(trace, partial(ruled, trace, RULES[OURS]), seeds=[1]).lost == 0
 
 
 class EvictsForNothing:
@@ -138,7 +136,7 @@ def _ends_with(trace: MemoryTrace, rule: str, model: Model) -> bool:
         yield from trace.clients(1)[0]
         yield Ask(model, 1.0)
 
-    run = Simulation(RuledScheduler(trace, RULES[rule]), [clients()], capacity=9, budget=trace.budget).run()
+    run = Simulation(ruled(trace, RULES[rule]), [clients()], capacity=9, budget=trace.budget).run()
     return run.launched.count(model.spec.model_name) == 1
 
 

@@ -224,6 +224,13 @@ def test_a_lack_of_memory_names_what_other_programs_leave(golden: Golden) -> Non
     assert golden(str(error))
 
 
+def test_a_lack_of_memory_beside_pinned_models_says_so(golden: Golden) -> None:
+    """Other programs alone leave enough."""
+    error = InsufficientMemoryError("m", {"ram": 8 * GB}, {"ram": 5 * GB}, 10, beside_pinned=True)
+    assert "the pinned models leave only 5.0 GB of RAM" in str(error)
+    assert golden(str(error))
+
+
 def test_pinned_models_are_named_with_the_command_that_releases_one(golden: Golden) -> None:
     """A retry does not help: the user has to decide."""
     error = ModelsPinnedError("m", ("a", "b c"))

@@ -86,6 +86,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     ),
     (errors.ModelsPinnedError("x", ("y",)), 503, "server_error", None, "models_pinned"),
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
+    (errors.BatchSlotsFullError("x", 1), 503, "server_error", None, "batch_slots_full"),
     (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
     (errors.EngineUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamStalledError("x"), 504, "upstream_error", None, "upstream_timeout"),

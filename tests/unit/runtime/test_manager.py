@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gglib.core.errors import (
+    BatchSlotsFullError,
     EngineDiedError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
@@ -16,6 +17,7 @@ from gglib.core.errors import (
 )
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary, RunningTarget
+from gglib.core.priority import Priority
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
 from gglib.runtime.memory import LaunchedEngine, RunningEngine
@@ -228,6 +230,19 @@ async def test_interrupted_request_gets_the_exit_reason(
         )
 
 
+async def test_the_launch_after_a_crash_waits_for_the_cleanup() -> None:
+    """The memory of the engine that died may not be free before."""
+    launcher = MemoryLauncher()
+    async with manager_over(launcher) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        launcher.runs[0].die(UnexpectedExit(reason="signal 6"))
+        waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await run_pending_tasks()
+        assert len(launcher.runs) == 1
+        launcher.runs[0].end()
+        assert (await waiting).model_name == "b"
+
+
 async def test_model_whose_file_was_overwritten_is_unloaded() -> None:
     """The next request gets a new launch."""
     launcher = MemoryLauncher()
@@ -284,7 +299,7 @@ async def test_new_limits_apply_to_a_waiting_request_at_once() -> None:
         waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
         await run_pending_tasks()
         assert not waiting.done()
-        manager.reconfigure(RuntimeConfig(capacity=2))
+        await manager.reconfigure(RuntimeConfig(capacity=2))
         assert (await waiting).model_name == "b"
     assert len(exits) == 2
 
@@ -294,9 +309,11 @@ class _Accounts:
 
     def __init__(self, budget: int) -> None:
         self.budget: DeviceBytes = {"ram": budget}
+        self.sized: list[str] = []
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
-        del spec, context
+        del context
+        self.sized.append(spec.model_name)
         return {"ram": 40}
 
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
@@ -323,13 +340,62 @@ async def test_a_new_budget_is_read_from_the_accounts_and_stops_idle_models() ->
     async with EngineManager(catalog_of_models(), launcher, limited, accounts) as manager:
         for name in MODELS:
             await manager.ensure_model_running(name, None, 8192)
-        manager.reconfigure(limited)
+        await manager.reconfigure(limited)
         assert launcher.stopped == []
         accounts.budget = {"ram": 60}
-        manager.reconfigure(limited)
+        await manager.reconfigure(limited)
         assert len(launcher.stopped) == 1
         await run_pending_tasks()
-        manager.reconfigure(RuntimeConfig(capacity=8))
+        await manager.reconfigure(RuntimeConfig(capacity=8))
         for name in MODELS:
             await manager.ensure_model_running(name, None, 8192)
         assert len(launcher.stopped) == 1
+
+
+async def test_a_new_budget_counts_models_and_requests_from_before() -> None:
+    """The waiting model does not fit beside the one in use, whose size was not known either: it waits."""
+    launcher, accounts = MemoryLauncher(), _Accounts(60)
+    unlimited = RuntimeConfig(capacity=1, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, unlimited, accounts) as manager:
+        async with manager.admit("a", None, 8192):
+            waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            await run_pending_tasks()
+            await manager.reconfigure(RuntimeConfig(capacity=8, limits_memory=True))
+            await run_pending_tasks()
+            assert launcher.calls.count("start b") == 0
+            assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 40}]
+        assert (await waiting).model_name == "b"
+        assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 40}]
+
+
+async def test_the_size_of_a_ready_model_is_not_computed() -> None:
+    """Neither for a batch request nor beside requests that wait for another model."""
+    accounts = _Accounts(60)
+    limited = RuntimeConfig(capacity=8, limits_memory=True, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), MemoryLauncher(), limited, accounts) as manager:
+        async with manager.admit("a", None, 8192):
+            waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            await run_pending_tasks()
+            assert accounts.sized == ["a", "b"]
+            async with manager.admit("a", None, 8192):
+                pass
+            assert accounts.sized == ["a", "b"]
+        await waiting
+        async with manager.admit("b", None, 8192, priority=Priority.BATCH):
+            assert accounts.sized == ["a", "b"]
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.01])
+async def test_a_batch_request_that_finds_no_slot_is_refused_as_such(wait_s: float) -> None:
+    """The model is loaded: the error does not say that it loads."""
+    launcher = MemoryLauncher(is_manual=True)
+    async with manager_over(launcher) as manager:
+        loaded = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await run_pending_tasks()
+        launcher.runs[0].slots = 1
+        launcher.runs[0].become_ready()
+        await loaded
+        async with manager.admit("a", None, 8192, priority=Priority.BATCH, wait_s=wait_s):
+            with pytest.raises(BatchSlotsFullError, match="'a' is loaded"):
+                async with manager.admit("a", None, 8192, priority=Priority.BATCH, wait_s=wait_s):
+                    pass

@@ -11,6 +11,7 @@ from gglib.runtime.status import StatusReader
 
 def status_of(budget: DeviceBytes | None = None, swap_hint: SwapHint | None = None) -> RuntimeStatus:
     """Return the status of a runtime without models."""
+    swap_hint = swap_hint or SwapHint(lambda *_: True)
     return StatusReader(Scheduler(budget=budget), {}, LoadTimes(), SwapHistory(), swap_hint).status(0.0)
 
 
@@ -21,10 +22,9 @@ def test_status_has_the_memory_budget() -> None:
 
 
 def test_status_has_the_hint_once_there_is_a_reason() -> None:
-    """A runtime whose models may stay together already has no hint at all."""
+    """Not before."""
     hint = SwapHint(lambda *_: True)
     assert status_of(swap_hint=hint).hint is None
     for now in range(3):
         hint.record(SwapStatus(from_model="a", to_model="b", why="'a' was idle"), now)
     assert status_of(swap_hint=hint).hint == hint.text is not None
-    assert status_of().hint is None

@@ -42,6 +42,7 @@ _FORWARDED_ERRORS = (
     PoisonRequestError,
     errors.UpstreamError,
     errors.UpstreamStalledError,
+    errors.BatchSlotsFullError,
 )
 
 

@@ -17,18 +17,22 @@ class BatchLimits:
     def __init__(self) -> None:
         self._interactive_at: dict[int, float] = {}
 
-    def record_interactive(self, model_id: int, now: float) -> None:
-        """Record an interactive request that was not granted on the fast path: batch requests use the model, too."""
-        self._interactive_at[model_id] = now
+    def record_interactive(self, model_id: int, at: float) -> None:
+        """Record an interactive request that waits, or the last one of a launch that ends.
 
-    def shared_until(self, model_id: int) -> float:
-        """Return until when a slot of a model stays free for interactive requests."""
-        return self._interactive_at.get(model_id, float("-inf")) + INTERACTIVE_WINDOW_S
+        ``Resident.interactive_at`` has those that are granted at once.
+        """
+        self._interactive_at[model_id] = max(at, self._interactive_at.get(model_id, at))
+
+    def shared_until(self, resident: Resident) -> float:
+        """Return until when a slot of a resident stays free for interactive requests."""
+        recorded = self._interactive_at.get(resident.spec.model_id, float("-inf"))
+        return max(recorded, resident.interactive_at) + INTERACTIVE_WINDOW_S
 
     def has_room(self, resident: Resident, now: float) -> bool:
         """Whether a resident may process another batch request; always if its number of slots is unknown."""
         if resident.slots is None:
             return True
-        is_shared = now < self.shared_until(resident.spec.model_id)
+        is_shared = now < self.shared_until(resident)
         limit = max(1, resident.slots - 1) if is_shared else resident.slots
         return len(resident.batch_holders) < limit

@@ -6,6 +6,7 @@ takes three times as long.
 Fields with ``compare=False`` explain an effect to users and to the swap history; they do not change what it does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,6 +14,9 @@ from gglib.core.errors import GglibError
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
+
+LaunchSizes = Mapping[tuple[ModelLaunchSpec, int], DeviceBytes]
+"""The memory of launches by spec and context."""
 
 # --- events: what happened ---------------------------------------------------------------------------------------
 
@@ -30,7 +34,8 @@ class Requested:
     """False: only a ready model serves it; otherwise the model is loaded without it (``Prefer: wait=0``)."""
     priority: Priority = Priority.INTERACTIVE
     size: DeviceBytes = field(default_factory=dict, hash=False)
-    """The memory that a launch with ``launch_ctx`` takes; empty if memory is not limited."""
+    """The memory that a launch with ``launch_ctx`` takes; empty if memory is not limited, or if a ready model serves
+    the request (``Scheduler.grants_at_once``)."""
 
 
 @dataclass(slots=True, unsafe_hash=True)
@@ -67,7 +72,7 @@ class BecameReady:
 
 @dataclass(frozen=True, slots=True)
 class LoadFailed:
-    """A launch failed, and its process is gone."""
+    """A launch failed: its process has exited, and its memory is free, as far as this is known."""
 
     generation: int
     error: GglibError
@@ -75,7 +80,7 @@ class LoadFailed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The process of a ready launch exited without being stopped."""
+    """The process of a ready launch exited without being stopped. ``Exited`` follows once its memory is free."""
 
     generation: int
     reason: str
@@ -83,7 +88,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process of a launch has exited, for any reason."""
+    """The process of a launch has exited, for any reason, and its memory is free, as far as this is known."""
 
     generation: int
 
@@ -110,7 +115,7 @@ class Measured:
 
     generation: int
     size: DeviceBytes | None = None
-    """Its peak memory."""
+    """The memory that counts for it from now on (``MemoryAccounts.measure``)."""
     prompt_s: float | None = None
     """The time to process the prompts in its cache again, in seconds."""
 
@@ -130,6 +135,8 @@ class Reconfigured:
     budget: DeviceBytes | None
     swap_wait_s: float
     queue_limit: int
+    sizes: LaunchSizes = field(default_factory=dict, hash=False)
+    """With a budget: the size of each launch that is waited for, and of each resident without a size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,7 @@ class StopReason(Enum):
     PRIORITY = "priority"
     """An interactive request waits for another model, and only batch requests use this one."""
     UNWANTED = "unwanted"
-    """Its load is abandoned, and a request waits for another model."""
+    """Its load is abandoned, and a request waits for another model or a larger context."""
     TOO_SMALL = "too small"
     """A request needs a larger context."""
     EXPIRED = "expired"
@@ -209,7 +216,7 @@ class StopReason(Enum):
     OUT_OF_MEMORY = "out of memory"
     """It is idle, and a load of another model ran out of memory."""
     EXCESS = "excess"
-    """It is idle, and the budget was reduced."""
+    """It is idle, and the models exceed the budget: it was reduced, or a model takes more than expected."""
 
     @property
     def is_final(self) -> bool:

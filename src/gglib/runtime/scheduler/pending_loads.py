@@ -6,8 +6,9 @@ A request that does not wait, or that stops waiting, leaves one: its client retu
 from collections.abc import Callable
 from dataclasses import replace
 
+from gglib.runtime.scheduler.events import LaunchSizes
 from gglib.runtime.scheduler.placement import largest
-from gglib.runtime.scheduler.state import PendingLoad, Waiter
+from gglib.runtime.scheduler.state import PendingLoad, Waiter, resized
 
 PENDING_LOAD_S = 60.0
 """How long a load without waiters stays pending. Clients return after ``Retry-After``, within seconds."""
@@ -57,6 +58,10 @@ class PendingLoads:
         """Let the load of a model, for which a resident was stopped, expire later."""
         if (load := self._loads.get(model_id)) is not None:
             self._loads[model_id] = replace(load, expires_at=max(load.expires_at, now + PENDING_LOAD_S))
+
+    def resize(self, sizes: LaunchSizes) -> None:
+        """Replace the sizes of the loads."""
+        self._loads = {model_id: resized(load, sizes) for model_id, load in self._loads.items()}
 
     def discard(self, model_id: int) -> None:
         """Drop the load of a model."""

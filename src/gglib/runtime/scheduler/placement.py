@@ -3,14 +3,19 @@
 Limits and sizes are vectors: bytes by device, and the number of models as the pseudo-device ``models``. A fixed number
 of models (``max_models = 2``) is a limit of that device alone; ``max_models = "auto"`` limits the memory.
 
-The decision for a launch, in this order:
+The decision for a request, with the numbers of the decision tree in ``docs/memory.md``:
 
-1. It exceeds the budget, alone or beside the pinned residents: it is refused at once, and nothing is evicted.
-2. It fits into the room that is free now: it starts.
-3. It fits once the residents that are stopping have exited: it waits for them, and nothing else is evicted.
-4. It exceeds what is free now plus what evictions would give back, because other programs use the memory: it waits for
-   a short time, is then refused, and nothing is evicted.
-5. A set of residents makes room for it (``choose_victims``). Without such a set it waits.
+1. A ready resident serves it: it is granted (``requests.grant_ready``).
+2. A loading resident will serve it: it waits for that load (``SchedulerState.unserved``).
+3. Its launch exceeds the budget: it is refused at once, and nothing is evicted (``Planner.refusal``).
+4. Its launch does not fit beside the pinned residents: it is refused at once, and nothing is evicted.
+5. Its launch exceeds the limits, because other programs use the memory: it waits for ``MEMORY_WAIT_S``, is then
+   refused, and nothing is evicted (``requests.refuse_unplaceable``).
+6. Its launch fits into the room that is free now: it starts (``Room.fits_now``).
+7. It fits once the residents that are stopping have exited: it waits for them, and nothing else is evicted.
+8. A set of residents makes room for it (``choose_victims``). Without such a set it waits.
+9. The victims have exited and their memory is free (``Exited``): the launch starts.
+10. The load runs out of memory: it is repeated once, after idle residents have stopped (``launches.fail_load``).
 
 The victims are the set with the least expected loss (``expected_loss``) among the sets that are large enough. The loss
 is not divided by the size, as GreedyDual-Size does (Cao and Irani 1997): that rule is made for caches of many small
@@ -133,13 +138,28 @@ class Placement:
         """Return the vector of a launch: one model, and its memory on the limited devices."""
         return {MODELS: 1, **{device: size.get(device, 0) for device in self._budget if device != MODELS}}
 
+    def devices_of(self, size: DeviceBytes) -> set[str]:
+        """Return the limited devices that a launch of this size uses, ``MODELS`` among them."""
+        return {device for device, taken in self.footprint(size).items() if taken}
+
     def exceeds_budget(self, size: DeviceBytes, *, besides: Iterable[DeviceBytes] = ()) -> bool:
         """Whether a launch of this size does not fit beside residents of these sizes, whatever is evicted."""
-        return self._exceeds(self._budget, size, besides)
+        return bool(self.exceeded_by(size, besides))
+
+    def exceeded_by(self, size: DeviceBytes, besides: Iterable[DeviceBytes]) -> set[str]:
+        """Return the devices whose budget a launch of this size exceeds beside residents of these sizes."""
+        return self._exceeded(self._budget, size, besides)
 
     def exceeds_limits(self, size: DeviceBytes, *, besides: Iterable[DeviceBytes] = ()) -> bool:
         """Like ``exceeds_budget``, within what other programs leave."""
-        return self._exceeds(self._limits, size, besides)
+        return bool(self._exceeded(self._limits, size, besides))
+
+    def memory_beside(self, sizes: Iterable[DeviceBytes]) -> DeviceBytes:
+        """Return what residents of these sizes leave of the limits, by device."""
+        left = dict(self._limits)
+        for size in sizes:
+            _subtract(left, self.footprint(size))
+        return {device: max(0, amount) for device, amount in left.items() if device != MODELS}
 
     def room(self, staying: Collection[DeviceBytes], stopping: Collection[DeviceBytes]) -> Room:
         """Return what these residents leave."""
@@ -158,11 +178,11 @@ class Placement:
             _subtract(left, self.footprint(size))
         return {device: -amount for device, amount in left.items() if amount < 0}
 
-    def _exceeds(self, limits: Vector, size: DeviceBytes, besides: Iterable[DeviceBytes]) -> bool:
+    def _exceeded(self, limits: Vector, size: DeviceBytes, besides: Iterable[DeviceBytes]) -> set[str]:
         footprint, left = self.footprint(size), dict(limits)
         for other in (footprint, *map(self.footprint, besides)):
             _subtract(left, other)
-        return any(left[device] < 0 for device, taken in footprint.items() if taken)
+        return {device for device, taken in footprint.items() if taken and left[device] < 0}
 
 
 def largest(sizes: Iterable[DeviceBytes]) -> DeviceBytes:

@@ -6,7 +6,7 @@ residents come first, then busy ones: these only drain, and only for a waiter th
 waiter if batch requests alone use them.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gglib.core.errors import (
@@ -19,19 +19,13 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
-from gglib.runtime.scheduler.placement import (
-    Candidate,
-    Placement,
-    Room,
-    choose_victims,
-    expected_loss,
-    largest,
-)
+from gglib.runtime.scheduler.placement import Candidate, Placement, Room, largest
 from gglib.runtime.scheduler.repeated_loads import RepeatedLoads
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
+from gglib.runtime.scheduler.victim_rule import LeastExpectedLoss, VictimRule
 
 MEMORY_WAIT_S = 10.0
-"""How long a request waits for memory that other programs use."""
+"""How long a request waits for memory that other programs use, from when they were first found to use it."""
 UNUSED_GRACE_S = 3.0
 """How long a model that is unused since its load is safe from pending loads of other models: the client that requested
 it with ``wait=0`` is about to return. Two such clients would otherwise evict each other's model for ever."""
@@ -91,6 +85,7 @@ class Planner:
     keep_warm: KeepWarm
     pinned: frozenset[int]
     repeated_loads: RepeatedLoads = field(default_factory=RepeatedLoads)
+    victim_rule: VictimRule = field(default_factory=LeastExpectedLoss)
     swap_wait_s: float
     now: float
 
@@ -111,18 +106,10 @@ class Planner:
         return not isinstance(waiter, PendingLoad) and self.now >= waiter.since + self.swap_wait_s
 
     def value(self, resident: Resident) -> float:
-        """Return what an eviction is expected to lose, or the last use if only models are counted."""
-        if not self.placement.limits_memory:
-            return resident.last_used
-        cost_s = self.keep_warm.swap_s(resident.spec.model_id) + resident.prompt_s
-        typical_return_s = self.keep_warm.typical_return_s(resident.spec.model_id)
-        return expected_loss(cost_s, idle_s=self.now - resident.last_used, typical_return_s=typical_return_s)
-
-    def choose(
-        self, candidates: Iterable[Candidate], shortage: Mapping[str, int]
-    ) -> tuple[Candidate, ...] | None:
-        """Return the set of victims; None if all candidates together are not enough."""
-        return choose_victims(candidates, shortage)
+        """Return the value of keeping a resident (``victim_rule``)."""
+        return self.victim_rule.value(
+            resident, placement=self.placement, keep_warm=self.keep_warm, now=self.now
+        )
 
     def _plan_for(self, waiter: Waiter, room: Room, plan: Plan) -> None:
         model_id = waiter.spec.model_id
@@ -131,12 +118,13 @@ class Planner:
             self._plan_replacement(existing, waiter, plan)
             return
         size = self.placement.footprint(self.sizes[model_id])
-        if existing is None and not self._waits_for_stops(model_id) and room.fits_now(size):
+        # The numbers are those of the decision tree (``placement``); 1 to 5 are decided already.
+        if existing is None and not self._waits_for_stops(model_id) and room.fits_now(size):  # 6
             room.take(size)
             plan.launches.append(waiter)
-        elif not (shortage := room.shortage(size)):
-            room.reserve(size)  # the residents that are stopping make room for it
-        elif (victims := self._victims(waiter, shortage, plan)) is not None:
+        elif not (shortage := room.shortage(size)):  # 7
+            room.reserve(size)
+        elif (victims := self._victims(waiter, shortage, plan)) is not None:  # 8
             for victim in victims:
                 room.give_back(victim.size)
                 self._add_eviction(victim.generation, waiter, plan)
@@ -183,7 +171,7 @@ class Planner:
             and r.spec.model_id not in self.pinned
             and (rank := self._rank(r, waiter)) is not None
         ]
-        return self.choose(candidates, shortage)
+        return self.victim_rule.choose(candidates, shortage)
 
     def _exceeds_limits(self, waiter: Waiter) -> bool:
         """Whether other programs use memory that the waiter's model needs, so that no eviction helps."""
@@ -192,28 +180,35 @@ class Planner:
 
     def refusal(self, waiter: Waiter) -> GglibError | None:
         """Return why a launch for this waiter is impossible; None if it is possible, or may become so."""
-        name, placement = waiter.spec.model_name, self.placement
-        size = largest((waiter.size, self.repeated_loads.size_of(waiter.spec.model_id)))
-        if placement.exceeds_budget(size):
-            return ModelTooLargeError(name, size, placement.memory_budget)
-        pinned_sizes = self.pinned_sizes(waiter)
-        if placement.exceeds_budget(size, besides=pinned_sizes):
-            pinned = (r.spec.model_name for r in self.residents if r.spec.model_id in self.pinned)
-            return ModelsPinnedError(name, tuple(sorted(pinned)))
-        is_late = self.now >= waiter.since + MEMORY_WAIT_S
-        if is_late and placement.exceeds_limits(size, besides=pinned_sizes):
-            return InsufficientMemoryError(name, size, placement.memory_limits, MEMORY_WAIT_S)
+        name, size, pinned = waiter.spec.model_name, self._size_for(waiter), self._pinned_beside(waiter)
+        if self.placement.exceeds_budget(size):  # 3
+            return ModelTooLargeError(name, size, self.placement.memory_budget)
+        if exceeded := self.placement.exceeded_by(size, [r.size for r in pinned]):  # 4
+            in_the_way = (r for r in pinned if exceeded & self.placement.devices_of(r.size))
+            return ModelsPinnedError(name, tuple(sorted(r.spec.model_name for r in in_the_way)))
         return None
+
+    def lacks_memory(self, waiter: Waiter) -> bool:
+        """Whether other programs use memory that a launch for this waiter needs, so that no eviction helps (5)."""
+        return self.placement.exceeds_limits(self._size_for(waiter), besides=self.pinned_sizes(waiter))
+
+    def insufficient_memory(self, waiter: Waiter) -> InsufficientMemoryError:
+        """Return the error for a waiter that lacks memory for too long."""
+        name, size, placement = waiter.spec.model_name, self._size_for(waiter), self.placement
+        if placement.exceeds_limits(size):
+            return InsufficientMemoryError(name, size, placement.memory_limits, MEMORY_WAIT_S)
+        left = placement.memory_beside(self.pinned_sizes(waiter))
+        return InsufficientMemoryError(name, size, left, MEMORY_WAIT_S, beside_pinned=True)
+
+    def _size_for(self, waiter: Waiter) -> DeviceBytes:
+        return largest((waiter.size, self.repeated_loads.size_of(waiter.spec.model_id)))
 
     def pinned_sizes(self, waiter: Waiter) -> list[DeviceBytes]:
         """Return the sizes of the residents that stay for any waiter of this model."""
-        return [
-            r.size
-            for r in self.residents
-            if r.spec.model_id in self.pinned
-            and r.spec.model_id != waiter.spec.model_id
-            and not r.is_terminating
-        ]
+        return [r.size for r in self._pinned_beside(waiter)]
+
+    def _pinned_beside(self, waiter: Waiter) -> list[Resident]:
+        return pinned_beside(self.residents, self.pinned, waiter.spec.model_id)
 
     def _add_eviction(self, generation: int, waiter: Waiter, plan: Plan) -> None:
         resident = next(r for r in self.residents if r.generation == generation)
@@ -283,3 +278,12 @@ class Planner:
 def grace_until(resident: Resident) -> float:
     """Return until when an idle resident is safe from pending loads of other models."""
     return resident.since + UNUSED_GRACE_S if resident.is_unused else float("-inf")
+
+
+def pinned_beside(residents: Iterable[Resident], pinned: Collection[int], model_id: int) -> list[Resident]:
+    """Return the pinned residents that a launch of a model has to fit beside: not its own, and none that will stop."""
+    return [
+        r
+        for r in residents
+        if r.spec.model_id in pinned and r.spec.model_id != model_id and not r.is_terminating
+    ]

@@ -1,13 +1,14 @@
 """The scheduler's state: resident models, waiting requests and pending loads. Pure, without decisions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TypeVar
 
 from gglib.core.context import is_enough
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
-from gglib.runtime.scheduler.events import Eviction
+from gglib.runtime.scheduler.events import Eviction, LaunchSizes
 
 
 class ResidentState(Enum):
@@ -48,15 +49,17 @@ class Resident:
     holders: set[int] = field(default_factory=set)
     batch_holders: set[int] = field(default_factory=set)
     """The holders with batch priority."""
+    interactive_at: float = float("-inf")
+    """When an interactive request was last granted without waiting."""
     size: DeviceBytes = field(default_factory=dict)
-    """Its memory by device: expected, or measured; empty if memory is not limited."""
+    """Its memory by device: expected, or measured. Empty if it is unknown: without a budget, until it is measured."""
     is_measured: bool = False
     slots: int | None = None
     """How many requests its engine processes at a time; None if unknown."""
     prompt_s: float = 0.0
     """The time to process the prompts in its cache again, in seconds."""
     eviction: Eviction | None = None
-    """Why it drains or stops."""
+    """Why it drains or stops; None: it does neither, or it stops because its process died."""
     stop_deadline: float | None = None
     """When it stops even if requests hold it; None: never."""
     is_protected: bool = False
@@ -78,6 +81,11 @@ class Resident:
         return self.last_used <= self.since
 
     @property
+    def has_died(self) -> bool:
+        """Whether its process exited without being stopped; its memory may not be free yet."""
+        return self.state is ResidentState.STOPPING and self.eviction is None
+
+    @property
     def is_eviction_final(self) -> bool:
         """Whether it will stop and never take requests again, whatever the waiters do."""
         return self.stop_deadline is not None or (self.eviction is not None and self.eviction.reason.is_final)
@@ -95,6 +103,14 @@ class Resident:
             return False
         self.matched_spec = spec
         return True
+
+    def serves(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
+        """Whether it runs the version of a spec with enough context."""
+        return (
+            self.spec.model_id == spec.model_id
+            and is_enough(running=self.context, needed=needed_ctx)
+            and self.has_version_of(spec)
+        )
 
     def transition_to(self, state: ResidentState, now: float) -> None:
         """Change state. An illegal transition raises ``IllegalTransitionError`` and changes nothing."""
@@ -114,7 +130,7 @@ class Waiter:
     since: float
     priority: Priority = Priority.INTERACTIVE
     size: DeviceBytes = field(default_factory=dict)
-    """The memory of a launch with ``launch_ctx``, by device."""
+    """The memory of a launch with ``launch_ctx``, by device; empty without a budget."""
 
     def is_served_by(self, resident: Resident) -> bool:
         """Whether this resident serves it, now or once it is ready.
@@ -140,3 +156,11 @@ class PendingLoad(Waiter):
     """
 
     expires_at: float = 0.0
+
+
+AnyWaiter = TypeVar("AnyWaiter", bound=Waiter)
+
+
+def resized(waiter: AnyWaiter, sizes: LaunchSizes) -> AnyWaiter:
+    """Return a waiter with the size of its launch in ``sizes``, if there is one."""
+    return replace(waiter, size=sizes.get((waiter.spec, waiter.launch_ctx), waiter.size))

@@ -33,6 +33,11 @@ def test_a_slot_is_free_for_a_while_after_an_interactive_request() -> None:
     assert limits.has_room(resident(4, 3), 10 + INTERACTIVE_WINDOW_S)
     assert limits.has_room(resident(1, 0), 11)
     assert not limits.has_room(resident(1, 1), 11)
+    direct = resident(4, 3)
+    direct.interactive_at = 10
+    assert not BatchLimits().has_room(direct, 11)
+    limits.record_interactive(1, 5)
+    assert not limits.has_room(resident(4, 3), 10 + INTERACTIVE_WINDOW_S - 1)
     other = BatchLimits()
     other.record_interactive(2, 10)
     assert other.has_room(resident(4, 3), 11)

@@ -77,3 +77,12 @@ def test_a_renewed_load_expires_later() -> None:
     assert loads.all[0].expires_at == 30 + PENDING_LOAD_S
     loads.renew(2, 30)
     assert len(loads.all) == 1
+
+
+def test_a_new_budget_sets_the_sizes() -> None:
+    """By spec and context; a load without a new size keeps its own."""
+    loads = PendingLoads()
+    loads.add(waiter(1, A, ram=0), 1)
+    loads.add(waiter(2, B, ram=5), 2)
+    loads.resize({(A, 8192): {"ram": 20}, (B, 4096): {"ram": 30}})
+    assert [load.size for load in loads.all] == [{"ram": 20}, {"ram": 5}]

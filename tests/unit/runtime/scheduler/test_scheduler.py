@@ -38,6 +38,7 @@ from gglib.runtime.scheduler.events import (
     WaitTimedOut,
     WakeAt,
 )
+from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.pending_loads import PENDING_LOAD_S
 from gglib.runtime.scheduler.planning import UNUSED_GRACE_S
 from gglib.runtime.scheduler.scheduler import Scheduler
@@ -485,7 +486,42 @@ def crash(scheduler: Scheduler, ticket: int, now: float) -> list[Effect]:
     scheduler.handle(BecameReady(launch.generation), now)
     effects = effects_without_wakeups(scheduler.handle(Died(launch.generation, "signal 6"), now))
     scheduler.handle(RequestEnded(ticket), now)
+    scheduler.handle(Exited(launch.generation), now)
     return effects
+
+
+def test_a_crashed_model_takes_its_place_until_its_cleanup_is_done() -> None:
+    """Its memory may not be free yet: the next launch, of any model, waits for ``Exited``."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, A), 1)
+    assert scheduler.handle(Died(1, "signal 6"), 2) == []
+    assert scheduler.handle(RequestEnded(1), 2) == []
+    assert effects_without_wakeups(scheduler.handle(request_for(2, A), 3)) == []
+    assert [r.state.value for r in scheduler.residents] == ["stopping"]
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 4)) == [Launch(2, A, 8192)]
+
+
+def test_a_crash_ends_the_drain_for_another_model() -> None:
+    """The model that waited is launched once; if its waiter leaves, nothing is launched."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, A), 1)
+    scheduler.handle(request_for(2, B), 1)
+    scheduler.handle(Tick(), 16)
+    assert effects_without_wakeups(scheduler.handle(Died(1, "signal 6"), 17)) == []
+    scheduler.handle(RequestEnded(1), 17)
+    scheduler.handle(RequestEnded(2), 18)
+    assert scheduler.handle(Exited(1), 19) == []
+
+
+def test_the_cleanup_after_a_crash_is_no_measured_stop() -> None:
+    """A model is kept warm according to real stops."""
+    keep_warm = KeepWarm()
+    scheduler = Scheduler(keep_warm=keep_warm)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(Died(1, "signal 6"), 1)
+    scheduler.handle(Exited(1), 6)
+    assert keep_warm.swap_s(2) == 0
 
 
 def test_the_third_crash_within_a_minute_starts_the_backoff() -> None:
@@ -530,10 +566,10 @@ def test_the_waiters_of_a_crashing_model_are_refused() -> None:
     scheduler.handle(request_for(4, B), 3)
     scheduler.handle(Tick(), 18)
     assert effects_without_wakeups(scheduler.handle(request_for(5, A), 19)) == []
-    refusal, launch = effects_without_wakeups(scheduler.handle(Died(3, "bang"), 20))
+    (refusal,) = effects_without_wakeups(scheduler.handle(Died(3, "bang"), 20))
     assert isinstance(refusal, Refuse)
     assert refusal.ticket == 5
-    assert launch == Launch(4, B, 8192)
+    assert effects_without_wakeups(scheduler.handle(Exited(3), 21)) == [Launch(4, B, 8192)]
 
 
 @pytest.mark.parametrize("cleared_by", ["changed spec", "stop"])
@@ -556,7 +592,8 @@ def test_a_crash_while_stopping_does_not_count() -> None:
     for generation in range(1, 5):
         now = 100.0 + generation
         scheduler.handle(request_for(2 * generation, B), now)
-        assert effects_without_wakeups(scheduler.handle(Died(2 * generation - 1, "bang"), now)) == [
+        assert effects_without_wakeups(scheduler.handle(Died(2 * generation - 1, "bang"), now)) == []
+        assert effects_without_wakeups(scheduler.handle(Exited(2 * generation - 1), now)) == [
             Launch(2 * generation, B, 8192)
         ]
         scheduler.handle(BecameReady(2 * generation), now)

@@ -180,6 +180,44 @@ def test_memory_of_other_programs_is_awaited_and_then_refused() -> None:
     assert not stopped(effects)
 
 
+def test_the_wait_for_memory_of_other_programs_begins_when_they_take_it() -> None:
+    """A request that has waited for a swap for long is not refused at once; free memory ends the wait."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, A, 60), 10)
+    scheduler.handle(request_for(2, B, 70), 10)
+    assert not refusals(scheduler.handle(LimitsChanged({"ram": 65}), 24))
+    assert not refusals(scheduler.handle(LimitsChanged({}), 24 + MEMORY_WAIT_S - 1))
+    assert WakeAt(40 + MEMORY_WAIT_S) in scheduler.handle(LimitsChanged({"ram": 65}), 40)
+    assert refusals(scheduler.handle(Tick(), 40 + MEMORY_WAIT_S)) == {2: InsufficientMemoryError}
+
+
+def test_the_error_of_a_lack_of_memory_counts_pinned_models() -> None:
+    """Other programs alone leave enough: the error has what they and the pinned models leave."""
+    scheduler = scheduler_with((A, 40))
+    scheduler.handle(PinsChanged(frozenset((1,))), 9)
+    scheduler.handle(LimitsChanged({"ram": 80}), 9)
+    scheduler.handle(request_for(1, B, 60), 10)
+    (refusal,) = without_wakeups(scheduler.handle(Tick(), 10 + MEMORY_WAIT_S))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, InsufficientMemoryError)
+    assert refusal.error.limits == {"ram": 40}
+    assert "and the pinned models leave only" in str(refusal.error)
+
+
+def test_the_error_of_pinned_models_names_those_in_the_way() -> None:
+    """Not the model itself, nor those on other devices."""
+    scheduler = Scheduler(capacity=64, budget={"ram": 100, "gpu0": 100})
+    for number, (spec, size) in enumerate(((A, {"ram": 30}), (B, {"ram": 30}), (C, {"gpu0": 30})), 1):
+        scheduler.handle(Requested(number, spec, 8192, 8192, size=size), 0)
+        scheduler.handle(BecameReady(number), 0)
+        scheduler.handle(RequestEnded(number), 0)
+    scheduler.handle(PinsChanged(frozenset((1, 2, 3))), 1)
+    (refusal,) = without_wakeups(scheduler.handle(request_for(4, A, 80, context=16384), 2))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, ModelsPinnedError)
+    assert refusal.error.pinned == ("b",)
+
+
 def test_memory_that_other_programs_return_is_used() -> None:
     """The launch starts when the limit rises again."""
     scheduler = scheduler_with()
@@ -424,6 +462,77 @@ def test_a_model_with_interactive_requests_does_not_give_way_at_once(other: str)
     assert 3 not in reasons
 
 
+def test_which_requests_are_granted_at_once() -> None:
+    """Interactive ones by a ready model; batch ones if there is a slot that no other request waits for."""
+    scheduler = scheduler_with((A, 50))
+    batch = request_for(9, A, priority=BATCH)
+    assert scheduler.grants_at_once(batch, 10)
+    assert not scheduler.grants_at_once(request_for(9, B), 10)
+    scheduler.handle(request_for(1, B, 40, priority=BATCH), 10)
+    assert not scheduler.grants_at_once(batch, 10)
+    assert scheduler.grants_at_once(request_for(9, A), 10)
+
+
+def test_a_batch_request_that_does_not_wait_for_a_slot_leaves_no_load() -> None:
+    """Its model is loaded."""
+    scheduler = scheduler_with((A, 50))
+    for ticket in range(1, 4):
+        scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
+    assert without_wakeups(scheduler.handle(request_for(4, A, 50, priority=BATCH, waits=False), 10)) == []
+    assert scheduler.pending_loads == scheduler.waiters == ()
+
+
+def test_waiting_batch_requests_leave_the_fast_path_on() -> None:
+    """Interactive requests neither wait nor change what a batch request waits for."""
+    scheduler = scheduler_with((A, 50))
+    for ticket in range(1, 5):
+        scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
+    assert [w.ticket for w in scheduler.waiters] == [4]
+    assert scheduler.try_grant(5, A, 8192, 11) == 1
+    assert scheduler.try_release(5, 12)
+    assert scheduler.residents[0].holders == {1, 2, 3}
+
+
+def test_the_fast_path_does_not_end_what_a_batch_request_waits_for() -> None:
+    """A batch slot, the last request of the model, and the wait itself."""
+    scheduler = scheduler_with((A, 50), budget=60)
+    for ticket in range(1, 5):
+        scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
+    assert not scheduler.try_release(1, 11)
+    assert not scheduler.try_release(4, 11)
+    scheduler.handle(RequestEnded(4), 11)
+    assert scheduler.waiters == ()
+    scheduler.handle(request_for(5, B, 50, priority=BATCH), 12)
+    for ticket in (1, 2):
+        scheduler.handle(RequestEnded(ticket), 12)
+    assert not scheduler.try_release(3, 13)
+
+
+def test_the_fast_path_does_not_end_the_last_interactive_request_while_another_waits() -> None:
+    """What only batch requests use gives way at once."""
+    scheduler = scheduler_with((A, 50), budget=60)
+    scheduler.handle(request_for(1, A, 50), 10)
+    scheduler.handle(request_for(2, A, 50, priority=BATCH), 10)
+    scheduler.handle(request_for(3, B, 50), 11)
+    assert not scheduler.try_release(1, 12)
+    scheduler.handle(RequestEnded(1), 12)
+    assert [r.state.value for r in scheduler.residents] == ["draining"]
+
+
+def test_interactive_requests_on_the_fast_path_keep_a_slot_free() -> None:
+    """Also after the model was unloaded and loaded again."""
+    scheduler = scheduler_with((A, 50))
+    late = INTERACTIVE_WINDOW_S + 10
+    assert scheduler.try_grant(1, A, 8192, late) == 1
+    assert scheduler.try_release(1, late)
+    scheduler.handle(StopRequested(late, 1), late)
+    scheduler.handle(Exited(1), late + 1)
+    for ticket in range(2, 6):
+        scheduler.handle(request_for(ticket, A, 50, priority=BATCH), late + 2)
+    granted = [e for e in scheduler.handle(BecameReady(2, slots=4), late + 3) if isinstance(e, Grant)]
+    assert len(granted) == 3
+
+
 # --- new limits ---
 
 
@@ -436,6 +545,31 @@ def test_a_reduced_budget_stops_idle_models() -> None:
     scheduler.handle(Exited(2), 12)
     assert not stopped(scheduler.handle(Tick(), 13))
     assert scheduler.handle(request_for(2, B), 14) == [WakeAt(19)]
+
+
+def test_a_new_budget_counts_requests_and_models_from_before() -> None:
+    """Their sizes come with it: a waiter that does not fit beside the busy model waits on."""
+    scheduler = Scheduler(capacity=1)
+    for ticket, spec in ((1, A), (2, B), (3, C)):
+        scheduler.handle(Requested(ticket, spec, 8192, 8192, waits=spec is not C), 0)
+    scheduler.handle(BecameReady(1), 1)
+    sizes = {(spec, 8192): {"ram": ram} for spec, ram in ((A, 50), (B, 60), (C, 60))}
+    assert without_wakeups(scheduler.handle(Reconfigured(64, {"ram": 100}, 15.0, 10, sizes), 2)) == []
+    assert scheduler.residents[0].size == {"ram": 50}
+    scheduler.handle(RequestEnded(1), 3)
+    assert without_wakeups(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 8192)]
+    assert scheduler.residents[0].size == {"ram": 60}
+    assert scheduler.pending_loads[0].size == {"ram": 60}
+
+
+def test_a_new_budget_keeps_measured_sizes() -> None:
+    """What is known of a running model stays."""
+    scheduler = Scheduler(capacity=1)
+    scheduler.handle(Requested(1, A, 8192, 8192), 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(Measured(1, {"ram": 40}), 2)
+    scheduler.handle(Reconfigured(64, {"ram": 100}, 15.0, 10, {(A, 8192): {"ram": 50}}), 3)
+    assert scheduler.residents[0].size == {"ram": 40}
 
 
 def test_a_busy_model_beyond_a_reduced_budget_stops_when_it_is_idle() -> None:

@@ -1,0 +1,29 @@
+"""New limits: pins, the memory of other programs, and another configuration. Pure."""
+
+from gglib.runtime.scheduler.events import LaunchSizes, LimitsChanged, PinsChanged, Reconfigured
+from gglib.runtime.scheduler.scheduler_state import SchedulerState
+from gglib.runtime.scheduler.state import resized
+
+
+def change_limits(state: SchedulerState, event: PinsChanged | LimitsChanged | Reconfigured) -> None:
+    """Apply new pins or limits. ``stop_excess`` then stops what exceeds a reduced budget."""
+    match event:
+        case PinsChanged(model_ids):
+            state.pinned = model_ids
+        case LimitsChanged(limits):
+            state.placement.set_limits(limits)
+        case _:
+            state.placement.set_budget(capacity=event.capacity, budget=event.budget)
+            state.swap_wait_s = event.swap_wait_s
+            state.queue_limit = event.queue_limit
+            _resize(state, event.sizes)
+            state.has_excess = True
+
+
+def _resize(state: SchedulerState, sizes: LaunchSizes) -> None:
+    """Apply the sizes that a new budget needs: requests and launches from before it have none."""
+    state.waiters.update({ticket: resized(waiter, sizes) for ticket, waiter in state.waiters.items()})
+    state.pending_loads.resize(sizes)
+    for resident in state.residents.values():
+        if not resident.size:
+            resident.size = sizes.get((resident.spec, resident.context), {})
