@@ -56,13 +56,13 @@ format: $(VENV)/.ready-to-test
 	@$(BIN)/ruff check --fix .
 
 module-tables: $(VENV)/.ready-to-test
-	@$(BIN)/python scripts/module_tables.py $(ARGS)
+	@$(BIN)/python -m scripts.module_tables $(ARGS)
 
 access-table: $(VENV)/.ready-to-test
-	@$(BIN)/python scripts/access_table.py $(ARGS)
+	@$(BIN)/python -m scripts.access_table $(ARGS)
 
 diagrams: $(VENV)/.ready-to-test
-	@$(BIN)/python scripts/state_diagrams.py $(ARGS)
+	@$(BIN)/python -m scripts.state_diagrams $(ARGS)
 
 first-run-picture: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/first_run_picture.py $(ARGS)

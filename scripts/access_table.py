@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.marked_text import with_marked
+
 from gglib.proxy.access.never_over_http import NEVER_OVER_HTTP
 from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS
@@ -43,18 +45,14 @@ def fields_table() -> str:
     return "\n".join([*head, *rows])
 
 
+def tables() -> dict[str, str]:
+    """Return all tables by name."""
+    specs = (operation.spec for operation in OPERATIONS)
+    return {"routes": routes_table(specs), "fields": fields_table()}
+
+
 def _as_code(quoted: re.Match[str]) -> str:
     return f"`{quoted[1]}`"
-
-
-def with_table(document: str, name: str, text: str) -> str:
-    """Return a document with a table between its markers. Raises ValueError if it has no markers."""
-    begin, end = BEGIN.format(name), END.format(name)
-    before, found, rest = document.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise ValueError(f"it has no markers: put {begin!r} and {end!r} where the table goes")
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 def main() -> int:
@@ -65,8 +63,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is out of date")
     options = parser.parse_args()
     old = DOCUMENT.read_text(encoding="utf-8")
-    new = with_table(old, "routes", routes_table(operation.spec for operation in OPERATIONS))
-    new = with_table(new, "fields", fields_table())
+    new = old
+    for name, table in tables().items():
+        new = with_marked(new, BEGIN.format(name), END.format(name), table)
     if options.check:
         return int(new != old)
     DOCUMENT.write_text(new, encoding="utf-8")

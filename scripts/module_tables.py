@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.marked_text import with_marked
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "gglib"
 BADGES = ROOT / "docs" / "badges"
@@ -139,15 +141,6 @@ def table(rows: list[Module]) -> str:
     return "\n".join([*head, *body, "", "</details>"])
 
 
-def with_table(readme: str, text: str) -> str:
-    """Return a README with a new table between its markers. Raises ValueError if it has no markers."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"it has no markers: put {BEGIN!r} and {END!r} where the table goes")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
-
-
 def badge(label: str, value: str) -> str:
     """Return a badge as SVG, generated without a badge service."""
     left, right = 10 + 7 * len(label), 10 + 7 * len(value)
@@ -171,7 +164,8 @@ def main() -> None:
     everything: list[Module] = []
     for package in packages():
         readme, rows = package / "README.md", rows_of(package, complexity, coverage)
-        readme.write_text(with_table(readme.read_text(encoding="utf-8"), table(rows)), encoding="utf-8")
+        text = with_marked(readme.read_text(encoding="utf-8"), BEGIN, END, table(rows))
+        readme.write_text(text, encoding="utf-8")
         everything += rows
     BADGES.mkdir(parents=True, exist_ok=True)
     covered = [(row.lines, int(row.coverage)) for row in everything if row.coverage != UNKNOWN]

@@ -12,6 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.marked_text import with_marked
+
 from gglib.http.server import connection, deadlines
 from gglib.proxy import response
 from gglib.runtime.scheduler import state as resident
@@ -82,16 +84,6 @@ def diagrams() -> dict[str, str]:
     }
 
 
-def with_diagram(document: str, name: str, text: str) -> str:
-    """Return a document with a diagram between its markers. Raises ValueError if it has no markers."""
-    begin, end = BEGIN.format(name), END.format(name)
-    before, found, rest = document.partition(begin)
-    _, found_end, after = rest.partition(end)
-    if not found or not found_end:
-        raise ValueError(f"it has no markers: put {begin!r} and {end!r} where the diagram goes")
-    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
-
-
 def main() -> int:
     """Write all diagrams, or check them."""
     parser = argparse.ArgumentParser(
@@ -101,7 +93,7 @@ def main() -> int:
     options = parser.parse_args()
     old = new = DOCUMENT.read_text(encoding="utf-8")
     for name, text in diagrams().items():
-        new = with_diagram(new, name, text)
+        new = with_marked(new, BEGIN.format(name), END.format(name), text)
     if options.check:
         return int(new != old)
     DOCUMENT.write_text(new, encoding="utf-8")

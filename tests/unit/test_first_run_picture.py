@@ -10,6 +10,7 @@ import pytest
 from scripts.first_run_picture import Screen, draw, prompt
 
 from gglib.cli.app import COMMANDS, cli
+from gglib.cli.commands.start import up
 
 PICTURE = (Path(__file__).parents[2] / "docs" / "first-run.svg").read_text(encoding="utf-8")
 SHOWN = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", PICTURE))).replace("\xa0", " ")
@@ -25,6 +26,14 @@ def test_picture_begins_with_gglib_up() -> None:
     """A newcomer sees the command of the README first."""
     assert commands_in_picture()[0] == "gglib up"
     assert len(commands_in_picture()) > 1
+
+
+def test_picture_has_all_questions() -> None:
+    """Of ``gglib up``, by its source: a further question needs a new picture (``make first-run-picture``)."""
+    source = Path(up.__file__).read_text(encoding="utf-8")
+    questions = source.count("click.confirm(")
+    assert questions == 2
+    assert SHOWN.count("[Y/n]") == questions
 
 
 @pytest.mark.parametrize("command", commands_in_picture())

@@ -5,10 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
-from gglib.app.setting_changes import applicable, changes_between
 from gglib.app.settings import Settings
-from gglib.app.settings_source import SettingsSource
-from gglib.core.errors import GglibError, InvalidSettingError
+from gglib.app.settings.changes import applicable, changes_between
+from gglib.app.settings.source import SettingsSource
+from gglib.core.errors import CatalogError, GglibError, InvalidSettingError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
 logger = logging.getLogger("gglib.reload")
@@ -38,13 +38,33 @@ class Reloader:
         self._check_names = check_names
         self._replace_changed = replace_changed
         self._lock = asyncio.Lock()
+        self._running: set[asyncio.Task[ReloadResult]] = set()
 
     async def reload(self, *, may_drop_keys: bool = True) -> ReloadResult:
         """Reload, and return what changed. Raises ``InvalidSettingError``, and changes nothing, for invalid settings.
 
         A setting that needs a restart is reported at each reload until the restart. Without ``may_drop_keys`` settings
         without access keys are refused if there are some now: the file may have been emptied by accident.
+
+        A reload that has begun completes, even if the caller is cancelled: half of it would leave the settings
+        applied and the loaded models unchecked. If the catalogue fails after settings were applied, the result has a
+        warning; otherwise ``CatalogError`` is raised.
         """
+        task = asyncio.create_task(self._reload(may_drop_keys=may_drop_keys), name="reload")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
+
+    async def wait_idle(self) -> None:
+        """Wait until no reload is in progress. Failures are not raised: each caller of ``reload`` has its own."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _reload(self, *, may_drop_keys: bool) -> ReloadResult:
         async with self._lock:
             loaded = await asyncio.to_thread(self._source.load)
             changes = changes_between(self._settings, loaded)
@@ -54,17 +74,26 @@ class Reloader:
                     "config.toml has no access keys any more, so it was not applied: run 'gglib reload' to serve "
                     "without keys."
                 )
-            if any(change.is_applied for change in changes):
+            has_applied = any(change.is_applied for change in changes)
+            if has_applied:
                 await self._apply(settings)
                 self._settings = settings
-            result = ReloadResult(
-                changes=changes,
-                replaced_models=await self._replace_changed(),
-                warnings=(*loaded.warnings, *await self._check_names(settings)),
-            )
-        if changes:
-            logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
-        return result
+            if changes:
+                logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
+            try:
+                replaced, warnings = await self._replace_changed(), await self._check_names(settings)
+            except CatalogError as error:
+                if not has_applied:
+                    raise
+                replaced = ()
+                warnings = (f"The settings are applied, but the loaded models could not be checked: {error}",)
+        return ReloadResult(changes=changes, replaced_models=replaced, warnings=(*loaded.warnings, *warnings))
+
+
+def _log_failure(task: asyncio.Task[ReloadResult]) -> None:
+    """Log the error of a reload whose caller was cancelled."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.warning("the reload failed: %s", error)
 
 
 def describe(change: SettingChange) -> str:
@@ -75,7 +104,10 @@ def describe(change: SettingChange) -> str:
 
 @asynccontextmanager
 async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> AsyncIterator[None]:
-    """During the block, reload when ``config.toml`` changes and when ``source`` requests it. Failures are logged."""
+    """During the block, reload when ``config.toml`` changes and when ``source`` requests it. Failures are logged.
+
+    At its end, waits for a reload in progress.
+    """
     tasks = (
         asyncio.create_task(_reload_on_request(reloader, source), name="reload-on-request"),
         asyncio.create_task(_reload_on_config_change(reloader, source), name="config-watch"),
@@ -86,6 +118,7 @@ async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> Asy
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        await reloader.wait_idle()
 
 
 async def _reload_on_request(reloader: Reloader, source: SettingsSource) -> None:

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from gglib.app.access_keys import LOCAL_KEY_NAME
 from gglib.app.catalog import open_catalog
 from gglib.app.exposure import check_exposure
 from gglib.app.instance import InstanceLock, lock_instance
@@ -19,11 +18,13 @@ from gglib.app.library import open_library
 from gglib.app.memory import fit_slots
 from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
 from gglib.app.memory_policy import memory_policy, memory_warnings
-from gglib.app.name_checks import name_warnings
 from gglib.app.preload import preloading
 from gglib.app.reload import Reloader, reloaded_on_changes
+from gglib.app.request_limits import allowed_engine_fields, schema_limits
 from gglib.app.settings import Settings, prepare_home
-from gglib.app.settings_source import SettingsSource
+from gglib.app.settings.access_keys import LOCAL_KEY_NAME
+from gglib.app.settings.name_checks import name_warnings
+from gglib.app.settings.source import SettingsSource
 from gglib.app.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.api_keys import ApiKey
@@ -38,7 +39,7 @@ from gglib.library.last_used import LastUsedRecorder, recorded_periodically
 from gglib.library.model_facts import ModelFacts
 from gglib.library.periodic_collection import collected_periodically
 from gglib.library.versions.deleting import collect_retired
-from gglib.proxy import GUARDED_FIELDS, LiveOptions, ProxyOptions, SchemaLimits, serve
+from gglib.proxy import LiveOptions, ProxyOptions, serve
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import Engine
 from gglib.runtime.local.model_files import read_mark
@@ -48,7 +49,6 @@ logger = logging.getLogger("gglib")
 
 JOIN_TIMEOUT_S = 20.0
 """Longer than the slowest stop; a private server that hangs must not block the terminal."""
-KIB = 1024
 MIB = 1024 * 1024
 
 
@@ -306,21 +306,10 @@ def _proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpt
         cors_origins=settings.cors_origins,
         default_model=settings.default_model,
         aliases=dict(settings.aliases),
-        allowed_engine_fields=_engine_fields(settings),
+        allowed_engine_fields=allowed_engine_fields(settings),
         max_connections=settings.max_connections,
-        schema_limits=SchemaLimits(settings.max_schema_kb * KIB, settings.max_schema_cost),
+        schema_limits=schema_limits(settings),
     )
-
-
-def _engine_fields(settings: Settings) -> frozenset[str]:
-    """Return the engine fields that requests may set. Raises ``InvalidSettingError`` for an unknown field."""
-    allowed = frozenset(settings.allowed_engine_fields)
-    if unknown := sorted(allowed - GUARDED_FIELDS):
-        raise InvalidSettingError(
-            f"allowed_engine_fields has '{unknown[0]}', which is not a protected field; the protected fields are "
-            f"{', '.join(sorted(GUARDED_FIELDS))}."
-        )
-    return allowed
 
 
 def _listen_name(host: str) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from gglib.app.setting_parsers import parse_context
-from gglib.app.settings import CONTEXT_EXPECTED
+from gglib.app.settings.definitions import CONTEXT_EXPECTED
+from gglib.app.settings.parsers import parse_context
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelKind
 from gglib.core.priority import Priority

@@ -1,47 +1,19 @@
 """Profiles: named defaults for requests, used as ``model:profile``. Pure.
 
 A profile belongs to one model or to all. It fills in fields that a request does not set, and removes the fields of
-``strip``. The name of a model always wins: ``llama3:8b`` is a profile only if no model has this name.
+``strip``. Names of models take precedence: ``llama3:8b`` is a profile only if no model has this name.
 """
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gglib.core.errors import InvalidSettingError, ModelNotFoundError, ProfileNotFoundError
+from gglib.core.errors import ModelNotFoundError, ProfileNotFoundError
 from gglib.core.models import ModelSummary
-from gglib.core.names import LATEST_TAG, find_model, not_found
+from gglib.core.names import find_model, not_found
 
 SEPARATOR = ":"
 """Between the names of model and profile; the last one counts, because model names may have it too."""
-PROTECTED_FIELDS = frozenset(
-    (
-        "model",
-        "stream",
-        "num_ctx",
-        "messages",
-        "prompt",
-        "input",
-        "chat_template_kwargs",
-        "system",
-        "instructions",
-    )
-)
-"""Fields that ``defaults`` must not set: gglib reads them, they are the content, or the profile has its own option."""
-UNSTRIPPABLE_FIELDS = PROTECTED_FIELDS - {"chat_template_kwargs", "system", "instructions"}
-MAX_TEXT_CHARS = 32_768
-"""Of the system prompt: a request of gglib's own API has at most 64 KiB."""
-MAX_JSON_BYTES = 16_384
-"""Of ``defaults``, and of ``template_kwargs``: far more than any list of stop strings needs."""
-MAX_VALUE_DEPTH = 16
-MAX_FIELDS = 64
-
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-"""ASCII without quotes and backslashes, so that it is its own JSON form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +60,7 @@ def find_profiled(
 ) -> ProfiledModel | None:
     """Return the model and the profile that ``model:profile`` resolves to; None if either is unknown.
 
-    The caller has checked that no model has this name. A profile of the model wins over one of all models.
+    The caller has checked that no model has this name. A profile of the model takes precedence over one of all models.
     """
     model_name, _, profile_name = name.rpartition(SEPARATOR)
     model = find_model(model_name, models) if model_name else None
@@ -142,127 +114,3 @@ def profile_not_found(
     if model is None or not offered:
         return not_found(name, models)
     return ProfileNotFoundError(name, model.name, profile_name, offered)
-
-
-def check_profile(profile: Profile) -> None:
-    """Raise ``InvalidSettingError`` for a profile that cannot be stored. Guarded fields are checked by the proxy."""
-    _check_profile_name(profile.name)
-    if not profile.description.isprintable() or len(profile.description) > MAX_FIELDS * 8:
-        raise InvalidSettingError(
-            "The description of a profile must be one printable line of at most 512 characters."
-        )
-    if profile.system is not None:
-        _check_system(profile.system)
-    _check_members("defaults", profile.defaults)
-    _check_members("template_kwargs", profile.template_kwargs)
-    for name, value in profile.defaults.items():
-        _check_default(name, value)
-    for name in profile.strip:
-        if name in UNSTRIPPABLE_FIELDS or not _FIELD.fullmatch(name):
-            raise InvalidSettingError(f"A profile cannot strip {name!a}: name another field of the request.")
-    if len(profile.strip) > MAX_FIELDS:
-        raise InvalidSettingError(f"A profile can strip at most {MAX_FIELDS} fields.")
-
-
-def _check_profile_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise InvalidSettingError(
-            f"{name!a} cannot name a profile: use 1 to 64 letters, digits and the characters '.', '_' and '-'."
-        )
-    if name.casefold() == LATEST_TAG[1:]:
-        raise InvalidSettingError("'latest' cannot name a profile: 'MODEL:latest' means the model itself.")
-
-
-def _check_system(text: str) -> None:
-    if not text.strip() or len(text) > MAX_TEXT_CHARS:
-        raise InvalidSettingError(f"A system prompt must have 1 to {MAX_TEXT_CHARS} characters.")
-    if not _is_unicode(text):
-        raise InvalidSettingError("The system prompt is not valid Unicode.")
-
-
-def _check_members(what: str, members: Mapping[str, Any]) -> None:
-    for name in members:
-        if not _FIELD.fullmatch(name):
-            raise InvalidSettingError(
-                f"{name!a} cannot be a field of a profile: use letters, digits, '.', '_' and '-'."
-            )
-    try:
-        text = json.dumps(members, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        raise InvalidSettingError(f"{what} has a value that JSON does not have, such as NaN.") from None
-    if len(members) > MAX_FIELDS or not _is_unicode(text) or len(text.encode()) > MAX_JSON_BYTES:
-        raise InvalidSettingError(
-            f"{what} can have at most {MAX_FIELDS} fields and {MAX_JSON_BYTES} bytes of valid Unicode."
-        )
-    for name, value in members.items():
-        if _depth(value) > MAX_VALUE_DEPTH:
-            raise InvalidSettingError(f"'{name}' is nested more than {MAX_VALUE_DEPTH} deep.")
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text has no half of a surrogate pair, which the engine refuses."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _depth(value: object) -> int:
-    if isinstance(value, Mapping):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list | tuple):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
-
-
-def _check_default(name: str, value: object) -> None:
-    if name in PROTECTED_FIELDS:
-        raise InvalidSettingError(
-            f"A profile cannot set '{name}' as a default: use its own option, or leave it to the request."
-        )
-    if value is None:
-        raise InvalidSettingError(f"'{name}' is null in the profile, which sets nothing: leave it out.")
-    if name in RULES and not RULES[name].accepts(value):
-        raise InvalidSettingError(f"'{name}' must be {RULES[name].expected}.")
-
-
-@dataclass(frozen=True, slots=True)
-class ValueRule:
-    """What a well-known default accepts."""
-
-    expected: str
-    """The end of "must be …"."""
-    accepts: Callable[[object], bool]
-
-
-def _number(low: float, high: float) -> Callable[[object], bool]:
-    def accepts(value: object) -> bool:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
-
-    return accepts
-
-
-def _integer(low: int, high: int = 2**31 - 1) -> Callable[[object], bool]:
-    return lambda value: type(value) is int and low <= value <= high
-
-
-def _is_stop(value: object) -> bool:
-    texts = value if isinstance(value, list | tuple) else [value]
-    return 0 < len(texts) <= MAX_FIELDS and all(isinstance(text, str) and text for text in texts)
-
-
-RULES: Mapping[str, ValueRule] = {
-    "temperature": ValueRule("a number from 0 to 5", _number(0, 5)),
-    "top_p": ValueRule("a number from 0 to 1", _number(0, 1)),
-    "top_k": ValueRule("an integer from 0 on (0: no limit)", _integer(0)),
-    "min_p": ValueRule("a number from 0 to 1", _number(0, 1)),
-    "max_tokens": ValueRule("an integer from 1 on", _integer(1)),
-    "seed": ValueRule("an integer from -1 to 4294967295 (-1: random)", _integer(-1, 2**32 - 1)),
-    "repeat_penalty": ValueRule("a number from 0 to 5", _number(0, 5)),
-    "presence_penalty": ValueRule("a number from -2 to 2", _number(-2, 2)),
-    "frequency_penalty": ValueRule("a number from -2 to 2", _number(-2, 2)),
-    "stop": ValueRule(f"a text, or a list of 1 to {MAX_FIELDS} texts", _is_stop),
-}
-"""The sampling fields that have an option of their own. OpenAI's ranges; llama.cpp's for its own fields."""

@@ -19,7 +19,8 @@ from gglib.core.name_rules import check_aliases
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel
 from gglib.core.ports.profiles import EditProfile
-from gglib.core.profiles import Profile, ProfiledModel, check_profile
+from gglib.core.profile_rules import check_profile
+from gglib.core.profiles import Profile, ProfiledModel
 from gglib.db.connections import prepare, reading, truncate_wal, with_reserve, writing
 from gglib.db.home_paths import HomePaths
 from gglib.db.peak_store import SqlitePeakStore

@@ -38,7 +38,8 @@ from gglib.proxy.names.candidates import Candidate, kind_of, log_skip, resolve_r
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.fallback import CANNOT_RUN, next_candidate
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
+from gglib.proxy.profile_guards import check_guards
+from gglib.proxy.profiles import apply_profile
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock
@@ -119,8 +120,7 @@ async def _resolve_otherwise(
     name = envelope.model or await default_model(request.path, services)
     candidates, profile = await resolve_request(name, services, kind_of(request.path))
     if profile is not None:
-        async with services.large_body_lock:
-            body = _with_profile(body, profile, request.path, services.options)
+        body = await _with_profile(body, profile, request.path, services)
     return candidates, body
 
 
@@ -142,11 +142,16 @@ def _next_candidate(
     return candidate, others
 
 
-def _with_profile(body: bytes, profile: Profile, path: str, options: ProxyOptions) -> bytes:
-    """Return the body with a profile applied; it must pass the same checks as the client's."""
-    refuse_guarded_fields(profile, options.allowed_engine_fields)
-    body = apply_profile(body, profile, path)
-    return apply_edits(body, _read_envelope(body, options).edits)
+async def _with_profile(body: bytes, profile: Profile, path: str, services: Services) -> bytes:
+    """Return the body with a profile applied. The client's fields and the profile's have passed the same checks.
+
+    Long bodies are edited in a thread, one at a time: on the event loop 20 MB blocked other requests for 0.1 to 0.9 s.
+    """
+    check_guards(profile, services.options.field_limits)
+    if len(body) <= _SHORT_BODY_BYTES:
+        return apply_profile(body, profile, path)
+    async with services.large_body_lock:
+        return await asyncio.to_thread(apply_profile, body, profile, path)
 
 
 async def _with_hint(

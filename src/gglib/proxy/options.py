@@ -22,6 +22,7 @@ from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
+from gglib.proxy.profile_guards import FieldLimits
 from gglib.proxy.target_locks import TargetLocks
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
@@ -88,6 +89,11 @@ class ProxyOptions:
     """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
     """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
+
+    @property
+    def field_limits(self) -> FieldLimits:
+        """The limits on the fields of a request, for profiles."""
+        return FieldLimits(self.allowed_engine_fields, self.schema_limits)
 
 
 class LiveOptions:

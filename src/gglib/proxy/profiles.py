@@ -13,23 +13,33 @@ nothing more.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gglib.core.errors import InvalidSettingError
 from gglib.core.profiles import Profile
-from gglib.core.shell_quoting import quoted_command
 from gglib.proxy.envelope import Edit, apply_edits
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.guards.engine_fields import GUARDED_FIELDS
 from gglib.proxy.json_scan import JsonRefusedError, RootScanner
 
 Span = tuple[int, int]
 """Start and end of a value in the body."""
 
+
+def _spelled(text: str) -> bytes:
+    """Return a pattern for all JSON spellings of ASCII letters: each as itself, or escaped."""
+    return b"".join(b"(?:%c|\\\\u(?i:%04x))" % (ord(letter), ord(letter)) for letter in text)
+
+
 _TEMPLATE_KWARGS = "chat_template_kwargs"
 _SYSTEM_ROLES = frozenset(("system", "developer"))
+_SYSTEM_TEXT = re.compile(b'"(?:%b)"' % b"|".join(_spelled(role) for role in sorted(_SYSTEM_ROLES)))
+"""A string that is such a role. Quotes in a string have a backslash before them, so a text with these words does not
+match."""
+_MAX_SYSTEM_TEXT_BYTES = 64
+_SEARCHED_BYTES = 256 * 1024
+"""Searched in one call, which holds the GIL for up to 2 ms."""
 _WHITESPACE = b" \t\r\n"
 _NULL = b"null"
 _COMMA, _END_OF_OBJECT = b",}"
@@ -70,17 +80,6 @@ _SYNONYMS = (
     frozenset(("stop", "stop_sequences")),
 )
 """Names of one value in the dialects and in llama.cpp: a client sets it by any of them."""
-
-
-def refuse_guarded_fields(profile: Profile, allowed: frozenset[str]) -> None:
-    """Raise ``InvalidSettingError`` if a profile sets a field that requests must not set, unless it is ``allowed``."""
-    for name in profile.defaults:
-        if name in GUARDED_FIELDS and name not in allowed:
-            raise InvalidSettingError(
-                f"Profile '{profile.name}' sets '{name}', which is not allowed: remove it "
-                f"({quoted_command('profile', 'set', profile.name, '--unset', name)}), or add it to the setting "
-                "allowed_engine_fields."
-            )
 
 
 def apply_profile(body: bytes, profile: Profile, path: str) -> bytes:
@@ -150,7 +149,7 @@ def _set_system(editor: "_ObjectEditor", dialect: _Dialect, system: str) -> None
         return
     messages = editor.value(dialect.messages)
     is_array = messages is not None and editor.body[messages[0]] == ord("[")
-    if messages is not None and is_array and _has_system_message(editor.body[slice(*messages)]):
+    if messages is not None and is_array and _has_system_message(editor.body, messages):
         return
     if dialect.system is not None:
         editor.set_default(dialect.system, _to_json(system))
@@ -166,16 +165,20 @@ def _first_message(body: bytes, messages: Span, system: str) -> Edit:
     return position, position, message if is_empty else message + b","
 
 
-def _has_system_message(array: bytes) -> bool:
+def _has_system_message(body: bytes, array: Span) -> bool:
     """Whether a valid array has a message with the role ``system`` or ``developer``.
 
-    Usually the search for the words decides. Otherwise one message after the other is parsed, up to the first match, so
-    that no object of the whole array is built.
+    Usually the search for such a string decides. Otherwise the messages are parsed in order, up to the first match.
     """
-    if not any(word in array for word in (b"system", b"developer", b"\\u")):
+    start, end = array
+    if not any(
+        _SYSTEM_TEXT.search(body, position, min(position + _SEARCHED_BYTES + _MAX_SYSTEM_TEXT_BYTES, end))
+        for position in range(start, end, _SEARCHED_BYTES)
+    ):
         return False
     return any(
-        isinstance(item, dict) and item.get("role") in _SYSTEM_ROLES for item in _items(array.decode())
+        isinstance(item, dict) and item.get("role") in _SYSTEM_ROLES
+        for item in _items(body[start:end].decode())
     )
 
 

@@ -15,7 +15,8 @@ from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.core.ports.memory_peaks import MemoryPeakStorePort
 from gglib.core.ports.profiles import EditProfile, ProfileStorePort
 from gglib.core.ports.versions import VersionStorePort
-from gglib.core.profiles import Profile, ProfiledModel, check_profile, find_profile, find_profiled
+from gglib.core.profile_rules import check_profile
+from gglib.core.profiles import Profile, ProfiledModel, find_profile, find_profiled
 from gglib.core.versions import (
     FileIdentity,
     FileRole,

@@ -76,7 +76,7 @@ def test_set_changes_only_what_is_given(profiled: Home) -> None:
     ("options", "reason"),
     [
         (("a:b", "--seed", "1"), "cannot name a profile"),
-        (("latest", "--seed", "1"), "means the model itself"),
+        (("latest", "--seed", "1"), "is the model itself"),
         (("a", "--temperature", "-1"), "'temperature' must be a number from 0 to 5"),
         (("a", "--set", "x"), "FIELD=JSON"),
         (("a", "--set", "model=3"), "cannot set 'model'"),

@@ -167,10 +167,11 @@ def test_a_chat_with_an_alias_list_of_the_server(stocked: Home, here: Home, ther
 
 
 def test_a_chat_with_a_profile_of_the_server(stocked: Home, here: Home, there: str) -> None:
-    """``load`` takes the name, too."""
-    stocked.ok("profile", "set", "brief", "--model", "tiny", "--max-tokens", "2")
-    assert here.ok("--url", there, "run", "tiny:brief", "Hello").strip() == "t0 t1 t2"
-    assert "Loaded 'tiny'" in here.ok("--url", there, "load", "tiny:brief")
+    """Its model is loaded by the same name; an unknown profile is an error that names those that exist."""
+    stocked.ok("profile", "set", "precise", "--model", "tiny", "--temperature", "0")
+    assert here.ok("--url", there, "run", "tiny:precise", "Hello").strip() == "t0 t1 t2"
+    assert "Loaded 'tiny'" in here.ok("--url", there, "load", "tiny:precise")
+    assert "It has precise." in here.run("--url", there, "run", "tiny:none", "Hello").stderr
 
 
 def test_a_pull_that_fails_there_is_an_error_here(here: Home, there: str) -> None:

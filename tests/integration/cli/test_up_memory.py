@@ -1,5 +1,6 @@
 """``gglib up`` asks once whether several models stay in memory."""
 
+import json
 import os
 import pty
 import signal
@@ -68,17 +69,20 @@ def test_question_is_not_asked_if_it_is_answered(stocked: Home, options: tuple[s
     assert (stocked.path / "config.toml").read_text() == before
 
 
-def test_read_only_file_is_a_warning(stocked: Home) -> None:
-    """``up`` serves all the same."""
+def test_answer_is_kept_for_the_run_if_the_file_is_read_only(stocked: Home) -> None:
+    """A warning says what to add; a reload does not undo the answer."""
     config = stocked.path / "config.toml"
     config.chmod(0o444)
     before = config.read_text()
     with up_at_terminal(stocked) as up:
         up.read_until(QUESTION)
         os.write(up.terminal, b"y\n")
-        shown = served(up)
-    assert "Warning: " in shown
-    assert "add the line 'max_models = \"auto\"' to it." in shown
+        up.read_until("Ctrl-C stops everything")
+        assert json.loads(stocked.ok("reload", "--json"))["settings"] == []
+        up.process.send_signal(signal.SIGINT)
+        up.end()
+    assert "Warning: " in up.seen
+    assert "add the line 'max_models = \"auto\"' to it." in up.seen
     assert config.read_text() == before
 
 

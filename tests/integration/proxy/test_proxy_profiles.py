@@ -1,6 +1,8 @@
 """Profiles over real sockets: what reaches the engine, the lists, and the API."""
 
 import json
+import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 
 from gglib.core.models import ModelCapabilities, ModelSummary
 from gglib.core.profiles import Profile
-from gglib.proxy import ProxyOptions
+from gglib.proxy import ProxyOptions, forward
+from gglib.proxy.profiles import apply_profile
 from gglib.testing import FakeCatalog
 
 from .support import (
@@ -86,7 +89,7 @@ async def test_the_engine_gets_the_defaults_and_the_prompt() -> None:
     assert engine.exchanges[1].body == body_for("tiny")
 
 
-async def test_the_default_model_may_have_a_profile() -> None:
+async def test_a_default_with_a_profile_serves_the_paths_of_its_model() -> None:
     """For paths that its model serves, and unless a model has the same name."""
     catalog = await stocked((PRECISE, 1), (Profile(name="shared"), None))
     messages = [{"role": "user", "content": "Hi"}]
@@ -98,21 +101,6 @@ async def test_the_default_model_may_have_a_profile() -> None:
                 assert (await ask(proxy.port, body=json.dumps({"messages": messages}).encode())).status == 200
     sent = [json.loads(exchange.body) for exchange in engine.exchanges]
     assert [body.get("temperature") for body in sent] == [0.2, None, None]
-
-
-async def test_a_model_is_shown_loaded_and_unloaded_by_a_name_with_a_profile() -> None:
-    """The profile makes no difference to them."""
-    catalog = await stocked((PRECISE, 1))
-    async with (
-        engine_running(answer_ok) as engine,
-        proxy_running(runtime_for(engine), catalog=catalog, profiles=catalog) as proxy,
-    ):
-        own = "/gglib/models/tiny:precise"
-        assert (await ask(proxy.port, "GET", own)).json()["name"] == "tiny"
-        assert (await ask(proxy.port, "POST", f"{own}/load")).json()["model_name"] == "tiny"
-        assert (await ask(proxy.port, "POST", f"{own}/unload")).json() == {"stopped": ["tiny"]}
-        unknown = await ask(proxy.port, "POST", "/gglib/models/tiny:slow/load")
-    assert (unknown.status, error_of(unknown)["code"]) == (404, "profile_not_found")
 
 
 async def test_a_profile_may_not_exceed_the_limits_of_requests() -> None:
@@ -129,6 +117,40 @@ async def test_a_profile_may_not_exceed_the_limits_of_requests() -> None:
         ) as proxy:
             assert (await ask(proxy.port, body=body_for("tiny:slot"))).status == 200
     assert json.loads(engine.exchanges[0].body)["id_slot"] == 1
+
+
+async def test_a_field_with_a_limit_may_be_set_up_to_the_limit() -> None:
+    """Also without ``allowed_engine_fields``."""
+    catalog = await stocked((Profile(name="probs", defaults={"logprobs": True, "top_logprobs": 20}), None))
+    async with (
+        engine_running(answer_ok) as engine,
+        proxy_running(runtime_for(engine), catalog=catalog, profiles=catalog) as proxy,
+    ):
+        assert (await ask(proxy.port, body=body_for("tiny:probs"))).status == 200
+    assert json.loads(engine.exchanges[0].body)["top_logprobs"] == 20
+
+
+@pytest.mark.parametrize(("characters", "is_inline"), [(10, True), (1024 * 1024, False)])
+async def test_a_long_body_does_not_block_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, characters: int, *, is_inline: bool
+) -> None:
+    """The profile is applied in a thread; short bodies are edited on the loop, which is faster."""
+    threads: list[int] = []
+
+    def recorded(body: bytes, profile: Profile, path: str) -> bytes:
+        threads.append(threading.get_ident())
+        return apply_profile(body, profile, path)
+
+    monkeypatch.setattr(forward, "apply_profile", recorded)
+    catalog = await stocked((PRECISE, 1))
+    async with (
+        engine_running(answer_ok) as engine,
+        proxy_running(runtime_for(engine), catalog=catalog, profiles=catalog) as proxy,
+    ):
+        body = body_for("tiny:precise", user="x" * characters)
+        assert (await ask(proxy.port, body=body)).status == 200
+    assert json.loads(engine.exchanges[0].body)["temperature"] == 0.2
+    assert (threads == [threading.get_ident()]) is is_inline
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/models/tiny:slow"])
@@ -165,6 +187,40 @@ async def test_profiles_are_listed_like_their_model() -> None:
         assert precise["description"] == "Short"
         assert shared["description"] == "tiny with the profile shared"
         assert json.loads((await ask(proxy.port, "GET", "/v1/models/tiny:precise")).body) == precise
+
+
+async def test_the_default_model_may_have_a_profile() -> None:
+    """A request without a model gets its defaults; an unknown profile is an error."""
+    catalog = await stocked((PRECISE, 1))
+    async with engine_running(answer_ok) as engine:
+        options = ProxyOptions(default_model="tiny:precise")
+        async with proxy_running(
+            runtime_for(engine), catalog=catalog, profiles=catalog, options=options
+        ) as proxy:
+            assert (await ask(proxy.port, body=b'{"messages":[]}')).status == 200
+        assert json.loads(engine.exchanges[0].body)["temperature"] == 0.2
+        catalog = FakeCatalog([MODEL, replace(MODEL, id=3, name="other")])
+        await catalog.edit_profile("precise", 1, partial(replaced_by, PRECISE))
+        options = ProxyOptions(default_model="tiny:slow")
+        async with proxy_running(
+            runtime_for(engine), catalog=catalog, profiles=catalog, options=options
+        ) as proxy:
+            reply = await ask(proxy.port, body=b'{"messages":[]}')
+            assert (reply.status, error_of(reply)["code"]) == (404, "profile_not_found")
+
+
+async def test_a_model_with_a_profile_is_shown_loaded_and_unloaded() -> None:
+    """The profile has no effect there; an unknown one is an error."""
+    catalog = await stocked((PRECISE, 1))
+    async with (
+        engine_running(answer_ok) as engine,
+        proxy_running(runtime_for(engine), catalog=catalog, profiles=catalog) as proxy,
+    ):
+        assert (await call(proxy, "GET", "/gglib/models/tiny:precise"))[1]["name"] == "tiny"
+        assert (await call(proxy, "POST", "/gglib/models/tiny:precise/load", {}))[1]["model_name"] == "tiny"
+        assert (await call(proxy, "POST", "/gglib/models/tiny:precise/unload"))[0] == 200
+        status, error = await call(proxy, "POST", "/gglib/models/tiny:slow/load", {})
+        assert (status, error["error"]["code"]) == (404, "profile_not_found")
 
 
 PATH = "/gglib/profiles/precise"

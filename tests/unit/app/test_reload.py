@@ -8,9 +8,9 @@ import pytest
 
 from gglib.app.reload import Reloader, describe, reloaded_on_changes
 from gglib.app.settings import Settings
-from gglib.app.settings_source import SettingsSource
+from gglib.app.settings.source import SettingsSource
 from gglib.core.api_keys import ApiKey
-from gglib.core.errors import InvalidSettingError
+from gglib.core.errors import CatalogError, InvalidSettingError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
 
@@ -21,6 +21,12 @@ class World:
         self.next = self.running = Settings(home=home)
         self.error: InvalidSettingError | None = None
         self.applied: list[Settings] = []
+        self.catalog_error: CatalogError | None = None
+        self.can_compare = asyncio.Event()
+        """Cleared: the comparison with the catalogue waits for it."""
+        self.can_compare.set()
+        self.has_compared = asyncio.Event()
+        self.compared: list[str] = []
         self.source = SettingsSource(self._load, self.running)
         self.reloader = Reloader(
             self.running,
@@ -40,11 +46,18 @@ class World:
             raise InvalidSettingError("13 models are too many.")
         self.applied.append(settings)
 
-    @staticmethod
-    async def _check_names(settings: Settings) -> tuple[str, ...]:
+    async def _check_names(self, settings: Settings) -> tuple[str, ...]:
+        if self.catalog_error is not None:
+            raise self.catalog_error
         return tuple(f"'{name}' is no model." for name in settings.aliases)
 
     async def _replace_changed(self) -> tuple[str, ...]:
+        self.compared.append("begin")
+        self.has_compared.set()
+        await self.can_compare.wait()
+        self.compared.append("end")
+        if self.catalog_error is not None:
+            raise self.catalog_error
         return ("tiny",)
 
 
@@ -135,3 +148,60 @@ async def test_a_config_without_keys_is_not_applied_by_itself(world: World) -> N
     assert world.applied == []
     await reloader.reload()
     assert world.applied == [world.next]
+
+
+async def test_a_reload_completes_after_its_caller_is_cancelled(world: World) -> None:
+    """A client that disconnects does not leave the settings applied and the loaded models as they were."""
+    world.next = Settings(home=world.running.home, slots=9)
+    world.can_compare.clear()
+    async with reloaded_on_changes(world.reloader, world.source):
+        caller = asyncio.create_task(world.reloader.reload())
+        await world.has_compared.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        world.can_compare.set()
+    assert world.compared == ["begin", "end"]
+
+
+async def test_the_failure_of_a_reload_without_a_caller_is_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its caller was cancelled before."""
+    world.catalog_error = CatalogError("The catalogue is damaged.")
+    world.can_compare.clear()
+    async with reloaded_on_changes(world.reloader, world.source):
+        caller = asyncio.create_task(world.reloader.reload())
+        await world.has_compared.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        world.can_compare.set()
+    assert "The catalogue is damaged." in caplog.text
+
+
+async def test_reloads_run_one_after_the_other(world: World) -> None:
+    """The second starts after the end of the first."""
+    await asyncio.gather(world.reloader.reload(), world.reloader.reload())
+    assert world.compared == ["begin", "end"] * 2
+
+
+async def test_applied_settings_are_reported_although_the_catalogue_fails(world: World) -> None:
+    """The result has the changes, and the error as a warning."""
+    world.next = Settings(home=world.running.home, slots=9, warnings=("w",))
+    world.catalog_error = CatalogError("The catalogue is damaged.")
+    result = await world.reloader.reload()
+    assert [change.setting for change in result.changes] == ["slots"]
+    assert result.replaced_models == ()
+    assert result.warnings[0] == "w"
+    assert "The catalogue is damaged." in result.warnings[1]
+    assert len(result.warnings) == 2
+
+
+@pytest.mark.parametrize("port", [8080, 9])
+async def test_a_failure_of_the_catalogue_is_an_error_if_nothing_was_applied(world: World, port: int) -> None:
+    """The reload has had no effect, also if a setting needs a restart."""
+    world.next = Settings(home=world.running.home, port=port)
+    world.catalog_error = CatalogError("The catalogue is damaged.")
+    with pytest.raises(CatalogError):
+        await world.reloader.reload()

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.core.errors import InvalidSettingError
 from gglib.core.profiles import Profile
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.profiles import apply_profile, refuse_guarded_fields
+from gglib.proxy.profiles import apply_profile
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 
@@ -163,6 +162,8 @@ class TestSystem:
             '[{"role":"system","content":""}]',
             '[{"role":"user"},{"role":"developer","content":"x"}]',
             '[{"role":"\\u0073ystem"}]',
+            '[{"role":"\\u0064eve\\u006Coper"}]',
+            '[{"\\u0072ole" : "system"}]',
             "null",
             '"text"',
         ],
@@ -171,6 +172,14 @@ class TestSystem:
         """Nor to messages that are no array, which the engine refuses."""
         body = f'{{"model":"m","messages":{messages}}}'
         assert applied(body, system="P") == body
+
+    @pytest.mark.parametrize("offset", [0, 1, 40, 63, 64, 65])
+    def test_finds_a_client_prompt_in_a_long_body(self, offset: int) -> None:
+        """Also across the limit of a searched part."""
+        text = "x" * (256 * 1024 - 100 + offset)
+        for role in ("system", "assistant"):
+            body = f'{{"model":"m","messages":[{{"role":"user","content":"{text}"}},{{"role":"{role}"}}]}}'
+            assert (applied(body, system="P") == body) == (role == "system")
 
     @pytest.mark.parametrize(("path", "name"), [(MESSAGES, "system"), (RESPONSES, "instructions")])
     def test_is_a_field_in_other_dialects(self, path: str, name: str) -> None:
@@ -195,16 +204,6 @@ def test_refuses_a_body_that_is_not_json() -> None:
     """The error is the client's."""
     with pytest.raises(BadRequestError, match="not valid JSON"):
         applied('{"model":"m"', system="P")
-
-
-def test_refuses_guarded_fields_that_are_not_allowed() -> None:
-    """The message names the field, the command and the setting."""
-    profile = Profile(name="p", defaults={"seed": 1, "id_slot": 0})
-    with pytest.raises(
-        InvalidSettingError, match=r"id_slot.*profile set p --unset id_slot.*allowed_engine_fields"
-    ):
-        refuse_guarded_fields(profile, frozenset())
-    refuse_guarded_fields(profile, frozenset(("id_slot",)))
 
 
 NAMES = (

@@ -20,7 +20,7 @@ class ProfilePort(Protocol):
     async def resolve_profile(self, name: str) -> ProfiledModel | None:
         """Return what ``model:profile`` resolves to; None if the model or the profile is unknown.
 
-        Called only for names that the catalogue does not resolve: a model's own name wins.
+        Called only for names that the catalogue does not resolve: names of models take precedence.
         """
         ...
 

@@ -27,11 +27,12 @@ class ReloadResult:
     replaced_models: tuple[str, ...] = ()
     """Loaded models whose file or launch options changed: they are unloaded after their requests."""
     warnings: tuple[str, ...] = ()
-    """Problems of the settings that do not prevent their use, one sentence each."""
+    """Problems that do not prevent the use of the settings, or occurred after they were applied; a sentence each."""
 
 
 ReloadFunction = Callable[[], Awaitable[ReloadResult]]
 """Reads the settings and the catalogue again and applies the changes.
 
-Raises ``InvalidSettingError``, and changes nothing, if a source is invalid.
+Completes even if the caller is cancelled. Raises ``InvalidSettingError``, and changes nothing, if a source is invalid,
+and ``CatalogError`` if the catalogue fails and no setting was applied.
 """

@@ -29,7 +29,7 @@ LOAD_ERRORS = (
 
 
 async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
-    """Load a model, of an alias list the first that can run; respond when it is ready."""
+    """Load a model, of an alias list the first that can run; respond when it is ready. A profile has no effect."""
     services, request = call.services, call.request
 
     async def load(candidate: Candidate) -> RunningTarget:

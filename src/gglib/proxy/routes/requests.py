@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from gglib.core.hub.repository import HubSort
 from gglib.core.models import ModelKind
-from gglib.core.profiles import MAX_FIELDS, MAX_TEXT_CHARS
+from gglib.core.profile_rules import MAX_FIELDS, MAX_TEXT_CHARS
 
 MAX_TARGET_CHARS = 2048
 MAX_NAME_CHARS = 200

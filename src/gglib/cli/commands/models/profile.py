@@ -1,15 +1,18 @@
 """``gglib profile``: named defaults for requests, used as ``MODEL:PROFILE``."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
-    from gglib.core.models import ModelSummary
-    from gglib.core.ports.store import HomeStorePort
+    from collections.abc import Awaitable, Callable
+
     from gglib.core.profiles import Profile
+    from gglib.proxy.profile_admin import ProfileAdmin
+
+T = TypeVar("T")
 
 COLUMNS = ("PROFILE", "MODEL", "SETS", "STRIPS", "DESCRIPTION")
 ALL_MODELS = "all models"
@@ -30,15 +33,13 @@ def command() -> None:
 @click.pass_obj
 def list_(options: Options, *, as_json: bool) -> None:
     """List the profiles."""
-    from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
 
-    profiles, models = with_catalog(options.settings(), _profiles_and_models)
-    names = {model.id: model.name for model in models}
+    profiles = _with_profiles(options, lambda admin: admin.list())
     if as_json:
         from gglib.proxy.routes.responses import Profile
 
-        render.show_json([Profile.of(profile, names.get(profile.model_id or 0)) for profile in profiles])
+        render.show_json([Profile.of(owned.profile, owned.model_name) for owned in profiles])
     elif not profiles:
         click.echo("No profiles yet. 'gglib profile set NAME --temperature 0.2' adds one.")
     else:
@@ -46,13 +47,13 @@ def list_(options: Options, *, as_json: bool) -> None:
             COLUMNS,
             [
                 (
-                    profile.name,
-                    names.get(profile.model_id or 0, ALL_MODELS),
-                    ", ".join(_set_fields(profile)) or "-",
-                    ", ".join(profile.strip) or "-",
-                    profile.description or "-",
+                    owned.profile.name,
+                    owned.model_name or ALL_MODELS,
+                    ", ".join(_set_fields(owned.profile)) or "-",
+                    ", ".join(owned.profile.strip) or "-",
+                    owned.profile.description or "-",
                 )
-                for profile in profiles
+                for owned in profiles
             ],
             wrapped=("SETS", "STRIPS", "DESCRIPTION"),
             droppable=("DESCRIPTION", "STRIPS"),
@@ -68,21 +69,19 @@ def show(options: Options, name: str, *, model: str | None, as_json: bool) -> No
     """Show one profile."""
     import json
 
-    from gglib.app.profiles import show_profile
-    from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
     from gglib.core.file_names import escaped
 
-    profile, found = with_catalog(options.settings(), lambda store: show_profile(name, model, store))
-    model_name = None if found is None else found.name
+    owned = _with_profiles(options, lambda admin: admin.show(name, model))
+    profile = owned.profile
     if as_json:
         from gglib.proxy.routes.responses import Profile
 
-        render.show_json(Profile.of(profile, model_name))
+        render.show_json(Profile.of(profile, owned.model_name))
         return
     lines = {
         "Name": profile.name,
-        "Model": model_name or ALL_MODELS,
+        "Model": owned.model_name or ALL_MODELS,
         "Description": profile.description,
         **{field: json.dumps(value) for field, value in profile.defaults.items()},
         "Template": json.dumps(profile.template_kwargs) if profile.template_kwargs else None,
@@ -145,9 +144,7 @@ def set_(  # noqa: PLR0913 - click passes each option
 
     Options that are not given keep their values. Servers use the changed profile for the next request.
     """
-    from gglib.app.profiles import set_profile
     from gglib.cli.profile_edits import ProfileChanges, parse_fields, parse_template_kwargs, read_system
-    from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
 
     defaults: dict[str, Any] = {field: value for field, value in sampling.items() if value is not None}
@@ -161,12 +158,9 @@ def set_(  # noqa: PLR0913 - click passes each option
         template_kwargs=None if template_kwargs is None else parse_template_kwargs(template_kwargs),
         strip=strip if strip or no_strip else None,
     )
-    settings = options.settings()
-
-    async def change(store: "HomeStorePort") -> "Profile":
-        return await set_profile(name, model, lambda known: changes.applied_to(known, name), store, settings)
-
-    with_catalog(settings, change)
+    _with_profiles(
+        options, lambda admin: admin.set(name, model, lambda known: changes.applied_to(known, name))
+    )
     render.echo(f"Set the profile: use it as '{model or 'MODEL'}:{name}'.")
 
 
@@ -176,16 +170,19 @@ def set_(  # noqa: PLR0913 - click passes each option
 @click.pass_obj
 def rm(options: Options, name: str, *, model: str | None) -> None:
     """Remove a profile."""
-    from gglib.app.profiles import remove_profile
-    from gglib.cli.runner import with_catalog
     from gglib.cli.views import render
 
-    removed = with_catalog(options.settings(), lambda store: remove_profile(name, model, store))
-    render.echo(f"Removed the profile '{removed.name}'.")
+    removed = _with_profiles(options, lambda admin: admin.remove(name, model))
+    render.echo(f"Removed the profile '{removed.profile.name}'.")
 
 
-async def _profiles_and_models(store: "HomeStorePort") -> "tuple[list[Profile], list[ModelSummary]]":
-    return await store.list_profiles(), await store.list_models()
+def _with_profiles(options: Options, call: "Callable[[ProfileAdmin], Awaitable[T]]") -> "T":
+    """Run one call on the profiles of this home."""
+    from gglib.app.profiles import profile_admin
+    from gglib.cli.runner import with_catalog
+
+    settings = options.settings()
+    return with_catalog(settings, lambda store: call(profile_admin(store, settings)))
 
 
 def _set_fields(profile: "Profile") -> list[str]:

@@ -8,7 +8,7 @@ from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
-    from gglib.app.settings_source import SettingsSource
+    from gglib.app.settings.source import SettingsSource
     from gglib.cli.runner import DrainReporter
 
 
@@ -25,7 +25,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
 
     from gglib.app.file_limits import fit_to_machine
     from gglib.app.server import check_server_exposure
-    from gglib.app.settings_source import SettingsSource
+    from gglib.app.settings.source import SettingsSource
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import DrainReporter, run_in_foreground
 

@@ -9,7 +9,7 @@ from gglib.cli.context import Options, server_options
 if TYPE_CHECKING:
     from gglib.app.server import OpenHome
     from gglib.app.settings import Settings
-    from gglib.app.settings_source import SettingsSource
+    from gglib.app.settings.source import SettingsSource
     from gglib.cli.runner import DrainReporter
     from gglib.core.models import ModelSummary
 
@@ -28,7 +28,8 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
 
     from gglib.app.file_limits import fit_to_machine
     from gglib.app.server import check_server_exposure
-    from gglib.app.settings_source import SettingsSource
+    from gglib.app.settings import with_defaults
+    from gglib.app.settings.source import SettingsSource
     from gglib.cli.log_files import start_logging
     from gglib.cli.runner import DrainReporter, run_in_foreground, with_catalog
 
@@ -38,10 +39,14 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     _require_not_running(settings)
     if not has_models and not yes:
         _confirm_starter()
-    if not yes:
-        settings = _with_chosen_max_models(settings)
+    unsaved = {} if yes else _ask_max_models(settings)
+
+    def load() -> "Settings":
+        return with_defaults(options.settings(**overrides), unsaved)
+
+    settings = load()
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    source = SettingsSource(lambda: fit_to_machine(options.settings(**overrides)), settings)
+    source = SettingsSource(lambda: fit_to_machine(load()), settings)
     startup, drain = _StartupState(), DrainReporter(lambda: source.latest.drain_s)
     work = _up(fit_to_machine(settings), source, startup, drain)
     is_stopped = run_in_foreground(work, drain, request_reload=source.reload_requested.set)
@@ -79,27 +84,26 @@ def _confirm_starter() -> None:
         raise GglibError("No model to serve: add one with 'gglib add FILE'.")
 
 
-def _with_chosen_max_models(settings: "Settings") -> "Settings":
+def _ask_max_models(settings: "Settings") -> "dict[str, int | None]":
     """Ask once how many models stay in memory, and write the answer to ``config.toml``.
 
-    Asks at a terminal only, and only if no source of the settings has an answer.
+    Asks at a terminal only, and only if no source of the settings has an answer. Returns the answer as a default for
+    this run, also after reloads, if the file cannot be written; else nothing.
     """
-    from dataclasses import replace
-
-    from gglib.app.config_file import add_setting
-    from gglib.app.settings import CONFIG_NAME
+    from gglib.app.settings.config_writer import add_setting
     from gglib.cli.terminal import is_interactive
     from gglib.cli.views import render
     from gglib.core.errors import InvalidSettingError
 
     if "max_models" in settings.explicit or not is_interactive():
-        return settings
+        return {}
     keeps_several = click.confirm("Keep several models in memory while they fit?", default=True)
     try:
-        add_setting(settings.home / CONFIG_NAME, "max_models", "auto" if keeps_several else 1)
+        add_setting(settings.config_path, "max_models", "auto" if keeps_several else 1)
     except InvalidSettingError as error:
         render.echo(f"Warning: {error}", is_error=True)
-    return replace(settings, max_models=None if keeps_several else 1)
+        return {"max_models": None if keeps_several else 1}
+    return {}
 
 
 async def _up(

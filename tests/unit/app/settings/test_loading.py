@@ -1,7 +1,6 @@
 """The precedence of sources of a setting, and the errors of wrong values."""
 
 import json
-import stat
 import traceback
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,12 @@ from gglib.app.settings import (
     SETTINGS,
     Settings,
     load_settings,
-    prepare_home,
+    with_defaults,
 )
 from gglib.cli.app import COMMANDS, cli
 from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
-from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.errors import InvalidSettingError
 from gglib.core.priority import Priority
 from gglib.core.runtime.engine_choice import EMBEDDED
 
@@ -286,22 +285,6 @@ def test_invalid_toml_is_one_sentence(tmp_path: Path) -> None:
         load_settings({}, configured(tmp_path, "port = = 1"))
 
 
-def test_home_is_private_to_its_owner(tmp_path: Path) -> None:
-    """The home and its content are created with mode 0700, and creating them twice is allowed."""
-    settings = Settings(home=tmp_path / "a" / "home")
-    prepare_home(settings)
-    prepare_home(settings)
-    for directory in (settings.home, settings.models_dir, settings.log_dir, settings.run_dir):
-        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-
-
-def test_home_that_cannot_be_created_is_one_sentence(tmp_path: Path) -> None:
-    """A file in place of the home is reported, with the remedy."""
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(CatalogError, match=r"cannot be used .*--home"):
-        prepare_home(Settings(home=tmp_path / "file" / "home"))
-
-
 @pytest.mark.parametrize("text", ["1", "true", "YES", " on "])
 def test_switch_accepts_the_usual_words(text: str) -> None:
     """For on and for off."""
@@ -418,18 +401,15 @@ def test_no_option_takes_a_key() -> None:
         assert not [option for parameter in command.params for option in parameter.opts if "key" in option]
 
 
-def test_dangling_link_as_home_is_refused(tmp_path: Path) -> None:
-    """Most likely its disk is not mounted: nothing is created in its place, and the sentence names both ends."""
-    link, place = tmp_path / "home", tmp_path / "disk" / "home"
-    link.symlink_to(place)
-    with pytest.raises(
-        CatalogError, match=rf"home {link} is a symlink to {place}, which does not exist: mount or create"
-    ):
-        prepare_home(Settings(home=link))
-    assert not place.parent.exists()
-
-
 def test_the_key_for_remote_servers_is_a_known_variable(tmp_path: Path) -> None:
     """It is read by the commands, not by the settings."""
     environ = {"GGLIB_HOME": str(tmp_path), "GGLIB_REMOTE_KEY": "SECRET-key"}
     assert load_settings({}, environ) == Settings(home=tmp_path)
+
+
+def test_other_defaults_apply_where_no_source_sets_a_value(tmp_path: Path) -> None:
+    """A value of the file stays, even if it equals the built-in default."""
+    settings = load_settings({}, configured(tmp_path, "slots = 4"))
+    changed = with_defaults(settings, {"slots": 9, "max_models": None})
+    assert (changed.slots, changed.max_models) == (4, None)
+    assert with_defaults(settings, {}) == settings

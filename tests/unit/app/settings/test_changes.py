@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.setting_changes import applicable, changes_between, shown_value
 from gglib.app.settings import SETTINGS, Settings
+from gglib.app.settings.changes import applicable, changes_between, shown_value
 from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.ports.reload import SettingChange

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gglib.app.settings import SETTINGS, Settings, SettingSpec
+from gglib.app.settings.definitions import SETTINGS, Settings
+from gglib.app.settings.spec import SettingSpec
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.ports.reload import SettingChange
 from gglib.core.sizes import format_size

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.config_file import add_setting, insert_setting
+from gglib.app.settings.config_writer import add_setting, insert_setting
 from gglib.core.errors import InvalidSettingError
 
 LINE = 'max_models = "auto"\n'

@@ -1,13 +1,13 @@
 """The source of a server's settings, and the detection of changes of config.toml."""
 
-import os
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from gglib.app.settings import Settings
-from gglib.app.settings_source import SettingsSource, read_state
+from gglib.app.settings import Settings, load_settings
+from gglib.app.settings.source import SettingsSource
 
 POLLED_S = 0.0
 
@@ -50,14 +50,16 @@ async def test_an_invalid_file_is_yielded_once(tmp_path: Path) -> None:
     assert source.latest.slots != 9
 
 
-def test_state_notices_a_replacement_of_the_same_size_and_time(tmp_path: Path) -> None:
-    """An editor that writes a new file and keeps its times changes the inode."""
-    config, other = tmp_path / "config.toml", tmp_path / "other"
-    for path in (config, other):
-        path.write_text("a = 1")
-        os.utime(path, ns=(5, 5))
-    before = read_state(config)
-    other.replace(config)
-    assert read_state(config) != before
-    config.unlink()
-    assert read_state(config) is None
+async def test_an_edit_between_the_load_and_the_watch_is_yielded(tmp_path: Path) -> None:
+    """A start takes time: it prompts, checks the engine, and runs the maintenance of the home."""
+    config = tmp_path / "config.toml"
+    config.write_text("slots = 2")
+
+    def load() -> Settings:
+        return load_settings({"home": str(tmp_path)}, {})
+
+    settings = load()
+    config.write_text("slots = 91")
+    source = SettingsSource(load, settings)
+    async with aclosing(source.config_changes(POLLED_S)) as changes, asyncio.timeout(10):
+        await anext(changes)

@@ -2,28 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
 
-from gglib.app.settings import Settings
+from gglib.app.settings.definitions import Settings
+from gglib.system.files.file_state import read_state
 
 POLL_INTERVAL_S = 1.0
-
-FileState = tuple[int, int, int]
-"""Modification time in nanoseconds, size in bytes and inode: an editor may keep the first two."""
 
 
 class SettingsSource:
     """The sources of a server's settings: the command line and the environment of its start, and ``config.toml``."""
 
     def __init__(self, load: Callable[[], Settings], loaded: Settings) -> None:
-        """``load`` returns the settings anew; ``loaded`` are those that it returned just before."""
+        """``load`` returns the settings anew; ``loaded`` are those that it returned at the start."""
         self.reload_requested = asyncio.Event()
         """Set to request a reload, for example by SIGHUP; the server clears it."""
         self.latest = loaded
         """The settings of the last successful load."""
         self._load = load
         self._path = loaded.config_path
-        self._loaded_state = read_state(self._path)
+        self._loaded_state = loaded.config_state
 
     def load(self) -> Settings:
         """Return the current settings. Raises ``InvalidSettingError``. Blocks: reads the file."""
@@ -44,12 +41,3 @@ class SettingsSource:
             before, polled = polled, await asyncio.to_thread(read_state, self._path)
             if polled == before and polled != self._loaded_state:
                 yield
-
-
-def read_state(path: Path) -> FileState | None:
-    """Return the state of a file, of a link's target; None if it is missing or not accessible."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from gglib.app.name_checks import name_warnings
 from gglib.app.settings import Settings
+from gglib.app.settings.name_checks import name_warnings
 from gglib.core.api_keys import ApiKey
 from gglib.core.models import ModelSummary
 from gglib.core.profiles import Profile
 
 MODELS = [ModelSummary(id=1, name="chat", aliases=("c",)), ModelSummary(id=2, name="embed")]
-
-PROFILES = [Profile(name="brief", model_id=1)]
+PROFILES = [Profile(name="precise", model_id=1)]
 
 
 def warnings(**settings: Any) -> list[str]:
@@ -31,17 +30,6 @@ def test_unknown_names_are_listed_with_similar_ones() -> None:
     assert found == [
         "Setting 'preload': Model 'chatt' is not in the catalogue. Did you mean chat?",
         "Setting 'default_model': Model 'fas' is not in the catalogue. Did you mean fast?",
-    ]
-
-
-def test_the_default_model_may_have_a_profile() -> None:
-    """A model of an alias list may not, nor a model that is loaded at the start."""
-    assert warnings(default_model="c:Brief") == []
-    found = warnings(default_model="chat:slow", preload=("chat:brief",), aliases={"fast": ("chat:brief",)})
-    assert found == [
-        "Setting 'preload': Model 'chat:brief' is not in the catalogue. It has chat, embed, fast.",
-        "Setting 'default_model': Model 'chat' has no profile 'slow'. It has brief.",
-        "Setting 'aliases', 'fast': Model 'chat:brief' is not in the catalogue. It has chat, embed.",
     ]
 
 
@@ -88,3 +76,16 @@ def test_a_pattern_for_an_alias_list_is_explained() -> None:
 def test_an_empty_catalogue_causes_no_warning_about_patterns() -> None:
     """Keys may be set before the first model is pulled."""
     assert list(name_warnings(Settings(home=Path("/"), api_keys=keys("chat*")), [], [])) == []
+
+
+def test_a_profile_can_be_the_default_only() -> None:
+    """It changes requests, so it has no meaning for a load, and an alias list has models."""
+    assert warnings(default_model="c:precise") == []
+    assert warnings(default_model="c:slow") == [
+        "Setting 'default_model': Model 'chat' has no profile 'slow'. It has precise."
+    ]
+    reason = "'c:precise' is a model with a profile, which only requests can use: set 'chat'."
+    assert warnings(preload=("c:precise",), aliases={"fast": ("c:precise",)}) == [
+        f"Setting 'preload': {reason}",
+        f"Setting 'aliases', 'fast': {reason}",
+    ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gglib.app.access_keys import KEY_FIELDS, parse_keys
+from gglib.app.settings.access_keys import KEY_FIELDS, parse_keys
 from gglib.core.api_keys import ApiKey
 from gglib.core.priority import Priority
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from gglib.app.settings import Settings
+from gglib.app.settings.definitions import Settings
 from gglib.core.models import ModelSummary
 from gglib.core.names import find_model, not_found
 from gglib.core.profiles import Profile, find_profiled, profile_not_found
@@ -15,14 +15,14 @@ _GLOB = re.compile(r"[*?\[]")
 def name_warnings(
     settings: Settings, models: Sequence[ModelSummary], profiles: Sequence[Profile]
 ) -> Iterator[str]:
-    """Yield a sentence for each name in the settings that means no model, or not the one that the user expects."""
+    """Yield a sentence for each name in the settings that is unknown, or that another name overrides."""
     aliases = [
         ModelSummary(id=-1, name=alias) for alias in settings.aliases if find_model(alias, models) is None
     ]
     known = [*models, *aliases]
     for name in settings.preload:
         if find_model(name, known) is None:
-            yield f"Setting 'preload': {not_found(name, known)}"
+            yield f"Setting 'preload': {_unknown(name, known, profiles)}"
     default = settings.default_model
     if default is not None and not (find_model(default, known) or find_profiled(default, models, profiles)):
         yield f"Setting 'default_model': {profile_not_found(default, known, profiles)}"
@@ -31,9 +31,17 @@ def name_warnings(
             yield f"Setting 'aliases': '{alias}' is the name of a model, so the alias is ignored."
         for name in names:
             if find_model(name, models) is None:
-                yield f"Setting 'aliases', '{alias}': {not_found(name, models)}"
+                yield f"Setting 'aliases', '{alias}': {_unknown(name, models, profiles)}"
     if models:  # in an empty catalogue no pattern can match yet
         yield from _pattern_warnings(settings, models, aliases)
+
+
+def _unknown(name: str, models: Sequence[ModelSummary], profiles: Sequence[Profile]) -> str:
+    """Return why a name cannot be used where a model is needed."""
+    profiled = find_profiled(name, models, profiles)
+    if profiled is None:
+        return str(not_found(name, models))
+    return f"'{name}' is a model with a profile, which only requests can use: set '{profiled.model.name}'."
 
 
 def _pattern_warnings(

@@ -1,0 +1,86 @@
+"""Loads the settings from their sources.
+
+Defaults < ``config.toml`` in the home < ``GGLIB_*`` in the environment < the command line: later sources override
+earlier ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from gglib.app.settings.config_reader import read_config
+from gglib.app.settings.definitions import CONFIG_NAME, SETTINGS, Settings
+from gglib.app.settings.parsers import parse_path
+from gglib.app.settings.spec import SettingSpec
+from gglib.app.settings.suggestions import suggestion
+from gglib.core.errors import InvalidSettingError
+from gglib.system.files.file_state import read_state
+
+HOME_VARIABLE = "GGLIB_HOME"
+REMOTE_KEY_VARIABLE = "GGLIB_REMOTE_KEY"
+"""The key that commands send to a remote server (``cli.remote.address``)."""
+
+
+def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """Return the effective settings: ``overrides``, over ``environ``, over ``config.toml``, over the defaults.
+
+    ``overrides`` has the keys of ``config.toml``, and ``home`` (``{"port": 0, "ctx": 4096}``); None: not set.
+    ``environ`` is ``os.environ`` or a similar mapping, whose ``GGLIB_*`` variables are read. If neither sets a home, it
+    is the platform's data directory. Reads ``config.toml`` and creates nothing.
+
+    Raises ``InvalidSettingError``, whose message names the source, for an invalid value or an unknown key; an unknown
+    variable is a warning in ``Settings.warnings``.
+    """
+    home = _find_home(overrides, environ)
+    config_path = home / CONFIG_NAME
+    config_state = read_state(config_path)  # first: a change while the file is read is then detected later
+    config, warnings = read_config(config_path)
+    values: dict[str, Any] = {}
+    for spec in SETTINGS:
+        for source, raw in (
+            (spec.option, overrides.get(spec.key)),
+            (spec.env, environ.get(spec.env) or None),
+            (str(config_path), config.get(spec.key)),
+        ):
+            if raw is not None:
+                values[spec.field] = _parse(spec, raw, source)
+                break
+    return Settings(
+        home=home,
+        warnings=(*warnings, *_unknown_variables(environ)),
+        explicit=frozenset(values),
+        config_state=config_state,
+        **values,
+    )
+
+
+def with_defaults(settings: Settings, defaults: Mapping[str, Any]) -> Settings:
+    """Return the settings with other defaults, by field, for those that no source sets."""
+    return replace(
+        settings, **{name: value for name, value in defaults.items() if name not in settings.explicit}
+    )
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
+    known = [HOME_VARIABLE, REMOTE_KEY_VARIABLE, *(spec.env for spec in SETTINGS)]
+    unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
+    return [f"Unknown environment variable {name}{suggestion(name, known)}" for name in unknown]
+
+
+def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Path:
+    given = overrides.get("home") or environ.get(HOME_VARIABLE)
+    return parse_path(given) if given else platformdirs.user_data_path("gglib", appauthor=False)
+
+
+def _parse(spec: SettingSpec, raw: object, source: str) -> object:
+    what = source if source in {spec.option, spec.env} else f"'{spec.key}' in {source}"
+    try:
+        return spec.parse(raw)
+    except ValueError as error:
+        if spec.is_secret:
+            raise InvalidSettingError(f"{what} cannot be used: {error}.") from None
+        raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.expected}.") from error
