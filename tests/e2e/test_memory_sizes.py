@@ -127,9 +127,9 @@ async def test_a_size_covers_the_engine(tmp_path: Path, kind: str, context: int)
         late = await accounts.measure(launched, pid)
     assert early is not None
     assert late is not None
-    row = (expected, at_start, early[RAM], in_use, late[RAM])
+    row = (expected, at_start, early.size[RAM], in_use, late.size[RAM])
     print(f"| {kind} | {context} | " + " | ".join(f"{size / MIB:.1f}" for size in row) + " |")
     assert in_use <= expected * 1.05
-    assert in_use <= early[RAM] * 1.05
-    assert in_use <= late[RAM]
+    assert in_use <= early.size[RAM] * 1.05
+    assert in_use <= late.size[RAM]
     assert expected <= in_use * 1.2 + 32 * MIB  # pages of libraries are shared with the test's own processes

@@ -34,7 +34,7 @@ from gglib.library.fit.budget import (
 )
 from gglib.library.fit.launch_size import larger
 from gglib.runtime.engines import Engine
-from gglib.runtime.memory import LaunchedEngine, RunningEngine
+from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
 from gglib.system import read_ram
 from gglib.system.gpus import GpuState, read_gpu_states
 from gglib.system.process_memory import GroupMemory, read_groups
@@ -107,8 +107,8 @@ class LocalMemoryAccounts:
         self._last_usable = await asyncio.to_thread(self._usable, self._sizes.gpus, engines, last)
         return limits(self.budget, self._last_usable)
 
-    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
-        """Measure a running engine, keep the peak, and return the size that follows from it.
+    async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
+        """Measure a running engine, keep the peak, and return it with the size that follows from it.
 
         A launch with the same options has this size from now on: at least the measured memory, and what the engine may
         still touch. Pages of repacked weights that stay mapped do not count, unless they are locked: the system takes
@@ -118,7 +118,9 @@ class LocalMemoryAccounts:
         self._end_guess(launch.key)
         if measured is None:
             return None
-        return await self._record(launch, measured)
+        await self._record(launch, measured)
+        size = self._sizes.of_launch(launch)
+        return Measurement(taken={**size, **self._sizes.peaks[launch.key]}, size=size)
 
     async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
         """Record that a load with an expected ``size`` ran out of memory; return the raised size for the next one.
@@ -178,8 +180,8 @@ class LocalMemoryAccounts:
             guesses = {other: size for other, size in self._sizes.guesses.items() if other != key}
             self._sizes = replace(self._sizes, guesses=guesses)
 
-    async def _record(self, launch: SizedLaunch, size: DeviceBytes) -> DeviceBytes:
-        """Keep the larger of ``size`` and the known peak; return the size of the launch."""
+    async def _record(self, launch: SizedLaunch, size: DeviceBytes) -> None:
+        """Keep the larger of ``size`` and the known peak."""
         known = self._sizes.peaks.get(launch.key, {})
         peak = larger(known, size)
         self._sizes = replace(self._sizes, peaks={**self._sizes.peaks, launch.key: peak})
@@ -188,7 +190,6 @@ class LocalMemoryAccounts:
         )
         if has_grown or self._clock() >= self._recorded_at.get(launch.key, -inf) + RECORD_INTERVAL_S:
             await self._write(launch.key, peak)
-        return self._sizes.of_launch(launch)
 
     async def _write(self, key: str, peak: DeviceBytes) -> None:
         self._recorded_at[key] = self._clock()

@@ -25,6 +25,16 @@ class LaunchedEngine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """The measured memory of an engine, by device."""
+
+    taken: DeviceBytes
+    """The most that it took; the expected size on a device that was not measured."""
+    size: DeviceBytes
+    """What it may take: with buffers that are not used yet, and with its whole prompt cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningEngine:
     """An engine whose process exists."""
 
@@ -55,8 +65,8 @@ class MemoryAccounts(Protocol):
         """
         ...
 
-    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
-        """Return what a ready engine takes, and keep the peak for ``size_of``; None if it cannot be read."""
+    async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
+        """Measure a ready engine, and keep the peak for ``size_of``; None if its memory cannot be read."""
         ...
 
     async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:

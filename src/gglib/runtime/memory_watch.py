@@ -9,7 +9,7 @@ from gglib.core.errors import EngineArgumentError, ModelOutOfMemoryError
 from gglib.core.memory import RAM, DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.launcher import EngineRun
-from gglib.runtime.memory import LaunchedEngine, MemoryAccounts, RunningEngine
+from gglib.runtime.memory import LaunchedEngine, Measurement, MemoryAccounts, RunningEngine
 from gglib.runtime.scheduler.events import Event, LimitsChanged, LoadFailed, Measured
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident
@@ -41,6 +41,10 @@ class MemoryWatch:
         self._runs = runs
         self._dispatch = dispatch
         self._measured_at: dict[int, float] = {}
+        self._measurements: dict[int, Measurement] = {}
+        """The last measurement of each engine, by generation."""
+        self._without_limit: set[int] = set()
+        """The generations whose last measurement was reported while memory was not limited."""
         self._reads = itertools.count(1)
         self._newest_read = 0
         """The number of the newest read whose limits were reported."""
@@ -79,6 +83,7 @@ class MemoryWatch:
         """
         if self._accounts is None or not (is_budget_new or self._scheduler.placement.limits_memory):
             return
+        self._report_after_limit()
         number = next(self._reads)
         try:
             limits = await self._read_limits(self._accounts)
@@ -138,6 +143,9 @@ class MemoryWatch:
         """Measure the engines that are due, at the same time."""
         generations = {resident.generation for resident in self._scheduler.residents}
         self._measured_at = {g: at for g, at in self._measured_at.items() if g in generations}
+        self._measurements = {g: found for g, found in self._measurements.items() if g in generations}
+        if self._scheduler.placement.limits_memory:
+            self._report_after_limit()
         due = [
             run
             for resident in self._scheduler.residents
@@ -158,21 +166,38 @@ class MemoryWatch:
     async def _measure(self, run: EngineRun) -> None:
         if self._accounts is None or run.pid is None:
             return
-        name = run.spec.model_name
         try:
-            size = await self._accounts.measure(_launched(run), run.pid)
-            if size is not None:
-                self._dispatch(Measured(run.launch.generation, size))
-            if (
-                not self._scheduler.placement.limits_memory
-            ):  # with a budget: fewer slots, a smaller prompt cache
-                expected = await self._accounts.size_of(run.spec, run.launch.context)
-                if (
-                    expected.keys() <= self._accounts.budget.keys()
-                ):  # else it is unknown whether others fit beside it
-                    self._known_sizes.record(name, expected)
+            measured = await self._accounts.measure(_launched(run), run.pid)
+            if measured is not None:
+                self._measurements[run.launch.generation] = measured
+                self._report(run.launch.generation)
+            await self._record_known_size(self._accounts, run)
         except Exception as error:  # noqa: BLE001 - the other engines are measured
-            self._warn_once(f"the memory of '{name}' cannot be read", error)
+            self._warn_once(f"the memory of '{run.spec.model_name}' cannot be read", error)
+
+    def _report(self, generation: int) -> None:
+        """Report what an engine may take, or if memory is not limited what it took: a single model may grow."""
+        measured = self._measurements[generation]
+        if self._scheduler.placement.limits_memory:
+            self._dispatch(Measured(generation, measured.size))
+        else:
+            self._without_limit.add(generation)
+            self._dispatch(Measured(generation, measured.taken))
+
+    def _report_after_limit(self) -> None:
+        """Report the sizes of engines that were measured before memory was limited."""
+        generations, self._without_limit = self._without_limit, set()
+        for generation in sorted(generations & self._measurements.keys()):
+            self._report(generation)
+
+    async def _record_known_size(self, accounts: MemoryAccounts, run: EngineRun) -> None:
+        """Record for the swap hint what a launch within the budget takes: fewer slots, a smaller prompt cache.
+
+        Not with an unknown budget: whether models fit together is unknown, then.
+        """
+        size = await accounts.size_of(run.spec, run.launch.context)
+        if size.keys() <= accounts.budget.keys():
+            self._known_sizes.record(run.spec.model_name, size)
 
     async def _measure_prompts(self, run: EngineRun) -> None:
         """Report the time to process the prompts in its cache again. A computing engine may respond slowly."""

@@ -109,6 +109,12 @@ def launched(
     return LaunchedEngine(spec=spec, context=context, slots=slots, prompt_cache_mib=prompt_cache_mib)
 
 
+async def size_after(accounts: LocalMemoryAccounts, engine: LaunchedEngine) -> DeviceBytes | None:
+    """Measure an engine, and return its size."""
+    measured = await accounts.measure(engine, PID)
+    return None if measured is None else measured.size
+
+
 def running(pid: int, **size: int) -> RunningEngine:
     """Return a ready engine."""
     return RunningEngine(pid=pid, size=size, is_ready=True)
@@ -227,7 +233,7 @@ async def test_a_measured_launch_beyond_the_budget_gets_fewer_slots(
     """It would be refused otherwise, although it fits with one slot less."""
     accounts = await opened(machine, catalog, monkeypatch, memory={RAM: GIB})
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=2 * GIB)}
-    await accounts.measure(launched(spec_of(path), 2048), PID)
+    await size_after(accounts, launched(spec_of(path), 2048))
     assert accounts.fit_slots(spec_of(path), 2048, 4) == 3
     assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
 
@@ -302,7 +308,7 @@ async def test_a_driver_that_fails_leaves_the_last_known_limits(
     assert await accounts.limits([]) == known
     assert await accounts.limits([]) == known
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=GIB)}
-    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    size = await size_after(accounts, launched(spec_of(path), 2048))
     assert size is not None
     assert size["gpu0"] != GIB
     assert [record.message for record in caplog.records] == [
@@ -319,9 +325,9 @@ async def test_a_measured_peak_replaces_the_estimate(
     estimated = await accounts.size_of(spec, 2048)
     other = await accounts.size_of(spec, 4096)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB, GIB, 5)}
-    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 3 * GIB + 5}
+    assert await size_after(accounts, launched(spec, 2048)) == {RAM: 3 * GIB + 5}
     machine.groups = {PID: GroupMemory(frozenset({PID}), GIB)}
-    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 3 * GIB + 5}
+    assert await size_after(accounts, launched(spec, 2048)) == {RAM: 3 * GIB + 5}
     again = await opened(machine, catalog, monkeypatch)
     assert await again.size_of(spec, 2048) == {RAM: 3 * GIB + 5} != estimated
     assert await again.size_of(spec, 4096) == other
@@ -350,7 +356,7 @@ async def test_a_peak_in_use_is_written_once_a_day(
     ):
         now = at
         machine.groups = {PID: GroupMemory(frozenset({PID}), taken_mib * MIB)}
-        await accounts.measure(launched(spec_of(path), 2048), PID)
+        await size_after(accounts, launched(spec_of(path), 2048))
         assert catalog.writes == writes
     restarted = await opened(machine, catalog, monkeypatch, clock=lambda: now)
     await restarted.measure(launched(spec_of(path), 2048), PID)
@@ -364,7 +370,7 @@ async def test_a_small_measurement_keeps_room_for_untouched_buffers(
     accounts = await opened(machine, catalog, monkeypatch)
     estimated = await accounts.size_of(spec_of(path), 2048)
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
-    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    size = await size_after(accounts, launched(spec_of(path), 2048))
     assert size is not None
     assert MIB < size[RAM] < estimated[RAM]
 
@@ -377,9 +383,9 @@ async def test_without_a_warmup_the_estimate_is_the_least_size(
     spec = spec_of(path, "--no-warmup")
     estimated = await accounts.size_of(spec, 2048)
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
-    assert await accounts.measure(launched(spec, 2048), PID) == estimated
+    assert await size_after(accounts, launched(spec, 2048)) == estimated
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=2 * GIB)}
-    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 2 * GIB}
+    assert await size_after(accounts, launched(spec, 2048)) == {RAM: 2 * GIB}
 
 
 async def test_pages_of_repacked_weights_do_not_count(
@@ -391,9 +397,9 @@ async def test_pages_of_repacked_weights_do_not_count(
     accounts = await opened(machine, catalog, monkeypatch)
     spec = replace(spec_of(path), size_bytes=GIB)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 20 * GIB, file_bytes=GIB)}
-    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 20 * GIB + GIB - int(GIB * 0.85)}
+    assert await size_after(accounts, launched(spec, 2048)) == {RAM: 20 * GIB + GIB - int(GIB * 0.85)}
     machine.groups = {PID: GroupMemory(frozenset({PID}), 20 * GIB, file_bytes=GIB, locked_file_bytes=GIB)}
-    assert await accounts.measure(launched(spec, 2048), PID) == {RAM: 21 * GIB}
+    assert await size_after(accounts, launched(spec, 2048)) == {RAM: 21 * GIB}
 
 
 async def test_memory_of_a_gpu_is_measured_if_the_driver_shows_it(
@@ -405,7 +411,7 @@ async def test_memory_of_a_gpu_is_measured_if_the_driver_shows_it(
     accounts = await opened(machine, catalog, monkeypatch)
     estimated = await accounts.size_of(spec_of(path), 2048)
     machine.gpus = (gpu(24, 4, p7=3 * GIB), gpu(24, 4))
-    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    size = await size_after(accounts, launched(spec_of(path), 2048))
     assert size is not None
     assert (size[RAM], size["gpu0"], size["gpu1"]) == (GIB, 3 * GIB, estimated["gpu1"])
 
@@ -417,10 +423,10 @@ async def test_a_file_that_was_replaced_after_the_launch_is_not_measured(
     accounts = await opened(machine, catalog, monkeypatch)
     running = with_marks(spec_of(path))
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
-    await accounts.measure(launched(running, 2048), PID)
+    await size_after(accounts, launched(running, 2048))
     assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
     write_tiny_gguf(path, context_length=2048, seed=1)
-    await accounts.measure(launched(running, 2048), PID)
+    await size_after(accounts, launched(running, 2048))
     assert (await accounts.size_of(spec_of(path), 2048))[RAM] < GIB
 
 
@@ -429,7 +435,7 @@ async def test_an_engine_that_is_gone_is_not_measured(
 ) -> None:
     """It may have exited meanwhile."""
     accounts = await opened(machine, catalog, monkeypatch)
-    assert await accounts.measure(launched(spec_of(path), 2048), PID) is None
+    assert await size_after(accounts, launched(spec_of(path), 2048)) is None
     assert await catalog.list_peaks() == {}
 
 
@@ -442,10 +448,10 @@ async def test_a_peak_is_that_of_the_options_of_the_launch(
     expected = await accounts.size_of(spec_of(path), 2048)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
     cache_mib = accounts.prompt_cache_mib(spec_of(path), 2048, 2)
-    await accounts.measure(launched(spec_of(path), 2048, slots=8, prompt_cache_mib=cache_mib), PID)
-    await accounts.measure(launched(spec_of(path), 2048, slots=2, prompt_cache_mib=8192), PID)
+    await size_after(accounts, launched(spec_of(path), 2048, slots=8, prompt_cache_mib=cache_mib))
+    await size_after(accounts, launched(spec_of(path), 2048, slots=2, prompt_cache_mib=8192))
     assert await accounts.size_of(spec_of(path), 2048) == expected
-    await accounts.measure(launched(spec_of(path), 2048, slots=2, prompt_cache_mib=cache_mib), PID)
+    await size_after(accounts, launched(spec_of(path), 2048, slots=2, prompt_cache_mib=cache_mib))
     assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
 
 
@@ -455,9 +461,11 @@ async def test_the_prompt_cache_that_an_engine_was_launched_with_counts(
     """Launched before there was a budget, it may still fill a large cache."""
     accounts = await opened(machine, catalog, monkeypatch)
     machine.groups = {PID: GroupMemory(frozenset({PID}), 10 * MIB)}
-    size = await accounts.measure(launched(spec_of(path), 2048, slots=1, prompt_cache_mib=2048), PID)
-    assert size is not None
-    assert 2 * GIB < size[RAM] < 2 * GIB + 100 * MIB
+    engine = launched(spec_of(path), 2048, slots=1, prompt_cache_mib=2048)
+    measured = await accounts.measure(engine, PID)
+    assert measured is not None
+    assert measured.taken == {RAM: 10 * MIB}
+    assert 2 * GIB < measured.size[RAM] < 2 * GIB + 100 * MIB
 
 
 async def test_a_catalogue_that_cannot_be_written_does_not_stop_a_measurement(
@@ -467,7 +475,7 @@ async def test_a_catalogue_that_cannot_be_written_does_not_stop_a_measurement(
     accounts = await opened(machine, catalog, monkeypatch)
     catalog.fails_with = CatalogError("full")
     machine.groups = {PID: GroupMemory(frozenset({PID}), 2 * GIB)}
-    await accounts.measure(launched(spec_of(path), 2048), PID)
+    await size_after(accounts, launched(spec_of(path), 2048))
     assert await accounts.size_of(spec_of(path), 2048) == {RAM: 2 * GIB}
 
 
@@ -491,11 +499,11 @@ async def test_a_successful_load_ends_the_guess_after_out_of_memory(
     before = await accounts.size_of(spec_of(path), 2048)
     await accounts.record_out_of_memory(launched(spec_of(path), 2048), before)
     assert await catalog.list_peaks() == {}
-    assert await accounts.measure(launched(spec_of(path), 2048), PID) is None
+    assert await size_after(accounts, launched(spec_of(path), 2048)) is None
     assert await accounts.size_of(spec_of(path), 2048) == before
     await accounts.record_out_of_memory(launched(spec_of(path), 2048), before)
     machine.groups = {PID: GroupMemory(frozenset({PID}), anonymous_bytes=MIB)}
-    size = await accounts.measure(launched(spec_of(path), 2048), PID)
+    size = await size_after(accounts, launched(spec_of(path), 2048))
     assert size is not None
     assert size[RAM] < before[RAM]
     assert await accounts.size_of(spec_of(path), 2048) == size

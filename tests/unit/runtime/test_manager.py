@@ -20,7 +20,7 @@ from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSu
 from gglib.core.priority import Priority
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
-from gglib.runtime.memory import LaunchedEngine, RunningEngine
+from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 from gglib.testing import FakeCatalog
 
@@ -320,7 +320,7 @@ class _Accounts:
         del engines
         return self.budget
 
-    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
+    async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
         del engine, pid
         return None
 

@@ -14,7 +14,7 @@ import pytest
 from gglib.core.errors import EngineArgumentError, ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.memory import LaunchedEngine, RunningEngine
+from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
 from gglib.runtime.memory_watch import MEASURE_INTERVAL_S, MemoryWatch
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -22,6 +22,7 @@ from gglib.runtime.scheduler.events import (
     LimitsChanged,
     LoadFailed,
     Measured,
+    Reconfigured,
     Requested,
     RequestEnded,
 )
@@ -53,10 +54,10 @@ class Accounts:
         self.calls.append(tuple(engines))
         return self.free
 
-    async def measure(self, engine: LaunchedEngine, pid: int) -> DeviceBytes | None:
+    async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
         self._fail()
         self.calls.append((engine, pid))
-        return {"ram": 42}
+        return Measurement(taken={"ram": 30}, size={"ram": 42})
 
     async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
         self.calls.append((engine, dict(size)))
@@ -152,12 +153,28 @@ async def test_engines_are_measured_when_ready_and_while_they_are_used() -> None
     assert [call for call in accounts.calls if call != (LOADING,)] == [(LAUNCHED, 7)] * 2
 
 
-async def test_without_a_budget_the_size_with_one_is_known_for_the_swap_hint() -> None:
+@pytest.mark.parametrize("budget", [None, {"ram": 100}])
+async def test_the_size_of_a_launch_within_the_budget_is_known_for_the_swap_hint(
+    budget: DeviceBytes | None,
+) -> None:
     """The running engine may have more slots and a larger prompt cache than it would have within a budget."""
-    watched = Watched(Accounts(), budget=None)
+    watched = Watched(Accounts(), budget=budget)
     watched.become_ready(2.0)
     await watched.watch.poll_engines(3.0)
     assert watched.known_sizes.fit_together("a", "a")
+
+
+async def test_without_a_limit_an_engine_counts_with_what_it_took_until_there_is_one() -> None:
+    """Its size has the whole prompt cache, which a single model may fill. A reload may limit the memory."""
+    watched = Watched(Accounts(), budget=None)
+    watched.become_ready(2.0)
+    await watched.watch.poll_engines(3.0)
+    assert watched.events == [Measured(1, {"ram": 30})]
+    watched.dispatch(Reconfigured(4, {"ram": 100}, 15.0, 10))
+    await watched.watch.refresh_limits()
+    await watched.watch.refresh_limits()
+    await watched.watch.poll_engines(4.0)
+    assert watched.events[2:] == [Measured(1, {"ram": 42})]
 
 
 async def test_without_a_known_total_there_is_no_size_for_the_swap_hint() -> None:
