@@ -1,9 +1,20 @@
 """Scenarios of the scheduler with a memory budget, pinned models and priorities."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from tests.unit.runtime.scheduler.memory_playbook import (
+    BATCH,
+    A,
+    B,
+    C,
+    D,
+    refusals,
+    request_for,
+    scheduler_with,
+    stopped,
+    without_wakeups,
+)
 
 from gglib.core.errors import (
     InsufficientMemoryError,
@@ -12,12 +23,10 @@ from gglib.core.errors import (
     ModelsPinnedError,
     ModelTooLargeError,
 )
-from gglib.core.models import ModelLaunchSpec, ModelSettings
-from gglib.core.priority import Priority
+from gglib.core.models import ModelSettings
 from gglib.runtime.scheduler.batch_limits import INTERACTIVE_WINDOW_S
 from gglib.runtime.scheduler.events import (
     BecameReady,
-    Effect,
     Exited,
     Grant,
     Launch,
@@ -25,11 +34,9 @@ from gglib.runtime.scheduler.events import (
     LoadFailed,
     Measured,
     PinsChanged,
-    Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
-    Stop,
     StopReason,
     StopRequested,
     Tick,
@@ -37,54 +44,6 @@ from gglib.runtime.scheduler.events import (
 )
 from gglib.runtime.scheduler.planning import MEMORY_WAIT_S
 from gglib.runtime.scheduler.scheduler import Scheduler
-
-A, B, C, D = (
-    ModelLaunchSpec(model_id=number, model_name=name, path=Path(f"/{name}.gguf"))
-    for number, name in enumerate("abcd", 1)
-)
-BATCH = Priority.BATCH
-
-
-def request_for(
-    ticket: int,
-    spec: ModelLaunchSpec,
-    ram: int = 0,
-    *,
-    context: int = 8192,
-    priority: Priority = Priority.INTERACTIVE,
-    waits: bool = True,
-) -> Requested:
-    """Return a request whose launch takes ``ram`` bytes."""
-    return Requested(ticket, spec, context, context, waits=waits, priority=priority, size={"ram": ram})
-
-
-def without_wakeups(effects: list[Effect]) -> list[Effect]:
-    """Return the effects without the wake-ups."""
-    return [effect for effect in effects if not isinstance(effect, WakeAt)]
-
-
-def scheduler_with(*residents: tuple[ModelLaunchSpec, int], budget: int = 100) -> Scheduler:
-    """Return a scheduler in which models of these sizes became ready and idle in this order, at 0, 1, 2 ... s."""
-    scheduler = Scheduler(capacity=64, budget={"ram": budget})
-    for number, (spec, ram) in enumerate(residents, 1):
-        now = float(number - 1)
-        scheduler.handle(request_for(1000 + number, spec, ram), now)
-        scheduler.handle(BecameReady(number, slots=4), now)
-        scheduler.handle(RequestEnded(1000 + number), now)
-    return scheduler
-
-
-def stopped(effects: list[Effect]) -> dict[int, StopReason]:
-    """Return the reason of each stop, by generation."""
-    return {
-        e.generation: e.eviction.reason for e in effects if isinstance(e, Stop) and e.eviction is not None
-    }
-
-
-def refusals(effects: list[Effect]) -> dict[int, type[Exception]]:
-    """Return the class of each refusal's error, by ticket."""
-    return {effect.ticket: type(effect.error) for effect in effects if isinstance(effect, Refuse)}
-
 
 # --- the budget ---
 
@@ -167,17 +126,6 @@ def test_a_launch_for_several_contexts_has_the_largest_size() -> None:
     (launch,) = without_wakeups(scheduler.handle(Exited(1), 27))
     assert launch == Launch(2, B, 16384)
     assert scheduler.residents[-1].size == {"ram": 70}
-
-
-def test_memory_of_other_programs_is_awaited_and_then_refused() -> None:
-    """A request waits ``MEMORY_WAIT_S`` for memory that no eviction gives back; nothing is evicted meanwhile."""
-    scheduler = scheduler_with((A, 30))
-    scheduler.handle(LimitsChanged({"ram": 60}), 9)
-    effects = scheduler.handle(request_for(1, B, 70), 10)
-    assert effects == [WakeAt(10 + MEMORY_WAIT_S)]
-    effects = scheduler.handle(Tick(), 10 + MEMORY_WAIT_S)
-    assert refusals(effects) == {1: InsufficientMemoryError}
-    assert not stopped(effects)
 
 
 def test_the_wait_for_memory_of_other_programs_begins_when_they_take_it() -> None:
@@ -533,53 +481,7 @@ def test_interactive_requests_on_the_fast_path_keep_a_slot_free() -> None:
     assert len(granted) == 3
 
 
-# --- new limits ---
-
-
-def test_a_reduced_budget_stops_idle_models() -> None:
-    """The least valuable idle model goes now, a busy one when it becomes idle."""
-    scheduler = scheduler_with((A, 50), (B, 50))
-    scheduler.handle(request_for(1, A, 50), 10)
-    effects = scheduler.handle(Reconfigured(1, None, 5.0, 10), 11)
-    assert stopped(effects) == {2: StopReason.EXCESS}
-    scheduler.handle(Exited(2), 12)
-    assert not stopped(scheduler.handle(Tick(), 13))
-    assert scheduler.handle(request_for(2, B), 14) == [WakeAt(19)]
-
-
-def test_a_new_budget_counts_requests_and_models_from_before() -> None:
-    """Their sizes come with it: a waiter that does not fit beside the busy model waits on."""
-    scheduler = Scheduler(capacity=1)
-    for ticket, spec in ((1, A), (2, B), (3, C)):
-        scheduler.handle(Requested(ticket, spec, 8192, 8192, waits=spec is not C), 0)
-    scheduler.handle(BecameReady(1), 1)
-    sizes = {(spec, 8192): {"ram": ram} for spec, ram in ((A, 50), (B, 60), (C, 60))}
-    assert without_wakeups(scheduler.handle(Reconfigured(64, {"ram": 100}, 15.0, 10, sizes), 2)) == []
-    assert scheduler.residents[0].size == {"ram": 50}
-    scheduler.handle(RequestEnded(1), 3)
-    assert without_wakeups(scheduler.handle(Exited(1), 4)) == [Launch(2, B, 8192)]
-    assert scheduler.residents[0].size == {"ram": 60}
-    assert scheduler.pending_loads[0].size == {"ram": 60}
-
-
-def test_a_new_budget_keeps_measured_sizes() -> None:
-    """What is known of a running model stays."""
-    scheduler = Scheduler(capacity=1)
-    scheduler.handle(Requested(1, A, 8192, 8192), 0)
-    scheduler.handle(BecameReady(1), 1)
-    scheduler.handle(Measured(1, {"ram": 40}), 2)
-    scheduler.handle(Reconfigured(64, {"ram": 100}, 15.0, 10, {(A, 8192): {"ram": 50}}), 3)
-    assert scheduler.residents[0].size == {"ram": 40}
-
-
-def test_a_busy_model_beyond_a_reduced_budget_stops_when_it_is_idle() -> None:
-    """The fast path does not end its request."""
-    scheduler = scheduler_with((A, 50), (B, 50))
-    scheduler.handle(request_for(1, A, 50), 10)
-    scheduler.handle(request_for(2, B, 50), 10)
-    assert not stopped(scheduler.handle(Reconfigured(64, {"ram": 60}, 15.0, 10), 11))
-    assert not scheduler.try_release(1, 12)
-    assert stopped(scheduler.handle(RequestEnded(1), 12)) == {1: StopReason.EXCESS}
+# --- other programs and several devices ---
 
 
 def test_a_failed_load_has_an_ordinary_backoff_with_a_budget() -> None:
@@ -683,16 +585,6 @@ def test_a_context_that_does_not_fit_now_does_not_hold_up_smaller_ones() -> None
     assert scheduler.residents[0].size == {"ram": 50}
     assert without_wakeups(scheduler.handle(BecameReady(1), 2)) == [Grant(2, 1)]
     assert refusals(scheduler.handle(Tick(), MEMORY_WAIT_S)) == {1: InsufficientMemoryError}
-
-
-def test_batch_requests_use_the_free_slot_when_the_window_ends() -> None:
-    """The scheduler wakes up for it."""
-    scheduler = scheduler_with((A, 50))
-    for ticket in range(1, 5):
-        effects = scheduler.handle(request_for(ticket, A, 50, priority=BATCH), 10)
-    end = INTERACTIVE_WINDOW_S
-    assert effects == [WakeAt(end)]
-    assert without_wakeups(scheduler.handle(Tick(), end)) == [Grant(4, 1)]
 
 
 def test_a_pending_load_that_may_fit_later_stays() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.scheduler.events import Eviction, StopReason
-from gglib.runtime.scheduler.state import IllegalTransitionError, Resident, ResidentState, Waiter
+from gglib.runtime.scheduler.state import IllegalTransitionError, Resident, ResidentState, Waiter, resized
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -142,3 +142,26 @@ def test_a_waiter_can_use_only_a_ready_launch(state: ResidentState) -> None:
     """A launch that will serve the waiter cannot serve it yet, or not any more."""
     assert waiter().is_served_by(resident_in(state))
     assert not waiter().can_use(resident_in(state))
+
+
+def test_a_resident_serves_its_version_with_enough_context() -> None:
+    """In any state: whether it takes requests is another question."""
+    resident = resident_in(LOADING)
+    assert resident.serves(A, 8192)
+    assert not resident.serves(A, 8193)
+    assert not resident.serves(A_NEXT, 8192)
+    assert not resident.serves(B, 8192)
+
+
+def test_a_process_that_died_was_not_stopped_for_a_reason() -> None:
+    """It is stopping until its cleanup is done."""
+    died, stopped = resident_in(STOPPING), resident_in(STOPPING)
+    stopped.eviction = Eviction(StopReason.IDLE, 10.0)
+    assert [r.has_died for r in (died, stopped, resident_in(DRAINING))] == [True, False, False]
+
+
+def test_a_waiter_keeps_its_size_if_there_is_no_new_one() -> None:
+    """Sizes are found by spec and context."""
+    waiting = replace(waiter(), size={"ram": 1})
+    assert resized(waiting, {(A, 8192): {"ram": 2}}).size == {"ram": 2}
+    assert resized(waiting, {(A, 4096): {"ram": 2}, (B, 8192): {"ram": 3}}).size == {"ram": 1}
