@@ -2,8 +2,9 @@
 
 llama.cpp computes each operation of a model with all its threads, which then wait for the slowest at a barrier. Builds
 with OpenMP, the default on Linux, wait in libgomp: it spins 300,000 times (7 ms on x86) before it sleeps. With another
-program on the same cores, such as a second engine, each barrier may take that long: 24 tokens of a small model took 0.6
-s on two engines in turn, and up to 70 s on both at once. Figures: ``bench/results/threads.md``.
+program on the same cores, such as a second engine, each barrier may take that long: 24 tokens of a small model took
+0.7 s on two engines in turn, 1.7 to 4 s on both at once, and up to 70 s beside other busy programs. Figures:
+``bench/results/threads.md``.
 """
 
 from collections.abc import Mapping, Sequence
