@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from gglib.app.settings import Settings
 from gglib.app.settings.changes import applicable, changes_between
 from gglib.app.settings.source import SettingsSource
-from gglib.core.errors import CatalogError, GglibError, InvalidSettingError
+from gglib.core.errors import CatalogError, GglibError, InvalidSettingError, ShuttingDownError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
 logger = logging.getLogger("gglib.reload")
@@ -39,6 +39,7 @@ class Reloader:
         self._replace_changed = replace_changed
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[ReloadResult]] = set()
+        self._is_closing = False
 
     async def reload(self, *, may_drop_keys: bool = True) -> ReloadResult:
         """Reload, and return what changed. Raises ``InvalidSettingError``, and changes nothing, for invalid settings.
@@ -48,8 +49,10 @@ class Reloader:
 
         A reload that has begun completes, even if the caller is cancelled: half of it would leave the settings
         applied and the loaded models unchecked. If the catalogue fails after settings were applied, the result has a
-        warning; otherwise ``CatalogError`` is raised.
+        warning; otherwise ``CatalogError`` is raised. Raises ``ShuttingDownError`` after ``close``.
         """
+        if self._is_closing:
+            raise ShuttingDownError
         task = asyncio.create_task(self._reload(may_drop_keys=may_drop_keys), name="reload")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -59,8 +62,9 @@ class Reloader:
             task.add_done_callback(_log_failure)
             raise
 
-    async def wait_idle(self) -> None:
-        """Wait until no reload is in progress. Failures are not raised: each caller of ``reload`` has its own."""
+    async def close(self) -> None:
+        """Refuse further reloads, and wait for those in progress. Their failures are raised by ``reload`` only."""
+        self._is_closing = True
         while self._running:
             await asyncio.wait(self._running)
 
@@ -106,7 +110,7 @@ def describe(change: SettingChange) -> str:
 async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> AsyncIterator[None]:
     """During the block, reload when ``config.toml`` changes and when ``source`` requests it. Failures are logged.
 
-    At its end, waits for a reload in progress.
+    At its end, closes the reloader.
     """
     tasks = (
         asyncio.create_task(_reload_on_request(reloader, source), name="reload-on-request"),
@@ -118,7 +122,7 @@ async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> Asy
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await reloader.wait_idle()
+        await reloader.close()
 
 
 async def _reload_on_request(reloader: Reloader, source: SettingsSource) -> None:

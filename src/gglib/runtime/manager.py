@@ -36,25 +36,25 @@ from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
 from gglib.core.priority import Priority
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
-from gglib.runtime.launch_sizes import read_launch_sizes
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, load_time_s
 from gglib.runtime.lease import Lease
 from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.memory_watch import MemoryWatch
 from gglib.runtime.model_watch import ModelWatch
+from gglib.runtime.resizing import read_launch_sizes
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
     Exited,
     Grant,
     Launch,
-    LaunchSizes,
     LoadFailed,
     Reconfigured,
     Refuse,
     Requested,
     RequestEnded,
     RequestStalled,
+    SizesByLaunch,
     Stop,
     StopRequested,
     WaitTimedOut,
@@ -127,6 +127,11 @@ class EngineManager(ModelRuntimePort):
         self._runs: dict[int, EngineRun] = {}
         self._died_with_one_request: WeakSet[EngineRun] = WeakSet()
         self._used: set[int] = set()
+        self._is_configured = asyncio.Event()
+        """Not set while ``reconfigure`` reads sizes: those of new requests would be of another configuration."""
+        self._is_configured.set()
+        self._configuration = 0
+        """Counts the calls of ``reconfigure``."""
         self._is_closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._load_times = LoadTimes()
@@ -168,19 +173,34 @@ class EngineManager(ModelRuntimePort):
         """Replace the limits of models, memory, waits and drains; idle models beyond them are unloaded.
 
         The budget, and the sizes of running models and waiting requests, are read from the ``MemoryAccounts`` again:
-        until then the former limits apply. ``watch_interval_s`` and ``on_engine_exit`` keep their values.
+        until then the former limits apply, and requests that need a size wait. Call this in the same step of the loop
+        that changes the accounts. ``watch_interval_s`` and ``on_engine_exit`` keep their values.
         """
-        sizes: LaunchSizes = {}
-        if self._memory is not None and config.limits_memory:
-            await self._memory_watch.refresh_limits(is_budget_new=True)
-            sizes = await read_launch_sizes(self._memory, self._scheduler)
-        self._config = replace(
-            config, watch_interval_s=self._config.watch_interval_s, on_engine_exit=self._config.on_engine_exit
-        )
-        self._swap_hint.enable(is_enabled=config.capacity == 1)
-        self._dispatcher.dispatch(
-            Reconfigured(config.capacity, self._budget(config), config.swap_wait_s, config.queue_limit, sizes)
-        )
+        self._is_configured.clear()
+        self._configuration += 1
+        try:
+            sizes: SizesByLaunch = {}
+            if config.limits_memory:
+                await self._memory_watch.refresh_limits(is_budget_new=True)
+                sizes = await read_launch_sizes(self._memory_watch.size_in_budget, self._scheduler)
+            self._config = replace(
+                config,
+                watch_interval_s=self._config.watch_interval_s,
+                on_engine_exit=self._config.on_engine_exit,
+            )
+            self._swap_hint.enable(is_enabled=config.capacity == 1)
+            self._dispatcher.dispatch(
+                Reconfigured(
+                    config.capacity,
+                    self._budget(config),
+                    config.swap_wait_s,
+                    config.queue_limit,
+                    sizes,
+                    self._memory_watch.measured_sizes(limits_memory=config.limits_memory),
+                )
+            )
+        finally:
+            self._is_configured.set()
 
     def _budget(self, config: RuntimeConfig) -> DeviceBytes | None:
         return self._memory.budget if self._memory is not None and config.limits_memory else None
@@ -293,12 +313,21 @@ class EngineManager(ModelRuntimePort):
         waits = wait_s is None or wait_s > 0
         request = Requested(ticket, spec, needed, at_launch, lease.request_id, waits, lease.priority)
         if not self._scheduler.grants_at_once(request, self._now()):
-            request = replace(request, size=await self._memory_watch.size_of(spec, at_launch))
+            request = replace(request, size=await self._launch_size(spec, at_launch))
         try:
             return await self._acquire_queued(request, wait_s)
         except ModelTooLargeError as error:
             advice = await self._memory_watch.advice(spec, at_launch)
             raise ModelTooLargeError(spec.model_name, error.needed, error.budget, advice) from None
+
+    async def _launch_size(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
+        """Return what a launch takes under the configuration that applies when this returns."""
+        while True:
+            await self._is_configured.wait()
+            configuration = self._configuration
+            size = await self._memory_watch.size_of(spec, context)
+            if configuration == self._configuration:
+                return size
 
     def release(self, ticket: int) -> None:
         """End the lease of a request, or its wait."""

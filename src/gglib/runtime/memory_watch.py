@@ -18,7 +18,7 @@ from gglib.runtime.scheduler.swap_hint import KnownSizes
 logger = logging.getLogger("gglib.runtime")
 
 MAX_READS = 3
-"""How often the limits are read again for engines that start meanwhile."""
+"""How often the limits are read at most, if engines start meanwhile."""
 MEASURE_INTERVAL_S = 10.0
 """How often an engine that is in use is measured again: its prompt cache grows with use."""
 
@@ -43,8 +43,6 @@ class MemoryWatch:
         self._measured_at: dict[int, float] = {}
         self._measurements: dict[int, Measurement] = {}
         """The last measurement of each engine, by generation."""
-        self._without_limit: set[int] = set()
-        """The generations whose last measurement was reported while memory was not limited."""
         self._reads = itertools.count(1)
         self._newest_read = 0
         """The number of the newest read whose limits were reported."""
@@ -54,9 +52,16 @@ class MemoryWatch:
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         """Return what a launch with ``context`` tokens takes; empty if memory is not limited.
 
-        If that cannot be determined, the size of the model's files. Raises ``EngineArgumentError``.
+        Raises ``EngineArgumentError``.
         """
-        if self._accounts is None or not self._scheduler.placement.limits_memory:
+        return await self.size_in_budget(spec, context) if self._scheduler.placement.limits_memory else {}
+
+    async def size_in_budget(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
+        """Return what a launch with ``context`` tokens takes under a budget, also if none applies yet.
+
+        If that cannot be determined, the size of the model's shards, all in RAM. Raises ``EngineArgumentError``.
+        """
+        if self._accounts is None:
             return {}
         try:
             return await self._accounts.size_of(spec, context)
@@ -83,7 +88,6 @@ class MemoryWatch:
         """
         if self._accounts is None or not (is_budget_new or self._scheduler.placement.limits_memory):
             return
-        self._report_after_limit()
         number = next(self._reads)
         try:
             limits = await self._read_limits(self._accounts)
@@ -144,8 +148,6 @@ class MemoryWatch:
         generations = {resident.generation for resident in self._scheduler.residents}
         self._measured_at = {g: at for g, at in self._measured_at.items() if g in generations}
         self._measurements = {g: found for g, found in self._measurements.items() if g in generations}
-        if self._scheduler.placement.limits_memory:
-            self._report_after_limit()
         due = [
             run
             for resident in self._scheduler.residents
@@ -169,26 +171,23 @@ class MemoryWatch:
         try:
             measured = await self._accounts.measure(_launched(run), run.pid)
             if measured is not None:
-                self._measurements[run.launch.generation] = measured
-                self._report(run.launch.generation)
+                generation = run.launch.generation
+                self._measurements[generation] = measured
+                sizes = self.measured_sizes(limits_memory=self._scheduler.placement.limits_memory)
+                self._dispatch(Measured(generation, sizes[generation]))
             await self._record_known_size(self._accounts, run)
         except Exception as error:  # noqa: BLE001 - the other engines are measured
             self._warn_once(f"the memory of '{run.spec.model_name}' cannot be read", error)
 
-    def _report(self, generation: int) -> None:
-        """Report what an engine may take, or if memory is not limited what it took: a single model may grow."""
-        measured = self._measurements[generation]
-        if self._scheduler.placement.limits_memory:
-            self._dispatch(Measured(generation, measured.size))
-        else:
-            self._without_limit.add(generation)
-            self._dispatch(Measured(generation, measured.taken))
+    def measured_sizes(self, *, limits_memory: bool) -> dict[int, DeviceBytes]:
+        """Return what each measured engine counts with, by generation.
 
-    def _report_after_limit(self) -> None:
-        """Report the sizes of engines that were measured before memory was limited."""
-        generations, self._without_limit = self._without_limit, set()
-        for generation in sorted(generations & self._measurements.keys()):
-            self._report(generation)
+        It is what the engine may take, or if memory is not limited what it took: a single model may grow.
+        """
+        return {
+            generation: measured.size if limits_memory else measured.taken
+            for generation, measured in self._measurements.items()
+        }
 
     async def _record_known_size(self, accounts: MemoryAccounts, run: EngineRun) -> None:
         """Record for the swap hint what a launch within the budget takes: fewer slots, a smaller prompt cache.

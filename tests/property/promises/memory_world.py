@@ -91,6 +91,13 @@ class Process:
     began: float = 0.0
     stopped_for: int | None = None
     """The ticket of the request that it was stopped for."""
+    measured: dict[str, int] = field(default_factory=dict)
+    """What it may take, by the last measurement; empty before the first."""
+
+
+def within_budget(size: dict[str, int]) -> dict[str, int]:
+    """Return a size, at most the budget."""
+    return {device: min(taken, BUDGET[device]) for device, taken in size.items()}
 
 
 @dataclass(slots=True)
@@ -235,10 +242,13 @@ class MemoryWorld:
         """Measure a ready process: it takes more or less than expected."""
         process = self.processes[generation]
         expected = process.size or size_of(process.launch.spec.model_id, process.launch.context)
-        measured = {device: taken * percent // 100 for device, taken in expected.items()}
-        limits = BUDGET if self.has_budget else measured
-        process.size = {device: min(taken, limits[device]) for device, taken in measured.items()}
-        self.send(Measured(generation, measured, prompt_s=float(percent)))
+        process.measured = {device: taken * percent // 100 for device, taken in expected.items()}
+        if self.has_budget:
+            process.size = within_budget(process.measured)
+            self.send(Measured(generation, process.measured, prompt_s=float(percent)))
+        else:  # it counts with what it took so far
+            process.size = {device: taken // 2 for device, taken in process.measured.items()}
+            self.send(Measured(generation, process.size, prompt_s=float(percent)))
 
     def set_budget(self) -> None:
         """Limit the memory from now on: the sizes of requests and processes become known."""
@@ -251,8 +261,10 @@ class MemoryWorld:
         for ticket, request in self.waiting.items():
             self.waiting[ticket] = replace(request, size=sizes[request.spec, request.launch_ctx])
         for process in self.processes.values():
-            process.size = process.size or dict(sizes[process.launch.spec, process.launch.context])
-        self.send(Reconfigured(self.capacity, BUDGET, SWAP_WAIT_S, DEFAULT_QUEUE_LIMIT, sizes))
+            known = process.size or dict(sizes[process.launch.spec, process.launch.context])
+            process.size = within_budget(process.measured) if process.measured else known
+        measured = {generation: p.measured for generation, p in self.processes.items() if p.measured}
+        self.send(Reconfigured(self.capacity, BUDGET, SWAP_WAIT_S, DEFAULT_QUEUE_LIMIT, sizes, measured))
 
     def change_free(self, free: dict[str, int]) -> None:
         """Let other programs take or return memory."""

@@ -10,7 +10,7 @@ from gglib.app.reload import Reloader, describe, reloaded_on_changes
 from gglib.app.settings import Settings
 from gglib.app.settings.source import SettingsSource
 from gglib.core.api_keys import ApiKey
-from gglib.core.errors import CatalogError, InvalidSettingError
+from gglib.core.errors import CatalogError, InvalidSettingError, ShuttingDownError
 from gglib.core.ports.reload import ReloadResult, SettingChange
 
 
@@ -178,6 +178,14 @@ async def test_the_failure_of_a_reload_without_a_caller_is_logged(
             await caller
         world.can_compare.set()
     assert "The catalogue is damaged." in caplog.text
+
+
+async def test_no_reload_begins_after_the_block(world: World) -> None:
+    """The server stops: the settings would be applied to parts that are closed."""
+    async with reloaded_on_changes(world.reloader, world.source):
+        await world.reloader.reload()
+    with pytest.raises(ShuttingDownError):
+        await world.reloader.reload()
 
 
 async def test_reloads_run_one_after_the_other(world: World) -> None:

@@ -310,19 +310,28 @@ class _Accounts:
     def __init__(self, budget: int) -> None:
         self.budget: DeviceBytes = {"ram": budget}
         self.sized: list[str] = []
+        self.size: DeviceBytes = {"ram": 40}
+        self.measurement: Measurement | None = None
+        self.may_size, self.may_limit = asyncio.Event(), asyncio.Event()
+        """Whether sizes and limits are returned at once."""
+        self.may_size.set()
+        self.may_limit.set()
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         del context
         self.sized.append(spec.model_name)
-        return {"ram": 40}
+        size = self.size
+        await self.may_size.wait()
+        return size
 
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         del engines
+        await self.may_limit.wait()
         return self.budget
 
     async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
         del engine, pid
-        return None
+        return self.measurement
 
     async def record_out_of_memory(self, engine: LaunchedEngine, size: DeviceBytes) -> DeviceBytes:
         del engine
@@ -366,6 +375,57 @@ async def test_a_new_budget_counts_models_and_requests_from_before() -> None:
             assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 40}]
         assert (await waiting).model_name == "b"
         assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 40}]
+
+
+async def test_a_new_budget_counts_what_a_measured_model_may_take() -> None:
+    """Without a limit it counts with what it took, beside which the other model would be launched at once."""
+    launcher, accounts = MemoryLauncher(), _Accounts(60)
+    accounts.measurement = Measurement(taken={"ram": 10}, size={"ram": 40})
+    unlimited = RuntimeConfig(capacity=1, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, unlimited, accounts) as manager:
+        async with manager.admit("a", None, 8192):
+            launcher.runs[0].pid = 7
+            await manager._memory_watch.poll_engines(1.0)
+            assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 10}]
+            waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            await run_pending_tasks()
+            await manager.reconfigure(RuntimeConfig(capacity=8, limits_memory=True))
+            await run_pending_tasks()
+            assert launcher.calls.count("start b") == 0
+            assert [dict(r.size) for r in (await manager.status()).residents] == [{"ram": 40}]
+        assert (await waiting).model_name == "b"
+
+
+async def test_a_request_during_a_reload_gets_the_size_of_the_new_settings() -> None:
+    """The new size does not fit into the old budget, which applies until the end of the reload."""
+    launcher, accounts = MemoryLauncher(), _Accounts(30)
+    limited = RuntimeConfig(capacity=8, limits_memory=True, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, limited, accounts) as manager:
+        accounts.size, accounts.budget = {"ram": 50}, {"ram": 60}
+        of_others, accounts.may_limit = accounts.may_limit, asyncio.Event()
+        reconfigured = asyncio.create_task(manager.reconfigure(limited))
+        await run_pending_tasks()
+        of_reload, accounts.may_limit = accounts.may_limit, of_others
+        waiting = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await run_pending_tasks()
+        of_reload.set()
+        await reconfigured
+        assert (await waiting).model_name == "a"
+
+
+async def test_a_size_of_the_former_settings_is_computed_again() -> None:
+    """It was read before the reload, and does not fit into the new budget."""
+    launcher, accounts = MemoryLauncher(), _Accounts(100)
+    limited = RuntimeConfig(capacity=8, limits_memory=True, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, limited, accounts) as manager:
+        accounts.size = {"ram": 80}
+        accounts.may_size.clear()
+        waiting = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await run_pending_tasks()
+        accounts.size, accounts.budget = {"ram": 40}, {"ram": 60}
+        await manager.reconfigure(limited)
+        accounts.may_size.set()
+        assert (await waiting).model_name == "a"
 
 
 async def test_the_size_of_a_ready_model_is_not_computed() -> None:

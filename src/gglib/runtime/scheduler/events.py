@@ -15,7 +15,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
 
-LaunchSizes = Mapping[tuple[ModelLaunchSpec, int], DeviceBytes]
+SizesByLaunch = Mapping[tuple[ModelLaunchSpec, int], DeviceBytes]
 """The memory of launches by spec and context."""
 
 # --- events: what happened ---------------------------------------------------------------------------------------
@@ -135,8 +135,10 @@ class Reconfigured:
     budget: DeviceBytes | None
     swap_wait_s: float
     queue_limit: int
-    sizes: LaunchSizes = field(default_factory=dict, hash=False)
+    sizes: SizesByLaunch = field(default_factory=dict, hash=False)
     """With a budget: the size of each launch that is waited for, and of each resident without a size."""
+    measured: Mapping[int, DeviceBytes] = field(default_factory=dict, hash=False)
+    """What each measured resident counts with from now on, by generation."""
 
 
 @dataclass(frozen=True, slots=True)

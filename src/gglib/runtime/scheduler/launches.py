@@ -40,11 +40,7 @@ def measure(state: SchedulerState, event: Measured) -> None:
     if (resident := state.residents.get(event.generation)) is None:
         return
     if event.size is not None:
-        # A launch that runs alone beyond the budget is not refused the next time.
-        budget = state.placement.memory_budget
-        resident.size = {
-            device: min(taken, budget.get(device, taken)) for device, taken in event.size.items()
-        }
+        resident.size = state.placement.within_budget(event.size)
         resident.is_measured = True
         state.has_excess = True
     if event.prompt_s is not None:

@@ -1,6 +1,9 @@
 """New limits: pins, the memory of other programs, and another configuration. Pure."""
 
-from gglib.runtime.scheduler.events import LaunchSizes, LimitsChanged, PinsChanged, Reconfigured
+from collections.abc import Mapping
+
+from gglib.core.memory import DeviceBytes
+from gglib.runtime.scheduler.events import LimitsChanged, PinsChanged, Reconfigured, SizesByLaunch
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import resized
 
@@ -16,14 +19,16 @@ def change_limits(state: SchedulerState, event: PinsChanged | LimitsChanged | Re
             state.placement.set_budget(capacity=event.capacity, budget=event.budget)
             state.swap_wait_s = event.swap_wait_s
             state.queue_limit = event.queue_limit
-            _resize(state, event.sizes)
+            _resize(state, event.sizes, event.measured)
             state.has_excess = True
 
 
-def _resize(state: SchedulerState, sizes: LaunchSizes) -> None:
-    """Apply the sizes that a new budget needs: requests and launches from before it have none."""
+def _resize(state: SchedulerState, sizes: SizesByLaunch, measured: Mapping[int, DeviceBytes]) -> None:
+    """Apply the sizes under the new budget: those from before it are missing, or were cut to the former one."""
     state.waiters.update({ticket: resized(waiter, sizes) for ticket, waiter in state.waiters.items()})
     state.pending_loads.resize(sizes)
     for resident in state.residents.values():
-        if not resident.size:
+        if resident.generation in measured:
+            resident.size = state.placement.within_budget(measured[resident.generation])
+        elif not resident.size:
             resident.size = sizes.get((resident.spec, resident.context), {})

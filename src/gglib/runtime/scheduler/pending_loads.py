@@ -6,7 +6,7 @@ A request that does not wait, or that stops waiting, leaves one: its client retu
 from collections.abc import Callable
 from dataclasses import replace
 
-from gglib.runtime.scheduler.events import LaunchSizes
+from gglib.runtime.scheduler.events import SizesByLaunch
 from gglib.runtime.scheduler.placement import largest
 from gglib.runtime.scheduler.state import PendingLoad, Waiter, resized
 
@@ -59,7 +59,7 @@ class PendingLoads:
         if (load := self._loads.get(model_id)) is not None:
             self._loads[model_id] = replace(load, expires_at=max(load.expires_at, now + PENDING_LOAD_S))
 
-    def resize(self, sizes: LaunchSizes) -> None:
+    def resize(self, sizes: SizesByLaunch) -> None:
         """Replace the sizes of the loads."""
         self._loads = {model_id: resized(load, sizes) for model_id, load in self._loads.items()}
 

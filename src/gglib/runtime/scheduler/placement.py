@@ -142,6 +142,10 @@ class Placement:
         """Return the limited devices that a launch of this size uses, ``MODELS`` among them."""
         return {device for device, taken in self.footprint(size).items() if taken}
 
+    def within_budget(self, size: DeviceBytes) -> DeviceBytes:
+        """Return a measured size, at most the budget: a launch that ran alone is not refused the next time."""
+        return {device: min(taken, self._budget.get(device, taken)) for device, taken in size.items()}
+
     def exceeds_budget(self, size: DeviceBytes, *, besides: Iterable[DeviceBytes] = ()) -> bool:
         """Whether a launch of this size does not fit beside residents of these sizes, whatever is evicted."""
         return bool(self.exceeded_by(size, besides))

@@ -8,7 +8,7 @@ from gglib.core.context import is_enough
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.priority import Priority
-from gglib.runtime.scheduler.events import Eviction, LaunchSizes
+from gglib.runtime.scheduler.events import Eviction, SizesByLaunch
 
 
 class ResidentState(Enum):
@@ -161,6 +161,6 @@ class PendingLoad(Waiter):
 AnyWaiter = TypeVar("AnyWaiter", bound=Waiter)
 
 
-def resized(waiter: AnyWaiter, sizes: LaunchSizes) -> AnyWaiter:
+def resized(waiter: AnyWaiter, sizes: SizesByLaunch) -> AnyWaiter:
     """Return a waiter with the size of its launch in ``sizes``, if there is one."""
     return replace(waiter, size=sizes.get((waiter.spec, waiter.launch_ctx), waiter.size))

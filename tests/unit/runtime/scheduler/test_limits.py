@@ -69,3 +69,13 @@ def test_a_new_budget_keeps_measured_sizes() -> None:
     scheduler.handle(Measured(1, {"ram": 40}), 2)
     scheduler.handle(Reconfigured(64, {"ram": 100}, 15.0, 10, {(A, 8192): {"ram": 50}}), 3)
     assert scheduler.residents[0].size == {"ram": 40}
+
+
+def test_measured_models_count_with_their_sizes_under_the_new_budget() -> None:
+    """Without a limit the model counted with what it took, and with the former budget it was cut to that."""
+    scheduler = scheduler_with((A, 50))
+    for budget, counted in ((60, 60), (100, 80), (None, 80)):
+        limits = None if budget is None else {"ram": budget}
+        event = Reconfigured(64, limits, 15.0, 10, measured={1: {"ram": 80}})
+        scheduler.handle(event, 20)
+        assert scheduler.residents[0].size == {"ram": counted}
