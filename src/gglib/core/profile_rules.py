@@ -95,7 +95,7 @@ def _check_members(what: str, members: Mapping[str, Any]) -> None:
             f"{what} can have at most {MAX_FIELDS} fields and {MAX_JSON_BYTES} bytes of valid Unicode."
         )
     for name, value in members.items():
-        if _depth(value) > MAX_VALUE_DEPTH:
+        if _is_deeper(value, MAX_VALUE_DEPTH):
             raise InvalidSettingError(f"'{name}' is nested more than {MAX_VALUE_DEPTH} deep.")
 
 
@@ -108,12 +108,14 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _depth(value: object) -> int:
-    if isinstance(value, Mapping):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list | tuple):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+def _is_deeper(value: object, depth: int) -> bool:
+    """Whether a value is nested more than ``depth`` deep. Stops there: a value may be nested thousands deep."""
+    children = (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
+    )
+    if children is None:
+        return False
+    return depth == 0 or any(_is_deeper(child, depth - 1) for child in children)
 
 
 def _check_default(name: str, value: object) -> None:
@@ -139,7 +141,7 @@ class ValueRule:
 def _number(low: float, high: float = math.inf) -> ValueRule:
     def accepts(value: object) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
+        return is_number and low <= value <= high and abs(value) != math.inf  # type: ignore[arg-type, operator]
 
     return ValueRule(f"a number {_range(low, high)}", accepts)
 

@@ -63,7 +63,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
 ) -> None:
     """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller.
 
-    Of an alias list, the first model that can run gets the request.
+    For an alias list: the first model that can run gets the request.
     """
     options = services.options
     encoding = request.head.fields.get(b"content-encoding")

@@ -44,8 +44,7 @@ class ProfileAdmin:
         return [
             OwnedProfile(profile, models.get(profile.model_id or 0))
             for profile in await self.store.list_profiles()
-            if profile.model_id is None
-            or profile.model_id in models  # others were added after the models were read
+            if profile.model_id is None or profile.model_id in models  # not of a model that was added since
         ]
 
     async def show(self, name: str, model_name: str | None) -> OwnedProfile:

@@ -21,8 +21,7 @@ class FieldLimits(NamedTuple):
 def check_guards(profile: Profile, limits: FieldLimits) -> None:
     """Raise ``InvalidSettingError``, which names the field, if a request must not set a default of ``profile``.
 
-    The defaults are checked as a request of their own, so that requests with the profile need no second check. Takes 10
-    to 40 us for ordinary profiles.
+    The defaults are checked as a request of their own. Takes 10 to 40 us for ordinary profiles.
     """
     body = json.dumps({"model": "m", **profile.defaults}, separators=(",", ":")).encode()
     try:

@@ -203,7 +203,9 @@ class World:
             self._pulled(expected, target)
             return
         expected.may_be_unfinished.add(target.argument)
-        if gate.has_been_reached:
+        if not self._is_loadable(target):  # another file may have been found to be cut short before the kill
+            expected.has_to_be_unfinished.discard(target.argument)
+        elif gate.has_been_reached:
             expected.has_to_be_unfinished.add(target.argument)
         self._may_have_ended(expected, target)
 

@@ -59,6 +59,8 @@ for _ in range(20):
         (Profile(name="x", defaults={"temperature": True}), "'temperature' must be a number from 0 to 5"),
         (Profile(name="x", defaults={"temperature": "1"}), "'temperature' must be"),
         (Profile(name="x", defaults={"temperature": 5.1}), "'temperature' must be"),
+        (Profile(name="x", defaults={"temperature": 10**400}), "'temperature' must be"),
+        (Profile(name="x", defaults={"temperature": float("inf")}), "JSON"),
         (Profile(name="x", defaults={"top_k": 1.5}), "'top_k' must be an integer"),
         (Profile(name="x", defaults={"max_tokens": 0}), "'max_tokens' must be"),
         (Profile(name="x", defaults={"stop": []}), "'stop' must be"),

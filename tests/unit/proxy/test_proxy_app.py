@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from gglib.core.models import ModelSummary
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.request_head import parse_head
@@ -21,8 +23,8 @@ from gglib.testing import FakeCatalog, FakeRuntime
 from .test_proxy_response import FakeTransport
 
 
-async def test_request_that_comes_after_the_end_is_refused() -> None:
-    """Once it is told to stop, the program answers every request with 503."""
+def an_app() -> ProxyApp:
+    """Return an app without keys."""
     services = Services(
         runtime=FakeRuntime(),
         catalog=FakeCatalog([ModelSummary(id=1, name="tiny")]),
@@ -32,15 +34,30 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
         default_ctx=1,
         options=ProxyOptions(),
     )
-    app = ProxyApp(services, AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
-    transport = FakeTransport()
+    return ProxyApp(services, AccessPolicy(HostRules(frozenset(), frozenset()), CorsRules(), AccessKeys({})))
 
-    def a_request() -> ProxyRequest:
-        head = parse_head(b"GET /v1/models HTTP/1.1\r\nHost: localhost")
-        return ProxyRequest(head, 0, RequestBody(limit_bytes=0), transport)
 
-    await app.handle(a_request(), transport)
+def a_request(transport: FakeTransport, fields: bytes = b"Host: localhost") -> ProxyRequest:
+    """Return a request with these headers."""
+    head = parse_head(b"GET /v1/models HTTP/1.1\r\n" + fields)
+    return ProxyRequest(head, 0, RequestBody(limit_bytes=0), transport)
+
+
+@pytest.mark.parametrize("host", [b"Host: a@b\r\n", b"Host: [::1\r\n"])
+@pytest.mark.parametrize("page", [b"Origin: http://localhost", b"Sec-Fetch-Site: same-origin"])
+async def test_a_page_with_an_unreadable_host_gets_a_response(host: bytes, page: bytes) -> None:
+    """Whether the caller is an admin is also checked for the error."""
+    app, transport = an_app(), FakeTransport()
+    transport.peer_host = transport.server_host = "127.0.0.1"
+    await app.handle(a_request(transport, host + page), transport)
+    assert [sent.split(b" ")[1] for sent in transport.sent] == [b"400"]
+
+
+async def test_request_that_comes_after_the_end_is_refused() -> None:
+    """Once ``stop`` was called, the response to every request is 503."""
+    app, transport = an_app(), FakeTransport()
+    await app.handle(a_request(transport), transport)
     app.stop()
-    await app.handle(a_request(), transport)
+    await app.handle(a_request(transport), transport)
     assert [sent.split(b" ")[1] for sent in transport.sent] == [b"200", b"503"]
     assert json.loads(transport.sent[1].partition(b"\r\n\r\n")[2])["error"]["code"] == "shutting_down"

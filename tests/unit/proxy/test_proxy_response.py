@@ -21,7 +21,8 @@ class FakeTransport:
     """A transport that records what is written; ``fails_with``, when set, is raised by ``drain``."""
 
     date_line = b"date: today\r\n"
-    peer_host = server_host = None
+    peer_host: str | None = None
+    server_host: str | None = None
 
     def __init__(self, *, can_keep_alive: bool = True) -> None:
         self.sent: list[bytes] = []

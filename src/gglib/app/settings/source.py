@@ -13,7 +13,7 @@ class SettingsSource:
     """The sources of a server's settings: the command line and the environment of its start, and ``config.toml``."""
 
     def __init__(self, load: Callable[[], Settings], loaded: Settings) -> None:
-        """``load`` returns the settings anew; ``loaded`` are those that it returned at the start."""
+        """``load`` loads the settings again; ``loaded`` are those that it returned at the start."""
         self.reload_requested = asyncio.Event()
         """Set to request a reload, for example by SIGHUP; the server clears it."""
         self.latest = loaded

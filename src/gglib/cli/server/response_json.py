@@ -113,7 +113,7 @@ def _load(server: Endpoint, what: str, body: bytes) -> Any:  # noqa: ANN401 - JS
 
     try:
         content = json.loads(
-            body,
+            body.decode(),
             object_hook=as_object,
             parse_int=_bounded(int),
             parse_float=_bounded(float),

@@ -13,7 +13,7 @@ from gglib.core.addresses import is_loopback
 from gglib.core.authorities import is_plain_loopback
 from gglib.proxy.access.grants import Grant
 from gglib.proxy.access.hosts import parse_authority
-from gglib.proxy.errors import ForbiddenError
+from gglib.proxy.errors import BadRequestError, ForbiddenError
 from gglib.proxy.routes.operation_spec import Access
 
 SAME_ORIGIN = b"same-origin"
@@ -48,7 +48,11 @@ class Caller:
         Names from ``allowed_hosts`` do not count: a reverse proxy there may forward requests from anywhere.
         """
         host = self.fields.get(b"host", b"")
-        if not is_plain_loopback(parse_authority(host).host):
+        try:
+            name = parse_authority(host).host
+        except BadRequestError:  # of a request that is refused
+            return False
+        if not is_plain_loopback(name):
             return False
         origin, site = self.fields.get(b"origin"), self.fields.get(b"sec-fetch-site")
         if origin is None:  # browsers omit it from same-origin GET requests

@@ -47,8 +47,8 @@ async def resolve_candidates(
 ) -> list[Candidate]:
     """Return the models that ``name`` means, best first: one, or those of an alias list.
 
-    ``kind``: of an alias list only the models that requests of the kind may use. Raises ``ModelNotFoundError`` if there
-    is none, ``UnsupportedByModelError`` if none is of the kind.
+    With a ``kind``, an alias list means only its models that requests of the kind may use. Raises
+    ``ModelNotFoundError`` if there is none, ``UnsupportedByModelError`` if none is of the kind.
     """
     own = await _resolve(name, catalog)
     if own is not None:

@@ -29,7 +29,7 @@ LOAD_ERRORS = (
 
 
 async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
-    """Load a model, of an alias list the first that can run; respond when it is ready. A profile has no effect."""
+    """Load a model, respond when it is ready. For an alias list: the first model that can run. A profile is ignored."""
     services, request = call.services, call.request
 
     async def load(candidate: Candidate) -> RunningTarget:
@@ -42,7 +42,7 @@ async def load_model(call: Call[None, LoadOptions], response: Response) -> None:
 
 
 async def unload_model(call: Call[None, None], response: Response) -> None:
-    """Unload a model, of an alias list all that are in memory; respond when the processes have exited."""
+    """Unload a model, respond when its process has exited. For an alias list: all its models that are in memory."""
     services = call.services
     candidates, _ = await resolve_request(call.path["name"], services)
     stopped = [candidate.name for candidate in candidates if await services.runtime.unload(candidate.name)]

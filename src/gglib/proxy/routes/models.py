@@ -36,7 +36,7 @@ async def list_models(call: Call[None, None], response: Response) -> None:
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
-    """Send one model of the catalogue, of an alias list the first, of ``model:profile`` the model."""
+    """Send one model of the catalogue. For an alias list: its first model; for ``model:profile``: the model."""
     await call.services.catalog.list_models()  # listing detects replaced files
     (first, *_), _ = await resolve_request(call.path["name"], call.services)
     model = await require_model(call.services.catalog, first.name)
@@ -138,7 +138,7 @@ OPERATIONS = (
             may_have_slashes=True,
             group=GROUP,
             summary="Show one model",
-            text="Of an alias list the first model, of `MODEL:PROFILE` the model.",
+            text="For an alias list: its first model; for `MODEL:PROFILE`: the model.",
             access=Access.CLIENT,
             path_parameters=NAME,
             response=responses.Model,

@@ -73,6 +73,8 @@ def test_a_wrong_type_is_refused(content: object, expected: ResponseName, proble
         b'{"a": 1e999}',
         b'{"a": 10000000000000000000}',
         b'{"a": "\\ud800"}',
+        b'{"a": "\xed\xa0\x80"}',
+        '{"a": "\\ud800"}'.encode("utf-16"),
         b"[" * 100_000,
     ],
 )
