@@ -1,62 +1,68 @@
 """Run the scheduler through many random sequences: the long version of ``tests/property/promises``.
 
-Runs the same hypothesis state machine in several processes with different seeds. A violated promise is printed with the
-shortest sequence that violates it, and the exit code is 1.
+Runs the state machines of these tests, without hypothesis, in several processes. Each sequence has a seed of its own:
+``--machine memory --seed N --sequences 1`` repeats it. A violated promise is printed with the seed and the steps of its
+sequence, and the exit code is 1.
 """
 
 import argparse
 import os
-import subprocess
 import sys
 import time
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
-ROOT = Path(__file__).resolve().parents[1]
-BATCH = 5_000
-"""Sequences per process: hypothesis remembers its examples and becomes slower."""
+from tests.property.promises.walk import MACHINES, WalkError, walk
+
+BATCH = 1_000
+"""Sequences for each task of a process."""
 
 
 def main() -> int:
-    """Run all batches, a few at a time, and return 1 if one failed."""
+    """Run the sequences of each machine, and return 1 if one failed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sequences", type=int, default=100_000)
+    parser.add_argument("--sequences", type=int, default=100_000, help="for each machine (default 100000)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the first batch; the next batches count up"
-    )
+    parser.add_argument("--machine", action="append", choices=sorted(MACHINES), help="default: all")
+    parser.add_argument("--seed", type=int, default=1, help="of the first sequence; the next ones count up")
     options = parser.parse_args()
-    started = time.monotonic()
-    batches = -(-options.sequences // BATCH)
-    waiting = list(range(options.seed, options.seed + batches))
-    running: list[subprocess.Popen[str]] = []
-    done = 0
-    while waiting or running:
-        while waiting and len(running) < options.jobs:
-            running.append(start(waiting.pop(0)))
-        ended = next((batch for batch in running if batch.poll() is not None), None)
-        if ended is None:
-            time.sleep(0.2)
-            continue
-        running.remove(ended)
-        if ended.returncode:
-            for batch in running:
-                batch.terminate()
-            print(ended.communicate()[0])
+    for machine in options.machine or MACHINES:
+        if not _run(machine, range(options.seed, options.seed + options.sequences), options.jobs):
             return 1
-        done += BATCH
-        print(f"{done} sequences, {time.monotonic() - started:.0f} s", flush=True)
     return 0
 
 
-def start(seed: int) -> subprocess.Popen[str]:
-    """Start a batch with a seed."""
-    environment = os.environ | {"GGLIB_PROMISE_EXAMPLES": str(BATCH), "GGLIB_PROMISE_SEED": str(seed)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/property/promises"]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def _run(machine: str, seeds: range, jobs: int) -> bool:
+    """Run the sequences of one machine in several processes; return whether all of them passed."""
+    started = time.monotonic()
+    with ProcessPoolExecutor(jobs) as pool:
+        parts = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]
+        tasks = [pool.submit(_walk_all, machine, part) for part in parts]
+        done = steps = 0
+        for task in as_completed(tasks):
+            failure, taken = task.result()
+            if failure:
+                pool.shutdown(cancel_futures=True)
+                print(failure)
+                return False
+            done, steps = done + 1, steps + taken
+            if done % 10 == 0 or done == len(tasks):
+                so_far = min(done * BATCH, len(seeds))
+                seconds = time.monotonic() - started
+                print(f"{machine}: {so_far} sequences, {steps} steps, {seconds:.0f} s", flush=True)
+    return True
+
+
+def _walk_all(machine: str, seeds: range) -> tuple[str, int]:
+    """Run sequences; return the report of the first that failed, else an empty text, and the number of steps."""
+    steps = 0
+    for seed in seeds:
+        try:
+            steps += walk(machine, seed)
+        except WalkError as error:
+            return str(error), steps
+    return "", steps
 
 
 if __name__ == "__main__":

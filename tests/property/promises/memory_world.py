@@ -252,7 +252,7 @@ class MemoryWorld:
 
     def set_budget(self) -> None:
         """Limit the memory from now on: the sizes of requests and processes become known."""
-        self.has_budget = True
+        had_budget, self.has_budget = self.has_budget, True
         sizes = {
             (spec_of(model), context): size_of(model, context)
             for model in SIZES
@@ -262,7 +262,8 @@ class MemoryWorld:
             self.waiting[ticket] = replace(request, size=sizes[request.spec, request.launch_ctx])
         for process in self.processes.values():
             known = process.size or dict(sizes[process.launch.spec, process.launch.context])
-            process.size = within_budget(process.measured) if process.measured else known
+            measured_size = within_budget(process.measured) if had_budget else process.measured
+            process.size = measured_size or known
         measured = {generation: p.measured for generation, p in self.processes.items() if p.measured}
         self.send(Reconfigured(self.capacity, BUDGET, SWAP_WAIT_S, DEFAULT_QUEUE_LIMIT, sizes, measured))
 
@@ -529,13 +530,15 @@ class MemoryWorld:
         return self.now >= self.since[ticket] + SWAP_WAIT_S
 
     def _is_provided(self, ticket: int) -> bool:
-        """Whether a loading or ready process serves a waiting request."""
+        """Whether a loading or ready process serves a waiting request. One that drains for another model does not."""
         request = self.waiting[ticket]
+        draining = {r.generation for r in self.scheduler.residents if r.state is ResidentState.DRAINING}
         return any(
             p.launch.spec.model_id == request.spec.model_id
             and p.launch.context >= request.needed_ctx
             and p.state in {"loading", "ready"}
-            for p in self.processes.values()
+            and generation not in draining
+            for generation, p in self.processes.items()
         )
 
 

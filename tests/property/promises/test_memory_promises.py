@@ -2,17 +2,17 @@
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
-from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from gglib.core.priority import Priority
 
+from .choices import NUMBERS, one_of
 from .memory_world import BUDGET, CONTEXT, LARGE_CONTEXT, SIZES, MemoryWorld
 from .test_promises import EXAMPLES, PHASES, SEED, STEPS, pick
 
-MODELS = st.sampled_from((1, 1, 2, 2, 3, 4, 4, 5, 6, 7))
-CONTEXTS = st.sampled_from((CONTEXT, CONTEXT, CONTEXT, LARGE_CONTEXT))
-PRIORITIES = st.sampled_from((Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH))
+MODELS = one_of((1, 1, 2, 2, 3, 4, 4, 5, 6, 7))
+CONTEXTS = one_of((CONTEXT, CONTEXT, CONTEXT, LARGE_CONTEXT))
+PRIORITIES = one_of((Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH))
 KINDS = ("out of memory", "die", "measure", "free", "pin", "budget")
 FREE: tuple[dict[str, int], ...] = ({}, {}, {"ram": 70}, {"ram": 35, "gpu0": 40}, {"gpu0": 0})
 
@@ -22,7 +22,7 @@ class MemoryPromises(RuleBasedStateMachine):
 
     is_intact = False
 
-    @initialize(capacity=st.sampled_from([1, 2, 64, 64, 64]), has_budget=st.sampled_from([True, True, False]))
+    @initialize(capacity=one_of([1, 2, 64, 64, 64]), has_budget=one_of([True, True, False]))
     def begin(self, capacity: int, *, has_budget: bool) -> None:
         """Start without residents; without a budget, a later step sets it."""
         self.world = MemoryWorld(capacity, has_budget)
@@ -33,30 +33,30 @@ class MemoryPromises(RuleBasedStateMachine):
         self.world.request(model, context, priority)
 
     @precondition(lambda self: self.world.waiting)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def cancel(self, number: int) -> None:
         """Cancel a waiting request."""
         self.world.cancel(pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.holding)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def finish(self, number: int) -> None:
         """Finish a request."""
         self.world.finish(pick(self.world.holding, number))
 
     @precondition(lambda self: self.world.in_state("loading"))
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def become_ready(self, number: int) -> None:
         """Finish a load."""
         self.world.become_ready(pick(self.world.in_state("loading"), number))
 
     @precondition(lambda self: self.world.in_state("stopping"))
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def exit_stopped(self, number: int) -> None:
         """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
-    @rule(kind=st.sampled_from(KINDS), number=st.integers(0, 100))
+    @rule(kind=one_of(KINDS), number=NUMBERS)
     def disturb(self, kind: str, number: int) -> None:
         """Change memory, budget or pins, or kill a process: a single rule, so that most steps are ordinary."""
         world = self.world
@@ -73,7 +73,7 @@ class MemoryPromises(RuleBasedStateMachine):
         elif kind == "pin":
             world.pin(frozenset((1 + number % len(SIZES),)) if number % 3 else frozenset())
 
-    @rule(seconds=st.sampled_from([0.05, 0.3, 1.0, 4.0, 9.9, 15.0, 40.0]))
+    @rule(seconds=one_of([0.05, 0.3, 1.0, 4.0, 9.9, 15.0, 40.0]))
     def advance(self, seconds: float) -> None:
         """Advance the clock."""
         self.world.advance(seconds)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from .choices import NUMBERS, one_of
 from .world import CONTEXTS, MODELS, World
 
 EXAMPLES = int(os.environ.get("GGLIB_PROMISE_EXAMPLES", 20 * settings().max_examples))
@@ -34,59 +34,59 @@ class SchedulerPromises(RuleBasedStateMachine):
 
     is_intact = False
 
-    @initialize(capacity=st.sampled_from([1, 1, 2, 3]))
+    @initialize(capacity=one_of([1, 1, 2, 3]))
     def begin(self, capacity: int) -> None:
         """Start without residents."""
         self.world = World(capacity)
 
-    @rule(model=st.sampled_from(POPULARITY), change=st.sampled_from(CHANGES))
+    @rule(model=one_of(POPULARITY), change=one_of(CHANGES))
     def request(self, model: int, change: tuple[int, int]) -> None:
         """Request a model."""
         self.world.request(model, *change)
 
     @precondition(lambda self: self.world.processes)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def request_what_is_there(self, number: int) -> None:
         """Request a model that is loading, loaded or being unloaded."""
         launch = self.world.processes[pick(self.world.processes, number)].launch
         self.world.request(launch.spec.model_id, 0, CONTEXTS[0])
 
-    @rule(model=st.sampled_from(POPULARITY), change=st.sampled_from(CHANGES))
+    @rule(model=one_of(POPULARITY), change=one_of(CHANGES))
     def request_without_waiting(self, model: int, change: tuple[int, int]) -> None:
         """Request a model without waiting (``Prefer: wait=0``)."""
         self.world.request(model, *change, waits=False)
 
     @precondition(lambda self: self.world.waiting)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def time_out(self, number: int) -> None:
         """Time out a wait (``Prefer: wait=N``)."""
         self.world.time_out(pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.waiting)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def cancel(self, number: int) -> None:
         """Cancel a waiting request."""
         self.world.cancel(pick(self.world.waiting, number))
 
     @precondition(lambda self: self.world.holding)
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def finish(self, number: int) -> None:
         """Finish a request."""
         self.world.finish(pick(self.world.holding, number))
 
     @precondition(lambda self: self.world.in_state("loading"))
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def become_ready(self, number: int) -> None:
         """Finish a load."""
         self.world.become_ready(pick(self.world.in_state("loading"), number))
 
     @precondition(lambda self: self.world.in_state("stopping"))
-    @rule(number=st.integers(0, 100))
+    @rule(number=NUMBERS)
     def exit_stopped(self, number: int) -> None:
         """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
-    @rule(kind=st.sampled_from(DISTURBANCES), number=st.integers(0, 100))
+    @rule(kind=one_of(DISTURBANCES), number=NUMBERS)
     def disturb(self, kind: str, number: int) -> None:
         """Fail a load, kill or update a loaded model, or stop all: a single rule, so that most steps are ordinary."""
         world = self.world
@@ -105,7 +105,7 @@ class SchedulerPromises(RuleBasedStateMachine):
         elif kind == "stop":
             world.stop_all((0.0, 5.0, 20.0)[number % 3])
 
-    @rule(seconds=st.sampled_from([0.05, 0.3, 1.0, 4.0, 14.9, 15.0, 40.0]))
+    @rule(seconds=one_of([0.05, 0.3, 1.0, 4.0, 14.9, 15.0, 40.0]))
     def advance(self, seconds: float) -> None:
         """Advance the clock."""
         self.world.advance(seconds)

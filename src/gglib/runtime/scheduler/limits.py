@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gglib.core.memory import DeviceBytes
 from gglib.runtime.scheduler.events import LimitsChanged, PinsChanged, Reconfigured, SizesByLaunch
+from gglib.runtime.scheduler.placement import largest
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import resized
 
@@ -16,19 +17,30 @@ def change_limits(state: SchedulerState, event: PinsChanged | LimitsChanged | Re
         case LimitsChanged(limits):
             state.placement.set_limits(limits)
         case _:
-            state.placement.set_budget(capacity=event.capacity, budget=event.budget)
+            placement = state.placement
+            former = {
+                generation: placement.within_budget(size) for generation, size in event.measured.items()
+            }
+            placement.set_budget(capacity=event.capacity, budget=event.budget)
+            measured = {
+                generation: largest((former[generation], placement.within_budget(size)))
+                for generation, size in event.measured.items()
+            }
             state.swap_wait_s = event.swap_wait_s
             state.queue_limit = event.queue_limit
-            _resize(state, event.sizes, event.measured)
+            _resize(state, event.sizes, measured)
             state.has_excess = True
 
 
 def _resize(state: SchedulerState, sizes: SizesByLaunch, measured: Mapping[int, DeviceBytes]) -> None:
-    """Apply the sizes under the new budget: those from before it are missing, or were cut to the former one."""
+    """Apply the sizes under the new budget: those from before it are missing, or were cut to the former one.
+
+    ``measured`` is cut to the larger of both budgets: a reduced one is exceeded, and an idle resident stops.
+    """
     state.waiters.update({ticket: resized(waiter, sizes) for ticket, waiter in state.waiters.items()})
     state.pending_loads.resize(sizes)
     for resident in state.residents.values():
         if resident.generation in measured:
-            resident.size = state.placement.within_budget(measured[resident.generation])
+            resident.size = measured[resident.generation]
         elif not resident.size:
             resident.size = sizes.get((resident.spec, resident.context), {})

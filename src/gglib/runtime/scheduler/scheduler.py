@@ -16,7 +16,9 @@ state and returns the effects that are due:
    slot for them (``batch_limits``).
 2. Requests that can never be served are refused at once, and no resident is evicted for them. Requests that lack
    memory because other programs use it are refused after ``MEMORY_WAIT_S``. ``placement`` has the decision tree.
-3. Models that waiters need and no resident serves follow, interactive requests first, then in the order of arrival
+3. While the residents exceed a reduced budget, idle ones that are not pinned stop.
+4. A resident without requests for its idle time-to-live is stopped, unless it is pinned.
+5. Models that waiters need and no resident serves follow, interactive requests first, then in the order of arrival
    (``planning.waiting_order``). If a model fits beside the residents, it is launched. Otherwise a minimal set of
    residents makes room, the one with the least expected loss (``victim_rule``). Loads without waiters, and idle
    residents, stop at once. A busy resident only drains, and only once the waiter has waited for ``swap_wait_s``, or at
@@ -25,10 +27,8 @@ state and returns the effects that are due:
    residents make room, the resident takes requests again. An idle resident whose clients are likely to return soon is
    kept warm for a moment (``keep_warm``), but never beyond ``swap_wait_s``. A pinned resident is never evicted for
    another model.
-4. Pending loads come after all waiters. A pending load has not started, and no request waits for it (see below). It
+6. Pending loads come after all waiters. A pending load has not started, and no request waits for it (see below). It
    uses free capacity or evicts an idle resident, never a resident that is in use or loading, and it expires.
-5. While the residents exceed a reduced budget, idle ones that are not pinned stop.
-6. A resident without requests for its idle time-to-live is stopped, unless it is pinned.
 
 A resident stops only when no request holds it; the deadline of ``StopRequested`` is the exception. A resident takes no
 new requests, and stops after its last one, if its engine stalled, the user stopped it, its model was removed, its file
@@ -84,6 +84,7 @@ from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.launches import become_ready, fail_load, finish_exit, measure, record_death
 from gglib.runtime.scheduler.limits import change_limits
 from gglib.runtime.scheduler.placement import Placement
+from gglib.runtime.scheduler.planning import Plan
 from gglib.runtime.scheduler.requests import (
     drop_finished_loads,
     end_request,
@@ -298,12 +299,19 @@ class Scheduler:
         effects: list[Effect] = [*stop_drained(state, now), *grant_ready(state, now)]
         drop_finished_loads(state, now)
         effects += refuse_unplaceable(state, now)
-        planner = state.planner(now)
-        plan = planner.plan([*state.next_waiters(now), *state.next_pending_loads()])
-        effects += execute(state, plan, planner)
+        effects += stop_excess(state, now)  # before the plan: a drain may become unneeded
+        effects += stop_expired(state, now)
+        plan, planned = self._execute_plan(now)
+        effects += planned
         if reopen_unneeded_drains(state, plan, now):
             effects += grant_ready(state, now)
-        effects += stop_excess(state, planner)
-        effects += stop_expired(state, now)
+            drop_finished_loads(state, now)
+            effects += self._execute_plan(now)[1]  # a reopened resident may have to drain for another waiter
         self._update_fast_path()
         return [*effects, *next_wake_up(state, now)]
+
+    def _execute_plan(self, now: float) -> tuple[Plan, list[Effect]]:
+        state = self._state
+        planner = state.planner(now)
+        plan = planner.plan([*state.next_waiters(now), *state.next_pending_loads()])
+        return plan, list(execute(state, plan, planner))

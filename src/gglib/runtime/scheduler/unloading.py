@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from gglib.core.errors import ModelNotFoundError, ModelStoppedError
 from gglib.runtime.scheduler.events import Effect, Eviction, Refuse, Stop, StopReason
 from gglib.runtime.scheduler.placement import Candidate
-from gglib.runtime.scheduler.planning import Planner
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import Resident, ResidentState
 
@@ -91,10 +90,11 @@ def stop_drained(state: SchedulerState, now: float) -> Iterator[Effect]:
             yield stop(resident, now)
 
 
-def stop_excess(state: SchedulerState, planner: Planner) -> Iterator[Effect]:
+def stop_excess(state: SchedulerState, now: float) -> Iterator[Effect]:
     """Stop idle residents while all together exceed the budget, the least valuable first."""
     if not state.has_excess:
         return
+    planner = state.planner(now)
     staying = [r for r in state.residents.values() if not r.is_terminating]
     excess = state.placement.excess([r.size for r in staying])
     idle = {r.generation: r for r in staying if r.is_idle and r.spec.model_id not in state.pinned}
@@ -106,7 +106,7 @@ def stop_excess(state: SchedulerState, planner: Planner) -> Iterator[Effect]:
     victims = state.victim_rule.choose(candidates, excess)
     state.has_excess = victims is None
     for victim in candidates if victims is None else victims:
-        yield stop(idle[victim.generation], planner.now, Eviction(StopReason.EXCESS, planner.now))
+        yield stop(idle[victim.generation], now, Eviction(StopReason.EXCESS, now))
 
 
 def stop_expired(state: SchedulerState, now: float) -> Iterator[Effect]:

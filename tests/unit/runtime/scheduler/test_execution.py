@@ -184,3 +184,37 @@ def test_a_protected_load_is_stopped_for_an_overdue_waiter() -> None:
     scheduler.handle(request_for(3, A), 3)
     assert scheduler.handle(RequestEnded(2), 4) == [WakeAt(18)]
     assert effects_without_wakeups(scheduler.handle(Tick(), 18)) == [Stop(2)]
+
+
+def test_a_reopened_resident_drains_again_for_an_overdue_request() -> None:
+    """B left, for which A drained: the older request of A is granted, and A stops after it for the larger context.
+
+    Found by ``scripts/check_promises.py``: A took further requests until the next event.
+    """
+    scheduler = Scheduler(capacity=1, swap_wait_s=15)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(request_for(2, B), 1)
+    scheduler.handle(Tick(), 16)
+    scheduler.handle(request_for(3, A), 20)
+    scheduler.handle(request_for(4, A, 16384), 21)
+    scheduler.handle(Tick(), 36)
+    assert effects_without_wakeups(scheduler.handle(RequestEnded(2), 36)) == [Grant(3, 1)]
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    assert scheduler.try_grant(5, A, 2048, 36) is None
+
+
+def test_a_pending_load_ends_when_a_drain_is_cancelled() -> None:
+    """Its model is ready again, so it is not loaded once more after it has stopped.
+
+    Found by ``scripts/check_promises.py``: the engine stalled before the next event.
+    """
+    scheduler = Scheduler(capacity=1, swap_wait_s=15)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(request_for(2, B), 1)
+    scheduler.handle(Tick(), 16)
+    scheduler.handle(request_without_wait(3, A, 8192), 17)
+    assert scheduler.pending_loads
+    scheduler.handle(RequestEnded(2), 18)
+    assert not scheduler.pending_loads

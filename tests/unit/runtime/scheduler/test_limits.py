@@ -73,9 +73,12 @@ def test_a_new_budget_keeps_measured_sizes() -> None:
 
 def test_measured_models_count_with_their_sizes_under_the_new_budget() -> None:
     """Without a limit the model counted with what it took, and with the former budget it was cut to that."""
-    scheduler = scheduler_with((A, 50))
-    for budget, counted in ((60, 60), (100, 80), (None, 80)):
+    scheduler = Scheduler(capacity=64, budget={"ram": 60})
+    scheduler.handle(request_for(1, A, 50), 0)
+    scheduler.handle(BecameReady(1), 1)
+    for budget, counted in ((60, 60), (70, 70), (None, 80), (100, 80), (40, 80)):
         limits = None if budget is None else {"ram": budget}
         event = Reconfigured(64, limits, 15.0, 10, measured={1: {"ram": 80}})
         scheduler.handle(event, 20)
         assert scheduler.residents[0].size == {"ram": counted}
+    assert stopped(scheduler.handle(RequestEnded(1), 21)) == {1: StopReason.EXCESS}

@@ -274,6 +274,22 @@ def test_a_repeated_load_that_succeeds_may_be_repeated_again() -> None:
     assert stopped(scheduler.handle(out_of_memory(5), 22)) == {4: StopReason.OUT_OF_MEMORY}
 
 
+def test_a_larger_load_after_a_repeated_one_may_be_repeated_too() -> None:
+    """Success ends the count although a request for a larger context of the model has waited since."""
+    scheduler = scheduler_with((A, 30))
+    scheduler.handle(request_for(1, B, 50), 10)
+    scheduler.handle(out_of_memory(2), 12)
+    scheduler.handle(Exited(1), 13)
+    scheduler.handle(Requested(2, B, 16384, 16384, size={"ram": 70}), 14)
+    scheduler.handle(BecameReady(3), 15)
+    scheduler.handle(request_for(3, C, 10), 16)
+    scheduler.handle(BecameReady(4), 17)
+    scheduler.handle(RequestEnded(3), 18)
+    scheduler.handle(RequestEnded(1), 40)
+    assert Launch(5, B, 16384) in scheduler.handle(Exited(3), 41)
+    assert stopped(scheduler.handle(out_of_memory(5), 42)) == {4: StopReason.OUT_OF_MEMORY}
+
+
 # --- pinned models ---
 
 
