@@ -301,6 +301,18 @@ def test_a_pinned_model_is_not_evicted() -> None:
     assert stopped(scheduler.handle(request_for(1, C, 50), 100)) == {2: StopReason.IDLE}
 
 
+def test_a_request_that_the_launch_of_a_pinned_model_leaves_no_room_for_is_refused() -> None:
+    """With the launch: nothing else may happen until the load ends. Found by ``scripts/check_promises.py``."""
+    scheduler = scheduler_with((A, 50))
+    scheduler.handle(PinsChanged(frozenset((2,))), 10)
+    scheduler.handle(StopRequested(10, 1), 10)
+    scheduler.handle(request_for(1, B, 60), 11)
+    scheduler.handle(request_for(2, C, 60), 11)
+    effects = scheduler.handle(Exited(1), 12)
+    assert Launch(2, B, 8192) in effects
+    assert refusals(effects) == {2: ModelsPinnedError}
+
+
 def test_a_request_that_pins_leave_no_room_for_is_refused() -> None:
     """At once, with the names of the pinned models; also with a fixed number of models."""
     scheduler = scheduler_with((A, 60))
