@@ -307,7 +307,7 @@ class Scheduler:
             effects += grant_ready(state, now)
             drop_finished_loads(state, now)
             effects += self._execute_plan(now)[1]  # a reopened resident may have to drain for another waiter
-        if plan.launches:  # a pinned model may leave no room for the others
+        if plan.launches or plan.evictions:  # a pinned launch, or a drain, may leave no room for others
             effects += refuse_unplaceable(state, now)
         self._update_fast_path()
         return [*effects, *next_wake_up(state, now)]
