@@ -13,6 +13,9 @@ EVENT_STREAM = b"text/event-stream"
 STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 """Prevent caches and buffering proxies from delaying a stream."""
 
+EVENT_STREAM_HEADERS: Headers = [(b"content-type", EVENT_STREAM), *STREAM_HEADERS]
+"""The headers of a stream of server-sent events."""
+
 _HOP_BY_HOP = frozenset(
     (
         b"connection",

@@ -227,7 +227,7 @@ async def _send_preflight(
     lines: bytes, request: ProxyRequest, response: Response, services: Services
 ) -> None:
     del request, services
-    await response.start_with(204, lines, length=None, is_event_stream=False, is_last=True)
+    await response.start_with(204, lines, length=None, is_stream=False, is_last=True)
 
 
 def _error_code(error: Exception, *, is_started: bool) -> str | None:
@@ -265,6 +265,6 @@ def _record(
         first_byte_s=None if response.first_byte_at_s is None else response.first_byte_at_s - started_s,
         duration_s=ended_s - started_s,
         chunks=response.chunks,
-        is_streamed=response.is_event_stream,
+        is_streamed=response.is_stream,
         error_code=error_code,
     )

@@ -41,7 +41,7 @@ class EventRelay:
             head.status,
             head.relayed_header_lines,
             length=None,  # an error event of the proxy may follow
-            is_event_stream=True,
+            is_stream=True,
             part=part,
             is_last=is_last and error is None,
         )

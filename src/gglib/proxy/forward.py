@@ -25,6 +25,7 @@ from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within_limit
 from gglib.proxy.access.priority import request_priority
 from gglib.proxy.dialects import engine_errors
+from gglib.proxy.dialects.base import Exchange
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import (
     ContentEncodingError,
@@ -33,6 +34,7 @@ from gglib.proxy.errors import (
     UnsupportedByModelError,
 )
 from gglib.proxy.event_relay import EventRelay
+from gglib.proxy.exchange_relay import relay_body, relay_stream
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.names.candidates import Candidate, kind_of, log_skip, resolve_request
 from gglib.proxy.names.default_model import default_model
@@ -59,17 +61,18 @@ gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
 async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each request 0.4 us
-    request: ProxyRequest, response: Response, services: Services
+    request: ProxyRequest, response: Response, services: Services, body: bytes | None = None
 ) -> None:
     """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller.
 
-    For an alias list: the first model that can run gets the request.
+    ``body`` replaces the request's. For an alias list: the first model that can run gets the request.
     """
     options = services.options
-    encoding = request.head.fields.get(b"content-encoding")
-    if encoding is not None and is_encoded(encoding):
-        raise ContentEncodingError
-    body = await request.read_body(limit_bytes=options.max_body_bytes)
+    if body is None:
+        encoding = request.head.fields.get(b"content-encoding")
+        if encoding is not None and is_encoded(encoding):
+            raise ContentEncodingError
+        body = await request.read_body(limit_bytes=options.max_body_bytes)
     if len(body) <= _SHORT_BODY_BYTES:
         envelope = read_envelope(  # inline: the hot path
             body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
@@ -92,7 +95,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             services.poison_requests.check(name, body, monotonic())
         try:
             if envelope.is_stream:
-                async with Heartbeat(response, options.heartbeat_s) as heartbeat:
+                async with Heartbeat(response, options.heartbeat_s, request.exchange) as heartbeat:
                     await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
             else:
                 await _exchange(request, response, services, name, envelope.num_ctx, body, None)
@@ -107,6 +110,15 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             return
 
 
+async def forward_exchange(
+    request: ProxyRequest, response: Response, services: Services, exchange: Exchange
+) -> None:
+    """Forward a translated request like ``forward``, and translate the response."""
+    request.exchange = exchange
+    request.upstream_target = exchange.path.encode()
+    await forward(request, response, services, exchange.body)
+
+
 async def _resolve_otherwise(
     request: ProxyRequest, envelope: Envelope, body: bytes, services: Services
 ) -> tuple[list[Candidate], bytes]:
@@ -117,10 +129,10 @@ async def _resolve_otherwise(
     ``UnsupportedByModelError`` for an alias list without a model for the path.
     """
     request.wait_until_s = monotonic() + request.wait_s
-    name = envelope.model or await default_model(request.path, services)
-    candidates, profile = await resolve_request(name, services, kind_of(request.path))
+    name = envelope.model or await default_model(request.engine_path, services)
+    candidates, profile = await resolve_request(name, services, kind_of(request.engine_path))
     if profile is not None:
-        body = await _with_profile(body, profile, request.path, services)
+        body = await _with_profile(body, profile, request.engine_path, services)
     return candidates, body
 
 
@@ -216,7 +228,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     await lock.wait_shared()
                 try:
                     async with services.pool.post(target, upstream_request) as upstream:
-                        await _relay(upstream, response, heartbeat)
+                        await _relay(upstream, response, heartbeat, request.exchange)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
@@ -237,6 +249,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     response,
                     services,
                     heartbeat,
+                    exchange=request.exchange,
                     lock=lock,
                     cache_full_error=cache_full_error,
                     limit_s=wait_s,
@@ -257,9 +270,11 @@ def _context_line(context: int) -> bytes:
 
 
 def _has_sent_only_comments(response: Response) -> bool:
-    """Whether nothing but SSE comments has been sent as the body."""
+    """Whether nothing but heartbeats and SSE comments has been sent as the body."""
     tail = response.tail
-    return len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
+    return not response.chunks or (
+        len(tail) < TAIL_BYTES and all(not line or line.startswith(b":") for line in tail.splitlines())
+    )
 
 
 async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
@@ -269,6 +284,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
     services: Services,
     heartbeat: Heartbeat | None,
     *,
+    exchange: Exchange | None,
     lock: TargetLock,
     cache_full_error: EngineError,
     limit_s: float,
@@ -281,7 +297,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
         heartbeat.start()
     try:
         async with lock.exclusive(limit_s), services.pool.post(target, upstream_request) as upstream:
-            await _relay(upstream, response, heartbeat)
+            await _relay(upstream, response, heartbeat, exchange)
     except ExclusiveTimeoutError:
         if heartbeat is not None:
             await heartbeat.stop()
@@ -290,13 +306,18 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
         raise upstream_error(error, target.model_name) from error
 
 
-async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None) -> None:
+async def _relay(
+    upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None, exchange: Exchange | None
+) -> None:
     """Relay the engine's response. Raises ``EngineError`` for an error response and for an error event in a stream."""
     if heartbeat is not None:
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
     if response.is_started and (head.status != 200 or not head.is_event_stream):
         raise await _unexpected_response_error(upstream)  # a heartbeat has already sent status 200
+    if exchange is not None:
+        await _relay_exchange(upstream, response, exchange)
+        return
     if head.is_event_stream:
         await _relay_events(upstream, response)
         return
@@ -309,12 +330,19 @@ async def _relay(upstream: UpstreamConnection, response: Response, heartbeat: He
         head.status,
         head.relayed_header_lines,
         length=length,
-        is_event_stream=False,
+        is_stream=False,
         part=part,
         is_last=is_last,
     )
     if not response.is_ended:
         await upstream.relay_to(response)
+
+
+async def _relay_exchange(upstream: UpstreamConnection, response: Response, exchange: Exchange) -> None:
+    if upstream.head.status != 200:
+        raise await _unexpected_response_error(upstream)
+    relay = relay_stream if upstream.head.is_event_stream else relay_body
+    await relay(upstream, response, exchange)
 
 
 async def _relay_events(upstream: UpstreamConnection, response: Response) -> None:
@@ -346,7 +374,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
         head.status,
         head.relayed_header_lines,
         length=length,
-        is_event_stream=False,
+        is_stream=False,
         part=body,
         is_last=is_whole,
     )
@@ -355,7 +383,7 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
 
 
 async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
-    """Return the error for a response that is not an event stream, although the client's stream has started."""
+    """Return the error for a response that is not what the client's stream, or its dialect, needs."""
     body = b""
     async for part in upstream:
         body += part
@@ -363,4 +391,4 @@ async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineErro
             break
     status = upstream.head.status
     error = engine_errors.read_response(status, body) if status >= 400 else None
-    return error or UpstreamError(f"The engine did not respond with an event stream (status {status}).")
+    return error or UpstreamError(f"The engine sent an unexpected response (status {status}).")

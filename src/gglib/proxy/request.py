@@ -4,6 +4,7 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
 from gglib.http.server.request import Request
 from gglib.proxy.access.grants import Grant
+from gglib.proxy.dialects.base import Exchange
 
 
 class ProxyRequest(Request):
@@ -25,6 +26,8 @@ class ProxyRequest(Request):
     """Catalogue name of the requested model; None until it is resolved."""
     launch_spec: ModelLaunchSpec | None = None
     """Launch spec of the model; None until it is resolved, and for runtimes that launch nothing."""
+    exchange: Exchange | None = None
+    """The translation of the request; None if the engine speaks its dialect."""
     running_target: RunningTarget | None = None
     """The running engine that serves the request; None before admission."""
     waited_s: float | None = None
@@ -34,3 +37,8 @@ class ProxyRequest(Request):
     def key_name(self) -> str | None:
         """Name of the request's API key; None if no key was needed."""
         return None if self.grant is None else self.grant.key_name
+
+    @property
+    def engine_path(self) -> str:
+        """The path of the request in the engine's dialect: its own, unless the request is translated."""
+        return self.path if self.exchange is None else self.exchange.path

@@ -13,9 +13,10 @@ import msgspec
 
 from gglib.http import headers as header_rules
 from gglib.http import sse
-from gglib.http.headers import Headers
+from gglib.http.headers import EVENT_STREAM_HEADERS, Headers
 from gglib.http.response_writer import ResponseWriter, encode_header_lines
 from gglib.http.server.transport import ResponseTransport
+from gglib.proxy.dialects.base import ErrorDialect
 from gglib.proxy.dialects.error_events import (
     COMMON_PREFIX,
     COMMON_PREFIX_BYTES,
@@ -25,7 +26,7 @@ from gglib.proxy.dialects.error_events import (
     MULTI_EVENT_BYTES,
     is_error_free,
 )
-from gglib.proxy.dialects.errors import OPENAI, ErrorDialect
+from gglib.proxy.dialects.errors import OPENAI
 from gglib.proxy.errors import JSON, to_error_response
 from gglib.proxy.token_usage import (
     START_BYTES,
@@ -34,8 +35,6 @@ from gglib.proxy.token_usage import (
     may_have_usage,
     starts_with_usage,
 )
-
-EVENT_STREAM_HEADERS: Headers = [(b"content-type", header_rules.EVENT_STREAM), *header_rules.STREAM_HEADERS]
 
 
 class ResponseState(Enum):
@@ -100,7 +99,7 @@ class Response:
         "closes_connection",
         "extra_header_lines",
         "first_byte_at_s",
-        "is_event_stream",
+        "is_stream",
         "state",
         "status",
     )
@@ -120,7 +119,8 @@ class Response:
         self._parts: list[bytes] = []
         """The last parts; at ``TAIL_BYTES`` they replace ``_older_parts``."""
         self._parts_bytes = 0
-        self.is_event_stream = False
+        self.is_stream = False
+        """Whether the body is a stream that can end with an error of its dialect."""
         self.state = _NOT_STARTED
         self.status: int | None = None
         self.first_byte_at_s: float | None = None
@@ -143,6 +143,11 @@ class Response:
         return self.state is _ENDED
 
     @property
+    def is_write_paused(self) -> bool:
+        """Whether the client reads too slowly: a write would wait."""
+        return self._transport.is_write_paused
+
+    @property
     def tail(self) -> bytes:
         """The last bytes of the body."""
         return b"".join(self._older_parts + self._parts)[-TAIL_BYTES:]
@@ -158,10 +163,8 @@ class Response:
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body size in bytes; None if unknown."""
-        is_event_stream = header_rules.is_event_stream(headers)
-        await self.start_with(
-            status, encode_header_lines(headers), length=length, is_event_stream=is_event_stream
-        )
+        is_stream = header_rules.is_event_stream(headers)
+        await self.start_with(status, encode_header_lines(headers), length=length, is_stream=is_stream)
 
     async def start_with(  # noqa: PLR0913 - a head and the first part of the body
         self,
@@ -169,7 +172,7 @@ class Response:
         lines: bytes,
         *,
         length: int | None,
-        is_event_stream: bool,
+        is_stream: bool,
         part: bytes = b"",
         is_last: bool = False,
     ) -> None:
@@ -185,9 +188,9 @@ class Response:
             length=length,
             date_line=transport.date_line,
             may_keep_alive=transport.can_keep_alive and not self.closes_connection,
-            send_keep_alive=is_event_stream,
+            send_keep_alive=is_stream,
         )
-        self.state, self.status, self.is_event_stream = _STARTED, status, is_event_stream
+        self.state, self.status, self.is_stream = _STARTED, status, is_stream
         if part or is_last:
             self._send(head, part, is_last=is_last)
         else:
@@ -270,10 +273,12 @@ class Response:
     async def send_body(self, body: bytes, headers: Headers, *, status: int = 200) -> None:
         """Send an encoded body as a complete response."""
         lines = encode_header_lines(headers)
-        await self.start_with(status, lines, length=len(body), is_event_stream=False, part=body, is_last=True)
+        await self.start_with(status, lines, length=len(body), is_stream=False, part=body, is_last=True)
 
-    async def send_heartbeat(self) -> None:
-        """Send a heartbeat. The first one sends the head with status 200.
+    async def send_heartbeat(
+        self, content: bytes = sse.HEARTBEAT, headers: Headers = EVENT_STREAM_HEADERS
+    ) -> None:
+        """Send a heartbeat of a stream. The first one sends the head with ``headers`` and status 200.
 
         Sends nothing while the client is slow: unread data keeps the connection alive, and only the task that writes
         the response may wait for it.
@@ -281,15 +286,16 @@ class Response:
         if self._transport.is_write_paused:
             return
         if not self.is_started:
-            await self.start(200, EVENT_STREAM_HEADERS)
+            lines = encode_header_lines(headers)
+            await self.start_with(200, lines, length=None, is_stream=True)
         self._next_state(ResponseEvent.PART)
-        self._transport.write(self._writer.part(sse.HEARTBEAT))
+        self._transport.write(self._writer.part(content))
 
     async def fail(self, error: Exception, dialect: ErrorDialect = OPENAI) -> None:
         """Send ``error`` to the client in the form of ``dialect``, as far as the state allows.
 
-        Before the head: an error response. In an event stream: an error event and the end. In any other body: nothing;
-        the server closes the connection before the body's end, so that clients detect the truncation.
+        Before the head: an error response. In a stream: the error and the end. In any other body: nothing; the server
+        closes the connection before the body's end, so that clients detect the truncation.
         """
         error_response = to_error_response(error)
         request_id = self._request_id.decode()
@@ -297,10 +303,8 @@ class Response:
             body = dialect.body(error_response, request_id)
             headers = error_response.all_headers() + dialect.headers(request_id)
             await self.send_body(body, headers, status=error_response.status)
-        elif self.state is _STARTED and self.is_event_stream:
-            tail = self.tail
-            events = dialect.events(error_response, request_id, tail)
-            await self.write(sse.event_terminator(tail) + events, is_last=True)
+        elif self.state is _STARTED and self.is_stream:
+            await self.write(dialect.stream_end(error_response, request_id, self.tail), is_last=True)
         elif self.state is _STARTED:
             self._abort()
 
@@ -326,7 +330,7 @@ class Response:
         # Copying the tail for each part would touch 4 KB outside the CPU caches with many streams. So the last
         # parts are kept unjoined, in two lists.
         if len(part) > TAIL_BYTES:
-            if self._body_start is None or not self.is_event_stream:
+            if self._body_start is None or not self.is_stream:
                 self._record_long_part(part)
             self._older_parts, self._parts, self._parts_bytes = [part[-TAIL_BYTES:]], [], 0
             return
@@ -346,14 +350,14 @@ class Response:
         if start is None:
             start = self._keep_start(b"".join(self._parts) + part[:START_BYTES])
         # Embeddings, the longest responses, report usage at the start, so they are not searched.
-        if not self.is_event_stream and not may_have_usage(start):
+        if not self.is_stream and not may_have_usage(start):
             before = b"".join(self._older_parts + self._parts)
             self._middle_usage = find_usage(part, before) or self._middle_usage
 
     def _keep_start(self, begin: bytes) -> bytes:
         """Keep the start of a body for ``usage_excerpt``; of a stream only if it reports usage (Anthropic's)."""
         start = begin[:START_BYTES]
-        self._body_start = start if not self.is_event_stream or starts_with_usage(start) else b""
+        self._body_start = start if not self.is_stream or starts_with_usage(start) else b""
         return start
 
     def _next_state(self, event: ResponseEvent) -> ResponseState:

@@ -123,11 +123,15 @@ def read_event(event: bytes) -> EngineError | None:
     object as data (``format_error`` in ``server-context.cpp``; both observed).
     """
     whole = next(read_events((event, b"\n\n")), None)
-    content = None if whole is None else _parse_json(whole.data)
-    if whole is None or not isinstance(content, dict):
+    return None if whole is None else read_parsed_event(whole.name, _parse_json(whole.data))
+
+
+def read_parsed_event(name: str, content: object) -> EngineError | None:
+    """Return the error in the JSON ``content`` of a stream event; None for other events."""
+    if not isinstance(content, dict):
         return None
     error = content.get("error")
-    if not isinstance(error, dict) and whole.name == "error":
+    if not isinstance(error, dict) and name == "error":
         error = content
     code = error.get("code") if isinstance(error, dict) else None
     return _classify(error, code if isinstance(code, int) and 400 <= code <= 599 else 500)

@@ -6,34 +6,17 @@ behaviour of their official clients (openai 3.54, anthropic 2.14).
 """
 
 import re
-from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from gglib.http.headers import Headers
 from gglib.http.sse import error_event
+from gglib.proxy.dialects.base import ErrorDialect, EventErrorDialect
 from gglib.proxy.errors import ContextLengthExceededError, ErrorResponse, to_json
 
 _CACHE_SIZE = 64
 
 
-class ErrorDialect(ABC):
-    """The error encoding of one dialect. ``request_id`` is the value of ``x-request-id``."""
-
-    def headers(self, request_id: str) -> Headers:
-        """Return the extra headers of an error response in this dialect."""
-        del request_id
-        return []
-
-    @abstractmethod
-    def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
-        """Return the body of an error response."""
-
-    @abstractmethod
-    def events(self, error_response: ErrorResponse, request_id: str, tail: bytes) -> bytes:
-        """Return the error events that end an event stream; ``tail`` are its last bytes."""
-
-
-class OpenAiErrors(ErrorDialect):
+class OpenAiErrors(EventErrorDialect):
     """``{"error": {message, type, param, code}}``; in a stream the same as ``data:``, without ``[DONE]``."""
 
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
@@ -80,7 +63,7 @@ class ResponsesErrors(OpenAiErrors):
         return error_event(to_json(error), b"error") + error_event(to_json(failed), b"response.failed")
 
 
-class AnthropicErrors(ErrorDialect):
+class AnthropicErrors(EventErrorDialect):
     """``{"type": "error", "error": {type, message}, "request_id"}``; in a stream the event ``error`` with the same."""
 
     def headers(self, request_id: str) -> Headers:

@@ -5,8 +5,9 @@ from contextlib import aclosing
 import msgspec
 
 from gglib.core import errors
+from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
+from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec

@@ -10,9 +10,10 @@ from gglib.core.ports import ModelRuntimePort
 from gglib.core.runtime.events import EventsLost, RuntimeEvent
 from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
+from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.http.sse import HEARTBEAT
 from gglib.proxy.errors import NoEventsError
-from gglib.proxy.response import EVENT_STREAM_HEADERS, Response
+from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
