@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
+from gglib.http.headers import EVENT_STREAM_HEADERS, Headers
+from gglib.http.sse import HEARTBEAT
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 
+from .dialects.numbers_dialect import NumbersExchange
 from .test_proxy_response import a_response
 
 SOON_S = 1e-6
@@ -16,7 +19,7 @@ LATER_S = 3600.0
 class BeatingResponse(Response):
     """A response whose heartbeats can be awaited; ``fails_with``, when set, is the error of each heartbeat."""
 
-    __slots__ = ("beats", "fails_with", "was_beaten")
+    __slots__ = ("beats", "fails_with", "last", "was_beaten")
 
     def __init__(self) -> None:
         _, transport = a_response()
@@ -24,9 +27,13 @@ class BeatingResponse(Response):
         self.beats = 0
         self.fails_with: Exception | None = None
         self.was_beaten = asyncio.Event()
+        self.last: tuple[bytes, Headers] | None = None
 
-    async def send_heartbeat(self) -> None:
+    async def send_heartbeat(
+        self, content: bytes = HEARTBEAT, headers: Headers = EVENT_STREAM_HEADERS
+    ) -> None:
         """Count."""
+        self.last = content, headers
         self.beats += 1
         self.was_beaten.set()
         if self.fails_with is not None:
@@ -67,6 +74,14 @@ async def test_block_that_ends_before_the_first_heartbeat_starts_no_task() -> No
         assert timer is not None
     assert timer.cancelled()
     assert response.beats == 0
+
+
+async def test_heartbeat_of_a_translated_request_has_the_form_of_its_dialect() -> None:
+    """A client of a dialect without comments would fail at one."""
+    response = BeatingResponse()
+    async with Heartbeat(response, SOON_S, NumbersExchange("/v1/chat/completions", b"{}")):
+        await response.was_beaten.wait()
+    assert response.last == (b"\n", [(b"content-type", b"text/numbers")])
 
 
 async def test_interval_of_zero_disables_heartbeats() -> None:

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from gglib.core import errors
+from gglib.proxy.dialects.base import ErrorDialect
 from gglib.proxy.dialects.errors import (
     ANTHROPIC,
     OPENAI,
     RESPONSES,
-    ErrorDialect,
     anthropic_error_type,
     dialect_of,
 )
