@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 
 from gglib.app.exposure import Exposure, exposure_of
@@ -68,6 +69,13 @@ def check_python(version: tuple[int, int, int]) -> Finding:
     if version[:2] < MIN_PYTHON:
         return Finding(Verdict.FAIL, f"{text}: install Python 3.11 or newer.")
     return Finding(Verdict.OK, text)
+
+
+def check_config(path: Path, *, exists: bool, ignored: Sequence[str]) -> Finding:
+    """Check the settings: ``ignored`` are the reasons why values of ``path`` or of the environment cannot be used."""
+    if ignored:
+        return Finding(Verdict.FAIL, " ".join(ignored))
+    return Finding(Verdict.OK, f"{path}" if exists else f"{path} does not exist: defaults")
 
 
 def check_engine(description: str, reason: str, warning: str | None) -> Finding:

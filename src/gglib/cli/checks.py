@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
+from functools import partial
 
 from gglib.app.catalog import model_load_errors, open_catalog
 from gglib.app.doctor import (
@@ -11,6 +12,7 @@ from gglib.app.doctor import (
     Finding,
     Verdict,
     check_access,
+    check_config,
     check_disk,
     check_engine,
     check_memory,
@@ -28,10 +30,6 @@ from gglib.runtime.engines import Engine, find_engine
 
 def doctor_checks(settings: Settings) -> list[Check]:
     """Return the checks for these settings, in the order of their dependencies."""
-
-    async def python() -> Finding:
-        version = sys.version_info
-        return check_python((version.major, version.minor, version.micro))
 
     async def engine() -> Finding:
         found, description = await asyncio.to_thread(_engine, settings)
@@ -79,8 +77,23 @@ def doctor_checks(settings: Settings) -> list[Check]:
         fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
         return check_memory(available.available_bytes, None if largest is None else largest.name, fit)
 
-    named = (python, engine, home, models, address, access, disk, memory)
-    return [(check.__name__, check) for check in named]
+    named = (engine, home, models, address, access, disk, memory)
+    return [
+        ("python", _python),
+        ("config", partial(_config, settings)),
+        *((check.__name__, check) for check in named),
+    ]
+
+
+async def _python() -> Finding:
+    version = sys.version_info
+    return check_python((version.major, version.minor, version.micro))
+
+
+async def _config(settings: Settings) -> Finding:
+    return check_config(
+        settings.config_path, exists=settings.config_state is not None, ignored=settings.ignored
+    )
 
 
 def _engine(settings: Settings) -> tuple[Engine, str]:

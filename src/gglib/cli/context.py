@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -30,12 +30,29 @@ class Options:
     is_debug: bool = False
     remote: "Endpoint | None" = None
     """The server of ``--url`` or ``GGLIB_HOST``; None: the one of this home."""
+    _warned: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Warnings of the settings that have been printed."""
 
     def settings(self, **overrides: object) -> "Settings":
         """Return the settings; ``overrides`` are the command's own options."""
         from gglib.app.settings import load_settings
 
         return load_settings({"home": self.home, **overrides}, os.environ)
+
+    def tolerant_settings(self, *, is_quiet: bool = False) -> "Settings":
+        """Return the settings for a command that inspects or controls: a typo must not prevent ``stop``.
+
+        Values that are not used are in ``Settings.ignored``, and printed as warnings unless ``is_quiet``.
+        """
+        from gglib.app.settings import load_settings
+        from gglib.core.plain_text import escape_line
+
+        settings = load_settings({"home": self.home}, os.environ, is_tolerant=True)
+        for reason in () if is_quiet else settings.ignored:
+            if reason not in self._warned:
+                self._warned.add(reason)
+                click.echo(f"Warning: {escape_line(reason)} The default is used here.", err=True)
+        return settings
 
 
 def kind_options(command: Command) -> Command:

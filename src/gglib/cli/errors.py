@@ -60,7 +60,7 @@ def _home_name(ctx: click.Context) -> str:
     """Return the path of the home, or a phrase if unknown; used for errors without a file name."""
     options: Options | None = ctx.obj
     try:
-        return "gglib's home" if options is None else str(options.settings().home)
+        return "gglib's home" if options is None else str(options.tolerant_settings().home)
     except (GglibError, OSError):
         return "gglib's home"
 
@@ -98,7 +98,7 @@ def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
     options: Options | None = ctx.obj
     try:
         assert options is not None  # noqa: S101 - set by the root command; if not, the handler below suffices
-        path = options.settings().log_dir / CRASH_LOG_NAME
+        path = options.tolerant_settings().log_dir / CRASH_LOG_NAME
         _write_text(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
         return f"{what}; run the command with 'gglib --debug' for the traceback."

@@ -16,7 +16,7 @@ def set_pin(options: "Options", name: str, *, is_pinned: bool) -> dict[str, Any]
     """Pin or unpin a model and return it as ``gglib show --json`` does. Raises ``GglibError``."""
     if options.remote is not None:
         return models.set_pin(options.remote, name, is_pinned=is_pinned)
-    settings = options.settings()
+    settings = options.tolerant_settings()
     instance = find_instance(settings)
     if instance is not None and instance.endpoint is not None:
         return models.set_pin(instance.endpoint, name, is_pinned=is_pinned)

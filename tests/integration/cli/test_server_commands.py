@@ -320,7 +320,17 @@ def test_doctor_finds_the_machine_well(stocked: Home) -> None:
     """With an engine, a model and a free port every check is ok, also in JSON."""
     results = json.loads(stocked.ok("doctor", "--json"))
     verdicts = {result["name"]: result["verdict"] for result in results}
-    assert set(verdicts) == {"python", "engine", "home", "models", "address", "access", "disk", "memory"}
+    assert set(verdicts) == {
+        "python",
+        "config",
+        "engine",
+        "home",
+        "models",
+        "address",
+        "access",
+        "disk",
+        "memory",
+    }
     assert "fail" not in verdicts.values()
 
 
@@ -350,3 +360,19 @@ def test_a_reader_that_has_enough_ends_a_command_quietly(stocked: Home) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait(10)
+
+
+def test_typo_in_the_settings_does_not_prevent_inspecting_and_stopping(stocked: Home) -> None:
+    """Commands that need no setting warn about it once; doctor fails; commands that start a server refuse."""
+    with stocked.serving() as server:
+        stocked.set("prot = 1")
+        for command in ("ps", "list", "show tiny", "stop"):
+            done = stocked.run(*command.split())
+            assert (done.returncode, done.stderr.count("Warning: ")) == (0, 1), done
+            assert "unknown key 'prot'" in done.stderr
+        config = next(r for r in json.loads(stocked.run("doctor", "--json").stdout) if r["name"] == "config")
+        assert (config["verdict"], "unknown key 'prot'" in config["detail"]) == ("fail", True)
+        refused = stocked.run("run", "tiny", "Hi")
+        assert (refused.returncode, "unknown key 'prot'" in refused.stderr) == (1, True)
+        assert stocked.run("stop", "--server").returncode == 0
+        assert server.process.wait(LIMIT_S) == 0

@@ -8,6 +8,7 @@ from gglib.app.doctor import (
     Finding,
     Verdict,
     check_access,
+    check_config,
     check_disk,
     check_engine,
     check_memory,
@@ -121,3 +122,11 @@ def test_damaged_downloads_are_pulled_again() -> None:
         "restores 'pulled', or remove the models with 'gglib rm'."
     )
     assert "are missing: restore them, or" in check_models([BIG], ["big"]).detail
+
+
+def test_settings_that_cannot_be_used_are_a_failure() -> None:
+    """The server would not start with them; the detail says which, and why."""
+    path = Path("/home/me/gglib/config.toml")
+    assert check_config(path, exists=True, ignored=()) == Finding(Verdict.OK, f"{path}")
+    assert check_config(path, exists=False, ignored=()).detail == f"{path} does not exist: defaults"
+    assert check_config(path, exists=True, ignored=("A.", "B.")) == Finding(Verdict.FAIL, "A. B.")

@@ -224,6 +224,8 @@ class Settings:
     )
     warnings: tuple[str, ...] = ()
     """Problems that do not prevent a start, one sentence each."""
+    ignored: tuple[str, ...] = field(default=(), compare=False)
+    """Why values of a source are not used, one sentence each; only if they were loaded with ``is_tolerant``."""
     explicit: frozenset[str] = field(default=frozenset(), compare=False)
     """Fields that a source sets; the others have their defaults."""
     config_state: FileState | None = field(default=None, compare=False)

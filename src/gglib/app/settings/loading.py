@@ -24,7 +24,9 @@ REMOTE_KEY_VARIABLE = "GGLIB_REMOTE_KEY"
 """The key that commands send to a remote server (``cli.remote.address``)."""
 
 
-def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    overrides: Mapping[str, object], environ: Mapping[str, str], *, is_tolerant: bool = False
+) -> Settings:
     """Return the effective settings: ``overrides``, over ``environ``, over ``config.toml``, over the defaults.
 
     ``overrides`` has the keys of ``config.toml``, and ``home`` (``{"port": 0, "ctx": 4096}``); None: not set.
@@ -32,12 +34,14 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
     is the platform's data directory. Reads ``config.toml`` and creates nothing.
 
     Raises ``InvalidSettingError``, whose message names the source, for an invalid value or an unknown key; an unknown
-    variable is a warning in ``Settings.warnings``.
+    variable is a warning in ``Settings.warnings``. With ``is_tolerant``, for commands that inspect or stop a server, an
+    invalid value of the environment is not used, nor is any of an invalid file: ``Settings.ignored`` has the reasons.
     """
     home = _find_home(overrides, environ)
     config_path = home / CONFIG_NAME
     config_state = read_state(config_path)  # first: a change while the file is read is then detected later
-    config, warnings = read_config(config_path)
+    ignored: list[str] = []
+    config, warnings = _read_config(config_path, ignored if is_tolerant else None)
     values: dict[str, Any] = {}
     for spec in SETTINGS:
         for source, raw in (
@@ -45,16 +49,35 @@ def load_settings(overrides: Mapping[str, object], environ: Mapping[str, str]) -
             (spec.env, environ.get(spec.env) or None),
             (str(config_path), config.get(spec.key)),
         ):
-            if raw is not None:
+            if raw is None:
+                continue
+            try:
                 values[spec.field] = _parse(spec, raw, source)
+            except InvalidSettingError as error:
+                if not is_tolerant or source == spec.option:
+                    raise
+                ignored.append(str(error))
+            else:
                 break
     return Settings(
         home=home,
         warnings=(*warnings, *_unknown_variables(environ)),
+        ignored=tuple(ignored),
         explicit=frozenset(values),
         config_state=config_state,
         **values,
     )
+
+
+def _read_config(path: Path, ignored: list[str] | None) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the settings of the file and its warnings; an error of the file is added to ``ignored``, if given."""
+    try:
+        return read_config(path)
+    except InvalidSettingError as error:
+        if ignored is None:
+            raise
+        ignored.append(str(error))
+        return {}, ()
 
 
 def with_defaults(settings: Settings, defaults: Mapping[str, Any]) -> Settings:

@@ -24,7 +24,7 @@ def require_endpoint(settings: Settings) -> Endpoint:
 
 def server_endpoint(options: Options) -> Endpoint:
     """Return the remote server, else that of this home. Raises ``GglibError`` if there is none."""
-    return require_endpoint(options.settings()) if options.remote is None else options.remote
+    return require_endpoint(options.tolerant_settings()) if options.remote is None else options.remote
 
 
 def find_instance(settings: Settings) -> Instance | None:

@@ -15,7 +15,7 @@ REMOTE_STOP_TIMEOUT_S = 900.0
 
 def stop_timeout_s(options: Options) -> float:
     """Return the timeout of a request that unloads models."""
-    return REMOTE_STOP_TIMEOUT_S if options.remote else options.settings().drain_s + STOP_TIMEOUT_S
+    return REMOTE_STOP_TIMEOUT_S if options.remote else options.tolerant_settings().drain_s + STOP_TIMEOUT_S
 
 
 def find_name(server: Endpoint, model: str) -> str:

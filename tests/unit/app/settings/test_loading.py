@@ -413,3 +413,34 @@ def test_other_defaults_apply_where_no_source_sets_a_value(tmp_path: Path) -> No
     changed = with_defaults(settings, {"slots": 9, "max_models": None})
     assert (changed.slots, changed.max_models) == (4, None)
     assert with_defaults(settings, {}) == settings
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "reasons"),
+    [
+        ("prot = 1", {}, ["the unknown key 'prot'"]),
+        ("port = 'x", {}, ["is not valid TOML"]),
+        ('port = "x"\nctx = 2048', {}, ["'port' in"]),
+        ("ctx = 2048", {"GGLIB_PORT": "x"}, ["GGLIB_PORT is 'x'"]),
+        ('port = "y"', {"GGLIB_PORT": "x"}, ["GGLIB_PORT is 'x'", "'port' in"]),
+        ("ctx = 2048", {}, []),
+    ],
+)
+def test_invalid_values_are_ignored_for_commands_that_inspect(
+    tmp_path: Path, config: str, environ: dict[str, str], reasons: list[str]
+) -> None:
+    """A typo must not prevent 'gglib stop'; the valid values still count, except those of an unreadable file."""
+    (tmp_path / "config.toml").write_text(config)
+    settings = load_settings({"home": tmp_path}, environ, is_tolerant=True)
+    assert len(settings.ignored) == len(reasons)
+    assert all(reason in found for reason, found in zip(reasons, settings.ignored, strict=True))
+    assert settings.port == Settings(home=tmp_path).port
+    assert settings.default_ctx == (
+        2048 if config.endswith("ctx = 2048") else Settings(home=tmp_path).default_ctx
+    )
+
+
+def test_invalid_option_is_refused_even_by_tolerant_commands(tmp_path: Path) -> None:
+    """The user has just typed it."""
+    with pytest.raises(InvalidSettingError, match="--port"):
+        load_settings({"home": tmp_path, "port": "x"}, {}, is_tolerant=True)

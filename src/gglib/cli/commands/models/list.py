@@ -37,7 +37,7 @@ def command(options: Options, *, as_json: bool) -> None:
     if options.remote is not None:
         _list_remote(options.remote, as_json=as_json)
         return
-    settings = options.settings()
+    settings = options.tolerant_settings()
     models, versions = with_catalog(settings, _models_and_versions)
     states = model_states(settings)
     if as_json:

@@ -44,7 +44,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     if options.remote is not None:
         _show_remote(options.remote, model, as_json=as_json)
         return
-    settings = options.settings()
+    settings = options.tolerant_settings()
     found = with_catalog(settings, lambda store: _find_details(store, model))
     if found is None:
         _show_repository(settings, model, as_json=as_json)

@@ -28,7 +28,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     options: Options = ctx.obj
     if options.remote is None:
-        checked = asyncio.run(run_checks(doctor_checks(options.settings())))
+        checked = asyncio.run(run_checks(doctor_checks(options.tolerant_settings(is_quiet=True))))
         results = [{"name": r.name, "verdict": r.verdict.value, "detail": r.detail} for r in checked]
     else:
         from gglib.cli.remote.commands import doctor

@@ -98,7 +98,7 @@ def _log_path(options: Options, model: str | None) -> tuple[Path, str]:
     from gglib.core.names import require_model
     from gglib.runtime.local.engine_log import engine_log_path
 
-    settings = options.settings()
+    settings = options.tolerant_settings()
     if model is None:
         return settings.log_dir / LOG_NAME, "gglib"
     found = with_catalog(settings, lambda store: require_model(store, model))

@@ -34,7 +34,7 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
     if options.remote is not None:
         _show_remote(options.remote, as_json=as_json)
         return
-    instance = find_instance(options.settings())
+    instance = find_instance(options.tolerant_settings())
     status = running.EMPTY_STATUS
     if instance is not None and instance.endpoint is not None:
         status = get_status(instance.endpoint)

@@ -39,7 +39,7 @@ def command(ctx: click.Context, model: str | None, *, server: bool, as_json: boo
             raise InvalidSettingError(
                 "'gglib stop --server' works only on the server's own machine: run it there."
             )
-        _stop_server(options.settings())
+        _stop_server(options.tolerant_settings())
         return
     names = unload_all(server_endpoint(options), timeout_s=stop_timeout_s(options))
     if as_json:
