@@ -41,6 +41,12 @@ def memory_warnings(settings: Settings, budget: DeviceBytes) -> Iterator[str]:
             "Setting 'max_models': 'auto' needs a memory budget, and the system does not report how much RAM there "
             'is, so one model at a time is in memory. Set the budget, for example memory = "20G".'
         )
+    capacity = memory_policy(settings, budget).capacity
+    if len(settings.preload) > capacity:
+        yield (
+            f"Setting 'preload' has {len(settings.preload)} models, but 'max_models' allows {capacity} in memory: "
+            'each further one replaces another. Raise it, or set max_models = "auto".'
+        )
 
 
 def _lacks_budget(settings: Settings, budget: DeviceBytes) -> bool:

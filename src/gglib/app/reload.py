@@ -129,22 +129,26 @@ async def _reload_on_request(reloader: Reloader, source: SettingsSource) -> None
     while True:
         await source.reload_requested.wait()
         source.reload_requested.clear()
-        await _reload_or_log(reloader)
+        await _reload_or_log(reloader, source)
 
 
 async def _reload_on_config_change(reloader: Reloader, source: SettingsSource) -> None:
     async with aclosing(source.config_changes()) as changes:
         async for _ in changes:
-            await _reload_or_log(reloader, may_drop_keys=False)
+            await _reload_or_log(reloader, source, may_drop_keys=False)
 
 
-async def _reload_or_log(reloader: Reloader, *, may_drop_keys: bool = True) -> None:
+async def _reload_or_log(reloader: Reloader, source: SettingsSource, *, may_drop_keys: bool = True) -> None:
     try:
         result = await reloader.reload(may_drop_keys=may_drop_keys)
     except GglibError as error:
         logger.warning("the settings were not reloaded: %s", error)
+        source.report(f"The settings were not reloaded: {error}")
     except Exception:
         logger.exception("the settings were not reloaded")
     else:
+        if result.changes:
+            source.report(f"Reloaded the settings: {'; '.join(map(describe, result.changes))}.")
         for warning in result.warnings:
             logger.warning("%s", warning)
+            source.report(f"Warning: {warning}")

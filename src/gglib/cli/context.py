@@ -51,7 +51,7 @@ class Options:
         for reason in () if is_quiet else settings.ignored:
             if reason not in self._warned:
                 self._warned.add(reason)
-                click.echo(f"Warning: {escape_line(reason)} The default is used here.", err=True)
+                click.echo(f"Warning: {escape_line(reason)} The defaults are used here.", err=True)
         return settings
 
 

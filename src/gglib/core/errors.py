@@ -403,23 +403,26 @@ class InsufficientMemoryError(ModelRuntimeError):
 class ModelsPinnedError(ModelRuntimeError):
     """The model fits only if a pinned model is unloaded.
 
-    ``pinned`` are the names of the pinned models in memory; empty for a key that may not use them.
+    ``pinned`` are the names of the pinned models in memory; empty for a key that may not use them. ``max_models`` is
+    the setting if it is the limit; None: the memory is.
     """
 
     code = "models_pinned"
     source = ErrorSource.OPERATOR
 
-    def __init__(self, model_name: str, pinned: tuple[str, ...]) -> None:
+    def __init__(self, model_name: str, pinned: tuple[str, ...], max_models: int | None = None) -> None:
         self.model_name = model_name
         self.pinned = pinned
-        if not pinned:
-            super().__init__(f"Model '{model_name}' does not fit beside the pinned models.")
+        self.max_models = max_models
+        models = "models" if len(pinned) != 1 else "model"
+        beside = f"beside the pinned {models}{''.join(f' {name!r},' for name in pinned).rstrip(',')}"
+        advice = f": run {quoted_command('unpin', pinned[0])}" if pinned else ""
+        if max_models is None:
+            super().__init__(f"Model '{model_name}' does not fit {beside}{advice}.")
             return
-        names = ", ".join(f"'{name}'" for name in pinned)
-        super().__init__(
-            f"Model '{model_name}' does not fit beside the pinned {'model' if len(pinned) == 1 else 'models'} "
-            f"{names}: run {quoted_command('unpin', pinned[0])}."
-        )
+        setting = f"'max_models' is {max_models}"
+        or_raise = ", or raise 'max_models' in config.toml" if pinned else ""
+        super().__init__(f"Model '{model_name}' cannot run {beside}: {setting}{advice}{or_raise}.")
 
 
 class QueueFullError(ModelRuntimeError):

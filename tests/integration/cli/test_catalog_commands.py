@@ -60,6 +60,15 @@ def test_a_setting_is_changed_and_taken_back(stocked: Home) -> None:
     stocked.ok("set", "tiny", "--ctx", "default", "--no-alias")
     changed = json.loads(stocked.ok("show", "tiny", "--json"))
     assert (changed["context"], changed["aliases"]) == (None, [])
+
+
+def test_context_beyond_the_trained_one_is_a_warning(stocked: Home) -> None:
+    """The setting stays, because another file of the model may allow it; without --ctx nothing is repeated."""
+    trained = json.loads(stocked.ok("show", "tiny", "--json"))["trained_context"]
+    assert stocked.run("set", "tiny", "--ctx", str(trained)).stderr == ""
+    assert f"trained for {trained} tokens" in stocked.run("set", "tiny", "--ctx", str(trained + 1)).stderr
+    assert stocked.run("set", "tiny", "--ctx", "max").stderr == ""
+    assert stocked.run("set", "tiny", "--alias", "x").stderr == ""
     assert stocked.run("set", "tiny").returncode == 2
 
 
@@ -122,12 +131,12 @@ def test_a_repository_that_is_not_downloaded_names_the_pull_command(stocked: Hom
 
 
 def test_a_wrong_setting_is_one_sentence(home: Home) -> None:
-    """An error in config.toml stops every command with the file and the key in the message."""
+    """An error in config.toml stops commands that change something, with the file and the key in the message."""
     (home.path / "config.toml").write_text("prot = 1", encoding="utf-8")
-    assert "'prot'" in home.refused("list")
+    assert "'prot'" in home.refused("verify")
 
 
 def test_a_catalogue_that_is_damaged_is_one_sentence(home: Home) -> None:
     """A file that is not a database causes one sentence and no traceback."""
     (home.path / "gglib.db").write_bytes(b"this is not a database, but long enough to be taken for one" * 50)
-    assert home.refused("list")
+    assert home.refused("verify")

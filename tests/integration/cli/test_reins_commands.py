@@ -116,6 +116,23 @@ def test_up_warns_about_models_of_the_settings(twice: Home) -> None:
         wait_until(lambda: "Warning: Setting 'default_model'" in (twice.path / "stderr.txt").read_text())
 
 
+def test_up_shows_the_default_model_and_reloads(twice: Home) -> None:
+    """The settings for clients name the default model; a change of the file is reported where the user looks."""
+    twice.set('default_model = "other"')
+    with twice.foreground("up", "--port", "0", first_words="Serving") as running:
+        assert running.process.stdout is not None
+        shown = []
+        for line in running.process.stdout:
+            shown.append(line)
+            if "Ctrl-C" in line:
+                break
+        assert "Org/other:Q4" in "".join(shown)
+        twice.set("max_models = 2")
+        errors = twice.path / "stderr.txt"
+        wait_until(lambda: "Reloaded the settings: max_models 1 -> 2." in errors.read_text())
+        assert "already uses" in twice.ok("reload")
+
+
 def test_an_alias_list_is_loaded_and_serves_requests(twice: Home) -> None:
     """The first model cannot be loaded, so the second is."""
     twice.script(Script(scripts={"tiny": {"load_fails_with": "invalid magic"}}))

@@ -106,7 +106,7 @@ def test_models_are_used_and_changed_there(stocked: Home, here: Home, there: str
     here.variables["GGLIB_HOST"] = there.removeprefix("http://")
     assert here.ok("run", "tiny", "Hello").strip() == "t0 t1 t2"
     assert here.ok("stop") == "Unloaded tiny.\n"
-    assert here.ok("reload") == "No setting changed.\n"
+    assert here.ok("reload") == "The server already uses the current settings.\n"
     events = [json.loads(line) for line in here.ok("pull", REPO, "--json").splitlines()]
     assert events[-1]["event"] == "done"
     pulled = events[-1]["model"]["name"]

@@ -62,3 +62,11 @@ def test_auto_on_a_machine_that_does_not_report_its_ram() -> None:
         "Setting 'max_models': 'auto' needs a memory budget, and the system does not report how much RAM there is, "
         'so one model at a time is in memory. Set the budget, for example memory = "20G".'
     )
+
+
+def test_preloading_more_models_than_may_stay_is_a_warning() -> None:
+    """Each would replace the one before it, without any other notice."""
+    (warning,) = memory_warnings(settings_of(max_models=1, preload=("a", "b")), KNOWN)
+    assert "'preload' has 2 models, but 'max_models' allows 1" in warning
+    assert list(memory_warnings(settings_of(max_models=2, preload=("a", "b")), KNOWN)) == []
+    assert list(memory_warnings(settings_of(max_models=None, preload=("a", "b")), KNOWN)) == []

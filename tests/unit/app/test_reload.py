@@ -27,7 +27,8 @@ class World:
         self.can_compare.set()
         self.has_compared = asyncio.Event()
         self.compared: list[str] = []
-        self.source = SettingsSource(self._load, self.running)
+        self.reported: list[str] = []
+        self.source = SettingsSource(self._load, self.running, report=self.reported.append)
         self.reloader = Reloader(
             self.running,
             self.source,
@@ -118,6 +119,11 @@ async def test_a_request_reloads_and_failures_are_logged(
         while "w1" not in caplog.text:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.001)
     assert "reloaded the settings: slots 4 -> 9" in caplog.text
+    assert world.reported == [
+        "The settings were not reloaded: The file is invalid.",
+        "Reloaded the settings: slots 4 -> 9.",
+        "Warning: w1",
+    ]
 
 
 def test_a_change_is_logged_without_secrets() -> None:

@@ -241,6 +241,15 @@ def test_pinned_models_are_named_with_the_command_that_releases_one(golden: Gold
     assert golden(str(ModelsPinnedError("m", ("a",))))
 
 
+def test_pin_that_takes_the_place_of_all_models_names_the_setting(golden: Golden) -> None:
+    """With one model at a time, a pin refuses all others: the user may not know of the limit."""
+    error = ModelsPinnedError("m", ("a",), 1)
+    assert "'max_models' is 1" in str(error)
+    assert "'gglib unpin a'" in str(error)
+    assert golden(str(error))
+    assert "unpin" not in str(ModelsPinnedError("m", (), 1))
+
+
 @pytest.mark.parametrize("was_only_request", [True, False])
 def test_a_request_that_was_alone_when_its_engine_died_is_not_retryable(*, was_only_request: bool) -> None:
     """It is the likely cause; of several requests each may be retried."""

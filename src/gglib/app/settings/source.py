@@ -12,8 +12,18 @@ POLL_INTERVAL_S = 1.0
 class SettingsSource:
     """The sources of a server's settings: the command line and the environment of its start, and ``config.toml``."""
 
-    def __init__(self, load: Callable[[], Settings], loaded: Settings) -> None:
-        """``load`` loads the settings again; ``loaded`` are those that it returned at the start."""
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        loaded: Settings,
+        *,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``load`` loads the settings again; ``loaded`` are those that it returned at the start.
+
+        ``report`` is called with a sentence about each reload without a caller: at a change of the file, and by SIGHUP.
+        """
+        self.report = report
         self.reload_requested = asyncio.Event()
         """Set to request a reload, for example by SIGHUP; the server clears it."""
         self.latest = loaded

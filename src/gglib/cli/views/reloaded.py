@@ -5,7 +5,7 @@ from typing import Any
 
 COLUMNS = ("SETTING", "OLD", "NEW", "EFFECT")
 HIDDEN = "(hidden)"
-NOTHING_CHANGED = "No setting changed."
+NOTHING_CHANGED = "The server already uses the current settings."
 
 
 def setting_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:

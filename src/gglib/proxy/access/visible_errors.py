@@ -35,6 +35,6 @@ def _without_other_models(error: Exception) -> Exception:
         case ModelTooLargeError():  # its advice may name another model
             return ModelTooLargeError(error.model_name, error.needed, error.budget)
         case ModelsPinnedError():
-            return ModelsPinnedError(error.model_name, ())
+            return ModelsPinnedError(error.model_name, (), error.max_models)
         case _:
             return error

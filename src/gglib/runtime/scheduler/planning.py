@@ -19,7 +19,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
-from gglib.runtime.scheduler.placement import Candidate, Placement, Room, largest
+from gglib.runtime.scheduler.placement import MODELS, Candidate, Placement, Room, largest
 from gglib.runtime.scheduler.repeated_loads import RepeatedLoads
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 from gglib.runtime.scheduler.victim_rule import LeastExpectedLoss, VictimRule
@@ -185,7 +185,8 @@ class Planner:
             return ModelTooLargeError(name, size, self.placement.memory_budget)
         if exceeded := self.placement.exceeded_by(size, [r.size for r in pinned]):  # 4
             in_the_way = (r for r in pinned if exceeded & self.placement.devices_of(r.size))
-            return ModelsPinnedError(name, tuple(sorted(r.spec.model_name for r in in_the_way)))
+            names = tuple(sorted(r.spec.model_name for r in in_the_way))
+            return ModelsPinnedError(name, names, self.placement.capacity if MODELS in exceeded else None)
         return None
 
     def lacks_memory(self, waiter: Waiter) -> bool:

@@ -163,7 +163,7 @@ def test_the_error_of_pinned_models_names_those_in_the_way() -> None:
     (refusal,) = without_wakeups(scheduler.handle(request_for(4, A, 80, context=16384), 2))
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, ModelsPinnedError)
-    assert refusal.error.pinned == ("b",)
+    assert (refusal.error.pinned, refusal.error.max_models) == (("b",), None)
 
 
 def test_memory_that_other_programs_return_is_used() -> None:
@@ -325,7 +325,7 @@ def test_a_request_that_pins_leave_no_room_for_is_refused() -> None:
     (refusal,) = without_wakeups(counted.handle(request_for(2, B), 2))
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, ModelsPinnedError)
-    assert refusal.error.pinned == ("a",)
+    assert (refusal.error.pinned, refusal.error.max_models) == (("a",), 1)
 
 
 def test_a_pin_refuses_what_waits_for_its_room() -> None:

@@ -112,6 +112,7 @@ def command(  # noqa: PLR0913 - click passes each option
 
     changed = with_catalog(own, change)
     _show_changed(changed.name, is_replaced=is_launch_changed and changed.id in model_states(own))
+    _warn_above_trained(settings.get("context"), changed.trained_context)
 
 
 def _show_changed(name: str, *, is_replaced: bool) -> None:
@@ -120,6 +121,16 @@ def _show_changed(name: str, *, is_replaced: bool) -> None:
     render.echo(f"Changed '{name}'.")
     if is_replaced:
         click.echo("It is in memory: it is unloaded after its requests, and the next request loads it again.")
+
+
+def _warn_above_trained(context: int | None, trained: int | None) -> None:
+    from gglib.cli.views import render
+    from gglib.core.context import UNLIMITED_CONTEXT
+
+    if context is not None and trained is not None and trained < context < UNLIMITED_CONTEXT:
+        render.echo(
+            f"Warning: the model was trained for {trained} tokens: requests get at most that.", is_error=True
+        )
 
 
 def _set_remote(
@@ -136,3 +147,4 @@ def _set_remote(
     changed = change(server, model, changes)
     is_replaced = not changes.keys().isdisjoint(("context", "kind")) and changed["state"] is not None
     _show_changed(changed["name"], is_replaced=is_replaced)
+    _warn_above_trained(settings.get("context"), changed["trained_context"])

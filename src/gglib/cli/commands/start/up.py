@@ -7,6 +7,8 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gglib.app.server import OpenHome
     from gglib.app.settings import Settings
     from gglib.app.settings.source import SettingsSource
@@ -46,7 +48,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
 
     settings = load()
     start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
-    source = SettingsSource(lambda: fit_to_machine(load()), settings)
+    source = SettingsSource(lambda: fit_to_machine(load()), settings, report=_report)
     startup, drain = _StartupState(), DrainReporter(lambda: source.latest.drain_s)
     work = _up(fit_to_machine(settings), source, startup, drain)
     is_stopped = run_in_foreground(work, drain, request_reload=source.reload_requested.set)
@@ -141,24 +143,42 @@ async def _up(
 
 
 async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
-    """Return the models in the order of the smoke test: chat models first, then ``preload``, smallest first."""
-    from functools import partial
+    """Return the models in the order of the smoke test: chat models first, then the default, ``preload``, smallest.
 
+    The settings for clients name the first that answers.
+    """
     from gglib.app.catalog import add_starter
     from gglib.cli.terminal import progress_bar
     from gglib.cli.views import render
-    from gglib.core.names import find_model
+    from gglib.proxy.names.aliases import AliasLists
 
     models = await home.catalog.list_models()
     if not models:
         with progress_bar() as progress:
             models = [await add_starter(settings, home.catalog, progress)]
         render.echo(f"Model    {models[0].name} (added to the catalogue)")
-    preloaded = {model.name for model in map(partial(find_model, models=models), settings.preload) if model}
+    aliases = AliasLists(settings.aliases)
+
+    def named(names: "Iterable[str]") -> set[str]:
+        return {model.name for name in names for model in aliases.models_of(name, models)[:1]}
+
+    default = named([settings.default_model] if settings.default_model else [])
+    preloaded = named(settings.preload)
     return sorted(
         models,
-        key=lambda model: (not model.capabilities.chat, model.name not in preloaded, model.size_bytes or 0),
+        key=lambda model: (
+            not model.capabilities.chat,
+            model.name not in default,
+            model.name not in preloaded,
+            model.size_bytes or 0,
+        ),
     )
+
+
+def _report(sentence: str) -> None:
+    from gglib.cli.views import render
+
+    render.echo(sentence, is_error=True)
 
 
 def _warn(warning: str) -> None:
