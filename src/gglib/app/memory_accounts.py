@@ -74,6 +74,8 @@ class LocalMemoryAccounts:
     _readers: MemoryReaders
     _last_usable: DeviceBytes = field(default_factory=dict)
     """The last known usable memory, by device."""
+    _usable_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is read, so that an older read does not replace a newer one."""
     _recorded_at: dict[str, float] = field(default_factory=dict)
     """When this process wrote a peak, by key."""
     _clock: Callable[[], float] = time.monotonic
@@ -103,9 +105,10 @@ class LocalMemoryAccounts:
 
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         """Return the budget, or less where other programs use the memory: see ``library.fit.budget``."""
-        last = self._last_usable
-        self._last_usable = await asyncio.to_thread(self._usable, self._sizes.gpus, engines, last)
-        return limits(self.budget, self._last_usable)
+        async with self._usable_lock:
+            usable = await asyncio.to_thread(self._usable, self._sizes.gpus, engines, self._last_usable)
+            self._last_usable = usable
+        return limits(self.budget, usable)
 
     async def measure(self, engine: LaunchedEngine, pid: int) -> Measurement | None:
         """Measure a running engine, keep the peak, and return it with the size that follows from it.

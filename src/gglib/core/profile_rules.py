@@ -30,6 +30,7 @@ PROTECTED_FIELDS = frozenset(
 )
 """Fields that ``defaults`` must not set: gglib reads them, they are the content, or the profile has its own option."""
 UNSTRIPPABLE_FIELDS = PROTECTED_FIELDS - {"chat_template_kwargs", "system", "instructions"}
+MAX_DESCRIPTION_CHARS = 512
 MAX_TEXT_CHARS = 32_768
 """Of the system prompt: a request of gglib's own API has at most 64 KiB."""
 MAX_JSON_BYTES = 16_384
@@ -47,9 +48,9 @@ _FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 def check_profile(profile: Profile) -> None:
     """Raise ``InvalidSettingError`` for a profile that cannot be stored, with the field and what it accepts."""
     _check_profile_name(profile.name)
-    if not profile.description.isprintable() or len(profile.description) > MAX_FIELDS * 8:
+    if not profile.description.isprintable() or len(profile.description) > MAX_DESCRIPTION_CHARS:
         raise InvalidSettingError(
-            "The description of a profile must be one printable line of at most 512 characters."
+            f"The description of a profile must be one printable line of at most {MAX_DESCRIPTION_CHARS} characters."
         )
     if profile.system is not None:
         _check_system(profile.system)
