@@ -23,6 +23,7 @@ from gglib.proxy.guards.engine_fields import (
     refuse_high_count,
     refuse_unsafe_grammar,
 )
+from gglib.proxy.guards.remote_media import refuse_remote_media
 from gglib.proxy.guards.schema_cost import cost_upper_bound, parsed_cost
 from gglib.proxy.guards.token_limits import TOKEN_LIMITS, clamped_limit, has_out_of_range_limit
 from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
@@ -102,8 +103,10 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
     try:
         text = body.decode("ascii")
         if (
-            "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH
-        ):  # str.count is faster than bytes.count
+            "\\u" in text
+            or '"http' in text  # perhaps the address of remote media
+            or text.count("[") + text.count("{") > MAX_DEPTH  # str.count is faster than bytes.count
+        ):
             return None
         members, end = _parse(text)
     except ValueError:
@@ -157,6 +160,7 @@ def _read_scanned(
         members = _SCANNER.scan(body)
     except JsonRefusedError as error:
         raise BadRequestError(f"The request body {error}") from error
+    refuse_remote_media(body, allowed_engine_fields)
     own: dict[str, bytes] = {}
     edits: list[Edit] = []
     for name, start, end in members:

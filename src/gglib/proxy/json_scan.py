@@ -78,6 +78,11 @@ Member = tuple[str, int, int]
 """A located member of the root: its name, and the ``start`` and ``end`` of its raw value."""
 
 
+def spelled(text: str) -> bytes:
+    """Return a pattern for all JSON spellings of ASCII letters: each as itself, or escaped."""
+    return b"".join(b"(?:%c|\\\\u(?i:%04x))" % (ord(letter), ord(letter)) for letter in text)
+
+
 class JsonRefusedError(Exception):
     """The body is refused. The message continues "The request body": ``is not valid JSON: …``."""
 

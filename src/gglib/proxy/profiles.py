@@ -21,20 +21,14 @@ from functools import lru_cache
 from gglib.core.profiles import Profile
 from gglib.proxy.envelope import Edit, apply_edits
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.json_scan import JsonRefusedError, RootScanner
+from gglib.proxy.json_scan import JsonRefusedError, RootScanner, spelled
 
 Span = tuple[int, int]
 """Start and end of a value in the body."""
 
-
-def _spelled(text: str) -> bytes:
-    """Return a pattern for all JSON spellings of ASCII letters: each as itself, or escaped."""
-    return b"".join(b"(?:%c|\\\\u(?i:%04x))" % (ord(letter), ord(letter)) for letter in text)
-
-
 _TEMPLATE_KWARGS = "chat_template_kwargs"
 _SYSTEM_ROLES = frozenset(("system", "developer"))
-_SYSTEM_TEXT = re.compile(b'"(?:%b)"' % b"|".join(_spelled(role) for role in sorted(_SYSTEM_ROLES)))
+_SYSTEM_TEXT = re.compile(b'"(?:%b)"' % b"|".join(spelled(role) for role in sorted(_SYSTEM_ROLES)))
 """A string that is such a role. Quotes in a string have a backslash before them, so a text with these words does not
 match."""
 _MAX_SYSTEM_TEXT_BYTES = 64

@@ -31,6 +31,12 @@ _HEADS = 4
 _FEED_FORWARD = 128
 _NORM_EPSILON = 1e-5
 
+_IMAGE_PIXELS = 28
+_PATCH_PIXELS = 14
+_VISION_WIDTH = 32
+_VISION_HEADS = 2
+_VISION_FEED_FORWARD = 64
+
 _SPECIALS = ("<unk>", "<s>", "</s>")
 _UNKNOWN, _BEGIN, _END = range(3)
 _PRINTABLE = tuple(chr(code) for code in range(0x20, 0x7F))
@@ -101,13 +107,16 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
     return _written(writer, path, _encoder_tensors(seed, context_length, has_classifier=has_classifier))
 
 
-def write_tiny_projector(path: Path) -> Path:
-    """Write the header of a projector (mmproj), which no engine loads, to ``path`` and return ``path``."""
-    import numpy as np  # noqa: PLC0415 - comes with gguf
+def write_tiny_projector(path: Path, *, seed: int = 0) -> Path:
+    """Write a projector (mmproj) for the models of ``write_tiny_gguf`` to ``path`` and return ``path``.
 
+    It is LLaVA's: a vision transformer for images of 28 x 28, and two layers that map each of its four patches to a
+    token. The same arguments give the same bytes. Raises ``ImportError`` without the package ``gguf``.
+    """
     writer = _gguf().GGUFWriter(path, "clip")
     writer.add_type("mmproj")
-    return _written(writer, path, iter([("v.patch_embd.weight", np.zeros((4, 4), dtype=np.float32))]))
+    _add_projector_header(writer)
+    return _written(writer, path, _projector_tensors(seed))
 
 
 def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
@@ -126,6 +135,56 @@ def _written(writer: Any, path: Path, tensors: "Iterator[tuple[str, NDArray[np.f
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _add_projector_header(writer: Any) -> None:  # noqa: ANN401 - gguf has no types
+    writer.add_bool("clip.has_vision_encoder", val=True)
+    writer.add_string("clip.projector_type", "mlp")
+    writer.add_bool("clip.use_gelu", val=True)
+    for name, value in {
+        "image_size": _IMAGE_PIXELS,
+        "patch_size": _PATCH_PIXELS,
+        "embedding_length": _VISION_WIDTH,
+        "feed_forward_length": _VISION_FEED_FORWARD,
+        "projection_dim": _WIDTH,
+        "block_count": _BLOCKS,
+        "attention.head_count": _VISION_HEADS,
+    }.items():
+        writer.add_uint32(f"clip.vision.{name}", value)
+    writer.add_float32("clip.vision.attention.layer_norm_epsilon", _NORM_EPSILON)
+    for name in ("image_mean", "image_std"):
+        writer.add_array(f"clip.vision.{name}", [0.5, 0.5, 0.5])
+
+
+def _projector_tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
+    import numpy as np  # noqa: PLC0415 - comes with gguf
+
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int) -> "NDArray[np.float32]":
+        return (random.standard_normal(shape) * 0.1).astype(np.float32)
+
+    def layer(name: str, outputs: int, inputs: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
+        yield f"{name}.weight", normal(outputs, inputs)
+        yield f"{name}.bias", normal(outputs)
+
+    def norm(name: str) -> "Iterator[tuple[str, NDArray[np.float32]]]":
+        yield f"{name}.weight", np.ones(_VISION_WIDTH, dtype=np.float32)
+        yield f"{name}.bias", normal(_VISION_WIDTH)
+
+    yield "v.class_embd", normal(_VISION_WIDTH)
+    yield "v.patch_embd.weight", normal(_VISION_WIDTH, 3, _PATCH_PIXELS, _PATCH_PIXELS)
+    yield "v.position_embd.weight", normal((_IMAGE_PIXELS // _PATCH_PIXELS) ** 2 + 1, _VISION_WIDTH)
+    yield from norm("v.pre_ln")
+    for block in range(_BLOCKS):
+        for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            yield from layer(f"v.blk.{block}.{name}", _VISION_WIDTH, _VISION_WIDTH)
+        yield from layer(f"v.blk.{block}.ffn_up", _VISION_FEED_FORWARD, _VISION_WIDTH)
+        yield from layer(f"v.blk.{block}.ffn_down", _VISION_WIDTH, _VISION_FEED_FORWARD)
+        yield from norm(f"v.blk.{block}.ln1")
+        yield from norm(f"v.blk.{block}.ln2")
+    yield from layer("mm.0", _WIDTH, _VISION_WIDTH)
+    yield from layer("mm.2", _WIDTH, _WIDTH)
 
 
 def _add_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa: ANN401 - gguf has no types

@@ -11,6 +11,7 @@ import sys
 from typing import NamedTuple, NoReturn
 
 from gglib.proxy.errors import BadRequestError
+from gglib.proxy.guards.remote_media import REMOTE_MEDIA
 from gglib.proxy.guards.schema_cost import (
     DEFAULT_MAX_BYTES,
     DEFAULT_MAX_COST,
@@ -49,7 +50,7 @@ LLGUIDANCE = "%llguidance"
 (#25960). ``allowed_engine_fields`` accepts it as a name."""
 
 _LIMITED_FIELDS = ("n_probs", "top_logprobs", "logprobs", "dry_sequence_breakers")
-GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE, *_LIMITED_FIELDS))
+GUARDED_FIELDS = frozenset((*ENGINE_FIELDS, LLGUIDANCE, REMOTE_MEDIA, *_LIMITED_FIELDS))
 """All names that ``allowed_engine_fields`` accepts."""
 
 MAX_GRAMMAR_BYTES = 64 * 1024
