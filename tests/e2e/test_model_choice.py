@@ -103,3 +103,17 @@ def test_models_are_loaded_pinned_and_unloaded_by_commands(chosen: Gglib) -> Non
     chosen.command("unload", "Tiny-B")
     assert {one["model_name"] for one in chosen.residents()} == before - {"Tiny-B"}
     assert "Pinned" in chosen.command("show", "Tiny-B")
+
+
+def test_requests_for_claude_use_the_chat_model_in_memory(chosen: Gglib) -> None:
+    """Also if an embedder was used last, and another model is the default: nothing is loaded or unloaded."""
+    chosen.command("load", "Tiny-B")
+    httpx2.post(f"{chosen.url}/v1/embeddings", json={"input": "a"}, timeout=60, trust_env=False)
+    before = sorted(one["model_name"] for one in chosen.residents())
+    assert before == ["Tiny-B", "embed"]
+    for path in ("/v1/messages?beta=true", "/v1/messages/count_tokens"):
+        body = {"model": "claude-haiku-4-5", **BODIES[path.partition("?")[0]]}
+        reply = httpx2.post(chosen.url + path, json=body, timeout=60, trust_env=False)
+        assert reply.status_code == 200, reply.text
+    assert sorted(one["model_name"] for one in chosen.residents()) == before
+    assert chosen.openai().models.retrieve("claude-opus-4-8").id == "claude-opus-4-8"

@@ -8,6 +8,7 @@ import pytest
 from gglib.app.settings import SETTINGS, Settings
 from gglib.cli.app import COMMANDS
 from gglib.core import errors
+from gglib.core.defaults import IN_MEMORY_ALIAS
 from gglib.http import chunked, request_head, request_reader
 from gglib.http import errors as http_errors
 from gglib.http.server import (
@@ -48,6 +49,12 @@ def written(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None or value in ((), {}) else str(value)
+
+
+def test_the_built_in_alias_is_documented() -> None:
+    """For users of the settings, and of the API."""
+    assert f"`{IN_MEMORY_ALIAS}` is built in" in SETTINGS_PAGE
+    assert f"requests for `{IN_MEMORY_ALIAS}` use the model in memory" in API
 
 
 def test_settings_page_has_no_obsolete_row() -> None:

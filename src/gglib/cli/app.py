@@ -24,6 +24,7 @@ GROUPS = {
             "list",
             "show",
             "set",
+            "alias",
             "profile",
             "rm",
             "prune",
@@ -49,7 +50,7 @@ SERVING_COMMANDS = frozenset(("up", "serve"))
 """For these, ``GGLIB_HOST`` is the address to listen on."""
 REMOTE_COMMANDS = frozenset(
     (
-        *("run", "search", "pull", "add", "list", "show", "set", "rm"),
+        *("run", "search", "pull", "add", "list", "show", "set", "alias", "rm"),
         *("ps", "load", "unload", "pin", "unpin", "stop", "reload", "doctor"),
     )
 )

@@ -28,11 +28,16 @@ def _set_in_catalog(settings: "Settings", name: str, *, is_pinned: bool) -> dict
 
     from gglib.cli.runner import with_catalog
     from gglib.library.edit import edit_model, pin, unpin
+    from gglib.proxy.names.alias_table import lists_by_model
+    from gglib.proxy.names.aliases import AliasLists
     from gglib.proxy.routes.responses import Model
 
-    async def change(store: "ModelStorePort") -> "ModelSummary":
-        return await edit_model(name, pin if is_pinned else unpin, store=store)
+    async def change(store: "ModelStorePort") -> "tuple[ModelSummary, list[ModelSummary]]":
+        return await edit_model(name, pin if is_pinned else unpin, store=store), await store.list_models()
 
-    changed = with_catalog(settings, change)
-    shown: dict[str, Any] = msgspec.to_builtins(Model.of(changed, None))
+    changed, models = with_catalog(settings, change)
+    lists = lists_by_model(models, AliasLists(settings.aliases))
+    shown: dict[str, Any] = msgspec.to_builtins(
+        Model.of(changed, None, alias_lists=lists.get(changed.id, ()))
+    )
     return shown

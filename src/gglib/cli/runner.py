@@ -66,7 +66,7 @@ class CatalogSession:
         if not self._aliases:
             return error
         from gglib.proxy.names.aliases import AliasLists
-        from gglib.proxy.names.candidates import one_model_error
+        from gglib.proxy.names.resolution import one_model_error
 
         return await one_model_error(error, self._store, AliasLists(self._aliases))
 

@@ -12,3 +12,6 @@ FIRST_BYTE_S = 600.0
 CHUNK_GAP_S = 120.0
 STALLED_CLIENT_S = 5.0
 MAX_CONNECTIONS = 4096
+IN_MEMORY_ALIAS = "claude-*"
+"""Requests for these names use the model in memory, unless a model or an alias has the name. Claude Code's background
+requests name other models than its own: served by any other model, each of them would cause a swap."""

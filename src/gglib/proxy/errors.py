@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gglib.core import errors
+from gglib.core.names import MAX_OTHERS
+from gglib.core.shell_quoting import quoted_command
 from gglib.http import errors as http
 from gglib.http.headers import Headers
 from gglib.proxy.guards.poison_requests import PoisonRequestError
+from gglib.proxy.names.patterns import is_pattern
 
 JSON = (b"content-type", b"application/json")
 
@@ -139,11 +142,33 @@ class UnsupportedByModelError(EngineError):
 
 
 class OneModelNeededError(errors.ModelNotFoundError):
-    """The name is an alias list, and the operation is for one model. ``members`` are the models of the list."""
+    """The name is an alias for several models, and the operation is for one model.
 
-    def __init__(self, name: str, members: tuple[str, ...]) -> None:
+    ``alias`` is the alias list or the pattern, ``members`` are its models.
+    """
+
+    def __init__(self, name: str, alias: str, members: tuple[str, ...]) -> None:
         super().__init__(name, members)
-        self.args = (f"'{name}' is an alias list: use one of its models, {', '.join(members)}.",)
+        what = f"'{name}' matches the alias '{alias}'" if is_pattern(alias) else f"'{alias}' is an alias list"
+        self.args = (f"{what}: use one of its models, {', '.join(members)}.",)
+
+
+class NoModelInMemoryError(errors.ModelNotFoundError):
+    """By ``alias`` the name means the model in memory, and there is neither one nor a default model.
+
+    ``others`` are the models that the caller may use.
+    """
+
+    def __init__(self, name: str, alias: str, others: tuple[str, ...]) -> None:
+        super().__init__(name, others=others, total=len(others))
+        shown = ", ".join(others[:MAX_OTHERS])
+        what = f"Model '{name}' is not in the catalogue, and no model in memory or default can serve it"
+        command = quoted_command("alias", alias, "MODEL")
+        self.args = (f"{what}: load one of {shown}, set 'default_model', or run {command}.",)
+
+    def limited(self) -> errors.ModelNotFoundError:
+        """Return the same error: its models are those that the key may use."""
+        return self
 
 
 class ContextLengthExceededError(EngineError):

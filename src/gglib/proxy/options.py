@@ -83,8 +83,8 @@ class ProxyOptions:
     """The model of requests that name none. Without it the only model of the kind that the path needs, else the most
     recently used one in memory."""
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Models by alias: the first that can run serves a request for the alias. Names of the catalogue take
-    precedence."""
+    """Models by alias, a name or a pattern with ``*``: the first that can run serves a request for the alias. Names of
+    the catalogue take precedence. Without an alias that matches, ``core.defaults.IN_MEMORY_ALIAS`` applies."""
     allowed_engine_fields: frozenset[str] = frozenset()
     """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)

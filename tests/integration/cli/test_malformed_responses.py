@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "show": ("show", "tiny"),
     "show repository": ("show", "ada/tiny"),
     "set": ("set", "tiny", "--ctx", "512"),
+    "alias": ("alias",),
+    "alias set": ("alias", "fast", "tiny"),
+    "alias rm": ("alias", "--rm", "t"),
     "rm": ("rm", "tiny", "--yes"),
     "ps": ("ps",),
     "ps --watch": ("ps", "--watch"),
@@ -261,6 +264,12 @@ VALID: dict[str, object] = {
         replaced_models=("tiny",),
         warnings=("w",),
     ),
+    "GET /gglib/aliases": responses.Aliases(
+        aliases=(
+            responses.Alias(name="t", models=("tiny",), missing=(), source="catalogue", is_ignored=False),
+        )
+    ),
+    "PATCH /gglib/models/1": MODEL,
     "GET /health": responses.Health(),
     "GET /gglib/status": STATUS,
     "GET /gglib/hub/models": responses.SearchResult(

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gglib.app.settings.access_keys import parse_keys
+from gglib.app.settings.alias_lists import parse_aliases
 from gglib.app.settings.parsers import (
     MAX_MODELS,
-    parse_aliases,
     parse_boolean,
     parse_context,
     parse_engine,
@@ -117,7 +117,7 @@ class Settings:
         MappingProxyType({}),
         parse_aliases,
         "a table of names of models, or lists of names, by alias",
-        "Further names of models; of a list, the first model that can run.",
+        "Further names of models, or patterns such as gpt-*; of a list, the first model that can run.",
     )
     max_body_mb: int = setting(
         64,

@@ -11,6 +11,7 @@ from typing import Any
 
 import platformdirs
 
+from gglib.app.settings.alias_lists import InvalidEntryError
 from gglib.app.settings.config_reader import read_config
 from gglib.app.settings.definitions import CONFIG_NAME, SETTINGS, Settings
 from gglib.app.settings.parsers import parse_path
@@ -106,4 +107,6 @@ def _parse(spec: SettingSpec, raw: object, source: str) -> object:
     except ValueError as error:
         if spec.is_secret:
             raise InvalidSettingError(f"{what} cannot be used: {error}.") from None
+        if isinstance(error, InvalidEntryError):
+            raise InvalidSettingError(f"{what} {error}") from None
         raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.expected}.") from error

@@ -8,6 +8,8 @@ from gglib.core.models import ModelSummary
 from gglib.core.names import find_model, not_found
 from gglib.core.profiles import Profile, find_profiled, profile_not_found
 from gglib.proxy.access.model_filter import ModelFilter
+from gglib.proxy.names.aliases import AliasLists
+from gglib.proxy.names.patterns import is_pattern
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -16,18 +18,23 @@ def name_warnings(
     settings: Settings, models: Sequence[ModelSummary], profiles: Sequence[Profile]
 ) -> Iterator[str]:
     """Yield a sentence for each name in the settings that is unknown, or that another name overrides."""
+    lists = AliasLists(settings.aliases)
     aliases = [
-        ModelSummary(id=-1, name=alias) for alias in settings.aliases if find_model(alias, models) is None
+        ModelSummary(id=-1, name=alias)
+        for alias in settings.aliases
+        if not is_pattern(alias) and find_model(alias, models) is None
     ]
     known = [*models, *aliases]
     for name in settings.preload:
-        if find_model(name, known) is None:
+        if find_model(name, known) is None and not lists.matching(name):
             yield f"Setting 'preload': {_unknown(name, known, profiles)}"
     default = settings.default_model
-    if default is not None and not (find_model(default, known) or find_profiled(default, models, profiles)):
+    if default is not None and not (
+        find_model(default, known) or find_profiled(default, models, profiles) or lists.matching(default)
+    ):
         yield f"Setting 'default_model': {profile_not_found(default, known, profiles)}"
     for alias, names in settings.aliases.items():
-        if find_model(alias, models) is not None:
+        if not is_pattern(alias) and find_model(alias, models) is not None:
             yield f"Setting 'aliases': '{alias}' is the name of a model, so the alias is ignored."
         for name in names:
             if find_model(name, models) is None:

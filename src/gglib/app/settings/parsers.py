@@ -9,7 +9,6 @@ from typing import TypeVar
 from gglib.core.authorities import read_allowed_origin
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.memory import RAM, DeviceBytes
-from gglib.core.name_rules import is_name
 from gglib.core.runtime.engine_choice import EMBEDDED
 from gglib.core.sizes import parse_size
 
@@ -93,29 +92,6 @@ def parse_list(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
         return tuple(dict.fromkeys(read(item.strip()) for item in items))
 
     return parse
-
-
-def parse_aliases(value: object) -> dict[str, tuple[str, ...]]:
-    """Return names of models by alias, from a TOML table or a text: ``fast=a,b; code=c``."""
-    if isinstance(value, str):
-        pairs = [entry.partition("=") for entry in value.split(";")]
-        value = {alias.strip(): names for alias, _, names in pairs}
-    if not isinstance(value, Mapping):
-        raise InvalidValueError
-    return {_parse_name(alias): _parse_names(names) for alias, names in value.items()}
-
-
-def _parse_names(value: object) -> tuple[str, ...]:
-    names = parse_list(_parse_name)(value)
-    if not names:
-        raise InvalidValueError
-    return names
-
-
-def _parse_name(text: str) -> str:
-    if not is_name(text):
-        raise InvalidValueError
-    return text
 
 
 def parse_origin(text: str) -> str:

@@ -19,6 +19,7 @@ from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import SseEvent
 
 ResponseName = Literal[
+    "Aliases",
     "Download",
     "Health",
     "LoadedModel",

@@ -41,6 +41,8 @@ class PullOutcome:
     took_s: float
     is_in_memory: bool
     """Whether a running server has the older version in memory."""
+    alias_lists: tuple[str, ...] = ()
+    """The alias lists and patterns of the settings that name the model."""
 
     @property
     def model(self) -> "ModelSummary":
@@ -80,6 +82,8 @@ def run(  # noqa: PLR0913 - the user's options, prompts and the reporter
     from gglib.cli.runner import catalog_session
     from gglib.cli.server.instance import model_states
     from gglib.library.variants.pull_target import read_target
+    from gglib.proxy.names.alias_table import lists_by_model
+    from gglib.proxy.names.aliases import AliasLists
 
     async def make_plan(store: "HomeStorePort") -> "PullPlan":
         async with open_hub() as hub:
@@ -99,6 +103,7 @@ def run(  # noqa: PLR0913 - the user's options, prompts and the reporter
             started_s = time.monotonic()
             try:
                 result = catalog.run(pull)
+                models = catalog.run(lambda store: store.list_models())
             except KeyboardInterrupt:
                 click.echo("\nInterrupted: run the same command again to resume.", err=True)
                 raise
@@ -111,6 +116,7 @@ def run(  # noqa: PLR0913 - the user's options, prompts and the reporter
             result=result,
             took_s=time.monotonic() - started_s,
             is_in_memory=result.is_updated and result.model.id in model_states(settings),
+            alias_lists=lists_by_model(models, AliasLists(settings.aliases)).get(result.model.id, ()),
         )
     )
 
@@ -285,7 +291,7 @@ class JsonReporter:
             freed_bytes=pulled.result.freed_bytes,
             refused_names=list(pulled.result.refused_names),
             took_s=round(pulled.took_s, 3),
-            model=msgspec.to_builtins(Model.of(pulled.model, None)),
+            model=msgspec.to_builtins(Model.of(pulled.model, None, alias_lists=pulled.alias_lists)),
         )
 
     def failed(self, error: GglibError) -> None:

@@ -1,1 +1,1 @@
-"""Resolves the names in requests: models, alias lists, ``model:profile``, and the default model."""
+"""Resolves the names in requests: models, alias lists and patterns, ``model:profile``, and the default model."""

@@ -10,11 +10,11 @@ from gglib.core.models import ModelEdit, ModelSummary
 from gglib.core.ports.catalog import EditModel
 from gglib.core.priority import Priority
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.names.candidates import one_model_error
+from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.models import GROUP, MODEL, NAME, states_of
+from gglib.proxy.routes.models import GROUP, MODEL, NAME, shown_models
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import ModelChanges
 
@@ -72,8 +72,8 @@ async def _edit(call: Call[None, Any], edit: EditModel, response: Response) -> N
         raise BadRequestError(str(error)) from error
     call.request.model = model.name
     await call.services.runtime.apply_pins()
-    states = await states_of(call)
-    await response.send(responses.Model.of(model, states.get(model.id)))
+    (shown,) = await shown_models(call, [model])
+    await response.send(shown)
 
 
 _ERRORS = (errors.ModelNotFoundError, errors.CatalogError)

@@ -1,13 +1,17 @@
 """Lists, adds and removes models of this machine, and searches the hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from gglib.core import errors
+from gglib.core.models import ModelSummary
 from gglib.core.names import require_model
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.names.candidates import one_model_error, resolve_request
+from gglib.proxy.names.alias_table import lists_by_model
+from gglib.proxy.names.candidates import resolve_request
+from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
@@ -29,10 +33,8 @@ _HUB_ERRORS = (
 
 async def list_models(call: Call[None, None], response: Response) -> None:
     """Send the models that the caller may use, loaded or not."""
-    models, states = await call.services.catalog.list_models(), await states_of(call)
-    is_admin = call.is_admin
-    shown = [responses.Model.of(model, states.get(model.id), is_for_admin=is_admin) for model in models]
-    await response.send(responses.Models(models=tuple(shown)))
+    models = await call.services.catalog.list_models()
+    await response.send(responses.Models(models=await shown_models(call, models)))
 
 
 async def show_model(call: Call[None, None], response: Response) -> None:
@@ -40,8 +42,8 @@ async def show_model(call: Call[None, None], response: Response) -> None:
     await call.services.catalog.list_models()  # listing detects replaced files
     (first, *_), _ = await resolve_request(call.path["name"], call.services)
     model = await require_model(call.services.catalog, first.name)
-    states = await states_of(call)
-    await response.send(responses.Model.of(model, states.get(model.id), is_for_admin=call.is_admin))
+    (shown,) = await shown_models(call, [model])
+    await response.send(shown)
 
 
 async def add_model(call: Call[None, NewModel], response: Response) -> None:
@@ -52,9 +54,8 @@ async def add_model(call: Call[None, NewModel], response: Response) -> None:
         )
     except errors.InvalidSettingError as error:  # the catalogue checks the name
         raise BadRequestError(str(error), "name") from error
-    states = await states_of(call)
     location = f"{MODELS}/{quote(model.name, safe='')}".encode()
-    shown = responses.Model.of(model, states.get(model.id))
+    (shown,) = await shown_models(call, [model])
     await response.send(shown, status=201, headers=((b"location", location),))
 
 
@@ -83,6 +84,21 @@ async def show_repository(call: Call[RevisionQuery, None], response: Response) -
         f"{call.path['owner']}/{call.path['repository']}", call.query.revision
     )
     await response.send(responses.ShownRepository.of(found))
+
+
+async def shown_models(call: Call[Any, Any], models: Sequence[ModelSummary]) -> tuple[responses.Model, ...]:
+    """Return the JSON form of models for the caller."""
+    states = await states_of(call)
+    lists = lists_by_model(await call.services.catalog.list_models(), call.services.aliases)
+    return tuple(
+        responses.Model.of(
+            model,
+            states.get(model.id),
+            alias_lists=lists.get(model.id, ()),
+            is_for_admin=call.is_admin,
+        )
+        for model in models
+    )
 
 
 async def states_of(call: Call[Any, Any]) -> dict[int, str]:
@@ -138,7 +154,7 @@ OPERATIONS = (
             may_have_slashes=True,
             group=GROUP,
             summary="Show one model",
-            text="For an alias list: its first model; for `MODEL:PROFILE`: the model.",
+            text="For an alias list or pattern: its first model; for `MODEL:PROFILE`: the model.",
             access=Access.CLIENT,
             path_parameters=NAME,
             response=responses.Model,

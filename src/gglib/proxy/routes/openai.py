@@ -3,8 +3,10 @@
 from urllib.parse import unquote_to_bytes
 
 from gglib.core.errors import ModelNotFoundError
+from gglib.core.profiles import ProfiledModel
 from gglib.proxy.errors import JSON
-from gglib.proxy.names.profile_names import require_profiled
+from gglib.proxy.names.aliases import Alias
+from gglib.proxy.names.kind_defaults import require_for_kind
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -24,16 +26,21 @@ async def list_models(request: ProxyRequest, response: Response, services: Servi
 
 
 async def show_model(request: ProxyRequest, response: Response, services: Services) -> None:
-    """``GET /v1/models/{id}``: one model, alias list or ``model:profile``; names may have slashes and percent signs."""
+    """``GET /v1/models/{id}``: what the name means: a model, an alias or ``model:profile``.
+
+    A name that an alias pattern matches has an object under the requested id. Names may have slashes and percent signs.
+    """
     name = _decoded(request.path.removeprefix(MODELS_PATH + "/"))
-    models = await services.catalog.list_models()  # listing detects replaced files
-    model = await services.catalog.resolve_model(name) or services.aliases.find_listed(name, models)
-    objects, status = services.model_objects, await services.runtime.status()
-    if model is not None:
-        request.model, shown = model.name, objects.as_object(model, status)
+    await services.catalog.list_models()  # listing detects replaced files
+    found = await require_for_kind(name, services, "chat")
+    model, objects, status = found.models[0], services.model_objects, await services.runtime.status()
+    request.model = model.name  # not the requested one, which may be any that a pattern matches
+    if found.alias is not None:
+        shown = objects.as_object(Alias(found.name, found.models), status)
+    elif found.profile is not None:
+        shown = objects.as_profiled_object(ProfiledModel(model=model, profile=found.profile), status)
     else:
-        profiled = await require_profiled(name, services)
-        request.model, shown = profiled.model.name, objects.as_profiled_object(profiled, status)
+        shown = objects.as_object(model, status)
     await response.send_body(shown, [JSON])
 
 

@@ -163,8 +163,8 @@ class Forwarded(Struct, frozen=True, kw_only=True):
     model: Annotated[
         Annotated[str, Meta(max_length=512)] | None,
         Meta(
-            description="Name, alias or number of a model in the catalogue, an alias list, or `MODEL:PROFILE`. "
-            "Default: the setting `default_model`, or the only model that fits."
+            description="Name, alias or number of a model in the catalogue, an alias list, `MODEL:PROFILE`, or a "
+            "name that an alias pattern matches. Default: the setting `default_model`, or the only model that fits."
         ),
     ] = None
     stream: bool | None = None

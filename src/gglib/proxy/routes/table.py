@@ -12,6 +12,7 @@ from gglib.proxy.errors import (
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
 from gglib.proxy.routes import (
+    aliases,
     downloads,
     edits,
     events,
@@ -110,6 +111,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
     *models.OPERATIONS,
     *edits.OPERATIONS,
+    *aliases.OPERATIONS,
     *profiles.OPERATIONS,
     *downloads.OPERATIONS,
     *status.OPERATIONS,

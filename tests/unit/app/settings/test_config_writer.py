@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.settings.config_writer import add_setting, insert_setting
+from gglib.app.settings.config_writer import add_setting, insert_setting, remove_alias, set_alias
 from gglib.core.errors import InvalidSettingError
 
 LINE = 'max_models = "auto"\n'
@@ -116,3 +116,30 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InvalidSettingError, match="No space left on device"):
         add_setting(path, "max_models", "auto")
     assert (path.read_text(), list(tmp_path.iterdir())) == ("port = 1\n", [path])
+
+
+def test_aliases_are_set_and_removed(tmp_path: Path) -> None:
+    """One model is a text, several are a list; the rest of the file stays."""
+    path = tmp_path / "config.toml"
+    path.write_text("# mine\nport = 1\n")
+    set_alias(path, "gpt-*", ["chat"])
+    set_alias(path, "fast", ["a", "b"])
+    text = '# mine\nport = 1\n\n[aliases]\n"gpt-*" = "chat"\nfast = ["a", "b"]\n'
+    assert path.read_text() == text
+    remove_alias(path, "fast")
+    set_alias(path, "gpt-*", ["a"])
+    assert path.read_text() == '# mine\nport = 1\n\n[aliases]\n"gpt-*" = "a"\n'
+
+
+def test_the_error_says_what_to_write_by_hand(tmp_path: Path) -> None:
+    """The file stays as it is."""
+    path = tmp_path / "config.toml"
+    path.write_text('aliases = "fast=a"\n')
+    with pytest.raises(InvalidSettingError) as error:
+        set_alias(path, "gpt-*", ["chat"])
+    assert str(error.value) == (
+        f'{path} cannot be changed (its \'aliases\' is not a table): write "gpt-*" = "chat" below [aliases] in it.'
+    )
+    with pytest.raises(InvalidSettingError, match=r"remove 'fast' from \[aliases\] in it"):
+        remove_alias(path, "fast")
+    assert path.read_text() == 'aliases = "fast=a"\n'

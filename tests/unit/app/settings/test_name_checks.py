@@ -24,6 +24,17 @@ def test_known_names_cause_no_warning() -> None:
     assert warnings(preload=("c", "fast"), default_model="FAST", aliases={"fast": ("chat", "embed")}) == []
 
 
+def test_names_that_a_pattern_matches_are_known() -> None:
+    """A pattern that matches the name of a model is no mistake: the model keeps its name."""
+    aliases = {"*-4": ("chat",), "ch*": ("embed",), "*": ("gone",)}
+    assert warnings(preload=("gpt-4",), default_model="GPT-4", aliases=aliases) == [
+        "Setting 'aliases', '*': Model 'gone' is not in the catalogue. It has chat, embed."
+    ]
+    assert warnings(preload=("gpt-4",), aliases={"gpt-5*": ("chat",)}) == [
+        "Setting 'preload': Model 'gpt-4' is not in the catalogue. It has chat, embed."
+    ]
+
+
 def test_unknown_names_are_listed_with_similar_ones() -> None:
     """The sentence has the setting, the name and what it may mean."""
     found = warnings(preload=("chatt", "embed"), default_model="fas", aliases={"fast": ("chat",)})

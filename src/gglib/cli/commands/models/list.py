@@ -33,6 +33,8 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.server.instance import model_states
     from gglib.cli.views import local_models, render
     from gglib.library.disk_use import disk_use
+    from gglib.proxy.names.alias_table import lists_by_model
+    from gglib.proxy.names.aliases import AliasLists
 
     if options.remote is not None:
         _list_remote(options.remote, as_json=as_json)
@@ -40,12 +42,15 @@ def command(options: Options, *, as_json: bool) -> None:
     settings = options.tolerant_settings()
     models, versions = with_catalog(settings, _models_and_versions)
     states = model_states(settings)
+    lists = lists_by_model(models, AliasLists(settings.aliases))
     if as_json:
         from gglib.proxy.routes.responses import Model
 
-        render.show_json([Model.of(model, states.get(model.id)) for model in models])
+        render.show_json(
+            [Model.of(model, states.get(model.id), alias_lists=lists[model.id]) for model in models]
+        )
         return
-    _show_models(models, states)
+    _show_models(models, states, lists)
     if models:
         render.show_line(local_models.format_disk_use(disk_use(models, versions)))
 
@@ -60,10 +65,15 @@ def _list_remote(server: "Endpoint", *, as_json: bool) -> None:
         render.show_json(models)
         return
     states = {model["id"]: model["state"] for model in models if model["state"] is not None}
-    _show_models([model_of(model) for model in models], states)
+    lists = {model["id"]: tuple(model.get("alias_lists", ())) for model in models}
+    _show_models([model_of(model) for model in models], states, lists)
 
 
-def _show_models(models: "Sequence[ModelSummary]", states: "Mapping[int, str]") -> None:
+def _show_models(
+    models: "Sequence[ModelSummary]",
+    states: "Mapping[int, str]",
+    alias_lists: "Mapping[int, tuple[str, ...]]",
+) -> None:
     import time
 
     from gglib.cli.views import model_list, render
@@ -81,7 +91,7 @@ def _show_models(models: "Sequence[ModelSummary]", states: "Mapping[int, str]") 
                 (
                     str(model.id),
                     model.name,
-                    ", ".join(model.aliases) or "-",
+                    ", ".join((*model.aliases, *alias_lists[model.id])) or "-",
                     render.text(model.architecture),
                     render.count(model.parameter_count),
                     render.text(model.quantization),

@@ -28,6 +28,8 @@ class _ModelDetails:
     models: "Sequence[ModelSummary]"
     version: "Version | None"
     profiles: "Sequence[Profile]"
+    alias_lists: tuple[str, ...]
+    """The alias lists and patterns of the settings that name it."""
 
 
 @click.command("show")
@@ -45,25 +47,28 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
         _show_remote(options.remote, model, as_json=as_json)
         return
     settings = options.tolerant_settings()
-    found = with_catalog(settings, lambda store: _find_details(store, model))
+    found = with_catalog(settings, lambda store: _find_details(store, model, settings))
     if found is None:
         _show_repository(settings, model, as_json=as_json)
     else:
         _show_model(settings, found, as_json=as_json)
 
 
-async def _find_details(store: "HomeStorePort", name: str) -> _ModelDetails | None:
+async def _find_details(store: "HomeStorePort", name: str, settings: "Settings") -> _ModelDetails | None:
     """Return the model of the catalogue; None for a name that can only be a repository."""
     from gglib.core.names import require_model
     from gglib.core.profiles import profiles_of
+    from gglib.proxy.names.alias_table import lists_by_model
+    from gglib.proxy.names.aliases import AliasLists
 
     if "/" in name and await store.resolve_model(name) is None:
         return None
     model = await require_model(store, name)
-    versions = await store.list_versions()
+    models, versions = await store.list_models(), await store.list_versions()
     return _ModelDetails(
         model=model,
-        models=await store.list_models(),
+        models=models,
+        alias_lists=lists_by_model(models, AliasLists(settings.aliases)).get(model.id, ()),
         version=next((version for version in versions if version.id == model.version_id), None),
         profiles=profiles_of(model, await store.list_profiles()),
     )
@@ -78,7 +83,8 @@ def _show_remote(server: "Endpoint", name: str, *, as_json: bool) -> None:
     if model is not None and as_json:
         render.show_json(model)
     elif model is not None:
-        _print_model(decode.model_of(model), model["state"], None)
+        alias_lists = tuple(model.get("alias_lists", ()))
+        _print_model(decode.model_of(model), model["state"], None, alias_lists=alias_lists)
         _print_files(decode.model_of(model))
     else:
         target = read_target(name)
@@ -127,14 +133,19 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
     if as_json:
         from gglib.proxy.routes.responses import Model
 
-        render.show_json(Model.of(shown.model, state))
+        render.show_json(Model.of(shown.model, state, alias_lists=shown.alias_lists))
         return
-    _print_model(shown.model, state, shown.version, shown.profiles)
+    _print_model(shown.model, state, shown.version, shown.profiles, alias_lists=shown.alias_lists)
     _print_local_files(shown)
 
 
 def _print_model(
-    found: "ModelSummary", state: str | None, version: "Version | None", profiles: "Sequence[Profile]" = ()
+    found: "ModelSummary",
+    state: str | None,
+    version: "Version | None",
+    profiles: "Sequence[Profile]" = (),
+    *,
+    alias_lists: "Sequence[str]",
 ) -> None:
     import time
 
@@ -147,6 +158,7 @@ def _print_model(
         "Name": found.name,
         "Id": str(found.id),
         "Aliases": ", ".join(found.aliases),
+        "Alias lists": ", ".join(alias_lists),
         "Description": found.description,
         "Architecture": found.architecture,
         "Parameters": render.count(found.parameter_count),

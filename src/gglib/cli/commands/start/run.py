@@ -65,23 +65,16 @@ def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | No
 async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -> "tuple[str, ModelSummary]":
     """Return the name for requests, and the model of the catalogue that is expected to serve them.
 
-    They differ for an alias list, of which the server chooses a model, and for ``MODEL:PROFILE``. Raises
+    They differ for an alias, of which the server chooses a model, and for ``MODEL:PROFILE``. Raises
     ``ModelNotFoundError``.
     """
     from gglib.core.kinds import models_of_kind
-    from gglib.core.profiles import profile_not_found
     from gglib.proxy.names.aliases import AliasLists
+    from gglib.proxy.names.resolution import require_name
 
-    found = await store.resolve_model(name)
-    if found is not None:
-        return found.name, found
-    alias = AliasLists(settings.aliases).find_listed(name, await store.list_models())
-    if alias is not None:
-        return alias.name, next(iter(models_of_kind(alias.members, "chat")), alias.members[0])
-    profiled = await store.resolve_profile(name)
-    if profiled is None:
-        raise profile_not_found(name, await store.list_models(), await store.list_profiles())
-    return profiled.name, profiled.model
+    found = await require_name(name, store, AliasLists(settings.aliases), store)
+    fitting = found.models if found.alias is None else models_of_kind(found.models, "chat")
+    return found.name, next(iter(fitting), found.models[0])
 
 
 def _find_remote_model(server: "Endpoint", name: str) -> "tuple[str, ModelSummary]":

@@ -5,6 +5,7 @@ Times are Unix seconds, sizes are bytes. Text from a hub, and file names that gg
 through ``file_names.shown``, which escapes unprintable characters.
 """
 
+from gglib.proxy.routes.responses.aliases import Alias, Aliases
 from gglib.proxy.routes.responses.downloads import Download, DownloadError, Downloads
 from gglib.proxy.routes.responses.hub import (
     File,
@@ -24,6 +25,8 @@ from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Relo
 
 __all__ = [
     "EVENT_NAMES",
+    "Alias",
+    "Aliases",
     "Download",
     "DownloadError",
     "Downloads",

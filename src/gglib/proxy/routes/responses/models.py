@@ -52,6 +52,9 @@ class Model:
     id: int
     name: str
     aliases: tuple[str, ...]
+    alias_lists: Annotated[
+        tuple[str, ...], Meta(description="Alias lists and patterns of the settings that name it.")
+    ]
     description: str
     architecture: str | None
     parameter_count: int | None
@@ -104,7 +107,14 @@ class Model:
     ]
 
     @classmethod
-    def of(cls, model: ModelSummary, state: str | None, *, is_for_admin: bool = True) -> Self:
+    def of(
+        cls,
+        model: ModelSummary,
+        state: str | None,
+        *,
+        alias_lists: tuple[str, ...] = (),
+        is_for_admin: bool = True,
+    ) -> Self:
         """Return the JSON form of a model. ``state`` is None without a server or if the model is not in memory.
 
         Paths, the engine arguments and the time of the last use are None unless it is for an admin.
@@ -113,6 +123,7 @@ class Model:
             id=model.id,
             name=model.name,
             aliases=model.aliases,
+            alias_lists=alias_lists,
             description=model.description,
             architecture=model.architecture,
             parameter_count=model.parameter_count,
