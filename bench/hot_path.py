@@ -17,8 +17,8 @@ import pstats
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -172,18 +172,9 @@ async def ask_all(server: HttpServer, requests: int, request: bytes, end: bytes,
     return (time.process_time() - started_s) / requests * 1e6
 
 
-async def measure(
-    *, rounds: int, is_stream: bool, is_alone: bool, profile: cProfile.Profile | None
-) -> list[float]:
-    """Return the microseconds per request, for each round."""
-    reads, end, requests, at_once = [ANSWER], ANSWER[-50:], REQUESTS, AT_ONCE
-    if is_stream:
-        reads, end, requests = stream_reads(READS), LAST_CHUNK, REQUESTS // 5
-    if is_alone:
-        reads, requests, at_once = stream_reads(CHUNKS), STREAMS, STREAMS
-    request = chat_request(
-        chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
-    )
+@asynccontextmanager
+async def proxy_server(pool: UpstreamPool) -> AsyncIterator[HttpServer]:
+    """Yield the HTTP server of a complete gglib whose engine's responses come from ``pool``."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         catalog = await stack.enter_async_context(SqliteCatalog(directory / "gglib.db"))
@@ -200,7 +191,7 @@ async def measure(
         services = Services(
             runtime=manager,
             catalog=catalog,
-            pool=ScriptedPool(reads),
+            pool=pool,
             model_objects=ModelObjects(8192),
             recorder=RequestRecorder(route_of),
             default_ctx=8192,
@@ -222,6 +213,22 @@ async def measure(
             format_refusal=format_refusal,
         )
         server.date_line = b"date: Tue, 24 Nov 2026 09:00:00 GMT\r\n"
+        yield server
+
+
+async def measure(
+    *, rounds: int, is_stream: bool, is_alone: bool, profile: cProfile.Profile | None
+) -> list[float]:
+    """Return the microseconds per request, for each round."""
+    reads, end, requests, at_once = [ANSWER], ANSWER[-50:], REQUESTS, AT_ONCE
+    if is_stream:
+        reads, end, requests = stream_reads(READS), LAST_CHUNK, REQUESTS // 5
+    if is_alone:
+        reads, requests, at_once = stream_reads(CHUNKS), STREAMS, STREAMS
+    request = chat_request(
+        chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
+    )
+    async with proxy_server(ScriptedPool(reads)) as server:
         await ask_all(server, requests, request, end, at_once=at_once)
         tune_gc()
         if profile is not None:

@@ -23,7 +23,8 @@ from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.access.priority import caller_priority, requested_priority
 from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.proxy.access.visible_errors import visible_error
-from gglib.proxy.dialects.errors import dialect_of
+from gglib.proxy.dialects.base import ErrorDialect
+from gglib.proxy.dialects.errors import OPENAI, dialect_for
 from gglib.proxy.errors import EngineError, to_error_response
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
@@ -78,7 +79,8 @@ class ProxyApp:
             error_code = _error_code(error, is_started=response.is_started)
             cut = error_code if response.is_started and not response.is_ended else None
             _log_error(request, error)
-            await response.fail(visible_error(error, caller_of(request)), dialect_of(request.path))
+            dialect = dialect_for(request.path, head.fields)
+            await response.fail(visible_error(error, caller_of(request)), dialect)
         finally:
             self._open.discard(request)
             record = _record(
@@ -130,6 +132,8 @@ class ProxyApp:
         )
         request.wait_s = plan.wait_s
         request.grant, request.caller_priority = plan.grant, plan.caller_priority
+        if plan.dialect.request_id_header:
+            response.set_request_id_header(plan.dialect)
         return plan
 
     def _make_plan(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
@@ -161,6 +165,7 @@ class ProxyApp:
             encode_header_lines(_upstream_headers(head)),
             _wait_s(head, self._services.options),
             access if operation.spec.is_admin_stream else None,
+            dialect_for(path, head.fields),
         )
 
     def _check_access(self, request: ProxyRequest, access: Access) -> None:
@@ -202,6 +207,7 @@ class _RequestPlan:
     """Maximum wait for the model, in seconds."""
     stream_access: Access | None = None
     """The access of an event stream of the admin API, which a new policy may end; None for other requests."""
+    dialect: ErrorDialect = OPENAI
 
 
 def _caller_priority(head: RequestHead, grant: Grant | None) -> Priority | None:

@@ -101,13 +101,18 @@ def _with_status(text: str, state: str) -> str:
     return f'{text[:-1]},"status":{{"value":"{state}"}}}}'
 
 
-def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
-    context = ContextRequest(
+def served_context(model: ModelSummary, default_ctx: int) -> int:
+    """Return the context in tokens that requests for a model get unless they ask for another."""
+    return ContextRequest(
         requested=None,
         model_setting=model.settings.context,
         default=default_ctx,
         trained=max_context(model),
     ).needed
+
+
+def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
+    context = served_context(model, default_ctx)
     return {
         "id": model.name,
         "object": "model",

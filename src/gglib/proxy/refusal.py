@@ -10,7 +10,9 @@ def format_refusal(error: HttpError, request_id: str, date_line: bytes, path: st
     """Return the complete response, for ``Listener``; the connection closes after it. ``path`` is empty if unknown."""
     error_response = to_error_response(error)
     dialect = dialect_of(path)
-    headers = [*error_response.all_headers(), *dialect.headers(request_id)]
+    headers = error_response.all_headers()
+    if dialect.request_id_header:
+        headers.append((dialect.request_id_header, request_id.encode()))
     return closing_response(
         error_response.status, headers, dialect.body(error_response, request_id), request_id, date_line
     )

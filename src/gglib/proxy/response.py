@@ -23,6 +23,8 @@ from gglib.proxy.dialects.error_events import (
     CONTENT_KEY_INITIALS,
     KEY_OFFSET,
     LINE_FEED,
+    MESSAGE_DELTA_LINE,
+    MESSAGE_DELTA_LINE_BYTES,
     MULTI_EVENT_BYTES,
     is_error_free,
 )
@@ -100,6 +102,7 @@ class Response:
         "extra_header_lines",
         "first_byte_at_s",
         "is_stream",
+        "request_id_lines",
         "state",
         "status",
     )
@@ -109,7 +112,9 @@ class Response:
     ) -> None:
         self._transport = transport
         self._writer = ResponseWriter(method=method, minor_version=minor_version)
-        self._request_id = request_id.encode()
+        self._request_id = request_id
+        self.request_id_lines = b"x-request-id: %b\r\n" % request_id.encode()
+        """Serialized headers with the request id."""
         self._body_start: bytes | None = None
         """The first bytes of a body longer than its tail; empty for a stream that does not report usage there."""
         self._middle_usage = b""
@@ -161,6 +166,13 @@ class Response:
             else self.tail
         )
 
+    def set_request_id_header(self, dialect: ErrorDialect) -> None:
+        """Send the request id under the dialect's own header, too."""
+        if dialect.request_id_header:
+            names = (dialect.request_id_header, b"x-request-id")
+            value = self._request_id.encode()
+            self.request_id_lines = b"".join(b"%b: %b\r\n" % (name, value) for name in names)
+
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body size in bytes; None if unknown."""
         is_stream = header_rules.is_event_stream(headers)
@@ -184,7 +196,7 @@ class Response:
             await transport.drain()
         head = self._writer.head(
             status,
-            b"%b%bx-request-id: %b\r\n" % (lines, self.extra_header_lines, self._request_id),
+            b"%b%b%b" % (lines, self.extra_header_lines, self.request_id_lines),
             length=length,
             date_line=transport.date_line,
             may_keep_alive=transport.can_keep_alive and not self.closes_connection,
@@ -227,7 +239,11 @@ class Response:
                 and LINE_FEED not in part[:-2]
                 and part[-1] == LINE_FEED
             )
-        if not is_error_free_event:
+        if not is_error_free_event and not (
+            part.startswith(MESSAGE_DELTA_LINE)
+            and LINE_FEED not in part[MESSAGE_DELTA_LINE_BYTES:-2]
+            and part[-1] == LINE_FEED
+        ):
             return is_error_free(part) and self.try_write(part, is_last=is_last)
         if (
             is_last
@@ -298,11 +314,11 @@ class Response:
         closes the connection before the body's end, so that clients detect the truncation.
         """
         error_response = to_error_response(error)
-        request_id = self._request_id.decode()
+        request_id = self._request_id
         if not self.is_started:
+            self.set_request_id_header(dialect)
             body = dialect.body(error_response, request_id)
-            headers = error_response.all_headers() + dialect.headers(request_id)
-            await self.send_body(body, headers, status=error_response.status)
+            await self.send_body(body, error_response.all_headers(), status=error_response.status)
         elif self.state is _STARTED and self.is_stream:
             await self.write(dialect.stream_end(error_response, request_id, self.tail), is_last=True)
         elif self.state is _STARTED:

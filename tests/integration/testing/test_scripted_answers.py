@@ -74,6 +74,47 @@ def test_an_answer_that_is_not_streamed_has_a_length_and_keeps_the_connection(la
     running.wait_until(lambda: len(running.events("end")) == 2, "both ends")
 
 
+MESSAGES = "/v1/messages"
+TOOL = {"name": "count", "description": "d", "input_schema": {"type": "object"}}
+RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "2"}]}
+
+
+def test_a_message_is_text_or_the_call_of_a_tool(launch: Launch) -> None:
+    """The tool is called once: a request with its result gets text."""
+    connection = launch(Script(tool_call=("count", '{"what": "apples"}'))).connect()
+    first = json.loads(ask(connection, MESSAGES, tools=[TOOL], messages=[]).content)
+    call = {"type": "tool_use", "id": "toolu_scripted", "name": "count", "input": {"what": "apples"}}
+    assert (first["content"], first["stop_reason"]) == ([call], "tool_use")
+    bodies: list[dict[str, Any]] = [
+        {"tools": [TOOL], "messages": [{"role": "user", "content": "x"}, RESULT]},
+        {"messages": []},
+    ]
+    for body in bodies:
+        second = json.loads(ask(connection, MESSAGES, **body).content)
+        assert second["content"] == [{"type": "text", "text": "t0 t1 t2 "}]
+        assert (second["stop_reason"], second["usage"]["output_tokens"]) == ("end_turn", 3)
+    assert json.loads(ask(connection, f"{MESSAGES}/count_tokens", messages=[]).content) == {"input_tokens": 8}
+    connection.close()
+
+
+def test_the_stream_of_a_message(launch: Launch) -> None:
+    """Each piece is an event, and the parts of a call's arguments give their JSON."""
+    connection = launch(Script(chunks=2, tool_call=("count", '{"what": "apples"}'))).connect()
+    for tools, kind, field, whole in (
+        ([], "text_delta", "text", "t0 t1 "),
+        ([TOOL], "input_json_delta", "partial_json", '{"what": "apples"}'),
+    ):
+        content = ask(connection, MESSAGES, stream=True, tools=tools, messages=[]).content.decode()
+        events = [json.loads(part.partition("\ndata: ")[2]) for part in content.split("\n\n")[:-1]]
+        names = [part.partition("\n")[0] for part in content.split("\n\n")[:-1]]
+        assert names == [f"event: {event['type']}" for event in events]
+        deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+        assert {delta["type"] for delta in deltas} == {kind}
+        assert "".join(delta[field] for delta in deltas) == whole
+        assert [events[0]["type"], events[-1]["type"]] == ["message_start", "message_stop"]
+    connection.close()
+
+
 def test_pages_about_the_server_say_what_its_command_line_said(launch: Launch) -> None:
     """Models, slots, props, metrics and embeddings follow the options."""
     running = launch(None, "--ctx-size", "512", "--parallel", "2", "--embeddings")

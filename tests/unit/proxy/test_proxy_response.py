@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import UpstreamError
+from gglib.proxy.dialects.errors import ANTHROPIC, OPENAI
 from gglib.proxy.response import TRANSITIONS, Response, ResponseEvent, ResponseState
 from gglib.proxy.token_usage import TAIL_BYTES
 
@@ -108,6 +109,19 @@ async def bring_to(response: Response, state: ResponseState) -> None:
     elif state is ResponseState.ENDED:
         await response.send({})
     assert response.state is state
+
+
+async def test_the_request_id_has_the_header_of_the_dialect() -> None:
+    """Once, although it is set before the request is handled and again for an error."""
+    response, transport = a_response()
+    await response.send({})
+    assert transport.head.endswith(b"\r\nx-request-id: r-1\r\ncontent-length: 2")
+    response, transport = a_response()
+    response.set_request_id_header(OPENAI)
+    response.set_request_id_header(ANTHROPIC)
+    await response.fail(UpstreamError("gone"), ANTHROPIC)
+    assert transport.head.count(b"\r\nrequest-id: r-1\r\nx-request-id: r-1") == 1
+    assert transport.head.count(b"request-id") == 2
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ def test_script_json_round_trip() -> None:
         load_s=0.5,
         headers=(("X-A", "1"), ("X-A", "2")),
         lacks_options=("--fit",),
+        tool_call=("count", "{}"),
         scripts={"m": {"chunks": 9}},
     )
     assert Script.from_json(script.to_json()) == script

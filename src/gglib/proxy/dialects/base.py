@@ -17,10 +17,8 @@ from gglib.proxy.errors import JSON, EngineError, ErrorResponse
 class ErrorDialect(ABC):
     """The error encoding of one dialect. ``request_id`` is the value of ``x-request-id``."""
 
-    def headers(self, request_id: str) -> Headers:
-        """Return the extra headers of an error response in this dialect."""
-        del request_id
-        return []
+    request_id_header: bytes = b""
+    """The name of another header with the request id, on all responses of the dialect; empty: only ``x-request-id``."""
 
     @abstractmethod
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:

@@ -46,13 +46,17 @@ KEY_OFFSET = len(b'data: {"')
 CONTENT_KEY_INITIALS = frozenset(b"ci")
 """First letters of the keys ``choices``, ``content``, ``id`` and ``index``; no error event has them there."""
 
+MESSAGE_DELTA_LINE = b"event: content_block_delta\n"
+"""The first line of nearly all events of Anthropic's streams; the second is their data, and no third follows."""
+MESSAGE_DELTA_LINE_BYTES = len(MESSAGE_DELTA_LINE)
+
 _EVENT_START_BYTES = 16
 """Length of the keys of ``_EVENT_LINE_BYTES``."""
 _EVENT_LINE_BYTES = {
     b'data: {"choices"': 0,
     b'data: {"index":0': 0,
     b'data: {"id":"cha': 0,
-    b"event: content_b": len(b"event: content_block_delta\n"),
+    b"event: content_b": MESSAGE_DELTA_LINE_BYTES,
     b"event: response.": len(b"event: response.output_text.delta\n"),
 }
 """Length of the ``event:`` line by the first ``_EVENT_START_BYTES`` of an event; 0 without that line."""

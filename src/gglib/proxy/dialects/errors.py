@@ -1,14 +1,14 @@
 """Encodes errors in each dialect: as a complete response, and as the end of an event stream. Pure.
 
-The dialect follows from the path alone, so it is known before any check. Sources: OpenAI's reference of errors and of
-streaming events (``ResponseErrorEvent``, ``ResponseFailedEvent``), Anthropic's pages on errors and streaming, and the
-behaviour of their official clients (openai 3.54, anthropic 2.14).
+The dialect follows from path and headers alone, so it is known before any check. Sources: OpenAI's reference of errors
+and streaming events (``ResponseErrorEvent``, ``ResponseFailedEvent``), Anthropic's pages on errors and streaming, and
+the behaviour of their official clients (openai 3.54, anthropic 2.14).
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
-from gglib.http.headers import Headers
 from gglib.http.sse import error_event
 from gglib.proxy.dialects.base import ErrorDialect, EventErrorDialect
 from gglib.proxy.errors import ContextLengthExceededError, ErrorResponse, to_json
@@ -66,9 +66,7 @@ class ResponsesErrors(OpenAiErrors):
 class AnthropicErrors(EventErrorDialect):
     """``{"type": "error", "error": {type, message}, "request_id"}``; in a stream the event ``error`` with the same."""
 
-    def headers(self, request_id: str) -> Headers:
-        """Return ``request-id``, the header that Anthropic's clients read."""
-        return [(b"request-id", request_id.encode())]
+    request_id_header = b"request-id"
 
     def body(self, error_response: ErrorResponse, request_id: str) -> bytes:
         """Return Anthropic's error object."""
@@ -91,6 +89,10 @@ ANTHROPIC = AnthropicErrors()
 
 _BY_RESOURCE: dict[str, ErrorDialect] = {"messages": ANTHROPIC, "responses": RESPONSES}
 _VERSION = "v1"
+_OWN_PATHS = "/gglib/"
+
+ANTHROPIC_VERSION = b"anthropic-version"
+"""The header that Anthropic's clients send with each request."""
 
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
@@ -113,6 +115,17 @@ def dialect_of(path: str) -> ErrorDialect:
     names = [name for name in path.split("/") if name]
     resource = next((name for name in names if name != _VERSION), "")
     return _BY_RESOURCE.get(resource, OPENAI)
+
+
+def dialect_for(path: str, fields: Mapping[bytes, bytes]) -> ErrorDialect:
+    """Return the dialect of a request: that of its path, or Anthropic's on shared and unknown paths.
+
+    Only Anthropic's clients send ``anthropic-version``.
+    """
+    dialect = dialect_of(path)
+    if dialect is OPENAI and ANTHROPIC_VERSION in fields and not path.startswith(_OWN_PATHS):
+        return ANTHROPIC
+    return dialect
 
 
 def anthropic_error_type(status: int) -> str:

@@ -13,6 +13,7 @@ from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
 from gglib.proxy.routes import (
     aliases,
+    anthropic,
     downloads,
     edits,
     events,
@@ -23,7 +24,7 @@ from gglib.proxy.routes import (
     responses,
     status,
 )
-from gglib.proxy.routes.dispatch import Operation
+from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
@@ -47,7 +48,7 @@ _FORWARDED_ERRORS = (
 )
 
 
-def _forwarded(path: str, operation_id: str, summary: str) -> Operation:
+def _forwarded(path: str, operation_id: str, summary: str, handler: Handler = forward) -> Operation:
     """Return an operation that is forwarded to the engine of the model in the body. Only these paths reach engines."""
     return Operation(
         OperationSpec(
@@ -63,7 +64,7 @@ def _forwarded(path: str, operation_id: str, summary: str) -> Operation:
             body=Forwarded,
             errors=_FORWARDED_ERRORS,
         ),
-        forward,
+        handler,
     )
 
 
@@ -80,6 +81,7 @@ OPERATIONS: tuple[Operation, ...] = (
             path=MODELS_PATH,
             group=_INFERENCE_GROUP,
             summary="List the models, in OpenAI's format",
+            text="With the header `anthropic-version` in Anthropic's, with `limit`, `after_id` and `before_id`.",
             access=Access.CLIENT,
             errors=(errors.CatalogError,),
         ),
@@ -93,6 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
             may_have_slashes=True,
             group=_INFERENCE_GROUP,
             summary="Show one model, in OpenAI's format",
+            text="With the header `anthropic-version` in Anthropic's.",
             access=Access.CLIENT,
             path_parameters={"id": "Any of its names, percent-encoded, also with `:` and a profile."},
             errors=(errors.ModelNotFoundError, errors.ProfileNotFoundError, errors.CatalogError),
@@ -103,8 +106,10 @@ OPERATIONS: tuple[Operation, ...] = (
     _forwarded("/v1/completions", "complete", "Complete a text"),
     _forwarded("/v1/embeddings", "embed", "Create embeddings of texts"),
     _forwarded("/v1/responses", "respond", "Responses, in OpenAI's dialect"),
-    _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect"),
-    _forwarded("/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat"),
+    _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect", anthropic.send_message),
+    _forwarded(
+        "/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat", anthropic.count_tokens
+    ),
     _forwarded("/v1/rerank", "rerank", "Rank texts by relevance to a query"),
     _native("/completions", "completeNatively", "Complete a text"),
     _native("/embeddings", "embedNatively", "Create embeddings of texts"),

@@ -53,6 +53,9 @@ class Script:
     """Between two pieces; a response that is not streamed takes as long as all of them."""
     chunk_text: str = "t{n} "
     """One piece; ``{n}`` becomes its number, which counts from 0."""
+    tool_call: tuple[str, str] | None = None
+    """Name and JSON arguments of a tool that ``/v1/messages`` calls if the request offers tools and has no result of
+    one; the next response is text. The model of an agent does so."""
     status: int = 200
     """Another status makes the response an error, in llama-server's format unless ``body`` is set."""
     body: str | None = None
@@ -115,6 +118,7 @@ def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(values)
     if "headers" in result:
         result["headers"] = tuple((str(name), str(value)) for name, value in result["headers"])
-    if "lacks_options" in result:
-        result["lacks_options"] = tuple(result["lacks_options"])
+    for name in ("lacks_options", "tool_call"):
+        if result.get(name) is not None:
+            result[name] = tuple(result[name])
     return result

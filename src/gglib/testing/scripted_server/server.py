@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from gglib.testing.scripted_server import payloads
+from gglib.testing.scripted_server import messages, payloads
 from gglib.testing.scripted_server.http1 import Request, WatchedReader, read_request
 from gglib.testing.scripted_server.options import Options
 from gglib.testing.scripted_server.record import Recorder
@@ -139,6 +139,10 @@ class ScriptedServer:
             await response.send(200, _echo(request))
         elif path in COMPLETION_PATHS:
             await self._complete(path, request, response)
+        elif path == messages.PATH:
+            await self._answer_message(request, response)
+        elif path == messages.COUNT_PATH:
+            await response.send(200, messages.token_count())
         elif path in HEALTH_PATHS:
             await response.send(200, payloads.dumps({"status": "ok"}))
         elif path in ("/v1/models", "/models"):
@@ -198,6 +202,22 @@ class ScriptedServer:
                 await self._answer_whole(response, is_chat=is_chat)
         finally:
             self._generating -= 1
+
+    async def _answer_message(self, request: Request, response: ResponseWriter) -> None:
+        wanted, script = _json_object(request.body), response.script
+        pieces = [_piece(script, n) for n in range(script.chunks)]
+        block = messages.text_block("".join(pieces))
+        if script.tool_call is not None and messages.wants_call(wanted):
+            block = messages.call_block(*script.tool_call)
+            pieces = list(filter(None, script.tool_call[1].partition(":")))
+        if not wanted.get("stream"):
+            await response.send(200, messages.message(self._alias, block, tokens=len(pieces)))
+            return
+        response.begin_stream()
+        for number, event in enumerate(messages.events(self._alias, block, pieces)):
+            await asyncio.sleep(script.chunk_interval_s if number else 0)
+            await response.send_event(event)
+        await response.end_stream()
 
     async def _answer_whole(self, response: ResponseWriter, *, is_chat: bool) -> None:
         script = response.script

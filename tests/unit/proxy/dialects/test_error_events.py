@@ -222,6 +222,7 @@ def test_content_ends_at_the_error(event: bytes, rest: bytes) -> None:
         b'data: {"choices":[]}\n\n',
         b'data: {"choices":[]}\r\n\r\n',
         b'data: {"choices":[]}\n\n' * 80,
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{}}\n\n',
     ):
         for part in (before + event + rest, before + event[:-3]):
             assert not ends_with_content_event(part)

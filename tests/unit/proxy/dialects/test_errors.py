@@ -11,6 +11,7 @@ from gglib.proxy.dialects.errors import (
     OPENAI,
     RESPONSES,
     anthropic_error_type,
+    dialect_for,
     dialect_of,
 )
 from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, to_error_response
@@ -52,6 +53,24 @@ OPENAI_BODY = (
 def test_dialect_follows_from_the_path(path: str, dialect: ErrorDialect) -> None:
     """A client with a typo in the rest of the path still gets its own format."""
     assert dialect_of(path) is dialect
+
+
+@pytest.mark.parametrize(
+    ("path", "dialect"),
+    [
+        ("/v1/models", ANTHROPIC),
+        ("/v1/models/a", ANTHROPIC),
+        ("/v1/messages", ANTHROPIC),
+        ("/v1/files", ANTHROPIC),
+        ("/", ANTHROPIC),
+        ("/v1/responses", RESPONSES),
+        ("/gglib/models", OPENAI),
+    ],
+)
+def test_anthropics_clients_are_known_by_a_header(path: str, dialect: ErrorDialect) -> None:
+    """It decides where the path is not that of another dialect, or gglib's own."""
+    assert dialect_for(path, {b"anthropic-version": b"2023-06-01"}) is dialect
+    assert dialect_for(path, {}) is dialect_of(path)
 
 
 @pytest.mark.parametrize("dialect", [OPENAI, RESPONSES])
