@@ -12,12 +12,13 @@ import click
 import httpx2
 import pytest
 
+from gglib.app.clients.table import CLIENTS, COMMON_CLIENTS
 from gglib.cli.app import COMMANDS, cli
-from gglib.cli.client_settings import client_settings
 from gglib.testing import install_scripted_server, write_tiny_gguf
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 BASE_URL = "http://127.0.0.1:8080"
 LIMIT_S = 60.0
@@ -60,9 +61,18 @@ def test_the_clients_are_those_that_gglib_up_prints() -> None:
     """The README lists every client that the command prints."""
     table = README.partition("\n## Clients\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (?:any )?([A-Z][\w ]*?) \|", table, re.MULTILINE)
-    printed = {setting.client for setting in client_settings(BASE_URL, "smollm2-135m", 8192)}
+    printed = {client.title for client in COMMON_CLIENTS}
     assert set(rows) - {"Client"} == printed - {"curl"}
-    assert lines_of(table)[0].startswith("curl ")
+    assert any(line.startswith("curl ") for line in lines_of(table))
+
+
+def test_the_programs_of_launch_are_named() -> None:
+    """By the names on the command line; the number of clients is that of the table."""
+    table = README.partition("\n## Clients\n")[2].partition("\n## ")[0]
+    programs = {client.name for client in CLIENTS if client.program is not None}
+    assert programs <= {*re.findall(r"`(\w+)`", table), "claude"}
+    assert f"[{len(CLIENTS)} clients]" in table
+    assert f"`gglib connect` lists {len(CLIENTS)} clients" in CHANGELOG
 
 
 def test_the_curl_line_is_answered(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from gglib.app.clients.entries import KEY_VARIABLE
+from gglib.app.clients.table import CLIENTS
 from gglib.app.settings import SETTINGS, Settings
 from gglib.cli.app import COMMANDS
+from gglib.cli.views.clients import client_rows
 from gglib.core import errors
 from gglib.core.defaults import IN_MEMORY_ALIAS
 from gglib.http import chunked, request_head, request_reader
@@ -30,6 +33,7 @@ TREES = ("src", "tests", "scripts", "bench")
 API = (ROOT / "docs" / "api.md").read_text()
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 HTTP_SERVER = (ROOT / "docs" / "http-server.md").read_text()
+CLIENTS_PAGE = (ROOT / "docs" / "clients.md").read_text()
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 NOT_FOR_CLIENTS = {"already_running"}
 """Errors of the command line, which no request can cause."""
@@ -170,6 +174,23 @@ def test_every_command_is_documented() -> None:
     table = COMMANDS_PAGE.partition("\n## ")[0]
     words = set(re.findall(r"[`· ](\w+)", table))
     assert set(COMMANDS) <= words
+
+
+def test_every_client_is_documented_as_in_the_table() -> None:
+    """With what it speaks, how it is connected, and the version that was run."""
+    table = CLIENTS_PAGE.partition("<!-- clients")[2].partition("<!-- end of clients")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row.startswith("| `")]
+    assert [[name.strip("`"), *cells] for name, *cells in rows] == client_rows(CLIENTS)
+
+
+def test_the_settings_of_every_launch_are_documented() -> None:
+    """One row for each program; the sizes of the prompts are those of the code, and the variable is the one of keys."""
+    table = CLIENTS_PAGE.partition("| Program |")[2].partition("\n\n")[0]
+    programs = {client.name: client.program for client in CLIENTS if client.program is not None}
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(programs)
+    for program in programs.values():
+        assert f"{program.prompt_tokens:,}" in CLIENTS_PAGE or not program.prompt_tokens
+    assert f"`{KEY_VARIABLE}`" in CLIENTS_PAGE
 
 
 def test_scripts_and_targets_in_contributing_exist() -> None:

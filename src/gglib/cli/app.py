@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "start": ("up", "serve", "run"),
+    "clients": ("connect", "launch"),
     "hub": ("search", "pull"),
     "models": (
         *(
@@ -40,6 +41,7 @@ GROUPS = {
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 HEADINGS = {
     "start": "Start",
+    "clients": "Connect other programs",
     "hub": "Find and download models",
     "models": "Manage local models",
     "running": "Load, inspect and stop",
@@ -50,7 +52,7 @@ SERVING_COMMANDS = frozenset(("up", "serve"))
 """For these, ``GGLIB_HOST`` is the address to listen on."""
 REMOTE_COMMANDS = frozenset(
     (
-        *("run", "search", "pull", "add", "list", "show", "set", "alias", "rm"),
+        *("run", "connect", "launch", "search", "pull", "add", "list", "show", "set", "alias", "rm"),
         *("ps", "load", "unload", "pin", "unpin", "stop", "reload", "doctor"),
     )
 )
@@ -105,7 +107,7 @@ def cli(ctx: click.Context, home: str | None, url: str | None, key_env: str | No
     remote = None
     if url is not None or key_env is not None or os.environ.get("GGLIB_HOST"):
         remote = _remote_server(ctx.invoked_subcommand or "", url, key_env)
-    ctx.obj = Options(home=home, is_debug=debug, remote=remote)
+    ctx.obj = Options(home=home, is_debug=debug, remote=remote, key_variable=key_env)
 
 
 def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpoint | None":

@@ -32,6 +32,8 @@ class Options:
     """The server of ``--url`` or ``GGLIB_HOST``; None: the one of this home."""
     _warned: set[str] = field(default_factory=set, repr=False, compare=False)
     """Warnings of the settings that have been printed."""
+    key_variable: str | None = None
+    """The value of ``--key-env``: the variable with the key of the remote server."""
 
     def settings(self, **overrides: object) -> "Settings":
         """Return the settings; ``overrides`` are the command's own options."""

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 
 import click
 
+from gglib.app.clients.client import Client, Connection, Settings
+from gglib.app.clients.table import CLIENTS, COMMON_CLIENTS
 from gglib.cli import STARTED_S
 from gglib.cli.chat.conversation import Conversation
 from gglib.cli.chat.stream import stream_chat
-from gglib.cli.client_settings import client_settings, key_hint
+from gglib.cli.clients.keys import client_key, key_hint
+from gglib.cli.clients.places import places, shown_path
+from gglib.cli.clients.target import context_of
 from gglib.cli.server.client import reachable
 from gglib.cli.server.wait_line import wait_line
 from gglib.cli.views import render
+from gglib.cli.views.clients import settings_lines
 from gglib.core.addresses import Endpoint
-from gglib.core.context import ContextRequest
 from gglib.core.errors import GglibError
-from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.plain_text import escape_line
 from gglib.core.shell_quoting import quoted_command
@@ -72,20 +75,29 @@ async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
 def show_client_settings(
     url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
 ) -> None:
-    """Print the settings for each client, with the names of the access keys."""
-    context = ContextRequest(
-        requested=None,
-        model_setting=model.settings.context,
-        default=default_ctx,
-        trained=max_context(model),
+    """Print the settings for the most common clients, with the names of the access keys."""
+    connection = Connection(
+        url=reachable(url),
+        model=model.name,
+        context=context_of(model, default_ctx),
+        key=client_key(key_names),
     )
-    if key_names:
-        render.echo(f"\nKeys     {key_hint(key_names)}")
-    for setting in client_settings(reachable(url), model.name, context.needed, key_names=key_names):
-        click.echo(f"\n{click.style(setting.client, bold=True)}  ({setting.where})")
-        for line in setting.text.splitlines():
-            render.echo(f"  {line}")
+    shown = {client: client.settings(connection, places()) for client in COMMON_CLIENTS}
+    texts = "\n".join(f"{settings.text}\n{settings.note}" for settings in shown.values())
+    if connection.key is not None and (hint := key_hint(connection.key, key_names, texts)) is not None:
+        render.echo(f"\nKeys     {hint}")
+    for client, settings in shown.items():
+        _show_settings(client, settings)
+    programs = ", ".join(client.name for client in CLIENTS if client.program is not None)
+    click.echo(f"\n'gglib launch NAME' starts a program that uses this server: {programs}.")
+    click.echo(f"'gglib connect' lists all {len(CLIENTS)} clients, 'gglib connect NAME' shows one.")
     click.echo(f"\nServing at {url}. Ctrl-C stops everything.")
+
+
+def _show_settings(client: Client, settings: Settings) -> None:
+    click.echo(f"\n{click.style(client.title, bold=True)}  ({escape_line(shown_path(settings.where))})")
+    for line in (*settings.text.splitlines(), *settings_lines(settings)):
+        render.echo(f"  {line}")
 
 
 def _chat_once(server: Endpoint, model_name: str) -> str:

@@ -1,9 +1,5 @@
 """Adds settings to ``config.toml`` and changes its aliases; comments, order and line ends stay as they are."""
 
-import errno
-import os
-import stat
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,8 +14,7 @@ from gglib.app.settings.config_tables import (
     with_line,
 )
 from gglib.core.errors import InvalidSettingError
-from gglib.system.files.durable import sync
-from gglib.system.files.small_files import read_small
+from gglib.system.files.rewriting import read_writable, replace_file
 
 ALIASES = "aliases"
 """The table of alias lists."""
@@ -62,8 +57,8 @@ def _change(path: Path, edit: Callable[[str], str], *, advice: str) -> None:
     """Replace the file's text. Raises ``InvalidSettingError`` with the reason and the advice."""
     target = path.resolve()
     try:
-        content, found = _read(target)
-        _replace(target, edit(content.decode()).encode(), found)
+        content, found = read_writable(target)
+        replace_file(target, edit(content.decode()).encode(), found)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidSettingError(f"{path} cannot be changed ({reason}): {advice}.") from error
@@ -95,33 +90,3 @@ def _candidates(text: str, line: str) -> Iterator[str]:
         if existing.lstrip().startswith("["):
             yield "\n".join(with_line(lines, begin_of_comments(lines, index), line + end, blank=end))
     yield "\n".join(with_line(lines, len(lines), line + end, blank=""))
-
-
-def _read(path: Path) -> tuple[bytes, os.stat_result | None]:
-    """Return content and state of the file; nothing and None if it does not exist. Raises OSError."""
-    try:
-        content = read_small(path)
-    except FileNotFoundError:
-        return b"", None
-    found = path.stat()
-    if not (found.st_mode & stat.S_IWUSR and os.access(path, os.W_OK)):
-        raise OSError(errno.EACCES, "it is read-only")  # a rename would replace it all the same
-    return content, found
-
-
-def _replace(path: Path, content: bytes, found: os.stat_result | None) -> None:
-    """Write the file beside the old one, with its mode and owner, and rename it over the old one. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            if found is not None:
-                os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
-                with suppress(OSError):  # only root may give a file away
-                    os.fchown(descriptor, found.st_uid, found.st_gid)
-        sync(Path(name))
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    sync(path.parent)

@@ -11,6 +11,7 @@ from typing import Any
 
 import platformdirs
 
+from gglib.app.clients.entries import KEY_VARIABLE as CLIENT_KEY_VARIABLE
 from gglib.app.settings.alias_lists import InvalidEntryError
 from gglib.app.settings.config_reader import read_config
 from gglib.app.settings.definitions import CONFIG_NAME, SETTINGS, Settings
@@ -90,7 +91,7 @@ def with_defaults(settings: Settings, defaults: Mapping[str, Any]) -> Settings:
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
-    known = [HOME_VARIABLE, REMOTE_KEY_VARIABLE, *(spec.env for spec in SETTINGS)]
+    known = [HOME_VARIABLE, REMOTE_KEY_VARIABLE, CLIENT_KEY_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
     return [f"Unknown environment variable {name}{suggestion(name, known)}" for name in unknown]
 

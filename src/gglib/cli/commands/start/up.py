@@ -112,7 +112,7 @@ async def _up(
     settings: "Settings", source: "SettingsSource", startup: _StartupState, drain: "DrainReporter"
 ) -> None:
     from gglib.app.server import open_home, running_server
-    from gglib.cli.client_settings import key_names_for
+    from gglib.cli.clients.keys import key_names_for
     from gglib.cli.engine_choice import choose_engine_async
     from gglib.cli.onboarding import show_client_settings, smoke_test_any
     from gglib.cli.server.swap_hint import shown_swap_hint

@@ -1,0 +1,1 @@
+"""Clients: which server, model and key they get, and how they are started."""

@@ -1,0 +1,47 @@
+"""Replaces small files as a whole: atomically, with their mode and owner, as an editor does."""
+
+import errno
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from gglib.system.files.durable import sync
+from gglib.system.files.small_files import read_small
+
+
+def read_writable(path: Path) -> tuple[bytes, os.stat_result | None]:
+    """Return content and state of a file that may be replaced; nothing and None if it does not exist.
+
+    Raises OSError, also for a file that is read-only: a rename would replace it all the same.
+    """
+    try:
+        content = read_small(path)
+    except FileNotFoundError:
+        return b"", None
+    found = path.stat()
+    if not (found.st_mode & stat.S_IWUSR and os.access(path, os.W_OK)):
+        raise OSError(errno.EACCES, "it is read-only")
+    return content, found
+
+
+def replace_file(path: Path, content: bytes, found: os.stat_result | None) -> None:
+    """Write the file beside the old one, with its mode and owner, and rename it over the old one.
+
+    Without an old one (``found`` is None) only the owner gets access. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if found is not None:
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+                with suppress(OSError):  # only root may give a file away
+                    os.fchown(descriptor, found.st_uid, found.st_gid)
+        sync(Path(name))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync(path.parent)
