@@ -101,8 +101,12 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bodies", type=Path)
-    bodies = [json.loads(line) for line in parser.parse_args().bodies.read_bytes().splitlines()]
-    turns = [body for body in bodies if body.get("tools")]
+    parser.add_argument(
+        "--tools", type=int, help="keep only the first tools: a shorter prompt, for a quick run"
+    )
+    options = parser.parse_args()
+    bodies = [json.loads(line) for line in options.bodies.read_bytes().splitlines()]
+    turns = [{**body, "tools": body["tools"][: options.tools]} for body in bodies if body.get("tools")]
     if len(turns) != 4:
         raise SystemExit("The file must have two conversations of two requests with tools.")
     labels = ("first request", "its next turn", "first request of another conversation", "its next turn")
@@ -111,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
         with gglib_serving(home, ("through", "direct")) as port:
-            for name in ("through", "direct"):
+            for name in ("direct", "through"):
                 gglib = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
                 ask(gglib, {**hello, "model": name})  # loads it
                 usages[name] = []
@@ -119,7 +123,10 @@ def main() -> None:
                     connection, key = connection_to(home, port, is_direct=name == "direct")
                     started_s = time.monotonic()
                     usages[name].append(ask(connection, {**turn, "model": name}, key))
-                    print(f"{name}, {label}: {time.monotonic() - started_s:.0f} s", file=sys.stderr)
+                    taken_s = time.monotonic() - started_s
+                    print(
+                        f"{name}, {label}: {usages[name][-1]}, {taken_s:.0f} s", file=sys.stderr, flush=True
+                    )
     print("| request | from the cache, line taken out | from the cache, as sent |\n|---|---:|---:|")
     for label, *both in zip(labels, usages["through"], usages["direct"], strict=True):
         shown = [
