@@ -151,6 +151,7 @@ async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "lis
     from gglib.cli.terminal import progress_bar
     from gglib.cli.views import render
     from gglib.proxy.names.aliases import AliasLists
+    from gglib.proxy.names.resolution import find_name
 
     models = await home.catalog.list_models()
     if not models:
@@ -159,11 +160,12 @@ async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "lis
         render.echo(f"Model    {models[0].name} (added to the catalogue)")
     aliases = AliasLists(settings.aliases)
 
-    def named(names: "Iterable[str]") -> set[str]:
-        return {model.name for name in names for model in aliases.models_of(name, models)[:1]}
+    async def first_of(names: "Iterable[str]") -> set[str]:
+        found = [await find_name(name, home.catalog, aliases, home.catalog) for name in names]
+        return {resolved.models[0].name for resolved in found if resolved is not None}
 
-    default = named([settings.default_model] if settings.default_model else [])
-    preloaded = named(settings.preload)
+    default = await first_of([settings.default_model] if settings.default_model else [])
+    preloaded = await first_of(settings.preload)
     return sorted(
         models,
         key=lambda model: (
