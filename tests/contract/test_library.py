@@ -16,6 +16,7 @@ from gglib.core.errors import (
     GglibError,
     InvalidGgufError,
     ModelExistsError,
+    ModelFileNotFoundError,
     ModelNotFoundError,
     RepositoryNotFoundError,
     VariantChoiceError,
@@ -167,6 +168,15 @@ class TestModels:
             with pytest.raises(InvalidGgufError):
                 await subject.library.add_file(tmp_path / name)
         assert await subject.store.list_models() == []
+
+    async def test_the_facts_of_a_model(self, subject: Subject, tmp_path: Path) -> None:
+        """From the header of its file, while there is one."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        added = await subject.library.add_file(path)
+        assert (await subject.library.read_facts(added)).architecture == added.architecture
+        path.unlink()
+        with pytest.raises(ModelFileNotFoundError):
+            await subject.library.read_facts(added)
 
     async def test_a_name_that_is_taken_is_refused(self, subject: Subject, tmp_path: Path) -> None:
         """Ignoring case, as in the catalogue."""

@@ -1,5 +1,6 @@
 """Composes the model library of a server from the settings, the catalogue and the hub."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,12 +11,15 @@ from gglib.app.hub import open_hub
 from gglib.app.model_search import model_finder
 from gglib.app.pulls import pull_by_name
 from gglib.app.settings import Settings
+from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.file_names import safe_repo, safe_revision
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
+from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
+from gglib.gguf import read_model
 from gglib.library.edit import edit_model
 from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
@@ -57,6 +61,7 @@ def build_library(
         downloads=downloads,
         add=partial(add_file, store=store, settings=settings),
         edit=partial(edit_model, store=store),
+        facts=read_facts,
         removals=removals(settings, store),
         find=partial(_find, current, hub),
         show=partial(_show, current, hub),
@@ -66,6 +71,16 @@ def build_library(
 def removals(settings: Settings, store: HomeStorePort) -> Removals:
     """Return the remover of a home's models."""
     return Removals(store, settings.models_dir, HomeLocks(settings.home))
+
+
+async def read_facts(model: ModelSummary) -> GgufFacts:
+    """Return the facts in the headers of a model's files.
+
+    Raises ``ModelFileNotFoundError`` without its first file, and ``InvalidGgufError``.
+    """
+    if not model.paths or not await asyncio.to_thread(model.paths[0].is_file):
+        raise ModelFileNotFoundError(model.name)
+    return (await asyncio.to_thread(read_model, model.paths[0])).facts
 
 
 async def _find(  # noqa: PLR0913 - bound, and what a search is made of

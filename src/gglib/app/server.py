@@ -25,7 +25,7 @@ from gglib.app.settings import Settings, prepare_home
 from gglib.app.settings.access_keys import LOCAL_KEY_NAME
 from gglib.app.settings.name_checks import name_warnings
 from gglib.app.settings.source import SettingsSource
-from gglib.app.supervisor import ProxyConfig, ProxySupervisor
+from gglib.app.supervisor import OLLAMA_BUSY_ADVICE, ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.api_keys import ApiKey
 from gglib.core.authorities import is_plain_loopback, read_host
@@ -39,7 +39,7 @@ from gglib.library.last_used import LastUsedRecorder, recorded_periodically
 from gglib.library.model_facts import ModelFacts
 from gglib.library.periodic_collection import collected_periodically
 from gglib.library.versions.deleting import collect_retired
-from gglib.proxy import LiveOptions, ProxyOptions, serve
+from gglib.proxy import LiveOptions, ProxyOptions, SharedState, serve
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import Engine
 from gglib.runtime.local.model_files import read_mark
@@ -76,6 +76,26 @@ class Server:
     """Adds, pulls and removes models of the same catalogue, as clients do over HTTP."""
     local_key: str | None = field(default=None, repr=False)
     """The key for gglib's own commands; None if no key is required."""
+    ollama: ProxySupervisor | None = None
+    """Runs the proxy on the second port, for clients of Ollama; None without that port."""
+
+    @property
+    def ollama_url(self) -> str | None:
+        """The URL on the second port; None without it."""
+        return None if self.ollama is None else self.ollama.status().url
+
+    async def wait(self) -> None:
+        """Wait until a proxy has ended. Raises ``GglibError`` if it crashed."""
+        supervisors = [self.supervisor] if self.ollama is None else [self.supervisor, self.ollama]
+        waits = [asyncio.create_task(supervisor.wait()) for supervisor in supervisors]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        for ended in done:
+            ended.result()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -138,12 +158,16 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
     ):
         reloader = None if source is None else live.reloader(source, manager)
         reload = None if reloader is None else reloader.reload
-        supervisor = ProxySupervisor(
-            partial(serve, options=live.options, library=library, profiles=home.catalog, reload=reload)
+        serve_all = partial(
+            serve, library=library, profiles=home.catalog, reload=reload, shared=SharedState()
         )
+        supervisor = ProxySupervisor(partial(serve_all, options=live.options))
+        ollama = ProxySupervisor(partial(serve_all, options=live.ollama_options))
         try:
             shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
             live.url = await supervisor.start(_proxy_config(settings), manager, shown)
+            if settings.ollama_port is not None:
+                await ollama.start(_ollama_config(settings, settings.ollama_port), manager, shown)
             live.publish()
             warn = partial(_warn, on_warning)
             for warning in await live.warnings(settings):
@@ -152,10 +176,11 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
                 if reloader is not None and source is not None:
                     await stack.enter_async_context(reloaded_on_changes(reloader, source))
                 await stack.enter_async_context(preloading(settings, home.catalog, manager, warn))
-                yield Server(live.url, supervisor, manager, library, live.published_key)
+                second = None if settings.ollama_port is None else ollama
+                yield Server(live.url, supervisor, manager, library, live.published_key, second)
         finally:
             await _drain(manager, on_drain or (lambda _: None))
-            await supervisor.stop()
+            await asyncio.gather(supervisor.stop(), ollama.stop())
 
 
 class _LiveParts:
@@ -176,7 +201,10 @@ class _LiveParts:
         self._engine = engine
         self._accounts = accounts
         self._local_key = secrets.token_urlsafe(32)
-        self.options = LiveOptions(_proxy_options(settings, self._local_key))
+        options = _proxy_options(settings, self._local_key)
+        self.options = LiveOptions(options)
+        self.ollama_options = LiveOptions(replace(options, has_page=False))
+        """Those of the second port."""
         launch = _launch_config(settings, engine, home.catalog, accounts)
         self.launcher = LocalLauncher(launch, preflight=facts.check)
 
@@ -221,6 +249,7 @@ class _LiveParts:
                 f"{settings.run_dir} cannot be written ({error.strerror or error}): free disk space."
             ) from error
         self.options.replace(options, default_ctx=settings.default_ctx)
+        self.ollama_options.replace(replace(options, has_page=False), default_ctx=settings.default_ctx)
         self._accounts.reconfigure(slots=settings.slots, memory=settings.memory)
         self.launcher.reconfigure(_launch_config(settings, self._engine, self._home.catalog, self._accounts))
         await manager.reconfigure(_runtime_config(settings, self._accounts.budget))
@@ -251,7 +280,7 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
     The thread has its own event loop, so that the caller remains a blocking program that Ctrl-C interrupts. The engine
     exits when the thread ends, for any reason.
     """
-    private = replace(settings, host="127.0.0.1", port=0, preload=())
+    private = replace(settings, host="127.0.0.1", port=0, ollama_port=None, preload=())
     ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(
         target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True
@@ -323,6 +352,10 @@ def _listen_name(host: str) -> tuple[str, ...]:
 
 def _proxy_config(settings: Settings) -> ProxyConfig:
     return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
+
+
+def _ollama_config(settings: Settings, port: int) -> ProxyConfig:
+    return replace(_proxy_config(settings), port=port, busy_advice=OLLAMA_BUSY_ADVICE)
 
 
 def _launch_config(

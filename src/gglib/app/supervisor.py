@@ -14,6 +14,8 @@ from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
 
 logger = logging.getLogger("gglib.supervisor")
 
+BUSY_ADVICE = "choose another with --port, or --port 0 for a free one"
+OLLAMA_BUSY_ADVICE = "if it is Ollama, stop it, or start gglib without --ollama-port"
 _STOP_TIMEOUT_S = 5.0
 _BACKLOG = 2_048
 
@@ -44,6 +46,8 @@ class ProxyConfig:
     """A TCP port; 0: the kernel chooses a free port."""
     default_ctx: int = 8192
     """In tokens, for requests that set none."""
+    busy_advice: str = BUSY_ADVICE
+    """What to do if the port is in use, as the end of the error message."""
 
 
 class ProxyState(Enum):
@@ -87,7 +91,7 @@ class ProxySupervisor:
         """
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is already running at {self._url}.")
-        listener = bind(config.host, config.port)
+        listener = bind(config.host, config.port, busy_advice=config.busy_advice)
         self._url = reachable_url(*listener.getsockname()[:2])
         self._cancel = asyncio.Event()
         self._task = asyncio.create_task(
@@ -128,7 +132,7 @@ class ProxySupervisor:
                 raise GglibError(f"The proxy crashed: {status.error}.")
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, busy_advice: str = BUSY_ADVICE) -> socket.socket:
     """Return a listening socket. Raises ``InvalidSettingError``, which says what to do."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -144,14 +148,14 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise InvalidSettingError(_bind_error_message(error, host, port)) from None
+        raise InvalidSettingError(_bind_error_message(error, host, port, busy_advice)) from None
     return listener
 
 
-def _bind_error_message(error: OSError, host: str, port: int) -> str:
+def _bind_error_message(error: OSError, host: str, port: int, busy_advice: str) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} is in use by another program: choose another with --port, or --port 0 for a free one."
+            return f"Port {port} is in use by another program: {busy_advice}."
         case errno.EACCES:
             return f"Port {port} requires elevated privileges: choose one above 1023 with --port."
         case _:

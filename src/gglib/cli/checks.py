@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from gglib.app.catalog import model_load_errors, open_catalog
@@ -21,7 +22,7 @@ from gglib.app.doctor import (
 )
 from gglib.app.memory import default_fit, usable_memory
 from gglib.app.settings import Settings, prepare_home
-from gglib.app.supervisor import bind
+from gglib.app.supervisor import OLLAMA_BUSY_ADVICE, bind
 from gglib.cli.server.instance import find_instance
 from gglib.core.models import ModelSummary
 from gglib.library.file_state import FileState, file_state
@@ -77,11 +78,12 @@ def doctor_checks(settings: Settings) -> list[Check]:
         fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
         return check_memory(available.available_bytes, None if largest is None else largest.name, fit)
 
-    named = (engine, home, models, address, access, disk, memory)
     return [
         ("python", _python),
         ("config", partial(_config, settings)),
-        *((check.__name__, check) for check in named),
+        *_with_names((engine, home, models, address)),
+        ("ollama port", partial(_check_ollama_port, settings)),
+        *_with_names((access, disk, memory)),
     ]
 
 
@@ -94,6 +96,20 @@ async def _config(settings: Settings) -> Finding:
     return check_config(
         settings.config_path, exists=settings.config_state is not None, ignored=settings.ignored
     )
+
+
+def _with_names(checks: Sequence[Callable[[], Awaitable[Finding]]]) -> list[Check]:
+    return [(check.__name__, check) for check in checks]
+
+
+async def _check_ollama_port(settings: Settings) -> Finding:
+    """Check the second port. Raises ``InvalidSettingError`` if it is in use."""
+    if settings.ollama_port is None:
+        return Finding(Verdict.OK, "off")
+    if find_instance(settings) is not None:
+        return Finding(Verdict.OK, f"{settings.ollama_port}; not checked while gglib runs")
+    bind(settings.host, settings.ollama_port, busy_advice=OLLAMA_BUSY_ADVICE).close()
+    return Finding(Verdict.OK, f"{settings.host}:{settings.ollama_port} is free")
 
 
 def _engine(settings: Settings) -> tuple[Engine, str]:

@@ -88,6 +88,9 @@ def server_options(command: Command) -> Command:
             help="Maximum number of models in memory; 'auto': as many as fit. Default: 1.",
         ),
         click.option("--ctx", metavar="N|max", help=CTX_HELP),
+        click.option(
+            "--ollama-port", metavar="N|off", help="Second port, for clients of Ollama: 11434. Default: off."
+        ),
         click.option("--port", metavar="N", help="Port to listen on; 0 selects a free port. Default: 8080."),
         click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1."),
     ):

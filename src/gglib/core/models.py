@@ -1,5 +1,6 @@
 """The values that cross the ports. All are frozen, so they can be shared and kept."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -284,6 +285,16 @@ class ModelLaunchSpec:
     hold_path: Path | None = None
     """Path to lock (shared ``flock``) before the files are opened and until the engine has exited, so that no gglib
     deletes them; None for files that gglib did not write."""
+    keep_alive_s: float | None = field(default=None, compare=False)
+    """How long the model stays in memory after the request that this spec is for, in seconds: 0 until no request uses
+    it or waits for it, ``math.inf`` for ever; None: as in ``settings``. Not part of the launch."""
+
+    @property
+    def idle_ttl_s(self) -> float | None:
+        """The time without requests after which the model is unloaded; None: never."""
+        if self.keep_alive_s is None:
+            return self.settings.idle_ttl_s
+        return None if self.keep_alive_s == math.inf else self.keep_alive_s
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -50,6 +50,11 @@ class SseReader:
         self._name = ""
         self._data: list[bytes] = []
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether the next part begins an event."""
+        return not (self._partial_line or self._data or self._name)
+
     def receive(self, part: bytes) -> Iterator[SseEvent]:
         """Yield the events that end in ``part``. Exhaust the iterator before the next part."""
         *lines, self._partial_line = (self._partial_line + part).split(b"\n")

@@ -8,7 +8,7 @@ from typing import Protocol
 from gglib.core.hub.downloads import Download
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
-from gglib.core.models import ModelSummary
+from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports import ModelLibraryPort, RemovedModel
 from gglib.core.ports.catalog import EditModel
 from gglib.core.ports.library import ModelRemovalPort
@@ -34,6 +34,7 @@ class ModelLibrary(ModelLibraryPort):
     add: Callable[[AddRequest], Awaitable[ModelSummary]]
     edit: Callable[[str, EditModel], Awaitable[ModelSummary]]
     """By name; raises the errors of ``edit_model``."""
+    facts: Callable[[ModelSummary], Awaitable[GgufFacts]]
     removals: ModelRemovalPort
     find: Search
     show: Callable[[str, str | None], Awaitable[RepositoryResult]]
@@ -48,6 +49,10 @@ class ModelLibrary(ModelLibraryPort):
     async def edit_model(self, name: str, edit: EditModel) -> ModelSummary:
         """Apply an edit to a model and return the result."""
         return await self.edit(name, edit)
+
+    async def read_facts(self, model: ModelSummary) -> GgufFacts:
+        """Return the facts in the header of a model's files."""
+        return await self.facts(model)
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Remove a model; ``with_files`` also deletes its downloaded files."""

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
     from gglib.proxy.options import LiveOptions, ProxyOptions
-    from gglib.proxy.server import serve
+    from gglib.proxy.server import SharedState, serve
 
-__all__ = ["GUARDED_FIELDS", "LiveOptions", "ProxyOptions", "SchemaLimits", "serve"]
+__all__ = ["GUARDED_FIELDS", "LiveOptions", "ProxyOptions", "SchemaLimits", "SharedState", "serve"]
 
 _MODULES = {
     "GUARDED_FIELDS": "guards.engine_fields",
     "LiveOptions": "options",
     "ProxyOptions": "options",
     "SchemaLimits": "guards.engine_fields",
+    "SharedState": "server",
     "serve": "server",
 }
 

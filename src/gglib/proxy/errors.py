@@ -223,6 +223,13 @@ class NoReloadError(errors.GglibError):
         super().__init__("This server cannot reload its settings: restart it to change them.")
 
 
+class NotOfferedError(errors.GglibError):
+    """A path of another server's API that gglib does not offer; the message says what to do instead."""
+
+    code = "not_offered"
+    source = errors.ErrorSource.CLIENT
+
+
 class HostNotAllowedError(errors.GglibError):
     """The ``Host`` of the request is not an allowed name of this server."""
 
@@ -336,6 +343,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     NoProfilesError: (501, _INVALID_REQUEST),
     NoReloadError: (501, _INVALID_REQUEST),
     NoEventsError: (501, _INVALID_REQUEST),
+    NotOfferedError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),
     errors.DownloadNotFoundError: (404, _INVALID_REQUEST),

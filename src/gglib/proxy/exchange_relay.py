@@ -6,11 +6,12 @@ from gglib.core.errors import UpstreamError
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.dialects.base import Exchange, Translated
-from gglib.proxy.response import Response
+from gglib.proxy.response import Response, ResponseState
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """Limit on a response that is translated as a whole, and so kept in memory. 2,048 embeddings of 4,096 numbers have
 about 100 MB as JSON."""
+_STARTED = ResponseState.STARTED
 _SHORT_BODY_BYTES = 64 * 1024
 """Longer bodies are translated in a thread."""
 
@@ -46,11 +47,12 @@ class ExchangeRelay:
     ``write`` raises the ``EngineError`` that ends the stream.
     """
 
-    __slots__ = ("_header_lines", "_pending", "_response", "_stream")
+    __slots__ = ("_header_lines", "_pending", "_response", "_stream", "_translate_common")
 
     def __init__(self, response: Response, exchange: Exchange) -> None:
         self._response = response
         self._stream = exchange.open_stream()
+        self._translate_common = self._stream.translate_common
         self._header_lines = encode_header_lines(exchange.stream_headers)
         self._pending: Translated | None = None
         """The translation, with an error, of a part that ``try_write`` declined."""
@@ -58,6 +60,10 @@ class ExchangeRelay:
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
         """Translate and send a part; False if ``write`` has to: at the start, for a slow client, and for an error."""
         response = self._response
+        if not is_last and response.state is _STARTED:
+            output = self._translate_common(part)
+            if output:
+                return response.try_write(output)  # if it declines, the part is fed later
         if not response.is_started or response.is_write_paused:
             return False
         translated = self._translate(part, is_last=is_last)

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from time import monotonic
 
@@ -90,6 +91,8 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
     else:
         ((name, spec, _), *others), body = await _resolve_otherwise(request, envelope, body, services)
     while True:
+        if request.exchange is not None and spec is not None:
+            spec = replace(spec, keep_alive_s=request.exchange.keep_alive_s)
         request.model, request.launch_spec = name, spec
         if services.poison_requests.has_entries:
             services.poison_requests.check(name, body, monotonic())

@@ -1,27 +1,40 @@
 """Sends periodic heartbeats on a waiting stream until the engine's response begins: SSE comments by default."""
 
 import asyncio
-from typing import Self
+from typing import Protocol, Self
 
+from gglib.http.headers import Headers
 from gglib.http.tasks import BackgroundTask
-from gglib.proxy.dialects.base import Exchange
 from gglib.proxy.response import Response
+
+
+class HeartbeatForm(Protocol):
+    """The form of heartbeats; an ``Exchange`` has one."""
+
+    @property
+    def stream_headers(self) -> Headers:
+        """The headers of the stream."""
+        ...
+
+    def heartbeat(self) -> bytes:
+        """Return one heartbeat."""
+        ...
 
 
 class Heartbeat:
     """Sends heartbeats during a block or until ``stop``; an interval of 0 s disables them.
 
-    ``exchange`` determines their form; None: SSE comments.
+    ``form`` None: SSE comments.
 
     Most streams begin before the first heartbeat is due. So a timer, which is cheap, waits for that moment and then
     starts the task.
     """
 
-    __slots__ = ("_exchange", "_interval_s", "_response", "_task", "_timer")
+    __slots__ = ("_form", "_interval_s", "_response", "_task", "_timer")
 
-    def __init__(self, response: Response, interval_s: float, exchange: Exchange | None = None) -> None:
+    def __init__(self, response: Response, interval_s: float, form: HeartbeatForm | None = None) -> None:
         self._response = response
-        self._exchange = exchange
+        self._form = form
         self._interval_s = interval_s
         self._timer: asyncio.TimerHandle | None = None
         self._task: BackgroundTask | None = None
@@ -53,10 +66,10 @@ class Heartbeat:
         self._task.start()
 
     async def _run(self) -> None:
-        exchange = self._exchange
+        form = self._form
         while True:
-            if exchange is None:
+            if form is None:
                 await self._response.send_heartbeat()
             else:
-                await self._response.send_heartbeat(exchange.heartbeat(), exchange.stream_headers)
+                await self._response.send_heartbeat(form.heartbeat(), form.stream_headers)
             await asyncio.sleep(self._interval_s)

@@ -89,6 +89,8 @@ class ProxyOptions:
     """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
     """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
+    has_page: bool = True
+    """Whether ``/`` is a page for browsers. False: every client gets "Ollama is running"."""
 
     @property
     def field_limits(self) -> FieldLimits:

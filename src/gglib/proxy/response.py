@@ -267,17 +267,28 @@ class Response:
         return True
 
     def try_write(self, part: bytes, *, is_last: bool = False) -> bool:
-        """Send a part of the body without waiting. Returns False without sending if the client is slow."""
+        """Send a part of the body without waiting. Returns False without sending if the client is slow.
+
+        Inline for a later part of a chunked body, as in ``try_write_events``: a translated stream sends its parts here.
+        """
         if self.state is not _STARTED:
             self._next_state(ResponseEvent.LAST_PART if is_last else ResponseEvent.PART)
         transport = self._transport
         if transport.is_write_paused:
             return False
+        size_bytes = len(part)
         if is_last:
             self._send(b"", part, is_last=True)
-        else:
+        elif not 0 < size_bytes <= TAIL_BYTES or self.first_byte_at_s is None or not self._writer.is_chunking:
             transport.write(self._writer.part(part))
             self._record_part(part)
+        else:
+            transport.write(b"%x\r\n%b\r\n" % (size_bytes, part))
+            self.chunks += 1
+            self._parts.append(part)
+            self._parts_bytes += size_bytes
+            if self._parts_bytes >= TAIL_BYTES:
+                self._rotate_tail()
         return True
 
     async def send(

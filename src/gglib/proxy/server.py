@@ -5,6 +5,7 @@ The module installs no signal handlers, configures no logging and chooses no eve
 
 import asyncio
 import socket
+from dataclasses import dataclass, field
 from functools import partial
 
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
@@ -18,6 +19,7 @@ from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
+from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
@@ -26,7 +28,17 @@ from gglib.proxy.refusal import format_refusal
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.serve_arguments import as_runtime, check_arguments
+from gglib.proxy.target_locks import TargetLocks
 from gglib.proxy.telemetry.recorder import RequestRecorder
+
+
+@dataclass(frozen=True, slots=True)
+class SharedState:
+    """What several calls of ``serve`` with the same runtime have in common: counts and rules about its engines."""
+
+    recorder: RequestRecorder = field(default_factory=lambda: RequestRecorder(route_of))
+    target_locks: TargetLocks = field(default_factory=TargetLocks)
+    poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
 
 
 async def serve(  # noqa: PLR0913 - the public entry point
@@ -40,6 +52,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     library: ModelLibraryPort | None = None,
     profiles: ProfileStorePort | None = None,
     reload: ReloadFunction | None = None,
+    shared: SharedState | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
 
@@ -48,6 +61,8 @@ async def serve(  # noqa: PLR0913 - the public entry point
     ``catalog_port`` the three of ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that
     add, remove, search or pull models send 501. Without ``profiles`` no name is resolved as ``model:profile``.
     ``LiveOptions`` can be replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
+    Calls on several listeners with the same runtime pass one ``shared``, so that ``/metrics`` counts the requests of
+    all.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
     with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
@@ -63,12 +78,15 @@ async def serve(  # noqa: PLR0913 - the public entry point
     options = live.current
     default_ctx = live.default_ctx or default_ctx
     pool = UpstreamPool(connect_timeout_s=options.connect_timeout_s)
+    shared = shared or SharedState()
     services = Services(
         runtime=as_runtime(runtime_port),
         catalog=catalog_port,
         pool=pool,
         model_objects=ModelObjects(default_ctx),
-        recorder=RequestRecorder(route_of),
+        recorder=shared.recorder,
+        target_locks=shared.target_locks,
+        poison_requests=shared.poison_requests,
         default_ctx=default_ctx,
         options=options,
         library=library,
@@ -89,11 +107,13 @@ async def serve(  # noqa: PLR0913 - the public entry point
         on_refusal=app.record_refusal,
         is_blocking_others=partial(_is_blocking_swap, services.runtime),
     )
-    services.recorder.connection_count = lambda: http_server.connection_count
     # In a thread: the first requests need not wait for it.
     asyncio.get_running_loop().run_in_executor(None, compile_expressions)
     try:
-        with live.attached(partial(_apply, live, listener, services, app, http_server)):
+        with (
+            shared.recorder.counting(lambda: http_server.connection_count),
+            live.attached(partial(_apply, live, listener, services, app, http_server)),
+        ):
             await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()

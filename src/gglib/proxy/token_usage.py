@@ -1,11 +1,11 @@
 """Extracts the token usage of a response from excerpts of its body. Pure.
 
 Most dialects report usage at the end of the response or stream: ``usage`` in OpenAI's, Anthropic's and the Responses
-API, and llama-server's ``timings``, which its streams have even if ``usage`` was not requested. Embeddings
-and rerankings report it at the beginning, before ``data`` and ``results``, and Anthropic's streams report the prompt
-in ``message_start``. With ``n_probs`` llama-server's own format reports it in the middle, before the probabilities (all
-observed with b11549). Nothing is parsed as JSON: these keys cannot occur in generated text, where their quotes would
-be escaped.
+API, the counts of Ollama's API, and llama-server's ``timings``, which its streams have even if ``usage`` was not
+requested. Embeddings and rerankings report it at the beginning, before ``data`` and ``results``, and Anthropic's
+streams report the prompt in ``message_start``. With ``n_probs`` llama-server's own format reports it in the middle,
+before the probabilities (all observed with b11549). Nothing is parsed as JSON: these keys cannot occur in generated
+text, where their quotes would be escaped.
 """
 
 import re
@@ -28,10 +28,11 @@ _PROMPT, _COMPLETION = b'"prompt_tokens":', b'"completion_tokens":'
 _OTHER_PROMPTS = (
     (b'"input_tokens":', b'"cache_read_input_tokens":'),
     (b'"prompt_n":', b'"cache_n":'),
+    (b'"prompt_eval_count":', b'"cached_eval_count":'),
 )
 """Each name with that of the cached tokens to add: Anthropic's dialect and the timings count cached tokens separately,
-OpenAI's does not (observed in llama-server's responses)."""
-_OTHER_COMPLETIONS = (b'"output_tokens":', b'"predicted_n":')
+OpenAI's and Ollama's do not (observed in llama-server's responses; Ollama has no such name)."""
+_OTHER_COMPLETIONS = (b'"output_tokens":', b'"predicted_n":', b'"eval_count":')
 _NUMBER = re.compile(rb" ?(\d{1,12})\b")
 _BACKSLASH = ord("\\")
 
@@ -44,13 +45,13 @@ class Usage(NamedTuple):
 
 
 _NO_USAGE = Usage(None, None)
-_TOKENS, _N = b'_tokens":', b'_n":'
-"""The endings of all names above, so that two searches suffice for a response without usage."""
+_TOKENS, _N, _COUNT = b'_tokens":', b'_n":', b'_count":'
+"""The endings of all names above, so that three searches suffice for a response without usage."""
 
 
 def read_usage(excerpts: bytes) -> Usage:
     """Return the usage reported in the excerpts; the last occurrence of each name counts."""
-    if excerpts.rfind(_TOKENS) < 0 and excerpts.rfind(_N) < 0:
+    if excerpts.rfind(_TOKENS) < 0 and excerpts.rfind(_N) < 0 and excerpts.rfind(_COUNT) < 0:
         return _NO_USAGE
     prompt, completion = _last_number(excerpts, _PROMPT), _last_number(excerpts, _COMPLETION)
     return Usage(

@@ -304,7 +304,7 @@ class EngineManager(ModelRuntimePort):
             if target is not None:
                 return target
         if not self._is_ready_or_loading(spec, needed):
-            spec = await self._launcher.check(spec)
+            spec = replace(await self._launcher.check(spec), keep_alive_s=spec.keep_alive_s)
             needed, at_launch = _context(
                 lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
             )

@@ -104,6 +104,7 @@ class StatusReader:
             loading_for_s=now - run.started_at if is_loading else None,
             expected_load_s=self.load_times.expected_s(resident.spec) if is_loading else None,
             idle_ttl_s=resident.idle_ttl_s,
+            idle_s=now - resident.last_used if resident.is_idle else None,
             size=dict(resident.size),
             is_measured=resident.is_measured,
             is_pinned=resident.spec.model_id in self.scheduler.pinned,

@@ -10,6 +10,7 @@ from gglib.core.errors import (
     DownloadNotFoundError,
     GglibError,
     InvalidGgufError,
+    ModelFileNotFoundError,
     RepositoryNotFoundError,
     VariantChoiceError,
 )
@@ -45,6 +46,8 @@ class FakeLibrary(ModelLibraryPort):
         self.store = FakeCatalog() if store is None else store
         self.repositories = list(repositories)
         self.fails_with = fails_with
+        self.facts: dict[str, GgufFacts] = {}
+        """The result of ``read_facts``, by model name; others have an architecture only."""
         self.followers = 0
         self._downloads: dict[str, Download] = {}
         self._changed = asyncio.Event()
@@ -93,6 +96,15 @@ class FakeLibrary(ModelLibraryPort):
         if changed is None:
             raise not_found(name, await self.store.list_models())
         return changed
+
+    async def read_facts(self, model: ModelSummary) -> GgufFacts:
+        """Return the facts that a test has set, or those of a file that exists."""
+        self._raise_if_failing()
+        if model.name in self.facts:
+            return self.facts[model.name]
+        if not model.paths or not model.paths[0].is_file():
+            raise ModelFileNotFoundError(model.name)
+        return GgufFacts(architecture="fake")
 
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Delete a model; ``with_files`` deletes the files of a downloaded one."""

@@ -28,6 +28,8 @@ class Lease:
     wait_s: float | None
     request_id: str
     priority: Priority = Priority.INTERACTIVE
+    keep_alive_s: float | None = None
+    """That of the request's spec."""
 
 
 class FakeSubscription:
@@ -120,7 +122,7 @@ class FakeRuntime(ModelRuntimePort):
         *,
         wait_s: float | None = None,
         request_id: str = "",
-        spec: ModelLaunchSpec | None = None,  # noqa: ARG002 - the targets exist already
+        spec: ModelLaunchSpec | None = None,
         priority: Priority = Priority.INTERACTIVE,
     ) -> AbstractAsyncContextManager[RunningTarget]:
         """Return the target, held; ``ModelLoadingError`` if the gate stays closed for ``wait_s`` seconds."""
@@ -132,6 +134,7 @@ class FakeRuntime(ModelRuntimePort):
                 wait_s=wait_s,
                 request_id=request_id,
                 priority=priority,
+                keep_alive_s=None if spec is None else spec.keep_alive_s,
             )
         )
 

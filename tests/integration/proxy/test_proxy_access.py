@@ -103,9 +103,10 @@ async def test_admin_route_has_no_effect_without_admin_rights(spec: OperationSpe
     library = FakeLibrary(FakeCatalog([TINY, HIDDEN]))
     async with proxy_running(FakeRuntime(), library.store, options=OPTIONS, library=library) as proxy:
         reply = await ask(proxy.port, spec.method, path_of(spec), body=b"", headers=(as_key(BOB),))
-        assert (reply.status, reply.error["code"]) == (403, "forbidden")
-        assert "'admin = true'" in reply.error["message"]
-        assert "bob" not in reply.error["message"]
+        assert reply.status == 403
+        message = reply.json()["error"] if spec.path.startswith("/api/") else reply.error["message"]
+        assert "'admin = true'" in message
+        assert "bob" not in message
         assert proxy.runtime.stops == 0
         assert await library.store.list_models() == [TINY, HIDDEN]
         assert await library.list_downloads() == []
@@ -126,7 +127,7 @@ async def test_no_route_for_clients_reveals_a_hidden_model(spec: OperationSpec) 
         options=OPTIONS,
     ) as proxy:
         for name in names:
-            body = json.dumps({"model": name}).encode() if spec.body is Forwarded else b""
+            body = b"" if spec.body is None else json.dumps({"model": name, "prompt": "x"}).encode()
             reply = await ask(
                 proxy.port, spec.method, path_of(spec, name), body=body, headers=(as_key(CAROL),)
             )

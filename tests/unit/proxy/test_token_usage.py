@@ -76,6 +76,18 @@ ANSWERS = {
         + b"}\n\n",
         (54, 3),
     ),
+    "ollama, chat": (
+        (
+            b'{"model":"m","message":{"content":""},"done":true,"done_reason":"stop","total_duration":1,'
+            b'"prompt_eval_count":54,"prompt_eval_duration":2,"eval_count":3,"eval_duration":4}\n'
+        ),
+        (54, 3),
+    ),
+    "ollama, embed": (
+        b'{"model":"m","embeddings":[[1]],"total_duration":1,"prompt_eval_count":54}',
+        (54, None),
+    ),
+    "ollama, load": (b'{"model":"m","done":true,"done_reason":"load"}\n', (None, None)),
     "count_tokens": (b'{"input_tokens":54}', (54, None)),
     "embeddings": (b'{"data":[],"usage":{"prompt_tokens": 6,"total_tokens": 6}}', (6, None)),
     "an error": (b'{"error":{"message":"no","code":null}}', (None, None)),

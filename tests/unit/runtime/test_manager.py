@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -459,3 +460,30 @@ async def test_a_batch_request_that_finds_no_slot_is_refused_as_such(wait_s: flo
             with pytest.raises(BatchSlotsFullError, match="'a' is loaded"):
                 async with manager.admit("a", None, 8192, priority=Priority.BATCH, wait_s=wait_s):
                     pass
+
+
+class CheckingLauncher(MemoryLauncher):
+    """Its check returns the catalogue's spec, as that of models with headers does."""
+
+    async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
+        """Return the spec as the catalogue has it."""
+        return replace(await super().check(spec), keep_alive_s=None)
+
+
+async def test_a_request_determines_how_long_its_model_stays() -> None:
+    """Also a request whose model has to be loaded, so that its spec is checked again."""
+    launcher = CheckingLauncher()
+    async with manager_over(launcher) as manager:
+        spec = await manager._catalog.resolve_for_launch("a")
+        assert spec is not None
+        async with manager.admit("a", None, 8192, spec=replace(spec, keep_alive_s=0)):
+            (resident,) = (await manager.status()).residents
+            assert (resident.idle_ttl_s, resident.idle_s) == (0, None)
+        assert launcher.stopped == ["a"]
+        async with manager.admit("a", None, 8192, spec=replace(spec, keep_alive_s=60)):
+            pass
+        (resident,) = (await manager.status()).residents
+        assert resident.idle_ttl_s == 60
+        assert resident.idle_s is not None
+        assert 0 <= resident.idle_s < 60
+    assert launcher.stopped == ["a", "a"]

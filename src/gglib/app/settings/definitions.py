@@ -22,6 +22,7 @@ from gglib.app.settings.parsers import (
     parse_max_models,
     parse_memory,
     parse_origin,
+    parse_second_port,
     parse_seconds,
     parse_text,
 )
@@ -63,6 +64,13 @@ class Settings:
         parse_integer(0, 65535),
         "a whole number from 0 to 65535",
         "Port to listen on; 0 selects a free port.",
+        is_live=False,
+    )
+    ollama_port: int | None = setting(
+        None,
+        parse_second_port,
+        "a whole number from 0 to 65535, or 'off'",
+        "Second port, for clients of Ollama: its own is 11434; 0 selects a free port.",
         is_live=False,
     )
     default_ctx: int = setting(

@@ -50,6 +50,13 @@ def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:
     return parse
 
 
+def parse_second_port(value: object) -> int | None:
+    """Return a port number; None for ``off``."""
+    if isinstance(value, str) and value.strip().lower() == "off":
+        return None
+    return parse_integer(0, 65535)(value)
+
+
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

@@ -8,7 +8,7 @@ from typing import Protocol
 from gglib.core.hub.downloads import Download
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
-from gglib.core.models import ModelSummary
+from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports.catalog import EditModel
 
 KeptFile = tuple[Path, str]
@@ -68,6 +68,13 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         """Apply ``edit`` to the current model in one transaction and return the result.
 
         Raises ``ModelNotFoundError``, ``ModelExistsError`` (an alias is taken) and ``InvalidSettingError``.
+        """
+        ...
+
+    async def read_facts(self, model: ModelSummary) -> GgufFacts:
+        """Return the facts in the header of a model's files, with its chat template.
+
+        Raises ``ModelFileNotFoundError`` and ``InvalidGgufError``.
         """
         ...
 

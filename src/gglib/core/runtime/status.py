@@ -29,6 +29,8 @@ class ResidentStatus:
     """Expected duration of the whole load, from its last load or its size; None once it is ready."""
     idle_ttl_s: float | None = None
     """It is unloaded after this time without requests; None: never."""
+    idle_s: float | None = None
+    """Time since its last request ended, or since it became ready; None while it loads or serves requests."""
     size: DeviceBytes = field(default_factory=dict)
     """Its memory in bytes, by device; empty if unknown."""
     is_measured: bool = False

@@ -10,7 +10,7 @@ from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
-from gglib.proxy.access.keys import PUBLIC_PATHS, AccessKeys
+from gglib.proxy.access.keys import KEYLESS_PATHS, PUBLIC_PATHS, AccessKeys
 from gglib.proxy.errors import BadRequestError
 
 _READ_METHODS = frozenset(("GET", "HEAD"))
@@ -43,9 +43,9 @@ class AccessPolicy:
     def check_key(self, head: RequestHead) -> Grant | None:
         """Return the rights of the request's API key; None if no keys are set. Compares the raw path.
 
-        Raises ``UnauthorizedError``. A request to a public path needs no key, and its key is not checked.
+        Raises ``UnauthorizedError``. A request to a path without keys needs none, and its key is not checked.
         """
-        if self.keys and head.raw_path.encode() in PUBLIC_PATHS:
+        if self.keys and head.raw_path.encode() in KEYLESS_PATHS:
             return NO_RIGHTS
         return self.keys.check(head.headers)
 

@@ -57,6 +57,14 @@ class StreamTranslator(ABC):
     def feed(self, part: bytes) -> Translated:
         """Return the translation of a part, which is not empty."""
 
+    def translate_common(self, part: bytes) -> bytes:
+        """Return the translation of a part of the most frequent form, b"" for all others: those have to be fed.
+
+        Only an optimization: ``feed`` returns the same, later. A part is tried here only between complete events.
+        """
+        del part
+        return b""
+
     @abstractmethod
     def finish(self) -> Translated:
         """Return the end of the client's stream, after the engine's has ended.
@@ -74,6 +82,9 @@ class Exchange(ABC):
 
     stream_headers: Headers = EVENT_STREAM_HEADERS
     """The headers of a stream. Its status is 200."""
+    keep_alive_s: float | None = None
+    """How long the model stays in memory after the request (``ModelLaunchSpec.keep_alive_s``); None: the request does
+    not say."""
 
     def __init__(self, path: str, body: bytes) -> None:
         self.path = path

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from gglib.http.sse import error_event
 from gglib.proxy.dialects.base import ErrorDialect, EventErrorDialect
+from gglib.proxy.dialects.ollama.errors import OLLAMA
 from gglib.proxy.errors import ContextLengthExceededError, ErrorResponse, to_json
 
 _CACHE_SIZE = 64
@@ -93,6 +94,9 @@ _OWN_PATHS = "/gglib/"
 
 ANTHROPIC_VERSION = b"anthropic-version"
 """The header that Anthropic's clients send with each request."""
+_OLLAMA_PREFIX = "api"
+_LM_STUDIO_VERSIONS = frozenset(("v0", "v1"))
+"""Second segments of the paths of LM Studio's API, whose errors are OpenAI's."""
 
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
@@ -113,6 +117,8 @@ _SEQUENCE_NUMBER = re.compile(rb'"sequence_number": ?(\d{1,12})\b')
 def dialect_of(path: str) -> ErrorDialect:
     """Return the dialect of a raw path, even of an unknown one: a client with a misspelled path expects its dialect."""
     names = [name for name in path.split("/") if name]
+    if names[:1] == [_OLLAMA_PREFIX] and _LM_STUDIO_VERSIONS.isdisjoint(names[1:2]):
+        return OLLAMA
     resource = next((name for name in names if name != _VERSION), "")
     return _BY_RESOURCE.get(resource, OPENAI)
 

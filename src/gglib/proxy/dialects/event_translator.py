@@ -17,20 +17,29 @@ class EventTranslator(StreamTranslator):
 
     def __init__(self) -> None:
         self._reader = SseReader()
+        self._is_between_events = True
+        """Whether the next part begins an event, for ``translate_common``."""
 
     def feed(self, part: bytes) -> Translated:
         """Return the translation of the events that end in ``part``."""
         outputs: list[bytes] = []
-        for event in self._reader.receive(part):
+        is_comment = self._is_between_events and part.startswith(b":")
+        events = tuple(self._reader.receive(part))
+        self._is_between_events = self._reader.is_between_events
+        for event in events:
             if event.data == _DONE:
                 continue
             content = _decoded(event)
             error = read_parsed_event(event.name, content)
             if error is not None:
                 return Translated(b"".join(outputs), error)
-            if isinstance(content, dict):
+            if not isinstance(content, dict):
+                continue
+            try:
                 outputs.append(self.translate(event.name, content))
-        if not outputs and part.startswith(b":"):
+            except EngineError as failure:
+                return Translated(b"".join(outputs), failure)
+        if not outputs and is_comment:
             outputs.append(self.heartbeat())
         return Translated(b"".join(outputs))
 
@@ -47,7 +56,10 @@ class EventTranslator(StreamTranslator):
 
     @abstractmethod
     def translate(self, name: str, content: dict[str, object]) -> bytes:
-        """Return the translation of one event; ``name`` is ``message`` if it has none."""
+        """Return the translation of one event; ``name`` is ``message`` if it has none.
+
+        Raises ``EngineError`` for an event that ends the stream.
+        """
 
     def end(self) -> bytes:
         """Return what follows the last event."""

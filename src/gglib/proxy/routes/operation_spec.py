@@ -25,6 +25,8 @@ from gglib.proxy.errors import (
 )
 
 JSON, EVENTS, HTML, TEXT = "application/json", "text/event-stream", "text/html; charset=utf-8", "text/plain"
+LINES = "application/x-ndjson"
+"""A stream of JSON objects, one a line."""
 OWN_API = "/gglib/"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ERRORS_OF_ALL = (HostNotAllowedError, OriginNotAllowedError, BadRequestError, ShuttingDownError)

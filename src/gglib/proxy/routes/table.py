@@ -19,9 +19,11 @@ from gglib.proxy.routes import (
     events,
     loading,
     models,
+    ollama,
     profiles,
     reload,
     responses,
+    root,
     status,
 )
 from gglib.proxy.routes.dispatch import Handler, Operation
@@ -114,6 +116,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/completions", "completeNatively", "Complete a text"),
     _native("/embeddings", "embedNatively", "Create embeddings of texts"),
     _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
+    *ollama.OPERATIONS,
     *models.OPERATIONS,
     *edits.OPERATIONS,
     *aliases.OPERATIONS,
@@ -123,6 +126,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *loading.OPERATIONS,
     *reload.OPERATIONS,
     *events.OPERATIONS,
+    *root.OPERATIONS,
     Operation(
         OperationSpec(
             id="showHealth",

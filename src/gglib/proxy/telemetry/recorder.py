@@ -6,7 +6,8 @@ A batch takes half the time of single records, because code and data stay in the
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gglib.proxy.telemetry.access_log import AccessLog
 from gglib.proxy.telemetry.metrics import RequestMetrics
@@ -30,8 +31,20 @@ class RequestRecorder:
         self._pending: list[tuple[float, RequestRecord | Refusal, bytes]] = []
         """Unprocessed records: end in seconds since the epoch, record, excerpts of the response body."""
         self._timer: asyncio.TimerHandle | None = None
-        self.connection_count: Callable[[], int] = lambda: 0
-        """Returns the number of client connections; set by ``serve``."""
+        self._connection_counts: list[Callable[[], int]] = []
+
+    def connection_count(self) -> int:
+        """Return the number of client connections of all servers that use this recorder."""
+        return sum(count() for count in self._connection_counts)
+
+    @contextmanager
+    def counting(self, connection_count: Callable[[], int]) -> Iterator[None]:
+        """Include the connections of a server during the block."""
+        self._connection_counts.append(connection_count)
+        try:
+            yield
+        finally:
+            self._connection_counts.remove(connection_count)
 
     def metrics(self) -> RequestMetrics:
         """Return the metrics of all requests recorded so far."""

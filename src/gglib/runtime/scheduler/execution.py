@@ -81,7 +81,7 @@ def _launch(state: SchedulerState, waiter: Waiter, planner: Planner) -> Launch:
         since=now,
         last_used=now,
         launched_at=now,
-        idle_ttl_s=spec.settings.idle_ttl_s,
+        idle_ttl_s=spec.idle_ttl_s,
         is_protected=model_id in state.protected,
         size=planner.sizes[model_id],
     )

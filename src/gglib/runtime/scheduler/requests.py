@@ -65,7 +65,7 @@ def grant_ready(state: SchedulerState, now: float) -> Iterator[Effect]:
                 resident.holders.add(waiter.ticket)
                 if waiter.priority is Priority.BATCH:
                     resident.batch_holders.add(waiter.ticket)
-                resident.idle_ttl_s = waiter.spec.settings.idle_ttl_s
+                resident.idle_ttl_s = waiter.spec.idle_ttl_s
                 yield Grant(waiter.ticket, resident.generation)
                 break
 

@@ -221,7 +221,7 @@ class Scheduler:
                 self._keep_warm.record_request(model_id, now)
                 resident.holders.add(ticket)
                 resident.interactive_at = now
-                resident.idle_ttl_s = spec.settings.idle_ttl_s
+                resident.idle_ttl_s = spec.idle_ttl_s
                 return resident.generation
         return None
 

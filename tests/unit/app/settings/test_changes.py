@@ -63,7 +63,13 @@ def test_a_server_keeps_what_needs_a_restart() -> None:
 
 def test_the_settings_that_need_a_restart() -> None:
     """The socket and the engine are opened at the start, and models preloaded."""
-    assert {spec.key for spec in SETTINGS if not spec.is_live} == {"host", "port", "engine", "preload"}
+    assert {spec.key for spec in SETTINGS if not spec.is_live} == {
+        "host",
+        "port",
+        "ollama_port",
+        "engine",
+        "preload",
+    }
 
 
 @pytest.mark.parametrize(

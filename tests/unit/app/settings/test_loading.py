@@ -88,6 +88,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
     raw: dict[str, object] = {
         "host": "0.0.0.0",  # noqa: S104 - only parsed
         "port": 1,
+        "ollama_port": 2,
         "ctx": 2048,
         "engine": "/opt/llama-server",
         "slots": 1,
@@ -279,7 +280,7 @@ def test_unknown_key_is_refused_with_similar_names(tmp_path: Path) -> None:
     """A misspelt key is an error with suggestions, and not ignored."""
     with pytest.raises(InvalidSettingError, match=r"the unknown key 'prot': did you mean port"):
         load_settings({}, configured(tmp_path, "prot = 1"))
-    with pytest.raises(InvalidSettingError, match=r"valid names are host, port, ctx"):
+    with pytest.raises(InvalidSettingError, match=r"valid names are host, port, ollama_port, ctx"):
         load_settings({}, configured(tmp_path, "zzzzzz = 1"))
 
 

@@ -77,6 +77,11 @@ def pass_through(head: RequestHead) -> str:
         (a_head(EVIL, first=b"GET /health HTTP/1.1"), "in"),
         (a_head(EVIL, first=b"POST /health HTTP/1.1"), OriginNotAllowedError.__name__),
         (a_head(first=b"POST /health HTTP/1.1", host=b"evil.example"), HostNotAllowedError.__name__),
+        # The root needs no key, but a name of this server.
+        (a_head(first=b"GET / HTTP/1.1"), "in"),
+        (a_head(first=b"GET // HTTP/1.1"), UnauthorizedError.__name__),
+        (a_head(first=b"GET / HTTP/1.1", host=b"evil.example"), HostNotAllowedError.__name__),
+        (a_head(EVIL, first=b"GET / HTTP/1.1"), OriginNotAllowedError.__name__),
         # A browser that asks first has no key; what only looks like it needs one.
         (a_head(CHAT, b"Access-Control-Request-Method: POST", first=b"OPTIONS /v1/x HTTP/1.1"), "preflight"),
         (a_head(CHAT, first=b"OPTIONS /v1/x HTTP/1.1"), UnauthorizedError.__name__),

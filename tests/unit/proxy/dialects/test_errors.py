@@ -14,6 +14,7 @@ from gglib.proxy.dialects.errors import (
     dialect_for,
     dialect_of,
 )
+from gglib.proxy.dialects.ollama.errors import OLLAMA
 from gglib.proxy.errors import BadRequestError, ContextLengthExceededError, to_error_response
 
 PROBLEM = to_error_response(BadRequestError("no", "stream"))
@@ -43,7 +44,13 @@ OPENAI_BODY = (
         ("/v1/responses/resp_1/cancel", RESPONSES),
         ("/responses", RESPONSES),
         ("/v1/models/messages", OPENAI),
-        ("/api/messages", OPENAI),
+        ("/api/chat", OLLAMA),
+        ("/api/messages", OLLAMA),
+        ("/api", OLLAMA),
+        ("//api//tags", OLLAMA),
+        ("/api/v0/models", OPENAI),
+        ("/api/v1/models", OPENAI),
+        ("/apis/chat", OPENAI),
         ("/v1/messagesx", OPENAI),
         ("/", OPENAI),
         ("", OPENAI),

@@ -68,7 +68,7 @@ def test_every_declared_error_is_listed_with_its_status(spec: OperationSpec) -> 
     assert ("`forbidden`" in responses["403"]["description"]) is (
         spec.access in {Access.ADMIN, Access.ADMIN_KEY}
     )
-    assert ("401" in responses) is (spec.path != "/health")
+    assert ("401" in responses) is (spec.access is not Access.PUBLIC)
 
 
 def test_forwarded_operations_declare_the_errors_of_engines_bodies_and_models() -> None:

@@ -57,7 +57,6 @@ def test_unambiguous_path_is_served(method: str, path: str, served: str) -> None
     "path",
     [
         *(
-            "/",
             "/v1",
             "/v1/",
             "/v2/chat/completions",

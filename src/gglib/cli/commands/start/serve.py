@@ -55,7 +55,9 @@ async def _serve(settings: "Settings", source: "SettingsSource", drain: "DrainRe
     ):
         with ignore_output_errors():  # a failed write to stdout does not stop the server
             click.echo(f"Listening on {server.url}")
+            if server.ollama_url is not None:
+                click.echo(f"For clients of Ollama: {server.ollama_url}")
             warn_if_exposed(settings)
             click.echo(f"Engine: {escape_line(engine.description)}")
         tune_gc()
-        await server.supervisor.wait()
+        await server.wait()

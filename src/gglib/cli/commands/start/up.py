@@ -128,6 +128,8 @@ async def _up(
             settings, home, engine, on_drain=drain, on_warning=_warn, source=source
         ) as server:
             click.echo(f"Serving  {server.url}")
+            if server.ollama_url is not None:
+                click.echo(f"Ollama   {server.ollama_url}")
             warn_if_exposed(settings)
             model = await smoke_test_any(server.endpoint, models)
             show_client_settings(
@@ -139,7 +141,7 @@ async def _up(
             startup.is_serving = True
             tune_gc()
             async with shown_swap_hint(server.manager):
-                await server.supervisor.wait()
+                await server.wait()
 
 
 async def _smoke_test_candidates(settings: "Settings", home: "OpenHome") -> "list[ModelSummary]":
