@@ -113,6 +113,16 @@ class TestModelRuntimePort:
         with pytest.raises(ModelNotFoundError):
             await case.runtime.load("nope", None, 8192)
 
+    async def test_the_target_of_a_loaded_model_is_known_without_a_lease(self, case: Case) -> None:
+        """Of the named model only, as long as it is ready."""
+        assert await case.runtime.loaded_target("a") is None
+        target = await case.runtime.load("a", None, 8192)
+        assert await case.runtime.loaded_target("a") == target
+        assert await case.runtime.loaded_target("b") is None
+        assert [resident.in_flight for resident in (await case.runtime.status()).residents] == [0]
+        await case.runtime.stop_current()
+        assert await case.runtime.loaded_target("a") is None
+
     async def test_unload_stops_the_named_model_only(self, case: Case) -> None:
         """It returns whether the model was in memory; the next load starts a new launch."""
         await case.runtime.load("a", None, 8192)

@@ -55,11 +55,12 @@ def models_of_kind(models: Iterable[Model], kind: ModelKind) -> list[Model]:
     if fitting and kind != "chat":
         return fitting
     return [
-        model for model in models if getattr(model.capabilities, kind) or not _has_kind(model.capabilities)
+        model for model in models if getattr(model.capabilities, kind) or not has_kind(model.capabilities)
     ]
 
 
-def _has_kind(capabilities: ModelCapabilities) -> bool:
+def has_kind(capabilities: ModelCapabilities) -> bool:
+    """Whether the kind of a model is known."""
     return capabilities.chat or capabilities.embedding or capabilities.rerank
 
 

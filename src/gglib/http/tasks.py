@@ -1,4 +1,4 @@
-"""Two tools for structured concurrency that asyncio lacks: a cancel scope, and a background task bound to a block.
+"""Tools for structured concurrency that asyncio lacks: a cancel scope, and background tasks that end with their owner.
 
 This module has no knowledge of HTTP.
 """
@@ -84,3 +84,24 @@ class BackgroundTask:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise
+
+
+class BackgroundTasks:
+    """Tasks that outlive the block that started them, until ``close``."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task. ``work`` handles its own errors, unless the caller retrieves them from the task."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Cancel all tasks and wait for their end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -141,6 +141,20 @@ class UnsupportedByModelError(EngineError):
         super().__init__(message, status=400, type_=_INVALID_REQUEST, shown_code=self.code)
 
 
+class ModelNotLoadedError(errors.GglibError):
+    """The request reads or changes a running engine, and the model is not in memory. ``name`` None: no model is."""
+
+    code = "model_not_loaded"
+    source = errors.ErrorSource.CLIENT
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__(
+            "No model is in memory: name one with '?model='."
+            if name is None
+            else f"Model '{name}' is not in memory, and this request does not load it."
+        )
+
+
 class OneModelNeededError(errors.ModelNotFoundError):
     """The name is an alias for several models, and the operation is for one model.
 
@@ -321,6 +335,7 @@ class ErrorResponse:
 _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     BadRequestError: (400, _INVALID_REQUEST),
     ContentEncodingError: (415, _INVALID_REQUEST),
+    ModelNotLoadedError: (400, _INVALID_REQUEST),
     UnauthorizedError: (401, _INVALID_REQUEST),
     ForbiddenError: (403, _INVALID_REQUEST),
     HostNotAllowedError: (403, _INVALID_REQUEST),

@@ -18,7 +18,7 @@ from functools import lru_cache
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
-from gglib.core.models import RunningTarget
+from gglib.core.models import ModelKind, RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
@@ -37,7 +37,15 @@ from gglib.proxy.errors import (
 from gglib.proxy.event_relay import EventRelay
 from gglib.proxy.exchange_relay import relay_body, relay_stream
 from gglib.proxy.heartbeat import Heartbeat
-from gglib.proxy.names.candidates import Candidate, kind_of, log_skip, resolve_request
+from gglib.proxy.names.candidates import (
+    CHAT,
+    Candidate,
+    kind_of,
+    lacks_kind,
+    log_skip,
+    resolve_request,
+    wrong_kind,
+)
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.fallback import CANNOT_RUN, next_candidate
 from gglib.proxy.options import ProxyOptions, Services
@@ -62,11 +70,16 @@ gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
 async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each request 0.4 us
-    request: ProxyRequest, response: Response, services: Services, body: bytes | None = None
+    request: ProxyRequest,
+    response: Response,
+    services: Services,
+    body: bytes | None = None,
+    kind: ModelKind | None = CHAT,
 ) -> None:
     """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller.
 
-    ``body`` replaces the request's. For an alias list: the first model that can run gets the request.
+    ``body`` replaces the request's. For an alias list: the first model that can run gets the request. ``kind`` is that
+    of the path (``kind_of``). Raises ``UnsupportedByModelError`` for a model of another kind, before it is loaded.
     """
     options = services.options
     if body is None:
@@ -87,9 +100,14 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
     spec = None if envelope.model is None else await services.catalog.resolve_for_launch(envelope.model)
     others: Sequence[Candidate] = ()
     if spec is not None:
-        name = spec.model_name
+        name, capabilities = spec.model_name, spec.capabilities
     else:
-        ((name, spec, _), *others), body = await _resolve_otherwise(request, envelope, body, services)
+        ((name, spec, capabilities), *others), body = await _resolve_otherwise(
+            request, envelope, body, services
+        )
+    # Nearly all requests are chats with a model that is nothing else: for them this is two attributes.
+    if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
+        raise await with_hint(wrong_kind(name, kind), request, name, services)
     while True:
         if request.exchange is not None and spec is not None:
             spec = replace(spec, keep_alive_s=request.exchange.keep_alive_s)
@@ -103,7 +121,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             else:
                 await _exchange(request, response, services, name, envelope.num_ctx, body, None)
         except EngineError as error:
-            raise await _with_hint(error, request, name, services) from error
+            raise await with_hint(error, request, name, services) from error
         except EngineDiedError as error:
             _record_crash(error, name, body, services)
             raise
@@ -119,7 +137,7 @@ async def forward_exchange(
     """Forward a translated request like ``forward``, and translate the response."""
     request.exchange = exchange
     request.upstream_target = exchange.path.encode()
-    await forward(request, response, services, exchange.body)
+    await forward(request, response, services, exchange.body, kind_of(exchange.path))
 
 
 async def _resolve_otherwise(
@@ -169,7 +187,7 @@ async def _with_profile(body: bytes, profile: Profile, path: str, services: Serv
         return await asyncio.to_thread(apply_profile, body, profile, path)
 
 
-async def _with_hint(
+async def with_hint(
     error: EngineError, request: ProxyRequest, model_name: str, services: Services
 ) -> EngineError:
     """Return the engine's error with a hint for the user; without one if the catalogue is not readable."""
@@ -231,7 +249,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     await lock.wait_shared()
                 try:
                     async with services.pool.post(target, upstream_request) as upstream:
-                        await _relay(upstream, response, heartbeat, request.exchange)
+                        await relay(upstream, response, heartbeat, request.exchange)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
@@ -300,7 +318,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
         heartbeat.start()
     try:
         async with lock.exclusive(limit_s), services.pool.post(target, upstream_request) as upstream:
-            await _relay(upstream, response, heartbeat, exchange)
+            await relay(upstream, response, heartbeat, exchange)
     except ExclusiveTimeoutError:
         if heartbeat is not None:
             await heartbeat.stop()
@@ -309,7 +327,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
         raise upstream_error(error, target.model_name) from error
 
 
-async def _relay(
+async def relay(
     upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None, exchange: Exchange | None
 ) -> None:
     """Relay the engine's response. Raises ``EngineError`` for an error response and for an error event in a stream."""
@@ -344,8 +362,8 @@ async def _relay(
 async def _relay_exchange(upstream: UpstreamConnection, response: Response, exchange: Exchange) -> None:
     if upstream.head.status != 200:
         raise await _unexpected_response_error(upstream)
-    relay = relay_stream if upstream.head.is_event_stream else relay_body
-    await relay(upstream, response, exchange)
+    relay_translated = relay_stream if upstream.head.is_event_stream else relay_body
+    await relay_translated(upstream, response, exchange)
 
 
 async def _relay_events(upstream: UpstreamConnection, response: Response) -> None:

@@ -18,6 +18,7 @@ from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePor
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
+from gglib.http.tasks import BackgroundTasks
 from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
@@ -164,6 +165,8 @@ class Services:
     """None: there are no profiles."""
     reload: ReloadFunction | None = None
     """None: the settings cannot be reloaded over HTTP."""
+    background: BackgroundTasks = field(default_factory=BackgroundTasks)
+    """Loads and unloads that continue after the response to the request that started them."""
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
     iteration of the loop afterwards, in which other requests run."""

@@ -89,6 +89,11 @@ class _StructuralRuntime(ModelRuntimePort):
         )
         return admitted
 
+    async def loaded_target(self, model_name: str) -> RunningTarget | None:
+        own = getattr(self._runtime, "loaded_target", None) or super().loaded_target
+        target: RunningTarget | None = await own(model_name)
+        return target
+
     async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
         own = getattr(self._runtime, "load", None) or super().load
         target: RunningTarget = await own(model_name, num_ctx, default_ctx)

@@ -117,6 +117,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
             await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
+        await services.background.close()
         await pool.close()
         services.recorder.flush()
 

@@ -246,6 +246,10 @@ class EngineManager(ModelRuntimePort):
         """Return the most recently used ready model, or None."""
         return self._status_reader.current()
 
+    async def loaded_target(self, model_name: str) -> RunningTarget | None:
+        """Return the target of a ready model, or None. It is not leased."""
+        return self._status_reader.ready_target(model_name)
+
     async def stop_current(self) -> None:
         """Stop all residents: idle ones now, busy ones after their requests or after ``drain_s``."""
         await self._stop_all(drain_s=self._config.drain_s)

@@ -1,6 +1,6 @@
 """Builds the runtime status from the scheduler, the launches and the swap history. ``now`` is an argument."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import BatchSlotsFullError, GglibError, ModelLoadingError
@@ -51,7 +51,20 @@ class StatusReader:
 
     def current(self) -> RunningTarget | None:
         """Return the most recently used ready model, or None."""
-        ready = [r for r in self.scheduler.residents if r.state is ResidentState.READY]
+        return self._latest([r for r in self.scheduler.residents if r.state is ResidentState.READY])
+
+    def ready_target(self, model_name: str) -> RunningTarget | None:
+        """Return the target of a ready model, or None."""
+        return self._latest(
+            [
+                r
+                for r in self.scheduler.residents
+                if r.state is ResidentState.READY and r.spec.model_name == model_name
+            ]
+        )
+
+    def _latest(self, ready: Sequence[Resident]) -> RunningTarget | None:
+        """Return the target of the most recently used resident."""
         latest = max(ready, key=lambda r: (bool(r.holders), r.last_used), default=None)
         return self.runs[latest.generation].target if latest is not None else None
 

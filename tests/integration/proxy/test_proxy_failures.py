@@ -198,7 +198,7 @@ async def test_a_foreign_error_is_reported_without_detail(caplog: pytest.LogCapt
         ("GET", "/", 404, "not_found", []),
         ("POST", "/v1/chat/completions/x", 404, "not_found", []),
         ("POST", "/v1/unknown", 404, "not_found", []),
-        ("GET", "/completion", 404, "not_found", []),
+        ("GET", "/complete", 404, "not_found", []),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", ["POST"]),
         ("DELETE", "/v1/models/tiny", 405, "method_not_allowed", ["GET, HEAD"]),
         ("POST", "/health", 405, "method_not_allowed", ["GET, HEAD"]),

@@ -323,7 +323,11 @@ class TestAliasLists:
         assert ranks.error["message"] == (
             "No model of the alias list 'fast' is served for reranking: it has a, b. Use another model, such as rank."
         )
-        assert (alone.status, admitted(runtime)) == (200, ["embed"])
+        assert (
+            alone.error["message"]
+            == "Model 'embed' only creates embeddings: use another model, such as a, b."
+        )
+        assert admitted(runtime) == []
 
     async def test_a_list_without_a_model_of_the_kind_may_be_the_only_models(self) -> None:
         """Then no other model is suggested."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ TINY = ModelSummary(
     paths=(Path("/secret/tiny.gguf"),),
     size_bytes=10,
 )
+EMBEDDER = replace(TINY, capabilities=ModelCapabilities(embedding=True))
 OTHER = ModelSummary(id=2, name="other")
 BROWSER = (("Accept", "text/html,application/xhtml+xml"),)
 
@@ -48,8 +50,8 @@ BROWSER = (("Accept", "text/html,application/xhtml+xml"),)
 class World:
     """A catalogue of two models with a library and profiles, and its runtime."""
 
-    def __init__(self, engine: Engine | None = None, **options: Any) -> None:
-        self.catalog = FakeCatalog([TINY, OTHER])
+    def __init__(self, engine: Engine | None = None, *, model: ModelSummary = TINY, **options: Any) -> None:
+        self.catalog = FakeCatalog([model, OTHER])
         self.library = FakeLibrary(self.catalog)
         self.runtime = FakeRuntime() if engine is None else runtime_for(engine)
         self.options = ProxyOptions(**options)
@@ -187,7 +189,10 @@ def vectors(*values: list[float]) -> dict[str, Any]:
 
 async def test_embeddings() -> None:
     """One text, several, and the older request."""
-    async with engine_running(answering(vectors([3.0, 4.0]))) as engine, World(engine).running() as proxy:
+    async with (
+        engine_running(answering(vectors([3.0, 4.0]))) as engine,
+        World(engine, model=EMBEDDER).running() as proxy,
+    ):
         one = await post(proxy.port, "/api/embed", model="tiny:latest", input="a", keep_alive="1m")
         several = await post(proxy.port, "/api/embed", model="tiny", input=["a"], dimensions=1)
         older = await post(proxy.port, "/api/embeddings", model="tiny", prompt="a", keep_alive=0)
@@ -201,7 +206,10 @@ async def test_embeddings() -> None:
 
 async def test_embeddings_without_input() -> None:
     """Load or unload the model."""
-    async with engine_running(answering(vectors([1.0]))) as engine, World(engine).running() as proxy:
+    async with (
+        engine_running(answering(vectors([1.0]))) as engine,
+        World(engine, model=EMBEDDER).running() as proxy,
+    ):
         loaded = await post(proxy.port, "/api/embed", model="tiny", input="")
         unloaded = await post(proxy.port, "/api/embeddings", model="tiny", keep_alive=0)
         missing = await post(proxy.port, "/api/embed", model="tiny")
@@ -231,13 +239,16 @@ async def test_long_inputs_are_shortened() -> None:
     text = "word " * 200
     async with (
         engine_running(answering(TOO_LARGE, vectors([1.0], [2.0]))) as engine,
-        World(engine).running() as proxy,
+        World(engine, model=EMBEDDER).running() as proxy,
     ):
         shortened = await post(proxy.port, "/api/embed", model="tiny", input=["short", text])
     assert checked("embed", shortened.body)["embeddings"] == [[1.0], [2.0]]
     first, second = json.loads(engine.exchanges[1].body)["input"]
     assert (first, second) == ("short", text[:475])
-    async with engine_running(answering(TOO_LARGE)) as engine, World(engine).running() as proxy:
+    async with (
+        engine_running(answering(TOO_LARGE)) as engine,
+        World(engine, model=EMBEDDER).running() as proxy,
+    ):
         refused = await post(proxy.port, "/api/embed", model="tiny", input=text, truncate=False)
         always = await post(proxy.port, "/api/embed", model="tiny", input=text)
     assert (error_of(refused)[0], error_of(always)[0]) == (400, 400)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gglib.http.tasks import BackgroundTask, CancelScope
+from gglib.http.tasks import BackgroundTask, BackgroundTasks, CancelScope
 
 
 class LeaveError(Exception):
@@ -161,3 +161,27 @@ async def test_background_task_does_not_swallow_the_cancellation_of_its_block() 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_background_tasks_end_with_their_owner() -> None:
+    """``close`` cancels those that run and waits for their cleanup; finished and failed ones do not matter."""
+    seen: list[str] = []
+
+    async def work(name: str) -> None:
+        if name == "fails":
+            raise LeaveError
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            seen.append(name)
+
+    tasks = BackgroundTasks()
+    failed = tasks.start(work("fails"))
+    await asyncio.wait((failed,))
+    running = tasks.start(work("runs"))
+    await asyncio.sleep(0)
+    await tasks.close()
+    assert (running.cancelled(), seen) == (True, ["runs"])
+    assert isinstance(failed.exception(), LeaveError)
+    await tasks.close()

@@ -487,3 +487,20 @@ async def test_a_request_determines_how_long_its_model_stays() -> None:
         assert resident.idle_s is not None
         assert 0 <= resident.idle_s < 60
     assert launcher.stopped == ["a", "a"]
+
+
+async def test_the_target_of_a_ready_model_needs_no_lease() -> None:
+    """Of several launches of one model the last used; a model that loads or stops has none."""
+    launcher = MemoryLauncher(is_manual=True)
+    config = RuntimeConfig(capacity=2, watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, config) as runtime:
+        assert await runtime.loaded_target("a") is None
+        load = asyncio.create_task(runtime.load("a", None, 512))
+        await run_pending_tasks()
+        assert await runtime.loaded_target("a") is None
+        launcher.runs[0].become_ready()
+        assert await load == await runtime.loaded_target("a") == await runtime.current_model()
+        assert await runtime.loaded_target("b") is None
+        assert runtime.in_flight == 0
+        await runtime.unload("a")
+        assert await runtime.loaded_target("a") is None

@@ -64,6 +64,14 @@ class ModelRuntimePort(ABC):
         """
         return self._admit_without_lease(model_name, num_ctx, default_ctx)
 
+    async def loaded_target(self, model_name: str) -> RunningTarget | None:
+        """Return the ready target of one model, None if it has none. It is not leased: it may stop at any time.
+
+        ``model_name`` is its name in the catalogue. The default knows the current model only.
+        """
+        target = await self.current_model()
+        return target if target is not None and target.model_name == model_name else None
+
     async def load(self, model_name: str, num_ctx: int | None, default_ctx: int) -> RunningTarget:
         """Load a model without a request and return its target when it is ready.
 

@@ -21,6 +21,9 @@ _MAX_RETRY_DELAY_S = 0.1
 """Delays between attempts to connect to a server whose backlog is full: no event signals that it has room. One waiting
 request per server retries, the others wait for the lock."""
 
+_HEAD_FORMAT = b"%b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n"
+"""The head of a request after its method: path, header lines of the origin and of the request, id, length."""
+
 
 @dataclass(slots=True)
 class UpstreamRequest:
@@ -43,6 +46,8 @@ class UpstreamExchange:
 
     __slots__ = ("_connection", "_origin", "_pool", "_request")
 
+    head_format: bytes = b"POST " + _HEAD_FORMAT
+
     def __init__(self, pool: "UpstreamPool", origin: Origin, request: UpstreamRequest) -> None:
         self._pool = pool
         self._origin = origin
@@ -55,7 +60,7 @@ class UpstreamExchange:
         stall_timer = StallTimer(request.first_byte_s, request.chunk_gap_s)
         body = request.body
         try:
-            head = b"POST %b HTTP/1.1\r\n%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (
+            head = self.head_format % (
                 request.path,
                 connection.origin_header_lines,
                 request.header_lines,
@@ -74,6 +79,16 @@ class UpstreamExchange:
 
     async def __aexit__(self, *_: object) -> None:
         self._pool.release(self._origin, self._connection)
+
+
+class _MethodExchange(UpstreamExchange):
+    """An exchange with another method than POST, which nearly all have: theirs costs them nothing."""
+
+    __slots__ = ("head_format",)
+
+    def __init__(self, pool: "UpstreamPool", origin: Origin, request: UpstreamRequest, method: bytes) -> None:
+        super().__init__(pool, origin, request)
+        self.head_format = method + b" " + _HEAD_FORMAT
 
 
 class UpstreamPool:
@@ -102,6 +117,10 @@ class UpstreamPool:
         response head, and ``StallError`` on a stall. Reading the response raises ``TransportError`` and ``StallError``.
         """
         return UpstreamExchange(self, origin, request)
+
+    def send(self, origin: Origin, method: bytes, request: UpstreamRequest) -> UpstreamExchange:
+        """Send ``request`` with any method but HEAD, whose response has no body; otherwise like ``post``."""
+        return _MethodExchange(self, origin, request, method)
 
     async def close(self) -> None:
         """Close all connections, and wait until their sockets are closed."""

@@ -9,12 +9,6 @@ from gglib.http.headers import Headers
 from gglib.proxy.access.grants import Grant
 from gglib.proxy.errors import UnauthorizedError
 
-PUBLIC_PATHS = frozenset((b"/health",))
-"""Paths that need no key, and any host and origin may read them. They are compared with the raw path, so ``/%68ealth``
-does not match."""
-KEYLESS_PATHS = PUBLIC_PATHS | {b"/"}
-"""Paths that need no key."""
-
 _CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
 _BEARER = b"bearer"
 

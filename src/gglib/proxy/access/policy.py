@@ -10,7 +10,8 @@ from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
-from gglib.proxy.access.keys import KEYLESS_PATHS, PUBLIC_PATHS, AccessKeys
+from gglib.proxy.access.keys import AccessKeys
+from gglib.proxy.access.public_paths import is_public_path, needs_no_key
 from gglib.proxy.errors import BadRequestError
 
 _READ_METHODS = frozenset(("GET", "HEAD"))
@@ -45,7 +46,7 @@ class AccessPolicy:
 
         Raises ``UnauthorizedError``. A request to a path without keys needs none, and its key is not checked.
         """
-        if self.keys and head.raw_path.encode() in KEYLESS_PATHS:
+        if self.keys and needs_no_key(head.raw_path):
             return NO_RIGHTS
         return self.keys.check(head.headers)
 
@@ -64,4 +65,4 @@ class AccessPolicy:
 
 def is_public(head: RequestHead) -> bool:
     """Whether the request is allowed with any host and origin, because its response reveals nothing."""
-    return head.method in _READ_METHODS and head.raw_path.encode() in PUBLIC_PATHS
+    return head.method in _READ_METHODS and is_public_path(head.raw_path)

@@ -70,6 +70,10 @@ def _failed(_: re.Match[str], message: str) -> EngineError:
     return EngineError(message, status=500, type_=_SERVER_ERROR, is_retryable=True)
 
 
+def _busy(_: re.Match[str], message: str) -> EngineError:
+    return EngineError(message, status=503, type_=_SERVER_ERROR, is_retryable=True)
+
+
 _RULES_ANY_STATUS = (
     # The cache shared by all slots is full; also in mid-stream (server-context.cpp, observed).
     _rule(r"^Context size has been exceeded", _cache_full),
@@ -96,7 +100,8 @@ _RULES_5XX = (
     # Failures of the computation, which may succeed on retry (server-context.cpp).
     _rule(r"^(?:Compute error|Invalid input batch)", _failed),
     _rule(r"^(?:failed to|Failed to (?:decode|encode|process|get|find|allocate|restore))", _failed),
-    _rule(r"^no slot available", _failed),
+    # The response to ``GET /slots?fail_on_no_slot=1``, for load balancers; observed.
+    _rule(r"^no slot available", _busy),
     # Exceptions of the request parsing (chat.cpp, server-common.cpp, nlohmann::json; all observed).
     _rule(r"^Failed to (?:parse|load|tokenize|format|initialize|download)\b", _refused),
     _rule(r"\[json\.exception\.", _refused),
@@ -246,6 +251,8 @@ def _explain_capability(
         suggestions.append(_SETTING_HINTS[capability].format(quote(model.name)))
     if not suggestions:
         suggestions.append("use another model; 'gglib list' shows the capabilities of each")
+    is_reranker = capability == "chat" and model.capabilities.rerank
+    limitation = "only ranks texts" if is_reranker else _LIMITATIONS[capability]
     return UnsupportedByModelError(
-        f"Model '{model.name}' {_LIMITATIONS[capability]}: {', or '.join(suggestions)}.", capability
+        f"Model '{model.name}' {limitation}: {', or '.join(suggestions)}.", capability
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gglib.core.kinds import models_of_kind
+from gglib.core.kinds import has_kind, models_of_kind
 from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, ModelSummary
 from gglib.core.names import MAX_CANDIDATES
 from gglib.core.ports import ModelCatalogPort
@@ -18,13 +18,22 @@ from gglib.proxy.options import Services
 
 log = logging.getLogger("gglib.proxy")
 
-_KINDS: dict[str, ModelKind] = {
+CHAT: ModelKind = "chat"
+
+_KINDS: dict[str, ModelKind | None] = {
     "/v1/embeddings": "embedding",
     "/embeddings": "embedding",
+    "/embedding": "embedding",
     "/v1/rerank": "rerank",
+    "/v1/reranking": "rerank",
+    "/v2/rerank": "rerank",
     "/rerank": "rerank",
+    "/reranking": "rerank",
+    "/tokenize": None,
+    "/detokenize": None,
+    "/apply-template": None,
 }
-"""The kind of model that a path needs; all other forwarded paths need a chat model."""
+"""The kind of model that a path needs, None: any. All other forwarded paths need a chat model."""
 
 _USES: dict[ModelKind, str] = {
     "chat": "can chat",
@@ -68,9 +77,22 @@ async def resolve_request(
     return fitting, found.profile
 
 
-def kind_of(path: str) -> ModelKind:
-    """Return the kind of model that a forwarded path needs."""
-    return _KINDS.get(path, "chat")
+def kind_of(path: str) -> ModelKind | None:
+    """Return the kind of model that a forwarded path needs; None if it needs no particular one."""
+    return _KINDS.get(path, CHAT)
+
+
+def lacks_kind(capabilities: ModelCapabilities, kind: ModelKind | None) -> bool:
+    """Whether a model is known to be of another kind. One without known capabilities may be of any."""
+    return kind is not None and not getattr(capabilities, kind) and has_kind(capabilities)
+
+
+def wrong_kind(name: str, kind: ModelKind | None) -> UnsupportedByModelError:
+    """Return the error for the model ``name``, which lacks a kind; ``engine_errors.explain`` names other models."""
+    use = _USES[kind or CHAT]
+    return UnsupportedByModelError(
+        f"Model '{name}' cannot serve this path, which needs one that {use}.", kind
+    )
 
 
 def log_skip(what: str, error: Exception, candidate: Candidate) -> None:

@@ -15,7 +15,7 @@ _STATES = ("ready", "loading")
 """Of models that are in memory, or will be next; one that drains gives way to another model."""
 
 
-async def default_of_kind(kind: ModelKind, services: Services) -> str | None:
+async def default_of_kind(kind: ModelKind | None, services: Services) -> str | None:
     """Return the name of the model for requests that name none; None if none is clear."""
     models = await services.catalog.list_models()
     configured = services.options.default_model
@@ -32,7 +32,7 @@ async def default_of_kind(kind: ModelKind, services: Services) -> str | None:
 
 def choose_default(
     models: Sequence[ModelSummary],
-    kind: ModelKind,
+    kind: ModelKind | None,
     *,
     configured: str | None,
     meant: Sequence[ModelSummary],
@@ -40,11 +40,13 @@ def choose_default(
 ) -> str | None:
     """Return the default among the models of the catalogue for a path that needs ``kind``; None if none is clear.
 
+    A path without a ``kind`` takes any model.
+
     1. The configured name, if one of the models that it means, ``meant``, is of the kind.
     2. The only one of the kind.
     3. The most recently used one in memory, ``current``.
     """
-    fitting = models_of_kind(models, kind)
+    fitting = list(models) if kind is None else models_of_kind(models, kind)
     if {model.id for model in meant} & {model.id for model in fitting}:
         return configured
     if len(fitting) == 1:

@@ -157,6 +157,24 @@ class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = None
 
 
+class EngineQuery(Struct, frozen=True, kw_only=True):
+    """The model of a request to one engine; the engine reads the other parameters."""
+
+    model: Annotated[
+        str | None,
+        Meta(description="Any name of the model. Default: the one in memory that was used last."),
+    ] = None
+    autoload: Annotated[str | None, Meta(description="`false`: the model is not loaded for the request.")] = (
+        None
+    )
+
+
+class RouterModel(Struct, frozen=True, kw_only=True):
+    """The model to load or unload, as in llama.cpp's router; other fields are ignored."""
+
+    model: Annotated[str, Meta(description="Any name of the model, or an alias list.")]
+
+
 class Forwarded(Struct, frozen=True, kw_only=True):
     """The fields of a forwarded body that gglib reads; the engine reads the others."""
 

@@ -1,29 +1,37 @@
 """The table of all operations. Dispatch, the OpenAPI document and the route labels of the metrics derive from it."""
 
+from functools import partial
+
 from gglib.core import errors
 from gglib.proxy.docs import routes as docs_routes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
     EngineError,
     MethodNotAllowedError,
+    ModelNotLoadedError,
     UnknownPathError,
     UnsupportedByModelError,
 )
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
+from gglib.proxy.names.candidates import CHAT, kind_of
 from gglib.proxy.routes import (
     aliases,
     anthropic,
     downloads,
     edits,
     events,
+    llama_cpp,
+    lm_studio,
     loading,
     models,
+    odd_paths,
     ollama,
     profiles,
     reload,
     responses,
     root,
+    router,
     status,
 )
 from gglib.proxy.routes.dispatch import Handler, Operation
@@ -32,7 +40,8 @@ from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
 from gglib.proxy.routes.operation_spec import TEXT, Access, OperationSpec
 from gglib.proxy.routes.path_normalization import normalize_path
-from gglib.proxy.routes.requests import Forwarded
+from gglib.proxy.routes.requests import EngineQuery, Forwarded
+from gglib.proxy.routes.rerank import COHERE_PATH, rerank
 from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
@@ -50,8 +59,9 @@ _FORWARDED_ERRORS = (
 )
 
 
-def _forwarded(path: str, operation_id: str, summary: str, handler: Handler = forward) -> Operation:
+def _forwarded(path: str, operation_id: str, summary: str, handler: Handler | None = None) -> Operation:
     """Return an operation that is forwarded to the engine of the model in the body. Only these paths reach engines."""
+    kind = kind_of(path)
     return Operation(
         OperationSpec(
             id=operation_id,
@@ -66,13 +76,17 @@ def _forwarded(path: str, operation_id: str, summary: str, handler: Handler = fo
             body=Forwarded,
             errors=_FORWARDED_ERRORS,
         ),
-        handler,
+        handler or (forward if kind == CHAT else partial(forward, kind=kind)),
     )
 
 
 def _native(path: str, operation_id: str, summary: str) -> Operation:
     """Return an operation at a path without ``/v1``, in llama.cpp's own format, which differs from OpenAI's."""
     return _forwarded(path, operation_id, f"{summary}, in llama.cpp's own format")
+
+
+def _rerank(path: str, operation_id: str, form: str) -> Operation:
+    return _forwarded(path, operation_id, f"Rank texts by relevance to a query{form}", rerank)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -112,11 +126,26 @@ OPERATIONS: tuple[Operation, ...] = (
     _forwarded(
         "/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat", anthropic.count_tokens
     ),
-    _forwarded("/v1/rerank", "rerank", "Rank texts by relevance to a query"),
+    _forwarded("/v1/chat/completions/input_tokens", "countChatTokens", "Count the tokens of a chat"),
+    _forwarded("/v1/responses/input_tokens", "countResponseTokens", "Count the tokens of a response's input"),
+    _rerank("/v1/rerank", "rerank", ""),
+    _rerank("/v1/reranking", "rerankLlamaCpp", ": llama.cpp's other path"),
+    _rerank(COHERE_PATH, "rerankCohere", ": Cohere's path"),
+    _rerank("/rerank", "rerankNatively", ": the path of TEI"),
+    _rerank("/reranking", "rerankNativelyLlamaCpp", ": llama.cpp's other path"),
+    _native("/completion", "completeNativelyLegacy", "Complete a text"),
     _native("/completions", "completeNatively", "Complete a text"),
+    _native("/infill", "infill", "Complete a text between a prefix and a suffix"),
+    _native("/embedding", "embedNativelyLegacy", "Create embeddings of texts"),
     _native("/embeddings", "embedNatively", "Create embeddings of texts"),
-    _native("/rerank", "rerankNatively", "Rank texts by relevance to a query"),
+    _native("/tokenize", "tokenize", "Convert a text to tokens"),
+    _native("/detokenize", "detokenize", "Convert tokens to a text"),
+    _native("/apply-template", "applyTemplate", "Format messages as a prompt"),
     *ollama.OPERATIONS,
+    *llama_cpp.OPERATIONS,
+    *router.OPERATIONS,
+    *lm_studio.OPERATIONS,
+    *odd_paths.OPERATIONS,
     *models.OPERATIONS,
     *edits.OPERATIONS,
     *aliases.OPERATIONS,
@@ -146,8 +175,11 @@ OPERATIONS: tuple[Operation, ...] = (
             path="/metrics",
             group=docs_routes.GROUP,
             summary="Show the metrics, for Prometheus",
+            text="With `model`: those of llama.cpp's server for a model in memory.",
             access=Access.ADMIN_KEY,
+            query=EngineQuery,
             media_type=TEXT,
+            errors=(errors.ModelNotFoundError, ModelNotLoadedError, errors.UpstreamError),
         ),
         show_metrics,
     ),

@@ -12,13 +12,14 @@ import time
 from functools import lru_cache
 
 from gglib.core.plain_text import escape_line
+from gglib.proxy.access.public_paths import is_odd_path
 from gglib.proxy.telemetry.records import Refusal, RequestRecord
 
 log = logging.getLogger("gglib.access")
 
 MAX_BUFFERED_LINES = 1_000
 """Maximum number of buffered lines; beyond it they are written without waiting for ``flush``, to save memory."""
-QUIET_PATHS = frozenset(("/health", "/gglib/status", "/metrics"))
+QUIET_PATHS = frozenset(("/health", "/v1/health", "/gglib/status", "/metrics", "/slots", "/props"))
 """Polled paths; only failures there are logged."""
 
 
@@ -32,7 +33,10 @@ class AccessLog:
 
     def record(self, record: RequestRecord, at_s: float) -> None:
         """Log a request that ended at ``at_s``, in seconds since the epoch."""
-        if record.status == 200 and record.cut is None and record.path in QUIET_PATHS:
+        if record.status == 200:
+            if record.cut is None and record.path in QUIET_PATHS:
+                return
+        elif record.status == 404 and is_odd_path(record.path):
             return
         if log.isEnabledFor(logging.INFO):
             self._add(format_line(record), at_s)

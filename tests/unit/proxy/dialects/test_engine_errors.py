@@ -369,3 +369,18 @@ def test_error_without_a_remedy_is_returned_as_it_is() -> None:
     unknown = ContextLengthExceededError("too long", details={})
     assert explain(ordinary, TINY, []) is ordinary
     assert explain(unknown, TINY, []) is unknown
+
+
+def test_a_busy_engine_keeps_its_503() -> None:
+    """``GET /slots?fail_on_no_slot=1`` is for load balancers."""
+    error = read("no slot available", status=503, type_="unavailable_error")
+    assert (error.status, error.is_retryable) == (503, True)
+
+
+def test_a_reranker_that_should_chat_ranks() -> None:
+    """An embedding model only creates embeddings."""
+    rank = ModelSummary(id=1, name="r", capabilities=ModelCapabilities(rerank=True))
+    embed = ModelSummary(id=2, name="e", capabilities=ModelCapabilities(embedding=True))
+    error = UnsupportedByModelError("x", "chat")
+    assert str(explain(error, rank, [])).startswith("Model 'r' only ranks texts: use another model")
+    assert str(explain(error, embed, [])).startswith("Model 'e' only creates embeddings: use another model")

@@ -18,17 +18,26 @@ OLLAMA_ADMIN = {
     ("POST", "/api/push"),
 }
 """Of Ollama's API: what changes the models of this machine, or is refused."""
+ENGINE_WRITES = {
+    ("POST", "/props"),
+    ("POST", "/slots/{id}"),
+    ("POST", "/lora-adapters"),
+    ("POST", "/models/load"),
+    ("POST", "/models/unload"),
+    ("GET", "/models/sse"),
+}
+"""Of llama.cpp's own routes: what changes an engine or the models in memory, and the events of all models."""
 
 
 @pytest.mark.parametrize("described", DESCRIBED, ids=lambda spec: spec.id)
 def test_admin_api_requires_an_admin_except_the_list_of_models(described: OperationSpec) -> None:
     """A route below ``/gglib`` requires an admin or is listed in ``OPEN``; the dialects are for every caller.
 
-    Ollama's routes that change models are the exception.
+    Routes of the dialects that change models or engines are the exception.
     """
-    route = described.method, described.path
-    is_admin = (described.path.startswith("/gglib/") and route not in OPEN) or route in OLLAMA_ADMIN
-    assert (described.access is Access.ADMIN) is is_admin
+    route = (described.method, described.path)
+    is_admin = described.path.startswith("/gglib/") and route not in OPEN
+    assert (described.access is Access.ADMIN) is (is_admin or route in OLLAMA_ADMIN | ENGINE_WRITES)
 
 
 def test_metrics_are_for_admin_keys() -> None:
@@ -39,5 +48,7 @@ def test_metrics_are_for_admin_keys() -> None:
 
 def test_ollama_and_lm_studio_own_the_paths_below_api() -> None:
     """No route of gglib's own is below ``/api``."""
-    groups = {spec.group for spec in DESCRIBED if spec.path.startswith("/api")}
-    assert groups == {"Ollama's API"}
+    below = {spec.path: spec.group for spec in DESCRIBED if spec.path.startswith("/api")}
+    lm_studio = {below.pop(path) for path in ("/api/v0/models", "/api/v1/models")}
+    assert set(below.values()) == {"Ollama's API"}
+    assert len(lm_studio) == 1

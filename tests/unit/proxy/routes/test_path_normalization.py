@@ -71,7 +71,7 @@ def test_unambiguous_path_is_served(method: str, path: str, served: str) -> None
             "/v1/x/../models",
             "/v1/chat%2fcompletions",
         ),
-        *("/v1/gglib/models", "/v1/health", "/v1/v1", "/chat", "/v1/v1/completion"),
+        *("/v1/gglib/models", "/v1/healthy", "/v1/v1", "/chat", "/v1/v1/completion"),
     ],
 )
 def test_other_paths_are_refused_with_the_base_urls(path: str) -> None:

@@ -173,3 +173,22 @@ def test_disabled_log_formats_nothing(records: Records) -> None:
     access_log.log.setLevel(logging.INFO)
     log.flush()
     assert records.messages == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "lines"),
+    [
+        ("/favicon.ico", 404, 0),
+        ("/.well-known/openid-configuration", 404, 0),
+        ("/favicon.ico", 403, 1),
+        ("/nothing", 404, 1),
+    ],
+)
+def test_paths_that_clients_request_on_their_own_are_not_logged(
+    records: Records, path: str, status: int, lines: int
+) -> None:
+    """They are never found; other unknown paths may be mistakes."""
+    log = AccessLog()
+    log.record(replace(RECORD, path=path, status=status), AT_S)
+    log.flush()
+    assert len(records.messages) == lines

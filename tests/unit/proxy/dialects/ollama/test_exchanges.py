@@ -176,7 +176,7 @@ def test_what_is_not_translated(fields: dict[str, Any], message: str) -> None:
     """Ignoring it would change the response silently."""
     with pytest.raises(BadRequestError, match=message):
         generate(**fields)
-    assert generate(template="", context=[]).path
+    assert generate(template="", context=[]).path == "/v1/chat/completions"
 
 
 def chat_response(**message: Any) -> bytes:

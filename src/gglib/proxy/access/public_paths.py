@@ -1,0 +1,32 @@
+"""Paths that are open to all: with any host and origin, and without a key; and the root, which needs no key. Pure.
+
+They are compared with the raw path, so ``/%68ealth`` does not match.
+"""
+
+from functools import lru_cache
+
+_HEALTH_PATHS = frozenset(("/health", "/v1/health"))
+ODD_PATHS = ("/favicon.ico", "/robots.txt", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png")
+"""Paths that browsers and crawlers request on their own. gglib has nothing there, and says so without a key."""
+_WELL_KNOWN = "/.well-known/"
+"""RFC 8615. Clients look there for authorization servers; one that gets 401 starts to authenticate."""
+
+
+_ROOT = "/"
+"""A page with links, or "Ollama is running"."""
+
+
+def needs_no_key(path: str) -> bool:
+    """Whether a raw path is open without a key; the rules for hosts and origins still apply, unless it is public."""
+    return path == _ROOT or is_public_path(path)
+
+
+@lru_cache(maxsize=256)
+def is_public_path(path: str) -> bool:
+    """Whether a raw path is open to all, because its response reveals nothing."""
+    return path in _HEALTH_PATHS or is_odd_path(path)
+
+
+def is_odd_path(path: str) -> bool:
+    """Whether a path is one that clients request on their own, and that is never found."""
+    return path in ODD_PATHS or path.startswith(_WELL_KNOWN)
