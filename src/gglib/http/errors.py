@@ -42,6 +42,10 @@ class BodyTooLargeError(HttpError):
         super().__init__(f"The request body is larger than {limit_bytes} bytes.")
 
 
+class MalformedFormError(HttpError):
+    """The body is not the form that its ``Content-Type`` announces, or is ambiguous."""
+
+
 class TooManyChunksError(HttpError):
     """The body has too many small chunks: parsing a small chunk takes as long as parsing a large one."""
 

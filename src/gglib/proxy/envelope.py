@@ -26,7 +26,14 @@ from gglib.proxy.guards.engine_fields import (
 from gglib.proxy.guards.remote_media import refuse_remote_media
 from gglib.proxy.guards.schema_cost import cost_upper_bound, parsed_cost
 from gglib.proxy.guards.token_limits import TOKEN_LIMITS, clamped_limit, has_out_of_range_limit
-from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, RootScanner
+from gglib.proxy.guards.tool_choice import (
+    ToolUse,
+    chosen_tools,
+    read_choice,
+    read_plain_choice,
+    read_tool_use,
+)
+from gglib.proxy.json_scan import MAX_DEPTH, JsonRefusedError, Member, RootScanner
 
 MAX_MODEL_NAME_CHARS = 512
 """Longer than any catalogue name. The name is compared with all of them and repeated in the error."""
@@ -45,9 +52,11 @@ _GUARDED = frozenset(("grammar", *ENGINE_FIELDS, *SCHEMA_FIELDS, *MAX_COUNTS, *M
 _SCANNED_ONLY = _GUARDED - SCHEMA_FIELDS - frozenset(MAX_COUNTS)
 """Rare fields that only ``_read_scanned`` checks."""
 _DEFAULT_LIMITS = SchemaLimits()
-_SCANNER = RootScanner((*_OWN_FIELDS, *sorted(_GUARDED | TOKEN_LIMITS)))
+_TOOLS, _TOOL_CHOICE = _TOOL_FIELDS = ("tools", "tool_choice")
+_SCANNER = RootScanner((*_OWN_FIELDS, _TOOL_CHOICE, *sorted(_GUARDED | TOKEN_LIMITS)))
 _POSITIVE_INTEGER = re.compile(rb"[1-9][0-9]*")
 _NO_FIELDS: frozenset[str] = frozenset()
+_OPENING_BRACKET = ord("[")
 
 
 Edit = tuple[int, int, bytes]
@@ -63,6 +72,8 @@ class Envelope(NamedTuple):
     num_ctx: int | None
     edits: tuple[Edit, ...] = ()
     """Changes to the body before it goes to the engine, in body order."""
+    tool_use: ToolUse | None = None
+    """None: the request has no tools, or forbids them."""
 
 
 def apply_edits(body: bytes, edits: tuple[Edit, ...]) -> bytes:
@@ -121,16 +132,28 @@ def _read_fast(body: bytes, limits: SchemaLimits = _DEFAULT_LIMITS) -> Envelope 
         and (is_stream is None or isinstance(is_stream, bool))
         and (num_ctx is None or (type(num_ctx) is int and num_ctx > 0))  # bool is a subclass of int
         and len(fields) == len(members)
-        and (_GUARDED.isdisjoint(fields) or _passes_guards(fields, text, limits))
         and not has_out_of_range_limit(fields)
     ):
-        return Envelope(model, is_stream is True, num_ctx)
+        envelope = Envelope(model, is_stream is True, num_ctx)
+        return envelope if _GUARDED.isdisjoint(fields) else _read_guarded(envelope, fields, text, limits)
     return None
+
+
+def _read_guarded(
+    envelope: Envelope, fields: dict[str, Any], text: str, limits: SchemaLimits
+) -> Envelope | None:
+    """Return the envelope of a short body with guarded fields; None unless they are certainly allowed."""
+    if not _passes_guards(fields, text, limits):
+        return None
+    tool_use = read_tool_use(fields.get(_TOOLS), read_plain_choice(fields.get(_TOOL_CHOICE)))
+    return envelope if tool_use is None else envelope._replace(tool_use=tool_use)
 
 
 def _passes_guards(fields: dict[str, Any], text: str, limits: SchemaLimits) -> bool:
     """Whether the guarded fields of a short body are certainly allowed. Schemas and log probabilities are frequent."""
     if not _SCANNED_ONLY.isdisjoint(fields) or limits.max_bytes < _MAX_FAST_BYTES:
+        return False
+    if isinstance(fields.get(_TOOL_CHOICE), tuple):  # an object, which may need edits
         return False
     is_cheap = cost_upper_bound(text) <= limits.max_cost
     for name, value in fields.items():
@@ -180,12 +203,31 @@ def _read_scanned(
             raise BadRequestError(f"'{name}' occurs twice in the request body.", name)
         else:
             own[name] = value
+    tool_use, tool_edits = _read_tools(body, members)
     return Envelope(
         _read_model(own.get("model")),
         _read_stream(own.get("stream")),
         _read_num_ctx(own.get("num_ctx")),
-        tuple(edits),
+        tuple(sorted((*edits, *tool_edits)) if tool_edits else edits),
+        tool_use,
     )
+
+
+def _read_tools(body: bytes, members: list[Member]) -> tuple[ToolUse | None, list[Edit]]:
+    """Return the tool use of a body, and the edits that a choice of single tools needs. The last duplicate counts."""
+    spans = {name: (start, end) for name, start, end in members if name in _TOOL_FIELDS}
+    span = spans.get(_TOOLS)
+    if span is None or body[span[0]] != _OPENING_BRACKET:
+        return None, []
+    choice_span = spans.get(_TOOL_CHOICE)
+    choice = read_choice(None if choice_span is None else body[slice(*choice_span)])
+    has_tools = body[span[0] + 1 : span[1] - 1].strip() != b""
+    edits: list[Edit] = []
+    if choice.names is not None:
+        edits.append((*span, chosen_tools(body[slice(*span)], choice.names)))
+    if choice_span is not None and choice.is_replaced:
+        edits.append((*choice_span, json.dumps(choice.mode).encode()))
+    return read_tool_use([None] if has_tools else [], choice.mode), edits
 
 
 def _refuse_guarded(name: str, value: bytes, allowed: frozenset[str], limits: SchemaLimits) -> None:

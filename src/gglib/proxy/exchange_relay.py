@@ -1,11 +1,19 @@
 """Relays an engine's response through the translation of an ``Exchange``."""
 
 import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
 
 from gglib.core.errors import UpstreamError
+from gglib.core.models import RunningTarget
 from gglib.http.client.connection import UpstreamConnection
+from gglib.http.client.pool import UpstreamPool, UpstreamRequest
 from gglib.http.response_writer import encode_header_lines
-from gglib.proxy.dialects.base import Exchange, Translated
+from gglib.proxy.dialects import engine_errors
+from gglib.proxy.dialects.base import BatchedExchange, Exchange, Translated
+from gglib.proxy.errors import EngineError
+from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.response import Response, ResponseState
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -13,7 +21,9 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 about 100 MB as JSON."""
 _STARTED = ResponseState.STARTED
 _SHORT_BODY_BYTES = 64 * 1024
-"""Longer bodies are translated in a thread."""
+"""Longer bodies are cut and translated in a thread."""
+
+Translation = TypeVar("Translation")
 
 
 async def relay_stream(upstream: UpstreamConnection, response: Response, exchange: Exchange) -> None:
@@ -23,22 +33,70 @@ async def relay_stream(upstream: UpstreamConnection, response: Response, exchang
 
 async def relay_body(upstream: UpstreamConnection, response: Response, exchange: Exchange) -> None:
     """Relay a complete response with status 200. Raises ``UpstreamError`` for one that cannot be translated."""
+    body = await _read_body(upstream, MAX_BODY_BYTES)
+    translated = await _translate(exchange.translate_body, body)
+    await response.send_body(translated, exchange.body_headers())
+
+
+async def relay_batches(  # noqa: PLR0913, PLR0917 - the parts of an exchange
+    pool: UpstreamPool,
+    target: RunningTarget,
+    upstream_request: UpstreamRequest,
+    response: Response,
+    heartbeat: Heartbeat | None,
+    exchange: BatchedExchange,
+) -> None:
+    """Send the requests of an exchange one after the other, and their response. The first error ends it."""
+    if heartbeat is not None:
+        await heartbeat.stop()
+    if response.is_started:
+        raise UpstreamError("The request has no stream, but heartbeats of one were sent: leave out 'stream'.")
+    exchange.begin()
+    room_bytes = MAX_BODY_BYTES
+    bodies: Iterable[bytes] = exchange.batches(upstream_request.body)
+    if len(upstream_request.body) > _SHORT_BODY_BYTES:
+        bodies = await asyncio.to_thread(list, bodies)
+    for body in bodies:
+        async with pool.post(target, replace(upstream_request, body=body)) as upstream:
+            if upstream.head.status != 200:
+                raise await unexpected_response_error(upstream)
+            part = await _read_body(upstream, room_bytes)
+        room_bytes -= len(part)
+        await _translate(exchange.add_batch, part)
+    whole = await asyncio.to_thread(exchange.finish)
+    await response.send_body(whole, exchange.body_headers())
+
+
+async def unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
+    """Return the error for a response that is not what the client's stream, or its dialect, needs."""
+    body = b""
+    async for part in upstream:
+        body += part
+        if len(body) > engine_errors.SIZE_LIMIT_BYTES:
+            break
+    status = upstream.head.status
+    error = engine_errors.read_response(status, body) if status >= 400 else None
+    return error or UpstreamError(f"The engine sent an unexpected response (status {status}).")
+
+
+async def _read_body(upstream: UpstreamConnection, limit_bytes: int) -> bytes:
     parts: list[bytes] = []
     size_bytes = 0
     async for part in upstream:
         parts.append(part)
         size_bytes += len(part)
-        if size_bytes > MAX_BODY_BYTES:
+        if size_bytes > limit_bytes:
             raise UpstreamError(f"The engine's response has more than {MAX_BODY_BYTES} bytes.")
-    body = b"".join(parts)
+    return b"".join(parts)
+
+
+async def _translate(translate: Callable[[bytes], Translation], body: bytes) -> Translation:
     try:
-        if size_bytes <= _SHORT_BODY_BYTES:
-            translated = exchange.translate_body(body)
-        else:
-            translated = await asyncio.to_thread(exchange.translate_body, body)
+        if len(body) <= _SHORT_BODY_BYTES:
+            return translate(body)
+        return await asyncio.to_thread(translate, body)
     except ValueError as error:
         raise UpstreamError("The engine's response has an unknown form.") from error
-    await response.send_body(translated, exchange.body_headers())
 
 
 class ExchangeRelay:

@@ -17,8 +17,8 @@ from dataclasses import replace
 from functools import lru_cache
 from time import monotonic
 
-from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, UpstreamError
-from gglib.core.models import ModelKind, RunningTarget
+from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError
+from gglib.core.models import ModelCapabilities, ModelKind, RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamRequest
@@ -26,16 +26,18 @@ from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within_limit
 from gglib.proxy.access.priority import request_priority
 from gglib.proxy.dialects import engine_errors
-from gglib.proxy.dialects.base import Exchange
+from gglib.proxy.dialects.base import BatchedExchange, Exchange
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
 from gglib.proxy.errors import (
+    BadRequestError,
     ContentEncodingError,
     ContextLengthExceededError,
     EngineError,
     UnsupportedByModelError,
 )
 from gglib.proxy.event_relay import EventRelay
-from gglib.proxy.exchange_relay import relay_body, relay_stream
+from gglib.proxy.exchange_relay import relay_batches, relay_body, relay_stream, unexpected_response_error
+from gglib.proxy.guards.tool_choice import ToolUse
 from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.names.candidates import (
     CHAT,
@@ -55,6 +57,7 @@ from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.token_usage import TAIL_BYTES
+from gglib.proxy.tool_support import WARNING_HEADER, models_with_tools, tool_warning
 from gglib.proxy.upstream_errors import upstream_error
 
 log = logging.getLogger("gglib.proxy")
@@ -69,17 +72,21 @@ When an engine dies, the kernel closes its sockets some milliseconds before the 
 gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
-async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each request 0.4 us
+async def forward(  # noqa: C901, PLR0912, PLR0913 - one more coroutine would cost each request 0.4 us
     request: ProxyRequest,
     response: Response,
     services: Services,
     body: bytes | None = None,
     kind: ModelKind | None = CHAT,
+    *,
+    form_fields: bytes | None = None,
 ) -> None:
     """Forward ``request`` to the model it names and relay the response. Errors propagate to the caller.
 
-    ``body`` replaces the request's. For an alias list: the first model that can run gets the request. ``kind`` is that
-    of the path (``kind_of``). Raises ``UnsupportedByModelError`` for a model of another kind, before it is loaded.
+    ``body`` replaces the request's. If it is a form: ``form_fields`` are its fields as a JSON object, which is read
+    and checked instead of it; profiles do not apply. For an alias list: the first model that can run gets the request.
+    ``kind`` is that of the path (``kind_of``). Raises ``UnsupportedByModelError`` for a model of another kind, before
+    it is loaded.
     """
     options = services.options
     if body is None:
@@ -87,15 +94,18 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
         if encoding is not None and is_encoded(encoding):
             raise ContentEncodingError
         body = await request.read_body(limit_bytes=options.max_body_bytes)
-    if len(body) <= _SHORT_BODY_BYTES:
+    checked = body if form_fields is None else form_fields
+    if len(checked) <= _SHORT_BODY_BYTES:
         envelope = read_envelope(  # inline: the hot path
-            body, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
+            checked, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
         )
     else:
         async with services.large_body_lock:
-            envelope = _read_envelope(body, options)
+            envelope = _read_envelope(checked, options)
             await asyncio.sleep(0)
     if envelope.edits:
+        if form_fields is not None:
+            raise BadRequestError("A number in the form is out of range.")
         body = apply_edits(body, envelope.edits)
     spec = None if envelope.model is None else await services.catalog.resolve_for_launch(envelope.model)
     others: Sequence[Candidate] = ()
@@ -103,7 +113,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
         name, capabilities = spec.model_name, spec.capabilities
     else:
         ((name, spec, capabilities), *others), body = await _resolve_otherwise(
-            request, envelope, body, services
+            request, envelope, body, services, is_form=form_fields is not None
         )
     # Nearly all requests are chats with a model that is nothing else: for them this is two attributes.
     if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
@@ -115,6 +125,8 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
         if services.poison_requests.has_entries:
             services.poison_requests.check(name, body, monotonic())
         try:
+            if envelope.tool_use is not None:
+                _add_tool_warning(response, envelope.tool_use, capabilities)
             if envelope.is_stream:
                 async with Heartbeat(response, options.heartbeat_s, request.exchange) as heartbeat:
                     await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
@@ -126,7 +138,7 @@ async def forward(  # noqa: C901, PLR0912 - one more coroutine would cost each r
             _record_crash(error, name, body, services)
             raise
         except CANNOT_RUN as error:  # raised by the runtime: nothing was sent to an engine
-            (name, spec, _), others = _next_candidate(others, error, request)
+            (name, spec, capabilities), others = _next_candidate(others, error, request)
         else:
             return
 
@@ -141,20 +153,29 @@ async def forward_exchange(
 
 
 async def _resolve_otherwise(
-    request: ProxyRequest, envelope: Envelope, body: bytes, services: Services
-) -> tuple[list[Candidate], bytes]:
+    request: ProxyRequest, envelope: Envelope, body: bytes, services: Services, *, is_form: bool
+) -> tuple[Sequence[Candidate], bytes]:
     """Return the models that may serve a request without a launch spec of its own, and its body.
 
     It names no model, an alias list, ``model:profile``, whose defaults are then in the body, or a model that the
-    runtime does not launch itself. Raises ``ModelNotFoundError``, ``BadRequestError`` without a default model, or
-    ``UnsupportedByModelError`` for an alias list without a model for the path.
+    runtime does not launch itself. A request with tools goes to the models of an alias list that see them. Raises
+    ``ModelNotFoundError``, ``BadRequestError`` without a default model, or ``UnsupportedByModelError`` for an alias
+    list without a model for the path.
     """
     request.wait_until_s = monotonic() + request.wait_s
     name = envelope.model or await default_model(request.engine_path, services)
     candidates, profile = await resolve_request(name, services, kind_of(request.engine_path))
-    if profile is not None:
+    if profile is not None and not is_form:
         body = await _with_profile(body, profile, request.engine_path, services)
-    return candidates, body
+    return candidates if envelope.tool_use is None else models_with_tools(candidates), body
+
+
+def _add_tool_warning(response: Response, tool_use: ToolUse, capabilities: ModelCapabilities) -> None:
+    """Announce in a header that the model does not see the tools. Raises as ``tool_warning``."""
+    header_lines = response.extra_header_lines.replace(
+        WARNING_HEADER, b""
+    )  # of the previous model of an alias list
+    response.extra_header_lines = header_lines + tool_warning(tool_use, capabilities)
 
 
 def _record_crash(error: EngineDiedError, model_name: str, body: bytes, services: Services) -> None:
@@ -248,8 +269,13 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
                 try:
-                    async with services.pool.post(target, upstream_request) as upstream:
-                        await relay(upstream, response, heartbeat, request.exchange)
+                    if isinstance(request.exchange, BatchedExchange):
+                        await relay_batches(
+                            services.pool, target, upstream_request, response, heartbeat, request.exchange
+                        )
+                    else:
+                        async with services.pool.post(target, upstream_request) as upstream:
+                            await relay(upstream, response, heartbeat, request.exchange)
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
@@ -335,7 +361,7 @@ async def relay(
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
     if response.is_started and (head.status != 200 or not head.is_event_stream):
-        raise await _unexpected_response_error(upstream)  # a heartbeat has already sent status 200
+        raise await unexpected_response_error(upstream)  # a heartbeat has already sent status 200
     if exchange is not None:
         await _relay_exchange(upstream, response, exchange)
         return
@@ -361,7 +387,7 @@ async def relay(
 
 async def _relay_exchange(upstream: UpstreamConnection, response: Response, exchange: Exchange) -> None:
     if upstream.head.status != 200:
-        raise await _unexpected_response_error(upstream)
+        raise await unexpected_response_error(upstream)
     relay_translated = relay_stream if upstream.head.is_event_stream else relay_body
     await relay_translated(upstream, response, exchange)
 
@@ -401,15 +427,3 @@ async def _relay_error(upstream: UpstreamConnection, response: Response) -> None
     )
     if not is_whole:
         await upstream.relay_to(response)
-
-
-async def _unexpected_response_error(upstream: UpstreamConnection) -> EngineError | UpstreamError:
-    """Return the error for a response that is not what the client's stream, or its dialect, needs."""
-    body = b""
-    async for part in upstream:
-        body += part
-        if len(body) > engine_errors.SIZE_LIMIT_BYTES:
-            break
-    status = upstream.head.status
-    error = engine_errors.read_response(status, body) if status >= 400 else None
-    return error or UpstreamError(f"The engine sent an unexpected response (status {status}).")

@@ -59,12 +59,14 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
     seed: int = 0,
     chat_template: str | None = CHATML_TEMPLATE,
     pooling_type: int | None = None,
+    has_infill_tokens: bool = False,
 ) -> Path:
     """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return ``path``.
 
     The same arguments give the same bytes. ``context_length`` is the trained context in the header, in tokens. Without
     ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls, 3 last, 4 rank) makes
-    an embedding model of a decoder, or a reranker. Raises ``ImportError`` without the package ``gguf``.
+    an embedding model of a decoder, or a reranker. With ``has_infill_tokens`` it can fill in the middle. Raises
+    ``ImportError`` without the package ``gguf``.
 
     Run it with one thread (``--threads 1``): the engine's threads wait for each other by spinning, and on a busy
     machine a model this small then takes a hundred times as long.
@@ -76,6 +78,8 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
     if pooling_type is not None:
         writer.add_pooling_type(gguf.PoolingType(pooling_type))
     _add_vocabulary(writer, gguf.TokenType)
+    if has_infill_tokens:
+        _add_infill_tokens(writer, gguf.Keys.Tokenizer)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
     return _written(writer, path, _tensors(seed))
@@ -229,6 +233,12 @@ def _add_vocabulary(writer: Any, token_type: Any) -> None:  # noqa: ANN401 - ggu
     writer.add_eos_token_id(_END)
     writer.add_add_bos_token(True)
     writer.add_add_space_prefix(False)
+
+
+def _add_infill_tokens(writer: Any, keys: Any) -> None:  # noqa: ANN401 - gguf has no types
+    """Use tokens of unprintable bytes, which no text has."""
+    for number, key in enumerate((keys.FIM_PRE_ID, keys.FIM_SUF_ID, keys.FIM_MID_ID)):
+        writer.add_uint32(key, len(_SPECIALS) + 1 + number)
 
 
 def _tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":

@@ -195,7 +195,6 @@ async def test_a_foreign_error_is_reported_without_detail(caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("method", "path", "status", "code", "allow"),
     [
-        ("GET", "/", 404, "not_found", []),
         ("POST", "/v1/chat/completions/x", 404, "not_found", []),
         ("POST", "/v1/unknown", 404, "not_found", []),
         ("GET", "/complete", 404, "not_found", []),

@@ -247,7 +247,8 @@ def test_a_guarded_field_is_refused_by_its_value(field: str, good: object, bad: 
         assert caught.value.param == field
     for members in (good_, f"{good_},{good_}", f'"options":{{{bad_}}},"stop":["{field}"]'):
         body = f'{{"model":"m",{members},"a":"{more}"}}'
-        assert read_envelope(body.encode()) == Envelope("m", is_stream=False, num_ctx=None)
+        read = read_envelope(body.encode())
+        assert read._replace(tool_use=None) == Envelope("m", is_stream=False, num_ctx=None)
 
 
 @pytest.mark.parametrize(

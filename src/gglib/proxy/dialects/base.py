@@ -7,6 +7,7 @@ of every forwarded request.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gglib.http.headers import EVENT_STREAM_HEADERS, Headers
@@ -109,3 +110,36 @@ class Exchange(ABC):
     def body_headers(self) -> Headers:
         """Return the headers of a response that is not a stream, without ``Content-Length``."""
         return [JSON]
+
+
+class BatchedExchange(Exchange):
+    """An exchange without a stream that sends several requests to the engine, one after the other, under one lease."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Forget all batches: the request is sent, perhaps again."""
+
+    @abstractmethod
+    def batches(self, body: bytes) -> Iterator[bytes]:
+        """Yield the bodies of the requests. ``body`` is ``self.body`` with the edits of ``forward``."""
+
+    @abstractmethod
+    def add_batch(self, body: bytes) -> None:
+        """Add the engine's complete JSON body for one request.
+
+        Raises ``GglibError`` for a request that cannot be served, ``ValueError`` for a body that is not the engine's.
+        """
+
+    @abstractmethod
+    def finish(self) -> bytes:
+        """Return the response after the last batch."""
+
+    def open_stream(self) -> StreamTranslator:
+        """Raise ``ValueError``: the engine is not asked for a stream."""
+        raise ValueError("the engine sent a stream")
+
+    def translate_body(self, body: bytes) -> bytes:
+        """Return the response for a whole response of the engine, to a request that was sent again in one piece."""
+        self.begin()
+        self.add_batch(body)
+        return self.finish()

@@ -229,6 +229,7 @@ _LIMITATIONS = {
     "rerank": "is not served for reranking",
     "infill": "has no infill tokens",
     "chat": "only creates embeddings",
+    "tools": "has a chat template without tools, and the request requires a call",
 }
 _SETTING_HINTS = {
     "vision": "set its projector with 'gglib set {} --mmproj FILE'",

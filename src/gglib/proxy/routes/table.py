@@ -1,8 +1,10 @@
 """The table of all operations. Dispatch, the OpenAPI document and the route labels of the metrics derive from it."""
 
+from dataclasses import replace
 from functools import partial
 
 from gglib.core import errors
+from gglib.http.errors import MalformedFormError
 from gglib.proxy.docs import routes as docs_routes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
@@ -38,6 +40,10 @@ from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.metrics import show_metrics
 from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
+from gglib.proxy.routes.openai_audio import transcribe
+from gglib.proxy.routes.openai_completions import complete
+from gglib.proxy.routes.openai_embeddings import embed
+from gglib.proxy.routes.openai_responses import count_input_tokens, respond
 from gglib.proxy.routes.operation_spec import TEXT, Access, OperationSpec
 from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.requests import EngineQuery, Forwarded
@@ -80,6 +86,16 @@ def _forwarded(path: str, operation_id: str, summary: str, handler: Handler | No
     )
 
 
+def _translated(path: str, operation_id: str, summary: str, handler: Handler) -> Operation:
+    """Return an operation that is forwarded in another form than the client's (``docs/dialects.md``)."""
+    forwarded = _forwarded(path, operation_id, summary).spec
+    text = (
+        "Translated for the engine of the model, as is its response. docs/dialects.md has the fields. The header "
+        "`x-gglib-priority` (`interactive` or `batch`) is the priority of the request while it waits for its model."
+    )
+    return Operation(replace(forwarded, text=text), handler)
+
+
 def _native(path: str, operation_id: str, summary: str) -> Operation:
     """Return an operation at a path without ``/v1``, in llama.cpp's own format, which differs from OpenAI's."""
     return _forwarded(path, operation_id, f"{summary}, in llama.cpp's own format")
@@ -119,15 +135,34 @@ OPERATIONS: tuple[Operation, ...] = (
         show_model,
     ),
     _forwarded("/v1/chat/completions", "chat", "Chat, in OpenAI's dialect"),
-    _forwarded("/v1/completions", "complete", "Complete a text"),
-    _forwarded("/v1/embeddings", "embed", "Create embeddings of texts"),
-    _forwarded("/v1/responses", "respond", "Responses, in OpenAI's dialect"),
+    _translated("/v1/completions", "complete", "Complete a text", complete),
+    _translated("/v1/embeddings", "embed", "Create embeddings of texts", embed),
+    _translated("/v1/responses", "respond", "Responses, in OpenAI's dialect", respond),
+    _translated(
+        "/v1/responses/input_tokens",
+        "countInputTokens",
+        "Count the input tokens of a response",
+        count_input_tokens,
+    ),
+    Operation(
+        OperationSpec(
+            id="transcribe",
+            method="POST",
+            path="/v1/audio/transcriptions",
+            group=_INFERENCE_GROUP,
+            summary="Transcribe sound",
+            text="A form (`multipart/form-data`) with `file` and `model`, in any order. Forwarded to the engine of the "
+            "model as it is.",
+            access=Access.CLIENT,
+            errors=(*_FORWARDED_ERRORS, MalformedFormError),
+        ),
+        transcribe,
+    ),
     _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect", anthropic.send_message),
     _forwarded(
         "/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat", anthropic.count_tokens
     ),
     _forwarded("/v1/chat/completions/input_tokens", "countChatTokens", "Count the tokens of a chat"),
-    _forwarded("/v1/responses/input_tokens", "countResponseTokens", "Count the tokens of a response's input"),
     _rerank("/v1/rerank", "rerank", ""),
     _rerank("/v1/reranking", "rerankLlamaCpp", ": llama.cpp's other path"),
     _rerank(COHERE_PATH, "rerankCohere", ": Cohere's path"),
