@@ -96,7 +96,9 @@ def notice(fault: Fault, examples: int) -> tuple[str, str]:
         text = module.read_text()
         if text.count(fault.old) != 1:
             raise SystemExit(f"'{fault.what}': 'old' occurs {text.count(fault.old)} times in {fault.module}")
-        module.write_text(text.replace(fault.old, fault.new))
+        broken = text.replace(fault.old, fault.new)
+        compile(broken, fault.module, "exec")  # a syntax error is no fault: every test would detect it
+        module.write_text(broken)
         verdict = _run(sources, PROPERTIES, examples), _run(sources, PLAYBOOKS, examples)
     print(f"{'detected' if any(verdict) else 'MISSED  '}  {fault.promise}: {fault.what}", flush=True)
     return verdict

@@ -407,6 +407,8 @@ class MemoryWorld:
         process, eviction = self.processes[stop.generation], stop.eviction
         assert eviction is not None, "a stop without a reason"
         assert stop.generation not in self.holding.values(), "1: a request in flight was killed"
+        requests = {None, *self.waiting, *(load.ticket for load in self.scheduler.pending_loads)}
+        assert eviction.ticket in requests, "6: a model was stopped for a request that has left"
         model = process.launch.spec.model_id
         if eviction.reason in {StopReason.EXPIRED, StopReason.EXCESS, StopReason.OUT_OF_MEMORY} | _EVICTIONS:
             assert model not in self.pinned, "10: a pinned model was evicted"
@@ -426,7 +428,10 @@ class MemoryWorld:
             assert not self._fits_beside(size, [*staying, demand]), "8: more was evicted than needed"
 
     def _demand(self) -> dict[str, int]:
-        """Return the sizes of all models that are requested, or are pending loads, and that no process provides."""
+        """Return the sizes of all models that are requested, or are pending loads, and that no process provides.
+
+        A pending load needs no more than the requests of the same model that wait.
+        """
         wanted = [
             (request.spec.model_id, request.size)
             for ticket, request in self.waiting.items()
@@ -437,7 +442,9 @@ class MemoryWorld:
                 for r in self.scheduler.residents
             )
         ]
-        wanted += [(load.spec.model_id, load.size) for load in self.scheduler.pending_loads]
+        awaited = {model for model, _ in wanted}
+        pending = self.scheduler.pending_loads
+        wanted += [(load.spec.model_id, load.size) for load in pending if load.spec.model_id not in awaited]
         needed: dict[int, dict[str, int]] = {}
         for model, size in wanted:
             known, grown = needed.setdefault(model, {}), self.grown.get(model, {})

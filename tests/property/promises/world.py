@@ -434,7 +434,9 @@ class World:
         if ticket is not None:
             process.evicted_for = self.models_of[ticket]
             pending = self.pending.get(self.models_of[ticket])
-            if pending is not None and pending.request.ticket == ticket:
+            is_pending = pending is not None and pending.request.ticket == ticket
+            assert is_pending or ticket in self.waiting, "6: a model was stopped for a request that has left"
+            if is_pending:
                 self._check_pending_eviction(process, self.models_of[ticket])
         is_held = generation in self.holding.values()
         may_be_killed = self.stop_deadline is not None and self.now >= self.stop_deadline - _JUST

@@ -1,8 +1,11 @@
 """Executes plans: launches models, and stops or drains the residents that make room for them. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from gglib.core.memory import DeviceBytes
 from gglib.runtime.scheduler.events import Effect, Eviction, Launch, Stop
+from gglib.runtime.scheduler.placement import is_within
 from gglib.runtime.scheduler.planning import Plan, PlannedEviction, Planner
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import Resident, ResidentState, Waiter
@@ -12,7 +15,7 @@ from gglib.runtime.scheduler.unloading import stop
 def execute(state: SchedulerState, plan: Plan, planner: Planner) -> Iterator[Effect]:
     """Launch and evict as planned."""
     for waiter in plan.launches:
-        yield _launch(state, waiter, planner)
+        yield _launch(state, waiter, plan.sizes[waiter.spec.model_id], planner.now)
     for eviction in plan.evictions:
         yield from _evict(state, eviction, planner)
 
@@ -66,12 +69,30 @@ def reopen_unneeded_drains(state: SchedulerState, plan: Plan, now: float) -> boo
     return bool(reopened)
 
 
-def _launch(state: SchedulerState, waiter: Waiter, planner: Planner) -> Launch:
-    """Launch for all waiters of this model, with the newest settings and the largest context needed."""
-    model_id, now = waiter.spec.model_id, planner.now
+def reassign_final_drains(state: SchedulerState) -> None:
+    """Assign drains that end in a stop in any case to another request for the same model if their waiter has left.
+
+    Without another request, no load follows the stop: it was not for a waiter, but for the newer version.
+    """
+    for resident in state.residents.values():
+        eviction = resident.eviction
+        if resident.state is not ResidentState.DRAINING or eviction is None or eviction.ticket is None:
+            continue
+        tickets = state.tickets_for(resident.evicted_for)
+        if resident.is_eviction_final and eviction.ticket not in tickets:
+            resident.eviction = replace(eviction, ticket=next(iter(tickets), None))
+            resident.evicted_for = resident.evicted_for if tickets else None
+
+
+def _launch(state: SchedulerState, waiter: Waiter, size: DeviceBytes, now: float) -> Launch:
+    """Launch for all waiters of this model, with the newest settings and the largest context needed.
+
+    The pending load of the model counts if ``size`` is enough for it.
+    """
+    model_id = waiter.spec.model_id
     requests = (w for w in (*state.pending_loads.all, *state.waiters.values()) if w.spec.model_id == model_id)
     served = sorted(state.placeable(requests), key=lambda w: w.ticket)
-    spec, context = served[-1].spec, max(w.launch_ctx for w in served)
+    spec, context = served[-1].spec, max(w.launch_ctx for w in served if is_within(w.size, size))
     state.last_generation += 1
     resident = Resident(
         generation=state.last_generation,
@@ -83,7 +104,7 @@ def _launch(state: SchedulerState, waiter: Waiter, planner: Planner) -> Launch:
         launched_at=now,
         idle_ttl_s=spec.idle_ttl_s,
         is_protected=model_id in state.protected,
-        size=planner.sizes[model_id],
+        size=size,
     )
     state.protected.discard(model_id)
     state.clear_evictions_for(model_id)

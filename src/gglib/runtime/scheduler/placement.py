@@ -138,6 +138,11 @@ class Placement:
         """Return the vector of a launch: one model, and its memory on the limited devices."""
         return {MODELS: 1, **{device: size.get(device, 0) for device in self._budget if device != MODELS}}
 
+    def difference(self, larger: DeviceBytes, smaller: DeviceBytes) -> Vector:
+        """Return what the larger of two sizes of one launch takes in addition on the limited devices."""
+        other = self.footprint(smaller)
+        return {device: taken - other[device] for device, taken in self.footprint(larger).items()}
+
     def devices_of(self, size: DeviceBytes) -> set[str]:
         """Return the limited devices that a launch of this size uses, ``MODELS`` among them."""
         return {device for device, taken in self.footprint(size).items() if taken}
@@ -196,6 +201,11 @@ def largest(sizes: Iterable[DeviceBytes]) -> DeviceBytes:
         for device, taken in size.items():
             result[device] = max(taken, result.get(device, 0))
     return result
+
+
+def is_within(size: DeviceBytes, other: DeviceBytes) -> bool:
+    """Whether a size is at most another one on each device."""
+    return all(taken <= other.get(device, 0) for device, taken in size.items())
 
 
 def expected_loss(cost_s: float, *, idle_s: float, typical_return_s: float) -> float:

@@ -48,6 +48,8 @@ class Plan:
     """What the waiters need, in order."""
 
     launches: list[Waiter] = field(default_factory=list)
+    sizes: dict[int, DeviceBytes] = field(default_factory=dict)
+    """The memory of each launch, by the model's id."""
     evictions: list[PlannedEviction] = field(default_factory=list)
 
     @property
@@ -81,6 +83,8 @@ class Planner:
     """All waiting requests."""
     sizes: dict[int, DeviceBytes]
     """The memory of the next launch of each waiting model, by id."""
+    pending_sizes: dict[int, DeviceBytes] = field(default_factory=dict)
+    """The memory of the launch of each pending load, by the model's id."""
     placement: Placement
     keep_warm: KeepWarm
     pinned: frozenset[int]
@@ -99,6 +103,7 @@ class Planner:
         for waiter in next_waiters:
             self._plan_for(waiter, room, plan)
         self._drop_surplus(plan, room)
+        self._set_sizes(plan, room)
         return plan
 
     def is_overdue(self, waiter: Waiter) -> bool:
@@ -148,6 +153,18 @@ class Planner:
             if all(not size[device] or left >= size[device] for device, left in room.soon.items()):
                 plan.evictions.remove(eviction)
                 room.keep(size)
+
+    def _set_sizes(self, plan: Plan, room: Room) -> None:
+        """Let each launch serve the pending load of its model, too, if there is still room for its size."""
+        for waiter in plan.launches:
+            model_id = waiter.spec.model_id
+            size = self.sizes[model_id]
+            larger = largest((size, self.pending_sizes.get(model_id, size)))
+            more = self.placement.difference(larger, size)
+            if room.fits_now(more):
+                room.take(more)
+                size = larger
+            plan.sizes[model_id] = size
 
     def _plan_replacement(self, existing: Resident, waiter: Waiter, plan: Plan) -> None:
         """Evict the launch of the waiter's own model: its context is too small or its version is older.

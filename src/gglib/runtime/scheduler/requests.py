@@ -73,12 +73,12 @@ def grant_ready(state: SchedulerState, now: float) -> Iterator[Effect]:
 def refuse_unplaceable(state: SchedulerState, now: float) -> Iterator[Effect]:
     """Refuse requests whose launch never fits, or that have waited too long for memory of other programs.
 
-    A pending load that never fits is dropped.
+    A pending load that never fits is dropped. What was stopped for a model is not for its later requests then.
     """
     if not state.placement.limits_memory and not state.pinned:
         state.short_since = {}
         return
-    planner, former = state.planner(now), state.short_since
+    planner, former, refused = state.planner(now), state.short_since, set[int]()
     state.short_since = {}
     for waiter in state.unserved(tuple(state.waiters.values())):
         error = planner.refusal(waiter)
@@ -87,10 +87,15 @@ def refuse_unplaceable(state: SchedulerState, now: float) -> Iterator[Effect]:
             error = planner.insufficient_memory(waiter) if now >= since + MEMORY_WAIT_S else None
         if error is not None:
             del state.waiters[waiter.ticket]
+            refused.add(waiter.spec.model_id)
             yield Refuse(waiter.ticket, error)
     for load in state.unserved(state.pending_loads.all):
         if planner.refusal(load) is not None:
             state.pending_loads.discard(load.spec.model_id)
+            refused.add(load.spec.model_id)
+    for model_id in refused:
+        if not state.tickets_for(model_id):
+            state.clear_evictions_for(model_id)
 
 
 def drop_finished_loads(state: SchedulerState, now: float) -> None:

@@ -28,7 +28,8 @@ state and returns the effects that are due:
    kept warm for a moment (``keep_warm``), but never beyond ``swap_wait_s``. A pinned resident is never evicted for
    another model.
 6. Pending loads come after all waiters. A pending load has not started, and no request waits for it (see below). It
-   uses free capacity or evicts an idle resident, never a resident that is in use or loading, and it expires.
+   uses free capacity or evicts an idle resident, never a resident that is in use or loading, and it expires. A launch
+   for waiters of the same model serves it, too, if its size fits beside all others.
 
 A resident stops only when no request holds it; the deadline of ``StopRequested`` is the exception. A resident takes no
 new requests, and stops after its last one, if its engine stalled, the user stopped it, its model was removed, its file
@@ -79,7 +80,11 @@ from gglib.runtime.scheduler.events import (
     Superseded,
     WaitTimedOut,
 )
-from gglib.runtime.scheduler.execution import execute, reopen_unneeded_drains
+from gglib.runtime.scheduler.execution import (
+    execute,
+    reassign_final_drains,
+    reopen_unneeded_drains,
+)
 from gglib.runtime.scheduler.keep_warm import KeepWarm
 from gglib.runtime.scheduler.launches import become_ready, fail_load, finish_exit, measure, record_death
 from gglib.runtime.scheduler.limits import change_limits
@@ -309,6 +314,7 @@ class Scheduler:
             effects += self._execute_plan(now)[1]  # a reopened resident may have to drain for another waiter
         if plan.launches or plan.evictions:  # a pinned launch, or a drain, may leave no room for others
             effects += refuse_unplaceable(state, now)
+        reassign_final_drains(state)
         self._update_fast_path()
         return [*effects, *next_wake_up(state, now)]
 

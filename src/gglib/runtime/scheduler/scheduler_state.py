@@ -53,10 +53,15 @@ class SchedulerState:
         )
 
     def clear_evictions_for(self, model_id: int) -> None:
-        """Unmark the evictions for a model whose swap is complete (launched) or cancelled (failed, removed)."""
+        """Unmark the evictions for a model whose swap is complete (launched) or ends (failed, removed, refused)."""
         for resident in self.residents.values():
             if resident.evicted_for == model_id:
                 resident.evicted_for = None
+
+    def tickets_for(self, model_id: int | None) -> list[int]:
+        """Return the tickets of the requests that need a model: its waiters, oldest first, then its pending load."""
+        requests = (*self.waiters.values(), *self.pending_loads.all)
+        return [request.ticket for request in requests if request.spec.model_id == model_id]
 
     def is_ready_for(self, waiter: Waiter, now: float) -> bool:
         """Whether a ready resident can serve a request now."""
@@ -108,13 +113,23 @@ class SchedulerState:
         return [r.size for r in pinned_beside(self.residents.values(), self.pinned, model_id)]
 
     def launch_sizes(self) -> dict[int, DeviceBytes]:
-        """Return the memory of the next launch of each requested model: enough for all its waiters."""
+        """Return the memory of the next launch of each requested model: enough for all its waiters.
+
+        A pending load does not count beside waiters: no request waits for it (``pending_sizes``).
+        """
         sizes: dict[int, DeviceBytes] = {}
-        for waiter in self.placeable((*self.waiters.values(), *self.pending_loads.all)):
+        for waiter in self.placeable(self.waiters.values()):
             model_id = waiter.spec.model_id
             known = sizes.get(model_id, self.repeated_loads.size_of(model_id))
             sizes[model_id] = largest((known, waiter.size))
-        return sizes
+        return self.pending_sizes() | sizes
+
+    def pending_sizes(self) -> dict[int, DeviceBytes]:
+        """Return the memory of the launch of each pending load, by model."""
+        return {
+            load.spec.model_id: largest((self.repeated_loads.size_of(load.spec.model_id), load.size))
+            for load in self.placeable(self.pending_loads.all)
+        }
 
     def is_last_waiter_of_started_swap(self, waiter: Waiter) -> bool:
         """Whether a resident was stopped for this waiter's model, and no other waiter needs that model."""
@@ -135,6 +150,7 @@ class SchedulerState:
             residents=tuple(self.residents.values()),
             waiters=tuple(self.waiters.values()),
             sizes=self.launch_sizes(),
+            pending_sizes=self.pending_sizes(),
             placement=self.placement,
             keep_warm=self.keep_warm,
             pinned=self.pinned,

@@ -1,6 +1,7 @@
 """Launches for all waiters, and drains that are cancelled or assigned to another waiter."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from tests.unit.runtime.scheduler.playbook import (
     A,
@@ -15,17 +16,25 @@ from tests.unit.runtime.scheduler.playbook import (
 
 from gglib.runtime.scheduler.events import (
     BecameReady,
+    Effect,
+    Eviction,
     Exited,
     Grant,
     Launch,
+    ModelRemoved,
     RequestEnded,
     Stop,
     StopReason,
     Tick,
+    WaitTimedOut,
     WakeAt,
 )
+from gglib.runtime.scheduler.pending_loads import PENDING_LOAD_S
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import ResidentState
+
+A2 = replace(A, path=Path("/v2/a.gguf"))
+"""Model A with the files of a newer version."""
 
 
 def two_busy_and_one_draining() -> Scheduler:
@@ -218,3 +227,67 @@ def test_a_pending_load_ends_when_a_drain_is_cancelled() -> None:
     assert scheduler.pending_loads
     scheduler.handle(RequestEnded(2), 18)
     assert not scheduler.pending_loads
+
+
+def draining_older_version() -> Scheduler:
+    """Return a scheduler in which A's older version is busy (1) and drains since 16 for the newer one, for 2."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, A2), 1)
+    scheduler.handle(Tick(), 16)
+    return scheduler
+
+
+def eviction_of_stop(effects: list[Effect]) -> Eviction:
+    """Return the eviction of the only effect, a stop."""
+    (stop,) = effects_without_wakeups(effects)
+    assert isinstance(stop, Stop)
+    assert stop.eviction is not None
+    return stop.eviction
+
+
+def test_an_older_version_whose_waiter_left_stops_for_no_request() -> None:
+    """No load follows, also not for a request that comes and leaves while the model stops.
+
+    Found by ``scripts/check_promises.py``: a model was evicted for a load that does not follow.
+    """
+    scheduler = draining_older_version()
+    scheduler.handle(RequestEnded(2), 17)
+    assert eviction_of_stop(scheduler.handle(RequestEnded(1), 18)) == Eviction(StopReason.UPDATED, 16)
+    scheduler.handle(request_for(3, A2), 18.1)
+    scheduler.handle(RequestEnded(3), 18.2)
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 19)) == []
+
+
+def test_an_older_version_whose_waiter_left_stops_for_another_request() -> None:
+    """The load for that request follows also when it leaves during the stop."""
+    scheduler = draining_older_version()
+    scheduler.handle(request_for(3, A2), 17)
+    scheduler.handle(RequestEnded(2), 17)
+    assert eviction_of_stop(scheduler.handle(RequestEnded(1), 18)) == Eviction(StopReason.UPDATED, 16, 3)
+    scheduler.handle(RequestEnded(3), 18.1)
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 19)) == [Launch(2, A2, 8192)]
+
+
+def test_an_older_version_whose_pending_load_expired_stops_for_no_request() -> None:
+    """A client that stopped waiting did not return: its load is not pending any more."""
+    scheduler = draining_older_version()
+    scheduler.handle(WaitTimedOut(2), 17)
+    scheduler.handle(Tick(), 17 + PENDING_LOAD_S)
+    stopped = scheduler.handle(RequestEnded(1), 18 + PENDING_LOAD_S)
+    assert eviction_of_stop(stopped) == Eviction(StopReason.UPDATED, 16)
+
+
+def test_an_older_version_whose_waiter_timed_out_stops_for_its_pending_load() -> None:
+    """The client will retry: the load follows."""
+    scheduler = draining_older_version()
+    scheduler.handle(WaitTimedOut(2), 17)
+    assert eviction_of_stop(scheduler.handle(RequestEnded(1), 18)) == Eviction(StopReason.UPDATED, 16, 2)
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 19)) == [Launch(2, A2, 8192)]
+
+
+def test_an_older_version_of_a_removed_model_stops_for_no_request() -> None:
+    """Its waiter was refused."""
+    scheduler = draining_older_version()
+    scheduler.handle(ModelRemoved(A.model_id), 17)
+    assert eviction_of_stop(scheduler.handle(RequestEnded(1), 18)) == Eviction(StopReason.UPDATED, 16)

@@ -15,6 +15,7 @@ from gglib.runtime.scheduler.placement import (
     choose_greedily,
     choose_victims,
     expected_loss,
+    is_within,
     largest,
 )
 
@@ -56,6 +57,23 @@ def test_a_footprint_has_the_limited_devices() -> None:
     assert limited.limits_memory
     assert limited.footprint({RAM: 60, GPU: 70}) == {MODELS: 1, RAM: 60}
     assert limited.footprint({}) == {MODELS: 1, RAM: 0}
+
+
+def test_the_difference_of_two_sizes_of_a_launch_has_the_limited_devices() -> None:
+    """It is the same model, so the number of models does not change."""
+    limited = placement(ram=100, gpu0=50)
+    assert limited.difference({RAM: 60, GPU: 7, "gpu1": 9}, {RAM: 50}) == {MODELS: 0, RAM: 10, GPU: 7}
+
+
+@pytest.mark.parametrize(
+    ("size", "other", "expected"),
+    [({}, {}, True), ({RAM: 5}, {RAM: 5}, True), ({RAM: 6}, {RAM: 5}, False), ({GPU: 1}, {RAM: 5}, False)],
+)
+def test_a_size_is_within_another_on_each_device(
+    size: dict[str, int], other: dict[str, int], *, expected: bool
+) -> None:
+    """A missing device is 0."""
+    assert is_within(size, other) is expected
 
 
 @pytest.mark.parametrize(

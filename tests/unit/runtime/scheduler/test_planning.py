@@ -181,6 +181,19 @@ def test_a_second_attempt_after_out_of_memory_waits_for_the_stops() -> None:
     assert planned(planner(stopping, waiters=(waiter(2, 10),))) == ([2], [])
 
 
+@pytest.mark.parametrize(
+    ("second_ram", "sizes"),
+    [(0, {1: {"ram": 70}, 2: {"ram": 0}}), (40, {1: {"ram": 60}, 2: {"ram": 40}}), (41, {1: {"ram": 70}})],
+)
+def test_a_launch_serves_a_pending_load_if_all_launches_leave_room(
+    second_ram: int, sizes: dict[int, dict[str, int]]
+) -> None:
+    """What later launches of the plan take is not free; what a waiter does not get yet is."""
+    both = (waiter(1, 60), waiter(2, second_ram))
+    with_pending = replace(planner(waiters=both), pending_sizes={1: {"ram": 70}, 3: {"ram": 5}})
+    assert with_pending.plan(both).sizes == sizes
+
+
 def test_an_empty_plan_has_no_evictions() -> None:
     """Neither launches nor evictions without waiters."""
     plan = planner(resident(1, 60)).plan([])

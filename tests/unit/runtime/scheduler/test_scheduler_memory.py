@@ -139,6 +139,19 @@ def test_the_wait_for_memory_of_other_programs_begins_when_they_take_it() -> Non
     assert refusals(scheduler.handle(Tick(), 40 + MEMORY_WAIT_S)) == {2: InsufficientMemoryError}
 
 
+def test_the_wait_for_memory_of_other_programs_begins_when_a_drain_ends_the_use_of_a_model() -> None:
+    """A batch request waited for a slot of A. A drains for B, and does not fit again.
+
+    Found by ``scripts/check_promises.py``: the wait began with the next event.
+    """
+    scheduler = scheduler_with((A, 60))
+    for ticket in range(1, 6):
+        scheduler.handle(request_for(ticket, A, 60, priority=BATCH), 100)
+    scheduler.handle(LimitsChanged({"ram": 50}), 101)
+    assert WakeAt(102 + MEMORY_WAIT_S) in scheduler.handle(request_for(6, B, 20), 102)
+    assert refusals(scheduler.handle(Tick(), 102 + MEMORY_WAIT_S)) == {5: InsufficientMemoryError}
+
+
 def test_the_error_of_a_lack_of_memory_counts_pinned_models() -> None:
     """Other programs alone leave enough: the error has what they and the pinned models leave."""
     scheduler = scheduler_with((A, 40))
@@ -622,3 +635,78 @@ def test_a_pending_load_that_may_fit_later_stays() -> None:
     scheduler.handle(request_for(1, A, 50, waits=False), 0)
     assert len(scheduler.pending_loads) == 1
     assert without_wakeups(scheduler.handle(LimitsChanged({}), 1)) == [Launch(1, A, 8192)]
+
+
+def no_load_follows(scheduler: Scheduler, now: float) -> bool:
+    """Return whether no load follows the exit of launch 1 although a request for B comes and leaves before it."""
+    scheduler.handle(LimitsChanged({}), now)
+    scheduler.handle(request_for(9, B, 70), now)
+    scheduler.handle(RequestEnded(9), now + 1)
+    return not without_wakeups(scheduler.handle(Exited(1), now + 2))
+
+
+def test_a_stop_for_a_refused_request_is_not_for_a_later_one() -> None:
+    """Other programs took the memory while A stopped for the first request."""
+    scheduler = scheduler_with((A, 60))
+    assert stopped(scheduler.handle(request_for(1, B, 70), 10)) == {1: StopReason.IDLE}
+    scheduler.handle(LimitsChanged({"ram": 65}), 11)
+    assert refusals(scheduler.handle(Tick(), 11 + MEMORY_WAIT_S)) == {1: InsufficientMemoryError}
+    assert no_load_follows(scheduler, 30)
+
+
+def test_a_stop_for_a_refused_request_is_also_for_others() -> None:
+    """A request for a smaller context still waits: its load follows although it leaves."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, B, 70, context=16384), 10)
+    scheduler.handle(request_for(2, B, 60), 10)
+    scheduler.handle(LimitsChanged({"ram": 65}), 11)
+    assert refusals(scheduler.handle(Tick(), 11 + MEMORY_WAIT_S)) == {1: InsufficientMemoryError}
+    scheduler.handle(RequestEnded(2), 22)
+    assert without_wakeups(scheduler.handle(Exited(1), 23)) == [Launch(2, B, 8192)]
+
+
+def test_a_stop_for_a_load_that_never_fits_is_not_for_a_later_request() -> None:
+    """A pinned model took more than expected, and left no room for the pending load while A stopped for it."""
+    scheduler = scheduler_with((A, 60), (C, 30))
+    scheduler.handle(PinsChanged(frozenset((C.model_id,))), 9)
+    assert stopped(scheduler.handle(request_for(1, B, 70, waits=False), 10)) == {1: StopReason.IDLE}
+    scheduler.handle(Measured(2, {"ram": 40}), 11)
+    assert not scheduler.pending_loads
+    scheduler.handle(Measured(2, {"ram": 30}), 12)
+    assert no_load_follows(scheduler, 30)
+
+
+def test_a_pending_load_for_a_larger_context_delays_no_waiter() -> None:
+    """B's waiters are served beside A. The larger load that no request waits for follows once B is idle.
+
+    Found by ``scripts/check_promises.py``: a batch request's model was launched before an interactive request's.
+    """
+    scheduler = scheduler_with((A, 10))
+    scheduler.handle(request_for(1, A, 10), 9)
+    scheduler.handle(request_for(2, B, 99, context=32768, waits=False), 10)
+    assert scheduler.pending_loads
+    assert without_wakeups(scheduler.handle(request_for(3, B, 90), 11)) == [Launch(2, B, 8192)]
+    assert scheduler.residents[-1].size == {"ram": 90}
+    assert without_wakeups(scheduler.handle(BecameReady(2), 12)) == [Grant(3, 2)]
+    scheduler.handle(RequestEnded(1), 13)
+    assert stopped(scheduler.handle(RequestEnded(3), 14)) == {2: StopReason.TOO_SMALL}
+    assert stopped(scheduler.handle(Exited(2), 15)) == {1: StopReason.IDLE}
+    assert without_wakeups(scheduler.handle(Exited(1), 16)) == [Launch(3, B, 32768)]
+
+
+def test_a_pending_load_for_a_larger_context_shares_a_launch_if_there_is_room() -> None:
+    """Not the room of other waiters, though their turn is later."""
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, A, 60), 9)
+    scheduler.handle(request_for(2, B, 70, context=32768, waits=False), 10)
+    scheduler.handle(request_for(3, B, 50), 11)
+    scheduler.handle(request_for(4, C, 45), 12)
+    scheduler.handle(StopRequested(13, A.model_id), 13)
+    assert without_wakeups(scheduler.handle(Exited(1), 14)) == [Launch(2, B, 8192), Launch(3, C, 8192)]
+    scheduler = scheduler_with((A, 60))
+    scheduler.handle(request_for(1, A, 60), 9)
+    scheduler.handle(request_for(2, B, 70, context=32768, waits=False), 10)
+    scheduler.handle(request_for(3, B, 50), 11)
+    scheduler.handle(StopRequested(13, A.model_id), 13)
+    assert without_wakeups(scheduler.handle(Exited(1), 14)) == [Launch(2, B, 32768)]
+    assert scheduler.residents[-1].size == {"ram": 70}

@@ -10,8 +10,9 @@ from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import Resident, ResidentState, Waiter
 from gglib.runtime.scheduler.victim_rule import LeastExpectedLoss
 
-A, B = (
-    ModelLaunchSpec(model_id=n, model_name=name, path=Path(f"/{name}.gguf")) for n, name in enumerate("ab", 1)
+A, B, C = (
+    ModelLaunchSpec(model_id=n, model_name=name, path=Path(f"/{name}.gguf"))
+    for n, name in enumerate("abc", 1)
 )
 
 
@@ -46,6 +47,15 @@ def test_a_launch_takes_as_much_as_its_largest_waiter_that_fits() -> None:
     """A context that exceeds the limits does not hold up the others."""
     state = state_with(waiter(1, A, ram=40), waiter(2, A, 16384, ram=60), waiter(3, A, 32768, ram=101))
     assert state.launch_sizes() == {1: {"ram": 60}}
+
+
+def test_a_launch_takes_no_more_for_a_pending_load() -> None:
+    """No request waits for it. Without waiters that fit, the load has its own size."""
+    state = state_with(waiter(1, A, ram=40))
+    for number, (spec, ram) in enumerate(((A, 60), (B, 50), (C, 101)), 2):
+        state.pending_loads.add(waiter(number, spec, 16384, ram), 3.0)
+    assert state.launch_sizes() == {1: {"ram": 40}, 2: {"ram": 50}}
+    assert state.pending_sizes() == {1: {"ram": 60}, 2: {"ram": 50}}
 
 
 def test_pinned_sizes_are_those_of_other_models() -> None:
