@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from gglib.core.models import ModelCapabilities, ModelSummary, RunningTarget
+from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.proxy import ProxyOptions, serve
 from gglib.testing import FakeCatalog, FakeRuntime, write_tiny_encoder, write_tiny_gguf
 
@@ -38,6 +38,20 @@ import utils
 utils.ServerPreset.load_all = staticmethod(lambda: None)
 """
 """A pytest plugin that keeps the tests from downloading their models."""
+
+
+class OneModelCatalog(FakeCatalog):
+    """A catalogue whose only model has every name: a server of one model ignores the name in a request."""
+
+    async def resolve_model(self, name: str) -> ModelSummary | None:
+        """Return the model."""
+        del name
+        return (await self.list_models())[0]
+
+    async def resolve_for_launch(self, name: str) -> ModelLaunchSpec | None:
+        """Return the launch spec of the model."""
+        del name
+        return await super().resolve_for_launch((await self.list_models())[0].name)
 
 
 def engine_arguments(arguments: Sequence[str], models: Path) -> list[str]:
@@ -114,7 +128,7 @@ async def proxy(port: int, engine_port: int, arguments: Sequence[str]) -> None:
     runtime = FakeRuntime({name: target})
     await runtime.load(name, None, 512)
     listener = socket.create_server((value_of(arguments, "--host") or "127.0.0.1", port))
-    catalog = FakeCatalog([ModelSummary(id=1, name=name, capabilities=capabilities)])
+    catalog = OneModelCatalog([ModelSummary(id=1, name=name, capabilities=capabilities)])
     options = ProxyOptions(default_model=name, api_keys={} if key is None else {"test": key})
     await serve(listener, 512, runtime, catalog, asyncio.Event(), options=options)
 

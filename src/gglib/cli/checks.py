@@ -78,11 +78,13 @@ def doctor_checks(settings: Settings) -> list[Check]:
         fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
         return check_memory(available.available_bytes, None if largest is None else largest.name, fit)
 
+    port = settings.ollama_port
+    ollama = [] if port is None else [("ollama port", partial(_check_ollama_port, settings, port))]
     return [
         ("python", _python),
         ("config", partial(_config, settings)),
         *_with_names((engine, home, models, address)),
-        ("ollama port", partial(_check_ollama_port, settings)),
+        *ollama,
         *_with_names((access, disk, memory)),
     ]
 
@@ -102,14 +104,12 @@ def _with_names(checks: Sequence[Callable[[], Awaitable[Finding]]]) -> list[Chec
     return [(check.__name__, check) for check in checks]
 
 
-async def _check_ollama_port(settings: Settings) -> Finding:
+async def _check_ollama_port(settings: Settings, port: int) -> Finding:
     """Check the second port. Raises ``InvalidSettingError`` if it is in use."""
-    if settings.ollama_port is None:
-        return Finding(Verdict.OK, "off")
     if find_instance(settings) is not None:
-        return Finding(Verdict.OK, f"{settings.ollama_port}; not checked while gglib runs")
-    bind(settings.host, settings.ollama_port, busy_advice=OLLAMA_BUSY_ADVICE).close()
-    return Finding(Verdict.OK, f"{settings.host}:{settings.ollama_port} is free")
+        return Finding(Verdict.OK, f"{port}; not checked while gglib runs")
+    bind(settings.host, port, busy_advice=OLLAMA_BUSY_ADVICE).close()
+    return Finding(Verdict.OK, f"{settings.host}:{port} is free")
 
 
 def _engine(settings: Settings) -> tuple[Engine, str]:

@@ -182,7 +182,7 @@ def test_who_insists_is_warned_loudly(stocked: Home) -> None:
 
 
 def test_up_names_the_key_for_clients(stocked: Home) -> None:
-    """The client settings contain a placeholder for the key and a line that names the key."""
+    """The client settings contain a variable or a placeholder for the key, and a line that names the key."""
     stocked.set(KEYS)
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
         assert running.process.stdout is not None
@@ -192,8 +192,12 @@ def test_up_names_the_key_for_clients(stocked: Home) -> None:
             if "Ctrl-C" in line:
                 break
     text = "".join(shown)
-    assert "the access key 'alice' from your settings, or with one of: bob" in text
-    assert "Authorization: Bearer KEY_OF_alice" in text
+    assert (
+        "$GGLIB_CLIENT_KEY and KEY_OF_alice stand for the access key 'alice' from your settings, or for one"
+        in text
+    )
+    assert "Authorization: Bearer $GGLIB_CLIENT_KEY" in text
+    assert "API Key: KEY_OF_alice" in text
     assert "SECRET" not in text + (stocked.path / "stderr.txt").read_text()
 
 

@@ -12,6 +12,8 @@ from gglib.app.clients.client import Client, Connection, Kind, Places, Settings,
 from gglib.app.clients.entries import RUN_ON
 
 PROMPT = "Hi"
+EARLIER = "2026-11-28"
+"""The day on which the other libraries were run, with requests like the ones below."""
 
 
 def _python(*lines: str) -> Callable[[Connection, Places], Settings]:
@@ -148,7 +150,7 @@ LIBRARIES = (
             f"reply = litellm.completion(model=<openai/model>, api_base=<base>, api_key=<key>, {_MESSAGES})",
             "print(reply.choices[0].message.content)",
         ),
-        verified=Verified(version="1.110.2", date=RUN_ON),
+        verified=Verified(version="1.110.2", date=EARLIER),
     ),
     _library(
         name="langchain",
@@ -159,7 +161,7 @@ LIBRARIES = (
             "chat = ChatOpenAI(base_url=<base>, api_key=<key>, model=<model>)",
             f'print(chat.invoke("{PROMPT}").content)',
         ),
-        verified=Verified(version="1.7.10", date=RUN_ON),
+        verified=Verified(version="1.7.10", date=EARLIER),
     ),
     Client(
         name="curl",
@@ -168,5 +170,6 @@ LIBRARIES = (
         speaks=("openai",),
         how="command",
         settings=_curl,
+        verified=Verified(version="7.88.1", date=RUN_ON),
     ),
 )

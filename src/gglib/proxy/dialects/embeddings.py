@@ -7,8 +7,7 @@ SmolLM2 as an embedding model and 256 short texts, another request waited for 36
 
 import base64
 import math
-import sys
-from array import array
+import struct
 from collections.abc import Iterator
 
 import msgspec
@@ -24,6 +23,8 @@ MAX_INPUTS = 2048
 BATCH_INPUTS = 64
 _SCANNER = RootScanner(("input", "dimensions"))
 _NULL = b"null"
+_FLOAT = struct.Struct("<f")
+"""The encoding of a number in base64."""
 _OPENING_BRACKET, _QUOTE = b'["'
 _Entry = dict[str, msgspec.Raw]
 
@@ -147,16 +148,11 @@ def _is_list_of_inputs(items: list[msgspec.Raw]) -> bool:
 def _cut(embedding: bytes, dimensions: int) -> bytes:
     """Return a vector, as JSON, with its first ``dimensions`` numbers, normalized; in its own encoding."""
     if embedding[0] == _QUOTE:
-        vector = array("f", base64.b64decode(embedding[1:-1]))
-        if sys.byteorder == "big":
-            vector.byteswap()
-        values = _normalized(vector.tolist(), dimensions)
+        packed = base64.b64decode(embedding[1:-1])
+        values = _normalized([value for (value,) in _FLOAT.iter_unpack(packed)], dimensions)
         if values is None:
             return embedding
-        cut = array("f", values)
-        if sys.byteorder == "big":
-            cut.byteswap()
-        return b'"%b"' % base64.b64encode(cut.tobytes())
+        return b'"%b"' % base64.b64encode(b"".join(map(_FLOAT.pack, values)))
     shorter = _normalized(msgspec.json.decode(embedding, type=list[float]), dimensions)
     return embedding if shorter is None else msgspec.json.encode(shorter)
 

@@ -143,7 +143,7 @@ def test_a_list_without_identity_is_replaced() -> None:
     ("text", "reason"),
     [
         ("{", "line 1"),
-        ('{\n"a": tru\n}', "line 2"),
+        ('{\n"a": yes\n}', "line 2"),
         ('{"a": 1} x', "line 1"),
         ('{"a" 1}', "line 1"),
         ('{"a": [1 2]}', "line 1"),

@@ -190,3 +190,11 @@ def test_failed_load_keeps_its_log_in_every_dialect() -> None:
         for text in (dialect.body(error_response, "r"), dialect.events(error_response, "r", b"")):
             assert b"line 1\\nline 2" in text
             assert b"[DONE]" not in text
+
+
+def test_an_event_that_broke_off_is_ended_before_the_error() -> None:
+    """Otherwise the error would be part of it."""
+    error_response = to_error_response(BadRequestError("no"))
+    events = OPENAI.events(error_response, "r-1", b"")
+    assert OPENAI.stream_end(error_response, "r-1", b"data: {}\n\n") == events
+    assert OPENAI.stream_end(error_response, "r-1", b'data: {"a') == b"\n\n" + events

@@ -7,6 +7,7 @@ because many chat templates accept a single one, at the beginning.
 
 import json
 from collections.abc import Iterable
+from typing import cast
 
 from gglib.proxy.dialects.responses.tools import CUSTOM_INPUT, Object, function_name
 from gglib.proxy.errors import BadRequestError
@@ -110,9 +111,9 @@ def _add_call(messages: _Messages, item: Object, arguments: object, place: str) 
     if not (isinstance(name, str) and isinstance(call_id, str) and isinstance(arguments, str)):
         raise BadRequestError(f"{place} needs 'name', 'call_id' and its arguments, as strings.", "input")
     function = {"name": function_name(name, item.get("namespace")), "arguments": arguments}
-    calls = messages.turn().setdefault("tool_calls", [])
-    if isinstance(calls, list):
-        calls.append({"id": call_id, "type": "function", "function": function})
+    turn = messages.turn()
+    calls = cast("list[Object]", turn.setdefault("tool_calls", []))
+    calls.append({"id": call_id, "type": "function", "function": function})
 
 
 def _result(output: object, place: str) -> object:

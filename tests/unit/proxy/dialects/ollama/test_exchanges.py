@@ -46,6 +46,7 @@ def test_a_plain_chat() -> None:
     assert json.loads(exchange.body) == {"model": "known", "messages": HELLO, "stream": True}
     assert exchange.keep_alive_s is None
     assert exchange.stream_headers == NDJSON_HEADERS
+    assert exchange.body_headers() == [(b"content-type", b"application/json")]
     assert isinstance(exchange.open_stream(), ChatStream)
     assert checked("chat_line", exchange.heartbeat())["message"]["content"] == ""
 

@@ -99,7 +99,8 @@ def test_parts_of_a_message() -> None:
         {"type": "input_audio", "input_audio": sound},
         {"type": "text", "text": "no"},
     ]
-    (said,) = messages_of([{"role": "assistant", "type": "message", "content": parts}])
+    others: list[object] = [*parts, {"type": "output_text", "text": 3}, 3]
+    (said,) = messages_of([{"role": "assistant", "type": "message", "content": others}])
     assert said == {"role": "assistant", "content": "no"}
 
 
@@ -180,7 +181,7 @@ def test_tools_become_functions() -> None:
         {
             "type": "namespace",
             "name": "ns",
-            "tools": [{"type": "function", "name": "close"}, {"type": "other"}],
+            "tools": [{"type": "function", "name": "close"}, {"type": "other"}, 3],
         },
         {
             "type": "custom",

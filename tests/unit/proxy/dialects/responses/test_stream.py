@@ -257,6 +257,25 @@ def test_a_whole_response_at_the_token_limit_is_incomplete() -> None:
     assert [item["status"] for item in whole["output"]] == ["completed", "incomplete"]
 
 
+def test_chunks_of_other_forms_add_nothing() -> None:
+    """A choice without a delta, and a call without arguments."""
+    data = ended(chunk(delta=3), chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f"}}]}))  # type: ignore[arg-type]
+    (call,) = stream(data)[-1]["response"]["output"]
+    assert (call["name"], call["arguments"]) == ("f", "")
+
+
+def test_a_whole_response_may_be_empty() -> None:
+    """A model that says nothing has no items."""
+    chat = {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+    assert json.loads(exchange().translate_body(json.dumps(chat).encode()))["output"] == []
+
+
+def test_the_form_of_other_messages() -> None:
+    """Heartbeats are comments, whole responses are JSON."""
+    made = exchange()
+    assert (made.heartbeat(), made.body_headers()) == (b":\n\n", [(b"content-type", b"application/json")])
+
+
 def test_usage_may_come_with_the_finish_reason() -> None:
     """Other servers send it there."""
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
