@@ -2,6 +2,7 @@
 #
 #   make up [ARGS="--yes --port 18080"]   install, start, prove that a real model answers
 #   make test [ARGS="-k chaos"]           everything that must hold; what CI runs
+#   make test-clients [ARGS="--only openai"]  real client programs, from their registries, against a real server
 #   make explore [ARGS="--part unit"]     the same tests with other random examples in each run
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
@@ -21,13 +22,16 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table diagrams first-run-picture lock clean
+.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table diagrams first-run-picture lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
 
 test: lint types contracts
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
+
+test-clients: $(VENV)/.ready-to-test
+	@$(BIN)/python -m tests.clients $(ARGS)
 
 explore: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/run_tests.py --profile explore $(ARGS)

@@ -232,6 +232,21 @@ def without_chunk_framing(raw: bytes) -> bytes:
     return payload
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages", "/v1/responses"])
+def test_a_death_between_two_pieces_leaves_whole_events(launch: Launch, path: str) -> None:
+    """In every API the last event before the death is complete."""
+    running = launch(Script(chunks=50, die_after_chunks=3))
+    connection = running.connect()
+    connection.request("POST", path, json.dumps({"model": "m", "stream": True}))
+    response = connection.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        response.read()
+    assert caught.value.partial.endswith(b"\n\n")
+    assert b"t2 " in caught.value.partial
+    assert b"t3 " not in caught.value.partial
+    connection.close()
+
+
 @pytest.mark.parametrize("field", ["die_after_bytes", "close_after_bytes"])
 @pytest.mark.parametrize("limit", [0, 1, 777])
 @pytest.mark.parametrize("is_streamed", [True, False])

@@ -49,25 +49,41 @@ def message(alias: str, block: Block, *, tokens: int) -> bytes:
 
 def events(alias: str, block: Block, pieces: list[str]) -> list[bytes]:
     """Return the parts of a stream with one block; ``pieces`` are those of its text, or of its arguments."""
+    deltas = [delta(block, piece) for piece in pieces]
+    return [start(alias, block) + b"".join(deltas[:1]), *deltas[1:], end(block, tokens=len(pieces))]
+
+
+def start(alias: str, block: Block) -> bytes:
+    """Return the starts of the message and of its only block."""
     usage = {"cache_read_input_tokens": 0, "input_tokens": PROMPT_TOKENS, "output_tokens": 0}
     opened = (
         {"type": "text", "text": ""}
         if block["type"] == "text"
         else {name: block[name] for name in ("type", "id", "name")}
     )
-    start = _event("message_start", message={**_envelope(alias), "usage": usage})
-    start += _event("content_block_start", index=0, content_block=opened)
-    end = (
+    started = _event("message_start", message={**_envelope(alias), "usage": usage})
+    return started + _event("content_block_start", index=0, content_block=opened)
+
+
+def delta(block: Block, piece: str) -> bytes:
+    """Return one piece of the block."""
+    is_text = block["type"] == "text"
+    value = (
+        {"type": "text_delta", "text": piece}
+        if is_text
+        else {"type": "input_json_delta", "partial_json": piece}
+    )
+    return _event("content_block_delta", index=0, delta=value)
+
+
+def end(block: Block, *, tokens: int) -> bytes:
+    """Return the ends of the block and of the message."""
+    ended = {"stop_reason": _stop_reason(block), "stop_sequence": None}
+    return (
         _event("content_block_stop", index=0)
-        + _event(
-            "message_delta",
-            delta={"stop_reason": _stop_reason(block), "stop_sequence": None},
-            usage={"output_tokens": len(pieces)},
-        )
+        + _event("message_delta", delta=ended, usage={"output_tokens": tokens})
         + _event("message_stop")
     )
-    deltas = [_event("content_block_delta", index=0, delta=_delta(block, piece)) for piece in pieces]
-    return [start + b"".join(deltas[:1]), *deltas[1:], end]
 
 
 def token_count() -> bytes:
@@ -89,12 +105,6 @@ def _envelope(alias: str) -> Block:
 
 def _stop_reason(block: Block) -> str:
     return "tool_use" if block["type"] == "tool_use" else "end_turn"
-
-
-def _delta(block: Block, piece: str) -> Block:
-    if block["type"] == "text":
-        return {"type": "text_delta", "text": piece}
-    return {"type": "input_json_delta", "partial_json": piece}
 
 
 def _event(type_: str, **fields: object) -> bytes:

@@ -5,6 +5,8 @@ from typing import Any
 
 CREATED = 1_700_000_000
 """The fixed creation time: a clock would only make responses differ."""
+PROMPT_TOKENS = 8
+"""Of every prompt."""
 
 NOT_FOUND = (404, "File Not Found", "not_found_error")
 LOADING = (503, "Loading model", "unavailable_error")
@@ -85,7 +87,7 @@ def completion(alias: str, text: str, *, tokens: int, is_chat: bool) -> bytes:
         {
             "choices": [{"finish_reason": "stop", "index": 0, **said}],
             **_common(alias, kind),
-            "usage": _usage(8, tokens),
+            "usage": _usage(PROMPT_TOKENS, tokens),
         }
     )
 
@@ -113,7 +115,9 @@ def last_event(alias: str, *, is_chat: bool) -> bytes:
 
 def usage_event(alias: str, tokens: int) -> bytes:
     """Return the usage event, for clients that request it."""
-    return event({"choices": [], **_common(alias, "chat.completion.chunk"), "usage": _usage(8, tokens)})
+    return event(
+        {"choices": [], **_common(alias, "chat.completion.chunk"), "usage": _usage(PROMPT_TOKENS, tokens)}
+    )
 
 
 def event(value: object) -> bytes:

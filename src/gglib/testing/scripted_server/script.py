@@ -75,6 +75,8 @@ class Script:
     """Responds with bytes that are not HTTP, and closes the connection."""
     die_before_first_byte: bool = False
     """The process is killed after reading the request."""
+    die_after_chunks: int | None = None
+    """The process is killed between two pieces of a stream, after this many."""
     die_after_bytes: int | None = None
     """The process is killed after this many bytes of the response body; 0: after the headers."""
     close_after_bytes: int | None = None

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from gglib.testing.scripted_server import messages, payloads
+from gglib.testing.scripted_server.formats import FORMATS, TextFormat
 from gglib.testing.scripted_server.http1 import Request, WatchedReader, read_request
 from gglib.testing.scripted_server.options import Options
 from gglib.testing.scripted_server.record import Recorder
@@ -23,8 +24,6 @@ STOPPED_STREAM_S = 30.0
 """How long llama-server keeps a stream open to which it no longer writes after TERM."""
 
 HEALTH_PATHS = frozenset({"/health", "/v1/health"})
-CHAT_PATHS = frozenset({"/v1/chat/completions", "/chat/completions"})
-COMPLETION_PATHS = frozenset({"/v1/completions", *CHAT_PATHS})
 GARBAGE = b"\x15\x03\x01\x00\x02 this is not HTTP \xff\xfe\r\n\r\n"
 
 
@@ -137,10 +136,10 @@ class ScriptedServer:
     async def _route(self, path: str, request: Request, response: ResponseWriter) -> None:
         if response.script.echo:
             await response.send(200, _echo(request))
-        elif path in COMPLETION_PATHS:
-            await self._complete(path, request, response)
-        elif path == messages.PATH:
-            await self._answer_message(request, response)
+        elif path == messages.PATH and self._calls_tool(request, response):
+            await self._call_tool(request, response)
+        elif path in FORMATS:
+            await self._complete(FORMATS[path](self._alias), request, response)
         elif path == messages.COUNT_PATH:
             await response.send(200, messages.token_count())
         elif path in HEALTH_PATHS:
@@ -187,30 +186,30 @@ class ScriptedServer:
             200, payloads.ranks(self._alias, len(documents) if isinstance(documents, list) else 0)
         )
 
-    async def _complete(self, path: str, request: Request, response: ResponseWriter) -> None:
+    async def _complete(self, text_format: TextFormat, request: Request, response: ResponseWriter) -> None:
         wanted = _json_object(request.body)
         if not wanted:
             await _send_error(response, (400, "parse error: not a JSON object", "invalid_request_error"))
             return
-        is_chat = path in CHAT_PATHS
         self._generating += 1
         try:
             if wanted.get("stream"):
                 options = wanted.get("stream_options") or {}
-                await self._stream(response, is_chat=is_chat, has_usage=bool(options.get("include_usage")))
+                await self._stream(response, text_format, has_usage=bool(options.get("include_usage")))
             else:
-                await self._answer_whole(response, is_chat=is_chat)
+                await self._answer_whole(response, text_format)
         finally:
             self._generating -= 1
 
-    async def _answer_message(self, request: Request, response: ResponseWriter) -> None:
-        wanted, script = _json_object(request.body), response.script
-        pieces = [_piece(script, n) for n in range(script.chunks)]
-        block = messages.text_block("".join(pieces))
-        if script.tool_call is not None and messages.wants_call(wanted):
-            block = messages.call_block(*script.tool_call)
-            pieces = list(filter(None, script.tool_call[1].partition(":")))
-        if not wanted.get("stream"):
+    def _calls_tool(self, request: Request, response: ResponseWriter) -> bool:
+        return response.script.tool_call is not None and messages.wants_call(_json_object(request.body))
+
+    async def _call_tool(self, request: Request, response: ResponseWriter) -> None:
+        script = response.script
+        name, arguments = script.tool_call or ("", "{}")
+        block = messages.call_block(name, arguments)
+        pieces = list(filter(None, arguments.partition(":")))
+        if not _json_object(request.body).get("stream"):
             await response.send(200, messages.message(self._alias, block, tokens=len(pieces)))
             return
         response.begin_stream()
@@ -219,33 +218,31 @@ class ScriptedServer:
             await response.send_event(event)
         await response.end_stream()
 
-    async def _answer_whole(self, response: ResponseWriter, *, is_chat: bool) -> None:
+    async def _answer_whole(self, response: ResponseWriter, text_format: TextFormat) -> None:
         script = response.script
         await asyncio.sleep(script.chunks * script.chunk_interval_s)
         if self.is_stopping:
             await asyncio.get_running_loop().create_future()
         text = "".join(_piece(script, n) for n in range(script.chunks))
-        await response.send(
-            200, payloads.completion(self._alias, text, tokens=script.chunks, is_chat=is_chat)
-        )
+        await response.send(200, text_format.whole(text, script.chunks))
 
-    async def _stream(self, response: ResponseWriter, *, is_chat: bool, has_usage: bool) -> None:
+    async def _stream(self, response: ResponseWriter, text_format: TextFormat, *, has_usage: bool) -> None:
         script = response.script
         response.begin_stream()
-        if is_chat:
-            await response.send_event(payloads.role_event(self._alias))
+        for event in text_format.opening():
+            await response.send_event(event)
         for n in range(script.chunks):
             if n == script.stall_after_chunks:
                 await self._stall(response)
+            if n == script.die_after_chunks:
+                response.die()
             await asyncio.sleep(script.chunk_interval_s if n else 0)
             if self.is_stopping:
                 await asyncio.sleep(STOPPED_STREAM_S)
                 raise CutError
-            await response.send_event(payloads.text_event(self._alias, _piece(script, n), is_chat=is_chat))
-        await response.send_event(payloads.last_event(self._alias, is_chat=is_chat))
-        if has_usage:
-            await response.send_event(payloads.usage_event(self._alias, script.chunks))
-        await response.send_event(payloads.DONE_EVENT)
+            await response.send_event(text_format.piece(_piece(script, n)))
+        for event in text_format.closing(script.chunks, has_usage=has_usage):
+            await response.send_event(event)
         await response.end_stream()
 
     async def _stall(self, response: ResponseWriter) -> NoReturn:
