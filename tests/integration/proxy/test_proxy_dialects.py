@@ -303,7 +303,8 @@ async def test_an_overflow_before_the_head(path: str, stream: bool) -> None:  # 
             "context_length_exceeded",
         )
         assert client_error.message == (
-            f"too long; the maximum context length is 8 tokens as the model is loaded: {advice}"
+            f"too long; the maximum context length is 8 tokens as the model is loaded "
+            f"(context_length_exceeded): {advice}"
         )
 
 

@@ -261,7 +261,8 @@ async def test_headers_of_the_engine_are_filtered() -> None:
                 }
             },
             {
-                "message": "too long; the maximum context length is 4096 tokens as the model is loaded: "
+                "message": "too long; the maximum context length is 4096 tokens as the model is loaded "
+                "(context_length_exceeded): "
                 "shorten the request, send 'num_ctx': 8192 with it, or run 'gglib set tiny --ctx 8192'.",
                 "type": "exceed_context_size_error",
                 "code": "context_length_exceeded",

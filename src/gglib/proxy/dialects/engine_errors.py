@@ -199,9 +199,10 @@ def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> 
     prompt_tokens, n_ctx = details.get("n_prompt_tokens"), details.get("n_ctx")
     if n_ctx is None:
         return error
-    # The first half is the engine's wording, the second OpenAI's: clients match either.
+    # The first half is the engine's wording, the second OpenAI's, and the code: clients match one of them, some of
+    # them (langchain-openai 1.7) in the text only.
     message = _ENGINE_HINT.sub("", str(error))
-    lead = f"{message}; the maximum context length is {n_ctx} tokens as the model is loaded"
+    lead = f"{message}; the maximum context length is {n_ctx} tokens as the model is loaded (context_length_exceeded)"
     hint = _context_hint(model, prompt_tokens, n_ctx)
     return ContextLengthExceededError(
         lead + hint, details=details, hint=hint, is_cache_full=error.is_cache_full

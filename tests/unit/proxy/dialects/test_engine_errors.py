@@ -236,7 +236,8 @@ def test_overflow_keeps_its_numbers_and_names_the_command() -> None:
     error_response = to_error_response(overflow(requested=18_049, most=1024))
     assert error_response.error == {
         "message": "request (18049 tokens) exceeds the available context size (1024 tokens); the maximum context "
-        "length is 1024 tokens as the model is loaded: shorten the request, send 'num_ctx': 32768 with it, or run "
+        "length is 1024 tokens as the model is loaded "
+        "(context_length_exceeded): shorten the request, send 'num_ctx': 32768 with it, or run "
         "\"gglib set 'my tiny' --ctx 32768\" (the model was trained for 32768).",
         "type": "exceed_context_size_error",
         "param": None,
@@ -272,7 +273,8 @@ def test_full_cache_names_the_context_size() -> None:
     """The engine does not report its context size in mid-stream; the launch configuration has it."""
     error = overflow(requested=None, most=1024)
     assert str(error) == (
-        "Context size has been exceeded; the maximum context length is 1024 tokens as the model is loaded: shorten the "
+        "Context size has been exceeded; the maximum context length is 1024 tokens as the model is loaded "
+        "(context_length_exceeded): shorten the "
         "request, send 'num_ctx': 2048 with it, or run \"gglib set 'my tiny' --ctx 2048\" "
         "(the model was trained for 32768)."
     )
