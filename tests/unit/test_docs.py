@@ -24,7 +24,7 @@ from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
-from gglib.proxy.routes.events import SNAPSHOT
+from gglib.proxy.routes.admin.events import SNAPSHOT
 from gglib.proxy.routes.responses import EVENT_NAMES
 from gglib.proxy.routes.table import OPERATIONS
 

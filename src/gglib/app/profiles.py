@@ -3,8 +3,8 @@
 from gglib.app.request_limits import allowed_engine_fields, schema_limits
 from gglib.app.settings import Settings
 from gglib.core.ports.store import HomeStorePort
-from gglib.proxy.profile_admin import ProfileAdmin
-from gglib.proxy.profile_guards import FieldLimits
+from gglib.proxy.profiles.admin import ProfileAdmin
+from gglib.proxy.profiles.guards import FieldLimits
 
 
 def profile_admin(store: HomeStorePort, settings: Settings) -> ProfileAdmin:

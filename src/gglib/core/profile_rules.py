@@ -1,7 +1,7 @@
 """Checks a profile before it is stored: names, sizes, and the values of well-known fields. Pure.
 
 A wrong value would otherwise fail each request that uses the profile. Fields that control the engine are checked by
-``proxy.profile_guards``, because the settings decide which of them are allowed.
+``proxy.profiles.guards``, because the settings decide which of them are allowed.
 """
 
 import json

@@ -35,10 +35,7 @@ from gglib.proxy.errors import (
     EngineError,
     UnsupportedByModelError,
 )
-from gglib.proxy.event_relay import EventRelay
-from gglib.proxy.exchange_relay import relay_batches, relay_body, relay_stream, unexpected_response_error
 from gglib.proxy.guards.tool_choice import ToolUse
-from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.names.candidates import (
     CHAT,
     Candidate,
@@ -51,11 +48,19 @@ from gglib.proxy.names.candidates import (
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.fallback import CANNOT_RUN, next_candidate
 from gglib.proxy.options import ProxyOptions, Services
-from gglib.proxy.profile_guards import check_guards
-from gglib.proxy.profiles import apply_profile
+from gglib.proxy.profiles.apply import apply_profile
+from gglib.proxy.profiles.guards import check_guards
+from gglib.proxy.relay.event_relay import EventRelay
+from gglib.proxy.relay.exchange_relay import (
+    relay_batches,
+    relay_body,
+    relay_stream,
+    unexpected_response_error,
+)
+from gglib.proxy.relay.heartbeat import Heartbeat
+from gglib.proxy.relay.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
-from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.tool_support import WARNING_HEADER, models_with_tools, tool_warning
 from gglib.proxy.upstream_errors import upstream_error

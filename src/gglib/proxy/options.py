@@ -23,8 +23,8 @@ from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
-from gglib.proxy.profile_guards import FieldLimits
-from gglib.proxy.target_locks import TargetLocks
+from gglib.proxy.profiles.guards import FieldLimits
+from gglib.proxy.relay.target_locks import TargetLocks
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 

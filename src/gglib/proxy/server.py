@@ -25,10 +25,10 @@ from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.options import LiveOptions, ProxyOptions, Services
 from gglib.proxy.refusal import format_refusal
+from gglib.proxy.relay.target_locks import TargetLocks
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.serve_arguments import as_runtime, check_arguments
-from gglib.proxy.target_locks import TargetLocks
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 

@@ -293,7 +293,7 @@ class TestRouter:
 
     async def test_a_slow_load_continues_after_the_response(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Also if the client disconnects, and until the server stops."""
-        monkeypatch.setattr("gglib.proxy.routes.router.LOAD_WAIT_S", 0.0)
+        monkeypatch.setattr("gglib.proxy.routes.llama_cpp.router.LOAD_WAIT_S", 0.0)
         async with serving() as (proxy, runtime, _):
             runtime.gate = asyncio.Event()
             reply = await ask(proxy.port, "POST", "/models/load", body=b'{"model":"a"}')

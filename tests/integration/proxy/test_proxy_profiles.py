@@ -11,7 +11,7 @@ import pytest
 from gglib.core.models import ModelCapabilities, ModelSummary
 from gglib.core.profiles import Profile
 from gglib.proxy import ProxyOptions, forward
-from gglib.proxy.profiles import apply_profile
+from gglib.proxy.profiles.apply import apply_profile
 from gglib.testing import FakeCatalog
 
 from .support import (

@@ -8,9 +8,9 @@ import pytest
 
 from gglib.core.errors import UpstreamError
 from gglib.http.client.connection import UpstreamConnection
-from gglib.proxy import exchange_relay
 from gglib.proxy.errors import EngineError
-from gglib.proxy.exchange_relay import ExchangeRelay, relay_body
+from gglib.proxy.relay import exchange_relay
+from gglib.proxy.relay.exchange_relay import ExchangeRelay, relay_body
 
 from .dialects.numbers_dialect import NumbersExchange
 from .test_proxy_response import a_response

@@ -6,7 +6,7 @@ import pytest
 
 from gglib.http.headers import EVENT_STREAM_HEADERS, Headers
 from gglib.http.sse import HEARTBEAT
-from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 
 from .dialects.numbers_dialect import NumbersExchange

@@ -6,8 +6,8 @@ from gglib.core.errors import InvalidSettingError, ModelNotFoundError, ProfileNo
 from gglib.core.models import ModelSummary
 from gglib.core.ports.profiles import EditProfile
 from gglib.core.profiles import Profile
-from gglib.proxy.profile_admin import ProfileAdmin
-from gglib.proxy.profile_guards import FieldLimits
+from gglib.proxy.profiles.admin import ProfileAdmin
+from gglib.proxy.profiles.guards import FieldLimits
 from gglib.testing import FakeCatalog
 
 TINY = ModelSummary(id=1, name="tiny", aliases=("small",))

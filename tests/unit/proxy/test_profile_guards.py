@@ -7,7 +7,7 @@ import pytest
 from gglib.core.errors import InvalidSettingError
 from gglib.core.profiles import Profile
 from gglib.proxy.guards.engine_fields import SchemaLimits
-from gglib.proxy.profile_guards import FieldLimits, check_guards
+from gglib.proxy.profiles.guards import FieldLimits, check_guards
 
 
 @pytest.mark.parametrize(

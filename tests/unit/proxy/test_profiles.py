@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gglib.core.profiles import Profile
 from gglib.proxy.errors import BadRequestError
-from gglib.proxy.profiles import apply_profile
+from gglib.proxy.profiles.apply import apply_profile
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from gglib.core.models import RunningTarget
-from gglib.proxy.target_locks import ExclusiveTimeoutError, TargetLock, TargetLocks
+from gglib.proxy.relay.target_locks import ExclusiveTimeoutError, TargetLock, TargetLocks
 
 LONG_S = 60.0
 

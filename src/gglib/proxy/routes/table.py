@@ -17,37 +17,31 @@ from gglib.proxy.errors import (
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
 from gglib.proxy.names.candidates import CHAT, kind_of
-from gglib.proxy.routes import (
+from gglib.proxy.routes import anthropic, lm_studio, odd_paths, ollama, responses, root
+from gglib.proxy.routes.admin import (
     aliases,
-    anthropic,
     downloads,
     edits,
     events,
-    llama_cpp,
-    lm_studio,
     loading,
     models,
-    odd_paths,
-    ollama,
     profiles,
     reload,
-    responses,
-    root,
-    router,
     status,
 )
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
+from gglib.proxy.routes.llama_cpp import engine, router
+from gglib.proxy.routes.llama_cpp.rerank import COHERE_PATH, rerank
 from gglib.proxy.routes.metrics import show_metrics
-from gglib.proxy.routes.openai import MODELS_PATH, list_models, show_model
-from gglib.proxy.routes.openai_audio import transcribe
-from gglib.proxy.routes.openai_completions import complete
-from gglib.proxy.routes.openai_embeddings import embed
-from gglib.proxy.routes.openai_responses import count_input_tokens, respond
+from gglib.proxy.routes.openai.audio import transcribe
+from gglib.proxy.routes.openai.completions import complete
+from gglib.proxy.routes.openai.embeddings import embed
+from gglib.proxy.routes.openai.models import MODELS_PATH, list_models, show_model
+from gglib.proxy.routes.openai.responses import count_input_tokens, respond
 from gglib.proxy.routes.operation_spec import TEXT, Access, OperationSpec
 from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.requests import EngineQuery, Forwarded
-from gglib.proxy.routes.rerank import COHERE_PATH, rerank
 from gglib.proxy.telemetry.metrics import OTHER
 
 MODEL_ROUTE = "/v1/models/{id}"
@@ -177,7 +171,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _native("/detokenize", "detokenize", "Convert tokens to a text"),
     _native("/apply-template", "applyTemplate", "Format messages as a prompt"),
     *ollama.OPERATIONS,
-    *llama_cpp.OPERATIONS,
+    *engine.OPERATIONS,
     *router.OPERATIONS,
     *lm_studio.OPERATIONS,
     *odd_paths.OPERATIONS,

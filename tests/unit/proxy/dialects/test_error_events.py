@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gglib.proxy.dialects.engine_errors import SIZE_LIMIT_BYTES
 from gglib.proxy.dialects.error_events import ErrorEventDetector, ends_with_content_event
 from gglib.proxy.errors import ContextLengthExceededError, EngineError
-from gglib.proxy.event_relay import EventRelay
+from gglib.proxy.relay.event_relay import EventRelay
 from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gglib.core.models import ModelEdit, ModelSettings, ModelSummary
 from gglib.core.priority import Priority
-from gglib.proxy.routes.edits import edit_of
+from gglib.proxy.routes.admin.edits import edit_of
 from gglib.proxy.routes.requests import ModelChanges
 
 SETTINGS = ModelSettings(

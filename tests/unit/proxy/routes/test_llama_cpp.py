@@ -22,7 +22,7 @@ from gglib.proxy.app import ProxyApp
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
-from gglib.proxy.routes import router
+from gglib.proxy.routes.llama_cpp import router
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.recorder import RequestRecorder
 from gglib.testing import FakeCatalog, FakeRuntime

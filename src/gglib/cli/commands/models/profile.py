@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gglib.core.profiles import Profile
-    from gglib.proxy.profile_admin import ProfileAdmin
+    from gglib.proxy.profiles.admin import ProfileAdmin
 
 T = TypeVar("T")
 

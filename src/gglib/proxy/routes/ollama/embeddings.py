@@ -15,8 +15,8 @@ from gglib.proxy.forward import forward_exchange
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
+from gglib.proxy.routes.admin.loading import LOAD_ERRORS
 from gglib.proxy.routes.dispatch import Operation
-from gglib.proxy.routes.loading import LOAD_ERRORS
 from gglib.proxy.routes.ollama.bodies import read_body
 from gglib.proxy.routes.ollama.clock import ArrivalClock
 from gglib.proxy.routes.ollama.generation import GROUP

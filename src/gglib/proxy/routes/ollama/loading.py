@@ -9,11 +9,11 @@ from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.access.priority import request_priority
 from gglib.proxy.dialects.ollama.lines import NDJSON_HEADERS, ResponseLines
 from gglib.proxy.errors import JSON
-from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.fallback import first_that_runs
 from gglib.proxy.options import Services
+from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.ollama.names import with_resolved_name

@@ -14,7 +14,7 @@ from gglib.proxy.dialects.ollama.requests import CopyRequest, CreateRequest, Nam
 from gglib.proxy.errors import BadRequestError, NoProfilesError, NotOfferedError, OneModelNeededError
 from gglib.proxy.names.resolution import require_name
 from gglib.proxy.options import Services
-from gglib.proxy.profile_admin import ProfileAdmin
+from gglib.proxy.profiles.admin import ProfileAdmin
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Operation

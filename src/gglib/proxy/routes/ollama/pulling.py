@@ -16,8 +16,8 @@ from gglib.proxy.dialects.ollama.names import hub_target
 from gglib.proxy.dialects.ollama.progress import download_error, progress_of
 from gglib.proxy.dialects.ollama.requests import PullRequest
 from gglib.proxy.errors import NoLibraryError
-from gglib.proxy.heartbeat import Heartbeat
 from gglib.proxy.options import Services
+from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Operation

@@ -4,8 +4,8 @@ from gglib.core import errors
 from gglib.proxy.names.alias_table import alias_table
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.models import GROUP
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.models import GROUP
 from gglib.proxy.routes.operation_spec import OperationSpec
 
 

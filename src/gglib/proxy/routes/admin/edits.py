@@ -13,8 +13,8 @@ from gglib.proxy.errors import BadRequestError
 from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.models import GROUP, MODEL, NAME, shown_models
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.models import GROUP, MODEL, NAME, shown_models
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import ModelChanges
 

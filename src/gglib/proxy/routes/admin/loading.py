@@ -8,11 +8,11 @@ from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
 from gglib.proxy.names.fallback import CANNOT_RUN, first_that_runs
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.models import MODEL, NAME
+from gglib.proxy.routes.admin.status import GROUP
 from gglib.proxy.routes.dispatch import Call, operation
-from gglib.proxy.routes.models import MODEL, NAME
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import LoadOptions
-from gglib.proxy.routes.status import GROUP
 
 LOAD_ERRORS = (
     *CANNOT_RUN,

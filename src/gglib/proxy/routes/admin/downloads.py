@@ -6,7 +6,7 @@ import msgspec
 
 from gglib.core import errors
 from gglib.http.headers import EVENT_STREAM_HEADERS
-from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation

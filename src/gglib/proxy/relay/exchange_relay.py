@@ -13,7 +13,7 @@ from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.dialects.base import BatchedExchange, Exchange, Translated
 from gglib.proxy.errors import EngineError
-from gglib.proxy.heartbeat import Heartbeat
+from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response, ResponseState
 
 MAX_BODY_BYTES = 256 * 1024 * 1024

@@ -10,7 +10,7 @@ from gglib.core.ports import ModelCatalogPort
 from gglib.core.ports.profiles import EditProfile, ProfileStorePort
 from gglib.core.profile_rules import check_profile
 from gglib.core.profiles import Profile, find_profile
-from gglib.proxy.profile_guards import FieldLimits, check_guards
+from gglib.proxy.profiles.guards import FieldLimits, check_guards
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from gglib.core import errors
 from gglib.proxy.errors import ModelNotLoadedError, UnsupportedByModelError
 from gglib.proxy.forward_query import EngineRoute, forward_query
 from gglib.proxy.guards.slot_files import refuse_slot_paths
+from gglib.proxy.routes.admin.loading import LOAD_ERRORS
 from gglib.proxy.routes.dispatch import Operation
 from gglib.proxy.routes.health import show_health
-from gglib.proxy.routes.loading import LOAD_ERRORS
 from gglib.proxy.routes.operation_spec import EVENTS, JSON, Access, OperationSpec
 from gglib.proxy.routes.requests import EngineQuery
 from gglib.proxy.routes.responses import Health

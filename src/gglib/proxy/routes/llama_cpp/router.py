@@ -23,9 +23,9 @@ from gglib.proxy.names.named_model import read_named_model
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
+from gglib.proxy.routes.admin.loading import LOAD_ERRORS
 from gglib.proxy.routes.dispatch import Operation
-from gglib.proxy.routes.llama_cpp import GROUP
-from gglib.proxy.routes.loading import LOAD_ERRORS
+from gglib.proxy.routes.llama_cpp.engine import GROUP
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 from gglib.proxy.routes.parsing import BODY_LIMIT_BYTES
 from gglib.proxy.routes.requests import RouterModel

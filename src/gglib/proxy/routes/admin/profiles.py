@@ -5,7 +5,7 @@ from typing import Any
 from gglib.core import errors
 from gglib.core.profiles import Profile
 from gglib.proxy.errors import BadRequestError, NoProfilesError
-from gglib.proxy.profile_admin import OwnedProfile, ProfileAdmin
+from gglib.proxy.profiles.admin import OwnedProfile, ProfileAdmin
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation

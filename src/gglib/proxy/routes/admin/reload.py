@@ -4,9 +4,9 @@ from gglib.core import errors
 from gglib.proxy.errors import NoReloadError
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.status import GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
-from gglib.proxy.routes.status import GROUP
 
 
 async def reload(call: Call[None, None], response: Response) -> None:

@@ -1,0 +1,1 @@
+"""Profiles: their defaults applied to requests, their checks, and their administration."""

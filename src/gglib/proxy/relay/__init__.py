@@ -1,0 +1,1 @@
+"""Relays a response of an engine: events, translations, heartbeats, and the locks of an engine."""

@@ -1,0 +1,1 @@
+"""gglib's own API, below ``/gglib``."""

@@ -1,0 +1,1 @@
+"""llama.cpp's own routes, those of its router, and reranking."""

@@ -1,0 +1,1 @@
+"""The routes of OpenAI's API that are more than a forward."""
