@@ -61,6 +61,7 @@ HOSTILE_HOSTS = (
 )
 """Host names of DNS rebinding, and of attempts at other spellings."""
 
+_CODES_BY_STATUS = {400: "invalid_request", 401: "invalid_api_key", 403: "host_not_allowed"}
 _CODES = {
     "permission_error": "host_not_allowed",
     "invalid_request_error": "invalid_request",
@@ -89,6 +90,12 @@ async def refusal(port: int, method: str, path: str, headers: Iterable[tuple[str
         content = reply.json()
         assert list(content) == ["type", "error", "request_id"]
         return reply.status, _CODES[content["error"]["type"]], f"{sorted_headers} {reply.body!r}"
+    if path.startswith("/api/") and not path.startswith(
+        ("/api/v0/", "/api/v1/")
+    ):  # Ollama's has the text only
+        content = reply.json()
+        assert list(content) == ["error"]
+        return reply.status, _CODES_BY_STATUS[reply.status], f"{sorted_headers} {reply.body!r}"
     return reply.status, str(reply.error["code"]), f"{sorted_headers} {reply.body!r}"
 
 
