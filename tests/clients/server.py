@@ -99,6 +99,8 @@ def add_models(home: Path, models_cache: Path) -> None:
         tokenizer_of=smollm2,
         context_length=LONG_CONTEXT,
         chat_template=TOOLS_TEMPLATE,
+        # A response that ends at once would be an empty one, which some agents take for an error.
+        chain=("Ċ", "The", "Ġsea", "Ġis"),
     )
     _add(home, long, LONG, "--ctx", "max", "--engine-args", f"{short} --parallel 2")
     tools = write_word_model(

@@ -120,10 +120,11 @@ def _weight_of(word: str) -> float:
     """Return the bias weight of a piece: short words are the text; the others appear where a grammar forces them.
 
     In a byte-level vocabulary ``Ġ``, ``Ċ`` and ``ĉ`` stand for space, line feed and tab. What would prolong a response
-    is the last choice of a grammar: white space, another item, another call. The end is its first choice.
+    is the last choice of a grammar: white space, another item, another call. The end is its first choice, and a string
+    ends as a text does.
     """
     text = word.removeprefix("Ġ")
-    if word == _END:
+    if word in (_END, '"'):
         return _END_WEIGHT
     if not word.strip("ĠĊĉč"):
         return 2.0 * _FORBIDDEN_WEIGHT

@@ -6,9 +6,9 @@ from autogen_core.models import UserMessage
 from autogen_core.tools import FunctionTool
 from cases import (
     CHAT,
+    ENOUGH,
     FEW,
     HELLO,
-    MORE,
     SMALL,
     TOO_LONG,
     TOOL_DESCRIPTION,
@@ -78,7 +78,7 @@ async def stream() -> None:
 
 async def tools() -> None:
     weather = FunctionTool(get_weather, description=TOOL_DESCRIPTION)
-    answer = await client_of(TOOLS, MORE).create(MESSAGES, tools=[weather])
+    answer = await client_of(TOOLS, ENOUGH).create(MESSAGES, tools=[weather])
     check(isinstance(answer.content, list) and answer.content[0].name == TOOL_NAME, answer)
     if VARIANT == "ollama":
         # This client sends types and descriptions of the parameters only: any city is possible.

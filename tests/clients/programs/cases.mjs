@@ -4,12 +4,11 @@ import { appendFileSync } from "node:fs";
 
 const env = process.env;
 export const URL_BASE = env.GGLIB_URL;
-export const { CHAT, SMALL, LONG, TOOLS, EMBED, UNKNOWN, VARIANT } = env;
+export const { CHAT, SMALL, TOOLS, EMBED, UNKNOWN, VARIANT } = env;
 export const HELLO = "Write a sentence about the sea.";
 export const TOO_LONG = "one two three four ".repeat(1500);
 export const FEW = 12;
 export const MORE = 200;
-export const ENOUGH = 600; // For LONG to end by itself.
 export const TOOL_NAME = "get_weather";
 export const TOOL_DESCRIPTION = "Return the current weather of a city.";
 export const CITIES = ["Paris", "Rome"];

@@ -28,7 +28,7 @@ HELLO = "Write a sentence about the sea."
 TOO_LONG = "one two three four " * 1500
 """Far more than the context of ``SMALL``."""
 FEW, MORE, ENOUGH = 12, 200, 600
-"""Tokens: enough for several chunks; enough for a tool call; enough for ``LONG`` to end by itself."""
+"""Tokens: enough for several chunks; enough for a tool call; enough for a sentence to end by itself."""
 
 TOOL_NAME = "get_weather"
 CITIES = ("Paris", "Rome")

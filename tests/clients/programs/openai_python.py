@@ -11,7 +11,6 @@ from cases import (
     ENOUGH,
     FEW,
     HELLO,
-    LONG,
     MORE,
     PARAMETERS,
     SMALL,
@@ -151,7 +150,7 @@ def response_stream() -> None:
     kinds: list[str] = []
     numbers: list[int] = []
     # Its final response exists only where the text ended by itself: not at the limit of tokens.
-    with client.responses.stream(model=LONG, input=HELLO, max_output_tokens=ENOUGH) as events:
+    with client.responses.stream(model=CHAT, input=HELLO, max_output_tokens=ENOUGH) as events:
         for event in events:
             kinds.append(event.type)
             numbers.append(getattr(event, "sequence_number", -1))
