@@ -3,7 +3,7 @@
 ``BODIES`` are the requests of two conversations, as ``scripts.agent_turn --bodies`` keeps them. They are sent to a tiny
 model with a context of 200,000 tokens in the embedded engine: through gglib, which takes the billing line out, and as
 they are to the engine of another copy of the model. Tokens are bytes here, so the prompts are long; what matters is the
-share that comes from the cache. One answer token each. Takes about half an hour on a busy machine.
+share that comes from the cache. One answer token each. Takes about half an hour with all tools on a busy machine.
 """
 
 import argparse

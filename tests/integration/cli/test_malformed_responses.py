@@ -26,6 +26,8 @@ from gglib.proxy.routes import responses
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "tiny", "Hello"),
+    "connect": ("connect", "claude"),
+    "launch": ("launch", "claude", "--dry-run"),
     "search": ("search", "tiny"),
     "pull": ("pull", "ada/tiny"),
     "add": ("add", "/m/tiny.gguf"),
@@ -328,7 +330,7 @@ def test_malformed_responses_are_one_sentence(command: tuple[str, ...]) -> None:
         with serving(lambda _, sent=response: sent) as url:  # type: ignore[misc]
             for words in (
                 (command, (*command, "--json"))
-                if command[0] not in {"run", "set", "rm", "add"}
+                if command[0] not in {"run", "launch", "set", "rm", "add"}
                 else (command,)
             ):
                 code, _, errors = run(url, *words)

@@ -72,9 +72,10 @@ def test_a_server_starts_whatever_its_notes_are(fault: str, stocked: Home) -> No
     "fault", ["deep", "zeros", "latin", "fifo", "endless", "directory", "huge", "circle"]
 )
 def test_bad_settings_are_one_sentence(fault: str, stocked: Home) -> None:
-    """config.toml is required: the error names it."""
+    """A command that changes something needs it: the error names it. Others warn and use the defaults."""
     FAULTS[fault](unlinked(stocked.path / "config.toml"))
-    assert stocked.refused("list").startswith(f"{stocked.path}/config.toml ")
+    assert stocked.refused("verify").startswith(f"{stocked.path}/config.toml ")
+    assert f"Warning: {stocked.path}/config.toml " in stocked.run("list").stderr
 
 
 @pytest.mark.parametrize(

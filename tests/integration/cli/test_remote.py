@@ -62,7 +62,8 @@ def parsed(output: str) -> Any:
             return {
                 key: steady(item)
                 for key, item in value.items()
-                if key not in {"uptime_s", "ago_s", "available_bytes", "free_bytes", "server", "slots"}
+                if key
+                not in {"uptime_s", "idle_s", "ago_s", "available_bytes", "free_bytes", "server", "slots"}
             }
         return [steady(item) for item in value] if isinstance(value, list) else value
 
