@@ -24,7 +24,7 @@ from gglib.proxy.access.priority import caller_priority, requested_priority
 from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.proxy.access.visible_errors import visible_error
 from gglib.proxy.dialects.base import ErrorDialect
-from gglib.proxy.dialects.errors import OPENAI, dialect_for
+from gglib.proxy.dialects.errors import dialect_for
 from gglib.proxy.errors import EngineError, to_error_response
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
@@ -132,8 +132,8 @@ class ProxyApp:
         )
         request.wait_s = plan.wait_s
         request.grant, request.caller_priority = plan.grant, plan.caller_priority
-        if plan.dialect.request_id_header:
-            response.set_request_id_header(plan.dialect)
+        if plan.request_id_dialect is not None:
+            response.set_request_id_header(plan.request_id_dialect)
         return plan
 
     def _make_plan(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
@@ -165,7 +165,7 @@ class ProxyApp:
             encode_header_lines(_upstream_headers(head)),
             _wait_s(head, self._services.options),
             access if operation.spec.is_admin_stream else None,
-            dialect_for(path, head.fields),
+            _request_id_dialect(dialect_for(path, head.fields)),
         )
 
     def _check_access(self, request: ProxyRequest, access: Access) -> None:
@@ -207,7 +207,12 @@ class _RequestPlan:
     """Maximum wait for the model, in seconds."""
     stream_access: Access | None = None
     """The access of an event stream of the admin API, which a new policy may end; None for other requests."""
-    dialect: ErrorDialect = OPENAI
+    request_id_dialect: ErrorDialect | None = None
+    """The dialect, if it has its own header for the request id."""
+
+
+def _request_id_dialect(dialect: ErrorDialect) -> ErrorDialect | None:
+    return dialect if dialect.request_id_header else None
 
 
 def _caller_priority(head: RequestHead, grant: Grant | None) -> Priority | None:

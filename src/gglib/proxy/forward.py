@@ -77,7 +77,7 @@ When an engine dies, the kernel closes its sockets some milliseconds before the 
 gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
 
 
-async def forward(  # noqa: C901, PLR0912, PLR0913 - one more coroutine would cost each request 0.4 us
+async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine would cost each request 0.4 us
     request: ProxyRequest,
     response: Response,
     services: Services,
@@ -99,7 +99,9 @@ async def forward(  # noqa: C901, PLR0912, PLR0913 - one more coroutine would co
         if encoding is not None and is_encoded(encoding):
             raise ContentEncodingError
         body = await request.read_body(limit_bytes=options.max_body_bytes)
-    checked = body if form_fields is None else form_fields
+        checked = body
+    else:
+        checked = form_fields or body
     if len(checked) <= _SHORT_BODY_BYTES:
         envelope = read_envelope(  # inline: the hot path
             checked, allowed_engine_fields=options.allowed_engine_fields, schema_limits=options.schema_limits
@@ -123,9 +125,10 @@ async def forward(  # noqa: C901, PLR0912, PLR0913 - one more coroutine would co
     # Nearly all requests are chats with a model that is nothing else: for them this is two attributes.
     if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
         raise await with_hint(wrong_kind(name, kind), request, name, services)
+    exchange = request.exchange
     while True:
-        if request.exchange is not None and spec is not None:
-            spec = replace(spec, keep_alive_s=request.exchange.keep_alive_s)
+        if exchange is not None and spec is not None:
+            spec = replace(spec, keep_alive_s=exchange.keep_alive_s)
         request.model, request.launch_spec = name, spec
         if services.poison_requests.has_entries:
             services.poison_requests.check(name, body, monotonic())
@@ -133,7 +136,7 @@ async def forward(  # noqa: C901, PLR0912, PLR0913 - one more coroutine would co
             if envelope.tool_use is not None:
                 _add_tool_warning(response, envelope.tool_use, capabilities)
             if envelope.is_stream:
-                async with Heartbeat(response, options.heartbeat_s, request.exchange) as heartbeat:
+                async with Heartbeat(response, options.heartbeat_s, exchange) as heartbeat:
                     await _exchange(request, response, services, name, envelope.num_ctx, body, heartbeat)
             else:
                 await _exchange(request, response, services, name, envelope.num_ctx, body, None)
@@ -253,7 +256,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
         options.first_byte_s,
         options.chunk_gap_s,
     )
-    spec = request.launch_spec
+    spec, exchange = request.launch_spec, request.exchange
     priority = request_priority(request.caller_priority, None if spec is None else spec.settings.priority)
     cors_header_lines = response.extra_header_lines
     queued_at_s = monotonic()
@@ -265,7 +268,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 services.default_ctx,
                 wait_s=wait_s,
                 request_id=request.id,
-                spec=request.launch_spec,
+                spec=spec,
                 priority=priority,
             ) as target:
                 request.running_target, request.waited_s = target, monotonic() - queued_at_s
@@ -274,13 +277,14 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                 while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
                 try:
-                    if isinstance(request.exchange, BatchedExchange):
-                        await relay_batches(
-                            services.pool, target, upstream_request, response, heartbeat, request.exchange
-                        )
-                    else:
+                    # ``isinstance`` of an abstract class takes 0.4 us, so only for translated requests.
+                    if exchange is None or not isinstance(exchange, BatchedExchange):
                         async with services.pool.post(target, upstream_request) as upstream:
-                            await relay(upstream, response, heartbeat, request.exchange)
+                            await relay(upstream, response, heartbeat, exchange)
+                    else:
+                        await relay_batches(
+                            services.pool, target, upstream_request, response, heartbeat, exchange
+                        )
                 except TransportError as error:
                     raise upstream_error(error, target.model_name) from error
                 except ContextLengthExceededError as error:
@@ -301,7 +305,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     response,
                     services,
                     heartbeat,
-                    exchange=request.exchange,
+                    exchange=exchange,
                     lock=lock,
                     cache_full_error=cache_full_error,
                     limit_s=wait_s,

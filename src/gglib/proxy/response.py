@@ -95,6 +95,7 @@ class Response:
         "_parts",
         "_parts_bytes",
         "_request_id",
+        "_request_id_start",
         "_transport",
         "_writer",
         "chunks",
@@ -102,7 +103,6 @@ class Response:
         "extra_header_lines",
         "first_byte_at_s",
         "is_stream",
-        "request_id_lines",
         "state",
         "status",
     )
@@ -112,9 +112,9 @@ class Response:
     ) -> None:
         self._transport = transport
         self._writer = ResponseWriter(method=method, minor_version=minor_version)
-        self._request_id = request_id
-        self.request_id_lines = b"x-request-id: %b\r\n" % request_id.encode()
-        """Serialized headers with the request id."""
+        self._request_id = request_id.encode()
+        self._request_id_start = b"x-request-id: "
+        """What precedes the request id in the head: the name of its header, after a dialect's own header, if any."""
         self._body_start: bytes | None = None
         """The first bytes of a body longer than its tail; empty for a stream that does not report usage there."""
         self._middle_usage = b""
@@ -169,9 +169,8 @@ class Response:
     def set_request_id_header(self, dialect: ErrorDialect) -> None:
         """Send the request id under the dialect's own header, too."""
         if dialect.request_id_header:
-            names = (dialect.request_id_header, b"x-request-id")
-            value = self._request_id.encode()
-            self.request_id_lines = b"".join(b"%b: %b\r\n" % (name, value) for name in names)
+            own = b"%b: %b\r\n" % (dialect.request_id_header, self._request_id)
+            self._request_id_start = own + b"x-request-id: "
 
     async def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Send the head. ``length`` is the body size in bytes; None if unknown."""
@@ -196,7 +195,7 @@ class Response:
             await transport.drain()
         head = self._writer.head(
             status,
-            b"%b%b%b" % (lines, self.extra_header_lines, self.request_id_lines),
+            b"%b%b%b%b\r\n" % (lines, self.extra_header_lines, self._request_id_start, self._request_id),
             length=length,
             date_line=transport.date_line,
             may_keep_alive=transport.can_keep_alive and not self.closes_connection,
@@ -325,7 +324,7 @@ class Response:
         closes the connection before the body's end, so that clients detect the truncation.
         """
         error_response = to_error_response(error)
-        request_id = self._request_id
+        request_id = self._request_id.decode()
         if not self.is_started:
             self.set_request_id_header(dialect)
             body = dialect.body(error_response, request_id)

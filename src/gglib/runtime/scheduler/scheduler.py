@@ -226,7 +226,10 @@ class Scheduler:
                 self._keep_warm.record_request(model_id, now)
                 resident.holders.add(ticket)
                 resident.interactive_at = now
-                resident.idle_ttl_s = spec.idle_ttl_s
+                # Inline for nearly all requests: the property would cost another call.
+                resident.idle_ttl_s = (
+                    spec.settings.idle_ttl_s if spec.keep_alive_s is None else spec.idle_ttl_s
+                )
                 return resident.generation
         return None
 
