@@ -1,4 +1,4 @@
-"""Whether a model sees the tools of a request, and what clients are told if it does not. Pure.
+"""Whether a model sees the tools of a request, and the warning for clients if it does not. Pure.
 
 Without tools in its chat template a model never sees them: llama-server drops them silently, and a required call is
 answered with prose (tested with xllamacpp 2026.10.11549). A model without any template gets llama.cpp's default one, of

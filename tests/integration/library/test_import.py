@@ -25,7 +25,7 @@ from gglib.library.importers.sources import sources_of
 from gglib.library.importers.walk import walk
 
 Writer = Callable[..., Path]
-NOBODY = 65534
+NO_WAITERS = 65534
 COMMIT = "2439f60ef33a0d46d85da5001d52aeda5b00ce9f"
 OLDER = "bbc77c8132af1cc5cf678da3f1ddf2de43606d48"
 
@@ -221,7 +221,7 @@ class TestFolder:
 def make_become_nobody() -> Iterator[Callable[[], None]]:
     """Return a function that changes root, which no permission stops, to another user until the test ends."""
     user = os.geteuid()
-    yield lambda: os.seteuid(NOBODY) if user == 0 else None
+    yield lambda: os.seteuid(NO_WAITERS) if user == 0 else None
     os.seteuid(user)
 
 

@@ -231,7 +231,7 @@ def test_names_are_unique() -> None:
 
 
 def test_every_program_was_run() -> None:
-    """A launch that nobody tried is not offered."""
+    """A launch that was never tried is not offered."""
     assert all(client.verified is not None for client in PROGRAMS)
     assert str(find_client("codex").verified) == "0.171.0 (2026-11-29)"
     assert {client.kind for client in PROGRAMS} == {Kind.PROGRAM}

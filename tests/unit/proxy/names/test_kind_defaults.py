@@ -16,7 +16,7 @@ OTHER = ModelSummary(id=2, name="other", capabilities=ModelCapabilities(chat=Tru
 EMBED = ModelSummary(id=3, name="embed", capabilities=ModelCapabilities(embedding=True))
 ALIASES = AliasLists({"fast": ("chat", "embed"), "vectors": ("embed",)})
 UNKNOWN = ModelSummary(id=4, name="unknown")
-NOBODY: Mapping[str, float] = {}
+NO_WAITERS: Mapping[str, float] = {}
 
 
 def choose(
@@ -82,7 +82,7 @@ def test_each_kind_has_its_own_model() -> None:
     assert found == ["chat", "embed", None]
 
 
-def status(*residents: tuple[str, str], waiting: Mapping[str, float] = NOBODY) -> RuntimeStatus:
+def status(*residents: tuple[str, str], waiting: Mapping[str, float] = NO_WAITERS) -> RuntimeStatus:
     """Return a status with models and their states, in the order of their launches, and the longest waits by model."""
     return RuntimeStatus(
         residents=tuple(
