@@ -32,7 +32,7 @@ import httpx2
 from scripts.differential_requests import CHAT_MODEL, EMBEDDING_MODEL, RERANK_MODEL, Case, cases
 
 from gglib.http.sse import read_events
-from gglib.testing.tiny_gguf import write_tiny_encoder, write_tiny_gguf
+from gglib.testing.tiny_gguf import write_tiny_encoder, write_tiny_gguf, write_tiny_projector
 
 LEFT_OUT = frozenset(("id", "created", "timings", "system_fingerprint"))
 LIMIT_S = 60.0
@@ -89,7 +89,6 @@ class Setup:
 
 def write_models(folder: Path) -> dict[str, Path]:
     """Write the models of the comparison, and return their files by name."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}.gguf" for name in (CHAT_MODEL, EMBEDDING_MODEL, RERANK_MODEL)}
     write_tiny_gguf(files[CHAT_MODEL], name=CHAT_MODEL, chat_template=TOOLS_TEMPLATE)
     write_tiny_encoder(files[EMBEDDING_MODEL], name=EMBEDDING_MODEL)
@@ -212,9 +211,12 @@ def running_gglib(home: Path) -> Iterator[Setup]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GGLIB_")}
     environment["GGLIB_HOME"] = str(home)
     gglib = [sys.executable, "-m", "gglib"]
+    (home / "files").mkdir(parents=True)
+    projector = str(write_tiny_projector(home / "files" / "mmproj-chat.gguf"))
     for name, file in write_models(home / "files").items():
         added = [*gglib, "add", str(file), "--name", name, "--engine-args", "--threads 1"]
-        subprocess.run(added, env=environment, check=True, stdout=subprocess.DEVNULL)
+        images = ["--mmproj", projector if name == CHAT_MODEL else "none"]
+        subprocess.run([*added, *images], env=environment, check=True, stdout=subprocess.DEVNULL)
     serve = [*gglib, "serve", "--port", "0", "--max-models", "3", "--ctx", "4096"]
     with (home / "serve.out").open("wb") as output:
         process = subprocess.Popen(serve, env=environment, stdout=output, stderr=output)
