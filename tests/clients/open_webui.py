@@ -50,9 +50,8 @@ TOOL = {
 class Page:
     """Asks Open WebUI what its page asks."""
 
-    def __init__(self, url: str, connection: str) -> None:
+    def __init__(self, url: str) -> None:
         self._http = httpx2.Client(base_url=url, timeout=CASE_S, trust_env=False)
-        self._suffix = ":latest" if connection == "ollama" else ""
         # Without accounts, an empty sign-in is the administrator's.
         signed_in = self._http.post("/api/v1/auths/signin", json={"email": "", "password": ""})
         self._http.headers["Authorization"] = f"Bearer {signed_in.json()['token']}"
@@ -66,11 +65,11 @@ class Page:
     ) -> httpx2.Response:
         """Return the response to one message; ``model`` is gglib's name."""
         body = {"messages": [{"role": "user", "content": content}], "max_tokens": 12, **fields}
-        return self._http.post("/api/chat/completions", json={"model": model + self._suffix, **body})
+        return self._http.post("/api/chat/completions", json={"model": model, **body})
 
     def has(self, model: str) -> bool:
         """Whether its list has a model of gglib."""
-        return model + self._suffix in self.names()
+        return model in self.names()
 
 
 def models(page: Page) -> None:
@@ -156,7 +155,7 @@ def main() -> int:
 def row_of(connection: str, cache: Path, data: Path, served: Served) -> Row:
     """Run all cases with one connection."""
     with running(connection, cache, data, served) as url:
-        asked = Page(url, connection)
+        asked = Page(url)
         outcomes = tuple(outcome_of(case, asked) for case in CASES)
     return Row(
         client=f"open-webui-{connection}",

@@ -105,7 +105,7 @@ APPLICATIONS = (
         speaks=("openai",),
         how="dialog",
         settings=_open_webui,
-        verified=Verified(version="0.12", date="2026-11-28"),
+        verified=Verified(version="0.12.4", date="2026-11-29"),
     ),
     Client(
         name="open-webui-ollama",
@@ -114,6 +114,7 @@ APPLICATIONS = (
         speaks=("ollama",),
         how="dialog",
         settings=_open_webui_ollama,
+        verified=Verified(version="0.12.4", date="2026-11-29"),
     ),
     Client(
         name="cline-editor",
