@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.clients import run
-from tests.clients.__main__ import chosen, parse
+from tests.clients.__main__ import chosen, parse, with_second_try
 from tests.clients.environments import Environment, Made
-from tests.clients.outcomes import Row
+from tests.clients.outcomes import Outcome, Row
 from tests.clients.run import Runner
 from tests.clients.server import Served
 from tests.clients.table import CLIENTS, Client
@@ -178,3 +178,27 @@ def test_arguments_have_defaults() -> None:
     options = parse([])
     assert (options.only, options.limit_min, options.write) == ((), 60.0, None)
     assert parse(["--cases", "plain,died"]).cases == ("plain", "died")
+
+
+def test_clients_with_failures_run_once_more(capsys: pytest.CaptureFixture[str]) -> None:
+    """The second row counts, whatever it is; the others keep theirs, and nothing runs without a failure."""
+    passed, failed, other = CLIENTS[:3]
+
+    def row(client: Client, result: str) -> Row:
+        outcome = Outcome(case="plain", result=result, detail="")  # type: ignore[arg-type]
+        return Row(client=client.name, dialect=client.dialect, version="1", outcomes=(outcome,), reason="")
+
+    first = [row(passed, "ok"), row(failed, "failed"), row(other, "failed")]
+    second = {failed.name: row(failed, "ok"), other.name: row(other, "failed")}
+    asked: list[list[str]] = []
+
+    def run(clients: Sequence[Client]) -> list[Row]:
+        asked.append([client.name for client in clients])
+        return [second[client.name] for client in clients]
+
+    rows = with_second_try(first, CLIENTS[:3], run)
+    assert rows == [first[0], second[failed.name], second[other.name]]
+    assert asked == [[failed.name, other.name]]
+    assert "second try" in capsys.readouterr().out
+    assert with_second_try(first[:1], CLIENTS[:1], run) == first[:1]
+    assert len(asked) == 1
