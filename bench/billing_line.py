@@ -2,8 +2,8 @@
 
 ``BODIES`` are the requests of two conversations, as ``scripts.agent_turn --bodies`` keeps them. They are sent to a tiny
 model with a context of 200,000 tokens in the embedded engine: through gglib, which takes the billing line out, and as
-they are to the engine of another copy of the model. Tokens are bytes here, so the prompts are long; what matters is the
-share that comes from the cache. One answer token each. Takes about half an hour with all tools on a busy machine.
+they are to the engine of another copy of the model. One answer token each. Tokens are bytes, so the prompts are long,
+or with ``--tokenizer`` those of another model: then all tools take two minutes instead of half an hour.
 """
 
 import argparse
@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.clients.word_model import write_word_model
 
 from gglib.app.instance import running_instance
 from gglib.testing import write_tiny_gguf
@@ -53,14 +55,19 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 @contextmanager
-def gglib_serving(home: Path, names: Sequence[str]) -> Iterator[int]:
+def gglib_serving(home: Path, names: Sequence[str], tokenizer: Path | None) -> Iterator[int]:
     """Serve copies of the model under these names; yield the port."""
     environment = {**os.environ, "GGLIB_HOME": str(home), "GGLIB_SLOTS": "1"}
     gglib = [sys.executable, "-m", "gglib"]
     (home / "files").mkdir()
     for seed, name in enumerate(names):
         file = home / "files" / f"{name}.gguf"
-        write_tiny_gguf(file, name=name, seed=seed, context_length=CONTEXT, chat_template=TEMPLATE)
+        if tokenizer is None:
+            write_tiny_gguf(file, name=name, seed=seed, context_length=CONTEXT, chat_template=TEMPLATE)
+        else:
+            write_word_model(
+                file, name=name, tokenizer_of=tokenizer, context_length=CONTEXT, chat_template=TEMPLATE
+            )
         add = [*gglib, "add", str(file), "--name", name, "--engine-args", "--threads 1"]
         subprocess.run(add, env=environment, check=True, stdout=subprocess.DEVNULL)
     serve = [*gglib, "serve", "--port", "0", "--ctx", str(CONTEXT)]
@@ -104,6 +111,7 @@ def main() -> None:
     parser.add_argument(
         "--tools", type=int, help="keep only the first tools: a shorter prompt, for a quick run"
     )
+    parser.add_argument("--tokenizer", type=Path, metavar="GGUF", help="the model whose tokens are used")
     options = parser.parse_args()
     bodies = [json.loads(line) for line in options.bodies.read_bytes().splitlines()]
     turns = [{**body, "tools": body["tools"][: options.tools]} for body in bodies if body.get("tools")]
@@ -114,7 +122,7 @@ def main() -> None:
     usages: dict[str, list[dict[str, int]]] = {}
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        with gglib_serving(home, ("through", "direct")) as port:
+        with gglib_serving(home, ("through", "direct"), options.tokenizer) as port:
             for name in ("direct", "through"):
                 gglib = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
                 ask(gglib, {**hello, "model": name})  # loads it
