@@ -135,7 +135,10 @@ def test_package_without_a_version_is_refused(package: str) -> None:
             "npm error code E404\nnpm error 404 Not Found\nnpm error A complete log is in: /x/y.log",
             "npm error code E404; npm error 404 Not Found",
         ),
-        ("npm error code ERESOLVE\nnpm error /root/_logs/eresolve-report.txt", "npm error code ERESOLVE"),
+        (
+            "npm error code ERESOLVE\nnpm error /home/user/.npm/_logs/eresolve-report.txt",
+            "npm error code ERESOLVE",
+        ),
         ("first\nlast\n\n", "last"),
         ("", ""),
     ],
