@@ -14,7 +14,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 
 from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError
@@ -25,6 +25,7 @@ from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within_limit
 from gglib.proxy.access.priority import request_priority
+from gglib.proxy.bodies import offloaded
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.dialects.base import BatchedExchange, Exchange
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
@@ -210,10 +211,8 @@ async def _with_profile(body: bytes, profile: Profile, path: str, services: Serv
     Long bodies are edited in a thread, one at a time: on the event loop 20 MB blocked other requests for 0.1 to 0.9 s.
     """
     check_guards(profile, services.options.field_limits)
-    if len(body) <= _SHORT_BODY_BYTES:
-        return apply_profile(body, profile, path)
-    async with services.large_body_lock:
-        return await asyncio.to_thread(apply_profile, body, profile, path)
+    apply = partial(apply_profile, body, profile, path)
+    return await offloaded(services, len(body), apply, short_bytes=_SHORT_BODY_BYTES)
 
 
 async def with_hint(

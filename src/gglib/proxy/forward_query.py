@@ -13,10 +13,10 @@ from functools import partial
 from gglib.core.models import RunningTarget
 from gglib.http.client.pool import UpstreamRequest
 from gglib.http.errors import TransportError
-from gglib.http.headers import is_encoded
 from gglib.proxy.access.engine_paths import PathRedaction
 from gglib.proxy.access.priority import request_priority
-from gglib.proxy.errors import ContentEncodingError, EngineError, ModelNotLoadedError
+from gglib.proxy.bodies import read_plain_body
+from gglib.proxy.errors import EngineError, ModelNotLoadedError
 from gglib.proxy.forward import relay, with_hint
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates, resolve_request
 from gglib.proxy.names.fallback import first_that_runs
@@ -72,9 +72,7 @@ async def forward_query(
 async def _read_body(request: ProxyRequest) -> bytes:
     if request.method in _NO_BODY:
         return b""
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    return await request.read_body(limit_bytes=BODY_LIMIT_BYTES)
+    return await read_plain_body(request, BODY_LIMIT_BYTES)
 
 
 async def _candidates(named: NamedModel, services: Services) -> Sequence[Candidate]:

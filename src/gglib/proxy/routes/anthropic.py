@@ -1,16 +1,15 @@
 """The routes of Anthropic's dialect: messages, their tokens, and the models in Anthropic's format."""
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from gglib.core.kinds import models_of_kind
 from gglib.core.models import ModelSummary
 from gglib.core.profiles import listed_profiles
-from gglib.http.headers import is_encoded
+from gglib.proxy.bodies import offloaded, read_plain_body
 from gglib.proxy.dialects.anthropic.chat_response import chat_exchange
 from gglib.proxy.dialects.anthropic.models import as_model_object, as_page, read_page_query
 from gglib.proxy.dialects.anthropic.requests import AdaptedRequest, adapt_request, is_certainly_plain
-from gglib.proxy.errors import ContentEncodingError
 from gglib.proxy.forward import forward, forward_exchange
 from gglib.proxy.models import served_context
 from gglib.proxy.names.kind_defaults import require_for_kind
@@ -24,7 +23,7 @@ _SHORT_BODY_BYTES = 128 * 1024
 
 async def send_message(request: ProxyRequest, response: Response, services: Services) -> None:
     """``POST /v1/messages``: forwarded to the engine, which speaks the dialect; changed where it must be."""
-    body = await _read_body(request, services)
+    body = await read_plain_body(request, services.options.max_body_bytes)
     if is_certainly_plain(body):
         await forward(request, response, services, body)
         return
@@ -46,22 +45,13 @@ def _warning(ignored_tools: Sequence[str]) -> bytes:
 
 async def count_tokens(request: ProxyRequest, response: Response, services: Services) -> None:
     """``POST /v1/messages/count_tokens``: the tokens of the message as it would be sent to the engine."""
-    adapted = await _adapted(await _read_body(request, services), services)
+    body = await read_plain_body(request, services.options.max_body_bytes)
+    adapted = await _adapted(body, services)
     await forward(request, response, services, adapted.body)
 
 
-async def _read_body(request: ProxyRequest, services: Services) -> bytes:
-    encoding = request.head.fields.get(b"content-encoding")
-    if encoding is not None and is_encoded(encoding):
-        raise ContentEncodingError
-    return await request.read_body(limit_bytes=services.options.max_body_bytes)
-
-
 async def _adapted(body: bytes, services: Services) -> AdaptedRequest:
-    if len(body) <= _SHORT_BODY_BYTES:
-        return adapt_request(body)
-    async with services.large_body_lock:
-        return await asyncio.to_thread(adapt_request, body)
+    return await offloaded(services, len(body), partial(adapt_request, body), short_bytes=_SHORT_BODY_BYTES)
 
 
 async def list_models(request: ProxyRequest, response: Response, services: Services) -> None:

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from gglib.core.ports import ModelLibraryPort
-from gglib.http.headers import is_encoded
 from gglib.proxy.access.authorization import Caller
-from gglib.proxy.errors import ContentEncodingError, NoLibraryError
+from gglib.proxy.bodies import read_plain_body
+from gglib.proxy.errors import NoLibraryError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -80,9 +80,7 @@ async def _parse_and_call(
 
 async def _read_body(spec: OperationSpec, request: ProxyRequest) -> Any:  # noqa: ANN401 - the type of the spec
     """Return the parsed body. If the spec has no body, only an empty body or an empty object is accepted."""
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    content = await request.read_body(limit_bytes=BODY_LIMIT_BYTES)
+    content = await read_plain_body(request, BODY_LIMIT_BYTES)
     if spec.body is not None:
         if spec.is_body_optional and not content:
             return spec.body()

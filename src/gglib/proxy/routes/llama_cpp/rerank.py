@@ -1,10 +1,9 @@
 """Forwards rerank requests: as bytes in the engine's forms, else translated (``dialects.rerank``)."""
 
-import asyncio
+from functools import partial
 
-from gglib.http.headers import is_encoded
-from gglib.proxy.dialects.rerank import ENGINE_PATH, RerankExchange, is_foreign, translate_rerank
-from gglib.proxy.errors import ContentEncodingError
+from gglib.proxy.bodies import offloaded, read_plain_body
+from gglib.proxy.dialects.rerank import ENGINE_PATH, is_foreign, translate_rerank
 from gglib.proxy.forward import forward, forward_exchange
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
@@ -18,19 +17,12 @@ _SHORT_BODY_BYTES = 32 * 1024
 
 async def rerank(request: ProxyRequest, response: Response, services: Services) -> None:
     """Rank texts by relevance to a query, on every spelling of the path."""
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    body = await request.read_body(limit_bytes=services.options.max_body_bytes)
+    body = await read_plain_body(request, services.options.max_body_bytes)
     if is_foreign(body):
-        await forward_exchange(request, response, services, await _translated(body, services))
+        translate = partial(translate_rerank, body)
+        exchange = await offloaded(services, len(body), translate, short_bytes=_SHORT_BODY_BYTES)
+        await forward_exchange(request, response, services, exchange)
         return
     if request.path == COHERE_PATH:
         request.upstream_target = ENGINE_PATH.encode()
     await forward(request, response, services, body, "rerank")
-
-
-async def _translated(body: bytes, services: Services) -> RerankExchange:
-    if len(body) <= _SHORT_BODY_BYTES:
-        return translate_rerank(body)
-    async with services.large_body_lock:
-        return await asyncio.to_thread(translate_rerank, body)

@@ -13,10 +13,11 @@ from typing import Any
 from gglib.core import errors
 from gglib.core.models import RunningTarget
 from gglib.core.runtime.events import EventSubscription
-from gglib.http.headers import EVENT_STREAM_HEADERS, is_encoded
+from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.http.sse import HEARTBEAT
+from gglib.proxy.bodies import read_plain_body
 from gglib.proxy.dialects.router_events import router_event
-from gglib.proxy.errors import BadRequestError, ContentEncodingError, NoEventsError
+from gglib.proxy.errors import BadRequestError, NoEventsError
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
 from gglib.proxy.names.fallback import first_that_runs
 from gglib.proxy.names.named_model import read_named_model
@@ -86,9 +87,7 @@ async def _relay_events(events: EventSubscription, response: Response, heartbeat
 
 
 async def _candidates(request: ProxyRequest, services: Services) -> Sequence[Candidate]:
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    named = read_named_model(b"", await request.read_body(limit_bytes=BODY_LIMIT_BYTES))
+    named = read_named_model(b"", await read_plain_body(request, BODY_LIMIT_BYTES))
     if named.name is None:
         raise BadRequestError("'model' is missing.", "model")
     candidates, _ = await resolve_request(named.name, services)

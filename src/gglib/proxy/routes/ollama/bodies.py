@@ -1,14 +1,12 @@
 """Reads the bodies of Ollama's requests. Large ones, with images, are parsed in a thread, one at a time."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 from msgspec import Struct
 
-from gglib.http.headers import is_encoded
+from gglib.proxy import bodies
 from gglib.proxy.dialects.ollama.requests import read_request
-from gglib.proxy.errors import ContentEncodingError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 
@@ -24,15 +22,10 @@ async def read_body(request: ProxyRequest, services: Services, type_: type[Body]
 
     Raises ``BadRequestError``, which names the field, or ``ContentEncodingError``.
     """
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    body = await request.read_body(limit_bytes=services.options.max_body_bytes)
+    body = await bodies.read_plain_body(request, services.options.max_body_bytes)
     return await offloaded(services, len(body), lambda: read_request(type_, body)), len(body)
 
 
 async def offloaded(services: Services, size_bytes: int, make: Callable[[], Made]) -> Made:
     """Return what ``make`` returns for a body of ``size_bytes``: in a thread, one at a time, if it is long."""
-    if size_bytes <= _SHORT_BODY_BYTES:
-        return make()
-    async with services.large_body_lock:
-        return await asyncio.to_thread(make)
+    return await bodies.offloaded(services, size_bytes, make, short_bytes=_SHORT_BODY_BYTES)

@@ -1,10 +1,9 @@
 """Serves OpenAI's transcriptions: the form goes to the engine of the model that it names, wherever the name stands."""
 
-import asyncio
+from functools import partial
 
-from gglib.http.headers import is_encoded
+from gglib.proxy.bodies import offloaded, read_plain_body
 from gglib.proxy.dialects.transcriptions import read_transcription
-from gglib.proxy.errors import ContentEncodingError
 from gglib.proxy.forward import forward
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
@@ -16,13 +15,8 @@ _SHORT_BODY_BYTES = 1024 * 1024
 
 async def transcribe(request: ProxyRequest, response: Response, services: Services) -> None:
     """``POST /v1/audio/transcriptions``."""
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
     content_type = request.fields.get(b"content-type", b"")
-    body = await request.read_body(limit_bytes=services.options.max_body_bytes)
-    if len(body) <= _SHORT_BODY_BYTES:
-        fields = read_transcription(body, content_type)
-    else:
-        async with services.large_body_lock:
-            fields = await asyncio.to_thread(read_transcription, body, content_type)
+    body = await read_plain_body(request, services.options.max_body_bytes)
+    read = partial(read_transcription, body, content_type)
+    fields = await offloaded(services, len(body), read, short_bytes=_SHORT_BODY_BYTES)
     await forward(request, response, services, body, form_fields=fields)

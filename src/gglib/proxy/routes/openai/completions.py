@@ -2,10 +2,9 @@
 
 from time import time
 
-from gglib.http.headers import is_encoded
+from gglib.proxy.bodies import read_plain_body
 from gglib.proxy.dialects.infill import InfillExchange, has_suffix
 from gglib.proxy.envelope import read_envelope
-from gglib.proxy.errors import ContentEncodingError
 from gglib.proxy.forward import forward, forward_exchange
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
@@ -15,9 +14,7 @@ from gglib.proxy.response import Response
 async def complete(request: ProxyRequest, response: Response, services: Services) -> None:
     """``POST /v1/completions``."""
     options = services.options
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    body = await request.read_body(limit_bytes=options.max_body_bytes)
+    body = await read_plain_body(request, options.max_body_bytes)
     if not has_suffix(body):
         await forward(request, response, services, body)
         return

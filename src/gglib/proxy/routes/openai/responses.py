@@ -1,11 +1,10 @@
 """Serves OpenAI's Responses API through the engine's chat completions."""
 
-import asyncio
+from functools import partial
 
-from gglib.http.headers import is_encoded
+from gglib.proxy.bodies import offloaded, read_plain_body
 from gglib.proxy.dialects.responses.exchange import InputTokensExchange, ResponsesExchange
 from gglib.proxy.envelope import read_envelope
-from gglib.proxy.errors import ContentEncodingError
 from gglib.proxy.forward import forward_exchange
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.request import ProxyRequest
@@ -29,14 +28,9 @@ async def _exchange(
     kind: type[ResponsesExchange], request: ProxyRequest, response: Response, services: Services
 ) -> None:
     options = services.options
-    if is_encoded(request.fields.get(b"content-encoding", b"identity")):
-        raise ContentEncodingError
-    body = await request.read_body(limit_bytes=options.max_body_bytes)
-    if len(body) <= _SHORT_BODY_BYTES:
-        exchange = _read(kind, body, request.id, options)
-    else:
-        async with services.large_body_lock:
-            exchange = await asyncio.to_thread(_read, kind, body, request.id, options)
+    body = await read_plain_body(request, options.max_body_bytes)
+    read = partial(_read, kind, body, request.id, options)
+    exchange = await offloaded(services, len(body), read, short_bytes=_SHORT_BODY_BYTES)
     await forward_exchange(request, response, services, exchange)
 
 
