@@ -11,8 +11,12 @@
 #   make hooks                            run the linters at each commit (pre-commit)
 #   make module-tables                    write the tables of modules into the packages' READMEs
 #   make access-table                     write the tables of docs/access.md from the table of routes
+#   make grafana-dashboard                write the Grafana dashboard from the description of its panels
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make first-run-picture                draw docs/first-run.svg from a real first run; fetches the starter model
+#   make terminal-transcripts             write docs/terminal.md from a real terminal; needs tmux, zsh and fish
+#   make top-frames                       write docs/top.md: gglib top while models are swapped; needs tmux
+#   make check-first-models               compare the list of first models with the hub
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -22,7 +26,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table diagrams first-run-picture lock clean
+.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -65,11 +69,23 @@ module-tables: $(VENV)/.ready-to-test
 access-table: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.access_table $(ARGS)
 
+grafana-dashboard: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.grafana_dashboard $(ARGS)
+
 diagrams: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.state_diagrams $(ARGS)
 
 first-run-picture: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/first_run_picture.py $(ARGS)
+
+terminal-transcripts: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/terminal_transcripts.py $(ARGS)
+
+top-frames: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.top_frames $(ARGS)
+
+check-first-models: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.check_first_models $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.clients.word_model import write_word_model
 
-from gglib.app.instance import running_instance
+from gglib.app.serving.instance import running_instance
 from gglib.testing import write_tiny_gguf
 
 CONTEXT = 200_000

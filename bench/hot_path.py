@@ -28,7 +28,7 @@ from bench.proxies.sides import write_engine
 from bench.proxies.upstream import ANSWER, DONE, STREAM_HEAD, event
 
 from gglib.core.models import GgufFacts, NewModel
-from gglib.db import SqliteCatalog
+from gglib.db import SqliteCatalog, SqliteHistory
 from gglib.http.client.connect import Origin
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamPool
@@ -173,7 +173,7 @@ async def ask_all(server: HttpServer, requests: int, request: bytes, end: bytes,
 
 
 @asynccontextmanager
-async def proxy_server(pool: UpstreamPool) -> AsyncIterator[HttpServer]:
+async def proxy_server(pool: UpstreamPool, *, has_history: bool = False) -> AsyncIterator[HttpServer]:
     """Yield the HTTP server of a complete gglib whose engine's responses come from ``pool``."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -188,12 +188,18 @@ async def proxy_server(pool: UpstreamPool) -> AsyncIterator[HttpServer]:
         )
         manager = await stack.enter_async_context(EngineManager(catalog, launcher, RuntimeConfig()))
         await manager.ensure_model_running(MODEL, None, 8192)
+        recorder = RequestRecorder(route_of)
+        if has_history:
+            history = await stack.enter_async_context(
+                SqliteHistory(directory / "history.db", max_bytes=2**29, max_age_s=2_592_000)
+            )
+            stack.enter_context(recorder.storing(lambda: history, manager.swap_of))
         services = Services(
             runtime=manager,
             catalog=catalog,
             pool=pool,
             model_objects=ModelObjects(8192),
-            recorder=RequestRecorder(route_of),
+            recorder=recorder,
             default_ctx=8192,
             options=ProxyOptions(),
         )
@@ -217,7 +223,12 @@ async def proxy_server(pool: UpstreamPool) -> AsyncIterator[HttpServer]:
 
 
 async def measure(
-    *, rounds: int, is_stream: bool, is_alone: bool, profile: cProfile.Profile | None
+    *,
+    rounds: int,
+    is_stream: bool,
+    is_alone: bool,
+    has_history: bool = False,
+    profile: cProfile.Profile | None,
 ) -> list[float]:
     """Return the microseconds per request, for each round."""
     reads, end, requests, at_once = [ANSWER], ANSWER[-50:], REQUESTS, AT_ONCE
@@ -228,7 +239,7 @@ async def measure(
     request = chat_request(
         chat_body(chunks=CHUNKS, stream_id="abcdefgh" if is_stream else None), "127.0.0.1:9000"
     )
-    async with proxy_server(ScriptedPool(reads)) as server:
+    async with proxy_server(ScriptedPool(reads), has_history=has_history) as server:
         await ask_all(server, requests, request, end, at_once=at_once)
         tune_gc()
         if profile is not None:
@@ -247,6 +258,9 @@ def main() -> None:
     parser.add_argument(
         "--alone", action="store_true", help="with --stream: each chunk alone, to 1,000 streams"
     )
+    parser.add_argument(
+        "--history", action="store_true", help="with a request history, whose thread counts, too"
+    )
     parser.add_argument("--bare", action="store_true", help="print the median alone")
     options = parser.parse_args()
     if options.alone and not options.stream:
@@ -255,7 +269,13 @@ def main() -> None:
     profile = cProfile.Profile() if options.profile else None
     rounds = 1 if profile else ROUNDS
     found = uvloop.run(
-        measure(rounds=rounds, is_stream=options.stream, is_alone=options.alone, profile=profile)
+        measure(
+            rounds=rounds,
+            is_stream=options.stream,
+            is_alone=options.alone,
+            has_history=options.history,
+            profile=profile,
+        )
     )
     if options.bare:
         print(statistics.median(found))

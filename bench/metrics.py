@@ -8,11 +8,11 @@ import platform
 import time
 from collections.abc import Callable
 
+from gglib.core.history.records import RequestRecord
 from gglib.core.ports import RuntimeStatus
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.metrics import RequestMetrics
 from gglib.proxy.telemetry.prometheus import MetricsSnapshot, render
-from gglib.proxy.telemetry.records import RequestRecord
 
 RECORDS = 200_000
 ROUNDS = 5
@@ -20,7 +20,7 @@ MODELS = 20
 
 
 def a_record(model: str | None, path: str = "/v1/chat/completions") -> RequestRecord:
-    """Return the record of a streamed response that reported its token usage."""
+    """Return the record of a streamed response that reported its token usage, cached tokens and speed."""
     return RequestRecord(
         method="POST",
         path=path,
@@ -35,6 +35,8 @@ def a_record(model: str | None, path: str = "/v1/chat/completions") -> RequestRe
         completion_tokens=200,
         is_streamed=True,
         error_code=None,
+        cached_tokens=None if model is None else 30,
+        tokens_per_s=None if model is None else 118.0,
     )
 
 

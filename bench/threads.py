@@ -4,8 +4,8 @@ Each round sends the same request to each engine of each side in turn, and then 
 sides differ in how threads wait for each other and in their number:
 
 - before: libgomp's default, a thread for each core;
-- now: as gglib launches engines;
-- longer: 1,000 spins;
+- one: as gglib launches an engine with ``max_models = 1``;
+- several: as gglib launches engines with a higher ``max_models``;
 - asleep: threads sleep at once instead of spinning (``GOMP_SPINCOUNT=0``, as ``OMP_WAIT_POLICY=passive``);
 - divided: the cores divided between three engines (``--threads``).
 
@@ -56,12 +56,13 @@ class Side:
     spins: str | None = None
     """Value of ``GOMP_SPINCOUNT``; None: gglib's."""
     engine_args: tuple[str, ...] = ()
+    max_models: int = ENGINES
 
 
 SIDES = {
     "before": Side(spins="300000"),  # the value that libgomp uses without the variable
-    "now": Side(),
-    "longer": Side(spins="1000"),
+    "one": Side(max_models=1),
+    "several": Side(),
     "asleep": Side(spins="0"),
     "divided": Side(engine_args=("--threads", str(max(1, (read_cores() or 1) // ENGINES)))),
 }
@@ -136,7 +137,7 @@ async def launch(stack: AsyncExitStack, side: Side, model: Path, home: Path, nam
         engines_dir=home / "engines",
         log_dir=home / "logs",
         slots=1,
-        concurrent_engines=ENGINES,
+        concurrent_engines=side.max_models,
     )
     running = []
     for number in range(ENGINES):
@@ -209,8 +210,9 @@ the slowest round in brackets. {how}
 A request was cancelled after {LIMIT_S:.0f} s.
 
 {"".join(table(what, {name: times[what, name] for name in SIDES}) for what in WORK)}\
-*before*: libgomp's default, a thread for each core. *now*: as gglib launches engines. *longer*: 1,000 spins. *asleep*:
-threads that wait sleep at once (`GOMP_SPINCOUNT=0`). *divided*: the cores divided between three engines.
+*before*: libgomp's default, a thread for each core. *one*: as gglib launches an engine with `max_models = 1`, where
+only one computes at a time. *several*: as gglib launches engines with a higher `max_models`. *asleep*: threads that
+wait sleep at once (`GOMP_SPINCOUNT=0`). *divided*: the cores divided between three engines.
 """
 
 

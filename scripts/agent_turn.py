@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.support.waiting import wait_until
 
-from gglib.app.instance import running_instance
+from gglib.app.serving.instance import running_instance
 from gglib.testing import Script, install_scripted_server, read_record, write_tiny_gguf
 
 MODEL = "claude-opus-4-8"

@@ -231,7 +231,7 @@ def running_gglib(home: Path) -> Iterator[Setup]:
 
 
 def _address(home: Path, process: "subprocess.Popen[bytes]") -> str:
-    from gglib.app.instance import running_instance  # noqa: PLC0415 - only the program needs it
+    from gglib.app.serving.instance import running_instance  # noqa: PLC0415 - only the program needs it
 
     deadline_s = time.monotonic() + LIMIT_S
     for _ in itertools.count():

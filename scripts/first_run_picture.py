@@ -1,8 +1,8 @@
 """Draw docs/first-run.svg: the first commands of a new user, run in a real terminal (``make first-run-picture``).
 
 The commands run in a pseudo-terminal with an empty home on this machine, with the default engine and registry. Their
-output is drawn as a terminal renders it. Of the seven clients that ``gglib up`` lists, only those up to
-``LAST_SHOWN_CLIENT`` are drawn. The SVG contains no path of this machine and loads nothing.
+output is drawn as a terminal renders it. The hub is a local one that has the first models by name, so that the picture
+does not depend on the network; the starter model is chosen. The SVG contains no path of this machine and loads nothing.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -23,13 +24,16 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+from gglib.library.starter.first_models import first_models
+from gglib.testing.local_hub import LocalHub
+
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "first-run.svg"
 UP = "gglib up"
 COMMANDS = ('gglib run smollm2-135m "What is the capital of France?"', "gglib ps")
 """Commands that run in a second terminal while ``gglib up`` serves."""
-LAST_SHOWN_CLIENT = "Cline"
 READY = "Ctrl-C stops everything."
-QUESTION = "[Y/n]"
+ANSWERS = {"[Y/n]: ": "\n", "Number [": "1\n"}
+"""What is typed at each question."""
 COLUMNS, ROWS = 100, 60
 LIMIT_S = 300.0
 POLL_S = 0.2
@@ -118,23 +122,33 @@ class Screen:
                 raise ValueError(f"unknown sequence: ESC [ {arguments} {final}")
 
 
+def install_program(directory: Path) -> None:
+    """Write the program ``gglib``: its messages name it as it was started, here by its name on the PATH."""
+    program = directory / "gglib"
+    program.write_text(f"#!{sys.executable}\nfrom gglib.cli import main\n\nmain()\n", encoding="utf-8")
+    program.chmod(0o700)
+
+
 @contextmanager
-def terminal(command: str, home: Path) -> Iterator[tuple[int, int]]:
-    """Run a command in a new pseudo-terminal.
+def terminal(command: str, directory: Path, hub: str) -> Iterator[tuple[int, int]]:
+    """Run a command in a new pseudo-terminal, with the program and the home of ``directory``.
 
     Yields its pid and the master descriptor; leaving the block ends the command.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
     environment = own | {
-        "HOME": str(home),
+        "HOME": str(directory),
+        "PATH": os.pathsep.join((str(directory), os.environ.get("PATH", os.defpath))),
         "TERM": "xterm-256color",
         "COLUMNS": str(COLUMNS),
         "LINES": str(ROWS),
+        "HF_ENDPOINT": hub,
+        "NO_PROXY": "127.0.0.1,localhost",
     }
     pid, descriptor = pty.fork()
     if pid == 0:
-        arguments = [sys.executable, "-m", *_words(command)]
-        os.execve(sys.executable, arguments, environment)  # noqa: S606 - the commands above, no shell
+        program, *arguments = _words(command)
+        os.execvpe(program, [program, *arguments], environment)  # noqa: S606 - the commands above, no shell
     try:
         yield pid, descriptor
     finally:
@@ -148,8 +162,8 @@ def _words(command: str) -> list[str]:
 
 
 def read_until(descriptor: int, last: str) -> str:
-    """Return the output up to ``last`` or the end of file. Prompts are confirmed with Enter. Raises TimeoutError."""
-    output, answered = "", 0
+    """Return the output up to ``last`` or the end of file, answering questions by ``ANSWERS``. Raises TimeoutError."""
+    output, answered = "", Counter[str]()
     deadline_s = time.monotonic() + LIMIT_S
     while not (last and last in output):
         if time.monotonic() > deadline_s:
@@ -160,19 +174,24 @@ def read_until(descriptor: int, last: str) -> str:
             output += os.read(descriptor, 65536).decode(errors="replace")
         except OSError:  # Linux: the program has closed its side
             break
-        if output.count(QUESTION) > answered:
-            answered += 1
-            os.write(descriptor, b"\n")
+        for question, answer in ANSWERS.items():
+            if output.count(question) > answered[question]:
+                answered[question] += 1
+                os.write(descriptor, answer.encode())
     return output
 
 
 def first_run() -> list[Text]:
     """Run the commands, and return the lines to draw."""
-    with tempfile.TemporaryDirectory() as name, terminal(UP, Path(name)) as (_, server):
-        lines = [prompt(UP), *shortened(screen_of(read_until(server, READY)))]
-        for command in COMMANDS:
-            with terminal(command, Path(name)) as (_, descriptor):
-                lines += [Text(), prompt(command), *screen_of(read_until(descriptor, ""))]
+    with tempfile.TemporaryDirectory() as name, LocalHub() as hub:
+        install_program(Path(name))
+        for model in first_models().models:
+            hub.add_repository(model.repo, {f"model-{model.quantization}.gguf": b"GGUF"})
+        with terminal(UP, Path(name), hub.url) as (_, server):
+            lines = [prompt(UP), *screen_of(read_until(server, READY))]
+            for command in COMMANDS:
+                with terminal(command, Path(name), hub.url) as (_, descriptor):
+                    lines += [Text(), prompt(command), *screen_of(read_until(descriptor, ""))]
     return lines
 
 
@@ -184,21 +203,6 @@ def screen_of(output: str) -> list[Text]:
     while lines and not lines[-1].plain.strip():
         lines.pop()
     return lines
-
-
-def shortened(lines: list[Text]) -> list[Text]:
-    """Return the lines of ``gglib up`` without the clients after ``LAST_SHOWN_CLIENT``."""
-    plain = [line.plain for line in lines]
-    shown = next(index for index, line in enumerate(plain) if line.startswith(LAST_SHOWN_CLIENT))
-    end = plain.index("", shown)
-    left_out = [line.split("  (")[0] for line in plain[end:] if re.match(r"\S.*  \(", line)]
-    return [
-        *lines[:end],
-        Text(),
-        Text(f"... and the same for {', '.join(left_out)}", "dim"),
-        Text(),
-        lines[-1],
-    ]
 
 
 def prompt(command: str) -> Text:

@@ -27,8 +27,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gglib.app.catalog import open_catalog
-from gglib.app.pulls import planner, puller
+from gglib.app.models.catalog import open_catalog
+from gglib.app.models.pulls import planner, puller
 from gglib.app.settings import Settings
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSummary

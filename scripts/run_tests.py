@@ -7,9 +7,13 @@ smaller number of profile ``dev``. All further arguments go to pytest: ``make te
 Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a CPU-bound part
 has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
 after another.
+
+The modules are compiled first: a fresh clone where ``PYTHONDONTWRITEBYTECODE`` is set has no compiled ones, and each of
+the thousands of processes that the tests start would compile them again (0.45 s instead of 0.28 s for a short command).
 """
 
 import argparse
+import compileall
 import os
 import subprocess
 import sys
@@ -148,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--profile", default="ci", choices=("ci", "dev", "explore"), help="of hypothesis (default ci)"
     )
     options, selection = parser.parse_known_args(arguments)
+    for directory in ("src", "tests"):
+        compileall.compile_dir(ROOT / directory, quiet=2)
     outcomes = []
     for part in PARTS:
         if options.part and part.name not in options.part:

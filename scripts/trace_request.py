@@ -19,10 +19,11 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import gglib
-from gglib.app.catalog import open_catalog
-from gglib.app.hub import open_hub
-from gglib.app.pulls import pull_by_name
-from gglib.app.server import open_home, running_server
+from gglib.app.models.catalog import open_catalog
+from gglib.app.models.hub import open_hub
+from gglib.app.models.pulls import pull_by_name
+from gglib.app.serving.open_home import open_home
+from gglib.app.serving.server import running_server
 from gglib.app.settings import Settings
 from gglib.core.models import GgufFacts, NewModel
 from gglib.runtime.engines import LlamaServerEngine

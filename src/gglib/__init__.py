@@ -7,11 +7,12 @@ imported when it is first used: ``import gglib`` alone imports no server, no dat
 TYPE_CHECKING = False
 """As ``typing`` has it for type checkers, whose import alone takes several times as long as this module."""
 if TYPE_CHECKING:
-    from gglib.app.file_limits import fit_to_machine
-    from gglib.app.server import Server, open_home, running_server
+    from gglib.app.serving.file_limits import fit_to_machine
+    from gglib.app.serving.open_home import open_home
+    from gglib.app.serving.server import Server, running_server
+    from gglib.app.serving.supervisor import ProxyConfig, ProxySupervisor
     from gglib.app.settings import Settings, load_settings
-    from gglib.app.supervisor import ProxyConfig, ProxySupervisor
-    from gglib.core.api_keys import ApiKey
+    from gglib.core.api_keys import ApiKey, KeyLimits
     from gglib.core.errors import CatalogError, GglibError, ModelRuntimeError
     from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
     from gglib.core.ports.catalog import ModelCatalogPort
@@ -30,6 +31,7 @@ __all__ = [
     "CatalogError",
     "EngineManager",
     "GglibError",
+    "KeyLimits",
     "LaunchConfig",
     "LiveOptions",
     "LocalLauncher",
@@ -60,6 +62,7 @@ _MODULES = {
     "CatalogError": "core.errors",
     "EngineManager": "runtime.manager",
     "GglibError": "core.errors",
+    "KeyLimits": "core.api_keys",
     "LaunchConfig": "runtime.local.launch",
     "LiveOptions": "proxy.options",
     "LocalLauncher": "runtime.local.launcher",
@@ -69,19 +72,19 @@ _MODULES = {
     "ModelRuntimePort": "core.ports.runtime",
     "ModelSummary": "core.models",
     "Priority": "core.priority",
-    "ProxyConfig": "app.supervisor",
+    "ProxyConfig": "app.serving.supervisor",
     "ProxyOptions": "proxy.options",
-    "ProxySupervisor": "app.supervisor",
+    "ProxySupervisor": "app.serving.supervisor",
     "RunningTarget": "core.models",
     "RuntimeConfig": "runtime.manager",
-    "Server": "app.server",
+    "Server": "app.serving.server",
     "Settings": "app.settings",
     "__version__": "core.version",
-    "open_home": "app.server",
+    "open_home": "app.serving.open_home",
     "find_engine": "runtime.engines",
-    "fit_to_machine": "app.file_limits",
+    "fit_to_machine": "app.serving.file_limits",
     "load_settings": "app.settings",
-    "running_server": "app.server",
+    "running_server": "app.serving.server",
     "serve": "proxy.server",
 }
 

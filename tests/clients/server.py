@@ -15,7 +15,7 @@ import httpx2
 from tests.clients.word_model import write_word_model
 from tests.support.waiting import wait_until
 
-from gglib.app.instance import running_instance
+from gglib.app.serving.instance import running_instance
 from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.testing import Script, install_scripted_server, write_tiny_encoder, write_tiny_gguf
 

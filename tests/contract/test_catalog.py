@@ -244,6 +244,62 @@ class TestChanging:
         assert changed is not None
         assert (changed.aliases, changed.tags, changed.settings) == ((), FULL.tags, FULL.settings)
 
+    async def test_renames(self, catalog: ModelStorePort) -> None:
+        """The id and the aliases stay, and the old name is free."""
+        added = await catalog.add_model(FULL)
+        changed = await catalog.edit_model(FULL.name, lambda _: ModelEdit(name="new"))
+        assert changed == replace(added, name="new")
+        assert await catalog.list_models() == [changed]
+        assert await catalog.resolve_model(FULL.name) is None
+        assert await catalog.resolve_model("new") == changed
+        spec = await catalog.resolve_for_launch("new")
+        assert spec is not None
+        assert (spec.model_id, spec.model_name) == (added.id, "new")
+
+    async def test_a_new_name_may_be_an_own_alias_and_the_old_one_become_one(
+        self, catalog: ModelStorePort
+    ) -> None:
+        """A name that becomes the model's own is no alias any more."""
+        await catalog.add_model(new_model("a", aliases=("B", "c")))
+        changed = await catalog.edit_model("a", lambda _: ModelEdit(name="b"))
+        assert changed is not None
+        assert (changed.name, changed.aliases) == ("b", ("c",))
+        changed = await catalog.edit_model("b", lambda _: ModelEdit(name="A", aliases=("b",)))
+        assert changed is not None
+        assert (changed.name, changed.aliases) == ("A", ("b",))
+        changed = await catalog.edit_model("b", lambda _: ModelEdit(name="a"))
+        assert changed is not None
+        assert (changed.name, changed.aliases) == ("a", ("b",))
+
+    @pytest.mark.parametrize("taken", ["b", "BETA"])
+    async def test_a_taken_name_changes_nothing(self, catalog: ModelStorePort, taken: str) -> None:
+        """Neither the name nor an alias of another model, ignoring case."""
+        before = await catalog.add_model(new_model("a", aliases=("alpha",)))
+        await catalog.add_model(new_model("b", aliases=("beta",)))
+        with pytest.raises(ModelExistsError):
+            await catalog.edit_model("a", lambda _: ModelEdit(name=taken))
+        assert await catalog.resolve_model("a") == before
+
+    @pytest.mark.parametrize(
+        ("edit", "error"),
+        [
+            (ModelEdit(name="7"), InvalidSettingError),
+            (ModelEdit(name=" x"), InvalidSettingError),
+            (ModelEdit(aliases=("alpha", "7")), InvalidSettingError),
+            (ModelEdit(aliases=("x", "X")), ModelExistsError),
+            (ModelEdit(name="Alpha", aliases=("alpha",)), ModelExistsError),
+            (ModelEdit(name="b", aliases=("alpha", "B")), ModelExistsError),
+        ],
+    )
+    async def test_names_that_a_model_cannot_have_change_nothing(
+        self, catalog: ModelStorePort, edit: ModelEdit, error: type[Exception]
+    ) -> None:
+        """Numbers, padding, and a name twice: also a new name that is among the aliases, which stay as they are."""
+        before = await catalog.add_model(new_model("a", aliases=("alpha",)))
+        with pytest.raises(error):
+            await catalog.edit_model("a", lambda _: edit)
+        assert await catalog.resolve_model("a") == before
+
     async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
         """Changing what is not there is None."""
         assert await catalog.edit_model("nobody", lambda _: ModelEdit(tags=("x",))) is None

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from gglib.app.library import build_library
+from gglib.app.models.library import build_library
 from gglib.app.settings import Settings, prepare_home
 from gglib.core.errors import (
     DiskFullError,

@@ -15,7 +15,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from tests.support.waiting import wait_until
 
-from gglib.app.instance import running_instance
+from gglib.app.serving.instance import running_instance
 from gglib.library.starter import SMOLLM2, fetch_starter
 from gglib.testing import write_tiny_gguf
 

@@ -21,7 +21,7 @@ from tests.integration.chaos.report import Report
 from tests.integration.chaos.stack import DEATHS_EACH
 from tests.integration.chaos.verdict import Heard, Kind, judge
 
-from gglib.app.catalog import add_file, open_catalog
+from gglib.app.models.catalog import add_file, open_catalog
 from gglib.app.settings import Settings
 from gglib.core.models import ModelSettings
 from gglib.library.add import AddRequest

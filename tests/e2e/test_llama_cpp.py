@@ -96,6 +96,7 @@ def test_changes_are_those_that_the_engine_permits(server: Gglib) -> None:
 
 def test_buttons_of_the_router(server: Gglib) -> None:
     """A model is loaded and unloaded, and the events say so."""
+    post(server, "/completion", model="tiny-a", prompt="a", n_predict=1)  # in the place of any other model
     with httpx2.stream("GET", f"{server.url}/models/sse", timeout=60, trust_env=False) as events:
         assert post(server, "/models/load", model="Tiny-B") == {"success": True}
         wait_until(lambda: state(server, "Tiny-B") == "loaded")

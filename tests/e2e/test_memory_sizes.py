@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from gglib.app.memory_accounts import LocalMemoryAccounts, open_accounts
+from gglib.app.memory.accounts import LocalMemoryAccounts, open_accounts
 from gglib.core.kinds import launch_spec
 from gglib.core.memory import RAM
 from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningTarget

@@ -1,6 +1,5 @@
 """The official OpenAI client against real models."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,19 +46,18 @@ def test_two_models_asked_in_turn_both_answer_and_one_engine_exists(gglib: Gglib
 
 
 def test_a_stream_arrives_chunk_by_chunk(gglib: Gglib) -> None:
-    """The first words arrive long before the last ones."""
-    times = []
+    """The first words arrive while the engine still generates."""
     stream = gglib.openai().chat.completions.create(
         model="tiny-a", messages=HELLO, max_tokens=1500, stream=True, stream_options={"include_usage": True}
     )
-    for chunk in stream:
-        times.append(time.monotonic())
-        last = chunk
+    next(stream)
+    assert [
+        resident["in_flight"] for resident in gglib.residents() if resident["model_name"] == "tiny-a"
+    ] == [1]
+    *chunks, last = stream
     assert last.usage is not None
     assert last.usage.completion_tokens == 1500
-    assert len(times) > 500
-    middle = times[len(times) // 2]
-    assert middle - times[0] > 0.2 * (times[-1] - times[0]), "they came in a lump"
+    assert len(chunks) > 500
 
 
 def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="counts processes by /proc"),
 ]
 
-OLD, NEW = "key-of-before", "key-of-after"
+OLD, NEW, KEPT = "key-of-before", "key-of-after", "key-of-bob"
 TOKENS = 4_000
 LIMIT_S = 120.0
 
@@ -24,8 +24,8 @@ LIMIT_S = 120.0
 class Stream:
     """A streamed completion of ``TOKENS`` tokens. A thread reads its beginning, and the rest when it is joined."""
 
-    def __init__(self, gglib: Gglib, model: str) -> None:
-        self._gglib, self._model = gglib, model
+    def __init__(self, gglib: Gglib, model: str, key: str) -> None:
+        self._gglib, self._model, self._key = gglib, model, key
         self._has_begun, self._reads_on = threading.Event(), threading.Event()
         self.text = ""
         self._thread = threading.Thread(target=self._read)
@@ -49,7 +49,7 @@ class Stream:
         with (
             httpx2.Client(trust_env=False, timeout=LIMIT_S) as client,
             client.stream(
-                "POST", f"{self._gglib.url}/v1/completions", json=body, headers=bearer(OLD)
+                "POST", f"{self._gglib.url}/v1/completions", json=body, headers=bearer(self._key)
             ) as answer,
         ):
             for part in answer.iter_text():
@@ -82,20 +82,24 @@ def pids(gglib: Gglib) -> dict[str, int]:
 
 
 def write_config(home: Path, key: str) -> None:
-    """Write the settings with one access key."""
+    """Write the settings with this access key of alice, and that of bob."""
     path = home / "config.toml"
     path.touch(mode=0o600)
-    path.write_text(f'max_models = 2\nctx = 8192\nslots = 2\nfirst_byte_s = 0\n[api_keys]\nalice = "{key}"\n')
+    path.write_text(
+        f"max_models = 2\nctx = 8192\nslots = 2\nfirst_byte_s = 0\n[api_keys]\n"
+        f'alice = "{key}"\nbob = "{KEPT}"\n'
+    )
 
 
-def test_sighup_applies_keys_and_model_options_and_interrupts_nothing(home: Gglib) -> None:
-    """Both streams are complete, the unchanged model keeps its process, and the changed one gets its new context.
+def test_sighup_applies_keys_and_model_options_and_interrupts_no_valid_request(home: Gglib) -> None:
+    """Streams with a key that stays are complete, and the changed model gets its new context after them.
 
-    The old key is refused as soon as the reload is done, while the streams that it started continue.
+    A key that was replaced is refused, and its stream ends: it may be a leaked one.
     """
     write_config(home.home, OLD)
     home.serve()
-    streams = [Stream(home, "tiny-a"), Stream(home, "Tiny-B")]
+    streams = [Stream(home, "tiny-a", KEPT), Stream(home, "Tiny-B", KEPT)]
+    replaced = Stream(home, "tiny-a", OLD)
     before = pids(home)
     assert before.keys() == {"tiny-a", "Tiny-B"}
 
@@ -105,6 +109,7 @@ def test_sighup_applies_keys_and_model_options_and_interrupts_nothing(home: Ggli
     home.process.send_signal(signal.SIGHUP)
     home.wait_until(lambda: complete(home, "tiny-a", OLD).status_code == 401)
     assert complete(home, "tiny-a", NEW).status_code == 200
+    assert '"invalid_api_key"' in replaced.join()
     assert all(resident["in_flight"] == 1 for resident in residents(home).values())
     for stream in streams:
         text = stream.join()

@@ -69,11 +69,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> None:
-    """The wheel contains no tests or scripts; it has ``py.typed`` and every Python file of the package."""
+    """The wheel contains no tests or scripts; it has ``py.typed`` and every file of the package, also data."""
     with zipfile.ZipFile(wheel) as content:
         names = set(content.namelist())
     assert {name.split("/")[0] for name in names if not name.startswith("gglib-")} == {"gglib"}
-    sources = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "gglib").rglob("*.py")}
+    sources = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in (ROOT / "src" / "gglib").rglob("*")
+        if path.suffix in {".json", ".py", ".toml"}
+    }
+    assert "gglib/app/monitoring/grafana/gglib.json" in sources
     assert sources <= names
     assert "gglib/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_the_programs_are_typed(directory: Path) -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_commands_before_the_programs_run(tmp_path: Path) -> None:
+    """As they are written: they make a model and an engine, which are where the next line expects them."""
+    found = re.search(r'^(python -c "from gglib.testing .*)$', PAGE, re.MULTILINE)
+    assert found is not None
+    _, *arguments = shlex.split(found[1])
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "bin/llama-server\n", "")
+    assert (tmp_path / "bin" / "llama-server").is_file()
+    assert (tmp_path / "tiny.gguf").is_file()
 
 
 @contextlib.contextmanager

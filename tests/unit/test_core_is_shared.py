@@ -11,10 +11,25 @@ REASONS = {
     "gglib.core.addresses": "proxy hides whole behind serve(): nothing above looks into it",
     "gglib.core.api_keys": "settings are read without loading the proxy",
     "gglib.core.authorities": "as addresses",
+    "gglib.core.history.times": "commands take the forms of the API, also without a server",
+    "gglib.core.log_lines": "the log of the command line has the lines of the proxy's, and its settings name them",
     "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",
     "gglib.core.ports.memory_peaks": "a port: app asks for it and puts the database there",
     "gglib.core.ports.store": "a port: library asks for it, app puts the database there",
+    "gglib.core.history.recording": "settings are read without loading the proxy",
+    **{
+        f"gglib.core.history.{name}": "app gives the redaction its keys, and the database stores what proxy captured"
+        for name in (
+            "embedded_data",
+            "private_keys",
+            "redaction",
+            "secrets",
+            "stream_dialects",
+            "stream_parts",
+            "streams",
+        )
+    },
 }
 """Modules that one package below ``app`` needs, and why they are here all the same."""
 

@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from gglib.app.clients.entries import KEY_VARIABLE
 from gglib.app.clients.table import CLIENTS
 from gglib.app.settings import SETTINGS, Settings
-from gglib.cli.app import COMMANDS
+from gglib.cli.app import cli
+from gglib.cli.command_names import COMMANDS
+from gglib.cli.help.synonyms import SYNONYMS
 from gglib.cli.views.clients import client_rows
 from gglib.core import errors
 from gglib.core.defaults import IN_MEMORY_ALIAS
@@ -24,7 +27,7 @@ from gglib.http.server.deadlines import LINGERING_S, TIMED_OUT_LINGERING_S
 from gglib.proxy import errors as proxy_errors
 from gglib.proxy import forward
 from gglib.proxy.options import ProxyOptions
-from gglib.proxy.routes.admin.events import SNAPSHOT
+from gglib.proxy.routes.admin.events import REQUEST_EVENT_NAMES, SNAPSHOT
 from gglib.proxy.routes.responses import EVENT_NAMES
 from gglib.proxy.routes.table import OPERATIONS
 
@@ -88,7 +91,11 @@ def test_every_error_code_is_documented_and_no_other() -> None:
 def test_every_event_is_documented_and_no_other() -> None:
     """Each event name of ``GET /gglib/events`` has a row."""
     table = API.partition("\n### Events\n")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {*EVENT_NAMES.values(), SNAPSHOT}
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == {
+        *EVENT_NAMES.values(),
+        *REQUEST_EVENT_NAMES.values(),
+        SNAPSHOT,
+    }
 
 
 OPTIONS = ProxyOptions()
@@ -174,6 +181,29 @@ def test_every_command_is_documented() -> None:
     table = COMMANDS_PAGE.partition("\n## ")[0]
     words = set(re.findall(r"[`· ](\w+)", table))
     assert set(COMMANDS) <= words
+
+
+def test_every_synonym_is_documented() -> None:
+    """With the command that it is."""
+    words = COMMANDS_PAGE.partition("\n## Names and words\n")[2].partition("\n## ")[0]
+    assert all(f"`gglib {word}`" in words and f"`{name}`" in words for word, name in SYNONYMS.items())
+
+
+def test_the_commands_without_json_are_documented_and_no_other() -> None:
+    """All others print JSON, those of groups, too."""
+    lacking = [
+        name if command.name == name else f"{name} {command.name}"
+        for name in COMMANDS
+        for command in _leaves(cli.get_command(click.Context(cli), name))
+        if not any("--json" in option.opts for option in command.params)
+    ]
+    sentence = COMMANDS_PAGE.partition("All commands take `--json`, except ")[2].partition(".")[0]
+    assert sorted(re.findall(r"`([\w ]+)`", sentence)) == sorted(lacking)
+
+
+def _leaves(command: click.Command | None) -> list[click.Command]:
+    assert command is not None
+    return list(command.commands.values()) if isinstance(command, click.Group) else [command]
 
 
 def test_every_client_is_documented_as_in_the_table() -> None:

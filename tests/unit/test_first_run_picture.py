@@ -3,13 +3,15 @@
 import html
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import click
 import pytest
-from scripts.first_run_picture import Screen, draw, prompt
+from scripts.first_run_picture import Screen, draw, install_program, prompt
 
-from gglib.cli.app import COMMANDS, cli
+from gglib.cli.app import cli
+from gglib.cli.command_names import COMMANDS
 from gglib.cli.commands.start import up
 
 PICTURE = (Path(__file__).parents[2] / "docs" / "first-run.svg").read_text(encoding="utf-8")
@@ -32,8 +34,9 @@ def test_picture_has_all_questions() -> None:
     """Of ``gglib up``, by its source: a further question needs a new picture (``make first-run-picture``)."""
     source = Path(up.__file__).read_text(encoding="utf-8")
     questions = source.count("click.confirm(")
-    assert questions == 2
+    assert questions == 1
     assert SHOWN.count("[Y/n]") == questions
+    assert SHOWN.count("Number [") == 1
 
 
 @pytest.mark.parametrize("command", commands_in_picture())
@@ -50,14 +53,21 @@ def test_every_command_in_the_picture_exists(command: str) -> None:
 def test_picture_has_no_trace_of_the_machine_and_loads_nothing() -> None:
     """No path, and no address but the local server's and the SVG namespace."""
     assert not re.search(r"/(tmp|home|root|Users|work)/", SHOWN)
-    addresses = set(re.findall(r"https?://[^\s<&\"/]+", PICTURE))
-    assert addresses == {
-        "http://127.0.0.1:8080",
-        "http://127.0.0.1:8080.",
-        "http://127.0.0.1:8080,",
-        "http://www.w3.org",
-    }
+    addresses = {found.rstrip(".,;") for found in re.findall(r"https?://[^\s<&\"/]+", PICTURE)}
+    assert addresses == {"http://127.0.0.1:8080", "http://www.w3.org"}
     assert "@font-face" not in PICTURE
+
+
+def test_commands_in_the_picture_can_be_typed() -> None:
+    """The program is found as ``gglib``, so that its messages name it so, and not a path of the machine."""
+    assert "gglib run smollm2-135m" in SHOWN
+    assert "-m gglib" not in SHOWN
+
+
+def test_program_of_the_picture_is_found_by_its_name(tmp_path: Path) -> None:
+    """As a user's after the installation."""
+    install_program(tmp_path)
+    assert shutil.which("gglib", path=str(tmp_path)) == str(tmp_path / "gglib")
 
 
 def test_terminal_emulation_shows_the_final_lines() -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app import memory as of_this_machine
-from gglib.app.memory import (
+from gglib.app.memory import fitting as of_this_machine
+from gglib.app.memory.accounts import open_accounts
+from gglib.app.memory.fitting import (
     default_fit,
     fit_slots,
     launch_facts,
     launch_fit,
     usable_memory,
 )
-from gglib.app.memory_accounts import open_accounts
 from gglib.app.settings import Settings
 from gglib.core.errors import UnreadableFileError
 from gglib.core.memory import Fit, GpuMemory, MachineMemory

@@ -10,12 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from gglib.app.exposure import Exposure, exposure_of
+from gglib.app.serving.exposure import Exposure, exposure_of
 from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.memory import Fit
 from gglib.core.models import ModelSummary
 from gglib.core.shell_quoting import in_quotes, quoted_command
+from gglib.core.sizes import format_size
 from gglib.library.fit.slots import SlotFit
 
 MIN_PYTHON = (3, 11)
@@ -85,6 +86,13 @@ def check_engine(description: str, reason: str, warning: str | None) -> Finding:
     return Finding(Verdict.OK, f"{description}: {reason}")
 
 
+def check_gpu(text: str | None, *, is_lost: bool) -> Finding:
+    """Report the GPUs and their use (``app.memory.gpu_use``); ``is_lost``: a GPU with memory of its own is not used."""
+    if text is None:
+        return Finding(Verdict.OK, "none found: models run on the processor")
+    return Finding(Verdict.WARN if is_lost else Verdict.OK, text)
+
+
 def check_access(
     host: str, key_names: Sequence[str], *, is_insecure: bool, warnings: Sequence[str] = ()
 ) -> Finding:
@@ -93,7 +101,7 @@ def check_access(
     if exposure is Exposure.UNPROTECTED:
         return Finding(
             Verdict.FAIL,
-            f"{host} is reachable from other machines and no access key is set: set GGLIB_API_KEY or [api_keys].",
+            f"{host} is reachable from other machines and no access key is set: 'gglib key new NAME' makes one.",
         )
     if exposure is Exposure.INSECURE:
         return Finding(
@@ -105,16 +113,25 @@ def check_access(
     return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
 
 
+def check_recording(recorded: str) -> Finding:
+    """Report that bodies are recorded; ``recorded`` says which and where, as a clause."""
+    return Finding(
+        Verdict.WARN, f"{recorded} (record_bodies): 'gglib config unset record_bodies' ends the recording."
+    )
+
+
 def check_models(
     models: Sequence[ModelSummary],
     missing: Sequence[str],
     hidden: Sequence[str] = (),
     load_errors: Mapping[str, str] = MappingProxyType({}),
+    name_warnings: Sequence[str] = (),
 ) -> Finding:
     """Check whether there are models, and whether each could be loaded.
 
     ``missing`` and ``hidden`` are names: of models without their files, and of models in directories that this user
     cannot search. ``load_errors`` has by name, as a phrase, why the engine in use cannot load a model.
+    ``name_warnings`` are sentences on names in the settings that no model has.
     """
     if not models:
         return Finding(
@@ -139,6 +156,8 @@ def check_models(
     if load_errors:
         each = "; ".join(f"'{name}': {error.rstrip('.')}" for name, error in load_errors.items())
         return Finding(Verdict.WARN, f"{len(load_errors)} of {len(models)} cannot be loaded: {each}.")
+    if name_warnings:
+        return Finding(Verdict.WARN, " ".join(name_warnings))
     return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
 
 
@@ -150,7 +169,7 @@ def _restore_hint(model: ModelSummary) -> str | None:
 
 def check_disk(free_bytes: int) -> Finding:
     """Check the free disk space."""
-    text = f"{free_bytes / 1e9:.1f} GB free"
+    text = f"{format_size(free_bytes)} free"
     if free_bytes < LOW_DISK_BYTES:
         return Finding(Verdict.WARN, f"{text}: too little for another model.")
     return Finding(Verdict.OK, text)
@@ -164,13 +183,13 @@ def check_memory(available_bytes: int | None, largest: str | None, fit: SlotFit 
     """
     if available_bytes is None:
         return Finding(Verdict.OK, "unknown on this system")
-    text = f"{available_bytes / 1e9:.1f} GB available"
+    text = f"{format_size(available_bytes)} available"
     if largest is None or fit is None:
         return Finding(Verdict.OK, text)
     if fit.fit is not Fit.FITS:
         return Finding(
             Verdict.WARN,
-            f"{text}, and '{largest}' needs about {fit.need.total_bytes / 1e9:.1f} GB: close other programs, "
+            f"{text}, and '{largest}' needs about {format_size(fit.need.total_bytes)}: close other programs, "
             f"lower its context ({in_quotes(f'gglib set {shlex.quote(largest)} --ctx N')}), or use a smaller "
             "quantization.",
         )

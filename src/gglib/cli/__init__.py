@@ -10,11 +10,18 @@ def main() -> None:
     """Run the command in the arguments."""
     import sys
 
-    from gglib.cli.streams import OutputError, prepare_streams, report_output_error
+    from gglib.cli.terminal.streams import OutputError, prepare_streams, report_output_error
 
     prepare_streams()
-    from gglib.cli.app import cli
+    if sys.argv[1:2] == ["__complete"]:  # the scripts of ``gglib completion``
+        from gglib.cli.completion import answer
 
+        answer.main(sys.argv[2:])
+        return
+    from gglib.cli.app import cli
+    from gglib.cli.help.hints import use_command_line
+
+    use_command_line()
     try:
         cli.main(prog_name="gglib")
     except OutputError as error:

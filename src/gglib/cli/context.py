@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
 
@@ -16,6 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., object])
 CTX_HELP = (
     "Default context size in tokens, used when neither the request nor the model sets one; 'max': as trained."
 )
+
+_DEFAULTS_USED = "The defaults are used here."
 
 MMPROJ_HELP = "Projector (mmproj) file for image input"
 
@@ -30,13 +34,19 @@ class Options:
     is_debug: bool = False
     remote: "Endpoint | None" = None
     """The server of ``--url`` or ``GGLIB_HOST``; None: the one of this home."""
-    _warned: set[str] = field(default_factory=set, repr=False, compare=False)
-    """Warnings of the settings that have been printed."""
     key_variable: str | None = None
     """The value of ``--key-env``: the variable with the key of the remote server."""
+    _warned: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Warnings of the settings that have been printed."""
 
     def settings(self, **overrides: object) -> "Settings":
-        """Return the settings; ``overrides`` are the command's own options."""
+        """Return the settings, and print their warnings once; ``overrides`` are the command's own options."""
+        settings = self.load(**overrides)
+        self._warn(settings.warnings)
+        return settings
+
+    def load(self, **overrides: object) -> "Settings":
+        """Return the settings without printing their warnings, for a server that loads them again."""
         from gglib.app.settings import load_settings
 
         return load_settings({"home": self.home, **overrides}, os.environ)
@@ -44,17 +54,27 @@ class Options:
     def tolerant_settings(self, *, is_quiet: bool = False) -> "Settings":
         """Return the settings for a command that inspects or controls: a typo must not prevent ``stop``.
 
-        Values that are not used are in ``Settings.ignored``, and printed as warnings unless ``is_quiet``.
+        Values that are not used are in ``Settings.ignored``; they and the warnings are printed once unless
+        ``is_quiet``.
         """
         from gglib.app.settings import load_settings
-        from gglib.core.plain_text import escape_line
 
         settings = load_settings({"home": self.home}, os.environ, is_tolerant=True)
-        for reason in () if is_quiet else settings.ignored:
-            if reason not in self._warned:
-                self._warned.add(reason)
-                click.echo(f"Warning: {escape_line(reason)} The defaults are used here.", err=True)
+        if not is_quiet:
+            self._warn((*settings.warnings, *(f"{reason} {_DEFAULTS_USED}" for reason in settings.ignored)))
         return settings
+
+    def mark_reported(self, reason: str) -> None:
+        """Print no warning of a value that is not used: the command has printed the reason (``Settings.ignored``)."""
+        self._warned.add(f"{reason} {_DEFAULTS_USED}")
+
+    def _warn(self, warnings: "Iterable[str]") -> None:
+        from gglib.cli.views import render
+
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                render.warn(warning)
 
 
 def kind_options(command: Command) -> Command:
@@ -75,6 +95,14 @@ def server_options(command: Command) -> Command:
     for decorate in (
         click.option(
             "--insecure", is_flag=True, default=None, help="Serve other machines without an access key."
+        ),
+        click.option(
+            "--log-format", metavar="FORMAT", help="Format of the log: text or json. Default: text."
+        ),
+        click.option(
+            "--log-level",
+            metavar="LEVEL",
+            help="Lowest level of records in the log: debug, info, warning or error. Default: info.",
         ),
         click.option("--engine", metavar="FILE", help="Path of llama-server, or 'embedded'."),
         click.option(

@@ -1,6 +1,7 @@
 """Maps exceptions to one sentence on stderr and an exit code."""
 
 import errno
+import io
 import os
 import traceback
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gglib.cli.streams import OutputError
+from gglib.cli.help.hints import program, runnable
+from gglib.cli.terminal.colours import colour_choice, marked
+from gglib.cli.terminal.streams import OutputError
 from gglib.core.errors import CatalogError, GglibError
 from gglib.core.plain_text import escape_block, escape_line
 
@@ -24,10 +27,34 @@ CRASH_LOG_NAME = "last-crash.log"
 
 @contextmanager
 def error_boundary(ctx: click.Context) -> Iterator[None]:
-    """Map the exceptions of the block to click's: ``Error: sentence``, exit code 1."""
+    """Show an exception of the block as ``Error: sentence`` and exit: with code 1, or that of click's exceptions."""
+    with exit_on_click_errors(), _as_click_errors(ctx):
+        yield
+
+
+@contextmanager
+def exit_on_click_errors() -> Iterator[None]:
+    """Show click's exceptions of the block, with ``Error:`` in red where stderr has colours, and exit."""
     try:
         yield
-    except (click.ClickException, click.Abort, click.exceptions.Exit):
+    except click.ClickException as error:
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(marked(shown.getvalue()), err=True, nl=False, color=colour_choice(os.environ))
+        raise click.exceptions.Exit(error.exit_code) from error
+
+
+@contextmanager
+def _as_click_errors(ctx: click.Context) -> Iterator[None]:
+    """Map the exceptions of the block to click's."""
+    try:
+        yield
+    except click.ClickException as error:
+        # Final for type checkers only: the words change, not the meaning.
+        error.message = runnable(error.message)  # type: ignore[misc]
+        ctx.find_root().info_name = program()  # in the usage, and in the advice to try --help
+        raise
+    except (click.Abort, click.exceptions.Exit):
         raise
     except KeyboardInterrupt:
         click.echo(err=True)
@@ -37,13 +64,13 @@ def error_boundary(ctx: click.Context) -> Iterator[None]:
     except GglibError as error:
         _show_traceback(ctx)
         sentence = error.with_full_path() if isinstance(error, CatalogError) else str(error)
-        raise click.ClickException(escape_block(sentence)) from error
+        raise click.ClickException(escape_block(runnable(sentence))) from error
     except OSError as error:
         _show_traceback(ctx)
-        raise click.ClickException(escape_block(_os_error_message(ctx, error))) from error
+        raise click.ClickException(escape_block(runnable(_os_error_message(ctx, error)))) from error
     except Exception as error:
         _show_traceback(ctx)
-        raise click.ClickException(escape_line(_unexpected_error_message(ctx, error))) from error
+        raise click.ClickException(escape_line(runnable(_unexpected_error_message(ctx, error)))) from error
 
 
 def _os_error_message(ctx: click.Context, error: OSError) -> str:
@@ -60,7 +87,7 @@ def _home_name(ctx: click.Context) -> str:
     """Return the path of the home, or a phrase if unknown; used for errors without a file name."""
     options: Options | None = ctx.obj
     try:
-        return "gglib's home" if options is None else str(options.tolerant_settings().home)
+        return "gglib's home" if options is None else str(options.tolerant_settings(is_quiet=True).home)
     except (GglibError, OSError):
         return "gglib's home"
 
@@ -98,7 +125,7 @@ def _unexpected_error_message(ctx: click.Context, error: Exception) -> str:
     options: Options | None = ctx.obj
     try:
         assert options is not None  # noqa: S101 - set by the root command; if not, the handler below suffices
-        path = options.tolerant_settings().log_dir / CRASH_LOG_NAME
+        path = options.tolerant_settings(is_quiet=True).log_dir / CRASH_LOG_NAME
         _write_text(path, traceback.format_exc())
     except (AssertionError, GglibError, OSError):
         return f"{what}; run the command with 'gglib --debug' for the traceback."

@@ -20,7 +20,11 @@ class Endpoint:
 
 def reachable_url(host: str, port: int | None) -> str:
     """Return the URL under which clients on this machine reach a server that listens on ``host``."""
-    host = _LOOPBACK_OF.get(host, host)
+    return http_url(_LOOPBACK_OF.get(host, host), port)
+
+
+def http_url(host: str, port: int | None) -> str:
+    """Return the URL of a name or an address, of IPv6 in brackets (RFC 3986 section 3.2.2)."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -5,6 +5,31 @@ from dataclasses import dataclass, field
 from gglib.core.priority import Priority
 
 ALL_MODELS = ("*",)
+LOCAL_KEY_NAME = "local"
+"""Name of the key that a server generates for gglib's own commands. Keys of the settings cannot have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLimits:
+    """How much the requests of one key may use. None: no limit. Raises ValueError for numbers below 1."""
+
+    rpm: int | None = None
+    """Requests per minute: in any 60 seconds."""
+    tpm: int | None = None
+    """Tokens per minute, prompts and completions together."""
+    parallel: int | None = None
+    """Requests in progress at once."""
+
+    def __post_init__(self) -> None:
+        if any(limit is not None and limit < 1 for limit in (self.rpm, self.tpm, self.parallel)):
+            raise ValueError("a limit of an API key is at least 1")
+
+    def __bool__(self) -> bool:
+        """Whether anything is limited."""
+        return self.rpm is not None or self.tpm is not None or self.parallel is not None
+
+
+NO_LIMITS = KeyLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +44,7 @@ class ApiKey:
     priority: Priority | None = None
     """The priority of its requests without the header ``x-gglib-priority``; None: that of the model. The header cannot
     raise the priority of a key with ``BATCH``."""
+    limits: KeyLimits = NO_LIMITS
 
     def __post_init__(self) -> None:
         if not self.key:

@@ -55,6 +55,33 @@ class CatalogError(GglibError):
         return text if self.path is None else text.replace(self.path.name, str(self.path), 1)
 
 
+class HistoryError(GglibError):
+    """The request history cannot be opened or read."""
+
+    code = "history_error"
+    source = ErrorSource.OPERATOR
+
+
+class RequestNotFoundError(GglibError):
+    """No request in progress and no stored one has this number or id."""
+
+    code = "request_not_found"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"There is no request '{request}': 'gglib requests' lists them.")
+
+
+class RequestCancelledError(GglibError):
+    """An administrator cancelled the request while it was in progress."""
+
+    code = "request_cancelled"
+    source = ErrorSource.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("The request was cancelled on the server.")
+
+
 class ModelExistsError(CatalogError):
     """A model with this name, alias or file is already in the catalogue."""
 
@@ -125,7 +152,9 @@ class ModelNotFoundError(ModelRuntimeError):
         self.others = others
         self.total = total
         if is_ambiguous:
-            text = f"Model '{name}' is ambiguous: use one of {', '.join(candidates)}."
+            shown, rest = candidates[:_MAX_CANDIDATES], len(candidates) - _MAX_CANDIDATES
+            more = f" and {rest} more{_MORE}" if rest > 0 else ""
+            text = f"Model '{name}' is ambiguous: use one of {', '.join(shown)}{more}."
         elif candidates:
             text = f"{_missing(name, is_limited=is_limited)}. Did you mean {' or '.join(candidates)}?"
         else:
@@ -161,7 +190,8 @@ class ProfileNotFoundError(ModelNotFoundError):
         known = f"It has {', '.join(profiles)}" if profiles else "It has none"
         what = f"Model '{model_name}' has no profile '{profile_name}'. {known}."
         if model_name is None:
-            what = f"There is no profile '{profile_name}' of all models."
+            others = "'gglib profile list' shows those of single models"
+            what = f"There is no profile '{profile_name}' of all models: {others}."
         self.args = (what,)
 
     def limited(self) -> "ModelNotFoundError":
@@ -169,6 +199,8 @@ class ProfileNotFoundError(ModelNotFoundError):
         return self
 
 
+_MAX_CANDIDATES = 10
+"""Number of names in a message: short enough for a sentence."""
 _MORE = " ('gglib list')"
 
 

@@ -230,6 +230,8 @@ class NewModel:
 class ModelEdit:
     """A change of a model's user data; None: unchanged."""
 
+    name: str | None = None
+    """The new name. If it is an alias of the model, it is no alias any more; the old name is not kept as one."""
     aliases: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     settings: ModelSettings | None = None

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from gglib.core.errors import InvalidSettingError, ModelExistsError
+from gglib.core.models import ModelEdit, ModelSummary
 
 MAX_NAME_LENGTH = 200
 """In characters: longer than any name on a model hub, short enough for a log line."""
@@ -78,6 +79,22 @@ def names_not_in(own: Iterable[str], wanted: Iterable[str]) -> tuple[str, ...]:
             seen.add(name.casefold())
             kept.append(name)
     return tuple(kept)
+
+
+def renamed(model: ModelSummary, edit: ModelEdit) -> tuple[str, tuple[str, ...]]:
+    """Return the name and the aliases of a model after an edit: a new name is no alias of the model any more.
+
+    If they change, raises ``InvalidSettingError`` for one that is no name, ``ModelExistsError`` for one given twice.
+    """
+    aliases = model.aliases if edit.aliases is None else edit.aliases
+    name = normalized_name(model.name if edit.name is None else edit.name)
+    if edit.aliases is None and name != model.name:
+        aliases = tuple(alias for alias in aliases if alias.casefold() != name.casefold())
+    if name != model.name:
+        check_name(name)
+    if (name, aliases) != (model.name, model.aliases):
+        check_aliases(aliases, name=name)
+    return name, aliases
 
 
 def check_text(text: str, kind: str) -> None:

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSummary, NewModel, is_same_content
-from gglib.core.name_rules import check_aliases
+from gglib.core.name_rules import renamed
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel
 from gglib.core.ports.profiles import EditProfile
@@ -32,8 +32,8 @@ from gglib.db.rows import (
     load_model,
     load_models,
     record_uses,
-    replace_aliases,
     replace_content,
+    replace_names,
     replace_settings,
     replace_tags,
 )
@@ -284,9 +284,9 @@ def _edited(known: K, edit: Callable[[K], T]) -> T:
 
 def _apply(connection: sqlite3.Connection, model: ModelSummary, edit: ModelEdit) -> None:
     """Apply only what differs: an unchanged model makes no reader reload."""
-    if edit.aliases is not None and edit.aliases != model.aliases:
-        check_aliases(edit.aliases, name=model.name)
-        replace_aliases(connection, model.id, edit.aliases)
+    name, aliases = renamed(model, edit)
+    if (name, aliases) != (model.name, model.aliases):
+        replace_names(connection, model.id, name, aliases)
     if edit.tags is not None and edit.tags != model.tags:
         check_tags(edit.tags)
         replace_tags(connection, model.id, edit.tags)

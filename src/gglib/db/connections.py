@@ -19,7 +19,7 @@ from gglib.core.errors import CatalogError
 from gglib.db.lock import exclusive, lock_path
 from gglib.db.migrations import STAMP_COMMIT, is_current, migrate, require_current
 from gglib.db.reserve import keep_reserve, release_reserve
-from gglib.db.sqlite_connection import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect
+from gglib.db.sqlite_connection import BUSY_TIMEOUT_S, WRITER_PRAGMAS, checkpoint, connect, transaction
 from gglib.db.sqlite_errors import primary_code
 from gglib.db.wal_repair import repair, repair_locked, wal_path
 
@@ -111,7 +111,7 @@ def writing(
             migrate(connection, home=home or path.parent)
             if checkpoints_first:
                 checkpoint(connection)
-            with _transaction(connection):
+            with transaction(connection):
                 changes = connection.total_changes
                 yield connection
                 if connection.total_changes != changes:
@@ -146,15 +146,3 @@ def _use_wal(connection: sqlite3.Connection) -> None:
         raise CatalogError(
             "The catalogue needs a file system with shared memory: put GGLIB_HOME on a local disk."
         )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite rolls back itself after some failures, such as a full disk
-            connection.rollback()
-        raise

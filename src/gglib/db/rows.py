@@ -176,6 +176,13 @@ def replace_aliases(connection: sqlite3.Connection, model_id: int, aliases: Sequ
     _insert_names(connection, model_id, aliases, first_position=1)
 
 
+def replace_names(connection: sqlite3.Connection, model_id: int, name: str, aliases: Sequence[str]) -> None:
+    """Replace the name and the aliases of a model. Raises ``ModelExistsError`` if one is taken."""
+    connection.execute("DELETE FROM names WHERE model_id = ?", (model_id,))
+    _refuse_taken_names(connection, (name, *aliases))
+    _insert_names(connection, model_id, (name, *aliases), first_position=0)
+
+
 def delete_alias(connection: sqlite3.Connection, model_id: int, alias: str) -> None:
     """Delete an alias of a model, ignoring case; no effect if the model does not have it, or has it as its name."""
     connection.execute(

@@ -1,7 +1,8 @@
 """Connects to the database and checkpoints its log. Knows nothing of what the tables mean."""
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BUSY_TIMEOUT_S = 5.0
@@ -31,6 +32,19 @@ def connect(
         isolation_level=None,  # every BEGIN is explicit
         check_same_thread=False,
     )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block does or, if it raises, roll it back."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite rolls back itself after some failures, such as a full disk
+            connection.rollback()
+        raise
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from gglib.core.errors import InvalidGgufError, UnreadableFileError
 from gglib.core.models import GgufFacts
 from gglib.gguf.facts import interpret, is_wanted, read_alignment
+from gglib.gguf.foreign import HEAD_BYTES, describe_foreign
 from gglib.gguf.metadata import Value, read_metadata
 from gglib.gguf.shards import find_shards
 from gglib.gguf.stream import HeaderStream, PastEndError
@@ -169,7 +170,10 @@ def _check_preamble(stream: HeaderStream) -> None:
         raise InvalidGgufError("not a GGUF file: it is empty")
     magic = stream.take(min(stream.size_bytes, len(_MAGIC)))
     if magic != _MAGIC:
-        raise InvalidGgufError(f"not a GGUF file: it starts with {_printable(magic)}")
+        head = magic + stream.take(min(stream.size_bytes, HEAD_BYTES) - len(magic))
+        what = describe_foreign(head)
+        start = f"it starts with {_printable(magic)}"
+        raise InvalidGgufError(f"not a GGUF file: {start if what is None else f'it is {what}'}")
     version = stream.u32()
     if version in _VERSIONS:
         return

@@ -10,6 +10,7 @@ import sys
 from typing import BinaryIO
 
 from gglib.core.errors import InvalidGgufError
+from gglib.core.sizes import format_size
 
 # One read covers the whole header of a small model; a vocabulary of 256k tokens takes about twenty.
 _WINDOW_BYTES = 256 * 1024
@@ -23,7 +24,7 @@ MAX_STRINGS = 4 * 1024 * 1024
 _LENGTH = struct.Struct("=Q")
 
 _PAST_END = "broken or incomplete: its header runs past the end of the file"
-_TOO_LARGE = f"its header is larger than {MAX_HEADER_BYTES // 1024**2} MiB, which no model needs"
+_TOO_LARGE = f"its header is larger than {format_size(MAX_HEADER_BYTES)}, which no model needs"
 
 
 class PastEndError(InvalidGgufError):

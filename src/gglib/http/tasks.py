@@ -9,6 +9,21 @@ from types import TracebackType
 from typing import Any, Self
 
 
+async def run_until_first_ends(*coroutines: Coroutine[Any, Any, object]) -> set[asyncio.Task[object]]:
+    """Run coroutines at once until one ends; cancel the others, also if the caller is cancelled, and wait for them.
+
+    Returns the tasks of those that ended by themselves; their ``result`` raises what they raised.
+    """
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return done
+
+
 class CancelScope:
     """A block that other code may cancel with an exception, as ``asyncio.timeout`` does with TimeoutError.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.errors import InvalidGgufError, InvalidSettingError, ModelExistsError
 from gglib.core.file_names import is_unicode
 from gglib.core.models import GgufFacts, ModelSettings, ModelSource, ModelSummary, NewModel
 from gglib.core.name_rules import normalized_name, slugify, truncate_name
@@ -120,6 +120,21 @@ def default_name(path: Path) -> str:
     return truncate_name(slugify(stem).strip("-._:+"), NAME_LIMIT)
 
 
+def _derived_name(path: Path) -> str:
+    """Return the default name. Raises ``InvalidSettingError`` if it is empty, or would be read as an id."""
+    name = default_name(path)
+    if not name or name.isdecimal():
+        what = (
+            f"as '{name}', which would be taken for an id"
+            if name
+            else "under its own name, which has no letter"
+        )
+        raise InvalidSettingError(
+            f"{path.name} cannot be added {what}: choose another name with --name NAME."
+        )
+    return name
+
+
 def usable_name(name: str) -> str:
     """Return ``name``, prefixed with ``model`` if it is empty or would be read as an id."""
     return f"model-{name}".rstrip("-") if not name or name.isdecimal() else name
@@ -137,10 +152,16 @@ def why_no_model(facts: GgufFacts) -> str | None:
     return None
 
 
+def absolute_path(path: Path) -> Path:
+    """Return a path as the catalogue stores it.
+
+    Not resolved: caches keep files with readable names as links to files named by their hash.
+    """
+    return Path(os.path.normpath(path.expanduser().absolute()))
+
+
 def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
-    # Not resolve(): caches keep files with readable names as links to files named by their hash.
-    path = request.path.expanduser().absolute()
-    path = Path(os.path.normpath(path))
+    path = absolute_path(request.path)
     _require_utf8(path)
     _require_regular_file(path)
     try:
@@ -154,7 +175,7 @@ def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
         raise InvalidGgufError(f"{path.name} cannot be added: {reason}; add that model's own file.")
     projector = _projector(request, path, lambda file: read_model(file).facts)
     return NewModel(
-        name=normalized_name(request.name or default_name(path)),
+        name=normalized_name(request.name or _derived_name(path)),
         paths=files.paths,
         size_bytes=files.size_bytes,
         aliases=tuple(map(normalized_name, request.aliases)),

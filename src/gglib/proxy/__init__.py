@@ -8,15 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gglib.proxy.guards.engine_fields import GUARDED_FIELDS, SchemaLimits
-    from gglib.proxy.options import LiveOptions, ProxyOptions
+    from gglib.proxy.options import LiveHistory, LiveOptions, ProxyOptions
+    from gglib.proxy.readiness import Readiness, ReadyState
     from gglib.proxy.server import SharedState, serve
 
-__all__ = ["GUARDED_FIELDS", "LiveOptions", "ProxyOptions", "SchemaLimits", "SharedState", "serve"]
+__all__ = [
+    "GUARDED_FIELDS",
+    "LiveHistory",
+    "LiveOptions",
+    "ProxyOptions",
+    "Readiness",
+    "ReadyState",
+    "SchemaLimits",
+    "SharedState",
+    "serve",
+]
 
 _MODULES = {
     "GUARDED_FIELDS": "guards.engine_fields",
+    "LiveHistory": "options",
     "LiveOptions": "options",
     "ProxyOptions": "options",
+    "Readiness": "readiness",
+    "ReadyState": "readiness",
     "SchemaLimits": "guards.engine_fields",
     "SharedState": "server",
     "serve": "server",

@@ -6,19 +6,21 @@ The module knows no sockets; ``server.py`` runs it behind the HTTP server.
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from time import monotonic
 
 from gglib.core.errors import GglibError, ShuttingDownError
+from gglib.core.history.records import CLIENT_CLOSED_REQUEST, RequestRecord
 from gglib.core.priority import Priority
 from gglib.http.errors import HttpError
 from gglib.http.headers import Headers, filter_request_headers, preferred_wait_s
 from gglib.http.request_head import RequestHead
 from gglib.http.response_writer import encode_header_lines
-from gglib.http.server.request import ClientDisconnectedError, ClientStalledError
+from gglib.http.server.request import ClientDisconnectedError
 from gglib.http.server.transport import ResponseTransport
 from gglib.proxy.access.authorization import Caller, check_access
 from gglib.proxy.access.grants import Grant
+from gglib.proxy.access.hosts import unmapped
 from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.access.priority import caller_priority, requested_priority
 from gglib.proxy.access.visible_catalog import VisibleCatalog
@@ -26,19 +28,28 @@ from gglib.proxy.access.visible_errors import visible_error
 from gglib.proxy.dialects.base import ErrorDialect
 from gglib.proxy.dialects.errors import dialect_for
 from gglib.proxy.errors import EngineError, to_error_response
+from gglib.proxy.limits import scope as limits
+from gglib.proxy.limits.key_meter import KeyMeter
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.options import ProxyOptions, Services
+from gglib.proxy.recorded_response import RecordedResponse, start_capture
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Handler, caller_of
-from gglib.proxy.routes.operation_spec import Access
+from gglib.proxy.routes.operation_spec import Access, Metering
 from gglib.proxy.routes.table import find_operation
-from gglib.proxy.telemetry.records import Refusal, RequestRecord
+from gglib.proxy.telemetry.body_capture import LongStreams, add_bodies
+from gglib.proxy.telemetry.outcome import (
+    SUCCESS,
+    Outcome,
+    Refusal,
+    outcome_of,
+    recorded_message,
+)
+from gglib.proxy.telemetry.programs import program_name
 
 log = logging.getLogger("gglib.proxy")
 
-CLIENT_CLOSED_REQUEST = 499
-"""Status in the access log if the client disconnected before the response (nginx's code). Never sent."""
 _OWN_HEADERS = b"x-gglib-"
 """Prefix of the headers that gglib interprets."""
 
@@ -49,60 +60,67 @@ class ProxyApp:
     def __init__(self, services: Services, policy: AccessPolicy) -> None:
         self._services = services
         self._policy = policy
-        self._open: set[ProxyRequest] = set()
+        self._response_class = _response_class(services.options)
+        self._long_streams = LongStreams()
+        self._open = services.open_requests.new_group()
         self._is_stopping = False
 
     async def handle(self, request: ProxyRequest, transport: ResponseTransport) -> None:
         """Handle one request and record it."""
         head = request.head
-        response = Response(
+        response = self._response_class(
             transport, method=head.method, minor_version=head.minor_version, request_id=request.id
         )
         started_s = monotonic()
-        error_code = cut = None
-        self._open.add(request)
+        outcome, message = SUCCESS, None
+        self._open[request] = response, started_s
         try:
             plan = self._prepare(request, response)
             with request.cancel_scope:
                 if request.is_disconnected:  # before this task ran
                     raise ClientDisconnectedError  # noqa: TRY301 - handled like a later disconnect
-                await plan.handler(request, response, plan.services)
+                if plan.meter is None:
+                    await plan.handler(request, response, plan.services)
+                else:
+                    await _handle_metered(plan, plan.meter, request, response)
         except ClientDisconnectedError as error:
-            cut = error.code if response.is_started and not response.is_ended else None
-            error_code = error.code if isinstance(error, ClientStalledError) else None
-            response.status = response.status or CLIENT_CLOSED_REQUEST
-        except asyncio.CancelledError:
-            error_code = ShuttingDownError.code
-            cut = error_code if response.is_started and not response.is_ended else None
+            outcome = _outcome(request, response, error)
+        except asyncio.CancelledError:  # the end of the shutdown
+            outcome = _outcome(request, response, ShuttingDownError())
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes a response
-            error_code = _error_code(error, is_started=response.is_started)
-            cut = error_code if response.is_started and not response.is_ended else None
+            outcome = _outcome(request, response, error)
+            message = recorded_message(error)
             _log_error(request, error)
             dialect = dialect_for(request.path, head.fields)
             await response.fail(visible_error(error, caller_of(request)), dialect)
         finally:
-            self._open.discard(request)
-            record = _record(
-                request, response, started_s=started_s, ended_s=monotonic(), error_code=error_code
-            )
-            record.cut = cut
+            del self._open[request]
+            record = _record(request, response, outcome, message, started_s=started_s, ended_s=monotonic())
+            if request.capture is not None:
+                add_bodies(record, request.capture, self._services.options.record_bodies)
             self._services.recorder.record(record, response.usage_excerpt)
 
     def replace_policy(self, policy: AccessPolicy) -> None:
         """Check later requests with another policy, also on open connections.
 
-        Requests in progress continue, except event streams of the admin API: they have no end of their own, so they end
-        with the error of their request under the new policy.
+        Requests in progress continue, except those whose key is gone, which may be a leaked one, and event streams of
+        the admin API, which have no end of their own: these end with the error of their request under the new policy.
         """
         self._policy = policy
         for request in list(self._open):
             plan = request.head.derived
-            if isinstance(plan, _RequestPlan) and plan.stream_access is not None:
+            if isinstance(plan, _RequestPlan):
                 try:
-                    self._check_access(request, plan.stream_access)
+                    policy.check_key_in_use(request.head, request.grant)
+                    if plan.stream_access is not None:
+                        self._check_access(request, plan.stream_access)
                 except GglibError as error:
                     request.cancel_scope.cancel_with(error)
+
+    def apply_recording(self) -> None:
+        """Record the bodies that the options of the services say, also for requests in progress that are captured."""
+        self._response_class = _response_class(self._services.options)
 
     def stop(self) -> None:
         """Abort open requests with ``ShuttingDownError`` and refuse new ones."""
@@ -110,11 +128,15 @@ class ProxyApp:
         for request in list(self._open):
             request.cancel_scope.cancel_with(ShuttingDownError())
 
+    def close(self) -> None:
+        """Forget the open requests: the server has ended."""
+        self._services.open_requests.remove_group(self._open)
+
     def record_refusal(self, error: HttpError, request_id: str) -> None:
         """Record a connection or malformed request that the HTTP server refused without calling ``handle``."""
         error_response = to_error_response(error)
         self._services.recorder.record_refusal(
-            Refusal(error_response.status, error_response.message, request_id)
+            Refusal(error_response.status, error_response.message, request_id, error.code)
         )
 
     def _prepare(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
@@ -130,8 +152,11 @@ class ProxyApp:
             plan.upstream_target,
             plan.upstream_header_lines,
         )
-        request.wait_s = plan.wait_s
+        request.wait_s, request.client = plan.wait_s, plan.client
         request.grant, request.caller_priority = plan.grant, plan.caller_priority
+        request.program = plan.program
+        if plan.is_captured:
+            start_capture(request, response, self._long_streams)
         if plan.request_id_dialect is not None:
             response.set_request_id_header(plan.request_id_dialect)
         return plan
@@ -139,6 +164,9 @@ class ProxyApp:
     def _make_plan(self, request: ProxyRequest, response: Response) -> "_RequestPlan":
         """Derive the plan from the request head alone. Raises an error if the request is refused."""
         head, policy = request.head, self._policy
+        peer = request.peer_host
+        request.client = None if peer is None else unmapped(peer)
+        request.program = _program(head.fields.get(b"user-agent", b""))
         response.closes_connection = True  # until the request has passed the access checks
         response.extra_header_lines = response_header_lines = encode_header_lines(
             policy.response_headers(head)
@@ -147,25 +175,39 @@ class ProxyApp:
         if preflight is not None:
             response.closes_connection = False
             send = partial(_send_preflight, encode_header_lines(preflight))
-            return _RequestPlan(send, self._services, policy, b"", request.path)
+            return _RequestPlan(send, self._services, policy, b"", request.path, request.client)
         request.grant = grant = policy.check_key(head)
         response.closes_connection = False
+        return self._plan_for_grant(request, grant, response_header_lines)
+
+    def _plan_for_grant(
+        self, request: ProxyRequest, grant: Grant | None, response_header_lines: bytes
+    ) -> "_RequestPlan":
+        """Derive the plan of a request with these rights. Raises an error if they do not suffice."""
+        head, services = request.head, self._services
         operation, path = find_operation(head.method, head.raw_path, head.fields.get(b"host"))
-        access = operation.spec.access
-        check_access(access, caller_of(request))
+        spec = operation.spec
+        check_access(spec.access, caller_of(request))
+        key_name = None if grant is None else grant.key_name
+        has_recordable_bodies = spec.metering in {Metering.PROMPT, Metering.TOKENS}
         return _RequestPlan(
-            operation.handler,
-            self._services_for(grant),
-            policy,
-            response_header_lines,
-            path,
-            grant,
-            None if access is Access.PUBLIC else _caller_priority(head, grant),
-            head.target_for(path),
-            encode_header_lines(_upstream_headers(head)),
-            _wait_s(head, self._services.options),
-            access if operation.spec.is_admin_stream else None,
-            _request_id_dialect(dialect_for(path, head.fields)),
+            handler=operation.handler,
+            services=self._services_for(grant),
+            policy=self._policy,
+            response_header_lines=response_header_lines,
+            path=path,
+            client=request.client,
+            grant=grant,
+            caller_priority=None if spec.access is Access.PUBLIC else _caller_priority(head, grant),
+            upstream_target=head.target_for(path),
+            upstream_header_lines=encode_header_lines(_upstream_headers(head)),
+            wait_s=_wait_s(head, services.options),
+            stream_access=spec.access if spec.is_admin_stream else None,
+            request_id_dialect=_request_id_dialect(dialect_for(path, head.fields)),
+            program=request.program,
+            is_captured=has_recordable_bodies and services.options.record_bodies.may_record(key_name),
+            meter=services.limiter.meter(key_name),
+            metering=spec.metering,
         )
 
     def _check_access(self, request: ProxyRequest, access: Access) -> None:
@@ -197,6 +239,8 @@ class _RequestPlan:
     """Serialized header lines of every response to the request."""
     path: str
     """The normalized path."""
+    client: str | None = None
+    """IP address of the client: looking it up takes a system call."""
     grant: Grant | None = None
     caller_priority: Priority | None = None
     upstream_target: bytes = b""
@@ -209,6 +253,37 @@ class _RequestPlan:
     """The access of an event stream of the admin API, which a new policy may end; None for other requests."""
     request_id_dialect: ErrorDialect | None = None
     """The dialect, if it has its own header for the request id."""
+    program: str | None = None
+    """Name of the client program."""
+    is_captured: bool = False
+    """Whether the bodies are captured: the model may still decide that they are not recorded."""
+    meter: KeyMeter | None = None
+    """The meter of the key; None if it has no limits. A change of its limits replaces the policy, and so the plan."""
+    metering: Metering = Metering.NONE
+    """What of the request counts against these limits."""
+
+
+_program = lru_cache(maxsize=256)(program_name)
+
+
+def _response_class(options: ProxyOptions) -> type[Response]:
+    return RecordedResponse if options.record_bodies else Response
+
+
+async def _handle_metered(
+    plan: _RequestPlan, meter: KeyMeter, request: ProxyRequest, response: Response
+) -> None:
+    """Call the handler within the limits of the request's key. Raises ``RateLimitError`` beyond them."""
+    if plan.metering is Metering.NONE:
+        response.extra_header_lines += limits.header_lines(request, meter)
+        await plan.handler(request, response, plan.services)
+        return
+    body = None
+    if plan.metering is not Metering.REQUEST and meter.limits.tpm is not None:
+        limit_bytes = plan.services.options.max_body_bytes
+        body = await limits.read_body(request, response, meter, limit_bytes=limit_bytes)
+    with limits.metered(request, response, meter, body, is_generating=plan.metering is Metering.TOKENS):
+        await plan.handler(request, response, plan.services)
 
 
 def _request_id_dialect(dialect: ErrorDialect) -> ErrorDialect | None:
@@ -241,14 +316,14 @@ async def _send_preflight(
     await response.start_with(204, lines, length=None, is_stream=False, is_last=True)
 
 
-def _error_code(error: Exception, *, is_started: bool) -> str | None:
-    """Return the error code for the access log and the metrics.
-
-    None for an unclassified engine error sent with its own status: the status is recorded already.
-    """
-    if type(error) is EngineError and not is_started:
-        return None
-    return error.code if isinstance(error, GglibError | HttpError) else GglibError.code
+def _outcome(request: ProxyRequest, response: Response, error: Exception) -> Outcome:
+    """Return the outcome of a request that failed with ``error``, before the error is sent."""
+    return outcome_of(
+        error,
+        is_started=response.is_started,
+        is_ended=response.is_ended,
+        is_disconnected=request.is_disconnected,
+    )
 
 
 def _log_error(request: ProxyRequest, error: Exception) -> None:
@@ -261,8 +336,14 @@ def _log_error(request: ProxyRequest, error: Exception) -> None:
         log.warning("%s: %s", request.id, error)
 
 
-def _record(
-    request: ProxyRequest, response: Response, *, started_s: float, ended_s: float, error_code: str | None
+def _record(  # noqa: PLR0913 - what a record is made of
+    request: ProxyRequest,
+    response: Response,
+    outcome: Outcome,
+    message: str | None,
+    *,
+    started_s: float,
+    ended_s: float,
 ) -> RequestRecord:
     head = request.head
     return RequestRecord(
@@ -270,12 +351,19 @@ def _record(
         path=request.path,
         model=request.model,
         key_name=request.key_name,
-        status=response.status,
+        client=request.client,
+        status=CLIENT_CLOSED_REQUEST if outcome.has_left else response.status,
         request_id=request.id,
         waited_s=request.waited_s,
         first_byte_s=None if response.first_byte_at_s is None else response.first_byte_at_s - started_s,
         duration_s=ended_s - started_s,
         chunks=response.chunks,
         is_streamed=response.is_stream,
-        error_code=error_code,
+        error_code=outcome.error_code,
+        cut=outcome.cut,
+        sent_status=response.status,
+        program=request.program,
+        requested_model=request.other_name,
+        profile=request.profile_name,
+        error_message=message,
     )

@@ -17,7 +17,10 @@ async def read_plain_body(request: ProxyRequest, limit_bytes: int) -> bytes:
     encoding = request.head.fields.get(b"content-encoding")
     if encoding is not None and is_encoded(encoding):
         raise ContentEncodingError
-    return await request.read_body(limit_bytes=limit_bytes)
+    body = await request.read_body(limit_bytes=limit_bytes)
+    if request.capture is not None:
+        request.capture.set_request(body, request.head.fields.get(b"content-type"))
+    return body
 
 
 async def offloaded(

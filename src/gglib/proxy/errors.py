@@ -287,10 +287,66 @@ class UnauthorizedError(errors.GglibError):
     code = "invalid_api_key"
     source = errors.ErrorSource.CLIENT
 
+    message = "This server requires a valid API key: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+
     def __init__(self) -> None:
+        super().__init__(self.message)
+
+
+class RevokedKeyError(UnauthorizedError):
+    """The key of a request in progress was removed or replaced: the client needs another one."""
+
+    message = "The API key of this request was revoked while the request was in progress: use another key."
+
+
+class RateLimitError(errors.GglibError):
+    """A key would exceed one of its limits: ``limit_name`` is its entry in the key's table.
+
+    ``requested`` are the tokens that the refused request may take, of a limit of tokens.
+    """
+
+    code = "rate_limit_exceeded"
+    source = errors.ErrorSource.CLIENT
+    is_retryable = True
+
+    def __init__(  # noqa: PLR0913 - each is a part of the message
+        self,
+        key_name: str,
+        limit_name: str,
+        limit: int,
+        used: int,
+        *,
+        retry_after_s: float,
+        requested: int = 0,
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        noun, period = _LIMIT_UNITS[limit_name]
+        size = f"{limit:,} {noun if limit == 1 else noun + 's'} {period}"
+        reached, more = "has reached", ""
+        if requested and used < limit:
+            reached, more = "would exceed", f", this request may take {requested:,}"
+        command = quoted_command("key", "limit", key_name, f"--{limit_name}", "N")
         super().__init__(
-            "This server requires an API key: send 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+            # "try again in N s" is the phrase that clients without Retry-After search for (Codex).
+            f"The key '{key_name}' {reached} its limit of {size} ({used:,} used{more}): try again in "
+            f"{_shown_wait(retry_after_s)} s, or raise '{limit_name}' on the server's machine with {command}."
         )
+
+
+class TokenRateLimitError(RateLimitError):
+    """A key has reached its limit of tokens, a type of its own in OpenAI's errors."""
+
+
+_LIMIT_UNITS = {
+    "rpm": ("request", "per minute"),
+    "tpm": ("token", "per minute"),
+    "parallel": ("request", "at once"),
+}
+
+
+def _shown_wait(seconds: float) -> int:
+    """Return a wait in whole seconds, at least 1: that of ``Retry-After``."""
+    return max(1, math.ceil(seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +400,8 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),
+    RateLimitError: (429, "requests"),
+    TokenRateLimitError: (429, "tokens"),
     errors.ModelRuntimeError: (500, _SERVER_ERROR),
     errors.ModelLoadFailedError: (500, _SERVER_ERROR),
     errors.ModelOutOfMemoryError: (500, _SERVER_ERROR),
@@ -351,6 +409,9 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelTooLargeError: (500, _SERVER_ERROR),
     PoisonRequestError: (500, _SERVER_ERROR),
     errors.CatalogError: (500, _SERVER_ERROR),
+    errors.HistoryError: (500, _SERVER_ERROR),
+    errors.RequestNotFoundError: (404, _INVALID_REQUEST),
+    errors.RequestCancelledError: (503, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
     # gglib's own API: models, downloads, the hub and the disk.
@@ -491,6 +552,9 @@ def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], 
     if isinstance(error, UnauthorizedError):
         return ((b"www-authenticate", b"Bearer"),)
     headers: list[tuple[bytes, bytes]] = []
+    if isinstance(error, RateLimitError):  # OpenAI's clients prefer the exact wait
+        headers += _retry_after(error.retry_after_s)
+        headers.append((b"retry-after-ms", str(max(1, math.ceil(error.retry_after_s * 1000))).encode()))
     if isinstance(error, _WITH_RETRY_AFTER):
         headers += _retry_after(error.retry_after_s)
     headers += _retry_after(_RETRY_AFTER_S.get(type(error)))
@@ -501,7 +565,7 @@ def _headers(error: ReportableError, status: int) -> tuple[tuple[bytes, bytes], 
 
 
 def _retry_after(seconds: float | None) -> list[tuple[bytes, bytes]]:
-    return [] if seconds is None else [(b"retry-after", str(max(1, math.ceil(seconds))).encode())]
+    return [] if seconds is None else [(b"retry-after", str(_shown_wait(seconds)).encode())]
 
 
 def _truncated(text: str) -> str:

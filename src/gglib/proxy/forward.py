@@ -100,6 +100,8 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
         if encoding is not None and is_encoded(encoding):
             raise ContentEncodingError
         body = await request.read_body(limit_bytes=options.max_body_bytes)
+        if request.capture is not None:
+            request.capture.set_request(body, request.head.fields.get(b"content-type"))
         checked = body
     else:
         checked = form_fields or body
@@ -115,6 +117,7 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
         if form_fields is not None:
             raise BadRequestError("A number in the form is out of range.")
         body = apply_edits(body, envelope.edits)
+    request.named_model = envelope.model
     spec = None if envelope.model is None else await services.catalog.resolve_for_launch(envelope.model)
     others: Sequence[Candidate] = ()
     if spec is not None:
@@ -174,6 +177,7 @@ async def _resolve_otherwise(
     request.wait_until_s = monotonic() + request.wait_s
     name = envelope.model or await default_model(request.engine_path, services)
     candidates, profile = await resolve_request(name, services, kind_of(request.engine_path))
+    request.profile_name = None if profile is None else profile.name
     if profile is not None and not is_form:
         body = await _with_profile(body, profile, request.engine_path, services)
     return candidates if envelope.tool_use is None else models_with_tools(candidates), body

@@ -14,17 +14,22 @@ from gglib.core.defaults import (
     MODEL_WAIT_S,
     STALLED_CLIENT_S,
 )
+from gglib.core.history.recording import NO_RECORDING, RecordingRule
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.tasks import BackgroundTasks
 from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
+from gglib.proxy.limits.limiter import RateLimiter
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.profiles.guards import FieldLimits
+from gglib.proxy.readiness import Readiness
 from gglib.proxy.relay.target_locks import TargetLocks
+from gglib.proxy.telemetry.open_requests import OpenRequests
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
@@ -90,6 +95,9 @@ class ProxyOptions:
     """Names from ``GUARDED_FIELDS`` that are forwarded instead of refused."""
     schema_limits: SchemaLimits = field(default_factory=SchemaLimits)
     """Limits on the size and sampling cost of schemas and tools (``guards.schema_cost``)."""
+    record_bodies: RecordingRule = NO_RECORDING
+    """The requests whose bodies are in ``RequestRecord.bodies``, as they are: ``core.history.redaction`` prepares them
+    for storage."""
     has_page: bool = True
     """Whether ``/`` is a page for browsers. False: every client gets "Ollama is running"."""
 
@@ -115,7 +123,7 @@ class LiveOptions:
     def replace(self, options: ProxyOptions, *, default_ctx: int | None = None) -> None:
         """Use other options for later requests, also on open connections; requests in progress keep theirs.
 
-        Event streams of the admin API end if their request would be refused now.
+        Requests end whose key is gone, and event streams of the admin API whose request would be refused now.
 
         ``default_ctx`` replaces the argument of ``serve``. ``connect_timeout_s`` and ``shutdown_grace_s`` of a running
         ``serve`` do not change. Raises ValueError, and changes nothing, for an empty API key.
@@ -137,6 +145,14 @@ class LiveOptions:
             yield
         finally:
             self._apply = None
+
+
+class LiveHistory:
+    """The request history of ``serve``, which can be replaced while it serves. Use it in the loop of ``serve`` only."""
+
+    def __init__(self, history: RequestHistoryPort | None = None) -> None:
+        self.current = history
+        """None: requests are not stored."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,8 +181,18 @@ class Services:
     """None: there are no profiles."""
     reload: ReloadFunction | None = None
     """None: the settings cannot be reloaded over HTTP."""
+    live_history: LiveHistory = field(default_factory=LiveHistory)
+    open_requests: OpenRequests = field(default_factory=lambda: OpenRequests(lambda path, _: path))
+    readiness: Readiness = field(default_factory=Readiness)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    """What the keys with limits use."""
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
     """Loads and unloads that continue after the response to the request that started them."""
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
     iteration of the loop afterwards, in which other requests run."""
+
+    @property
+    def history(self) -> RequestHistoryPort | None:
+        """The request history; None: requests are not stored."""
+        return self.live_history.current

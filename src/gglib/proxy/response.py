@@ -34,7 +34,7 @@ from gglib.proxy.token_usage import (
     START_BYTES,
     TAIL_BYTES,
     find_usage,
-    may_have_usage,
+    has_usage,
     starts_with_usage,
 )
 
@@ -368,23 +368,29 @@ class Response:
     def _rotate_tail(self) -> None:
         if self._body_start is None:
             self._keep_start(b"".join(self._parts))
+        if not self.is_stream:
+            self._keep_middle_usage(b"".join(self._older_parts + self._parts))
         self._older_parts, self._parts, self._parts_bytes = self._parts, [], 0
 
     def _record_long_part(self, part: bytes) -> None:
         """Search a long part for usage, because only its end is kept."""
-        start = self._body_start
-        if start is None:
-            start = self._keep_start(b"".join(self._parts) + part[:START_BYTES])
+        before = b"".join(self._older_parts + self._parts)
+        if self._body_start is None:
+            self._keep_start(before + part[:START_BYTES])
+        if not self.is_stream:
+            self._keep_middle_usage(before)  # short parts are not searched until they are dropped
+            self._keep_middle_usage(part, before)
+
+    def _keep_middle_usage(self, part: bytes, before: bytes = b"") -> None:
+        """Keep the usage in a part between start and tail, or across its boundary with ``before``."""
         # Embeddings, the longest responses, report usage at the start, so they are not searched.
-        if not self.is_stream and not may_have_usage(start):
-            before = b"".join(self._older_parts + self._parts)
+        if not has_usage(self._body_start or b""):
             self._middle_usage = find_usage(part, before) or self._middle_usage
 
-    def _keep_start(self, begin: bytes) -> bytes:
+    def _keep_start(self, begin: bytes) -> None:
         """Keep the start of a body for ``usage_excerpt``; of a stream only if it reports usage (Anthropic's)."""
         start = begin[:START_BYTES]
         self._body_start = start if not self.is_stream or starts_with_usage(start) else b""
-        return start
 
     def _next_state(self, event: ResponseEvent) -> ResponseState:
         """Return the state after ``event``. Raises RuntimeError for an illegal transition."""

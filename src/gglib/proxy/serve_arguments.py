@@ -8,14 +8,19 @@ import inspect
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus
+from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus, SwapStatus
+from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.priority import Priority
 
 _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
+_HISTORY_METHODS = (
+    *("record", "find_requests", "find_request", "read_bodies", "usage", "recent_use"),
+    "statistics",
+)
 _ADMIT_OPTIONS = frozenset(("wait_s", "request_id", "spec", "priority"))
 _MAX_CONTEXT = 2**31 - 1
 """The engine reads the context size as a signed 32-bit integer."""
@@ -37,6 +42,13 @@ def check_arguments(
     _check_port("catalog_port", catalog_port, _CATALOG_METHODS, unlike=_RUNTIME_METHODS)
     if not isinstance(cancel, asyncio.Event):
         raise TypeError(f"cancel must be an asyncio.Event, not {_type_name(cancel)}.")
+
+
+def checked_history(history: object) -> RequestHistoryPort | None:
+    """Return the ``history`` of ``serve``. Raises TypeError if it is not one."""
+    if history is not None:
+        _check_port("history", history, _HISTORY_METHODS)
+    return cast("RequestHistoryPort | None", history)
 
 
 def as_runtime(runtime: object) -> ModelRuntimePort:
@@ -115,6 +127,11 @@ class _StructuralRuntime(ModelRuntimePort):
         status: RuntimeStatus = await own()
         return status
 
+    def swap_of(self, request_id: str) -> SwapStatus | None:
+        own = getattr(self._runtime, "swap_of", None) or super().swap_of
+        swap: SwapStatus | None = own(request_id)
+        return swap
+
     def subscribe(self) -> EventSubscription | None:
         own = getattr(self._runtime, "subscribe", None) or super().subscribe
         subscription: EventSubscription | None = own()
@@ -129,7 +146,7 @@ def _options_of(admit: Callable[..., object]) -> frozenset[str]:
     return _ADMIT_OPTIONS & parameters.keys()
 
 
-def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tuple[str, ...]) -> None:
+def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tuple[str, ...] = ()) -> None:
     if isinstance(port, type):
         raise TypeError(
             f"{name} must be an object, not the class {port.__name__}: did you mean {port.__name__}()?"
@@ -137,7 +154,7 @@ def _check_port(name: str, port: object, methods: tuple[str, ...], *, unlike: tu
     missing = [method for method in methods if not callable(getattr(port, method, None))]
     if not missing:
         return
-    if all(callable(getattr(port, method, None)) for method in unlike):
+    if unlike and all(callable(getattr(port, method, None)) for method in unlike):
         raise TypeError(f"{name} is {_type_name(port)}: runtime_port and catalog_port are swapped.")
     raise TypeError(
         f"{name} must have the methods {', '.join(methods)}; {_type_name(port)} has no {missing[0]}()."

@@ -8,7 +8,9 @@ import socket
 from dataclasses import dataclass, field
 from functools import partial
 
+from gglib.core.log_lines import TEXT
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
@@ -21,24 +23,39 @@ from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.json_scan import compile_expressions
+from gglib.proxy.limits.limiter import RateLimiter
+from gglib.proxy.limits.restoring import UseRestoration
 from gglib.proxy.models import ModelObjects
 from gglib.proxy.names.aliases import AliasLists
-from gglib.proxy.options import LiveOptions, ProxyOptions, Services
+from gglib.proxy.options import LiveHistory, LiveOptions, ProxyOptions, Services
+from gglib.proxy.readiness import Readiness
 from gglib.proxy.refusal import format_refusal
 from gglib.proxy.relay.target_locks import TargetLocks
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.serve_arguments import as_runtime, check_arguments
+from gglib.proxy.serve_arguments import as_runtime, check_arguments, checked_history
+from gglib.proxy.telemetry.open_requests import OpenRequests
 from gglib.proxy.telemetry.recorder import RequestRecorder
 
 
 @dataclass(frozen=True, slots=True)
 class SharedState:
-    """What several calls of ``serve`` with the same runtime have in common: counts and rules about its engines."""
+    """What several calls of ``serve`` with the same runtime have in common: counts, rules, and whether it is ready."""
 
     recorder: RequestRecorder = field(default_factory=lambda: RequestRecorder(route_of))
     target_locks: TargetLocks = field(default_factory=TargetLocks)
     poison_requests: PoisonRequests = field(default_factory=PoisonRequests)
+    open_requests: OpenRequests = field(default_factory=lambda: OpenRequests(route_of))
+    readiness: Readiness = field(default_factory=Readiness)
+    """What ``GET /ready`` shows: ready, unless the program says otherwise."""
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    """What the keys with limits use; the calls need the same keys."""
+    use_restoration: UseRestoration = field(default_factory=UseRestoration)
+
+
+def new_recorder(log_format: str = TEXT) -> RequestRecorder:
+    """Return a recorder for ``SharedState`` whose access log has this format (``core.log_lines``)."""
+    return RequestRecorder(route_of, log_format)
 
 
 async def serve(  # noqa: PLR0913 - the public entry point
@@ -52,6 +69,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     library: ModelLibraryPort | None = None,
     profiles: ProfileStorePort | None = None,
     reload: ReloadFunction | None = None,
+    history: RequestHistoryPort | LiveHistory | None = None,
     shared: SharedState | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
@@ -60,9 +78,11 @@ async def serve(  # noqa: PLR0913 - the public entry point
     the request nor the model sets one. ``runtime_port`` needs the three abstract methods of ``ModelRuntimePort`` and
     ``catalog_port`` the three of ``ModelCatalogPort``; inheritance is optional. Without a ``library`` the routes that
     add, remove, search or pull models send 501. Without ``profiles`` no name is resolved as ``model:profile``.
-    ``LiveOptions`` can be replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
+    Finished requests are stored in ``history``; without it none are. ``LiveOptions`` and ``LiveHistory`` can be
+    replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
+    The history also restores what keys with limits used in the last minute.
     Calls on several listeners with the same runtime pass one ``shared``, so that ``/metrics`` counts the requests of
-    all.
+    all and ``/gglib/requests`` lists them; they pass the same ``history``.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
     with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
@@ -70,6 +90,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     """
     try:
         check_arguments(listener, default_ctx, runtime_port, catalog_port, cancel)
+        live_history = history if isinstance(history, LiveHistory) else LiveHistory(checked_history(history))
     except (TypeError, ValueError):
         if isinstance(listener, socket.socket):
             listener.close()
@@ -87,13 +108,18 @@ async def serve(  # noqa: PLR0913 - the public entry point
         recorder=shared.recorder,
         target_locks=shared.target_locks,
         poison_requests=shared.poison_requests,
+        readiness=shared.readiness,
+        limiter=shared.limiter,
         default_ctx=default_ctx,
         options=options,
         library=library,
         aliases=AliasLists(options.aliases),
         profiles=profiles,
         reload=reload,
+        live_history=live_history,
+        open_requests=shared.open_requests,
     )
+    services.limiter.set_keys(options.api_keys)
     app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(
         app.handle,
@@ -110,13 +136,16 @@ async def serve(  # noqa: PLR0913 - the public entry point
     # In a thread: the first requests need not wait for it.
     asyncio.get_running_loop().run_in_executor(None, compile_expressions)
     try:
+        await shared.use_restoration.run(services.limiter, live_history.current)
         with (
             shared.recorder.counting(lambda: http_server.connection_count),
+            shared.recorder.storing(lambda: live_history.current, services.runtime.swap_of),
             live.attached(partial(_apply, live, listener, services, app, http_server)),
         ):
             await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
+        app.close()
         await services.background.close()
         await pool.close()
         services.recorder.flush()
@@ -128,8 +157,10 @@ def _apply(
     """Replace the options of a running server. Raises ValueError, and changes nothing, for an empty API key."""
     options = live.current
     policy = _access_policy(listener, options)
+    services.limiter.set_keys(options.api_keys)
     app.replace_policy(policy)
     services.options = options
+    app.apply_recording()
     services.aliases = AliasLists(options.aliases)
     if live.default_ctx is not None and live.default_ctx != services.default_ctx:
         services.default_ctx = live.default_ctx

@@ -1,13 +1,13 @@
 """Derives runtime events from the scheduler's events and effects, and publishes them to subscribers."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from gglib.core.models import ModelLaunchSpec
+from gglib.core.runtime.event_queue import EventQueue
 from gglib.core.runtime.events import (
     EventsLost,
     ModelLoadFailed,
@@ -111,7 +111,7 @@ class Subscription:
     def __init__(self, subscriptions: "set[Subscription]") -> None:
         """``subscriptions`` are the active ones, of the hub."""
         self._subscriptions = subscriptions
-        self._queue: deque[RuntimeEvent] = deque()
+        self._queue = EventQueue[RuntimeEvent](MAX_QUEUED_EVENTS, EventsLost())
         self._has_events = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -125,10 +125,7 @@ class Subscription:
 
     def put(self, event: RuntimeEvent) -> None:
         """Queue an event; if the queue is full, replace its events by ``EventsLost``."""
-        if len(self._queue) >= MAX_QUEUED_EVENTS:
-            self._queue.clear()
-            event = EventsLost()
-        self._queue.append(event)
+        self._queue.put(event)
         self._has_events.set()
 
     async def next(self, timeout_s: float) -> RuntimeEvent | None:
@@ -140,7 +137,7 @@ class Subscription:
                     await self._has_events.wait()
             except TimeoutError:
                 return None
-        return self._queue.popleft()
+        return self._queue.take_first()
 
 
 class EventHub:

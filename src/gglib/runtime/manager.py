@@ -32,7 +32,7 @@ from gglib.core.errors import (
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
-from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
@@ -228,7 +228,7 @@ class EngineManager(ModelRuntimePort):
         self._refuse_requests()
         for task in self._watch_tasks:
             task.cancel()
-        await self._stop_all(drain_s=0)
+        await self._stop_all(drain_s=0, is_shutdown=True)
         if self._watch_tasks:
             await asyncio.wait(self._watch_tasks)
         self._dispatcher.close()
@@ -287,6 +287,10 @@ class EngineManager(ModelRuntimePort):
     async def status(self) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
         return self._status_reader.status(self._now())
+
+    def swap_of(self, request_id: str) -> SwapStatus | None:
+        """Return the finished swap that a request caused, if it is one of the last."""
+        return self._dispatcher.swap_history.of_request(request_id)
 
     def subscribe(self) -> Subscription:
         """Return a subscription to the events. It starts with its ``with`` block."""
@@ -493,9 +497,9 @@ class EngineManager(ModelRuntimePort):
             if not future.done():
                 future.set_exception(ShuttingDownError())
 
-    async def _stop_all(self, *, drain_s: float) -> None:
+    async def _stop_all(self, *, drain_s: float, is_shutdown: bool = False) -> None:
         """Stop all current runs and wait for them; while closing, also for runs started meanwhile."""
-        self._dispatcher.dispatch(StopRequested(self._now() + drain_s))
+        self._dispatcher.dispatch(StopRequested(self._now() + drain_s, is_shutdown=is_shutdown))
         runs = list(self._runs.values())
         while runs:
             await asyncio.gather(*(run.wait() for run in runs))

@@ -81,13 +81,23 @@ class ModelWatch:
         """Return the current specs of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""
         specs: dict[int, ModelLaunchSpec] = {}
         for model_id, spec in self._relevant_specs().items():
-            current = await self._catalog.resolve_for_launch(spec.model_name)
-            if current is None or current.model_id != model_id:
+            current = await self._current_spec(spec)
+            if current is None:
                 logger.info("'%s' was removed from the catalogue", spec.model_name)
                 self._dispatch(ModelRemoved(model_id))
             else:
                 specs[model_id] = current
         return specs
+
+    async def _current_spec(self, spec: ModelLaunchSpec) -> ModelLaunchSpec | None:
+        """Return the current spec of a model, also if it has another name by now; None if it is gone."""
+        current = await self._catalog.resolve_for_launch(spec.model_name)
+        if current is not None and current.model_id == spec.model_id:
+            return current
+        for model in await self._catalog.list_models():
+            if model.id == spec.model_id:
+                return await self._catalog.resolve_for_launch(model.name)
+        return None
 
     def _relevant_specs(self) -> dict[int, ModelLaunchSpec]:
         """Return the models, by id, that are resident, waited for, pending or failed."""
@@ -103,6 +113,9 @@ async def _change(run: EngineRun, current: ModelLaunchSpec) -> Superseded | File
     name, generation = run.spec.model_name, run.launch.generation
     if current.path.absolute() != run.spec.path.absolute():
         logger.info("'%s' was updated: unloading its older version", name)
+        return Superseded(generation)
+    if current.model_name != name:  # the status, the log and the commands name the launch by its model's name
+        logger.info("'%s' is now '%s': unloading it after its requests", name, current.model_name)
         return Superseded(generation)
     if _launch_options(current) != _launch_options(run.spec):
         logger.info("the options of '%s' were changed: unloading it after its requests", name)

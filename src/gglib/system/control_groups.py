@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gglib.system.virtual_files import read_text
+
 _OWN_GROUPS = "proc/self/cgroup"
 _MOUNT = "sys/fs/cgroup"
 
@@ -36,11 +38,3 @@ def control_groups(root: Path, controller: str) -> Iterator[ControlGroup]:
             inside = PurePosixPath()
         for group in (inside, *inside.parents):
             yield ControlGroup(version, mount / group)
-
-
-def read_text(path: Path) -> str:
-    """Return a virtual file's text; empty if it cannot be read."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

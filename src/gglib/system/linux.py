@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.system.control_groups import control_groups, read_text
+from gglib.system.control_groups import control_groups
 from gglib.system.ram import Ram
+from gglib.system.virtual_files import read_text
 
 _MEMINFO = "proc/meminfo"
 _VMSTAT = "proc/vmstat"

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.system.control_groups import read_text
 from gglib.system.linux import numbers_of
 from gglib.system.macos import run_command
+from gglib.system.virtual_files import read_text
 
 _ROOT = Path("/")
 _KIB = 1024

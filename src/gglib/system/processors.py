@@ -5,7 +5,8 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from gglib.system.control_groups import control_groups, read_text
+from gglib.system.control_groups import control_groups
+from gglib.system.virtual_files import read_text
 
 _ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gglib.testing.fake_catalog import FakeCatalog
+    from gglib.testing.fake_history import FakeHistory
     from gglib.testing.fake_hub import FakeHub
     from gglib.testing.fake_library import FakeLibrary
     from gglib.testing.fake_runtime import FakeRuntime, Lease
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FakeCatalog",
+    "FakeHistory",
     "FakeHub",
     "FakeLibrary",
     "FakeRuntime",
@@ -35,6 +37,7 @@ __all__ = [
 _MODULES = {
     "Lease": "fake_runtime",
     "FakeCatalog": "fake_catalog",
+    "FakeHistory": "fake_history",
     "FakeHub": "fake_hub",
     "FakeLibrary": "fake_library",
     "FakeRuntime": "fake_runtime",

@@ -9,7 +9,7 @@ from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import launch_spec, with_kind
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec, ModelSummary, NewModel, is_same_content
-from gglib.core.name_rules import names_not_in
+from gglib.core.name_rules import names_not_in, renamed
 from gglib.core.names import find_model
 from gglib.core.ports.catalog import EditModel, ModelStorePort
 from gglib.core.ports.memory_peaks import MemoryPeakStorePort
@@ -80,17 +80,19 @@ class FakeCatalog(ModelStorePort, ProfileStorePort, VersionStorePort, MemoryPeak
         return model
 
     async def edit_model(self, name: str, edit: EditModel) -> ModelSummary | None:
-        """Apply ``edit``; raises ``ModelExistsError`` if another model has one of the aliases."""
+        """Apply ``edit``; raises ``ModelExistsError`` if a name is taken, ``InvalidSettingError`` if it is none."""
         model = await self.resolve_model(name)
         if model is None:
             return None
         change = edit(model)
         others = [other for other in self._models if other.id != model.id]
-        self._refuse_taken_spellings(change.aliases or (), others)
+        name, aliases = renamed(model, change)
+        self._refuse_taken_spellings((name, *aliases), others)
         changed = with_kind(
             replace(
                 model,
-                aliases=model.aliases if change.aliases is None else change.aliases,
+                name=name,
+                aliases=aliases,
                 tags=model.tags if change.tags is None else change.tags,
                 settings=model.settings if change.settings is None else change.settings,
             )

@@ -52,7 +52,7 @@ _LETTERS_BY_FREQUENCY = " etaoinshrdlucmfwypvbgk"
 
 
 def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
-    path: Path,
+    path: str | Path,
     *,
     name: str = "tiny",
     context_length: int = DEFAULT_CONTEXT_LENGTH,
@@ -61,7 +61,7 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
     pooling_type: int | None = None,
     has_infill_tokens: bool = False,
 ) -> Path:
-    """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return ``path``.
+    """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return it.
 
     The same arguments give the same bytes. ``context_length`` is the trained context in the header, in tokens. Without
     ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls, 3 last, 4 rank) makes
@@ -86,7 +86,7 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
 
 
 def write_tiny_encoder(  # noqa: PLR0913 - as above
-    path: Path,
+    path: str | Path,
     *,
     name: str = "tiny-encoder",
     context_length: int = DEFAULT_ENCODER_CONTEXT_LENGTH,
@@ -94,7 +94,7 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
     pooling_type: int | None = 1,
     has_classifier: bool = False,
 ) -> Path:
-    """Write a BERT model with the vocabulary of ``write_tiny_gguf`` to ``path`` and return ``path``.
+    """Write a BERT model with the vocabulary of ``write_tiny_gguf`` to ``path`` and return it.
 
     The same arguments give the same bytes. It converts texts into vectors of 64 numbers. With a ``pooling_type`` of 4
     and a classifier (``cls``, ``cls.output``) it is a reranker; a classifier without a pooling type makes one, too:
@@ -111,8 +111,8 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
     return _written(writer, path, _encoder_tensors(seed, context_length, has_classifier=has_classifier))
 
 
-def write_tiny_projector(path: Path, *, seed: int = 0) -> Path:
-    """Write a projector (mmproj) for the models of ``write_tiny_gguf`` to ``path`` and return ``path``.
+def write_tiny_projector(path: str | Path, *, seed: int = 0) -> Path:
+    """Write a projector (mmproj) for the models of ``write_tiny_gguf`` to ``path`` and return it.
 
     It is LLaVA's: a vision transformer for images of 28 x 28, and two layers that map each of its four patches to a
     token. The same arguments give the same bytes. Raises ``ImportError`` without the package ``gguf``.
@@ -131,14 +131,14 @@ def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
     return gguf
 
 
-def _written(writer: Any, path: Path, tensors: "Iterator[tuple[str, NDArray[np.float32]]]") -> Path:  # noqa: ANN401
+def _written(writer: Any, path: str | Path, tensors: "Iterator[tuple[str, NDArray[np.float32]]]") -> Path:  # noqa: ANN401
     for tensor_name, tensor in tensors:
         writer.add_tensor(tensor_name, tensor)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
+    return Path(path)
 
 
 def _add_projector_header(writer: Any) -> None:  # noqa: ANN401 - gguf has no types

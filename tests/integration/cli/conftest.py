@@ -1,8 +1,10 @@
 """Fixtures that run real gglib processes on a temporary home, with the scripted engine."""
 
+import atexit
 import os
 import pty
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,16 +13,39 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.support.preloaded import PreloadedProcess
 from tests.support.waiting import LIMIT_S, is_alive
 
 from gglib.cli.app import cli
 from gglib.testing import Script, install_scripted_server, read_record, write_tiny_gguf
 
 OWN_PROCESS = ("run", "up", "serve", "--home")
+AS_STARTED = f"{shlex.quote(sys.executable)} -m gglib"
+"""``python -m gglib`` in the messages of a process that was started so: see ``gglib.cli.help.hints``."""
+
+
+@pytest.fixture(autouse=True)
+def _new_hub_client() -> Iterator[None]:
+    """Close the hub client of commands that ran in this process: it keeps the proxies of its first environment."""
+    yield
+    if (library := sys.modules.get("huggingface_hub")) is not None:
+        library.close_session()
+
+
+@cache
+def installed_program() -> Path:
+    """Return a program ``gglib`` in a directory of its own: on the PATH, its messages name it ``gglib``."""
+    directory = Path(tempfile.mkdtemp(prefix="gg-bin-"))
+    atexit.register(shutil.rmtree, directory)
+    program = directory / "gglib"
+    program.write_text(f"#!{sys.executable}\nfrom gglib.cli import main\nmain()\n")
+    program.chmod(0o755)
+    return program
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,7 @@ class Home:
         scrubbed = {key: value for key, value in os.environ.items() if not key.startswith("GGLIB_")}
         return scrubbed | {
             "GGLIB_HOME": str(self.path),
+            "PATH": f"{installed_program().parent}:{os.environ['PATH']}",
             "HTTP_PROXY": "http://127.0.0.1:9",
             "http_proxy": "http://127.0.0.1:9",
             **self.variables,
@@ -129,16 +155,19 @@ class Home:
 
     def process(self, *arguments: str, stdin: str = "") -> Done:
         """Run a command in a separate process."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gglib", *arguments],
-            input=stdin,
-            capture_output=True,
+        with PreloadedProcess(
+            [installed_program(), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
             env=self.environment,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=LIMIT_S)
+            finally:
+                process.kill()
+        return Done(process.returncode, stdout, stderr)
 
     def ok(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that must succeed and return its stdout."""
@@ -157,12 +186,17 @@ class Home:
         return sentence.removeprefix("Error: ")
 
     @contextmanager
-    def foreground(self, *arguments: str, first_words: str) -> Iterator[Running]:
+    def foreground(
+        self,
+        *arguments: str,
+        first_words: str,
+        process_class: type["subprocess.Popen[str]"] = PreloadedProcess,
+    ) -> Iterator[Running]:
         """Run a long-running command, from the line that starts with ``first_words`` and ends with its URL."""
         errors = self.path / "stderr.txt"
         with errors.open("w") as stderr, hangups_are_heard():
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gglib", *arguments],
+            process = process_class(
+                [installed_program(), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -180,7 +214,7 @@ class Home:
         """Run a command whose stderr is a terminal of 80 columns."""
         terminal, end = pty.openpty()
         process = subprocess.Popen(
-            [sys.executable, "-m", "gglib", *arguments],
+            [installed_program(), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=end,

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from gglib.app.instance import lock_instance
-from gglib.cli.onboarding import smoke_test
+from gglib.app.serving.instance import lock_instance
 from gglib.cli.server.client import get_json, post_json
+from gglib.cli.serving.onboarding import smoke_test
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelCapabilities, ModelSummary
@@ -59,7 +59,7 @@ def test_without_the_key_the_commands_say_so(stocked: Home, published_key: str |
     with demanding_gglib(stocked, published_key=published_key) as server:
         for command in (["ps"], ["stop"], ["run", "tiny", "Hello"]):
             sentence = stocked.refused(*command)
-            assert "requires an API key" in sentence
+            assert "requires a valid API key" in sentence
             assert "SECRET" not in sentence
         assert set(server.used) == {None}
 
@@ -70,7 +70,7 @@ async def test_the_proof_of_up_shows_the_key(capsys: pytest.CaptureFixture[str])
     with demanding_server({"local": "SECRET-of-local"}) as server:
         await smoke_test(Endpoint(server.url, "SECRET-of-local"), model)
         assert "Answer   Hello there" in capsys.readouterr().out
-        with pytest.raises(GglibError, match="requires an API key"):
+        with pytest.raises(GglibError, match="requires a valid API key"):
             await smoke_test(Endpoint(server.url), model)
 
 
@@ -139,7 +139,7 @@ def test_a_watch_ends_when_its_key_is_removed(stocked: Home) -> None:
             stocked.ok("reload")
             _, errors = remote.communicate(timeout=5)
             assert remote.returncode == 1
-            assert errors.startswith("Error: This server requires an API key")
+            assert errors.startswith("Error: The API key of this request was revoked")
             assert own.poll() is None
         finally:
             for process in watching:
@@ -163,7 +163,7 @@ def test_a_chat_without_a_server_works_with_keys_set(stocked: Home) -> None:
 def test_serving_beyond_loopback_requires_a_key(home: Home, command: str) -> None:
     """On a non-loopback address both commands refuse to start without a key, before any prompt or download."""
     sentence = home.refused(command, "--host", EVERYWHERE)
-    assert all(word in sentence for word in (EVERYWHERE, "GGLIB_API_KEY", "[api_keys]", "--insecure"))
+    assert all(word in sentence for word in (EVERYWHERE, "gglib key new NAME", "--insecure"))
 
 
 def test_who_insists_is_warned_loudly(stocked: Home) -> None:
@@ -182,7 +182,7 @@ def test_who_insists_is_warned_loudly(stocked: Home) -> None:
 
 
 def test_up_names_the_key_for_clients(stocked: Home) -> None:
-    """The client settings contain a variable or a placeholder for the key, and a line that names the key."""
+    """The request to paste contains a variable for the key, and a line names the key."""
     stocked.set(KEYS)
     with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
         assert running.process.stdout is not None
@@ -192,12 +192,8 @@ def test_up_names_the_key_for_clients(stocked: Home) -> None:
             if "Ctrl-C" in line:
                 break
     text = "".join(shown)
-    assert (
-        "$GGLIB_CLIENT_KEY and KEY_OF_alice stand for the access key 'alice' from your settings, or for one"
-        in text
-    )
+    assert "$GGLIB_CLIENT_KEY stands for the access key 'alice' from your settings, or for one" in text
     assert "Authorization: Bearer $GGLIB_CLIENT_KEY" in text
-    assert "API Key: KEY_OF_alice" in text
     assert "SECRET" not in text + (stocked.path / "stderr.txt").read_text()
 
 

@@ -91,7 +91,7 @@ def test_from_an_idea_to_an_answer_and_back(home: Home) -> None:
         path = Path(kept["path"])
         assert path.is_relative_to(home.path / "models/ada/tiny-GGUF")
     assert json.loads(home.ok("list", "--json")) == []
-    wait_until(lambda: home.ok("list") != "" and not path.exists())
+    wait_until(lambda: home.ok("list") == "" and not path.exists())
 
 
 def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) -> None:

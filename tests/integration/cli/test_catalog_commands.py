@@ -25,7 +25,9 @@ def test_a_file_is_added_listed_shown_and_forgotten(home: Home) -> None:
 
 def test_an_empty_catalogue_says_what_to_do(home: Home) -> None:
     """The list of an empty catalogue names the two ways to get a first model."""
-    assert "gglib up" in home.ok("list")
+    listed = home.run("list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "gglib up" in listed.stderr
 
 
 def test_a_table_for_a_pipe_is_not_cut(home: Home) -> None:
@@ -43,10 +45,10 @@ def test_the_same_file_again_is_refused(stocked: Home) -> None:
 
 
 def test_what_is_no_model_is_refused_with_the_reason(home: Home, tmp_path: Path) -> None:
-    """A missing file, a directory and a text file each have their own message."""
+    """A missing file and a text file each have their own message; a directory is imported."""
     (tmp_path / "text.gguf").write_text("hello", encoding="utf-8")
     assert "does not exist" in home.refused("add", str(tmp_path / "none.gguf"))
-    assert "is a directory" in home.refused("add", str(tmp_path))
+    assert "text.gguf: not a GGUF file" in home.ok("add", str(tmp_path))
     assert "not a GGUF file" in home.refused("add", str(tmp_path / "text.gguf"))
     assert "must be a number of tokens" in home.refused("add", str(home.model_file), "--ctx", "lots")
 
@@ -69,6 +71,8 @@ def test_context_beyond_the_trained_one_is_a_warning(stocked: Home) -> None:
     assert f"trained for {trained} tokens" in stocked.run("set", "tiny", "--ctx", str(trained + 1)).stderr
     assert stocked.run("set", "tiny", "--ctx", "max").stderr == ""
     assert stocked.run("set", "tiny", "--alias", "x").stderr == ""
+    replaced = stocked.run("set", "tiny", "--alias", "y").stderr
+    assert replaced == "'x' is no alias any more: 'gglib set --add-alias x tiny' adds it again.\n"
     assert stocked.run("set", "tiny").returncode == 2
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.support.waiting import wait_until
 
-from gglib.app import catalog
+from gglib.app.models import catalog
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home

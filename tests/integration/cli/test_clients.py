@@ -85,6 +85,12 @@ def test_all_clients_are_listed(home: Home) -> None:
     assert (done.returncode, "Name the client" in done.stderr) == (2, True)
 
 
+def test_launch_alone_lists_the_programs(home: Home) -> None:
+    """Not only that one is missing."""
+    done = home.run("launch")
+    assert (done.returncode, "Name a program: claude, codex, " in done.stderr) == (2, True)
+
+
 def test_settings_are_for_the_running_server(user: User) -> None:
     """Its real port, its model, and the context of the model; only the text is on stdout."""
     user.home.ok("set", "tiny", "--ctx", "4096")
@@ -125,7 +131,7 @@ def test_a_file_is_written_after_its_diff(user: User) -> None:
     with user.home.serving() as server:
         done = user.home.run("connect", "pi", "--write")
         assert '+    "gglib": {' in done.stdout
-        assert "Nothing was written: 'gglib connect pi --write --yes'" in done.stderr
+        assert "Nothing was written in non-interactive mode: 'gglib connect pi --write --yes'" in done.stderr
         assert "gglib" not in path.read_text()
         shown = user.home.ok("connect", "pi", "--write", "--yes")
         assert f"Wrote {path}. The old file is models.json.gglib-backup.\n" in shown

@@ -70,7 +70,9 @@ def test_a_setting_and_an_alias_at_once_are_both_kept(home: Home) -> None:
     """A command that sets a context keeps the aliases that another command replaces concurrently."""
     home.ok("add", str(home.model_file), "--name", "tiny", "--alias", "a")
     commands = [("--alias", "b"), ("--ctx", "512"), ("--engine-args", "")]
-    assert at_once(home, [("set", "tiny", *options) for options in commands]) == [""] * 3
+    replaced, *others = at_once(home, [("set", "tiny", *options) for options in commands])
+    assert replaced.startswith("'a' is no alias any more")
+    assert others == ["", ""]
     model = json.loads(home.ok("show", "tiny", "--json"))
     assert (model["aliases"], model["context"]) == (["b"], 512)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 logging.basicConfig(stream=sys.stderr, format="%(message)s")
-from gglib.app.file_limits import fit_to_machine
+from gglib.app.serving.file_limits import fit_to_machine
 from gglib.app.settings import Settings
 settings = fit_to_machine(Settings(home=Path("/"), max_connections=wanted))
 print(json.dumps([settings.max_connections, *resource.getrlimit(resource.RLIMIT_NOFILE)]))

@@ -14,8 +14,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from gglib.cli.app import REMOTE_COMMANDS, cli
+from gglib.cli.app import cli
+from gglib.cli.command_names import REMOTE_COMMANDS
 from gglib.core.gguf_names import FileKind
+from gglib.core.history.requests import RunningRequest, StoredRequest
+from gglib.core.history.usage import UsageRow
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import Gating
 from gglib.core.memory import Fit
@@ -28,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("run", "tiny", "Hello"),
     "connect": ("connect", "claude"),
     "launch": ("launch", "claude", "--dry-run"),
+    "dashboard": ("dashboard", "--scrape-config"),
     "search": ("search", "tiny"),
     "pull": ("pull", "ada/tiny"),
     "add": ("add", "/m/tiny.gguf"),
@@ -41,6 +45,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "rm": ("rm", "tiny", "--yes"),
     "ps": ("ps",),
     "ps --watch": ("ps", "--watch"),
+    "requests": ("requests",),
+    "requests ID": ("requests", "7"),
+    "requests --cancel": ("requests", "--cancel", "r"),
+    "usage": ("usage",),
+    "top": ("top", "--once", "--interval", "0.2"),
     "load": ("load", "tiny"),
     "unload": ("unload", "tiny"),
     "pin": ("pin", "tiny"),
@@ -245,7 +254,38 @@ DOWNLOAD = responses.Download.of(
         done_bytes=9,
     )
 )
+RUNNING = RunningRequest(
+    request_id="r", route="/v1/chat/completions", state="running", age_s=1.0, model="tiny"
+)
+STORED = StoredRequest(
+    id=7,
+    request_id="s",
+    ended_at_s=1.0,
+    route="/v1/chat/completions",
+    status=500,
+    model="tiny",
+    error="engine_died",
+    waited_s=1.0,
+    first_byte_s=2.0,
+    duration_s=3.0,
+    is_streamed=True,
+    prompt_tokens=5,
+    cached_tokens=2,
+    tokens_per_s=1.5,
+    has_bodies=True,
+)
+USAGE = UsageRow(start_s=0.0, requests=3, prompt_tokens=9, cached_tokens=1, busy_s=2.0)
 VALID: dict[str, object] = {
+    "GET /gglib/requests": responses.Requests(
+        running=(RUNNING,), requests=(STORED,), next_before=7, is_off=False
+    ),
+    "GET /gglib/requests/7": {
+        "running": RUNNING,
+        "request": STORED,
+        "bodies": {"request": "a", "response": "b", "is_request_cut": True, "is_response_cut": False},
+    },
+    "DELETE /gglib/requests/r": responses.CancelledRequest(cancelled="r"),
+    "GET /gglib/usage": responses.Usage(usage=(USAGE, USAGE), total=USAGE),
     "GET /gglib/models": responses.Models(models=(MODEL,)),
     "GET /gglib/models/tiny": MODEL,
     "PATCH /gglib/models/tiny": MODEL,
@@ -330,7 +370,7 @@ def test_malformed_responses_are_one_sentence(command: tuple[str, ...]) -> None:
         with serving(lambda _, sent=response: sent) as url:  # type: ignore[misc]
             for words in (
                 (command, (*command, "--json"))
-                if command[0] not in {"run", "launch", "set", "rm", "add"}
+                if command[0] not in {"run", "launch", "dashboard", "set", "rm", "add", "top"}
                 else (command,)
             ):
                 code, _, errors = run(url, *words)

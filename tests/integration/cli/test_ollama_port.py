@@ -1,6 +1,8 @@
 """``--ollama-port``: a second listener for clients of Ollama, with real processes."""
 
 import json
+import os
+import re
 import socket
 from contextlib import closing
 from typing import Any
@@ -75,11 +77,12 @@ def test_a_port_that_is_taken_is_one_sentence(stocked: Home) -> None:
     """Usually by Ollama; ``doctor`` says the same before."""
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
-        advice = (
-            f"Port {port} is in use by another program: if it is Ollama, stop it, or start gglib without "
-            "--ollama-port."
+        advice = stocked.refused("serve", "--port", "0", "--ollama-port", port)
+        assert re.fullmatch(
+            rf"Port {port} is in use by [^ ]+ \(pid {os.getpid()}\): if it is Ollama, stop it, or start gglib "
+            r"without --ollama-port\.",
+            advice,
         )
-        assert advice in stocked.refused("serve", "--port", "0", "--ollama-port", port)
         stocked.set(f"ollama_port = {port}")
         checks: list[dict[str, Any]] = json.loads(stocked.process("doctor", "--json").stdout)
     (check,) = [check for check in checks if check["name"] == "ollama port"]

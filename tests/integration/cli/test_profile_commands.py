@@ -42,8 +42,10 @@ def test_list_shows_all_profiles(profiled: Home) -> None:
 
 
 def test_list_without_profiles_names_the_command(stocked: Home) -> None:
-    """An empty list says how to add one."""
-    assert "gglib profile set NAME" in stocked.ok("profile", "list")
+    """An empty list says how to add one, on stderr in a pipe."""
+    listed = stocked.run("profile", "list")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert "gglib profile set NAME" in listed.stderr
     assert json.loads(stocked.ok("profile", "list", "--json")) == []
 
 
@@ -114,7 +116,9 @@ def test_rm_removes_one_profile(profiled: Home) -> None:
     assert "Model 'tiny' has no profile 'none'. It has precise." in profiled.refused(
         "profile", "rm", "none", "--model", "tiny"
     )
-    assert "no profile 'precise' of all models" in profiled.refused("profile", "rm", "precise")
+    assert "no profile 'precise' of all models: 'gglib profile list' shows" in profiled.refused(
+        "profile", "rm", "precise"
+    )
     assert "has no profile" in profiled.refused("profile", "show", "capped", "--model", "tiny")
     assert profiled.ok("profile", "rm", "precise", "--model", "tiny") == "Removed the profile 'precise'.\n"
     assert [found["name"] for found in json.loads(profiled.ok("profile", "list", "--json"))] == ["capped"]

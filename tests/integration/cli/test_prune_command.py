@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.catalog import add_starter
+from gglib.app.models.catalog import add_starter
 from gglib.app.settings import load_settings
-from gglib.cli.runner import with_catalog
+from gglib.cli.sessions import with_catalog
 from gglib.library.starter import SMOLLM2
 from gglib.library.starter.progress import ignore
 from gglib.testing import write_tiny_gguf
@@ -80,12 +80,12 @@ class TestPruning:
         path = pulled(home)
         size = path.stat().st_size
         home.ok("rm", "coder")
-        shown = [f"Deletes {path} (1 MB)", "1 file, 1 MB in total."]
+        shown = [f"Deletes {path} (520 kB)", "1 file, 520 kB in total."]
         assert size < 1_500_000
         assert home.ok("prune", "--dry-run").splitlines() == shown
         assert "'gglib prune --yes' deletes this file" in home.refused("prune")
         assert path.exists()
-        assert home.ok("prune", "--yes").splitlines() == [*shown, "Deleted 1 file and freed 1 MB."]
+        assert home.ok("prune", "--yes").splitlines() == [*shown, "Deleted 1 file and freed 520 kB."]
         assert [path.name for path in (home.path / "models").iterdir()] == [".home"]
         assert home.ok("prune") == f"Nothing to free in {home.path / 'models'}.\n"
 
@@ -140,11 +140,14 @@ class TestPruning:
 
 class TestListing:
     def test_it_ends_with_a_total(self, home: Home) -> None:
-        """The total counts all models, their size on disk, and the share of files that gglib downloaded."""
+        """The total counts all models, their size on disk, and the share of files that gglib downloaded.
+
+        In a pipe it is on stderr, where it is no line of the table.
+        """
         home.ok("add", str(home.model_file))
-        assert home.ok("list").splitlines()[-1] == "1 model, 1 MB on disk, 0 MB of that managed by gglib."
+        assert home.run("list").stderr == "1 model, 520 kB on disk, 0 MB of that managed by gglib.\n"
         pulled(home)
-        assert home.ok("list").splitlines()[-1] == "2 models, 1 MB on disk, 1 MB of that managed by gglib."
+        assert home.run("list").stderr == "2 models, 1 MB on disk, 520 kB of that managed by gglib.\n"
 
     def test_json_has_models_alone(self, home: Home) -> None:
         """JSON has the models without a total."""

@@ -51,7 +51,8 @@ def test_a_load_shows_its_progress_and_its_failure(twice: Home) -> None:
 
 def test_pins_survive_and_need_no_server(twice: Home) -> None:
     """A pin in the catalogue is shown, and a server changes the same pin."""
-    assert twice.ok("pin", "other") == "Pinned 'Org/other:Q4': it stays in memory once it is loaded.\n"
+    effect = "it stays in memory once it is loaded, and models that do not fit beside it are refused"
+    assert twice.ok("pin", "other") == f"Pinned 'Org/other:Q4': {effect}.\n"
     assert "Pinned:       yes\n" in twice.ok("show", "other")
     with twice.serving():
         assert json.loads(twice.ok("pin", "tiny", "--json"))["is_pinned"] is True

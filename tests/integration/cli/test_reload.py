@@ -175,7 +175,7 @@ def test_limits_of_models_apply_to_a_running_server(stocked: Home) -> None:
         assert json.loads(stocked.ok("ps", "--json"))["limits"] == {}
         config.write_text(before + 'memory = "1K"\n')
         stocked.ok("reload")
-        assert "the memory budget of all models is 1 MB" in stocked.refused("load", "tiny")
+        assert "the memory budget of all models is 1 kB" in stocked.refused("load", "tiny")
 
 
 def test_models_for_requests_without_a_name_are_replaced(stocked: Home) -> None:

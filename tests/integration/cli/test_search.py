@@ -37,11 +37,11 @@ def hub(home: Home, monkeypatch: pytest.MonkeyPatch) -> FakeHub:
     async def open_hub() -> AsyncIterator[FakeHub]:
         yield hub
 
-    module = ModuleType("gglib.app.hub")
+    module = ModuleType("gglib.app.models.hub")
     module.__dict__["open_hub"] = open_hub
     monkeypatch.setitem(sys.modules, module.__name__, module)
     memory = MachineMemory(total_bytes=16 * GB, available_bytes=12 * GB)
-    monkeypatch.setattr("gglib.app.memory.read_memory", lambda: memory)
+    monkeypatch.setattr("gglib.app.memory.fitting.read_memory", lambda: memory)
     return hub
 
 
@@ -49,7 +49,7 @@ def test_a_search_shows_what_fits_and_what_to_type(home: Home, hub: FakeHub) -> 
     """Each result is shown with its fit and the command that pulls it."""
     text = home.ok("search", "coder")
     assert text.index("eve/coder-GGUF") < text.index(REPO)
-    assert "  fits       Q4_K_M* 1 MB, Q8_0 7.0 GB\n" in text
+    assert "  fits       Q4_K_M* 520 kB, Q8_0 7.0 GB\n" in text
     assert "  too large  F16 150.0 GB\n" in text
     assert "gglib pull eve/coder-GGUF:Q6_K" in text
 

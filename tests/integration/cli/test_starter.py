@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.catalog import add_starter, open_catalog
+from gglib.app.models.catalog import add_starter, open_catalog
 from gglib.app.settings import Settings
 from gglib.core.models import ModelSummary
 from gglib.library.starter import (

@@ -81,7 +81,7 @@ def test_answer_is_kept_for_the_run_if_the_file_is_read_only(stocked: Home) -> N
         assert json.loads(stocked.ok("reload", "--json"))["settings"] == []
         up.process.send_signal(signal.SIGINT)
         up.end()
-    assert "Warning: " in up.seen
+    assert "Warning:" in up.seen
     assert "add the line 'max_models = \"auto\"' to it." in up.seen
     assert config.read_text() == before
 

@@ -6,9 +6,9 @@ Each opens the catalogue anew, as a command does.
 import asyncio
 from dataclasses import dataclass
 
-from gglib.app.catalog import open_catalog
-from gglib.app.hub import open_hub
-from gglib.app.pulls import pull_by_name
+from gglib.app.models.catalog import open_catalog
+from gglib.app.models.hub import open_hub
+from gglib.app.models.pulls import pull_by_name
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary

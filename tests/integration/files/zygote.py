@@ -239,15 +239,16 @@ def _library(place: Path) -> Path | None:
 
 def main() -> None:
     """Fork a child for each order; print its process id and its exit code."""
-    import gglib.app.catalog
-    import gglib.app.hub
-    import gglib.app.library
-    import gglib.app.prune
-    import gglib.app.pulls
+    import gglib.app.models.catalog
+    import gglib.app.models.hub
+    import gglib.app.models.library
+    import gglib.app.models.prune
+    import gglib.app.models.pulls
     import gglib.cli.app
-    import gglib.cli.views.pull
+    import gglib.cli.pull.run
+    from gglib.cli.command_names import COMMANDS
 
-    for command in gglib.cli.app.COMMANDS:
+    for command in COMMANDS:
         gglib.cli.app.cli.get_command(None, command)  # type: ignore[arg-type] # only the name is read
     importlib.import_module("gglib.hf.session")  # imported lazily by hub requests
     for line in sys.stdin:

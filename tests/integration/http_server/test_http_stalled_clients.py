@@ -105,7 +105,7 @@ async def test_disconnect_in_mid_stream_is_logged(caplog: pytest.LogCaptureFixtu
     async with stalled_stream(ProxyOptions()) as (_, client, engine):
         client.leave()
         await until(lambda: engine.open == 0 and has_line(caplog))
-        assert " status=200 cut=client_left " in access_line(caplog)
+        assert " status=499 cut=client_left " in access_line(caplog)
 
 
 @pytest.mark.parametrize("how", ["engine dies", "engine falls silent", "shutdown"])

@@ -13,9 +13,10 @@ from tests.support.waiting import until
 
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
+from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
-from gglib.proxy import LiveOptions, ProxyOptions, serve
+from gglib.proxy import LiveHistory, LiveOptions, ProxyOptions, SharedState, serve
 from gglib.testing import FakeCatalog, FakeRuntime
 
 DEADLINE_S = 30.0
@@ -194,6 +195,8 @@ async def proxy_running(
     library: ModelLibraryPort | None = None,
     profiles: ProfileStorePort | None = None,
     reload: ReloadFunction | None = None,
+    history: RequestHistoryPort | LiveHistory | None = None,
+    shared: SharedState | None = None,
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and check that no task or connection is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
@@ -211,6 +214,8 @@ async def proxy_running(
             library=library,
             profiles=profiles,
             reload=reload,
+            history=history,
+            shared=shared,
         )
     )
     proxy = Proxy(port, cancel, task, runtime, catalog)

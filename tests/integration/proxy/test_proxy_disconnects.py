@@ -14,6 +14,7 @@ from .support import (
     Engine,
     Exchange,
     Proxy,
+    ask,
     chat_body,
     chunked,
     connect,
@@ -33,11 +34,18 @@ def no_alarm(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def is_released(proxy: Proxy, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
-    """Wait until no lease and no connection is left, and check that no problem was logged."""
+    """Wait until no lease and no connection is left, and check that the log has a 499 and no problem."""
     await until(lambda: proxy.runtime.holds == 0 and proxy.runtime.waiting == 0)
     await until(lambda: engine.open == 0)
     await until(lambda: any(record.name == "gglib.access" for record in caplog.records))
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert access_status(caplog) == "499"
+
+
+def access_status(caplog: pytest.LogCaptureFixture) -> str:
+    """Return the status of the only line of the access log."""
+    (record,) = [record for record in caplog.records if record.name == "gglib.access"]
+    return record.getMessage().partition(" status=")[2].partition(" ")[0]
 
 
 async def stay_silent(exchange: Exchange) -> None:
@@ -146,6 +154,61 @@ async def test_leaving_in_the_middle_of_the_answer(script: object, caplog: pytes
         assert proxy.runtime.holds == 1
         client.leave()
         await is_released(proxy, engine, caplog)
+
+
+@pytest.mark.parametrize(
+    ("path", "first_words"),
+    [
+        ("/v1/chat/completions", b"data: "),
+        ("/v1/messages", b"event: message_start"),
+        ("/v1/responses", b"event: response.created"),
+        ("/api/chat", b'"done":false'),
+        ("/v1/completions", b"data: "),
+    ],
+)
+async def test_leaving_in_mid_stream_is_the_same_in_every_dialect(
+    path: str, first_words: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line has 499 and why the response is incomplete; the metrics count it under that status."""
+
+    async def begin(exchange: Exchange) -> None:
+        delta = b'data: {"id":"a","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+        message = b'event: message_start\ndata: {"type":"message_start","message":{"usage":{}}}\n\n'
+        await exchange.write(SSE_HEAD + chunked(message if exchange.path == "/v1/messages" else delta))
+        await exchange.peer_left()
+
+    async with (
+        engine_running(begin) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        fields = {"input": "hi"} if path == "/v1/responses" else {"max_tokens": 9, "prompt": "hi"}
+        await client.send(path=path, body=chat_body(stream=True, **fields))
+        await client.read_until(first_words)
+        client.leave()
+        await is_released(proxy, engine, caplog)
+        assert " cut=client_left " in caplog.text
+        scraped = await ask(proxy.port, "GET", "/metrics")
+        assert b'status="499"' in scraped.body
+        assert b'gglib_first_byte_seconds_count{model="tiny",streamed="true"} 1.0' in scraped.body
+
+
+async def test_leaving_after_the_last_byte_is_a_success(caplog: pytest.LogCaptureFixture) -> None:
+    """The response was complete, and the connection idle."""
+
+    async def respond(exchange: Exchange) -> None:
+        await exchange.write(SSE_HEAD + chunked(EVENT) + b"0\r\n\r\n")
+
+    async with (
+        engine_running(respond) as engine,
+        proxy_running(runtime_for(engine)) as proxy,
+        await connect(proxy.port) as client,
+    ):
+        await client.send(body=chat_body(stream=True), is_last=False)
+        await client.read_until(b"\r\n0\r\n\r\n")
+        client.leave()
+        await until(lambda: any(record.name == "gglib.access" for record in caplog.records))
+        assert access_status(caplog) == "200"
 
 
 async def test_leaving_while_the_engine_does_not_read(caplog: pytest.LogCaptureFixture) -> None:

@@ -84,10 +84,10 @@ class EventStream:
 
 
 @asynccontextmanager
-async def following(proxy: Proxy, *, method: str = "GET") -> AsyncIterator[EventStream]:
+async def following(proxy: Proxy, *, method: str = "GET", path: str = PATH) -> AsyncIterator[EventStream]:
     """Follow the events in HTTP/1.0, whose bodies have no framing."""
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-    writer.write(f"{method} {PATH} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    writer.write(f"{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
     assert (await reader.readline()).split()[1] == b"200"
     while (await reader.readline()).strip():
         pass

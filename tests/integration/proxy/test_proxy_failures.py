@@ -496,7 +496,7 @@ async def test_answer_that_is_no_stream_after_a_heartbeat_is_one_event(
 
 
 async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """The access log has method, path, model, status and id; no query, no body, no key, and no line break."""
+    """The access log has method, path, model, status and id; no query, key, line break, or other part of the body."""
     caplog.set_level(logging.INFO)
 
     async def answer(exchange: Exchange) -> None:
@@ -505,7 +505,7 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
     async with engine_running(answer) as engine, proxy_running(runtime_for(engine)) as proxy:
         sent = (("Authorization", "Bearer secret"), ("X-Request-Id", "r-9"))
         await ask(proxy.port, path=CHAT + "?token=secret", body=chat_body(user="secret"), headers=sent)
-        await ask(proxy.port, body=chat_body(model="secret\nforged"))
+        await ask(proxy.port, body=chat_body(model="nosuch\nforged", user="secret"))
         await ask(proxy.port, "GET", "/%0Aforged", body=b"")
     records = [record.getMessage() for record in caplog.records if record.name == "gglib.access"]
     lines = [line.partition(" INFO    ")[2] for record in records for line in record.splitlines()]
@@ -515,7 +515,7 @@ async def test_log_has_one_line_a_request_and_no_secret(caplog: pytest.LogCaptur
         lines[0],
     )
     assert lines[0].endswith(" request_id=r-9")
-    assert lines[1].startswith(f"POST {CHAT} model=- status=404 ")
+    assert lines[1].startswith(f"POST {CHAT} model=nosuch\\nforged status=404 ")
     assert lines[2].startswith("GET /%0Aforged model=- status=404 ")
     everything = [line for record in caplog.records for line in record.getMessage().split("\n")]
     assert not [line for line in everything if "secret" in line or line.startswith("forged")]

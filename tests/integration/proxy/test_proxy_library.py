@@ -13,6 +13,7 @@ import pytest
 from tests.support.waiting import until
 
 from gglib.core import errors
+from gglib.core.history.records import RecordedBodies, RequestRecord
 from gglib.core.hub.downloads import DownloadState
 from gglib.core.hub.repository import HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, VariantResult
@@ -32,7 +33,7 @@ from gglib.proxy.routes.operation_spec import (
     OperationSpec,
 )
 from gglib.proxy.routes.table import OPERATIONS
-from gglib.testing import FakeCatalog, FakeLibrary, FakeRuntime
+from gglib.testing import FakeCatalog, FakeHistory, FakeLibrary, FakeRuntime
 
 from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running
 
@@ -47,6 +48,20 @@ MODEL = ModelSummary(
     size_bytes=5,
 )
 SEARCHED = ModelSummary(id=8, name="search", paths=(Path("/models/search.gguf"),))
+RECORD = RequestRecord(
+    "POST",
+    "/v1/chat/completions",
+    "coder",
+    200,
+    "req_1",
+    0.1,
+    0.2,
+    0.3,
+    1,
+    False,
+    None,
+    bodies=RecordedBodies(b"{}", b"\xff"),
+)
 PROFILE = Profile(name="precise", defaults={"temperature": 0.2})
 KEY = "a-key-of-this-test"
 WITH_KEY = (("Authorization", f"Bearer {KEY}"),)
@@ -58,11 +73,12 @@ ANSWERED = [
     one
     for one in DESCRIBED.values()
     if one.group not in DIALECTS
-    and one.id not in {"followRuntime", "showRoot", "wellKnown"}
+    and one.id not in {"followRuntime", "showRoot", "wellKnown", "cancelRequest"}
     and not one.id.startswith("oddPath")
 ] + [DESCRIBED[name] for name in ("listOpenAiModels", "showOpenAiModel")]
 """All operations of gglib's own; the runtime's events have no end (``test_proxy_events.py``), the form of the root
-depends on the client (``test_proxy_ollama_models.py``), and odd paths are never found (``test_proxy_llama_cpp.py``)."""
+depends on the client (``test_proxy_ollama_models.py``), odd paths are never found (``test_proxy_llama_cpp.py``), and
+only a request in progress can be cancelled (``test_proxy_requests.py``)."""
 OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
 CHANGING = [
     one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.method != "GET"
@@ -116,8 +132,16 @@ async def serving(
     runtime = FakeRuntime(
         {model.name: RunningTarget.local(1, model.id, model.name, 4096) for model in models}
     )
+    history = FakeHistory()
+    history.record([RECORD])
     async with proxy_running(
-        runtime, catalog, options=options, library=library, profiles=catalog, reload=reload_slots
+        runtime,
+        catalog,
+        options=options,
+        library=library,
+        profiles=catalog,
+        reload=reload_slots,
+        history=history,
     ) as proxy:
         yield proxy, library
 
@@ -169,6 +193,8 @@ def target_of(described: OperationSpec, download_id: str) -> str:
         "owner": "owner",
         "repository": "coder",
     }
+    if described.path.startswith("/gglib/requests"):
+        values["id"] = "1"  # the number of the stored request
     path = re.sub(r"{(\w+)}", lambda match: values[match[1]], described.path)
     query = "?q=coder" if described.id == "searchHub" else ""
     return path + query

@@ -91,8 +91,8 @@ async def test_rights_of_a_key_aliases_and_the_default_model_are_replaced() -> N
             assert (await ask(proxy.port, body=request, headers=bearer(BOB))).status == 200
 
 
-async def test_a_running_stream_continues_with_its_key_removed() -> None:
-    """The access check is done once, at the head."""
+async def test_a_running_stream_continues_with_the_rights_of_its_key_changed() -> None:
+    """Rights are checked once, at the head; only a key that is gone ends its requests (test_proxy_limits)."""
     goes_on = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:
@@ -110,7 +110,7 @@ async def test_a_running_stream_continues_with_its_key_removed() -> None:
         reading = asyncio.create_task(client.read_reply())
         while not engine.open:  # noqa: ASYNC110 - the engine has no event
             await asyncio.sleep(0.001)
-        options.replace(replace(BASE, api_keys={"bob": BOB}))
+        options.replace(replace(BASE, api_keys={"alice": ApiKey(key=ALICE, models=("other",)), "bob": BOB}))
         goes_on.set()
         reply = await reading
     assert reply.is_whole

@@ -116,6 +116,16 @@ async def test_a_patch_changes_the_fields_it_has() -> None:
     assert world.pins_applied == 2
 
 
+async def test_a_patch_renames_a_model() -> None:
+    """The response has the new name; the old one is none any more, and the alias stays."""
+    async with serving() as (proxy, world):
+        changed = await send(proxy, "PATCH", "coder", {"name": "new", "tags": ["t"]})
+        assert (changed.status, changed.json()["name"], changed.json()["tags"]) == (200, "new", ["t"])
+        assert (await send(proxy, "PATCH", "Org/coder:Q4", {"tags": []})).status == 404
+        stored = await world.store.resolve_model("new")
+    assert stored == replace(CODER, name="new", tags=("t",))
+
+
 async def test_null_resets_every_field() -> None:
     """Also the fields whose default is empty or false."""
     names = ("aliases", "tags", "context", "idle_ttl_s", "kind", "is_pinned", "priority")
@@ -134,6 +144,10 @@ async def test_null_resets_every_field() -> None:
         ("coder", {"engine_args": ["--mlock"]}, 403, "forbidden", None),
         ("coder", {"context": 0}, 400, "invalid_request", "context"),
         ("coder", {"aliases": [None]}, 400, "invalid_request", "aliases"),
+        ("coder", {"name": None}, 400, "invalid_request", "name"),
+        ("coder", {"name": ""}, 400, "invalid_request", "name"),
+        ("coder", {"name": "x" * 201}, 400, "invalid_request", "name"),
+        ("coder", {"name": "CHAT"}, 409, "model_exists", None),
         ("coder", {"colour": 1}, 400, "invalid_request", "colour"),
         ("coder", {"aliases": ["chat"]}, 409, "model_exists", None),
         ("code", {"context": 1}, 404, "model_not_found", "model"),

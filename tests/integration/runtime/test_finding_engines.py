@@ -1,17 +1,19 @@
 """The choice of the engine, with real programs in its place: broken, foreign, slow and replaced ones."""
 
 import os
+import select
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.waiting import is_alive, wait_until
 
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
 from gglib.core.runtime.engine_choice import EMBEDDED
-from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine, find_engine
+from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine, find_engine, program_output
 from gglib.runtime.engines.llama_cpp import server
 from gglib.runtime.engines.llama_cpp.help_page import NEEDED_OPTIONS
 from gglib.runtime.engines.program_output import MAX_OUTPUT_BYTES, ProgramOutput, run_program
@@ -226,3 +228,21 @@ def test_a_program_is_asked_once_and_again_when_its_file_changed(tmp_path: Path)
         _ = engine.known_options
     install_scripted_server(tmp_path)
     assert "--slots" in engine.known_options
+
+
+def test_last_output_before_the_exit_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the program writes and exits between a poll and the check whether it has exited."""
+    poll = select.select
+    missed: list[bool] = []
+    has_exited = program_output._has_exited
+
+    def late(*arguments: Any) -> Any:
+        if not missed and arguments[3]:  # it waits: the program was still running
+            missed.append(True)
+            wait_until(lambda: os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
+            return [], [], []
+        return poll(*arguments)
+
+    monkeypatch.setattr(select, "select", late)
+    monkeypatch.setattr(program_output, "_has_exited", lambda pid: bool(missed) and has_exited(pid))
+    assert run_program(["/bin/echo", "devices"], limit_s=20).text == "devices\n"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -35,6 +36,7 @@ from gglib.core.errors import (
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, RunningTarget
 from gglib.runtime import EngineManager
 from gglib.runtime.engines import LlamaServerEngine
+from gglib.runtime.local import launch
 from gglib.runtime.local.readiness import is_healthy
 from gglib.runtime.scheduler.state import ResidentState
 from gglib.system.ram import MemoryState
@@ -759,6 +761,18 @@ async def test_a_model_that_is_removed_leaves_memory_after_its_answers(world: Wo
         assert swap.why == "'a' was removed from the catalogue"
 
 
+async def test_a_renamed_model_ends_its_answers_and_loads_again_under_its_new_name(world: World) -> None:
+    """Its running requests are unaffected, and its next one gets a new engine."""
+    async with world.manager(watch_interval_s=0.02) as manager:
+        async with manager.admit("a", None, 8192) as target:
+            await world.catalog.edit_model("a", lambda _: ModelEdit(name="new"))
+            await until(lambda: manager._scheduler.residents[0].state is ResidentState.DRAINING)
+            assert await answers(target)
+        async with manager.admit("new", None, 8192) as target:
+            assert (target.model_name, await answers(target)) == ("new", True)
+        assert [r.spec.model_name for r in manager._scheduler.residents] == ["new"]
+
+
 async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World) -> None:
     """Its waiting requests get the error that it is not in the catalogue."""
     async with world.manager(Script(load_s=30), watch_interval_s=0.02) as manager:
@@ -768,6 +782,23 @@ async def test_a_model_that_is_removed_while_it_loads_is_not_loaded(world: World
         with pytest.raises(ModelNotFoundError):
             await waiter
         await until(lambda: world.living() == [])
+
+
+async def test_a_launch_on_a_full_disk_says_what_to_do(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the error and in one line of the log: a traceback would hide the other lines."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(launch, "open_workspace", full)
+    async with world.manager() as manager:
+        with pytest.raises(ModelLoadFailedError) as failed:
+            await manager.ensure_model_running("a", None, 8192)
+    assert failed.value.reason == "the disk is full: free some space on it"
+    assert "'a' could not be launched: the disk is full" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_catalogue_that_fails_unloads_nothing(world: World) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.instance import lock_instance, running_instance
-from gglib.app.supervisor import ProxyConfig, ProxySupervisor
+from gglib.app.serving.instance import lock_instance, running_instance
+from gglib.app.serving.supervisor import ProxyConfig, ProxySupervisor
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import AlreadyRunningError, GglibError, InvalidSettingError
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
@@ -94,7 +94,12 @@ async def test_a_crash_is_reported_and_can_be_started_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "message"), [("127.0.0.1", "--port"), ("no.such.host.invalid", "not an address")]
+    ("host", "message"),
+    [
+        ("127.0.0.1", "--port"),
+        ("no.such.host.invalid", "not an address of this machine: set 'host'"),
+        ("203.0.113.1", "not an address of this machine: set 'host'"),  # RFC 5737: of documents only
+    ],
 )
 async def test_an_address_that_cannot_be_had_is_one_sentence(host: str, message: str) -> None:
     """The message says how to fix it instead of an errno."""
@@ -158,7 +163,7 @@ def test_one_gglib_for_each_home(tmp_path: Path) -> None:
     """The second one fails and names the first one's address; once that has ended, even killed, the home is free."""
     assert running_instance(tmp_path) is None
     program = (
-        "import sys, time; from pathlib import Path; from gglib.app.instance import lock_instance\n"
+        "import sys, time; from pathlib import Path; from gglib.app.serving.instance import lock_instance\n"
         "with lock_instance(Path(sys.argv[1])) as held:\n"
         "    held.publish('http://127.0.0.1:1234'); print('held', flush=True); time.sleep(60)"
     )

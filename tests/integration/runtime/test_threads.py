@@ -58,9 +58,9 @@ async def test_bound_of_spinning_reaches_the_engine(tmp_path: Path, monkeypatch:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    _, environment, _ = await launched(tmp_path / "one")
+    _, environment, _ = await launched(tmp_path / "one", engines=2)
     assert any(re.fullmatch(r"GOMP_SPINCOUNT=[1-9]\d*", variable) for variable in environment)
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    _, environment, _ = await launched(tmp_path / "two")
+    _, environment, _ = await launched(tmp_path / "two", engines=2)
     assert not any(variable.startswith("GOMP_SPINCOUNT") for variable in environment)
     assert "OMP_WAIT_POLICY=active" in environment

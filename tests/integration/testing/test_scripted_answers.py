@@ -357,3 +357,12 @@ def test_two_thousand_pieces_a_second_are_no_effort(launch: Launch) -> None:
     response = ask(connection, stream=True, x_script={"chunks": 20_000})
     assert len(events_of(response.content)) == 20_003
     connection.close()
+
+
+def test_the_hundredth_response_on_a_connection_announces_its_end(launch: Launch) -> None:
+    """As llama-server does; without the announcement, the next request would race with the close."""
+    connection = launch(Script()).connect()
+    announced = [ask(connection).getheader("connection") for _ in range(99)]
+    assert set(announced) == {None}
+    assert ask(connection).getheader("connection") == "close"
+    connection.close()

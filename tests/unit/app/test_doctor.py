@@ -11,6 +11,7 @@ from gglib.app.doctor import (
     check_config,
     check_disk,
     check_engine,
+    check_gpu,
     check_memory,
     check_models,
     check_python,
@@ -76,6 +77,7 @@ async def test_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (check_models([BIG], ["big"]), Verdict.WARN),
         (check_models([PULLED], ["pulled"]), Verdict.WARN),
         (check_models([BIG], [], ["big"]), Verdict.WARN),
+        (check_models([BIG], [], name_warnings=["Setting 'preload': …"]), Verdict.WARN),
         (check_models([BIG], []), Verdict.OK),
         (check_disk(10**9), Verdict.WARN),
         (check_disk(10**11), Verdict.OK),
@@ -100,7 +102,7 @@ def test_access_is_reported_by_key_names() -> None:
     )
     guarded = check_access("10.0.0.1", ["alice", "bob"], is_insecure=False, warnings=["Oh.", "No."]).detail
     assert guarded == "other machines, too (10.0.0.1); access keys: alice, bob. Oh. No."
-    assert "GGLIB_API_KEY" in check_access("10.0.0.1", [], is_insecure=False).detail
+    assert "'gglib key new NAME'" in check_access("10.0.0.1", [], is_insecure=False).detail
 
 
 def test_memory_for_fewer_slots_is_reported() -> None:
@@ -130,3 +132,10 @@ def test_settings_that_cannot_be_used_are_a_failure() -> None:
     assert check_config(path, exists=True, ignored=()) == Finding(Verdict.OK, f"{path}")
     assert check_config(path, exists=False, ignored=()).detail == f"{path} does not exist: defaults"
     assert check_config(path, exists=True, ignored=("A.", "B.")) == Finding(Verdict.FAIL, "A. B.")
+
+
+def test_gpu_that_is_not_used_is_a_warning() -> None:
+    """None, and one without memory of its own, are not."""
+    assert check_gpu(None, is_lost=False) == Finding(Verdict.OK, "none found: models run on the processor")
+    assert check_gpu("Intel GPU: not used", is_lost=False).verdict is Verdict.OK
+    assert check_gpu("RTX: not used", is_lost=True) == Finding(Verdict.WARN, "RTX: not used")

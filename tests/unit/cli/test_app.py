@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from gglib import __version__
 from gglib.app.settings import SETTINGS
-from gglib.cli.app import COMMANDS, cli
+from gglib.cli.app import cli
+from gglib.cli.command_names import COMMANDS
 from gglib.cli.context import Options
 from gglib.cli.errors import error_boundary
 from gglib.core.errors import GglibError
@@ -67,7 +68,7 @@ def test_unknown_command_is_a_usage_error() -> None:
     """A misspelt command exits with 2, as shells expect."""
     result = CliRunner().invoke(cli, ["serv"])
     assert result.exit_code == 2
-    assert "No such command" in result.stderr
+    assert "Unknown command 'serv'. Did you mean 'serve'?" in result.stderr
 
 
 def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> click.testing.Result:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app import catalog as app_catalog
+from gglib.app.models import catalog as app_catalog
 from gglib.app.settings import Settings
-from gglib.cli.runner import catalog_session, with_catalog
+from gglib.cli.sessions import catalog_session, with_catalog
 from gglib.core.ports.store import HomeStorePort
 from gglib.testing import FakeCatalog
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.api_keys import ApiKey
+from gglib.core.api_keys import ApiKey, KeyLimits
 
 
 def test_new_key_may_use_all_models_and_nothing_else() -> None:
@@ -35,3 +35,12 @@ def test_contradicting_rights_are_refused(fields: dict[str, object], why: str) -
 def test_key_is_not_shown() -> None:
     """A key that is logged by accident stays secret."""
     assert "SECRET" not in repr(ApiKey(key="SECRET"))
+
+
+@pytest.mark.parametrize("name", ["rpm", "tpm", "parallel"])
+def test_limits_are_numbers_from_1(name: str) -> None:
+    """0 would forbid the key, which is what revoking is for."""
+    assert KeyLimits(**{name: 1})
+    assert not KeyLimits()
+    with pytest.raises(ValueError, match="at least 1"):
+        KeyLimits(**{name: 0})

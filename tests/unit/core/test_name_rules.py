@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.core.errors import InvalidSettingError, ModelExistsError
+from gglib.core.models import ModelEdit, ModelSummary
 from gglib.core.name_rules import (
     MAX_NAME_LENGTH,
     check_aliases,
@@ -13,6 +14,7 @@ from gglib.core.name_rules import (
     is_name,
     names_not_in,
     normalized_name,
+    renamed,
     slugify,
     truncate_name,
 )
@@ -148,3 +150,18 @@ def test_an_invalid_alias_is_refused() -> None:
 def test_names_are_added_once(own: tuple[str, ...], wanted: tuple[str, ...], kept: tuple[str, ...]) -> None:
     """In the order and spelling of their first occurrence, without the names in ``own``."""
     assert names_not_in(own, wanted) == kept
+
+
+@pytest.mark.parametrize(
+    ("edit", "name", "aliases"),
+    [
+        (ModelEdit(), "old", ("Fast", "b")),
+        (ModelEdit(name="fast"), "fast", ("b",)),
+        (ModelEdit(name="new"), "new", ("Fast", "b")),
+        (ModelEdit(name="new", aliases=("old",)), "new", ("old",)),
+    ],
+)
+def test_a_new_name_is_no_alias_any_more(edit: ModelEdit, name: str, aliases: tuple[str, ...]) -> None:
+    """Aliases that are set with the name are taken as they are."""
+    model = ModelSummary(id=1, name="old", aliases=("Fast", "b"))
+    assert renamed(model, edit) == (name, aliases)

@@ -7,10 +7,21 @@ from gglib.core.sizes import format_size, parse_size
 
 @pytest.mark.parametrize(
     ("size_bytes", "words"),
-    [(0, "0 MB"), (1, "1 MB"), (1_600_000, "2 MB"), (999_000_000, "999 MB"), (1_000_000_000, "1.0 GB")],
+    [
+        (0, "0 MB"),
+        (1, "1 kB"),
+        (1_500, "2 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),  # not 1000 kB
+        (1_600_000, "2 MB"),
+        (999_499_999, "999 MB"),
+        (999_500_000, "1.0 GB"),  # not 1000 MB
+        (1_000_000_000, "1.0 GB"),
+        (2_000_000_000_000, "2000.0 GB"),
+    ],
 )
 def test_size_has_its_usual_unit(size_bytes: int, words: str) -> None:
-    """Only zero bytes are shown as 0 MB."""
+    """In decimal units, and never as a thousand of one; only zero bytes are shown as 0 MB."""
     assert format_size(size_bytes) == words
 
 

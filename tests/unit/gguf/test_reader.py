@@ -223,7 +223,7 @@ def test_endless_header_is_refused(raw: Any, tmp_path: Path) -> None:
     path.write_bytes(raw.header([raw.array("x", 12, MAX_HEADER_BYTES // 8, b"")]))
     os.truncate(path, MAX_HEADER_BYTES * 4)
 
-    assert _refusal(path) == "its header is larger than 128 MiB, which no model needs"
+    assert _refusal(path) == "its header is larger than 134 MB, which no model needs"
 
 
 def test_long_strings_are_skipped(raw: Any, file_of: FileOf) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.app.hub import DEFAULT_ENDPOINT, hub_access, open_hub
+from gglib.app.models.hub import DEFAULT_ENDPOINT, hub_access, open_hub
 from gglib.core.errors import HubError, HubUnreachableError
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gglib.http.tasks import BackgroundTask, BackgroundTasks, CancelScope
+from gglib.http.tasks import BackgroundTask, BackgroundTasks, CancelScope, run_until_first_ends
 
 
 class LeaveError(Exception):
@@ -185,3 +185,43 @@ async def test_background_tasks_end_with_their_owner() -> None:
     assert (running.cancelled(), seen) == (True, ["runs"])
     assert isinstance(failed.exception(), LeaveError)
     await tasks.close()
+
+
+async def test_the_first_that_ends_ends_the_others() -> None:
+    """Those that are cancelled are unwound when the call returns; the result of the first has its error."""
+    seen: list[str] = []
+
+    async def hold() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            seen.append("released")
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise LeaveError
+
+    (ended,) = await run_until_first_ends(hold(), fail())
+    assert seen == ["released"]
+    with pytest.raises(LeaveError):
+        ended.result()
+
+
+async def test_a_cancelled_caller_ends_all() -> None:
+    """Nothing that was started runs on."""
+    seen: list[str] = []
+
+    async def hold(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append(name)
+
+    caller = asyncio.create_task(run_until_first_ends(hold("a"), hold("b")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert sorted(seen) == ["a", "b"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.core.errors import InvalidGgufError, ModelExistsError
+from gglib.core.errors import InvalidGgufError, InvalidSettingError, ModelExistsError
 from gglib.core.models import GgufFacts
 from gglib.library.add import (
     AddRequest,
@@ -65,6 +65,25 @@ def make_file(tmp_path: Path) -> Path:
 def test_name_is_derived_from_the_file(file_name: str, name: str) -> None:
     """Ending, shard number and odd characters go; versions with dots stay; the quantization stays readable."""
     assert default_name(Path(file_name)) == name
+
+
+@pytest.mark.parametrize(
+    ("file_name", "sentence"),
+    [
+        ("7.gguf", r"7\.gguf cannot be added as '7', which would be taken for an id: .* with --name NAME\."),
+        ("\u0667.gguf", "which would be taken for an id"),
+        ("---.gguf", r"under its own name, which has no letter: .* with --name NAME\."),
+    ],
+)
+async def test_a_derived_name_that_cannot_be_used_asks_for_another(
+    tmp_path: Path, file_name: str, sentence: str
+) -> None:
+    """With the option that sets it."""
+    path = tmp_path / file_name
+    path.touch()
+    with pytest.raises(InvalidSettingError, match=sentence):
+        await add_model(AddRequest(path=path), FakeCatalog(), reads)
+    assert (await add_model(AddRequest(path=path, name="seven"), FakeCatalog(), reads)).name == "seven"
 
 
 async def test_names_are_stored_composed(file: Path) -> None:

@@ -42,7 +42,7 @@ class TestPlanning:
         """Q4_K_M goes first; the plan says that gglib chose, and lists the alternatives."""
         plan = await harness.plan(REPO)
         assert (plan.quantization, plan.was_chosen) == ("Q4_K_M", True)
-        assert [variant.quantization for variant in plan.others] == ["Q8_0"]
+        assert [variant.quantization for variant, _ in plan.choices] == ["Q4_K_M", "Q8_0"]
 
     async def test_nothing_that_fits_is_one_sentence(self, harness: PullHarness) -> None:
         """On a machine without memory the error has the smallest need, and how to pull it anyway."""

@@ -25,7 +25,10 @@ from gglib.proxy.errors import (
     NoReloadError,
     OneModelNeededError,
     OriginNotAllowedError,
+    RateLimitError,
     RefusedByEngineError,
+    RevokedKeyError,
+    TokenRateLimitError,
     UnauthorizedError,
     UnknownPathError,
     UnsupportedByModelError,
@@ -38,6 +41,21 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (BadRequestError("no"), 400, "invalid_request_error", None, "invalid_request"),
     (BadRequestError("no", "stream"), 400, "invalid_request_error", "stream", "invalid_request"),
     (UnauthorizedError(), 401, "invalid_request_error", None, "invalid_api_key"),
+    (RevokedKeyError(), 401, "invalid_request_error", None, "invalid_api_key"),
+    (
+        RateLimitError("alice", "rpm", 60, 60, retry_after_s=3),
+        429,
+        "requests",
+        None,
+        "rate_limit_exceeded",
+    ),
+    (
+        TokenRateLimitError("alice", "tpm", 60, 60, retry_after_s=3),
+        429,
+        "tokens",
+        None,
+        "rate_limit_exceeded",
+    ),
     (ForbiddenError("no"), 403, "invalid_request_error", None, "forbidden"),
     (HostNotAllowedError("a"), 403, "invalid_request_error", None, "host_not_allowed"),
     (OriginNotAllowedError("http://a"), 403, "invalid_request_error", None, "origin_not_allowed"),
@@ -285,3 +303,49 @@ def test_parts_that_an_embedding_program_leaves_out_say_so() -> None:
     """Profiles and reloads are optional arguments of ``serve``."""
     assert str(NoProfilesError()) == "This server has no profiles."
     assert "restart it" in str(NoReloadError())
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "seconds", "milliseconds"),
+    [(0.0001, b"1", b"1"), (0.4, b"1", b"400"), (12.0001, b"13", b"12001"), (60, b"60", b"60000")],
+)
+def test_a_limited_client_learns_the_exact_wait(wait_s: float, seconds: bytes, milliseconds: bytes) -> None:
+    """In whole seconds (RFC 9110), and in OpenAI's own header; never 0, and never too short."""
+    error = RateLimitError("alice", "parallel", 4, 4, retry_after_s=wait_s)
+    response = to_error_response(error)
+    assert response.headers == ((b"retry-after", seconds), (b"retry-after-ms", milliseconds))
+    assert response.message == (
+        f"The key 'alice' has reached its limit of 4 requests at once (4 used): try again in {seconds.decode()} s, or "
+        "raise 'parallel' on the server's machine with 'gglib key limit alice --parallel N'."
+    )
+
+
+def test_a_client_whose_key_is_revoked_in_mid_stream_does_not_read_that_it_sent_none() -> None:
+    """Its key was accepted at the start of the request."""
+    assert str(RevokedKeyError()) == (
+        "The API key of this request was revoked while the request was in progress: use another key."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "used", "requested", "beginning"),
+    [
+        ("parallel", 1, 1, 0, "has reached its limit of 1 request at once (1 used): try"),
+        ("rpm", 1, 1, 0, "has reached its limit of 1 request per minute (1 used): try"),
+        ("tpm", 50, 70, 0, "has reached its limit of 50 tokens per minute (70 used): try"),
+        ("tpm", 50, 50, 9, "has reached its limit of 50 tokens per minute (50 used): try"),
+        (
+            "tpm",
+            5000,
+            63,
+            5027,
+            "would exceed its limit of 5,000 tokens per minute (63 used, this request may take 5,027): try",
+        ),
+    ],
+)
+def test_a_limit_names_what_exceeds_it(
+    name: str, limit: int, used: int, requested: int, beginning: str
+) -> None:
+    """The use, or the size of a request that does not fit beside it."""
+    error = RateLimitError("alice", name, limit, used, retry_after_s=3, requested=requested)
+    assert str(error).startswith(f"The key 'alice' {beginning} again in 3 s")

@@ -61,3 +61,17 @@ async def test_request_that_comes_after_the_end_is_refused() -> None:
     await app.handle(a_request(transport), transport)
     assert [sent.split(b" ")[1] for sent in transport.sent] == [b"200", b"503"]
     assert json.loads(transport.sent[1].partition(b"\r\n\r\n")[2])["error"]["code"] == "shutting_down"
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [("::ffff:192.168.1.7", "192.168.1.7"), ("fd00::2", "fd00::2"), ("10.0.0.1", "10.0.0.1"), (None, None)],
+)
+async def test_a_client_has_one_address_in_the_log(peer: str | None, client: str | None) -> None:
+    """On a dual-stack socket (``host = "::"``) IPv4 clients arrive with mapped addresses; refused requests, too."""
+    app, transport = an_app(), FakeTransport()
+    transport.peer_host = peer
+    request, refused = a_request(transport), a_request(transport, b"Host: a@b")
+    await app.handle(request, transport)
+    await app.handle(refused, transport)
+    assert (request.client, refused.client) == (client, client)

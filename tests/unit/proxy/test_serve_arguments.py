@@ -12,10 +12,10 @@ from unittest.mock import AsyncMock, MagicMock
 import pytest
 
 from gglib.core.models import RunningTarget
-from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus
+from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
-from gglib.proxy.serve_arguments import as_runtime, check_arguments
-from gglib.testing import FakeCatalog, FakeRuntime
+from gglib.proxy.serve_arguments import as_runtime, check_arguments, checked_history
+from gglib.testing import FakeCatalog, FakeHistory, FakeRuntime
 
 TARGET = RunningTarget.local(9000, 1, "mine", 4096)
 
@@ -82,6 +82,22 @@ def test_wrong_argument_is_named(
     assert text in str(refused.value)
 
 
+def test_a_history_needs_the_methods_of_the_port() -> None:
+    """Those that the proxy calls; None is none."""
+    history = FakeHistory()
+    assert checked_history(history) is history
+    assert checked_history(None) is None
+    with pytest.raises(TypeError, match="has no record"):
+        checked_history(object())
+    methods = dict.fromkeys(
+        ("record", "find_requests", "find_request", "read_bodies", "usage", "recent_use"), print
+    )
+    with pytest.raises(TypeError, match="has no statistics"):  # which /metrics calls
+        checked_history(SimpleNamespace(**methods))
+    with pytest.raises(TypeError, match="not the class FakeHistory"):
+        checked_history(FakeHistory)
+
+
 def test_unusable_socket_is_refused() -> None:
     """A datagram socket and a closed socket are refused."""
     with (
@@ -114,6 +130,7 @@ async def test_structural_runtime_gets_the_defaults_of_the_port() -> None:
     assert [resident.model_name for resident in (await runtime.status()).residents] == ["mine"]
     assert await runtime.current_model() is TARGET
     assert runtime.subscribe() is None
+    assert runtime.swap_of("req_1") is None
     assert await runtime.load("mine", None, 4096) is TARGET
     assert not await runtime.unload("other")
     assert await runtime.unload("mine")
@@ -135,8 +152,13 @@ async def test_structural_runtime_keeps_its_own_methods() -> None:
         def subscribe(self) -> object:
             return calls
 
+        def swap_of(self, request_id: str) -> SwapStatus:
+            return SwapStatus(from_model=None, to_model="mine", why="", request_id=request_id)
+
     runtime = as_runtime(Own())
     assert id(runtime.subscribe()) == id(calls)
+    swap = runtime.swap_of("req_1")
+    assert (swap and swap.request_id) == "req_1"
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:
         assert target is TARGET
     named = {"wait_s": 3, "request_id": "req_1", "spec": None, "priority": Priority.INTERACTIVE}

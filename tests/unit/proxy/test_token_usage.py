@@ -1,5 +1,6 @@
 """Token counts, parsed from the end of a response; the responses are from a real llama-server (b11549, embedded)."""
 
+import itertools
 import json
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES, Usage, find_usage, read_usage
+
+CHAT = "/v1/chat/completions"
 
 TIMINGS = (
     b'"timings":{"cache_n":53,"prompt_n":1,"prompt_ms":0.345,"prompt_per_token_ms":0.345,'
@@ -88,7 +91,7 @@ ANSWERS = {
         (54, None),
     ),
     "ollama, load": (b'{"model":"m","done":true,"done_reason":"load"}\n', (None, None)),
-    "count_tokens": (b'{"input_tokens":54}', (54, None)),
+    "count_tokens": (b'{"input_tokens":54}', (None, None)),
     "embeddings": (b'{"data":[],"usage":{"prompt_tokens": 6,"total_tokens": 6}}', (6, None)),
     "an error": (b'{"error":{"message":"no","code":null}}', (None, None)),
     "nothing": (b"", (None, None)),
@@ -98,7 +101,8 @@ ANSWERS = {
 @pytest.mark.parametrize(("tail", "tokens"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_usage_of_each_dialect(tail: bytes, tokens: tuple[int | None, int | None]) -> None:
     """Prompt tokens include those that came from the engine's cache."""
-    assert read_usage(tail[-TAIL_BYTES:]) == Usage(*tokens)
+    path = "/api/embed" if b'"embeddings"' in tail else "/api/chat" if b'"done"' in tail else "/v1/x"
+    assert read_usage(tail[-TAIL_BYTES:], path)[:2] == tokens
 
 
 REPORTS = {
@@ -142,13 +146,37 @@ async def test_usage_is_found_anywhere(  # noqa: PLR0917 - the parameters of one
 ) -> None:
     """The token counts are read at any length and segmentation of the response."""
     body = begin + more * repeats + end
-    if part_bytes < 1000 and begin.startswith(b'{"content"') and repeats > 1:
-        return  # whole answers do not come in parts this small; only their beginning and end are looked at then
     answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
     await answer.start(200, [(b"content-type", b"application/json")])
     for at in range(0, len(body), part_bytes):
         await answer.write(body[at : at + part_bytes])
-    assert read_usage(answer.usage_excerpt) == Usage(*tokens)
+    assert read_usage(answer.usage_excerpt, CHAT)[:2] == tokens
+
+
+@pytest.mark.parametrize("text_bytes", range(1600, 2050, 20))
+async def test_usage_cut_off_by_the_end_of_the_start_is_found(text_bytes: int) -> None:
+    """The start of a body is kept to this length: what it reports may continue beyond."""
+    begin, more, end, tokens = REPORTS["in between, native with n_probs"]
+    body = begin.replace(b"x" * 5000, b"x" * text_bytes) + more * 400 + end
+    answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"application/json")])
+    await answer.write(body)
+    assert read_usage(answer.usage_excerpt, CHAT)[:2] == tokens
+
+
+@given(st.lists(st.integers(1, 9_000), min_size=1, max_size=20), st.sampled_from(sorted(REPORTS)))
+async def test_usage_is_found_at_any_segmentation(sizes: list[int], name: str) -> None:
+    """Short parts may come between long ones."""
+    begin, more, end, tokens = REPORTS[name]
+    body = begin + more * 400 + end
+    answer = Response(SilentTransport(), method="POST", minor_version=1, request_id="r")
+    await answer.start(200, [(b"content-type", b"application/json")])
+    for size in itertools.cycle(sizes):
+        part, body = body[:size], body[size:]
+        if not part:
+            break
+        await answer.write(part)
+    assert read_usage(answer.usage_excerpt, CHAT)[:2] == tokens
 
 
 async def test_long_anthropic_stream_reports_at_both_ends() -> None:
@@ -167,7 +195,7 @@ async def test_long_anthropic_stream_reports_at_both_ends() -> None:
         b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"max_tokens"},'
         b'"usage":{"output_tokens":500}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
     )
-    assert read_usage(answer.usage_excerpt) == Usage(54, 500)
+    assert read_usage(answer.usage_excerpt, CHAT) == Usage(54, 500, 53)
 
 
 class SilentTransport:
@@ -210,30 +238,76 @@ def test_generated_text_is_never_taken_for_usage(before: str, after: str) -> Non
     text = json.dumps(
         {"content": before, "usage": {"completion_tokens": 3, "prompt_tokens": 54}, "note": after}
     ).encode()
-    assert read_usage(text) == Usage(54, 3)
-    assert read_usage(json.dumps({"content": before, "note": after}).encode()) == Usage(None, None)
+    assert read_usage(text, CHAT) == Usage(54, 3)
+    assert read_usage(json.dumps({"content": before, "note": after}).encode(), CHAT) == Usage()
 
 
 @pytest.mark.parametrize(
-    "tail",
+    "member",
     [
         b'"prompt_tokens":null',
         b'"prompt_tokens":-5',
         b'"prompt_tokens":"5"',
+        b'"prompt_tokens":1.5',
         b'"prompt_tokens":1234567890123',
         b'"prompt_tokens":',
-        b'{"a\\"prompt_tokens":5}',
+        b'"a\\"prompt_tokens":5',
         b'rompt_tokens":5',
     ],
 )
-def test_invalid_count_is_none(tail: bytes) -> None:
+def test_invalid_count_is_none(member: bytes) -> None:
     """Without a number of a plausible size after the whole name there is no count."""
-    assert read_usage(tail).prompt_tokens is None
+    assert read_usage(b'{"usage":{' + member + b"}}", CHAT).prompt_tokens is None
 
 
-def test_tail_may_begin_with_the_name() -> None:
-    """The cut may be right before the name."""
-    assert read_usage(b'"prompt_tokens":5,"completion_tokens":6') == Usage(5, 6)
+def test_cached_tokens_and_speed() -> None:
+    """As each dialect reports them; the speed is the engine's."""
+    chat = b'{"choices":[],' + USAGE + b"," + TIMINGS + b"}"
+    assert read_usage(chat, CHAT) == Usage(54, 3, 53, 2766.2517289073307)
+    assert read_usage(b"{" + TIMINGS + b"}", CHAT) == Usage(54, 3, 53, 2766.2517289073307)
+    assert read_usage(b"{" + ANTHROPIC_USAGE + b"}", CHAT) == Usage(54, 3, 53)
+    assert read_usage(b"{" + RESPONSES_USAGE + b"}", CHAT) == Usage(54, 3, 53)
+    ollama = b'{"done":true,"prompt_eval_count":54,"eval_count":3,"eval_duration":1500000000}'
+    assert read_usage(ollama, "/api/chat") == Usage(54, 3, None, 2.0)
+    assert read_usage(ollama.replace(b"1500000000", b"0"), "/api/chat") == Usage(54, 3)
+    written = b'{"usage":{"input_tokens":1,"cache_creation_input_tokens":7,"cache_read_input_tokens":2}}'
+    assert read_usage(written, CHAT) == Usage(10, None, 2)
+
+
+def test_arguments_of_tools_are_no_usage() -> None:
+    """Anthropic and Ollama have them as objects, so that the names of counts are not escaped."""
+    arguments = b'{"prompt_tokens":7,"completion_tokens":7,"prompt_eval_count":7,"usage":{"input_tokens":7}}'
+    message = b'{"content":[{"type":"tool_use","input":' + arguments + b"}]," + ANTHROPIC_USAGE + b"}"
+    assert read_usage(message, CHAT)[:2] == (54, 3)
+    call = b'{"message":{"tool_calls":[{"function":{"arguments":' + arguments + b"}}]},"
+    assert read_usage(call + b'"done":true,"prompt_eval_count":54,"eval_count":3}', "/api/chat")[:2] == (
+        54,
+        3,
+    )
+    assert read_usage(call + b'"done":false}\n', "/api/chat") == Usage()
+
+
+def test_a_schema_named_usage_is_no_usage() -> None:
+    """A response of the Responses API repeats the tools of the request."""
+    tools = b'"tools":[{"parameters":{"usage":{"type":"object","properties":{"input_tokens":{"type":"integer"}}}}}]'
+    assert read_usage(b"{" + RESPONSES_USAGE + b"," + tools + b"}", CHAT)[:2] == (54, 3)
+
+
+def test_a_cancelled_stream_has_what_was_told_before() -> None:
+    """Anthropic's first event has the prompt; OpenAI's chunks have a null, or the usage so far."""
+    start = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"usage":'
+        b'{"cache_read_input_tokens":53,"input_tokens":1,"output_tokens":0}}}\n\n'
+    )
+    assert read_usage(start + b'event: content_block_delta\ndata: {"delta":{"text":"a"}}\n\n', CHAT)[:2] == (
+        54,
+        0,
+    )
+    chunk = b'data: {"choices":[{"delta":{"content":"a"}}],"usage":null}\n\n'
+    assert read_usage(chunk * 3, CHAT) == Usage()
+    assert read_usage(b"data: {" + USAGE + b"}\n\n" + chunk, CHAT)[:2] == (54, 3)
+    line = b'{"model":"m","message":{"role":"assistant","content":"a"},"done":false}\n'
+    assert read_usage(line, "/api/chat") == Usage()
 
 
 @pytest.mark.parametrize("cut", [1, 5, len(b'"usage"') - 1])
@@ -243,3 +317,14 @@ def test_usage_across_a_boundary_is_found(cut: int) -> None:
     at = stream.index(b'"usage"') + cut
     assert find_usage(stream[at:], stream[:at]).startswith(b'"usage":{"completion_tokens":3')
     assert find_usage(b"y", b"x") == b""
+
+
+def test_timings_without_counts_have_the_speed_only() -> None:
+    """Another build may leave the counts out."""
+    assert read_usage(b'{"timings":{"predicted_per_second":12.5}}', CHAT) == Usage(None, None, None, 12.5)
+
+
+def test_each_count_is_the_last_that_was_reported() -> None:
+    """A later report need not repeat all counts of an earlier one."""
+    stream = b'"usage":{"prompt_tokens":4,"completion_tokens":3} "usage":{"prompt_tokens":5}'
+    assert read_usage(stream, CHAT) == Usage(5, 3, None)

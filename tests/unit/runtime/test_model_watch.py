@@ -10,9 +10,17 @@ import pytest
 
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary
 from gglib.runtime.model_watch import ModelWatch
-from gglib.runtime.scheduler.events import BecameReady, Event, PinsChanged, Requested, Superseded
+from gglib.runtime.scheduler.events import (
+    BecameReady,
+    Event,
+    ModelRemoved,
+    PinsChanged,
+    Requested,
+    Superseded,
+)
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.testing import FakeCatalog
+from gglib.testing.fake_catalog import NO_FILE
 
 OLDER = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/v1/a.gguf"))
 NEWER = replace(OLDER, path=Path("/v2/a.gguf"))
@@ -70,6 +78,22 @@ async def test_a_model_with_a_newer_version_is_superseded() -> None:
     world = World(OLDER)
     world.become_ready(OLDER)
     assert await world.poll(SlowCatalog(NEWER)) == [Superseded(1)]
+
+
+async def test_a_renamed_model_is_unloaded_after_its_requests() -> None:
+    """It is not removed: its waiting requests get it under its new name. Another model may have the old one."""
+    catalog = FakeCatalog([ModelSummary(id=1, name="new"), ModelSummary(id=2, name="a")])
+    spec = replace(OLDER, path=NO_FILE)
+    world = World(spec)
+    world.become_ready(spec)
+    assert await world.poll(catalog) == [Superseded(1)]
+
+
+async def test_a_removed_model_is_not_one_that_has_its_name_now() -> None:
+    """Models are compared by their ids."""
+    world = World(OLDER)
+    world.become_ready(OLDER)
+    assert await world.poll(FakeCatalog([ModelSummary(id=2, name="a")])) == [ModelRemoved(1)]
 
 
 async def test_version_that_becomes_ready_during_the_poll_is_not_compared() -> None:

@@ -12,9 +12,7 @@ from gglib.core.errors import GglibError
 CLIENTS: tuple[Client, ...] = (*AGENTS, *TOOLS, *APPLICATIONS, *LIBRARIES)
 """All clients: first those that ``gglib launch`` starts."""
 
-_COMMON = ("open-webui", "cline-editor", "continue", "aider", "zed", "openai-python", "curl")
-COMMON_CLIENTS = tuple(client for name in _COMMON for client in CLIENTS if client.name == name)
-"""The clients whose settings ``gglib up`` prints, in this order."""
+LAUNCHED_NAMES = tuple(client.name for client in CLIENTS if client.program is not None)
 
 
 def find_client(name: str, *, is_launched: bool = False) -> Client:
@@ -27,8 +25,9 @@ def find_client(name: str, *, is_launched: bool = False) -> Client:
         if name.lower() in {client.name, client.program and client.program.executable}:
             return client
     names = [client.name for client in clients]
-    close = get_close_matches(name.lower(), names, n=1)
-    what = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(names)}."
+    begun = [known for known in names if known.startswith(f"{name.lower()}-")]
+    close = begun or get_close_matches(name.lower(), names, n=1)
+    what = f"Did you mean {' or '.join(close)}?" if close else f"Known are {', '.join(names)}."
     if is_launched and any(client.name == name.lower() for client in CLIENTS):
         raise GglibError(
             f"'{name}' is not a program for the terminal: 'gglib connect {name.lower()}' shows its settings."

@@ -1,18 +1,20 @@
 """Parses access keys from the settings: a TOML table by name, or a line. Pure.
 
-Messages show neither a key nor a name, because a user may have swapped the two.
+Messages show no key. They show a name only for a table with a valid key, because a user may have swapped the two.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 
-from gglib.core.api_keys import ALL_MODELS, ApiKey
+from gglib.core.api_keys import ALL_MODELS, LOCAL_KEY_NAME, ApiKey, KeyLimits
 from gglib.core.priority import Priority
 
-KEY_FIELDS = ("key", "models", "admin", "priority")
+LIMITS = {"rpm": 1_000_000, "tpm": 1_000_000_000, "parallel": 10_000}
+"""The limits in a key's table (``KeyLimits``), with their largest values."""
+KEY_FIELDS = ("key", "models", "admin", "priority", *LIMITS)
 """The entries of a key's table."""
-LOCAL_KEY_NAME = "local"
-"""Name of the key that a server generates for gglib's own commands."""
+_FIELDS_SHOWN = ", ".join(map("'{}'".format, KEY_FIELDS[:-1])) + f" and '{KEY_FIELDS[-1]}'"
 
 _KEY = re.compile(r"[!-~]{8,512}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
@@ -28,9 +30,9 @@ class _InvalidKeyError(ValueError):
 def parse_keys(value: object) -> dict[str, ApiKey]:
     """Return the keys by name, from a table or from a line of ``KEY`` or ``NAME=KEY`` entries, separated by commas.
 
-    An entry of the table is a string, which is an admin key, or a table with ``key``, ``models``, ``admin`` and
-    ``priority``. A key without a name is called ``key1``, ``key2``, by its position. Raises ValueError, whose message
-    states the position of the invalid key and the problem.
+    An entry of the table is a string, which is an admin key, or a table with the ``KEY_FIELDS``. A key without a name
+    is called ``key1``, ``key2``, by its position. Raises ValueError, whose message states the invalid key, by its name
+    or its position, and the problem.
     """
     if isinstance(value, str):
         return _validated(
@@ -39,6 +41,12 @@ def parse_keys(value: object) -> dict[str, ApiKey]:
     if isinstance(value, Mapping):
         return _validated(list(value.items()))
     raise ValueError('it has to be a table of NAME = "KEY", or of tables [api_keys.NAME]')
+
+
+def is_key_name(name: str) -> bool:
+    """Whether a new key can be called so: ``jobs.models`` is an entry of the key ``jobs`` in ``gglib config``."""
+    is_entry = name.rpartition(".")[2] in KEY_FIELDS
+    return bool(_NAME.fullmatch(name)) and name != LOCAL_KEY_NAME and not is_entry
 
 
 def _split_name(entry: str, position: int) -> tuple[str, str]:
@@ -58,7 +66,7 @@ def _validated(entries: list[tuple[str, object]]) -> dict[str, ApiKey]:
         try:
             key = _api_key(entry)
         except _InvalidKeyError as error:
-            raise ValueError(f"key {position} {error}") from None
+            raise ValueError(f"{_label(name, entry, position)} {error}") from None
         if not _NAME.fullmatch(name):
             raise ValueError(f"the name of key {position} must be 1 to 64 letters, digits, '.', '-' or '_'")
         if name == LOCAL_KEY_NAME:
@@ -71,14 +79,29 @@ def _validated(entries: list[tuple[str, object]]) -> dict[str, ApiKey]:
     return keys
 
 
+def _label(name: str, entry: object, position: int) -> str:
+    """Return how messages call a key: by its name, if that is certainly not the key itself, else by its position."""
+    is_named = isinstance(entry, Mapping) and _is_key(entry.get("key")) and _NAME.fullmatch(name)
+    return f"key '{name}'" if is_named else f"key {position}"
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and bool(_KEY.fullmatch(value))
+
+
 def _api_key(entry: object) -> ApiKey:
     """Return the key of one entry of the table."""
     if not isinstance(entry, Mapping):
         return ApiKey.admin(_parse_key(entry))
-    if not entry.keys() <= set(KEY_FIELDS):
-        raise _InvalidKeyError(
-            "has an unknown entry: its table may have 'key', 'models', 'admin' and 'priority'"
-        )
+    unknown = [field for field in entry if field not in KEY_FIELDS]
+    if unknown:
+        close = difflib.get_close_matches(
+            unknown[0], KEY_FIELDS, n=1
+        )  # never shows the entry: it may be a key
+        meant = f" (did you mean '{close[0]}'?)" if close else ""
+        raise _InvalidKeyError(f"has an unknown entry{meant}: its table may have {_FIELDS_SHOWN}")
+    if "key" not in entry:
+        raise _InvalidKeyError("has no 'key'")
     key, models = _parse_key(entry.get("key")), _parse_models(entry.get("models", list(ALL_MODELS)))
     is_admin = entry.get("admin", False)
     if not isinstance(is_admin, bool):
@@ -87,11 +110,13 @@ def _api_key(entry: object) -> ApiKey:
         raise _InvalidKeyError(
             "has 'admin = true' and 'models': an admin key may use all models, so omit one of them"
         )
-    return ApiKey(key=key, models=models, is_admin=is_admin, priority=_parse_priority(entry.get("priority")))
+    limits = KeyLimits(**{name: _parse_limit(name, entry.get(name)) for name in LIMITS})
+    priority = _parse_priority(entry.get("priority"))
+    return ApiKey(key=key, models=models, is_admin=is_admin, priority=priority, limits=limits)
 
 
 def _parse_key(value: object) -> str:
-    if not isinstance(value, str) or not _KEY.fullmatch(value):
+    if not isinstance(value, str) or not _is_key(value):
         raise _InvalidKeyError("must be 8 to 512 visible ASCII characters without spaces")
     return value
 
@@ -109,3 +134,13 @@ def _parse_priority(value: object) -> Priority | None:
     if not isinstance(value, str) or value not in _PRIORITIES:
         raise _InvalidKeyError(f"must have one of {', '.join(_PRIORITIES)} as 'priority'")
     return _PRIORITIES[value]
+
+
+def _parse_limit(name: str, value: object) -> int | None:
+    """Return a limit; None (it is not set) stays None."""
+    if value is None:
+        return None
+    highest = LIMITS[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= highest:
+        raise _InvalidKeyError(f"must have a whole number from 1 to {highest:,} as '{name}'")
+    return value

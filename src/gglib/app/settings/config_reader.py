@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gglib.app.settings.access_keys import KEY_FIELDS
 from gglib.app.settings.definitions import SETTINGS
+from gglib.app.settings.setting_parsing import parse_setting
 from gglib.app.settings.suggestions import suggestion
 from gglib.core.errors import InvalidSettingError
 from gglib.system.files.small_files import read_small
@@ -16,22 +17,53 @@ _READABLE_BY_OTHERS = 0o044
 
 def read_config(path: Path) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the settings of the file, and warnings about the file. Raises ``InvalidSettingError``."""
-    try:
-        content = read_small(path, follows_links=True)
-        is_readable_by_others = bool(path.stat().st_mode & _READABLE_BY_OTHERS)
-    except FileNotFoundError:
-        return {}, ()
-    except OSError as error:
-        raise InvalidSettingError(
-            f"{path} cannot be read ({error.strerror or error}): make it a regular file that this user can read."
-        ) from error
-    config = _parse_config(path, content)
+    config, mode = _read(path)
     _refuse_unknown(path, config)
-    if is_readable_by_others and config.get(_KEYS):
+    if mode & _READABLE_BY_OTHERS and config.get(_KEYS):
         return config, (
             f"{path} contains access keys and is readable by other users: run 'chmod 600 {path}'.",
         )
     return config, ()
+
+
+def read_content(path: Path) -> dict[str, object]:
+    """Return the content of the file, with unknown keys and invalid values. Raises ``InvalidSettingError``."""
+    return _read(path)[0]
+
+
+def check_config(path: Path) -> list[str]:
+    """Return a sentence for each problem of the file: its form, unknown keys and invalid values."""
+    try:
+        config, _ = read_config(path)
+    except InvalidSettingError as error:
+        return [str(error)]
+    problems = []
+    for spec in SETTINGS:
+        if spec.key in config:
+            try:
+                parse_setting(spec, config[spec.key], f"'{spec.key}' in {path}")
+            except InvalidSettingError as error:
+                problems.append(str(error))
+    return problems
+
+
+def first_problem(path: Path) -> str | None:
+    """Return the first of the file's problems, as a sentence; None for a valid file."""
+    return next(iter(check_config(path)), None)
+
+
+def _read(path: Path) -> tuple[dict[str, object], int]:
+    """Return the content of the file and its mode; nothing and 0 if it is missing."""
+    try:
+        content = read_small(path, follows_links=True)
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}, 0
+    except OSError as error:
+        raise InvalidSettingError(
+            f"{path} cannot be read ({error.strerror or error}): make it a regular file that this user can read."
+        ) from error
+    return _parse_config(path, content), mode
 
 
 def _parse_config(path: Path, content: bytes) -> dict[str, object]:

@@ -14,6 +14,7 @@ from gglib.app.settings.alias_lists import parse_aliases
 from gglib.app.settings.parsers import (
     MAX_MODELS,
     parse_boolean,
+    parse_choice,
     parse_context,
     parse_engine,
     parse_field_name,
@@ -26,6 +27,7 @@ from gglib.app.settings.parsers import (
     parse_seconds,
     parse_text,
 )
+from gglib.app.settings.recorded_bodies import parse_record_bodies
 from gglib.app.settings.spec import SPEC, SettingSpec, setting
 from gglib.core.api_keys import ApiKey
 from gglib.core.authorities import read_host
@@ -39,6 +41,7 @@ from gglib.core.defaults import (
     STALLED_CLIENT_S,
     SWAP_WAIT_S,
 )
+from gglib.core.log_lines import LOG_FORMATS, LOG_LEVELS, TEXT
 from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.system.files.file_state import FileState
@@ -230,14 +233,57 @@ class Settings:
         "a whole number from 1 to 1000000",
         "Maximum number of client connections.",
     )
+    history: bool = setting(
+        True, parse_boolean, "true or false", "Store finished requests, without prompts and answers."
+    )
+    history_days: int = setting(
+        30,
+        parse_integer(1, 3650),
+        "a whole number of days from 1 to 3650",
+        "Days after which stored requests are deleted; usage is kept.",
+    )
+    history_mb: int = setting(
+        512,
+        parse_integer(16, 1024 * 1024),
+        "a whole number of MiB from 16 to 1048576",
+        "Maximum size of the stored requests in MiB; the oldest are deleted first.",
+    )
+    record_bodies: bool | tuple[str, ...] = setting(
+        False,
+        parse_record_bodies,
+        "true, false, or a list of patterns: key:alice, model:qwen*",
+        "Requests whose bodies are recorded: true (all), false (none), or patterns such as key:alice, model:qwen*.",
+    )
+    """Patterns ``key:GLOB`` and ``model:GLOB``."""
+    log_level: str = setting(
+        "info",
+        parse_choice(*LOG_LEVELS),
+        "debug, info, warning or error",
+        "Lowest level of records in the log: debug, info, warning or error.",
+    )
+    log_format: str = setting(
+        TEXT,
+        parse_choice(*LOG_FORMATS),
+        "text or json",
+        "Format of the log: text, or json (an object per line).",
+        is_live=False,
+    )
     warnings: tuple[str, ...] = ()
     """Problems that do not prevent a start, one sentence each."""
     ignored: tuple[str, ...] = field(default=(), compare=False)
     """Why values of a source are not used, one sentence each; only if they were loaded with ``is_tolerant``."""
-    explicit: frozenset[str] = field(default=frozenset(), compare=False)
-    """Fields that a source sets; the others have their defaults."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """What sets a field, by field: the source in use, then those that it overrides. The others have their defaults.
+
+    A source is an option (``--port``), a variable (``GGLIB_PORT``) or ``CONFIG_NAME``.
+    """
     config_state: FileState | None = field(default=None, compare=False)
     """The state of ``config.toml`` before it was read; None: it was missing."""
+
+    @property
+    def explicit(self) -> frozenset[str]:
+        """Fields that a source sets."""
+        return frozenset(self.sources)
 
     @property
     def manages_memory(self) -> bool:
@@ -258,6 +304,11 @@ class Settings:
     def database(self) -> Path:
         """The file of the catalogue."""
         return self.home / "gglib.db"
+
+    @property
+    def history_database(self) -> Path:
+        """The file of the request history."""
+        return self.home / "history.db"
 
     @property
     def models_dir(self) -> Path:

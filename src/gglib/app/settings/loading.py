@@ -12,10 +12,10 @@ from typing import Any
 import platformdirs
 
 from gglib.app.clients.entries import KEY_VARIABLE as CLIENT_KEY_VARIABLE
-from gglib.app.settings.alias_lists import InvalidEntryError
 from gglib.app.settings.config_reader import read_config
 from gglib.app.settings.definitions import CONFIG_NAME, SETTINGS, Settings
 from gglib.app.settings.parsers import parse_path
+from gglib.app.settings.setting_parsing import parse_setting
 from gglib.app.settings.spec import SettingSpec
 from gglib.app.settings.suggestions import suggestion
 from gglib.core.errors import InvalidSettingError
@@ -45,30 +45,43 @@ def load_settings(
     ignored: list[str] = []
     config, warnings = _read_config(config_path, ignored if is_tolerant else None)
     values: dict[str, Any] = {}
+    sources: dict[str, tuple[str, ...]] = {}
     for spec in SETTINGS:
-        for source, raw in (
-            (spec.option, overrides.get(spec.key)),
-            (spec.env, environ.get(spec.env) or None),
-            (str(config_path), config.get(spec.key)),
-        ):
-            if raw is None:
-                continue
+        given = _given(spec, overrides, environ, config)
+        for index, (source, raw) in enumerate(given.items()):
+            where = f"'{spec.key}' in {config_path}" if source == CONFIG_NAME else source
             try:
-                values[spec.field] = _parse(spec, raw, source)
+                values[spec.field] = parse_setting(spec, raw, where)
             except InvalidSettingError as error:
                 if not is_tolerant or source == spec.option:
                     raise
                 ignored.append(str(error))
             else:
+                sources[spec.field] = tuple(given)[index:]
                 break
     return Settings(
         home=home,
-        warnings=(*warnings, *_unknown_variables(environ)),
+        warnings=(*warnings, *unknown_variables(environ)),
         ignored=tuple(ignored),
-        explicit=frozenset(values),
+        sources=sources,
         config_state=config_state,
         **values,
     )
+
+
+def _given(
+    spec: SettingSpec,
+    overrides: Mapping[str, object],
+    environ: Mapping[str, str],
+    config: Mapping[str, object],
+) -> dict[str, object]:
+    """Return what the sources set for a setting, the overriding one first."""
+    given = {
+        spec.option: overrides.get(spec.key),
+        spec.env: environ.get(spec.env) or None,
+        CONFIG_NAME: config.get(spec.key),
+    }
+    return {source: raw for source, raw in given.items() if raw is not None}
 
 
 def _read_config(path: Path, ignored: list[str] | None) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -89,7 +102,7 @@ def with_defaults(settings: Settings, defaults: Mapping[str, Any]) -> Settings:
     )
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
     known = [HOME_VARIABLE, REMOTE_KEY_VARIABLE, CLIENT_KEY_VARIABLE, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
@@ -99,15 +112,3 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
 def _find_home(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Path:
     given = overrides.get("home") or environ.get(HOME_VARIABLE)
     return parse_path(given) if given else platformdirs.user_data_path("gglib", appauthor=False)
-
-
-def _parse(spec: SettingSpec, raw: object, source: str) -> object:
-    what = source if source in {spec.option, spec.env} else f"'{spec.key}' in {source}"
-    try:
-        return spec.parse(raw)
-    except ValueError as error:
-        if spec.is_secret:
-            raise InvalidSettingError(f"{what} cannot be used: {error}.") from None
-        if isinstance(error, InvalidEntryError):
-            raise InvalidSettingError(f"{what} {error}") from None
-        raise InvalidSettingError(f"{what} is {raw!r}, but it must be {spec.expected}.") from error

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gglib.app.settings.definitions import Settings
+from gglib.app.settings.recording_names import recording_name_warnings
 from gglib.core.models import ModelSummary
 from gglib.core.names import find_model, not_found
 from gglib.core.profiles import Profile, find_profiled, profile_not_found
@@ -39,6 +40,7 @@ def name_warnings(
         for name in names:
             if find_model(name, models) is None:
                 yield f"Setting 'aliases', '{alias}': {_unknown(name, models, profiles)}"
+    yield from recording_name_warnings(settings, models, list(settings.aliases))
     if models:  # in an empty catalogue no pattern can match yet
         yield from _pattern_warnings(settings, models, aliases)
 

@@ -89,6 +89,18 @@ _BOOLEANS = {
 }
 
 
+def parse_choice(*choices: str) -> Callable[[object], str]:
+    """Return a parser for some words, in any case."""
+
+    def parse(value: object) -> str:
+        word = parse_text(value).lower()
+        if word not in choices:
+            raise InvalidValueError
+        return word
+
+    return parse
+
+
 def parse_list(read: Callable[[str], T]) -> Callable[[object], tuple[T, ...]]:
     """Return a parser for a TOML list, or for a comma-separated text; duplicates are removed."""
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from gglib.app.settings.definitions import Settings
 from gglib.system.files.file_state import read_state
 
-POLL_INTERVAL_S = 1.0
+POLL_INTERVAL_S = 0.4
+"""A change is applied after two polls, so that a key that is removed from the file is refused within a second."""
 
 
 class SettingsSource:

@@ -1,115 +1,92 @@
-"""The interactive chat: reads prompts and prints streamed answers. Ctrl-C stops an answer, not the chat."""
-
-import contextlib
-import sys
+"""The interactive chat: reads prompts and commands until the user leaves. Ctrl-C stops an answer, not the chat."""
 
 import click
 
-from gglib.cli.chat.conversation import ChatDelta, Conversation
-from gglib.cli.chat.stream import stream_chat
-from gglib.cli.server.wait_line import wait_line
+from gglib.cli.chat.command_actions import CommandActions
+from gglib.cli.chat.input.editor import Editor
+from gglib.cli.chat.options import ChatOptions
+from gglib.cli.chat.session import ChatSession
+from gglib.cli.chat.slash_commands import Prompt, SlashCommand, UnknownCommand, read_input
+from gglib.cli.chat.statistics import Answer, end_note, verbose_line
 from gglib.cli.views import render
-from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
-from gglib.core.plain_text import StreamEscaper
 
-EXIT_COMMAND = "/bye"
-PROMPT = ">>> "
+LEAVE_NOTE = "(Ctrl-C again or /bye leaves)"
+CANCELLED = "(cancelled; /retry sends the prompt again)"
+CANCELLED_COMMAND = "(cancelled)"
+LEAVING_COMMAND = "bye"
 
 
-class Chat:
-    """One conversation with one model."""
+class ChatLoop:
+    """Reads inputs with an editor, and does what they say."""
 
     def __init__(
-        self, server: Endpoint, model: str, *, num_ctx: int | None = None, expected_model: str | None = None
+        self, session: ChatSession, editor: Editor, actions: CommandActions, options: ChatOptions
     ) -> None:
-        """``expected_model`` is the model in the catalogue whose load is shown; None: ``model``."""
-        self._server = server
-        self._conversation = Conversation(model)
-        self._num_ctx = num_ctx
-        self._expected_model = expected_model or model
-
-    def send(self, prompt: str) -> None:
-        """Send a prompt and stream the answer to stdout. A failed prompt is dropped. Raises ``GglibError``."""
-        body = self._conversation.add_prompt(prompt, num_ctx=self._num_ctx)
-        try:
-            answer = self._print_answer(body)
-        except BaseException:
-            self._conversation.drop_prompt()
-            raise
-        self._conversation.add_answer(answer)
+        self._session = session
+        self._editor = editor
+        self._actions = actions
+        self._options = options
 
     def run(self) -> None:
-        """Chat until ``/bye`` or Ctrl-D."""
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 - gives input() a history and line editing
-        render.echo(
-            f"Chat with {self._conversation.model}. {EXIT_COMMAND} or Ctrl-D exits, Ctrl-C stops a response."
-        )
-        while (prompt := _read_prompt()) is not None:
-            if not prompt:
-                continue
+        """Chat until ``/bye``, Ctrl-D, or two Ctrl-C at an empty prompt.
+
+        A Ctrl-C between an answer and the next prompt, while the editor does not run, counts as one at the prompt.
+        """
+        was_interrupted = False
+        while True:
             try:
-                self.send(prompt)
+                text = self._editor.read()
+                was_interrupted = False
+                if text.strip() and not self._do(text):
+                    return
+            except EOFError:
+                click.echo()
+                return
             except KeyboardInterrupt:
-                click.echo("\n(interrupted)")
-            except GglibError as error:
-                render.echo(f"Error: {error}", is_error=True)
+                if was_interrupted or not _show_leave_note():
+                    return
+                was_interrupted = True
 
-    def _print_answer(self, body: dict[str, object]) -> str:
-        answer: list[str] = []
-        printer: _TerminalPrinter | _PipePrinter = (
-            _TerminalPrinter() if sys.stdout.isatty() else _PipePrinter()
-        )
-        with contextlib.ExitStack() as waiting:
-            waiting.enter_context(wait_line(self._server, self._expected_model))
-            with stream_chat(self._server, body) as deltas:
-                for delta in deltas:
-                    waiting.close()
-                    printer.write(delta)
-                    if not delta.is_reasoning:
-                        answer.append(delta.text)
-        printer.finish()
-        return "".join(answer)
+    def _do(self, text: str) -> bool:
+        """Do what an input says; return False to leave."""
+        match read_input(text):
+            case SlashCommand(name) if name == LEAVING_COMMAND:
+                return False
+            case UnknownCommand() as unknown:
+                render.echo(unknown.message)
+            case SlashCommand() as command:
+                self._attempt(command)
+            case Prompt() as prompt:
+                self._attempt(prompt)
+        return True
 
+    def _attempt(self, meant: Prompt | SlashCommand) -> None:
+        """Send a prompt, or run a command; errors do not end the chat."""
+        try:
+            if isinstance(meant, Prompt):
+                answer: Answer | None = self._session.ask(meant.text)
+            else:
+                answer = self._actions.do(meant)
+            if answer is not None:
+                self._show_notes(answer)
+        except KeyboardInterrupt:
+            click.echo(CANCELLED if self._session.has_unanswered_prompt else CANCELLED_COMMAND)
+        except GglibError as error:
+            render.echo(f"Error: {error}", is_error=True)
 
-class _TerminalPrinter:
-    """Prints an answer to a terminal, with control characters escaped."""
-
-    def __init__(self) -> None:
-        self._escaper = StreamEscaper()
-
-    def write(self, delta: ChatDelta) -> None:
-        """Print a part, except what the escaper holds back."""
-        text = self._escaper.feed(delta.text)
-        click.echo(click.style(text, dim=True) if delta.is_reasoning else text, nl=False)
-
-    def finish(self) -> None:
-        """Print the rest, and end the line."""
-        click.echo(self._escaper.finish())
-
-
-class _PipePrinter:
-    """Writes an answer to a pipe or a file unchanged."""
-
-    def write(self, delta: ChatDelta) -> None:
-        """Write a part and flush. Raises OSError."""
-        sys.stdout.write(delta.text)
-        sys.stdout.flush()
-
-    def finish(self) -> None:
-        """End the line. Raises OSError."""
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+    def _show_notes(self, answer: Answer) -> None:
+        note = end_note(answer, self._session.limit, is_chat=True)
+        for line in (note, verbose_line(answer) if self._options.is_verbose else None):
+            if line is not None:
+                render.echo(line)
+        click.echo()
 
 
-def _read_prompt() -> str | None:
+def _show_leave_note() -> bool:
+    """Print how to leave; return False if another Ctrl-C arrives meanwhile."""
     try:
-        prompt = input(PROMPT).strip()
-    except EOFError:
-        click.echo()
-        return None
+        click.echo(LEAVE_NOTE)
     except KeyboardInterrupt:
-        click.echo()
-        return ""
-    return None if prompt == EXIT_COMMAND else prompt
+        return False
+    return True

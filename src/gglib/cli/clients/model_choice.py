@@ -2,11 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+from gglib.cli.models.chat_models import require_chat_models, several_models_error
 from gglib.core.errors import GglibError
-from gglib.core.kinds import models_of_kind
 from gglib.core.models import ModelSummary
-
-MAX_NAMED = 10
 
 
 def choose_model(
@@ -19,17 +17,11 @@ def choose_model(
     """
     if default_model is not None:
         return default_model
-    names = [model.name for model in models_of_kind(models, "chat")]
-    if not names:
-        raise GglibError(
-            "No model in the catalogue can chat: 'gglib pull REPO' downloads one, 'gglib add FILE' adds a GGUF file."
-        )
-    loaded = [name for name in names if name in in_memory]
-    for candidates in (names, loaded):
+    able = require_chat_models(models)
+    for candidates in (able, [model for model in able if model.name in in_memory]):
         if len(candidates) == 1:
-            return candidates[0]
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    raise GglibError(f"Several models can chat: name one with --model: {', '.join(names[:MAX_NAMED])}{more}.")
+            return candidates[0].name
+    raise several_models_error(able, "name one with --model")
 
 
 def check_chats(name: str, capabilities: Collection[str]) -> None:

@@ -1,7 +1,8 @@
 """Finds out what a client has to know: the server, a model, its context, and the key."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -44,9 +45,12 @@ def find_target(options: Options, model: str | None, variable: str | None) -> Ta
 
     ``variable`` is the environment variable that the user named for the key.
     """
-    return find_running_target(options, model, variable) or _configured_target(
-        options.settings(), model, variable
-    )
+    found = find_running_target(options, model, variable)
+    if found is not None:
+        return found
+    settings = options.settings()
+    with _naming_the_setting(settings, model):
+        return _configured_target(settings, model, variable)
 
 
 def find_running_target(options: Options, model: str | None, variable: str | None) -> Target | None:
@@ -59,7 +63,20 @@ def find_running_target(options: Options, model: str | None, variable: str | Non
     settings = options.settings()
     if find_instance(settings) is None:
         return None
-    return _local_target(settings, require_endpoint(settings), model, variable)
+    with _naming_the_setting(settings, model):
+        return _local_target(settings, require_endpoint(settings), model, variable)
+
+
+@contextmanager
+def _naming_the_setting(settings: "Settings", model: str | None) -> Iterator[None]:
+    """Name the setting in an error about the default model: the user has not typed this name."""
+    name = settings.default_model
+    try:
+        yield
+    except GglibError as error:
+        if model is not None or name is None or f"Model '{name}'" not in str(error):
+            raise
+        raise GglibError(f"Setting 'default_model': {error}") from error
 
 
 def _remote_target(options: Options, server: Endpoint, model: str | None, variable: str | None) -> Target:
@@ -101,13 +118,13 @@ def _connection(url: str, served: dict[str, Any], key: Key | None) -> Connection
 
 def _served_model(server: Endpoint, model: str | None, *, default_model: str | None) -> dict[str, Any]:
     """Return the model object of ``/v1/models`` for the chosen model, with its ``summary``. Raises ``GglibError``."""
-    from gglib.cli.remote.commands import list_models
-    from gglib.cli.remote.decode import model_of
     from gglib.cli.server.client import get_json
+    from gglib.cli.server.models import complete_for_request, served_models
 
-    models = [model_of(fields) for fields in list_models(server)]
-    name = model
-    if name is None:
+    models = served_models(server)
+    if model is not None:
+        name = complete_for_request(server, model)
+    else:
         objects: list[dict[str, Any]] = get_json(server, "/v1/models")["data"]
         in_memory = {found["id"] for found in objects if found["status"]["value"] == "loaded"}
         name = choose_model(models, default_model=default_model, in_memory=in_memory)
@@ -124,7 +141,8 @@ def _summary(name: str, models: Sequence[ModelSummary]) -> ModelSummary:
 
 def _configured_target(settings: "Settings", model: str | None, variable: str | None) -> Target:
     """Return the target of the server that would be started with these settings. Raises ``GglibError``."""
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.models.typed_names import find_typed
+    from gglib.cli.sessions import with_catalog
 
     if settings.port == 0:
         raise GglibError(
@@ -132,7 +150,7 @@ def _configured_target(settings: "Settings", model: str | None, variable: str | 
         )
     models = with_catalog(settings, lambda store: store.list_models())
     name = model or choose_model(models, default_model=settings.default_model, in_memory=())
-    found = find_model(name, models)
+    found = find_typed(name, models, settings.aliases)
     if found is None:
         raise not_found(name, models)
     check_chats(found.name, found.capabilities.names())

@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gglib.cli.alias_rules import alias_owner, check_alias, is_for_config, unknown_alias
-from gglib.cli.aliases import AliasChange, without_alias
-from gglib.cli.remote import commands, decode
+from gglib.cli.models.alias_rules import (
+    AliasChange,
+    alias_owner,
+    check_alias,
+    is_for_config,
+    unknown_alias,
+    without_alias,
+)
+from gglib.cli.models.typed_names import find_by_prefix
 from gglib.cli.server.client import get_json
-from gglib.cli.server.models import change
+from gglib.cli.server.models import change, served_models
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSummary
@@ -28,9 +34,9 @@ def set_alias(server: Endpoint, name: str, models: Sequence[str]) -> AliasChange
     """Set the alias of a model. Raises ``InvalidSettingError`` for a list or a pattern."""
     if is_for_config(name, models):
         raise _local_only(("alias", name, *models))
-    known = _models(server)
+    known = served_models(server)
     check_alias(name, known)
-    target = find_model(models[0], known)
+    target = find_model(models[0], known) or find_by_prefix(models[0], known)
     if target is None:
         raise not_found(models[0], known)
     owner = alias_owner(name, known)
@@ -51,16 +57,12 @@ def remove_alias(server: Endpoint, name: str) -> AliasChange:
     """Remove the alias of a model. Raises ``InvalidSettingError`` for a list or a pattern."""
     if is_pattern(name):
         raise _local_only(("alias", "--rm", name))
-    known = _models(server)
+    known = served_models(server)
     owner = alias_owner(name, known)
     if owner is None:
         raise unknown_alias(name, [alias for model in known for alias in model.aliases], known)
     _replace(server, owner, without_alias(owner.aliases, name))
     return AliasChange(name=name, models=(owner.name,), is_in_config=False)
-
-
-def _models(server: Endpoint) -> list[ModelSummary]:
-    return [decode.model_of(model) for model in commands.list_models(server)]
 
 
 def _replace(server: Endpoint, model: ModelSummary, aliases: tuple[str, ...]) -> None:

@@ -8,28 +8,17 @@ from urllib.parse import quote, urlencode
 import click
 
 from gglib.cli.server.client import delete_json, get_json, post_json, stream_get
+from gglib.cli.server.models import MODELS_PATH, complete_for_request, list_models, show_model
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.hub.downloads import DownloadState
 
 if TYPE_CHECKING:
-    from gglib.cli.views.pull import JsonReporter, TextReporter
+    from gglib.cli.pull.reporters import JsonReporter, TextReporter
 
-MODELS_PATH, HUB_PATH, DOWNLOADS_PATH = "/gglib/models", "/gglib/hub/models", "/gglib/downloads"
+HUB_PATH, DOWNLOADS_PATH = "/gglib/hub/models", "/gglib/downloads"
 HUB_TIMEOUT_S = 120.0
 """For requests that the server answers after its own requests to the hub."""
-
-
-def list_models(server: Endpoint) -> list[dict[str, Any]]:
-    """Return the models of the catalogue."""
-    models: list[dict[str, Any]] = get_json(server, MODELS_PATH, "Models")["models"]
-    return models
-
-
-def show_model(server: Endpoint, name: str) -> dict[str, Any]:
-    """Return one model. Raises ``GglibError`` if there is none."""
-    model: dict[str, Any] = get_json(server, f"{MODELS_PATH}/{quote(name, safe='')}", "Model")
-    return model
 
 
 def find_model(server: Endpoint, name: str) -> dict[str, Any] | None:
@@ -38,7 +27,7 @@ def find_model(server: Endpoint, name: str) -> dict[str, Any] | None:
         with suppress(GglibError):
             return show_model(server, name)
         return None
-    return show_model(server, name)
+    return show_model(server, complete_for_request(server, name))
 
 
 def show_repository(server: Endpoint, repo: str, revision: str | None) -> dict[str, Any]:

@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from gglib.cli.chat.conversation import error_message
-from gglib.cli.server.remote_errors import describe, remote_refusal, unreachable
+from gglib.cli.chat.response import error_message
+from gglib.cli.server.remote_errors import describe, local_refusal, remote_refusal, unreachable
 from gglib.cli.server.response_json import MAX_BODY_BYTES, ResponseName, parse_response
 from gglib.core.addresses import Endpoint, reachable_url
 from gglib.core.errors import GglibError, UpstreamError
+from gglib.core.sizes import format_size
+from gglib.core.version import __version__
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.one_shot import OneShotRequest, request_once
@@ -29,6 +31,8 @@ CONNECT_TIMEOUT_S = 10.0
 """For a connection to a remote server."""
 STREAM_TIMEOUT_S = 900.0
 """Maximum silence of a stream, longer than any wait for a model."""
+_USER_AGENT = f"user-agent: gglib/{__version__}\r\n".encode()
+"""For the list of requests, where this is the client program ``gglib``."""
 
 
 def reachable(url: str) -> str:
@@ -70,7 +74,9 @@ def patch_json(server: Endpoint, path: str, body: object, expected: ResponseName
 
 def delete_json(server: Endpoint, path: str, expected: ResponseName | None = None) -> Any:  # noqa: ANN401 - JSON
     """DELETE ``path`` and return the parsed JSON. Raises like ``get_json``."""
-    return asyncio.run(_json(server, OneShotRequest(b"DELETE", path.encode()), expected, REQUEST_TIMEOUT_S))
+    return asyncio.run(
+        _json(server, OneShotRequest(b"DELETE", path.encode(), _USER_AGENT), expected, REQUEST_TIMEOUT_S)
+    )
 
 
 @contextmanager
@@ -112,6 +118,19 @@ async def get_json_async(
     return await _json(server, _get(path), expected, timeout_s)
 
 
+async def request_json_async(  # noqa: PLR0913 - the parts of a request
+    server: Endpoint,
+    method: bytes,
+    path: str,
+    expected: ResponseName | None = None,
+    *,
+    body: object = None,
+    timeout_s: float = REQUEST_TIMEOUT_S,
+) -> Any:  # noqa: ANN401 - JSON
+    """Send a request, with ``body`` as JSON if there is one, and return the parsed JSON. Raises like ``get_json``."""
+    return await _json(server, _with_body(method, path, body), expected, timeout_s)
+
+
 @asynccontextmanager
 async def stream_events(server: Endpoint, path: str) -> AsyncIterator[AsyncIterator[SseEvent]]:
     """Yield the events of a stream as they arrive; leaving the block cancels the request. Raises like ``get_json``."""
@@ -137,7 +156,7 @@ async def _next_chunk(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def _get(path: str) -> OneShotRequest:
-    return OneShotRequest(b"GET", path.encode())
+    return OneShotRequest(b"GET", path.encode(), _USER_AGENT)
 
 
 def _post(path: str, body: object) -> OneShotRequest:
@@ -146,7 +165,7 @@ def _post(path: str, body: object) -> OneShotRequest:
 
 def _with_body(method: bytes, path: str, body: object) -> OneShotRequest:
     content = b"" if body is None else json.dumps(body).encode()
-    return OneShotRequest(method, path.encode(), b"content-type: application/json\r\n", content)
+    return OneShotRequest(method, path.encode(), _USER_AGENT + b"content-type: application/json\r\n", content)
 
 
 async def _json(
@@ -196,7 +215,9 @@ async def _response(
             if server.is_remote:
                 location = dict(head.headers).get(b"location")
                 raise remote_refusal(server, request, head.status, body, location)
-            raise GglibError(_error_text(head.status, body))
+            raise local_refusal(server, request, head.status, body) or GglibError(
+                _error_text(head.status, body)
+            )
         yield connection, chunks
 
 
@@ -206,7 +227,7 @@ async def _read_body(server: Endpoint, chunks: AsyncIterator[bytes]) -> bytes:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise UpstreamError(
-                f"{server.url} sent a response of more than {MAX_BODY_BYTES >> 20} MiB: check that the address is a "
+                f"{server.url} sent a response of more than {format_size(MAX_BODY_BYTES)}: check that the address is a "
                 "gglib server."
             )
     return bytes(body)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gglib.app.instance import Instance, running_instance
+from gglib.app.serving.instance import Instance, running_instance
 from gglib.app.settings import Settings
 from gglib.cli.context import Options
 from gglib.core.addresses import Endpoint
@@ -22,9 +22,14 @@ def require_endpoint(settings: Settings) -> Endpoint:
     return instance.endpoint
 
 
-def server_endpoint(options: Options) -> Endpoint:
-    """Return the remote server, else that of this home. Raises ``GglibError`` if there is none."""
-    return require_endpoint(options.tolerant_settings()) if options.remote is None else options.remote
+def server_endpoint(options: Options, *, is_quiet: bool = False) -> Endpoint:
+    """Return the remote server, else that of this home. Raises ``GglibError`` if there is none.
+
+    Warnings of the settings of this home are printed unless ``is_quiet``.
+    """
+    if options.remote is not None:
+        return options.remote
+    return require_endpoint(options.tolerant_settings(is_quiet=is_quiet))
 
 
 def find_instance(settings: Settings) -> Instance | None:

@@ -3,7 +3,7 @@
 import json
 import ssl
 
-from gglib.cli.chat.conversation import error_message
+from gglib.cli.chat.response import error_message
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.one_shot import OneShotRequest
@@ -39,15 +39,21 @@ def remote_refusal(
         message = next(iter(message.splitlines()), "")  # the engine's last log lines may follow
     operation = describe(request)
     if status == UNAUTHORIZED:
-        problem = "requires an API key" if server.key is None else "refused the API key"
-        text = f"{server.url} {problem}: set GGLIB_REMOTE_KEY, or name another variable with --key-env."
+        if server.key is None:
+            advice = "requires an API key: set GGLIB_REMOTE_KEY, or name another variable with --key-env"
+        else:
+            advice = (
+                "refused the API key: check GGLIB_REMOTE_KEY, or name another variable with --key-env; on that machine "
+                "'gglib key new NAME' makes a key"
+            )
+        text = f"{server.url} {advice}."
     elif status == FORBIDDEN:
         text = f"{server.url} refused {operation}: {message or 'the key may not do this'}"
     elif location is not None and 300 <= status < 400:
         text = (
             f"{server.url} redirects to {location.decode('latin-1')}: use the address of the server itself."
         )
-    elif (status, _code(body)) in _NO_SUCH_ROUTE:
+    elif is_missing_route(status, body):
         text = f"gglib at {server.url} has no {operation}: update it to use this command."
     elif message is None or _code(body) is None:
         behind = ", and that gglib runs behind it" if status in _GATEWAY_ERRORS else ""
@@ -58,6 +64,21 @@ def remote_refusal(
     else:
         text = message or f"{server.url} returned status {status} without a message."
     return GglibError(text)
+
+
+def is_missing_route(status: int, body: bytes) -> bool:
+    """Whether the response is that of a gglib without the route: an older one."""
+    return (status, _code(body)) in _NO_SUCH_ROUTE
+
+
+def local_refusal(server: Endpoint, request: OneShotRequest, status: int, body: bytes) -> GglibError | None:
+    """Return the error of the server of this home if it is older than this command; None for other responses."""
+    if not is_missing_route(status, body):
+        return None
+    return GglibError(
+        f"gglib at {server.url} is an older version without {describe(request)}: restart it with 'gglib stop --server' "
+        "and 'gglib serve'."
+    )
 
 
 def describe(request: OneShotRequest) -> str:

@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, NoReturn, TypedDict, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from gglib.cli.chat.conversation import error_message
+from gglib.cli.chat.response import error_message
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import SseEvent
+
+T = TypeVar("T")
 
 ResponseName = Literal[
     "Aliases",
     "Download",
     "Health",
+    "Keys",
     "LoadedModel",
     "Model",
     "Models",
@@ -90,6 +93,19 @@ def parse_event(
     if not isinstance(content, JsonObject):
         raise unreadable(server, what, "an event is not an object")
     return content
+
+
+def decoded(server: Endpoint, what: str, content: object, kind: type[T]) -> T:
+    """Return JSON as a value of a dataclass; unknown fields are ignored.
+
+    Raises ``UpstreamError`` if it lacks a field without a default, or one has another type.
+    """
+    import msgspec
+
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise unreadable(server, what, str(error).rstrip(".")) from error
 
 
 def stream_error(server: Endpoint, what: str, event: SseEvent) -> GglibError:

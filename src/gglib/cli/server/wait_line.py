@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from typing import Any
 
 from gglib.cli.server.watch import Status, stream_status
-from gglib.cli.terminal import FirstStatusLine, LiveStatusLine, StatusLine
+from gglib.cli.terminal.status_line import FirstStatusLine, LiveStatusLine, StatusLine
 from gglib.cli.views.running import advanced_by
 from gglib.cli.views.waiting import wait_text
 from gglib.core.addresses import Endpoint

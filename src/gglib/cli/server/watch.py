@@ -11,6 +11,7 @@ from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
 from gglib.cli.server.response_json import SNAPSHOT, UNNAMED, parse_event, stream_error
 from gglib.cli.views import render, running
+from gglib.cli.views.tables import fit_columns, table_lines
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import ShuttingDownError
 from gglib.core.plain_text import escape_line, json_text
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 EVENTS_PATH = "/gglib/events"
+REQUEST_EVENTS_PATH = f"{EVENTS_PATH}?requests=true"
+"""With the events of requests."""
 _OPERATION = f"GET {EVENTS_PATH}"
 REFRESHES_PER_S = 2
 
@@ -48,7 +51,7 @@ async def stream_status(server: Endpoint) -> AsyncIterator[AsyncIterator[Status]
             async for event in events:
                 data = parse_event(server, _OPERATION, event)
                 if event.name == UNNAMED:
-                    _raise_unless_stopping(server, event, data)
+                    raise_unless_stopping(server, event, data)
                     return
                 is_snapshot = event.name == SNAPSHOT
                 yield data if is_snapshot else await get_json_async(server, STATUS_PATH, "Status")
@@ -72,11 +75,11 @@ async def _print_events(server: Endpoint, *, as_json: bool) -> None:
                 render.echo(line)
             sys.stdout.flush()
             if event.name == UNNAMED:
-                _raise_unless_stopping(server, event, data)
+                raise_unless_stopping(server, event, data)
                 return
 
 
-def _raise_unless_stopping(server: Endpoint, event: SseEvent, data: Mapping[str, Any]) -> None:
+def raise_unless_stopping(server: Endpoint, event: SseEvent, data: Mapping[str, Any]) -> None:
     """Raise the error that ended a stream, except that of a server that stops."""
     error = data.get("error")
     if not isinstance(error, Mapping) or error.get("code") != ShuttingDownError.code:
@@ -84,8 +87,9 @@ def _raise_unless_stopping(server: Endpoint, event: SseEvent, data: Mapping[str,
 
 
 async def _watch_live(server: Endpoint, heading: str) -> None:
-    from rich.console import Console
     from rich.live import Live
+
+    from gglib.cli.terminal.console import rich_console
 
     latest: tuple[Status, float] | None = None
 
@@ -93,7 +97,7 @@ async def _watch_live(server: Endpoint, heading: str) -> None:
         status, at_s = latest or (running.EMPTY_STATUS, time.monotonic())
         return _render(heading, running.advanced_by(status, time.monotonic() - at_s))
 
-    with Live(console=Console(highlight=False), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
+    with Live(console=rich_console(sys.stdout), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
         async with stream_status(server) as statuses:
             async for status in statuses:
                 latest = status, time.monotonic()
@@ -103,13 +107,18 @@ def _render(heading: str, status: Status) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
+    width = render.terminal_width()
     columns, rows = running.resident_table(status)
-    columns, cells = render.fit_columns(
+    columns, cells = fit_columns(
         columns,
         [[escape_line(cell) for cell in row] for row in rows],
-        render.terminal_width(),
-        wrapped=(running.MODEL,),
+        width,
         droppable=running.DROPPABLE_COLUMNS,
     )
-    table = render.build_table(columns, cells, wrapped=(running.MODEL,)) if rows else Text(running.NO_MODELS)
-    return Group(Text(heading), table, *(Text(escape_line(line)) for line in running.status_lines(status)))
+    styles = {running.STATE: render.STATE_STYLES}
+    lines = [Text.assemble(*line) for line in table_lines(columns, cells, width, styles=styles)]
+    return Group(
+        Text(heading),
+        *(lines if rows else [Text(running.NO_MODELS)]),
+        *(Text(escape_line(line)) for line in running.status_lines(status)),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gglib.app.clients.client import Client, Kind, Settings
 
 COLUMNS = ("NAME", "CLIENT", "SPEAKS", "HOW", "RUN HERE")
-DROPPABLE = ("RUN HERE", "HOW")
+DROPPABLE = ("RUN HERE", "HOW", "SPEAKS", "CLIENT")
 API_NAMES = {
     "openai": "OpenAI",
     "responses": "OpenAI Responses",

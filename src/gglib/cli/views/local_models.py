@@ -194,14 +194,24 @@ def _kept_line(path: Path, reason: str) -> str:
     return f"Keeps {_shown(path)}: {escaped(reason)}."
 
 
-def forgotten_lines(model: ModelSummary) -> Iterator[str]:
-    """Return the result of removing a model without its files."""
+def format_freed(freed_bytes: Sequence[int]) -> str:
+    """Return the last line of removing several models with their files."""
+    return f"Freed {_size_or_nothing(sum(freed_bytes))} of disk in total."
+
+
+def forgotten_lines(model: ModelSummary, *, with_hint: bool = True) -> Iterator[str]:
+    """Return the result of removing a model without its files; ``with_hint``: with the commands that delete these."""
     is_one = len(model.all_files) == 1
     files = ", ".join(map(_shown, model.all_files))
     yield f"Removed '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"
-    if model.is_downloaded:
+    if model.is_downloaded and with_hint:
         it = "it" if is_one else "them"
         yield f"'gglib prune' deletes {it} now; 'gglib rm --files' deletes the files with the model."
+
+
+def references_line(name: str, references: Sequence[str]) -> str:
+    """Return the sentence for settings that have the name of a model that was renamed or removed."""
+    return f"These settings still name '{escaped(name)}': {', '.join(references)}."
 
 
 def not_added_lines(items: Sequence[ImportItem]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def usage_hint(model: ModelSummary) -> str:
         return f"It is a reranker: POST /v1/rerank ({_serve_as_chat_hint(model)})."
     if model.capabilities.embedding:
         return f"It is an embedding model: POST /v1/embeddings ({_serve_as_chat_hint(model)})."
-    return f"Chat to it: {shell_quoting.shell_command('run', model.name)}"
+    return f"Chat with it: {shell_quoting.shell_command('run', model.name)}"
 
 
 def _serve_as_chat_hint(model: ModelSummary) -> str:

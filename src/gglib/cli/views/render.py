@@ -1,30 +1,38 @@
 """Formats and prints values: numbers with units, tables, JSON. Pure except for printing."""
 
 import math
+import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 import click
 
-from gglib.cli.streams import ignore_output_errors
+from gglib.cli.help.hints import runnable
+from gglib.cli.terminal.colours import marked, styled
+from gglib.cli.terminal.streams import ignore_output_errors
+from gglib.cli.views.tables import NO_STYLES, ColumnStyles, Styled, fit_columns, table_lines
+from gglib.core.file_names import escaped
 from gglib.core.plain_text import escape_block, escape_line, json_text
 from gglib.core.sizes import format_size
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
+_COMMAND = re.compile(r"""(?<!\w)'\S*gglib [^']*'|"\S*gglib [^"]*"|(?<=: )\S*gglib .*$""")
+"""A command in quotes, or the rest of a line after a colon."""
+_NO_BREAK = "\0"
+"""Stands for a space of a command: no line has this character, because it is escaped."""
 PIPE_WIDTH = 1000
-"""Width without a terminal, so that tables in pipes are not wrapped or truncated."""
-NO_STYLES: Mapping[str, str] = {}
+"""Width without a terminal, so that text in pipes is not wrapped."""
 
-Styled = tuple[str, str]
-"""A text and its rich style, or an empty string."""
-GAP = 2
-"""Columns between two table columns."""
-MIN_WRAPPED_WIDTH = 20
-"""Minimum width of a wrapped column, so that names stay readable."""
+
+STATE_STYLES = {
+    "ready": "green",
+    "loading": "yellow",
+    "draining": "yellow",
+    "stopping": "yellow",
+    "failed": "red",
+}
+"""Styles of a model's state."""
 
 
 def show_json(value: object) -> None:
@@ -40,91 +48,50 @@ def show_json(value: object) -> None:
 def echo(text: str, *, is_error: bool = False) -> None:
     """Print a text with untrusted parts, escaped: names, messages of engines and hubs. See ``plain_text``.
 
-    Output to stderr (``is_error``) is informational: write errors are ignored.
+    Its gglib commands are printed as the user has to type them: see ``help.hints``.
+    Output to stderr (``is_error``) is informational: write errors are ignored, and ``Warning:`` has a colour.
     """
+    text = escape_block(runnable(text))
     with ignore_output_errors() if is_error else nullcontext():
-        click.echo(escape_block(text), err=is_error)
+        click.echo(marked(text) if is_error else text, err=is_error)
 
 
-def show_table(
+def warn(sentence: str) -> None:
+    """Print a warning to stderr. See ``echo``."""
+    echo(f"Warning: {sentence}", is_error=True)
+
+
+def show_table(  # noqa: PLR0913 - one option per rule of the layout
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
     wrapped: Collection[str] = (),
     droppable: Sequence[str] = (),
-    styles: Mapping[str, str] = NO_STYLES,
+    styles: ColumnStyles = NO_STYLES,
+    spilled: str | None = None,
 ) -> None:
-    """Print a table that fits the terminal (see ``build_table``, ``fit_columns``); control characters are escaped."""
-    from rich.console import Console
+    """Print a table that fits the terminal (see ``tables``), or a whole one in a pipe.
 
+    Control characters are escaped. ``styles`` has the styles of cells by column.
+    """
     rows = [[escape_line(cell) for cell in row] for row in rows]
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    columns, rows = fit_columns(columns, rows, console.width, wrapped=wrapped, droppable=droppable)
-    console.print(build_table(columns, rows, wrapped=wrapped, styles=styles))
+    width = terminal_width() if sys.stdout.isatty() else None
+    columns, rows = fit_columns(columns, rows, width, wrapped=wrapped, droppable=droppable, spilled=spilled)
+    show_styled(table_lines(columns, rows, width, wrapped=wrapped, styles=styles, spilled=spilled))
 
 
-def fit_columns(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    width: int,
-    *,
-    wrapped: Collection[str],
-    droppable: Sequence[str],
-) -> tuple[list[str], list[list[str]]]:
-    """Drop columns in the order of ``droppable`` until the table fits ``width``; return the columns and rows.
-
-    A column of ``wrapped`` counts at most ``MIN_WRAPPED_WIDTH`` characters.
-    """
-    kept = list(range(len(columns)))
-
-    def needed(index: int) -> int:
-        natural = max(len(cells[index]) for cells in (columns, *rows))
-        return min(natural, MIN_WRAPPED_WIDTH) if columns[index] in wrapped else natural
-
-    for name in droppable:
-        if sum(map(needed, kept)) + GAP * (len(kept) - 1) <= width:
-            break
-        kept.remove(columns.index(name))
-    return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
-
-
-def build_table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    wrapped: Collection[str] = (),
-    styles: Mapping[str, str] = NO_STYLES,
-) -> "Table":
-    """Return the table; columns of numbers are right-aligned.
-
-    On a narrow terminal only the columns in ``wrapped`` are wrapped, or all columns if it is empty. A cell that is a
-    key of ``styles`` gets that style on a terminal with colours.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for index, column in enumerate(columns):
-        is_number = bool(rows) and all(row[index][:1].isdigit() or row[index] in {"", "-"} for row in rows)
-        drawn.add_column(
-            column,
-            justify="right" if is_number else "left",
-            overflow="fold",
-            no_wrap=bool(wrapped) and column not in wrapped,
-        )
-    for row in rows:
-        drawn.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
-    return drawn
+def show_fields(fields: Mapping[str, str | None], *, width: int | None = None) -> None:
+    """Print a line for each label and its value, aligned at ``width``; those without a value are left out."""
+    width = max(map(len, fields)) + 2 if width is None else width
+    for label, value in fields.items():
+        if value:
+            click.echo(f"{f'{label}:':<{width}}{escaped(value)}")
 
 
 def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
-    """Print lines of styled texts, already wrapped; styles are used on a terminal with colours only."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=True)
+    """Print lines of styled texts, already wrapped; where there are no colours, without the styles."""
     for line in lines:
-        console.print(Text.assemble(*((escape_line(words), style) for words, style in line)))
+        click.echo("".join(styled(runnable(words), style) for words, style in line))
 
 
 def terminal_width() -> int:
@@ -134,22 +101,41 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
 
 
-def show_line(line: str) -> None:
-    """Print a line; on a narrow terminal it is wrapped at spaces and indented."""
-    line = escape_line(line)
-    if not sys.stdout.isatty():
-        click.echo(line)
-        return
-    import shutil
+def can_encode(text: str, stream: TextIO) -> bool:
+    """Whether a stream has the characters of a text; ``prepare_streams`` makes it escape others."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def show_line(line: str, style: str = "") -> None:
+    """Print a line in a style; on a narrow terminal it is wrapped (``wrap_line``)."""
+    line = escape_line(runnable(line))
+    lines = wrap_line(line, terminal_width()).split("\n") if sys.stdout.isatty() else [line]
+    for part in lines:
+        click.echo(styled(part, style))
+
+
+def show_note(line: str) -> None:
+    """Print a line about a list, which is not part of it: below it on a terminal, on stderr in a pipe or a file."""
+    if sys.stdout.isatty():
+        show_line(line)
+    else:
+        echo(line, is_error=True)
+
+
+def wrap_line(line: str, width: int) -> str:
+    """Wrap a line at spaces and indent the lines below; names and commands stay in one line, to be copied."""
     import textwrap
 
-    width = shutil.get_terminal_size().columns
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
     indent = " " * (len(line) - len(line.lstrip()))
-    click.echo(
-        textwrap.fill(
-            line, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
-        )
+    wrapped = textwrap.fill(
+        whole, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
     )
+    return wrapped.replace(_NO_BREAK, " ")
 
 
 def size(size_bytes: int | None) -> str:

@@ -8,21 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gglib.cli.views import render
-from gglib.core.memory import RAM
+from gglib.core.memory import RAM, DeviceBytes
 
 Status = Mapping[str, Any]
 
 MODEL = "MODEL"
+STATE = "STATE"
 MEMORY = "MEMORY"
 THREADS = "THREADS"
 TTL = "TTL"
 LOAD = "LOAD"
 PID = "PID"
-DROPPABLE_COLUMNS = (LOAD, PID, THREADS)
-"""Omitted in this order on a narrow terminal."""
+CONTEXT = "CONTEXT"
+IN_FLIGHT = "IN FLIGHT"
+UPTIME = "UPTIME"
+DROPPABLE_COLUMNS = (LOAD, PID, THREADS, UPTIME, CONTEXT, TTL, IN_FLIGHT, MEMORY, STATE)
+"""Omitted in this order where the names leave no room for them."""
 _OPTIONAL_COLUMNS = (MEMORY, THREADS, TTL)
 """Omitted if no model has a value."""
 _NO_VALUE = "-"
+_FAILED = "Failed to load"
 NO_MODELS = "No model is loaded; the next request loads one."
 EMPTY_STATUS: Status = {
     "residents": [],
@@ -39,7 +44,7 @@ EMPTY_STATUS: Status = {
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
     """Return the columns and rows of the models in memory. Optional columns without a value are omitted."""
-    columns = [MODEL, "STATE", "CONTEXT", "IN FLIGHT", "UPTIME", LOAD, MEMORY, THREADS, TTL, PID]
+    columns = [MODEL, STATE, CONTEXT, IN_FLIGHT, UPTIME, LOAD, MEMORY, THREADS, TTL, PID]
     rows = [_resident_row(resident) for resident in status["residents"]]
     kept = [
         index
@@ -66,15 +71,18 @@ def _resident_row(resident: Status) -> list[str]:
 
 
 def _memory_cell(resident: Status) -> str:
-    """Return the size of a model; ``~`` marks an expected size, which is not measured."""
-    size = resident.get("size")
+    return memory_text(resident.get("size") or {}, is_measured=bool(resident.get("is_measured")))
+
+
+def memory_text(size: DeviceBytes, *, is_measured: bool) -> str:
+    """Return the size of a model by device; ``~`` marks an expected size, which is not measured."""
     if not size:
         return _NO_VALUE
     shown = ", ".join(
         render.size(size_bytes) if device == RAM else f"{render.size(size_bytes)} {device}"
         for device, size_bytes in size.items()
     )
-    return shown if resident.get("is_measured") else f"~{shown}"
+    return shown if is_measured else f"~{shown}"
 
 
 def status_lines(status: Status) -> Iterator[str]:
@@ -95,9 +103,14 @@ def status_lines(status: Status) -> Iterator[str]:
         if swap["error"] is not None and not _is_reported(swap, status["failed"]):
             yield f"  error: {swap['error']}"
     for failed in status["failed"]:
-        yield f"Failed to load '{failed['model_name']}': {failed['reason']}"
+        yield f"{_FAILED} '{failed['model_name']}': {failed['reason']}"
     if status.get("hint"):
         yield f"Hint: {status['hint']}"
+
+
+def line_style(line: str) -> str:
+    """Return the style of a line of ``status_lines``."""
+    return "red" if line.startswith(_FAILED) else ""
 
 
 def _memory_line(limits: Mapping[str, int], used: Mapping[str, int]) -> str:
@@ -182,6 +195,7 @@ _STOP_REASONS = {
     "expired": "its idle timeout expired",
     "silent": "its engine stopped responding",
     "asked": "requested by the user",
+    "shutdown": "gglib is stopping",
     "removed": "it was removed from the catalogue",
     "changed": "its file changed",
     "updated": "a newer version was pulled, or its options were changed",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from shlex import quote
 
 from gglib.cli.views import render
-from gglib.cli.views.render import Styled
+from gglib.cli.views.tables import Styled
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.file_names import shown
 from gglib.core.gguf_names import FileKind, shard_of
@@ -22,6 +22,8 @@ from gglib.library.variants.choose import no_variant
 
 FIT_STYLES = {Fit.FITS.value: "green", Fit.TIGHT.value: "yellow", Fit.TOO_LARGE.value: "red"}
 FILE_COLUMNS = ("SIZE", "QUANT", "FIT", "WHAT", "FILE")
+DROPPABLE_COLUMNS = ("WHAT", "FIT", "QUANT")
+"""Omitted in this order where the names leave no room for them."""
 _SUGGESTED_MARK = "*"
 _LEGEND_WIDTH = 20
 _INDENT = 2
@@ -196,17 +198,12 @@ def _is_first(file: FileResult) -> bool:
 def _file_row(file: FileResult, *, is_first: bool) -> list[str]:
     found = file.result if is_first else None
     return [
-        _file_size(file.file.size_bytes),
+        render.size(file.file.size_bytes),
         render.text(file.result and file.result.variant.quantization),
         found.fit.value if found else "-",
         _file_kind(file),
         shown(file.file.name) if file.is_unsafe else file.file.name,
     ]
-
-
-def _file_size(size_bytes: int) -> str:
-    """Format the size of any file; ``render.size`` has no kB."""
-    return f"{max(1, round(size_bytes / 1e3))} kB" if size_bytes < 1e6 else render.size(size_bytes)
 
 
 def _file_kind(file: FileResult) -> str:

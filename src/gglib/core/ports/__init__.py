@@ -7,6 +7,7 @@
 from gglib.core.errors import CatalogError, ModelRuntimeError
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports.catalog import ModelCatalogPort
+from gglib.core.ports.history import HistoryStatistics, RequestHistoryPort, RequestSearchPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
 from gglib.core.ports.reload import ReloadFunction, ReloadResult, SettingChange
 from gglib.core.ports.runtime import ModelRuntimePort
@@ -23,6 +24,7 @@ from gglib.core.runtime.status import (
 __all__ = [
     "CatalogError",
     "EventSubscription",
+    "HistoryStatistics",
     "LoadCount",
     "ModelCatalogPort",
     "ModelLaunchSpec",
@@ -33,6 +35,8 @@ __all__ = [
     "ReloadFunction",
     "ReloadResult",
     "RemovedModel",
+    "RequestHistoryPort",
+    "RequestSearchPort",
     "ResidentStatus",
     "RunningTarget",
     "RuntimeEvent",

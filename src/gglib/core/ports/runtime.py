@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
 from gglib.core.runtime.events import EventSubscription
-from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
+from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, SwapStatus
 
 
 class ModelRuntimePort(ABC):
@@ -121,6 +121,13 @@ class ModelRuntimePort(ABC):
                 ),
             )
         )
+
+    def swap_of(self, request_id: str) -> SwapStatus | None:  # noqa: ARG002 - for runtimes that swap
+        """Return the finished swap that a request caused, for the record of the request; None if it caused none.
+
+        ``request_id`` is that of ``admit``. Called after the request has ended; the default returns None.
+        """
+        return None
 
     def subscribe(self) -> EventSubscription | None:
         """Return the events from now on, for a ``with`` block; None (the default) if the runtime has none."""

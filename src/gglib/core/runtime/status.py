@@ -82,8 +82,8 @@ class SwapCount:
 
     reason: str
     """Why a model was unloaded: ``idle``, ``overdue``, ``priority``, ``unwanted``, ``too_small``, ``expired``,
-    ``silent``, ``asked``, ``removed``, ``changed``, ``updated``, ``out_of_memory``, ``excess``, ``died``. ``room``:
-    none was, there was room for the loaded model."""
+    ``silent``, ``asked``, ``shutdown``, ``removed``, ``changed``, ``updated``, ``out_of_memory``, ``excess``,
+    ``died``. ``room``: none was, there was room for the loaded model."""
     count: int
 
 

@@ -104,6 +104,10 @@ class Request:
             self._body.fail(reason)
         self.cancel_scope.cancel_with(reason)
 
+    def keep_body(self, body: bytes) -> None:
+        """Return ``body``, which ``read_body`` has returned before, from its later calls too: it frees the body."""
+        self._body = body
+
     async def read_body(self, *, limit_bytes: int) -> bytes:
         """Return the whole body.
 

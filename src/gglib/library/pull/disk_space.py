@@ -52,15 +52,31 @@ async def read_disk_state(
     return await asyncio.to_thread(_look, files, version_id, versions, incoming)
 
 
+@dataclass(frozen=True, slots=True)
+class PullPlace:
+    """Where a pull stores its files, and how much of that disk is free."""
+
+    directory: Path
+    free_bytes: int
+
+
+def place_of(directory: Path) -> PullPlace:
+    """Return the directory, which may not exist yet, with the free bytes of its disk. Raises OSError."""
+    return PullPlace(directory, shutil.disk_usage(_existing(directory)).free)
+
+
 def check_disk_space(name: str, needs_bytes: int, directory: Path) -> None:
     """Raise ``DiskFullError`` if a pull does not fit, instead of failing at its last shard."""
-    place = next(path for path in (directory, *directory.parents) if path.is_dir())
-    free = shutil.disk_usage(place).free
+    free = place_of(directory).free_bytes
     if needs_bytes and needs_bytes + SPARE_BYTES > free:
         raise DiskFullError(
             f"{name} needs {format_size(needs_bytes + SPARE_BYTES)} more disk space in {directory}, but only "
             f"{format_size(free)} are free: free some ('gglib prune' lists what can go), or use another --home."
         )
+
+
+def _existing(directory: Path) -> Path:
+    return next(path for path in (directory, *directory.parents) if path.is_dir())
 
 
 def _look(

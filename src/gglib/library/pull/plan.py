@@ -105,8 +105,8 @@ class PullPlan:
     quantization: str | None
     was_chosen: bool
     """Whether gglib chose among several quantizations because none was named."""
-    others: tuple[Variant, ...]
-    """The other variants."""
+    choices: tuple[tuple[Variant, SlotFit], ...]
+    """All variants of the repository with their fits, smallest first; empty for a URL."""
     asked_revision: str | None = None
     """The requested branch, tag or commit."""
     model_fit: SlotFit | None
@@ -118,6 +118,8 @@ class PullPlan:
     """The model in the catalogue that the pull updates."""
     replaced_files: tuple[ReplacedFile, ...] = ()
     """Files of the version that the pull replaces."""
+    is_resumed: bool = False
+    """Whether the same pull was begun before, and has not been completed."""
 
     @property
     def slot_fit(self) -> SlotFit | None:
@@ -149,6 +151,11 @@ class PullPlan:
     def needs_bytes(self) -> int:
         """The bytes still to download: the disk space needed until the older version is deleted."""
         return sum(file.missing_bytes for file in self.all_files)
+
+    @property
+    def here_bytes(self) -> int:
+        """The bytes that are already on the disk, of files of known size."""
+        return sum(min(file.here_bytes, file.remote.size_bytes or 0) for file in self.all_files)
 
     @property
     def frees_bytes(self) -> int:
@@ -204,7 +211,8 @@ class PullPlanner:
         plan = await (self._from_hub(target) if target.url is None else self._from_url(target.url))
         requested = replace(plan.requested, name=name, aliases=tuple(aliases))
         plan = with_names(replace(plan, requested=requested), await self.store.list_models())
-        return await self._with_disk_state(plan)
+        is_resumed = any(job.key == plan.key for job in await self.store.list_pulls())
+        return await self._with_disk_state(replace(plan, is_resumed=is_resumed))
 
     async def _from_hub(self, target: PullTarget) -> PullPlan:
         if target.repo is None:
@@ -251,7 +259,7 @@ class PullPlanner:
             ),
             quantization=variant.quantization,
             was_chosen=target.quantization is None and target.file is None and len(variants.models) > 1,
-            others=tuple(other for other in variants.models if other != variant),
+            choices=tuple((found, fits[found.first.name]) for found in variants.models),
             asked_revision=target.revision,
             model_fit=fits[variant.first.name],
             whole_fit=None if projector is None else whole_fits[variant.first.name],
@@ -294,7 +302,7 @@ class PullPlanner:
             source=ModelSource(origin=URL, url=where, file=remote.name, sha256=remote.sha256),
             quantization=facts.quantization,
             was_chosen=False,
-            others=(),
+            choices=(),
             model_fit=None if remote.size_bytes is None else self._fit(facts, remote.size_bytes),
             memory=self.memory,
         )

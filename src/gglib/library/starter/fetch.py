@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from gglib.core.sizes import SPARE_BYTES
+from gglib.core.sizes import SPARE_BYTES, format_size
 from gglib.library.starter import pip
 from gglib.library.starter.errors import StarterError
 from gglib.library.starter.pinned import StarterModel
@@ -97,6 +97,6 @@ def _check_space(model: StarterModel, models_dir: Path) -> None:
     free = shutil.disk_usage(models_dir).free
     if free < needed:
         raise StarterError(
-            f"The starter model needs {needed / 1e6:.0f} MB of free disk space in {models_dir}, "
-            f"but only {free / 1e6:.0f} MB are free: free some, or use another --home."
+            f"The starter model needs {format_size(needed)} of free disk space in {models_dir}, "
+            f"but only {format_size(free)} are free: free some, or use another --home."
         )

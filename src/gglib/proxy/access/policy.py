@@ -5,6 +5,7 @@ A policy is one immutable value: the server replaces it as a whole when keys cha
 
 from dataclasses import dataclass
 
+from gglib.core.api_keys import LOCAL_KEY_NAME
 from gglib.http.headers import Headers
 from gglib.http.request_head import RequestHead
 from gglib.proxy.access.cors import CorsRules
@@ -12,7 +13,7 @@ from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.public_paths import is_public_path, needs_no_key
-from gglib.proxy.errors import BadRequestError
+from gglib.proxy.errors import BadRequestError, RevokedKeyError, UnauthorizedError
 
 _READ_METHODS = frozenset(("GET", "HEAD"))
 
@@ -49,6 +50,23 @@ class AccessPolicy:
         if self.keys and needs_no_key(head.raw_path):
             return NO_RIGHTS
         return self.keys.check(head.headers)
+
+    def check_key_in_use(self, head: RequestHead, grant: Grant | None) -> None:
+        """Check the key of a request in progress, which had the rights ``grant``, under this policy.
+
+        Raises ``RevokedKeyError`` if there is no such key any more, also where no key is required.
+        The server's own key stays valid: without keys it is not needed.
+        """
+        if grant is None or grant.key_name is None:
+            return
+        if not self.keys:
+            if grant.key_name != LOCAL_KEY_NAME:
+                raise RevokedKeyError
+            return
+        try:
+            self.keys.check(head.headers)
+        except UnauthorizedError:
+            raise RevokedKeyError from None
 
     def _check_host(self, head: RequestHead, authority: Authority | None, server_host: str | None) -> None:
         """Check ``Host``, unless the request carries a key.

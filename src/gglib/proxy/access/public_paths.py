@@ -5,7 +5,8 @@ They are compared with the raw path, so ``/%68ealth`` does not match.
 
 from functools import lru_cache
 
-_HEALTH_PATHS = frozenset(("/health", "/v1/health"))
+_PROBE_PATHS = frozenset(("/health", "/v1/health", "/ready"))
+"""Load balancers and service managers request them by the IP address, without a key."""
 ODD_PATHS = ("/favicon.ico", "/robots.txt", "/apple-touch-icon.png", "/apple-touch-icon-precomposed.png")
 """Paths that browsers and crawlers request on their own. gglib has nothing there, and says so without a key."""
 _WELL_KNOWN = "/.well-known/"
@@ -24,7 +25,7 @@ def needs_no_key(path: str) -> bool:
 @lru_cache(maxsize=256)
 def is_public_path(path: str) -> bool:
     """Whether a raw path is open to all, because its response reveals nothing."""
-    return path in _HEALTH_PATHS or is_odd_path(path)
+    return path in _PROBE_PATHS or is_odd_path(path)
 
 
 def is_odd_path(path: str) -> bool:

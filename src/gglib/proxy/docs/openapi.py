@@ -14,8 +14,8 @@ from gglib.proxy.routes.responses import Error
 _TITLE = "gglib"
 _DESCRIPTION = (
     "One OpenAI-compatible address in front of all GGUF models of a machine, and an API to manage them. "
-    "If keys are set, every path except `/health` and `/` needs one. Bodies of `/gglib` are JSON objects of at most "
-    "64 KiB, parsed strictly: unknown fields and parameters are refused."
+    "If keys are set, every path except `/health`, `/ready` and `/` needs one. Bodies of `/gglib` are JSON "
+    "objects of at most 64 KiB, parsed strictly: unknown fields and parameters are refused."
 )
 _NOT_IN_PARAMETER_SCHEMAS = frozenset(("description", "title", "anyOf", "$ref"))
 _ACCESS = {
@@ -62,7 +62,7 @@ def _operation(spec: OperationSpec) -> dict[str, Any]:
         "tags": [spec.group],
         "summary": spec.summary,
         "description": " ".join(filter(None, (spec.text, access_text(spec.access)))),
-        "responses": {str(spec.status): _response(spec), **_errors(spec)},
+        "responses": {str(spec.status): _response(spec), **_with_other_responses(_errors(spec), spec)},
     }
     if spec.access is Access.PUBLIC:
         operation["security"] = [{}]
@@ -131,6 +131,20 @@ def _errors(spec: OperationSpec) -> dict[str, Any]:
         }
         for status in sorted(codes)
     }
+
+
+def _with_other_responses(errors: dict[str, Any], spec: OperationSpec) -> dict[str, Any]:
+    """Return the errors with the statuses that may have the response type, too, instead of an error."""
+    if spec.response is None:
+        return errors
+    responses = dict(errors)
+    for status in map(str, spec.other_statuses):
+        codes = errors[status]["description"] if status in errors else ""
+        responses[status] = {
+            "description": f"{spec.summary}; or {codes}" if codes else spec.summary,
+            "content": {JSON: {"schema": {"anyOf": [ref(spec.response), ref(Error)]}}},
+        }
+    return responses
 
 
 def _code(type_: type[ReportableError]) -> str:

@@ -24,6 +24,7 @@ async def show_metrics(request: ProxyRequest, response: Response, services: Serv
 
     recorder = services.recorder
     status = await services.runtime.status()
-    snapshot = MetricsSnapshot(recorder.metrics(), status, recorder.connection_count())
+    history = None if services.history is None else services.history.statistics()
+    snapshot = MetricsSnapshot(recorder.metrics(), status, recorder.connection_count(), history)
     body = await asyncio.to_thread(render, snapshot.collect())
     await response.send_body(body, [(b"content-type", CONTENT_TYPE)])

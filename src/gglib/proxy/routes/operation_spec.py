@@ -20,6 +20,7 @@ from gglib.proxy.errors import (
     HostNotAllowedError,
     NoLibraryError,
     OriginNotAllowedError,
+    RateLimitError,
     ReportableError,
     UnauthorizedError,
 )
@@ -45,6 +46,19 @@ class Access(Enum):
     """Where keys are set: callers with an admin key. Where no key is set: local programs and pages of this server."""
 
 
+class Metering(Enum):
+    """What of a request counts against the limits of its key, and whether its bodies can be recorded."""
+
+    NONE = "none"
+    REQUEST = "request"
+    """The request, not the tokens that it counts or converts. Its bodies are not recorded: they may have a text in
+    pieces, in which a secret cannot be found."""
+    PROMPT = "prompt"
+    """The request and its tokens, of which none are generated: embeddings, rerankings. Its bodies can be recorded."""
+    TOKENS = "tokens"
+    """The request, and the tokens that an engine computes for it. Its bodies can be recorded: prompt and answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationSpec:
     """One method of one path, as in OpenAPI. The handler is in ``dispatch.Operation``."""
@@ -67,10 +81,13 @@ class OperationSpec:
     status: int = 200
     response: type | None = None
     """The response type; None: not JSON, or the schema of another API."""
+    other_statuses: tuple[int, ...] = ()
+    """Further statuses with the response type."""
     media_type: str = JSON
     errors: tuple[type[ReportableError], ...] = ()
     """Errors, in addition to those that follow from the other fields."""
     needs_library: bool = False
+    metering: Metering = Metering.NONE
     may_have_slashes: bool = False
     """Whether the last parameter may contain slashes, as model names do."""
     has_location: bool = False
@@ -121,6 +138,8 @@ class OperationSpec:
             found.append(ForbiddenError)
         if self.needs_library:
             found.append(NoLibraryError)
+        if self.metering is not Metering.NONE:
+            found.append(RateLimitError)
         if self.may_have_body:
             found += [BodyTooLargeError, ContentEncodingError, RequestTimeoutError, TooManyBodiesError]
         return tuple(dict.fromkeys(found))

@@ -26,6 +26,7 @@ Values = dict[str, Any]
 _VALIDATOR = RootScanner(("-",))
 """Used only to validate a body, so it locates a name that is not a field; ``json`` then parses the members."""
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:e[+-]?[0-9]{1,2})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """C0, DEL, C1 and Unicode line separators: no name has them, and they would break lines of logs and terminals."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -137,9 +138,11 @@ def _decoded(text: str, name: str) -> str:
 
 
 def _from_text(text: str, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the field's type
-    """Return a query value as integer or boolean by its schema; else the text, which validation then refuses."""
+    """Return a query value as a number or boolean by its schema; else the text, which validation then refuses."""
     if schema.get("type") == "integer" and _INTEGER.fullmatch(text):
         return int(text)
+    if schema.get("type") == "number" and _NUMBER.fullmatch(text):
+        return float(text)
     if schema.get("type") == "boolean" and text in {"true", "false"}:
         return text == "true"
     return text

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from gglib.core.history import times
 from gglib.core.hub.repository import HubSort
 from gglib.core.models import ModelKind
 from gglib.core.profile_rules import MAX_FIELDS, MAX_TEXT_CHARS
@@ -19,6 +20,8 @@ MAX_QUERY_CHARS = 256
 RULE = "x-rule"
 """Schema key that describes a pattern, as the end of "must be a string that ..."."""
 
+MAX_REQUESTS = 1000
+_Filter = Annotated[str, Meta(max_length=256)] | None
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
 
@@ -51,6 +54,9 @@ class NewModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field."""
 
+    name: Annotated[
+        _Name | UnsetType, Meta(description="The new name; the old one is not kept, unless as an alias.")
+    ] = UNSET
     aliases: Annotated[
         Annotated[tuple[_Name, ...], Meta(max_length=MAX_ALIASES)] | UnsetType | None,
         Meta(description="Replaces all further names; null: none."),
@@ -146,6 +152,82 @@ class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_size: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Omit models larger than this, in bytes.")
     ] = None
+
+
+class RequestsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search of requests: those that fit all parameters. Names are exact; an empty one finds requests without one."""
+
+    state: Annotated[
+        Literal["running", "finished"] | None,
+        Meta(description="Only requests in progress, or only stored ones."),
+    ] = None
+    key: Annotated[_Filter, Meta(description="Name of the access key.")] = None
+    client: Annotated[_Filter, Meta(description="Name of the client program.")] = None
+    model: Annotated[_Filter, Meta(description="Name of the model in the catalogue.")] = None
+    profile: _Filter = None
+    route: Annotated[_Filter, Meta(description="Path, or its template.")] = None
+    error: Annotated[_Filter, Meta(description="Code of the error.")] = None
+    node: Annotated[_Filter, Meta(description="Name of the machine that computed.")] = None
+    request_id: Annotated[_Filter, Meta(description="The `x-request-id` of the response.")] = None
+    status: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern="^(?:[1-5][0-9][0-9]|[1-5]xx|failed)$",
+                extra_json_schema={RULE: "is a status such as 404, a class such as 4xx, or 'failed'"},
+            ),
+        ]
+        | None,
+        Meta(description="Status of the response."),
+    ] = None
+    failed: Annotated[
+        bool | None, Meta(description="Whether it has an error, or its response is incomplete.")
+    ] = None
+    swap: Annotated[bool | None, Meta(description="Whether it caused a swap.")] = None
+    min_duration_s: Annotated[Annotated[float, Meta(ge=0)] | None, Meta(description="At least so long.")] = (
+        None
+    )
+    q: Annotated[_Filter, Meta(description="A part of any name, ignoring the case of ASCII letters.")] = None
+    since: Annotated[_Filter, Meta(description=f"Ended then or later: {times.EXPECTED}.")] = None
+    until: Annotated[_Filter, Meta(description="Ended before then, in the same forms.")] = None
+    limit: Annotated[
+        int, Meta(ge=1, le=MAX_REQUESTS, description="Maximum number of stored requests, the newest first.")
+    ] = 50
+    before: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="Only stored requests with a lower number.")
+    ] = None
+    after: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="Only stored requests with a higher number.")
+    ] = None
+
+
+class UsageParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which usage is added up. Names are exact; an empty one selects requests without one."""
+
+    by: Annotated[
+        Annotated[
+            str,
+            Meta(
+                pattern="^(?:(?:hour|day|key|model|client)(?:,(?!$)|$))*$",
+                extra_json_schema={RULE: "lists hour or day, key, model, client, separated by commas"},
+            ),
+        ]
+        | None,
+        Meta(
+            description="What it is grouped by: `hour` or `day`, `key`, `model`, `client`. Default: nothing."
+        ),
+    ] = None
+    since: Annotated[_Filter, Meta(description=f"From the hour of: {times.EXPECTED}.")] = None
+    until: Annotated[_Filter, Meta(description="Before the hour of, in the same forms.")] = None
+    key: Annotated[_Filter, Meta(description="Name of the access key.")] = None
+    model: Annotated[_Filter, Meta(description="Name of the model in the catalogue.")] = None
+    client: Annotated[_Filter, Meta(description="Name of the client program.")] = None
+
+
+class EventsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events are followed."""
+
+    requests: Annotated[bool, Meta(description="Also those of requests.")] = False
 
 
 class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from gglib.core import errors
+from gglib.core.models import ModelKind
 from gglib.http.errors import MalformedFormError
 from gglib.proxy.docs import routes as docs_routes
 from gglib.proxy.errors import (
@@ -23,11 +24,14 @@ from gglib.proxy.routes.admin import (
     downloads,
     edits,
     events,
+    keys,
     loading,
     models,
     profiles,
     reload,
+    requests,
     status,
+    usage,
 )
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
@@ -39,8 +43,9 @@ from gglib.proxy.routes.openai.completions import complete
 from gglib.proxy.routes.openai.embeddings import embed
 from gglib.proxy.routes.openai.models import MODELS_PATH, list_models, show_model
 from gglib.proxy.routes.openai.responses import count_input_tokens, respond
-from gglib.proxy.routes.operation_spec import TEXT, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import TEXT, Access, Metering, OperationSpec
 from gglib.proxy.routes.path_normalization import normalize_path
+from gglib.proxy.routes.ready import show_ready
 from gglib.proxy.routes.requests import EngineQuery, Forwarded
 from gglib.proxy.telemetry.metrics import OTHER
 
@@ -59,6 +64,19 @@ _FORWARDED_ERRORS = (
 )
 
 
+_WITHOUT_INFERENCE = frozenset(
+    (
+        "/v1/responses/input_tokens",
+        "/v1/messages/count_tokens",
+        "/v1/chat/completions/input_tokens",
+        "/tokenize",
+        "/detokenize",
+        "/apply-template",
+    )
+)
+"""Forwarded paths at which an engine only counts or converts."""
+
+
 def _forwarded(path: str, operation_id: str, summary: str, handler: Handler | None = None) -> Operation:
     """Return an operation that is forwarded to the engine of the model in the body. Only these paths reach engines."""
     kind = kind_of(path)
@@ -75,9 +93,16 @@ def _forwarded(path: str, operation_id: str, summary: str, handler: Handler | No
             access=Access.CLIENT,
             body=Forwarded,
             errors=_FORWARDED_ERRORS,
+            metering=_metering(path, kind),
         ),
         handler or (forward if kind == CHAT else partial(forward, kind=kind)),
     )
+
+
+def _metering(path: str, kind: ModelKind | None) -> Metering:
+    if path in _WITHOUT_INFERENCE:
+        return Metering.REQUEST
+    return Metering.TOKENS if kind == CHAT else Metering.PROMPT
 
 
 def _translated(path: str, operation_id: str, summary: str, handler: Handler) -> Operation:
@@ -149,6 +174,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "model as it is.",
             access=Access.CLIENT,
             errors=(*_FORWARDED_ERRORS, MalformedFormError),
+            metering=Metering.TOKENS,
         ),
         transcribe,
     ),
@@ -183,7 +209,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,
     *loading.OPERATIONS,
     *reload.OPERATIONS,
+    *keys.OPERATIONS,
     *events.OPERATIONS,
+    *requests.OPERATIONS,
+    *usage.OPERATIONS,
     *root.OPERATIONS,
     Operation(
         OperationSpec(
@@ -196,6 +225,21 @@ OPERATIONS: tuple[Operation, ...] = (
             response=responses.Health,
         ),
         show_health,
+    ),
+    Operation(
+        OperationSpec(
+            id="showReady",
+            method="GET",
+            path="/ready",
+            group=docs_routes.GROUP,
+            summary="Check that the server is ready for requests",
+            text="503 while the server starts, until the models of `preload` are loaded or have failed, and while it "
+            "stops, as long as responses are in flight.",
+            access=Access.PUBLIC,
+            response=responses.Ready,
+            other_statuses=(503,),
+        ),
+        show_ready,
     ),
     Operation(
         OperationSpec(

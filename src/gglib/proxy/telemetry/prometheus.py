@@ -13,10 +13,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from gglib.core.ports import RuntimeStatus
+from gglib.core.ports import HistoryStatistics, RuntimeStatus
 from gglib.core.version import __version__
 from gglib.proxy.telemetry.metrics import (
-    BOUNDS_S,
     UPSTREAM_CODES,
     Histogram,
     ModelMetrics,
@@ -25,7 +24,9 @@ from gglib.proxy.telemetry.metrics import (
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4.encode()
 
-_LE = (*map(str, BOUNDS_S), "+Inf")
+RATE_LIMITED = "rate_limit_exceeded"
+"""Error code of requests beyond a limit of their key."""
+
 _ValueRows = Iterable[tuple[tuple[str, ...], float]]
 """Label values and the metric's value."""
 _HistogramRows = Iterable[tuple[tuple[str, ...], Histogram]]
@@ -38,25 +39,34 @@ class MetricsSnapshot:
     metrics: RequestMetrics
     status: RuntimeStatus
     connections: int
+    history: HistoryStatistics | None = None
+    """None: there is no request history."""
 
     def collect(self) -> list[Metric]:
         """Return all metrics of gglib with their current values, as copies."""
         return [
             *self._requests(),
             *self._responses(),
+            *self._speeds(),
             *self._failures(),
+            *self._failures_of_keys(),
             *self._current(),
             *self._memory(),
             *self._loads_and_swaps(),
+            *self._request_history(),
             *self._version(),
         ]
 
     def _requests(self) -> Iterator[Metric]:
+        key_label = _key_label(self.metrics)
         yield _counter(
             "requests",
-            "Finished requests; status 499: the client disconnected before the response.",
-            "route method model status",
-            self.metrics.requests.items(),
+            "Finished requests; status 499: the client disconnected before the end of the response.",
+            f"route method model status{key_label}",
+            [
+                (labels if key_label else labels[:-1], count)
+                for labels, count in self.metrics.requests.items()
+            ],
         )
         yield _histogram(
             "request_duration_seconds",
@@ -67,6 +77,12 @@ class MetricsSnapshot:
 
     def _responses(self) -> Iterator[Metric]:
         models = {name: model for name, model in self.metrics.models.items() if name}
+        key_label = _key_label(self.metrics)
+        tokens = [
+            ((name, key) if key_label else (name,), counts)
+            for name, model in models.items()
+            for key, counts in model.tokens.items()
+        ]
         yield _histogram(
             "model_wait_seconds",
             "Time that admitted requests waited for their model.",
@@ -89,14 +105,29 @@ class MetricsSnapshot:
         yield _counter(
             "prompt_tokens",
             "Prompt tokens, as reported by responses.",
-            "model",
-            [((name,), model.prompt_tokens) for name, model in models.items()],
+            f"model{key_label}",
+            [(values, counts.prompt) for values, counts in tokens],
         )
         yield _counter(
             "completion_tokens",
             "Generated tokens, as reported by responses.",
+            f"model{key_label}",
+            [(values, counts.completion) for values, counts in tokens],
+        )
+        yield _counter(
+            "cached_prompt_tokens",
+            "Prompt tokens that engines had in their cache, a part of gglib_prompt_tokens_total.",
+            f"model{key_label}",
+            [(values, counts.cached) for values, counts in tokens],
+        )
+
+    def _speeds(self) -> Iterator[Metric]:
+        models = self.metrics.models.items()
+        yield _histogram(
+            "generation_tokens_per_second",
+            "Generation speed of responses in tokens per second, as reported by the engine.",
             "model",
-            [((name,), model.completion_tokens) for name, model in models.items()],
+            [((name,), model.speed) for name, model in models if any(model.speed.counts)],
         )
 
     def _failures(self) -> Iterator[Metric]:
@@ -113,6 +144,16 @@ class MetricsSnapshot:
             "Connections and malformed requests that the HTTP server refused, by the status of the response.",
             "status",
             [((str(status),), count) for status, count in self.metrics.refusals.items()],
+        )
+
+    def _failures_of_keys(self) -> Iterator[Metric]:
+        # A limit's counter begins at 0: Prometheus's rate() and increase() do not see the first value of a series.
+        counts = dict.fromkeys(((key, RATE_LIMITED) for key in sorted(self.metrics.keys)), 0)
+        yield _counter(
+            "key_errors",
+            "Failed requests of access keys, by error code; rate_limit_exceeded: refused by a limit of the key.",
+            "key code",
+            (counts | self.metrics.key_errors).items(),
         )
 
     def _current(self) -> Iterator[Metric]:
@@ -182,6 +223,29 @@ class MetricsSnapshot:
             [((swap.reason,), swap.count) for swap in self.status.swaps],
         )
 
+    def _request_history(self) -> Iterator[Metric]:
+        history = self.history
+        outcomes = _history_outcomes(history) if history is not None else []
+        yield _counter(
+            "history_requests",
+            "Finished requests by what the history stored: a row (stored), a row shared with others (aggregated), "
+            "or nothing (lost).",
+            "outcome",
+            [((outcome,), count) for outcome, count in outcomes],
+        )
+        yield _gauge(
+            "history_size_bytes",
+            "Size of the request history on the disk.",
+            "",
+            [] if history is None else [((), history.size_bytes)],
+        )
+        yield _gauge(
+            "history_write_failing",
+            "1 if the last write of the request history failed, else 0.",
+            "",
+            [] if history is None else [((), int(history.error is not None))],
+        )
+
     @staticmethod
     def _version() -> Iterator[Metric]:
         yield _gauge(
@@ -212,6 +276,20 @@ def _first_bytes(name: str, model: ModelMetrics) -> Iterator[tuple[tuple[str, st
             yield (name, streamed), times
 
 
+def _history_outcomes(history: HistoryStatistics) -> list[tuple[str, int]]:
+    """Return counts that exclude each other, so that their sum is the number of requests."""
+    return [
+        ("stored", history.recorded - history.aggregated),
+        ("aggregated", history.aggregated),
+        ("lost", history.lost),
+    ]
+
+
+def _key_label(metrics: RequestMetrics) -> str:
+    """Return the label for the name of the access key: none before a request has a key, as on servers without keys."""
+    return " key" if metrics.has_keys else ""
+
+
 def _sums(rows: _ValueRows) -> _ValueRows:
     """Sum rows with equal labels: each combination may occur only once in the output."""
     sums: dict[tuple[str, ...], float] = {}
@@ -238,5 +316,6 @@ def _histogram(name: str, help_text: str, labels: str, rows: _HistogramRows) -> 
     family = HistogramMetricFamily(f"gglib_{name}", help_text, labels=labels.split())
     for values, times in rows:
         # Buckets are cumulative; the last one is the count.
-        family.add_metric(values, list(zip(_LE, accumulate(times.counts), strict=True)), times.sum_s)
+        bounds = (*map(str, times.bounds), "+Inf")
+        family.add_metric(values, list(zip(bounds, accumulate(times.counts), strict=True)), times.sum)
     return family

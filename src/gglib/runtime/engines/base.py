@@ -81,6 +81,13 @@ class Engine(Protocol):
         """A problem with this choice and its fix, in one sentence; None if there is none."""
         ...
 
+    def gpu_devices(self) -> tuple[str, ...] | None:
+        """Return the engine's names of the GPUs that it can use: empty for none, None if it cannot say.
+
+        May block for up to 20 s, once for each version of a binary: call it in a worker thread.
+        """
+        ...
+
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``EngineArgumentError`` for an engine argument of a model that this engine does not support.
 

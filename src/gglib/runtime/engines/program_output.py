@@ -59,9 +59,10 @@ def _read(descriptor: int, pid: int, deadline: float) -> bytes:
     """Read until the output or the program ends, the deadline passes, or the size limit is exceeded."""
     text = b""
     while len(text) <= MAX_OUTPUT_BYTES and (left_s := deadline - time.monotonic()) > 0:
-        readable, _, _ = select.select([descriptor], [], [], min(left_s, _POLL_S))
+        has_exited = _has_exited(pid)  # before the poll: what it wrote until then is readable
+        readable, _, _ = select.select([descriptor], [], [], 0 if has_exited else min(left_s, _POLL_S))
         if not readable:
-            if _has_exited(pid):  # its children may keep the pipe open for ever
+            if has_exited:  # its children may keep the pipe open for ever
                 break
             continue
         part = os.read(descriptor, _READ_BYTES)

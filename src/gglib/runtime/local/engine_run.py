@@ -4,6 +4,7 @@ The task is detached from the request that caused it.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from gglib.core.models import RunningTarget
 
 logger = logging.getLogger("gglib.runtime")
+
+DISK_FULL_REASON = "the disk is full: free some space on it"
+"""Continues "Model 'chat' could not be loaded: "."""
 
 
 class LocalEngineRun:
@@ -126,8 +130,14 @@ class LocalEngineRun:
     def _report_failure(self, error: BaseException) -> None:
         name = self.launch.spec.model_name
         if not isinstance(error, GglibError):
-            logger.error("launching '%s' failed", name, exc_info=error)
-            error = ModelLoadFailedError(name, _start_failure_reason(error))
+            reason = _start_failure_reason(error)
+            if (
+                reason == DISK_FULL_REASON
+            ):  # a fact of the machine: its traceback would hide the log's other lines
+                logger.error("'%s' could not be launched: %s", name, reason)
+            else:
+                logger.error("launching '%s' failed", name, exc_info=error)
+            error = ModelLoadFailedError(name, reason)
         else:
             logger.error("%s", error)
         self._on_event(LoadFailed(self.launch.generation, redact_error(error, self._redactor())))
@@ -139,6 +149,8 @@ class LocalEngineRun:
 
 
 def _start_failure_reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return DISK_FULL_REASON
     if isinstance(error, OSError) and error.strerror:
         return f"gglib could not start the engine ({error.strerror})"
     return "gglib could not start the engine; the cause is in gglib's log"

@@ -70,7 +70,9 @@ class LaunchConfig:
     read_cores: Callable[[], int | None] = read_cores
     """Reads how many processor cores the engines may use, None if unknown; blocks for a moment."""
     concurrent_engines: int = 1
-    """How many engines may compute at once: their number of threads depends on it."""
+    """How many engines may compute at once: how long their threads spin depends on it, and how many there are."""
+    running_engines: int | None = None
+    """How many engines run at this launch, this one included; None: ``concurrent_engines``."""
     heartbeat_s: float = HEARTBEAT_S
     """Interval of the pings in an idle stream; 0: none."""
     use_unix_socket: bool = True
@@ -231,9 +233,11 @@ def _plan(
         plan_file=workspace.plan_file,
         socket_path=workspace.socket_path,
         threads=planned_threads(
-            spec.settings.engine_args, cores=config.read_cores(), engines=config.concurrent_engines
+            spec.settings.engine_args,
+            cores=config.read_cores(),
+            engines=min(config.concurrent_engines, config.running_engines or config.concurrent_engines),
         ),
-        environment=wait_environment(os.environ, platform.machine()),
+        environment=wait_environment(os.environ, platform.machine(), engines=config.concurrent_engines),
     )
 
 

@@ -62,9 +62,7 @@ class LocalLauncher:
         """Start the task that runs one engine. Its directory is ``PID-GENERATION``."""
         name = f"{os.getpid()}-{launch.generation}"
         self._running.add(launch.generation)
-        config = replace(
-            self._config, concurrent_engines=min(self._config.concurrent_engines, len(self._running))
-        )
+        config = replace(self._config, running_engines=len(self._running))
         run = LocalEngineRun(launch, name=name, config=config, on_event=on_event)
 
         def end(run: EngineRun) -> None:

@@ -100,6 +100,8 @@ class StopRequested:
     deadline: float
     model_id: int | None = None
     """Stop only this model; None: all."""
+    is_shutdown: bool = False
+    """Whether gglib stops, and not a user the models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,8 @@ class StopReason(Enum):
     """It stalled: it accepted a request and sent nothing."""
     ASKED = "asked"
     """The user stopped it."""
+    SHUTDOWN = "shutdown"
+    """gglib stops."""
     REMOVED = "removed"
     """The model was removed from the catalogue."""
     CHANGED = "changed"
@@ -227,7 +231,14 @@ class StopReason(Enum):
 
 
 _FINAL = frozenset(
-    (StopReason.SILENT, StopReason.ASKED, StopReason.REMOVED, StopReason.CHANGED, StopReason.UPDATED)
+    (
+        StopReason.SILENT,
+        StopReason.ASKED,
+        StopReason.SHUTDOWN,
+        StopReason.REMOVED,
+        StopReason.CHANGED,
+        StopReason.UPDATED,
+    )
 )
 
 

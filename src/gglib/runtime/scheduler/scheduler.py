@@ -271,8 +271,8 @@ class Scheduler:
                 time_out(state, ticket, now)
             case RequestStalled(ticket):
                 stall(state, ticket, now)
-            case StopRequested(deadline, model_id):
-                return list(request_stop(state, deadline, model_id, now))
+            case StopRequested():
+                return list(request_stop(state, event, now))
             case PinsChanged() | LimitsChanged() | Reconfigured():
                 change_limits(state, event)
             case ModelRemoved(model_id):

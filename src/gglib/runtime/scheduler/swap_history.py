@@ -58,6 +58,10 @@ class _Load:
     is_finished: bool = False
 
 
+MAX_SWAPS_BY_REQUEST = 512
+"""How many of the last swaps are kept for the records of the requests that caused them."""
+
+
 class SwapHistory:
     """Builds one ``SwapStatus`` for each finished swap."""
 
@@ -68,6 +72,7 @@ class SwapHistory:
         self._loads: dict[int, _Load] = {}
         self._unloads: dict[int, _Unload] = {}
         self._last: tuple[SwapStatus, float] | None = None
+        self._by_request: dict[str, SwapStatus] = {}
         self._swap_counts: dict[str, int] = {}
         self._load_counts: dict[tuple[str, str], tuple[int, float]] = {}
 
@@ -91,6 +96,10 @@ class SwapHistory:
         swap, ended_at = self._last
         return replace(swap, ago_s=now - ended_at)
 
+    def of_request(self, request_id: str) -> SwapStatus | None:
+        """Return the last swap that a request with this id caused, of the last ``MAX_SWAPS_BY_REQUEST``."""
+        return self._by_request.get(request_id)
+
     def record(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         """Record one step of the scheduler and return the swaps that it finishes."""
         if isinstance(event, RequestEnded) and not effects:
@@ -107,7 +116,16 @@ class SwapHistory:
             self._forget(event.ticket)
         if swaps:
             self._last = swaps[-1], now
+            self._keep_by_request(swaps)
         return swaps
+
+    def _keep_by_request(self, swaps: Sequence[SwapStatus]) -> None:
+        for swap in swaps:
+            if swap.request_id is not None:
+                self._by_request.pop(swap.request_id, None)
+                self._by_request[swap.request_id] = swap
+        while len(self._by_request) > MAX_SWAPS_BY_REQUEST:
+            del self._by_request[next(iter(self._by_request))]
 
     def _apply(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         swaps = [*self._end_load(event, now)]
@@ -256,6 +274,7 @@ _WHY = {
     StopReason.EXPIRED: "'{name}' was idle for its time-to-live",
     StopReason.SILENT: "'{name}' stalled: it took a request and sent nothing",
     StopReason.ASKED: "the user requested it",
+    StopReason.SHUTDOWN: "gglib is stopping",
     StopReason.REMOVED: "'{name}' was removed from the catalogue",
     StopReason.CHANGED: "the file of '{name}' changed while it was loaded",
     StopReason.UPDATED: "'{name}' was updated, or its options were changed",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gglib.core.errors import ModelNotFoundError, ModelStoppedError
-from gglib.runtime.scheduler.events import Effect, Eviction, Refuse, Stop, StopReason
+from gglib.runtime.scheduler.events import Effect, Eviction, Refuse, Stop, StopReason, StopRequested
 from gglib.runtime.scheduler.placement import Candidate
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import Resident, ResidentState
@@ -19,10 +19,10 @@ def stall(state: SchedulerState, ticket: int, now: float) -> None:
             resident.evicted_for = None  # it stops because it stalled, not for a waiter
 
 
-def request_stop(
-    state: SchedulerState, deadline: float, model_id: int | None, now: float
-) -> Iterator[Effect]:
-    """Stop one model, or all if ``model_id`` is None."""
+def request_stop(state: SchedulerState, event: StopRequested, now: float) -> Iterator[Effect]:
+    """Stop one model, or all."""
+    model_id = event.model_id
+    reason = StopReason.SHUTDOWN if event.is_shutdown else StopReason.ASKED
     if model_id is None:
         state.backoff.clear()
         state.pending_loads.clear()
@@ -35,9 +35,9 @@ def request_stop(
             continue
         resident.evicted_for = None
         former = resident.stop_deadline
-        resident.stop_deadline = deadline if former is None else min(former, deadline)
+        resident.stop_deadline = event.deadline if former is None else min(former, event.deadline)
         if resident.state is not ResidentState.STOPPING:
-            resident.eviction = Eviction(StopReason.ASKED, now)
+            resident.eviction = Eviction(reason, now)
         if resident.state is ResidentState.READY:
             resident.transition_to(ResidentState.DRAINING, now)
         elif resident.state is ResidentState.LOADING:

@@ -20,7 +20,7 @@ main(sys.argv[1:], {script!r})
 """
 
 
-def install_scripted_server(directory: Path, script: Script | None = None) -> Path:
+def install_scripted_server(directory: str | Path, script: Script | None = None) -> Path:
     """Write an executable ``llama-server`` that follows ``script`` into ``directory`` and return its path.
 
     Installing again replaces the script for the next start; running processes keep theirs. Raises ``ValueError`` if the
@@ -32,6 +32,7 @@ def install_scripted_server(directory: Path, script: Script | None = None) -> Pa
         )
     source = str(Path(__file__).resolve().parents[3])
     text = _LAUNCHER.format(python=sys.executable, source=source, script=(script or Script()).to_json())
+    directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     draft = directory / f".{NAME}.new"
     draft.write_text(text, encoding="utf-8")

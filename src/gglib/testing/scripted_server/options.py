@@ -11,6 +11,7 @@ _MEANING_COLUMN = 40
 _TABLE = (
     (("-h", "--help", "--usage"), "", "print usage and exit"),
     (("--version",), "", "show version and build info"),
+    (("--list-devices",), "", "print list of available devices and exit"),
     (("-v", "--verbose"), "", "log everything"),
     (("-m", "--model"), "FNAME", "model path to load"),
     (("-mm", "--mmproj"), "FILE", "path to a multimodal projector file"),
@@ -115,6 +116,11 @@ def help_text(*, lacks: Sequence[str] = ()) -> str:
         gap = "" if len(left) < _MEANING_COLUMN else "\n" + " " * _MEANING_COLUMN
         lines.append(f"{left:<{_MEANING_COLUMN}}{gap}{meaning}")
     return "\n".join(lines) + "\n"
+
+
+def devices_text(devices: Sequence[str]) -> str:
+    """Return the list of devices in llama-server's layout: ``CUDA0: NVIDIA RTX 3060 (12036 MiB, 11000 MiB free)``."""
+    return "\n".join(("Available devices:", *(f"  {device}" for device in devices))) + "\n"
 
 
 def _rows(lacks: Sequence[str]) -> list[tuple[tuple[str, ...], str, str]]:

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from gglib.testing.scripted_server.exiting import exit_process
-from gglib.testing.scripted_server.options import VERSION_TEXT, Options, UsageError, help_text, parse
+from gglib.testing.scripted_server.options import (
+    VERSION_TEXT,
+    Options,
+    UsageError,
+    devices_text,
+    help_text,
+    parse,
+)
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
 
@@ -27,7 +34,7 @@ def main(argv: Sequence[str], script_json: str = "{}") -> NoReturn:
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         exit_process(recorder, 1)
-    if options.has("--usage") or options.has("--version"):
+    if any(map(options.has, ("--usage", "--version", "--list-devices"))):
         recorder.add("asked", argv=list(argv))
         print_info(options, script)
         exit_process(recorder, 0)
@@ -36,9 +43,12 @@ def main(argv: Sequence[str], script_json: str = "{}") -> NoReturn:
 
 
 def print_info(options: Options, script: Script) -> None:
-    """Print the help page or the version; llama-server prints the latter to stderr."""
+    """Print the help page, the devices or the version; llama-server prints the last to stderr."""
     if options.has("--usage"):
         sys.stdout.write(help_text(lacks=script.lacks_options))
+        sys.stdout.flush()
+    elif options.has("--list-devices"):
+        sys.stdout.write(devices_text(script.devices))
         sys.stdout.flush()
     else:
         sys.stderr.write(VERSION_TEXT)

@@ -28,6 +28,9 @@ class Script:
     lacks_options: tuple[str, ...] = ()
     """Options that this build does not know, in any spelling: an old build lacks new options."""
 
+    devices: tuple[str, ...] = ()
+    """Lines of ``--list-devices``; empty: a build for the CPU."""
+
     load_s: float = 0.0
     """How long the bound port responds with 503."""
     load_fails_with: str | None = None
@@ -120,7 +123,7 @@ def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(values)
     if "headers" in result:
         result["headers"] = tuple((str(name), str(value)) for name, value in result["headers"])
-    for name in ("lacks_options", "tool_call"):
+    for name in ("lacks_options", "devices", "tool_call"):
         if result.get(name) is not None:
             result[name] = tuple(result[name])
     return result

@@ -56,10 +56,11 @@ class ScriptedServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # drain() then means: the kernel has it
         try:
-            for _ in range(MAX_REQUESTS_PER_CONNECTION):
+            for number in range(1, MAX_REQUESTS_PER_CONNECTION + 1):
                 async with asyncio.timeout(IDLE_TIMEOUT_S):
                     request = await read_request(reader, writer)
-                if request is None or not await self._serve(request, reader, writer):
+                is_last = number == MAX_REQUESTS_PER_CONNECTION
+                if request is None or not await self._serve(request, reader, writer, is_last=is_last):
                     break
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
             pass  # a client that disconnected, idled or does not use HTTP
@@ -67,12 +68,13 @@ class ScriptedServer:
             writer.close()
 
     async def _serve(
-        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_last: bool
     ) -> bool:
         """Serve one request unless its client disconnects; return whether the connection accepts another."""
         n = next(self._numbers)
         self._record_request(n, request)
         response = ResponseWriter(writer, request, self._script.for_request(request.body), self._recorder)
+        response.stays_open = response.stays_open and not is_last
         self.in_flight += 1
         try:
             outcome = await self._answer_unless_disconnected(request, reader, response)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.integration.library.homes.old_home import OldHome
 
-from gglib.app.catalog import open_catalog
+from gglib.app.models.catalog import open_catalog
 from gglib.app.settings import Settings
 from gglib.db import SqliteCatalog
 from gglib.testing import write_tiny_gguf

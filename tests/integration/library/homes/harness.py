@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gglib.app.catalog import open_catalog
-from gglib.app.library import removals
-from gglib.app.prune import pruner
-from gglib.app.pulls import discard_pull, pull_by_name
+from gglib.app.models.catalog import open_catalog
+from gglib.app.models.library import removals
+from gglib.app.models.prune import pruner
+from gglib.app.models.pulls import discard_pull, pull_by_name
 from gglib.app.settings import Settings
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.integration.library.homes.old_home import OldHome, OldModel, sha256_of
 
-from gglib.app.catalog import open_catalog
+from gglib.app.models.catalog import open_catalog
 from gglib.app.settings import Settings
 from gglib.core.hub.repository import RemoteFile
 from gglib.core.models import ModelSource

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.integration.library.homes.harness import Q4, Q8, HomeHarness, state_of
 
-from gglib.app.home_maintenance import LOCK
+from gglib.app.models.home_maintenance import LOCK
 from gglib.db import SqliteCatalog
 from gglib.library.homes.location import Home, read_mark
 from gglib.library.versions.locks import HomeLocks

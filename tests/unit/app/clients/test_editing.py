@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gglib.app.clients.client import ConfigFile, ConfigFormat
-from gglib.app.clients.editing import edited_text, json_text
+from gglib.app.clients.editing import edited_text, json_text, toml_text
 from gglib.app.clients.merged_values import merged
 from gglib.app.clients.snippets import config_text
 
@@ -202,6 +202,13 @@ def test_damaged_json_is_an_error_or_keeps_its_meaning(before: dict[str, Any], n
 CODEX = file_of(TOML, {"model": "m", "p": {"g": {"url": "u", "n": 1}}})
 
 
+def test_toml_of_another_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is parsed and compared: a fault of the editor must not reach the client's file."""
+    monkeypatch.setattr(toml_text, "set_value", lambda text, *_: text)
+    with pytest.raises(ValueError, match="unusual"):
+        edited_text("model = 'x'\n", CODEX)
+
+
 def test_toml_keeps_comments_and_tables() -> None:
     """Values are replaced in their lines, new ones stand at the end of their table."""
     text = """# mine
@@ -239,7 +246,11 @@ a = [
         ("x = 1", 'x = 1\nmodel = "m"\n\n[p.g]\nurl = "u"\nn = 1\n'),
         ("[z]\na = 1\n\n\n", 'model = "m"\n\n[z]\na = 1\n\n[p.g]\nurl = "u"\nn = 1\n'),
         ('model = "a#b" # c\n[p.g]\nurl = "u"\nn = 1\n', 'model = "m" # c\n[p.g]\nurl = "u"\nn = 1\n'),
-        ('"model" = "x"\n[p]\n', 'model = "m"\n[p]\n\n[p.g]\nurl = "u"\nn = 1\n'),
+        ('"model" = "x"\n[p]\n', '"model" = "m"\n[p]\n\n[p.g]\nurl = "u"\nn = 1\n'),
+        ("p = {g = {url = 'x'}}", 'p = {g = {url = "u", n = 1}}\nmodel = "m"\n'),
+        ("p.g.url = 'x'", 'p.g.url = "u"\np.g.n = 1\nmodel = "m"\n'),
+        ('model = """\nmodel = 1"""\n', 'model = "m"\n\n[p.g]\nurl = "u"\nn = 1\n'),
+        ("a = [\n[1],\n]\n", 'a = [\n[1],\n]\nmodel = "m"\n\n[p.g]\nurl = "u"\nn = 1\n'),
     ],
 )
 def test_toml_gets_missing_values_and_tables(text: str, expected: str) -> None:
@@ -251,11 +262,8 @@ def test_toml_gets_missing_values_and_tables(text: str, expected: str) -> None:
     ("text", "reason"),
     [
         ("model = ", "not TOML"),
-        ("p = {g = {url = 'x'}}", "unusual"),
-        ("p.g.url = 'x'", "unusual"),
         ("p = 1", "'p' is not an object"),
-        ('model = """\nmodel = 1"""\n', "unusual"),
-        ("a = [\n[1],\n]\n", "unusual"),
+        ("x = nan\n", "unusual"),
         ("a = " + "[" * 2000, "nested too deeply|not TOML"),
     ],
 )

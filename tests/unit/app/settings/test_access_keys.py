@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gglib.app.settings.access_keys import KEY_FIELDS, parse_keys
-from gglib.core.api_keys import ApiKey
+from gglib.core.api_keys import ApiKey, KeyLimits
 from gglib.core.priority import Priority
 
 VISIBLE = "".join(chr(code) for code in range(33, 127))
@@ -54,23 +54,30 @@ def test_line_has_keys_with_or_without_names(line: str, keys: dict[str, str]) ->
         ("al ice=a-long-key", "the name of key 1"),
         ("key2=a-long-key,another-key", "key 2 has the name"),
         ({"alice": 12345678}, "key 1 must be 8 to 512"),
-        ({"alice": {}}, "key 1 must be 8 to 512"),
+        ({"alice": {}}, "key 1 has no 'key'"),
+        ({"alice": {"key": "a-long-key", "model": []}}, "did you mean 'models'?"),
         ({"alice": {"key": 1}}, "key 1 must be 8 to 512"),
-        ({"alice": {"key": "a-long-key", "scope": "a-long-key"}}, "key 1 has an unknown entry"),
-        ({"alice": {"key": "a-long-key", "admin": 1}}, "key 1 must have 'admin = true'"),
-        ({"alice": {"key": "a-long-key", "models": "a-long-name"}}, "key 1 must have a list"),
-        ({"alice": {"key": "a-long-key", "models": []}}, "key 1 must have a list"),
-        ({"alice": {"key": "a-long-key", "models": [1]}}, "key 1 must have a list"),
-        ({"alice": {"key": "a-long-key", "models": [""]}}, "key 1 must have a list"),
+        ({"alice": {"key": "a-long-key", "scope": "a-long-key"}}, "key 'alice' has an unknown entry"),
+        ({"alice": {"key": "a-long-key", "admin": 1}}, "key 'alice' must have 'admin = true'"),
+        ({"alice": {"key": "a-long-key", "models": "a-long-name"}}, "key 'alice' must have a list"),
+        ({"alice": {"key": "a-long-key", "models": []}}, "key 'alice' must have a list"),
+        ({"alice": {"key": "a-long-key", "models": [1]}}, "key 'alice' must have a list"),
+        ({"alice": {"key": "a-long-key", "models": [""]}}, "key 'alice' must have a list"),
         (
             {"alice": {"key": "a-long-key", "models": ["x"], "admin": True}},
-            "key 1 has 'admin = true' and 'models'",
+            "key 'alice' has 'admin = true' and 'models'",
         ),
         (
             {"alice": {"key": "a-long-key", "priority": "a-long-word"}},
-            "key 1 must have one of interactive, batch",
+            "key 'alice' must have one of interactive, batch",
         ),
-        ({"alice": {"key": "a-long-key", "priority": 1}}, "key 1 must have one of interactive, batch"),
+        ({"alice": {"key": "a-long-key", "rpm": 0}}, "must have a whole number from 1 to 1,000,000 as 'rpm'"),
+        ({"alice": {"key": "a-long-key", "rpm": 1_000_001}}, "from 1 to 1,000,000 as 'rpm'"),
+        ({"alice": {"key": "a-long-key", "tpm": 1.5}}, "from 1 to 1,000,000,000 as 'tpm'"),
+        ({"alice": {"key": "a-long-key", "parallel": True}}, "from 1 to 10,000 as 'parallel'"),
+        ({"alice": {"key": "a-long-key", "parallel": "4"}}, "from 1 to 10,000 as 'parallel'"),
+        ({"alice": {"key": "a-long-key", "rmp": 4}}, "did you mean 'rpm'"),
+        ({"alice": {"key": "a-long-key", "priority": 1}}, "key 'alice' must have one of interactive, batch"),
         ({"bob": "a-long-key", "alice": {"key": "a-long-key"}}, "key 2 is the same"),
         ({"alice": "1234567"}, "key 1 must be 8 to 512"),
         ({"alice": "x" * 513}, "key 1 must be 8 to 512"),
@@ -110,6 +117,11 @@ def test_key_length_limits_are_inclusive(key: str) -> None:
         ({"models": ["chat*", "embed"]}, ApiKey(key="a-long-key", models=("chat*", "embed"))),
         ({"priority": "batch"}, ApiKey(key="a-long-key", priority=Priority.BATCH)),
         ({"priority": "interactive"}, ApiKey(key="a-long-key", priority=Priority.INTERACTIVE)),
+        ({"rpm": 1}, ApiKey(key="a-long-key", limits=KeyLimits(rpm=1))),
+        (
+            {"rpm": 1_000_000, "tpm": 1_000_000_000, "parallel": 10_000},
+            ApiKey(key="a-long-key", limits=KeyLimits(rpm=1_000_000, tpm=1_000_000_000, parallel=10_000)),
+        ),
     ],
 )
 def test_table_of_a_key_has_its_rights(table: dict[str, object], key: ApiKey) -> None:

@@ -62,13 +62,14 @@ def test_a_server_keeps_what_needs_a_restart() -> None:
 
 
 def test_the_settings_that_need_a_restart() -> None:
-    """The socket and the engine are opened at the start, and models preloaded."""
+    """The socket, the engine and the log are opened at the start, and models preloaded."""
     assert {spec.key for spec in SETTINGS if not spec.is_live} == {
         "host",
         "port",
         "ollama_port",
         "engine",
         "preload",
+        "log_format",
     }
 
 

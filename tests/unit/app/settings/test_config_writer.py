@@ -1,15 +1,28 @@
 """Settings that gglib adds to ``config.toml``."""
 
 import errno
+import fcntl
 import os
 import stat
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gglib.app.settings.config_writer import add_setting, insert_setting, remove_alias, set_alias
+from gglib.app.settings import config_writer
+from gglib.app.settings.config_writer import (
+    add_key,
+    add_setting,
+    change_config,
+    change_key,
+    insert_setting,
+    remove_alias,
+    remove_key,
+    set_alias,
+)
 from gglib.core.errors import InvalidSettingError
+from gglib.system.files.locks import lock_path
 
 LINE = 'max_models = "auto"\n'
 
@@ -104,16 +117,22 @@ def test_missing_directory_is_one_sentence(tmp_path: Path) -> None:
         add_setting(tmp_path / "missing" / "config.toml", "max_models", 1)
 
 
-def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also on a full disk, and nothing beside it."""
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_failed_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Also on a full disk, and nothing beside it. An editor could not write it either, so that is not the advice."""
     path = tmp_path / "config.toml"
     path.write_text("port = 1\n")
 
     def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InvalidSettingError, match="No space left on device"):
+    with pytest.raises(
+        InvalidSettingError,
+        match=r"cannot be changed because (the disk is full|its file system is read-only): ",
+    ):
         add_setting(path, "max_models", "auto")
     assert (path.read_text(), list(tmp_path.iterdir())) == ("port = 1\n", [path])
 
@@ -143,3 +162,94 @@ def test_the_error_says_what_to_write_by_hand(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettingError, match=r"remove 'fast' from \[aliases\] in it"):
         remove_alias(path, "fast")
     assert path.read_text() == 'aliases = "fast=a"\n'
+
+
+def test_no_change_is_lost_between_reading_and_replacing(tmp_path: Path) -> None:
+    """Other writers wait from before the file is read."""
+    path = tmp_path / "config.toml"
+
+    def edit(text: str) -> str:
+        with pytest.raises(BlockingIOError):
+            lock_path(tmp_path, fcntl.LOCK_EX)
+        return f"{text}port = 1\n"
+
+    change_config(path, edit, advice="")
+    assert path.read_text() == "port = 1\n"
+    os.close(lock_path(tmp_path, fcntl.LOCK_EX))
+
+
+def test_writers_at_once_all_succeed(tmp_path: Path) -> None:
+    """Also through a link: the lock is that of the file's own directory."""
+    (tmp_path / "dotfiles").mkdir()
+    target, link = tmp_path / "dotfiles" / "gglib.toml", tmp_path / "config.toml"
+    target.touch()
+    link.symlink_to(target)
+    names = [f"a{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(lambda name: set_alias(link if name < "a2" else target, name, [name]), names))
+    assert sorted(tomllib.loads(target.read_text())["aliases"]) == sorted(names)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_answered_with_work_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """An editor could not write the file either."""
+
+    def full(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(config_writer, "replace_file", full)
+    path = tmp_path / "config.toml"
+    path.write_text("[api_keys.bob]\nkey = 'a-long-key'\n")
+    with pytest.raises(InvalidSettingError) as refused:
+        remove_key(path, "bob")
+    assert str(refused.value) == (
+        f"{path} cannot be changed because the disk is full: free some space and try again."
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["[api_keys.ci]\nkey = 'first-key'\n", "\ufeff[api_keys]\nci = 'first-key'\n"]
+)
+def test_a_key_never_replaces_one_of_its_name(tmp_path: Path, text: str) -> None:
+    """It may have been added since the caller looked, and was printed there."""
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidSettingError, match="There is a key 'ci' already: 'gglib key revoke ci'"):
+        add_key(path, "ci", {"key": "second-key"})
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "[api_keys]\nci = 'first-key'  # ours\nbob = 'other-key'\n",
+            "[api_keys]\nci = {key = \"first-key\", admin = true, rpm = 5}  # ours\nbob = 'other-key'\n",
+        ),
+        (
+            "# a\n[api_keys.ci]\nkey = 'first-key'\nrpm = 9  # slow\ntpm = 1\n\n[aliases]\n",
+            "# a\n[api_keys.ci]\nkey = 'first-key'\nrpm = 5  # slow\n\n[aliases]\n",
+        ),
+        (
+            "[api_keys]\nci = {key = 'first-key', tpm = 3}\n",
+            '[api_keys]\nci = {key = "first-key", rpm = 5}\n',
+        ),
+        ("[api_keys.ci]\nkey = 'first-key'\n", "[api_keys.ci]\nkey = 'first-key'\nrpm = 5\n"),
+    ],
+)
+def test_limits_of_a_key_are_changed_in_place(tmp_path: Path, before: str, after: str) -> None:
+    """Whatever the form of its entry; comments and other keys stay."""
+    path = tmp_path / "config.toml"
+    path.write_text(before)
+    change_key(path, "ci", {"rpm": 5, "tpm": None})
+    assert path.read_text() == after
+
+
+def test_the_key_to_change_has_to_exist(tmp_path: Path) -> None:
+    """It may have been revoked since the caller looked."""
+    path = tmp_path / "config.toml"
+    path.write_text("[api_keys.bob]\nkey = 'a-long-key'\n")
+    with pytest.raises(InvalidSettingError, match="There is no key 'ci': 'gglib key list' lists the keys"):
+        change_key(path, "ci", {"rpm": 5})

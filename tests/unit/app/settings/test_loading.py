@@ -14,7 +14,8 @@ from gglib.app.settings import (
     load_settings,
     with_defaults,
 )
-from gglib.cli.app import COMMANDS, cli
+from gglib.cli.app import cli
+from gglib.cli.command_names import COMMANDS
 from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import InvalidSettingError
@@ -110,10 +111,16 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "max_schema_cost": 9,
         "max_schema_kb": 9,
         "max_connections": 9,
+        "history": False,
+        "history_days": 9,
+        "history_mb": 99,
+        "log_level": "Debug",
+        "log_format": "JSON",
         "preload": ["chat", "embed"],
         "default_model": "chat",
         "aliases": {"fast": "tiny"},
         "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
+        "record_bodies": ["key:alice", "model:qwen*"],
     }
     assert set(raw) == {spec.key for spec in SETTINGS}
     lines = [f"{key} = {as_toml(value)}" for key, value in raw.items()]
@@ -123,6 +130,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
     from_environment = load_settings({}, environ)
     assert replace(from_file, warnings=()) == from_environment
     assert from_file.allowed_hosts == ("box.lan", "2001:db8::1")
+    assert (from_file.log_level, from_file.log_format) == ("debug", "json")
     assert from_file.memory == {"ram": 20 * 10**9, "gpu0": 512 * 2**20}
     assert from_file.explicit == {spec.field for spec in SETTINGS}
     built_in = Settings(home=tmp_path)
@@ -156,6 +164,8 @@ def as_variable(value: object) -> str:
         ("max_models", "0"),
         ("max_models", "65"),
         ("max_models", "all"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
         ("memory", "20"),
         ("memory", "ram=20G,gpu0"),
         ("memory", "20G,ram=8G"),
@@ -399,12 +409,13 @@ def test_readable_file_with_keys_is_a_warning(tmp_path: Path, mode: int, *, is_w
 
 
 def test_no_option_takes_a_key() -> None:
-    """The process list would show it; ``--key-env`` takes the name of a variable."""
+    """The process list would show it; ``--key-env`` takes the name of a variable, ``--key`` that of a key."""
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
         options = {option for parameter in command.params for option in parameter.opts}
-        assert not [option for option in options - {"--key-env", "key_env"} if "key" in option]
+        names = {"--key-env", "key_env"} | ({"--key"} if name in {"requests", "usage"} else set())
+        assert not [option for option in options - names if "key" in option]
 
 
 def test_the_key_for_remote_servers_is_a_known_variable(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from gglib.cli.server.remote_errors import remote_refusal, unreachable
+from gglib.cli.server.remote_errors import describe, local_refusal, remote_refusal, unreachable
 from gglib.core.addresses import Endpoint
 from gglib.http.client.one_shot import OneShotRequest
 from gglib.http.errors import ConnectError
@@ -22,7 +22,7 @@ def body(code: object, message: str = "The message.\nlog line") -> bytes:
 @pytest.mark.parametrize(
     ("status", "content", "location", "sentence"),
     [
-        (401, b"", None, "https://box refused the API key: set GGLIB_REMOTE_KEY, or name another variable"),
+        (401, b"", None, "https://box refused the API key: check GGLIB_REMOTE_KEY, or name another variable"),
         (403, body("forbidden", "Admins only."), None, "https://box refused GET /gglib/models: Admins only."),
         (403, b"", None, "https://box refused GET /gglib/models: the key may not do this"),
         (302, b"", b"https://other/", "https://box redirects to https://other/: use the address"),
@@ -58,7 +58,12 @@ def test_a_reverse_proxy_without_its_server_is_explained() -> None:
 def test_a_missing_key_is_named() -> None:
     """The sentence differs from that for a wrong key."""
     text = str(remote_refusal(Endpoint("http://box", None, is_remote=True), REQUEST, 401, b"", None))
-    assert text.startswith("http://box requires an API key")
+    assert text.startswith("http://box requires an API key: set GGLIB_REMOTE_KEY")
+    refused = str(
+        remote_refusal(Endpoint("http://box", "wrong-key", is_remote=True), REQUEST, 401, b"", None)
+    )
+    assert refused.startswith("http://box refused the API key: check GGLIB_REMOTE_KEY")
+    assert "wrong-key" not in refused
 
 
 def _certificate_error() -> ssl.SSLCertVerificationError:
@@ -82,3 +87,15 @@ def test_each_failed_connection_has_its_sentence(cause: Exception | None, words:
     error = ConnectError()
     error.__cause__ = cause
     assert words in str(unreachable(BOX, error))
+
+
+def test_older_server_of_this_home_has_to_be_restarted() -> None:
+    """After an update: the advice about base URLs does not help. Other errors are the server's own."""
+    body = json.dumps({"error": {"code": "not_found", "message": "There is no route GET /x."}}).encode()
+    local = Endpoint("http://127.0.0.1:8080")
+    assert str(local_refusal(local, REQUEST, 404, body)) == (
+        f"gglib at http://127.0.0.1:8080 is an older version without {describe(REQUEST)}: restart it with "
+        "'gglib stop --server' and 'gglib serve'."
+    )
+    assert local_refusal(local, REQUEST, 404, body.replace(b"not_found", b"request_not_found")) is None
+    assert local_refusal(local, REQUEST, 500, body) is None

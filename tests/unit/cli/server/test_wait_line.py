@@ -10,7 +10,7 @@ import pytest
 
 from gglib.cli.server import wait_line
 from gglib.cli.server.wait_line import StatusWatcher, _in_background
-from gglib.cli.terminal import FirstStatusLine
+from gglib.cli.terminal.status_line import FirstStatusLine
 from gglib.core.errors import GglibError, UpstreamError
 
 STOPPING = {"residents": [{"model_name": "big", "state": "stopping", "in_flight": 0}], "waiting": []}

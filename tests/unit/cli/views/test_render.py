@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from gglib.cli.commands.running.logs import tail
+from gglib.cli.pull.reporters import TextReporter
 from gglib.cli.server.client import reachable
-from gglib.cli.terminal import progress_bar
+from gglib.cli.terminal.progress_bar import progress_bar
 from gglib.cli.views import render
 from gglib.cli.views.model_list import format_context
-from gglib.cli.views.pull import TextReporter
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.library.pull.execute import PullProgress
@@ -22,7 +22,7 @@ from gglib.library.pull.execute import PullProgress
         (render.size(None), "-"),
         (render.size(98_362_432), "98 MB"),
         (render.size(4_700_000_000), "4.7 GB"),
-        (render.size(10), "1 MB"),
+        (render.size(10), "1 kB"),
         (render.count(None), "-"),
         (render.count(134_515_008), "135M"),
         (render.count(7_615_616_512), "7.6B"),
@@ -97,6 +97,21 @@ def test_long_line_is_wrapped_on_a_terminal_only(
     assert capsys.readouterr().out == "  error: tensor\n    x-y-z is not\n    within the file\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Run 'gglib set a --ctx N' or stop.", "Run\n  'gglib set a --ctx N'\n  or stop."),
+        ("Run \"gglib rm 'a b'\" now.", "Run\n  \"gglib rm 'a b'\"\n  now."),
+        ("Update it: gglib pull owner/name:Q8_0", "Update it:\n  gglib pull owner/name:Q8_0"),
+        ("What gglib wrote and keeps, always", "What gglib wrote\n  and keeps,\n  always"),
+        ("a-name-of-more-than-sixteen-characters", "a-name-of-more-than-sixteen-characters"),
+    ],
+)
+def test_names_and_commands_are_not_broken(line: str, expected: str) -> None:
+    """They are copied from the terminal."""
+    assert render.wrap_line(line, 16) == expected
+
+
 def test_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     """At most the requested number, none of a missing file."""
     path = tmp_path / "log"
@@ -107,34 +122,12 @@ def test_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     assert tail(path, 0) == []
 
 
-COLUMNS = ("ID", "NAME", "SOURCE", "SIZE")
-ROWS = [("1", "n" * 30, "owner/name", "1 MB"), ("2", "short", "-", "12 MB")]
-
-
-@pytest.mark.parametrize(
-    ("width", "kept"),
-    [
-        (100, COLUMNS),
-        (2 + 20 + 10 + 5 + 3 * 2, COLUMNS),  # the long name goes on in the next line
-        (2 + 20 + 10 + 5 + 3 * 2 - 1, ("NAME", "SOURCE", "SIZE")),
-        (20 + 5 + 2, ("NAME", "SIZE")),
-        (5, ("NAME", "SIZE")),  # what is not spared stays
-    ],
-)
-def test_columns_that_do_not_fit_are_left_out(width: int, kept: tuple[str, ...]) -> None:
-    """On a narrow terminal optional columns are dropped in their order, and no more than necessary."""
-    columns, rows = render.fit_columns(COLUMNS, ROWS, width, wrapped=("NAME",), droppable=("ID", "SOURCE"))
-    assert tuple(columns) == kept
-    assert all(len(row) == len(kept) for row in rows)
-    assert rows[1][0] == ("2" if "ID" in kept else "short")
-
-
 @pytest.mark.parametrize("kind", ["pull", "other"])
 def test_name_with_brackets_is_shown_unchanged(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """In a progress bar, too: no part of a name is parsed as a style."""
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
     if kind == "pull":
         with TextReporter().progress() as on_progress:
@@ -142,6 +135,6 @@ def test_name_with_brackets_is_shown_unchanged(
                 PullProgress(file="m[bold]-Q8_0.gguf", done_bytes=1, total_bytes=2, phase="downloading")
             )
     else:
-        with progress_bar() as tell_bytes:
-            tell_bytes("m[bold]-Q8_0.gguf", 1, 2)
+        with progress_bar() as on_progress:
+            on_progress("m[bold]-Q8_0.gguf", 1, 2)
     assert "m[bold]-Q8_0.gguf" in capsys.readouterr().err

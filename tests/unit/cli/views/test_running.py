@@ -1,12 +1,11 @@
 """``ps``: the view of a status."""
 
-import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from gglib.cli.views import render, running
+from gglib.cli.views import running
+from gglib.cli.views.tables import fit_columns, table_lines
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.swap_history import reason_code
 
@@ -88,9 +87,7 @@ def test_full_table_fits_80_columns_without_the_droppable_ones() -> None:
         threads=16,
     )
     columns, rows = running.resident_table(EMPTY | {"residents": [full]})
-    fitting, _ = render.fit_columns(
-        columns, rows, 80, wrapped=(running.MODEL,), droppable=running.DROPPABLE_COLUMNS
-    )
+    fitting, _ = fit_columns(columns, rows, 80, droppable=running.DROPPABLE_COLUMNS)
     assert [column for column in columns if column not in fitting] == [
         running.LOAD,
         running.THREADS,
@@ -117,6 +114,13 @@ def test_used_memory_is_the_first_line(limits: dict[str, int], used: dict[str, i
     assert list(running.status_lines(status | {"limits": {}})) == []
 
 
+def test_failed_load_is_red() -> None:
+    """And no other line."""
+    failed = [{"model_name": "c", "reason": "bad magic"}]
+    lines = [*running.status_lines(EMPTY | {"failed": failed, "hint": "set max_models."})]
+    assert [running.line_style(line) for line in lines] == ["red", ""]
+
+
 def test_hint_is_the_last_line() -> None:
     """As the server sends it."""
     failed = [{"model_name": "c", "reason": "bad magic"}]
@@ -125,34 +129,23 @@ def test_hint_is_the_last_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("width", "shown"),
     [
-        ("Qwen2.5-Coder-7B", ["Qwen2.5-Coder-7B"]),
-        ("Qwen2.5-Coder-32B-Instruct", ["Qwen2.5-Coder-32B-", "Instruct"]),
+        (80, "ready 131072 1 2 h 1 min 9.9 s 30 min 4194304"),
+        (77, "ready 131072 1 2 h 1 min 30 min 4194304"),
+        (40, "ready 1"),
+        (20, ""),
     ],
 )
-def test_table_fits_a_terminal(name: str, shown: list[str]) -> None:
-    """In 80 columns a model is one line; a long name wraps in its column, and no number does."""
+def test_table_fits_a_terminal(width: int, shown: str) -> None:
+    """The name is whole, columns of numbers make room for it."""
+    name = "Qwen2.5-Coder-7B"
     wide = resident(name, effective_ctx=131072, uptime_s=7300.0, load_time_s=9.9, idle_ttl_s=1800.0)
-    columns, rows = running.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
-    drawn = io.StringIO()
-    Console(width=80, file=drawn).print(render.build_table(columns, rows, wrapped=(running.MODEL,)))
-    lines = drawn.getvalue().splitlines()[1:]
-    assert [line.split()[0] for line in lines] == shown
-    assert lines[0].split()[1:] == [
-        "ready",
-        "131072",
-        "1",
-        "2",
-        "h",
-        "1",
-        "min",
-        "9.9",
-        "s",
-        "30",
-        "min",
-        "4194304",
-    ]
+    table = running.resident_table(EMPTY | {"residents": [wide | {"pid": 4194304}]})
+    columns, rows = fit_columns(*table, width, droppable=running.DROPPABLE_COLUMNS)
+    _, line = ("".join(text for text, _ in line) for line in table_lines(columns, rows, width))
+    assert line.split() == [name, *shown.split()]
+    assert len(line) <= max(width, len(name))
 
 
 @pytest.mark.parametrize(

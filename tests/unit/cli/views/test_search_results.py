@@ -12,14 +12,15 @@ from rich.text import Text
 
 from gglib.cli.views import render
 from gglib.cli.views.search_results import (
+    DROPPABLE_COLUMNS,
     FILE_COLUMNS,
-    FIT_STYLES,
     Line,
     file_rows,
     search_lines,
     show_legend,
     show_lines,
 )
+from gglib.cli.views.tables import fit_columns, table_lines
 from gglib.core.hub.repository import Gating, HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
 from gglib.core.memory import GpuMemory, MachineMemory
@@ -246,9 +247,22 @@ def test_colours_are_for_terminals(is_terminal: bool) -> None:  # noqa: FBT001
     assert out.getvalue().count("  fits       ") == 1
 
 
-def test_cells_of_a_table_may_have_a_style() -> None:
-    """The style follows from the content."""
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system="standard", width=80)
-    console.print(render.build_table(("A", "B"), [("fits", "x")], styles=FIT_STYLES))
-    assert "\x1b[32mfits" in out.getvalue()
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (140, FILE_COLUMNS),
+        (100, FILE_COLUMNS),
+        (80, ("SIZE", "QUANT", "FIT", "FILE")),
+        (60, ("SIZE", "FILE")),
+        (40, ("SIZE", "FILE")),
+    ],
+)
+def test_names_of_files_are_whole(width: int, columns: tuple[str, ...]) -> None:
+    """They are copied into the command of a pull."""
+    name = "Qwen2.5-Coder-32B-Instruct-abliterated-Q4_K_M.gguf"
+    rows = file_rows(found({name: 20 * GB}))
+    kept, cells = fit_columns(FILE_COLUMNS, rows, width, droppable=DROPPABLE_COLUMNS)
+    assert tuple(kept) == columns
+    assert ["".join(text for text, _ in line) for line in table_lines(kept, cells, width)][1].endswith(
+        f" {name}"
+    )

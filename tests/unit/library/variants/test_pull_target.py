@@ -30,6 +30,8 @@ HUB = "https://huggingface.co"
         ("o/n/d/a@2x.gguf", PullTarget(repo="o/n", file="d/a@2x.gguf")),
         ("o/n/d/a@2x.gguf@v1", PullTarget(repo="o/n", file="d/a@2x.gguf", revision="v1")),
         ("o/n:a-IQ3_M.gguf", PullTarget(repo="o/n", file="a-IQ3_M.gguf")),
+        ("hf://o/n", PullTarget(repo="o/n")),
+        ("HF://o/n/d/f.gguf", PullTarget(repo="o/n", file="d/f.gguf")),
         ("hf.co/o/n:Q8_0", PullTarget(repo="o/n", quantization="Q8_0")),
         ("huggingface.co/o/n", PullTarget(repo="o/n")),
         (f"{HUB}/o/n", PullTarget(repo="o/n")),

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.core.api_keys import LOCAL_KEY_NAME
 from gglib.core.errors import GglibError
 from gglib.http.request_head import HeadParser, RequestHead, parse_head
 from gglib.proxy.access.cors import CorsRules
+from gglib.proxy.access.grants import NO_RIGHTS
 from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
@@ -14,6 +16,7 @@ from gglib.proxy.errors import (
     BadRequestError,
     HostNotAllowedError,
     OriginNotAllowedError,
+    RevokedKeyError,
     UnauthorizedError,
 )
 
@@ -177,3 +180,32 @@ def test_each_request_is_judged_by_its_own_credentials(requests: list[tuple[list
 def test_policy_repr_shows_no_key() -> None:
     """A policy that is logged by accident contains no key."""
     assert "alice-key" not in repr(POLICY)
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_valid"),
+    [
+        ({"alice": "alice-key"}, True),
+        ({"bob": "bob-key", "renamed": "alice-key"}, True),
+        ({"bob": "bob-key"}, False),
+        ({"alice": "another-key"}, False),
+        ({}, False),
+    ],
+)
+def test_a_key_in_use_has_to_exist(keys: dict[str, str], *, is_valid: bool) -> None:
+    """Under any name; also where no key is required any more."""
+    grant = POLICY.keys.check(a_head(KEY).headers)
+    changed = AccessPolicy(POLICY.hosts, POLICY.cors, AccessKeys(keys))
+    if is_valid:
+        changed.check_key_in_use(a_head(KEY), grant)
+    else:
+        with pytest.raises(RevokedKeyError):
+            changed.check_key_in_use(a_head(KEY), grant)
+
+
+def test_requests_without_a_key_in_use_continue() -> None:
+    """Without keys, on public paths, and with the server's own key when no key is required any more."""
+    for grant in (None, NO_RIGHTS):
+        POLICY.check_key_in_use(a_head(), grant)
+    own = AccessKeys({LOCAL_KEY_NAME: "alice-key"}).check(a_head(KEY).headers)
+    AccessPolicy(POLICY.hosts, POLICY.cors, AccessKeys({})).check_key_in_use(a_head(KEY), own)

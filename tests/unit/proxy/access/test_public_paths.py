@@ -10,6 +10,8 @@ from gglib.proxy.access.public_paths import is_odd_path, is_public_path
     [
         ("/health", True, False),
         ("/v1/health", True, False),
+        ("/ready", True, False),
+        ("/ready/", False, False),
         ("/favicon.ico", True, True),
         ("/.well-known/oauth-authorization-server", True, True),
         ("/.well-known/a/b", True, True),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gglib.proxy.docs.openapi import document
-from gglib.proxy.errors import status_of
+from gglib.proxy.errors import ForbiddenError, status_of
 from gglib.proxy.routes.operation_spec import EVENTS, Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS, ROUTES, TEMPLATES
 
@@ -66,7 +66,7 @@ def test_every_declared_error_is_listed_with_its_status(spec: OperationSpec) -> 
     for kind in spec.all_errors():
         assert f"`{kind.code}`" in responses[str(status_of(kind))]["description"]
     assert ("`forbidden`" in responses["403"]["description"]) is (
-        spec.access in {Access.ADMIN, Access.ADMIN_KEY}
+        spec.access in {Access.ADMIN, Access.ADMIN_KEY} or ForbiddenError in spec.errors
     )
     assert ("401" in responses) is (spec.access is not Access.PUBLIC)
 
@@ -96,3 +96,10 @@ def test_an_event_stream_is_a_text_with_the_type_of_its_events(
     )
     content = document([spec], version="1")["paths"]["/x"]["get"]["responses"]["200"]["content"]
     assert content == {EVENTS: {"schema": {"type": "string"}, **event}}
+
+
+def test_a_server_that_is_not_ready_is_no_error() -> None:
+    """503 has the type of the response, or an error of the shutdown."""
+    responses = DOCUMENT["paths"]["/ready"]["get"]["responses"]
+    assert references(responses["200"]) == ["#/components/schemas/Ready"]
+    assert references(responses["503"]) == ["#/components/schemas/Ready", "#/components/schemas/Error"]

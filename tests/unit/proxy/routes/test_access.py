@@ -6,7 +6,7 @@ from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.table import OPERATIONS
 
 DESCRIBED = [operation.spec for operation in OPERATIONS]
-OPEN = {("GET", "/gglib/models"), ("GET", "/gglib/models/{name}")}
+OPEN = {("GET", "/gglib/models"), ("GET", "/gglib/models/{name}"), ("GET", "/gglib/usage")}
 """Of the admin API: what any caller may use that may use a model."""
 OLLAMA_ADMIN = {
     ("POST", "/api/pull"),

@@ -37,6 +37,7 @@ def test_null_is_no_name_no_tag_and_no_pin() -> None:
 def test_values_replace_values() -> None:
     """Names are replaced as a whole."""
     changes = ModelChanges(
+        name="b",
         aliases=(),
         tags=("u", "v"),
         context=1,
@@ -46,6 +47,7 @@ def test_values_replace_values() -> None:
         priority="interactive",
     )
     assert edit_of(changes)(MODEL) == ModelEdit(
+        name="b",
         aliases=(),
         tags=("u", "v"),
         settings=ModelSettings(

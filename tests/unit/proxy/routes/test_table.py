@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from gglib.core import errors
 from gglib.proxy.errors import MethodNotAllowedError
 from gglib.proxy.names.fallback import CANNOT_RUN
+from gglib.proxy.routes.operation_spec import Metering
 from gglib.proxy.routes.table import OPERATIONS, find_operation
 
 ERRORS_OF_A_LOAD: set[type[errors.GglibError]] = {
@@ -67,3 +68,11 @@ def test_operations_that_load_a_model_have_all_errors_of_a_load(operation_id: st
     spec = next(operation.spec for operation in OPERATIONS if operation.spec.id == operation_id)
     codes = {error.code for error in spec.all_errors()}
     assert {error.code for error in ERRORS_OF_A_LOAD} - codes == set()
+
+
+def test_operations_that_generate_nothing_are_metered_by_their_prompts() -> None:
+    """In every dialect: an estimate of a completion would refuse embeddings that fit the limit."""
+    for operation in OPERATIONS:
+        spec = operation.spec
+        is_prompt_only = any(word in spec.path for word in ("embed", "rerank")) and spec.method == "POST"
+        assert (spec.metering is Metering.PROMPT) == is_prompt_only, spec.path

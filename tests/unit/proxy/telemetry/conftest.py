@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gglib.proxy.telemetry import access_log
+from gglib.proxy.telemetry.recorder import flush_pending
 
 
 class Records(logging.Handler):
@@ -28,6 +29,7 @@ class Records(logging.Handler):
 @pytest.fixture
 def records() -> Iterator[Records]:
     """Capture the access log at INFO, the level of servers."""
+    flush_pending()  # the lines of other tests' recorders, whose loops have ended
     handler, level = Records(), access_log.log.level
     access_log.log.addHandler(handler)
     access_log.log.setLevel(logging.INFO)

@@ -1,19 +1,22 @@
 """The access log: format, batching, and what is never logged."""
 
+import json
 import logging
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from gglib.core.history.records import RequestRecord
 from gglib.proxy.telemetry import access_log
 from gglib.proxy.telemetry.access_log import (
     MAX_BUFFERED_LINES,
     QUIET_PATHS,
     AccessLog,
     format_line,
+    json_line,
 )
-from gglib.proxy.telemetry.records import Refusal, RequestRecord
+from gglib.proxy.telemetry.outcome import Refusal
 
 from .conftest import Records
 
@@ -37,6 +40,14 @@ LINE = (
     "POST /v1/chat/completions model=tiny status=200 waited_ms=12.3 first_byte_ms=500.0 duration_ms=1234.5 chunks=7"
     " prompt_tokens=54 completion_tokens=3 request_id=req_1"
 )
+
+
+def test_an_unknown_model_is_named_as_requested() -> None:
+    """A model of the catalogue by its own name; the requested one is client input, so it is escaped."""
+    record = replace(RECORD, model=None, requested_model="no such\nmodel")
+    assert ' model="no such\\\\nmodel" ' in format_line(record)
+    assert '"model":"no such\\\\nmodel"' in json_line(record, "", "info")
+    assert " model=tiny " in format_line(replace(RECORD, model="tiny", requested_model="alias"))
 
 
 def test_line_has_the_known_values() -> None:
@@ -69,6 +80,7 @@ def test_line_has_the_known_values() -> None:
         ("path", "/v1\r/x", r"POST /v1\r/x model=tiny"),
         ("request_id", "r\n1", r"request_id=r\n1"),
         ("key_name", "al\x1bice", r" key=al\x1bice request_id=req_1"),
+        ("client", "fe80::1%\x1b", r" client=fe80::1%\x1b request_id=req_1"),
     ],
 )
 def test_client_text_cannot_forge_lines_or_fields(field: str, value: str, written: str) -> None:
@@ -94,7 +106,9 @@ def test_cut_response_has_its_reason() -> None:
     assert " status=200 cut=client_stalled waited_ms=" in format_line(
         replace(RECORD, cut="client_stalled", error_code="client_stalled")
     )
-    assert " status=200 cut=client_left waited_ms=" in format_line(replace(RECORD, cut="client_left"))
+    assert " status=499 cut=client_left waited_ms=" in format_line(
+        replace(RECORD, status=499, cut="client_left")
+    )
 
 
 def test_error_line_has_its_code() -> None:
@@ -137,9 +151,9 @@ def test_each_line_has_its_own_time(records: Records) -> None:
     for time_s in times:
         log.record(RECORD, time_s)
     log.flush()
-    stamps = [text[:23] for text in records.messages[0].split("\n")]
-    expected = [datetime.fromtimestamp(int(time_s)).strftime("%Y-%m-%d %H:%M:%S") for time_s in times]  # noqa: DTZ006
-    assert stamps == [f"{expected[0]},000", f"{expected[1]},062", f"{expected[2]},999"]
+    stamps = [datetime.fromisoformat(text.partition(" ")[0]) for text in records.messages[0].split("\n")]
+    assert all(stamp.utcoffset() is not None for stamp in stamps)
+    assert [stamp.timestamp() for stamp in stamps] == [times[0], times[1] - 0.0005, times[2] - 0.0005]
 
 
 def test_full_buffer_is_written_at_once(records: Records) -> None:
@@ -162,6 +176,92 @@ def test_polled_paths_are_quiet(path: str, records: Records) -> None:
     log.record(replace(RECORD, path=path, status=401), AT_S)
     log.flush()
     assert f" {path} " in records.messages[0]
+
+
+def test_a_server_that_is_not_ready_is_polled_quietly(records: Records) -> None:
+    """Its 503 is the answer to the poll; elsewhere a 503 is a failure."""
+    log = AccessLog()
+    log.record(replace(RECORD, path="/ready", status=503), AT_S)
+    log.flush()
+    assert records.messages == []
+    log.record(replace(RECORD, path="/metrics", status=503), AT_S)
+    log.flush()
+    assert " /metrics " in records.messages[0]
+
+
+def test_the_level_debug_shows_polls_too(records: Records) -> None:
+    """With their level, in both formats."""
+    access_log.log.setLevel(logging.DEBUG)
+    for log in (AccessLog(), AccessLog("json")):
+        log.record(replace(RECORD, path="/health"), AT_S)
+        log.flush()
+    text, as_json = records.messages
+    assert " DEBUG   POST /health " in text
+    assert json.loads(as_json)["level"] == "debug"
+
+
+def test_a_client_of_another_machine_is_named(records: Records) -> None:
+    """Most requests are from this machine; JSON has every address."""
+    for address, shown in (("127.0.0.1", ""), ("::1", ""), ("192.168.1.7", " client=192.168.1.7")):
+        assert format_line(replace(RECORD, client=address)) == LINE.replace(
+            " request_id", f"{shown} request_id"
+        )
+        log = AccessLog("json")
+        log.record(replace(RECORD, client=address), AT_S)
+        log.flush()
+        assert json.loads(records.messages[-1])["client"] == address
+
+
+def test_json_has_the_fields_of_the_text() -> None:
+    """With numbers as numbers; unknown values are omitted."""
+    line = json_line(replace(RECORD, status=499, cut="client_left", key_name="alice"), "T", "info")
+    assert list(json.loads(line).items()) == [
+        ("time", "T"),
+        ("level", "info"),
+        ("logger", "gglib.access"),
+        ("message", "POST /v1/chat/completions"),
+        ("method", "POST"),
+        ("path", "/v1/chat/completions"),
+        ("model", "tiny"),
+        ("status", 499),
+        ("cut", "client_left"),
+        ("waited_ms", 12.3),
+        ("first_byte_ms", 500.0),
+        ("duration_ms", 1234.5),
+        ("chunks", 7),
+        ("prompt_tokens", 54),
+        ("completion_tokens", 3),
+        ("key", "alice"),
+        ("request_id", "req_1"),
+    ]
+    failed = json_line(
+        replace(RECORD, status=502, error_code="upstream_error", model=None, waited_s=None), "T", "info"
+    )
+    assert json.loads(failed)["error"] == "upstream_error"
+    assert not {"model", "waited_ms", "cut"} & json.loads(failed).keys()
+
+
+@pytest.mark.parametrize("field", ["model", "path", "request_id", "key_name"])
+def test_client_text_cannot_forge_lines_of_json(field: str) -> None:
+    """Not even for a terminal: control characters are escaped as in text."""
+    record = replace(RECORD)
+    setattr(record, field, 'a"\n\x9b\u202e\u2028{}')
+    line = json_line(record, "T", "info")
+    assert line.isprintable()
+    assert json.loads(line)["method"] == "POST"
+
+
+def test_a_refusal_is_a_line_of_json(records: Records) -> None:
+    """It has no method, path and model."""
+    log = AccessLog("json")
+    log.record_refusal(Refusal(431, "too\nlarge", "req_9"), AT_S)
+    log.flush()
+    fields = json.loads(records.messages[0])
+    assert (fields["message"], fields["status"], fields["request_id"]) == (
+        r"refused: too\nlarge",
+        431,
+        "req_9",
+    )
 
 
 def test_disabled_log_formats_nothing(records: Records) -> None:

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gglib.core.history.records import RequestRecord
 from gglib.proxy.routes.table import MODEL_ROUTE, ROUTES, route_of
 from gglib.proxy.telemetry.metrics import (
     BOUNDS_S,
+    BOUNDS_TOKENS_PER_S,
     Histogram,
     RequestLabels,
     RequestMetrics,
 )
-from gglib.proxy.telemetry.records import RequestRecord
 
 CHAT = "/v1/chat/completions"
 ANSWER = RequestRecord(
@@ -60,11 +61,11 @@ def test_response_is_counted() -> None:
     metrics = counted(ANSWER, ANSWER)
     assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", "200"): 2}
     assert set(metrics.durations) == {(CHAT, "tiny")}
-    assert metrics.durations[CHAT, "tiny"].sum_s == 4.0
+    assert metrics.durations[CHAT, "tiny"].sum == 4.0
     model = metrics.models["tiny"]
     assert (model.chunks, model.prompt_tokens, model.completion_tokens) == (14, 60, 12)
-    assert (sum(model.waited.counts), model.waited.sum_s) == (2, 0.04)
-    assert (sum(model.first_byte_streamed.counts), model.first_byte_streamed.sum_s) == (2, 0.4)
+    assert (sum(model.waited.counts), model.waited.sum) == (2, 0.04)
+    assert (sum(model.first_byte_streamed.counts), model.first_byte_streamed.sum) == (2, 0.4)
     assert sum(model.first_byte.counts) == 0
     assert (metrics.errors, metrics.refusals) == ({}, {})
 
@@ -101,6 +102,35 @@ def test_response_without_numbers_adds_none() -> None:
     assert metrics.requests == {RequestLabels(CHAT, "POST", "tiny", ""): 1}
     assert (model.prompt_tokens, model.completion_tokens) == (0, 0)
     assert sum(model.first_byte_streamed.counts) == 0
+
+
+def test_cached_tokens_are_counted_by_model_and_key() -> None:
+    """They are a part of the prompt tokens; responses that do not report them add none."""
+    cached = replace(ANSWER, cached_tokens=24)
+    metrics = counted(cached, ANSWER, replace(cached, key_name="alice"))
+    assert {key: tokens.cached for key, tokens in metrics.models["tiny"].tokens.items()} == {
+        "": 24,
+        "alice": 24,
+    }
+
+
+def test_generation_speed_is_counted_where_it_is_known() -> None:
+    """A bucket includes its bound; speeds have other buckets than durations."""
+    model = counted(*(replace(ANSWER, tokens_per_s=speed) for speed in (20.0, 20.1, None))).models["tiny"]
+    assert model.speed.sum == 40.1
+    assert {bound: n for bound, n in zip(BOUNDS_TOKENS_PER_S, model.speed.counts, strict=False) if n} == {
+        20.0: 1,
+        30.0: 1,
+    }
+
+
+def test_failures_are_counted_by_key() -> None:
+    """By key and code, whatever the model; a request without a key counts for none."""
+    limited = replace(REFUSED, status=429, error_code="rate_limit_exceeded", key_name="alice")
+    metrics = counted(limited, replace(limited, model="tiny"), replace(REFUSED, key_name="jobs"), REFUSED)
+    assert metrics.key_errors == {("alice", "rate_limit_exceeded"): 2, ("jobs", "model_not_found"): 1}
+    assert metrics.keys == {"alice", "jobs"}
+    assert sum(metrics.errors.values()) == 4
 
 
 def test_refusals_of_the_http_server_are_counted_by_status() -> None:
@@ -197,6 +227,7 @@ def records() -> st.SearchStrategy[RequestRecord]:
         path=st.sampled_from([CHAT, "/health", "/v1/models/a", "/v1/models/b", "/x", "/y"]),
         model=st.sampled_from([None, "tiny", "large"]),
         status=st.sampled_from([None, 200, 404]),
+        key_name=st.sampled_from([None, "alice", "jobs"]),
         duration_s=st.sampled_from([0.001, 0.004, 4.0, 4000.0]),
     )
 
@@ -211,6 +242,7 @@ def test_each_request_is_counted_once(requests: list[RequestRecord]) -> None:
             record.method if record.method != "BREW" else "other",
             record.model or "",
             str(record.status or ""),
+            record.key_name or "",
         )
         for record in requests
     )
@@ -224,3 +256,11 @@ def test_each_request_is_counted_once(requests: list[RequestRecord]) -> None:
         for bound, count in zip((*BOUNDS_S, None), times.counts, strict=True)
         if count
     }
+
+
+def test_the_first_byte_of_a_stream_that_a_client_left_counts() -> None:
+    """It was sent with status 200, and the client waited for it."""
+    metrics = counted(replace(ANSWER, status=499, sent_status=200, cut="client_left"))
+    assert sum(metrics.models["tiny"].first_byte_streamed.counts) == 1
+    metrics = counted(replace(ANSWER, status=499, sent_status=502, cut="client_left"))
+    assert sum(metrics.models["tiny"].first_byte_streamed.counts) == 0

@@ -8,12 +8,25 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.promql import check
 
 import gglib
 from gglib.core.errors import GglibError
-from gglib.core.ports import LoadCount, ResidentStatus, RuntimeStatus, SwapCount, WaitingStatus
+from gglib.core.ports import (
+    HistoryStatistics,
+    LoadCount,
+    ResidentStatus,
+    RuntimeStatus,
+    SwapCount,
+    WaitingStatus,
+)
 from gglib.proxy.routes.table import route_of
-from gglib.proxy.telemetry.metrics import BOUNDS_S, UPSTREAM_CODES, RequestMetrics
+from gglib.proxy.telemetry.metrics import (
+    BOUNDS_S,
+    BOUNDS_TOKENS_PER_S,
+    UPSTREAM_CODES,
+    RequestMetrics,
+)
 from gglib.proxy.telemetry.prometheus import MetricsSnapshot, render
 from gglib.runtime.scheduler.events import StopReason
 
@@ -45,18 +58,35 @@ STATUS = RuntimeStatus(
 )
 
 
+HISTORY = HistoryStatistics(recorded=9, aggregated=4, lost=2, error="disk full", size_bytes=4096)
+
+
 def all_metrics() -> RequestMetrics:
-    """Return metrics with every counter set."""
+    """Return metrics with every counter set, without keys."""
     metrics = RequestMetrics(route_of)
-    for record in (ANSWER, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
+    full = replace(ANSWER, cached_tokens=24, tokens_per_s=45.0)
+    for record in (full, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
         metrics.record(record)
     metrics.record_refusal(431)
     return metrics
 
 
-def shown(metrics: RequestMetrics, status: RuntimeStatus = STATUS, connections: int = 6) -> str:
+def metrics_with_keys() -> RequestMetrics:
+    """Return the same metrics, after failed requests of a key."""
+    metrics = all_metrics()
+    for code in ("rate_limit_exceeded", "model_not_found", "model_not_found"):
+        metrics.record(replace(REFUSED, error_code=code, key_name="alice"))
+    return metrics
+
+
+def shown(
+    metrics: RequestMetrics,
+    status: RuntimeStatus = STATUS,
+    connections: int = 6,
+    history: HistoryStatistics | None = HISTORY,
+) -> str:
     """Return the whole text."""
-    return render(MetricsSnapshot(metrics, status, connections).collect()).decode()
+    return render(MetricsSnapshot(metrics, status, connections, history).collect()).decode()
 
 
 def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
@@ -83,6 +113,8 @@ def test_every_metric_is_rendered() -> None:
     assert numbers(text, "gglib_answer_chunks_total") == {("tiny",): 14}
     assert numbers(text, "gglib_prompt_tokens_total") == {("tiny",): 60}
     assert numbers(text, "gglib_completion_tokens_total") == {("tiny",): 12}
+    assert numbers(text, "gglib_cached_prompt_tokens_total") == {("tiny",): 24}
+    assert numbers(text, "gglib_generation_tokens_per_second_sum") == {("tiny",): 45}
     assert numbers(text, "gglib_request_errors_total") == {
         ("upstream_timeout", "tiny"): 1,
         ("model_not_found", ""): 1,
@@ -102,6 +134,9 @@ def test_every_metric_is_rendered() -> None:
         ("tiny", "failed"): 0.25,
     }
     assert numbers(text, "gglib_swaps_total") == {("idle",): 4, ("room",): 1}
+    assert numbers(text, "gglib_history_requests_total") == {("stored",): 5, ("aggregated",): 4, ("lost",): 2}
+    assert numbers(text, "gglib_history_size_bytes") == {(): 4096}
+    assert numbers(text, "gglib_history_write_failing") == {(): 1}
     assert numbers(text, "gglib_build_info") == {(gglib.__version__,): 1}
 
 
@@ -114,6 +149,38 @@ def test_buckets_are_cumulative() -> None:
         if model == "tiny"
     }
     assert buckets == {bound: 2 * (bound > 2) for bound in (*BOUNDS_S, float("inf"))}
+
+
+def test_speeds_have_their_own_buckets() -> None:
+    """45 tokens/s are in every bucket from 60 tokens/s."""
+    buckets = numbers(shown(all_metrics()), "gglib_generation_tokens_per_second_bucket")
+    assert {float(bound): count for (bound, _), count in buckets.items()} == {
+        bound: int(bound > 45) for bound in (*BOUNDS_TOKENS_PER_S, float("inf"))
+    }
+
+
+def test_failures_of_keys() -> None:
+    """Each key has a counter of its limit from its first request, so that its first refusal is an increase."""
+    assert numbers(shown(all_metrics()), "gglib_key_errors_total") == {}
+    metrics = metrics_with_keys()
+    metrics.record(replace(ANSWER, key_name="jobs"))
+    assert numbers(shown(metrics), "gglib_key_errors_total") == {
+        ("rate_limit_exceeded", "alice"): 1,
+        ("model_not_found", "alice"): 2,
+        ("rate_limit_exceeded", "jobs"): 0,
+    }
+
+
+def test_without_a_history_its_metrics_have_no_values() -> None:
+    """A server without a history shows neither zeros nor a size."""
+    assert "\ngglib_history_" not in shown(all_metrics(), history=None)
+    working = shown(all_metrics(), history=HistoryStatistics())
+    assert numbers(working, "gglib_history_write_failing") == {(): 0}
+    assert numbers(working, "gglib_history_requests_total") == {
+        ("stored",): 0,
+        ("aggregated",): 0,
+        ("lost",): 0,
+    }
 
 
 def test_page_after_startup() -> None:
@@ -156,10 +223,49 @@ def test_model_names_are_escaped(name: str) -> None:
 def test_every_metric_is_documented_and_no_other() -> None:
     """The docs have a row with name, type, labels and help text of each metric."""
     documented = set(re.findall(r"^\| `\w+` \| \w+ \| .* \|$", METRICS_PAGE, re.MULTILINE))
-    rows = set(table(shown(all_metrics())))
+    rows = set(table(shown(metrics_with_keys())))
     if not Path("/proc/self/stat").exists():  # only Linux tells what the process has
         documented = {row for row in documented if "`process_" not in row}
     assert documented == rows
+
+
+def test_without_keys_no_series_has_the_label_of_keys() -> None:
+    """Dashboards of servers without keys stay as they are."""
+    assert "key=" not in shown(all_metrics())
+
+
+def test_requests_and_tokens_are_counted_by_the_name_of_the_key() -> None:
+    """A request without a key, on a public path or refused, has an empty name, which for Prometheus is no label."""
+    metrics = all_metrics()
+    for name in ("alice", "jobs", "jobs"):
+        metrics.record(replace(ANSWER, key_name=name))
+    text = shown(metrics)
+    assert numbers(text, "gglib_requests_total") == {
+        ("", "POST", "tiny", CHAT, "200"): 2,
+        ("", "POST", "", CHAT, "404"): 1,
+        ("alice", "POST", "tiny", CHAT, "200"): 1,
+        ("jobs", "POST", "tiny", CHAT, "200"): 2,
+    }
+    assert numbers(text, "gglib_prompt_tokens_total") == {
+        ("", "tiny"): 60,
+        ("alice", "tiny"): 30,
+        ("jobs", "tiny"): 60,
+    }
+    assert numbers(text, "gglib_completion_tokens_total") == {
+        ("", "tiny"): 12,
+        ("alice", "tiny"): 6,
+        ("jobs", "tiny"): 12,
+    }
+    assert numbers(text, "gglib_answer_chunks_total") == {("tiny",): 35}
+
+
+def label_names(text: str) -> dict[str, set[str]]:
+    """Return the names of the labels of each metric that has a value."""
+    names: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            names.setdefault(sample.name, set()).update(sample.labels)
+    return names
 
 
 def table(text: str) -> list[str]:
@@ -187,11 +293,19 @@ def test_every_reason_of_a_swap_is_documented_and_no_other() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == reasons | {"room", "died"}
 
 
-def test_documented_queries_use_existing_metrics() -> None:
-    """Documented queries use existing metrics."""
-    text = shown(all_metrics())
-    names = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
-    assert set(re.findall(r"gglib_\w+", METRICS_PAGE.partition("## What to ask")[2])) <= names
+def test_documented_queries_use_existing_metrics_and_labels() -> None:
+    """Each query of the docs, by a strict parser."""
+    rows = re.findall(r"^\| .* \| `(.*)` \|$", METRICS_PAGE.partition("\n## Queries\n")[2], re.MULTILINE)
+    assert rows
+    for query in rows:
+        check(query, label_names(shown(metrics_with_keys())))
+
+
+def test_every_label_is_documented_and_no_other() -> None:
+    """The docs have a row with the values of each label."""
+    part = METRICS_PAGE.partition("\n## Labels\n")[2].partition("| Reason |")[0]
+    labels = set().union(*label_names(shown(metrics_with_keys())).values()) - {"le"}
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == labels - {"streamed", "version"}
 
 
 def test_upstream_error_codes_exist() -> None:
@@ -206,7 +320,7 @@ def test_upstream_error_codes_exist() -> None:
 def test_startup_does_not_import_the_metrics_library() -> None:
     """prometheus_client is imported at the first scrape only, because the import takes a tenth of a second."""
     code = (
-        "import sys; import gglib.cli.app, gglib.cli.commands.start.serve, gglib.app.server, gglib.proxy;"
+        "import sys; import gglib.cli.app, gglib.cli.commands.start.serve, gglib.app.serving.server, gglib.proxy;"
         "before = 'prometheus_client' in sys.modules; import gglib.proxy.telemetry.prometheus;"
         "print(before, 'prometheus_client' in sys.modules)"
     )

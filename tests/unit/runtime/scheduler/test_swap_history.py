@@ -14,6 +14,7 @@ from gglib.runtime.scheduler.events import (
     Event,
     Eviction,
     Exited,
+    Launch,
     LoadFailed,
     Requested,
     RequestEnded,
@@ -25,7 +26,7 @@ from gglib.runtime.scheduler.events import (
     WaitTimedOut,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
+from gglib.runtime.scheduler.swap_history import MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -151,6 +152,14 @@ def test_a_failed_load_has_its_reason() -> None:
     assert "failed: bad magic" in describe_swap(swap)
 
 
+def test_a_shutdown_is_not_the_users_wish() -> None:
+    """SIGTERM of a service manager is the usual cause."""
+    shutdown = StopRequested(5.0, is_shutdown=True)
+    (_, stopped) = swaps_of(*A_IS_READY, (5.0, shutdown), (5.0, Tick()), (5.5, Exited(1)))
+    assert "gglib is stopping" in stopped.why
+    assert "user" not in stopped.why
+
+
 def test_an_unload_without_a_load_is_recorded_alone(golden: Golden) -> None:
     """Stopped by the user, stalled, crashed: without waiters, no model is loaded."""
     (_, stopped) = swaps_of(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1)))
@@ -199,6 +208,11 @@ def test_swaps_are_counted_by_their_reason() -> None:
     assert reasons(*A_IS_READY, (5.0, StopRequested(8.0)), (8.0, Tick()), (8.5, Exited(1))) == {
         "room": 1,
         "asked": 1,
+    }
+    shutdown = StopRequested(5.0, is_shutdown=True)
+    assert reasons(*A_IS_READY, (5.0, shutdown), (5.0, Tick()), (5.5, Exited(1))) == {
+        "room": 1,
+        "shutdown": 1,
     }
     assert reasons(*A_IS_READY, (600.0, RequestStalled(1)), (600.0, RequestEnded(1)), (600.5, Exited(1))) == {
         "room": 1,
@@ -279,3 +293,31 @@ def test_events_of_unknown_requests_and_launches_are_ignored() -> None:
     for event in (WaitTimedOut(9), BecameReady(9), LoadFailed(9, error), Died(9, "bang"), Exited(9)):
         assert history.record(event, [Stop(9, eviction)], 1.0) == []
     assert history.last(2.0) is None
+
+
+def test_the_swap_of_a_request() -> None:
+    """The request that caused it; those that waited for the same load did not."""
+    scenario = (
+        *A_IS_READY,
+        (5.0, RequestEnded(1)),
+        (6.0, request_for(2, B)),
+        (7.0, Exited(1)),
+        (9.0, BecameReady(2)),
+    )
+    _, history = run_scenario(*scenario)
+    first, second = history.of_request("req-1"), history.of_request("req-2")
+    assert first is not None
+    assert second is not None
+    assert (first.from_model, first.to_model, second.from_model, second.to_model) == (None, "a", "a", "b")
+    assert history.of_request("req-3") is None
+
+
+def test_only_the_last_swaps_are_kept() -> None:
+    """By request; the memory is bounded."""
+    history = SwapHistory()
+    for number in range(MAX_SWAPS_BY_REQUEST + 2):
+        history.record(request_for(number, A), [Launch(number, A, 8192, number)], 0.0)
+        history.record(BecameReady(number), [], 1.0)
+    assert history.of_request("req-1") is None
+    assert history.of_request("req-2") is not None
+    assert history.of_request(f"req-{MAX_SWAPS_BY_REQUEST + 1}") is not None

@@ -131,7 +131,7 @@ def _show_json(client: "Client", target: "Target", settings: "Settings") -> None
 def _write(client: "Client", settings: "Settings", *, is_confirmed: bool) -> None:
     """Show the change of the client's file, ask, and write it. Raises ``GglibError``."""
     from gglib.app.clients.config_change import plan_change, write_change
-    from gglib.cli.terminal import is_interactive
+    from gglib.cli.terminal.console import require_interactive
     from gglib.cli.views import clients, render
     from gglib.core.errors import GglibError
 
@@ -149,10 +149,8 @@ def _write(client: "Client", settings: "Settings", *, is_confirmed: bool) -> Non
         return
     render.echo(change.diff())
     if not is_confirmed:
-        if not is_interactive():
-            raise GglibError(f"Nothing was written: 'gglib connect {client.name} --write --yes' writes it.")
-        if not click.confirm(f"Write {change.path}?", default=True):
-            raise click.Abort
+        require_interactive("written", f"'gglib connect {client.name} --write --yes' writes it")
+        click.confirm(f"Write {change.path}?", default=True, abort=True)
     backup = write_change(change)
     render.echo(f"Wrote {change.path}." + (f" The old file is {backup.name}." if backup else ""))
     for line in clients.settings_lines(settings):

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="M", help="Model for the client. Default: as for a request without one.")
 @click.option("--key-env", metavar="NAME", help="Variable with the access key, if the server requires one.")
 @click.option("--dry-run", is_flag=True, help="Print the command, and start nothing.")
-@click.argument("client")
+@click.argument("client", metavar="CLIENT", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def command(  # noqa: PLR0913 - click passes each option
     options: Options,
-    client: str,
+    client: str | None,
     arguments: tuple[str, ...],
     *,
     model: str | None,
@@ -41,11 +41,13 @@ def command(  # noqa: PLR0913 - click passes each option
     """
     import os
 
-    from gglib.app.clients.table import find_client
+    from gglib.app.clients.table import LAUNCHED_NAMES, find_client
     from gglib.cli.clients.keys import require_variable
     from gglib.cli.clients.target import NO_SERVER, find_running_target
     from gglib.core.errors import GglibError
 
+    if client is None:
+        raise click.UsageError(f"Name a program: {', '.join(LAUNCHED_NAMES)}.")
     found = find_client(client, is_launched=True)
     assert found.program is not None  # noqa: S101 - of a client that is launched
     require_variable(key_env, os.environ)
@@ -65,7 +67,7 @@ def _warn(client: "Client", program: "Program", target: "Target") -> None:
         client.title, program.prompt_tokens, connection.model, connection.context, target.trained
     )
     if warning is not None:
-        render.echo(f"Warning: {warning}", is_error=True)
+        render.warn(warning)
 
 
 def _launch(

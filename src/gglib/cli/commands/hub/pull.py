@@ -7,6 +7,7 @@ import click
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
+    from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
 
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     "--mmproj/--no-mmproj",
     "wants_projector",
     default=None,
-    help="Download the projector (mmproj) for image input, or skip it. Default: prompt.",
+    help="Download the projector (mmproj) for image input, or skip it. Default: download.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Accept the suggested quantization without a prompt.")
+@click.option("-y", "--yes", is_flag=True, help="Take the recommended quantization without a prompt.")
 @click.option("--discard", is_flag=True, help="Discard an unfinished pull and its partial files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON events, one object per line.")
 @click.pass_obj
@@ -38,11 +39,11 @@ def command(  # noqa: PLR0913 - click passes each option
     """Download a model and add it to the catalogue.
 
     TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the URL of a GGUF file. After an interruption the same command
-    resumes the download. Without TARGET: lists unfinished pulls.
+    resumes the download. Without TARGET: lists unfinished pulls, and offers first models.
 
-    In non-interactive mode nothing is prompted; if several quantizations match, the command lists them and exits.
+    In non-interactive mode nothing is prompted: the command lists the choices and exits.
     """
-    from gglib.cli.views import pull
+    from gglib.cli.pull import prompts, reporters, run, unfinished
 
     if options.remote is not None:
         if target is None or name or aliases or wants_projector is not None or discard:
@@ -55,29 +56,58 @@ def command(  # noqa: PLR0913 - click passes each option
     if discard:
         if target is None:
             raise click.UsageError("--discard requires TARGET: 'gglib pull' lists the unfinished pulls.")
-        pull.discard(settings, target)
+        unfinished.discard(settings, target)
         return
     if target is None:
-        pull.show_unfinished(settings, as_json=as_json)
+        has_unfinished = unfinished.show_unfinished(settings, as_json=as_json)
+        if not as_json:
+            _offer_first_models(settings, has_unfinished=has_unfinished)
         return
-    reporter = pull.JsonReporter() if as_json else pull.TextReporter()
-    prompts = pull.PullPrompts(assume_yes=yes, wants_projector=wants_projector, is_non_interactive=as_json)
-    pull.run(settings, target, name=name, aliases=aliases, prompts=prompts, reporter=reporter)
+    run.pull_model(
+        settings,
+        target,
+        name=name,
+        aliases=aliases,
+        prompts=prompts.PullPrompts(
+            assume_yes=yes, wants_projector=wants_projector, is_non_interactive=as_json
+        ),
+        reporter=reporters.JsonReporter() if as_json else reporters.TextReporter(),
+    )
+
+
+def _offer_first_models(settings: "Settings", *, has_unfinished: bool) -> None:
+    """Ask for one of the first models, and fetch it; in non-interactive mode list them: exit code 2."""
+    from gglib.cli.models import first_model
+    from gglib.cli.terminal.console import is_interactive
+    from gglib.cli.views import render
+
+    if is_interactive():
+        choice = first_model.choose(settings, "First models to download:")
+        if choice.is_none:
+            render.echo("'gglib search QUERY' finds other models, 'gglib pull REPO' downloads one.")
+        elif choice.offer is None:
+            first_model.fetch_starter(settings)
+        else:
+            first_model.fetch(settings, choice.offer)
+    elif not has_unfinished:
+        first_model.show(settings)
+        raise click.UsageError("Name what to pull: one of these, or what 'gglib search QUERY' finds.")
 
 
 def _pull_remote(server: "Endpoint", target: str, *, as_json: bool) -> None:
+    from gglib.cli.pull import reporters
     from gglib.cli.remote import commands, decode
-    from gglib.cli.views import pull, render
+    from gglib.cli.views import render
     from gglib.core.errors import GglibError
 
-    reporter = pull.JsonReporter() if as_json else pull.TextReporter()
+    reporter = reporters.JsonReporter() if as_json else reporters.TextReporter()
     try:
         model = commands.pull(server, target, reporter)
     except GglibError as error:
         reporter.failed(error)
         raise
     if as_json:
-        pull.emit("done", model=model)
+        reporters.emit("done", model=model)
     else:
         pulled = decode.model_of(model)
         render.echo(f"Pulled '{pulled.name}' (id {pulled.id}, {render.size(pulled.size_bytes)}).")

@@ -34,19 +34,13 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Shows the quantizations of each repository and whether they fit into this machine's memory.
     """
-    from gglib.cli.runner import with_finder
-    from gglib.cli.sizes import parse_size_option
+    from gglib.cli.sessions import with_finder
     from gglib.cli.views import render
-    from gglib.core.errors import InvalidSettingError
     from gglib.core.hub.repository import HubSort
     from gglib.library.search import ModelFinder
 
     words = " ".join(query)
-    try:
-        max_size_bytes = None if max_size is None else parse_size_option(max_size, "--max-size")
-    except InvalidSettingError as error:
-        raise click.UsageError(str(error)) from error
-
+    max_size_bytes = None if max_size is None else _parse_max_size(max_size)
     if options.remote is not None:
         from gglib.cli.remote import commands, decode
 
@@ -67,6 +61,16 @@ def command(  # noqa: PLR0913 - click passes each option
         render.show_json(responses.SearchResult.of(result, words))
     else:
         _show(result, words)
+
+
+def _parse_max_size(text: str) -> int:
+    """Return the bytes of ``--max-size``. Raises ``click.UsageError``."""
+    from gglib.core.sizes import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError:
+        raise click.UsageError(f"--max-size is {text!r}, but it must be a size like 8G or 500M.") from None
 
 
 def _show(result: "SearchResult", words: str) -> None:

@@ -9,7 +9,7 @@ from gglib.cli.context import Options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gglib.cli.aliases import AliasChange
+    from gglib.cli.models.alias_rules import AliasChange
 
 COLUMNS = ("ALIAS", "MODELS", "FROM")
 _IN_MEMORY = "the model in memory, else the default model"
@@ -34,7 +34,7 @@ def command(
 
     Lists and patterns are stored in config.toml, which a running gglib reads within seconds.
     """
-    from gglib.cli.aliases import list_aliases, remove_alias, set_alias, source_of_setting
+    from gglib.cli.models.aliases import list_aliases, remove_alias, set_alias, source_of_setting
     from gglib.cli.views import render
 
     if is_removal and (name is None or models):
@@ -57,7 +57,7 @@ def command(
 
 def _rows_of(name: str, rows: "Sequence[dict[str, Any]]") -> "list[dict[str, Any]]":
     """Return the rows of one alias. Raises ``InvalidSettingError`` if there are none."""
-    from gglib.cli.alias_rules import is_same_name
+    from gglib.cli.models.alias_rules import is_same_name
     from gglib.core.errors import InvalidSettingError
     from gglib.core.shell_quoting import quoted_command
 
@@ -81,7 +81,8 @@ def _show_rows(rows: "Sequence[Mapping[str, Any]]", setting: str, *, as_json: bo
             (row["name"], _models_cell(row), setting if row["source"] == "config" else row["source"])
             for row in rows
         ],
-        wrapped=("ALIAS", "MODELS"),
+        wrapped=("MODELS",),
+        droppable=("FROM",),
     )
 
 

@@ -21,7 +21,7 @@ def command(ctx: click.Context, *, file: Path, force: bool, as_json: bool) -> No
     FILE contains the names, aliases, tags, settings and sources of all models, not the model files. An older backup is
     replaced. 'gglib restore FILE' restores it.
     """
-    from gglib.cli.log_files import escape_warnings
+    from gglib.cli.serving.log_files import escape_warnings
     from gglib.cli.views import render
     from gglib.db.backup import back_up
 

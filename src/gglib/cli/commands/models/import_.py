@@ -1,14 +1,12 @@
 """``gglib import``: adds the models of other programs in place."""
 
-import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from gglib.cli.context import Options
     from gglib.library.importers.import_models import ImportItem, OnScan
@@ -27,8 +25,8 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 
     WHERE is a directory, 'hf' (Hugging Face cache), 'ollama' or 'lm-studio'. Default: all three.
     """
-    from gglib.app.catalog import add_imported, find_importable
-    from gglib.cli.runner import with_catalog
+    from gglib.app.models.catalog import add_imported, find_importable
+    from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.library.importers.import_models import ImportState
 
@@ -39,11 +37,11 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
     new = [item for item in items if item.state is ImportState.NEW]
     if not as_json:
         _show_items(items, where)
-    if new and not dry_run and _confirm_add(new, assume_yes=yes, is_non_interactive=as_json):
+    if new and not dry_run and _confirm_add(new, where, assume_yes=yes, is_non_interactive=as_json):
         added = with_catalog(settings, lambda store: add_imported(new, store))
         items = [*added, *(item for item in items if item not in new)]
         for item in () if as_json else added:
-            click.echo(local_models.format_imported(item))
+            render.echo(local_models.format_imported(item))
     if as_json:
         render.show_json([_as_json(item) for item in items])
     if any(item.state is ImportState.FAILED for item in items):
@@ -53,30 +51,26 @@ def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, 
 @contextmanager
 def _scan_progress() -> "Iterator[OnScan]":
     """Yield a callback that shows the current file on a terminal: large headers on a slow disk take time."""
-    from gglib.cli.terminal import LiveStatusLine
+    from gglib.cli.terminal.status_line import terminal_status
     from gglib.core.file_names import shown
 
-    is_watched = sys.stderr.isatty()
-    with closing(LiveStatusLine()) as line:
-
-        def on_file(path: "Path") -> None:
-            if is_watched:
-                line.show(f"Reading {shown(path.name)} ...")
-
-        yield on_file
+    with terminal_status() as show:
+        yield lambda path: show(f"Reading {shown(path.name)} ...")
 
 
-def _confirm_add(new: "Sequence[ImportItem]", *, assume_yes: bool, is_non_interactive: bool) -> bool:
+def _confirm_add(
+    new: "Sequence[ImportItem]", where: str | None, *, assume_yes: bool, is_non_interactive: bool
+) -> bool:
     """Prompt the user on a terminal, unless the answer is preset."""
-    from gglib.cli.terminal import is_interactive
+    from gglib.cli.terminal.console import require_interactive
     from gglib.cli.views import render
-    from gglib.core.errors import GglibError
+    from gglib.core.shell_quoting import quoted_command
 
     if assume_yes or is_non_interactive:
         return assume_yes
     what = "this model" if len(new) == 1 else f"these {len(new)} models"
-    if not is_interactive():
-        raise GglibError(f"Nothing was added in non-interactive mode: 'gglib import --yes' adds {what}.")
+    command = quoted_command("import", "--yes", *([] if where is None else [where]))
+    require_interactive("added", f"{command} adds {what}")
     size = render.size(sum(item.model.size_bytes for item in new if item.model is not None))
     return click.confirm(f"Add {what} ({size}) without copying?", default=True)
 
@@ -102,9 +96,7 @@ def _show_items(items: "Sequence[ImportItem]", where: str | None) -> None:
     ]
     if rows:
         columns = ("NAME", "QUANT", "SIZE", "FROM", "PROJECTOR", "FILE")
-        render.show_table(
-            columns, rows, wrapped=("NAME", "PROJECTOR", "FILE"), droppable=("FILE", "PROJECTOR", "FROM")
-        )
+        render.show_table(columns, rows, droppable=("FILE", "PROJECTOR", "FROM", "QUANT", "SIZE"))
     elif items:
         click.echo("No new models.")
     else:

@@ -18,6 +18,11 @@ COLUMNS = (
     *("ID", "NAME", "ALIASES", "ARCHITECTURE", "PARAMS", "QUANT", "SIZE", "CONTEXT"),
     *("SOURCE", "USED", "STATE"),
 )
+DROPPABLE = (
+    *("ARCHITECTURE", "SOURCE", "ALIASES", "PARAMS", "CONTEXT", "ID", "USED", "QUANT"),
+    *("STATE", "SIZE"),
+)
+"""Omitted in this order where the names leave no room for them."""
 
 
 @click.command("list")
@@ -27,10 +32,10 @@ def command(options: Options, *, as_json: bool) -> None:
     """List the models of the catalogue.
 
     The last line shows the disk space in use, and the share of files that gglib downloaded. A narrow
-    terminal hides some columns; '--json' prints all fields.
+    terminal hides columns, never parts of a name; '--json' prints all fields.
     """
-    from gglib.cli.runner import with_catalog
     from gglib.cli.server.instance import model_states
+    from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.library.disk_use import disk_use
     from gglib.proxy.names.alias_table import lists_by_model
@@ -52,12 +57,12 @@ def command(options: Options, *, as_json: bool) -> None:
         return
     _show_models(models, states, lists)
     if models:
-        render.show_line(local_models.format_disk_use(disk_use(models, versions)))
+        render.show_note(local_models.format_disk_use(disk_use(models, versions)))
 
 
 def _list_remote(server: "Endpoint", *, as_json: bool) -> None:
-    from gglib.cli.remote.commands import list_models
     from gglib.cli.remote.decode import model_of
+    from gglib.cli.server.models import list_models
     from gglib.cli.views import render
 
     models = list_models(server)
@@ -79,7 +84,7 @@ def _show_models(
     from gglib.cli.views import model_list, render
 
     if not models:
-        click.echo(
+        render.show_note(
             "No models yet. 'gglib up' downloads a starter model, 'gglib search' finds others, "
             "'gglib add FILE' adds a local file."
         )
@@ -103,8 +108,9 @@ def _show_models(
                 )
                 for model in models
             ],
-            wrapped=("NAME", "ALIASES", "SOURCE"),
-            droppable=("ARCHITECTURE", "ALIASES", "PARAMS", "ID", "SOURCE", "CONTEXT"),
+            droppable=DROPPABLE,
+            spilled="NAME",
+            styles={"STATE": render.STATE_STYLES},
         )
 
 

@@ -20,8 +20,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     Checks hub repositories and URLs. A model pulled at a named revision stays pinned to it. The exit code is 1 if a
     repository or a server could not be checked.
     """
-    from gglib.app.hub import open_hub
-    from gglib.cli.runner import with_catalog
+    from gglib.app.models.hub import open_hub
+    from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.library.outdated import Upstream, check_upstream
 

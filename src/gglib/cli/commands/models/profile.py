@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from gglib.cli.context import Options
+from gglib.cli.help.pages import HelpGroup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from gglib.core.ports.store import HomeStorePort
     from gglib.core.profiles import Profile
-    from gglib.proxy.profiles.admin import ProfileAdmin
+    from gglib.proxy.profiles.admin import OwnedProfile, ProfileAdmin
 
 T = TypeVar("T")
 
@@ -19,7 +21,7 @@ ALL_MODELS = "all models"
 _MODEL_HELP = "The model of the profile. Default: a profile of all models."
 
 
-@click.group("profile")
+@click.group("profile", cls=HelpGroup)
 def command() -> None:
     """Manage named defaults for requests.
 
@@ -35,13 +37,13 @@ def list_(options: Options, *, as_json: bool) -> None:
     """List the profiles."""
     from gglib.cli.views import render
 
-    profiles = _with_profiles(options, lambda admin: admin.list())
+    profiles = _with_profiles(options, None, lambda admin, _: admin.list())
     if as_json:
         from gglib.proxy.routes.responses import Profile
 
         render.show_json([Profile.of(owned.profile, owned.model_name) for owned in profiles])
     elif not profiles:
-        click.echo("No profiles yet. 'gglib profile set NAME --temperature 0.2' adds one.")
+        render.show_note("No profiles yet. 'gglib profile set NAME --temperature 0.2' adds one.")
     else:
         render.show_table(
             COLUMNS,
@@ -56,7 +58,7 @@ def list_(options: Options, *, as_json: bool) -> None:
                 for owned in profiles
             ],
             wrapped=("SETS", "STRIPS", "DESCRIPTION"),
-            droppable=("DESCRIPTION", "STRIPS"),
+            droppable=("DESCRIPTION", "STRIPS", "SETS"),
         )
 
 
@@ -70,14 +72,11 @@ def show(options: Options, name: str, *, model: str | None, as_json: bool) -> No
     import json
 
     from gglib.cli.views import render
-    from gglib.core.file_names import escaped
 
-    owned = _with_profiles(options, lambda admin: admin.show(name, model))
+    owned = _with_profiles(options, model, lambda admin, full: admin.show(name, full))
     profile = owned.profile
     if as_json:
-        from gglib.proxy.routes.responses import Profile
-
-        render.show_json(Profile.of(profile, owned.model_name))
+        _show_json(owned)
         return
     lines = {
         "Name": profile.name,
@@ -88,10 +87,7 @@ def show(options: Options, name: str, *, model: str | None, as_json: bool) -> No
         "Strips": ", ".join(profile.strip),
         "System": profile.system,
     }
-    width = max(map(len, lines)) + 2
-    for label, value in lines.items():
-        if value:
-            click.echo(f"{label + ':':<{width}}{escaped(value)}")
+    render.show_fields(lines)
 
 
 @command.command("set")
@@ -119,10 +115,11 @@ def show(options: Options, name: str, *, model: str | None, as_json: bool) -> No
     "--strip",
     multiple=True,
     metavar="FIELD",
-    help="Remove this field from requests, even if set; repeatable.",
+    help="Remove this field from requests, even if set; may be repeated.",
 )
 @click.option("--no-strip", is_flag=True, help="Strip no fields.")
 @click.option("--description", metavar="TEXT", help="Text for the list of models.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def set_(  # noqa: PLR0913 - click passes each option
     options: Options,
@@ -138,13 +135,19 @@ def set_(  # noqa: PLR0913 - click passes each option
     strip: tuple[str, ...],
     no_strip: bool,
     description: str | None,
+    as_json: bool,
     **sampling: float | None,
 ) -> None:
     """Add a profile, or change one.
 
     Options that are not given keep their values. Servers use the changed profile for the next request.
     """
-    from gglib.cli.profile_edits import ProfileChanges, parse_fields, parse_template_kwargs, read_system
+    from gglib.cli.models.profile_edits import (
+        ProfileChanges,
+        parse_fields,
+        parse_template_kwargs,
+        read_system,
+    )
     from gglib.cli.views import render
 
     defaults: dict[str, Any] = {field: value for field, value in sampling.items() if value is not None}
@@ -158,31 +161,55 @@ def set_(  # noqa: PLR0913 - click passes each option
         template_kwargs=None if template_kwargs is None else parse_template_kwargs(template_kwargs),
         strip=strip if strip or no_strip else None,
     )
-    _with_profiles(
-        options, lambda admin: admin.set(name, model, lambda known: changes.applied_to(known, name))
+    owned = _with_profiles(
+        options,
+        model,
+        lambda admin, full: admin.set(name, full, lambda known: changes.applied_to(known, name)),
     )
-    render.echo(f"Set the profile: use it as '{model or 'MODEL'}:{name}'.")
+    if as_json:
+        _show_json(owned)
+    else:
+        render.echo(f"Set the profile: use it as '{owned.model_name or 'MODEL'}:{name}'.")
 
 
 @command.command("rm")
 @click.argument("name")
 @click.option("--model", metavar="M", help=_MODEL_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def rm(options: Options, name: str, *, model: str | None) -> None:
+def rm(options: Options, name: str, *, model: str | None, as_json: bool) -> None:
     """Remove a profile."""
     from gglib.cli.views import render
 
-    removed = _with_profiles(options, lambda admin: admin.remove(name, model))
-    render.echo(f"Removed the profile '{removed.profile.name}'.")
+    removed = _with_profiles(options, model, lambda admin, full: admin.remove(name, full))
+    if as_json:
+        _show_json(removed)
+    else:
+        render.echo(f"Removed the profile '{removed.profile.name}'.")
 
 
-def _with_profiles(options: Options, call: "Callable[[ProfileAdmin], Awaitable[T]]") -> "T":
-    """Run one call on the profiles of this home."""
-    from gglib.app.profiles import profile_admin
-    from gglib.cli.runner import with_catalog
+def _show_json(owned: "OwnedProfile") -> None:
+    from gglib.cli.views import render
+    from gglib.proxy.routes.responses import Profile
+
+    render.show_json(Profile.of(owned.profile, owned.model_name))
+
+
+def _with_profiles(
+    options: Options, model: str | None, call: "Callable[[ProfileAdmin, str | None], Awaitable[T]]"
+) -> "T":
+    """Run one call on the profiles of this home, with the full name of ``model``."""
+    from gglib.app.models.profiles import profile_admin
+    from gglib.cli.models.typed_names import require_typed_model
+    from gglib.cli.sessions import with_catalog
 
     settings = options.settings()
-    return with_catalog(settings, lambda store: call(profile_admin(store, settings)))
+
+    async def run(store: "HomeStorePort") -> "T":
+        known = None if model is None else await require_typed_model(store, model, settings.aliases)
+        return await call(profile_admin(store, settings), None if known is None else known.name)
+
+    return with_catalog(settings, run)
 
 
 def _set_fields(profile: "Profile") -> list[str]:

@@ -20,8 +20,8 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
     Deletes files that gglib downloaded and no model in the catalogue uses, and partial files that no pull resumes.
     Keeps files that gglib did not write, links, and unfinished pulls ('gglib pull' lists those).
     """
-    from gglib.app.prune import pruner
-    from gglib.cli.runner import catalog_session
+    from gglib.app.models.prune import pruner
+    from gglib.cli.sessions import catalog_session
     from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
@@ -48,15 +48,13 @@ def command(ctx: click.Context, *, yes: bool, dry_run: bool, as_json: bool) -> N
 
 def _confirm_delete(plan: "PrunePlan", *, assume_yes: bool, is_non_interactive: bool) -> bool:
     """Prompt the user on a terminal, unless the answer is preset."""
-    from gglib.cli.terminal import is_interactive
-    from gglib.core.errors import GglibError
+    from gglib.cli.terminal.console import require_interactive
 
     if assume_yes or is_non_interactive or not plan.deletable:
         return assume_yes or not is_non_interactive
     count = len(plan.deletable)
     what = "this file" if count == 1 else f"these {count} files"
-    if not is_interactive():
-        raise GglibError(f"Nothing was deleted in non-interactive mode: 'gglib prune --yes' deletes {what}.")
+    require_interactive("deleted", f"'gglib prune --yes' deletes {what}")
     return click.confirm(f"Delete {what}?", default=False)
 
 

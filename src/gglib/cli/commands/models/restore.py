@@ -24,8 +24,8 @@ def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
     missing files are listed with the command that restores them.
     """
     from gglib.app.settings import prepare_home
-    from gglib.cli.log_files import escape_warnings
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.serving.log_files import escape_warnings
+    from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.db.backup import restore
 

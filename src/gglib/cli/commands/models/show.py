@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gglib.core.profiles import Profile
     from gglib.core.versions import Version
 
+_LABEL_WIDTH = 14
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ModelDetails:
@@ -41,7 +43,7 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
 
     MODEL is a model in the catalogue, or owner/name of a Hugging Face repository, whose files are listed.
     """
-    from gglib.cli.runner import with_catalog
+    from gglib.cli.sessions import with_catalog
 
     if options.remote is not None:
         _show_remote(options.remote, model, as_json=as_json)
@@ -56,14 +58,14 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
 
 async def _find_details(store: "HomeStorePort", name: str, settings: "Settings") -> _ModelDetails | None:
     """Return the model of the catalogue; None for a name that can only be a repository."""
-    from gglib.core.names import require_model
+    from gglib.cli.models.typed_names import require_typed_model
     from gglib.core.profiles import profiles_of
     from gglib.proxy.names.alias_table import lists_by_model
     from gglib.proxy.names.aliases import AliasLists
 
     if "/" in name and await store.resolve_model(name) is None:
         return None
-    model = await require_model(store, name)
+    model = await require_typed_model(store, name, settings.aliases)
     models, versions = await store.list_models(), await store.list_versions()
     return _ModelDetails(
         model=model,
@@ -96,7 +98,7 @@ def _show_remote(server: "Endpoint", name: str, *, as_json: bool) -> None:
 
 
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
-    from gglib.cli.runner import with_finder
+    from gglib.cli.sessions import with_finder
     from gglib.cli.views import render
     from gglib.library.variants.pull_target import read_target
 
@@ -118,11 +120,12 @@ def _print_repository(found: "RepositoryResult") -> None:
     render.show_table(
         search_results.FILE_COLUMNS,
         search_results.file_rows(found),
-        wrapped=search_results.FILE_COLUMNS[-1:],
-        styles=search_results.FIT_STYLES,
+        droppable=search_results.DROPPABLE_COLUMNS,
+        styles={"FIT": search_results.FIT_STYLES},
     )
     legend = search_results.show_legend(found)
-    click.echo("".join(f"\n{line}" for line in legend), nl=bool(legend))
+    if legend:
+        render.echo("".join(f"\n{line}" for line in legend))
 
 
 def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) -> None:
@@ -150,7 +153,6 @@ def _print_model(
     import time
 
     from gglib.cli.views import model_list, render
-    from gglib.core.file_names import escaped
     from gglib.core.hub.shown_source import shown_url
 
     idle_ttl_s = found.settings.idle_ttl_s
@@ -180,9 +182,7 @@ def _print_model(
         "Version": model_list.format_version(version),
         "Template": found.chat_template_sha256,
     }
-    for label, value in lines.items():
-        if value:
-            click.echo(f"{label + ':':<14}{escaped(value)}")
+    render.show_fields(lines, width=_LABEL_WIDTH)
 
 
 def _print_local_files(shown: _ModelDetails) -> None:
@@ -206,6 +206,6 @@ def _print_files(model: "ModelSummary", suffixes: "Mapping[Path, str] | None" = 
 
     for label, path, sha256 in model_list.labelled_files(model):
         suffix = (suffixes or {}).get(path, "")
-        click.echo(f"{label + ':':<14}{escaped(str(path))}{suffix}")
+        click.echo(f"{label + ':':<{_LABEL_WIDTH}}{escaped(str(path))}{suffix}")
         if sha256 is not None:
-            click.echo(f"{'SHA-256:':<14}{sha256}")
+            click.echo(f"{'SHA-256:':<{_LABEL_WIDTH}}{sha256}")

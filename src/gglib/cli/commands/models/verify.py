@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gglib.cli.context import Options
+    from gglib.cli.models.typed_names import AliasTable
     from gglib.core.ports.store import HomeStorePort
     from gglib.library.verify import FileCheck
 
@@ -24,15 +25,15 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
     Verifies one model, or all. The exit code is 1 if a file differs, is missing or cannot be read. '--remember' stores
     the computed hashes of files without a known hash, so that the next run can compare them.
     """
-    from gglib.app.catalog import store_hashes
-    from gglib.cli.runner import with_catalog
+    from gglib.app.models.catalog import store_hashes
+    from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
 
     options: Options = ctx.obj
     settings = options.settings()
 
     async def verify(store: "HomeStorePort") -> "tuple[Sequence[FileCheck], int]":
-        checks = await _verify(store, model)
+        checks = await _verify(store, model, settings.aliases)
         return checks, len(await store_hashes(checks, store)) if remember else 0
 
     checks, remembered = with_catalog(settings, verify)
@@ -46,13 +47,16 @@ def command(ctx: click.Context, model: str | None, *, remember: bool, as_json: b
         ctx.exit(1)
 
 
-async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileCheck]":
-    from gglib.cli.terminal import progress_bar
-    from gglib.core.names import require_model
+async def _verify(store: "HomeStorePort", name: str | None, aliases: "AliasTable") -> "Sequence[FileCheck]":
+    from gglib.cli.models.typed_names import require_typed_model
+    from gglib.cli.terminal.progress_bar import progress_bar
     from gglib.library.verify import verify_models
     from gglib.system.files.hashing import hash_file
 
-    models = await store.list_models() if name is None else [await require_model(store, name)]
+    if name is None:
+        models = await store.list_models()
+    else:
+        models = [await require_typed_model(store, name, aliases)]
     sizes: dict[Path, int] = {}
     with progress_bar() as progress:
 
@@ -65,12 +69,13 @@ async def _verify(store: "HomeStorePort", name: str | None) -> "Sequence[FileChe
 
 
 def _print_hash_note(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
+    from gglib.cli.views import render
     from gglib.library.verify import FileVerdict
 
     if is_remembering:
         click.echo(f"Stored the computed hashes of {remembered} model{'' if remembered == 1 else 's'}.")
     elif any(check.verdict is FileVerdict.UNKNOWN for check in checks):
-        click.echo("'gglib verify --remember' stores the computed hashes for the next run.")
+        render.echo("'gglib verify --remember' stores the computed hashes for the next run.")
     if not checks:
         click.echo("No models yet: there is nothing to verify.")
 

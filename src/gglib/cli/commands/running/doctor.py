@@ -22,7 +22,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     import asyncio
 
     from gglib.app.doctor import run_checks
-    from gglib.cli.checks import doctor_checks
+    from gglib.cli.doctor_checks import doctor_checks
+    from gglib.cli.help.hints import runnable
     from gglib.cli.views import render
     from gglib.core.plain_text import escape_line
 
@@ -39,6 +40,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     else:
         for result in results:
             mark, colour = MARKS[result["verdict"]]
-            click.echo(f"{click.style(mark, fg=colour)}  {result['name']:<10}{escape_line(result['detail'])}")
+            detail = escape_line(runnable(result["detail"]))
+            click.echo(f"{click.style(mark, fg=colour)}  {result['name']:<10}{detail}")
     if any(result["verdict"] == "fail" for result in results):
         ctx.exit(1)

@@ -16,11 +16,12 @@ def command(options: Options, model: str, ctx: int | None, *, as_json: bool) -> 
     Other models are unloaded for it as for a request. 'gglib pin' keeps it in memory.
     """
     from gglib.cli.server.instance import server_endpoint
-    from gglib.cli.server.models import find_name, load
+    from gglib.cli.server.models import complete_for_request, find_name, load
     from gglib.cli.server.wait_line import wait_line
     from gglib.cli.views import render
 
     server = server_endpoint(options)
+    model = complete_for_request(server, model)
     with wait_line(server, find_name(server, model)):
         loaded = load(server, model, num_ctx=ctx)
     if as_json:

@@ -1,7 +1,8 @@
 """``gglib logs``: prints the log of gglib or of a model's engine, with control characters escaped."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,10 +21,15 @@ TAIL_BYTES = 1024 * 1024
     "-n", "--lines", default=50, show_default=True, metavar="N", help="Number of lines from the end."
 )
 @click.option("-f", "--follow", is_flag=True, help="Print new lines as they are written, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_obj
-def command(options: Options, model: str | None, lines: int, *, follow: bool) -> None:
-    """Print the log of gglib, or of a model's engine."""
+def command(options: Options, model: str | None, lines: int, *, follow: bool, as_json: bool) -> None:
+    """Print the log of gglib, or of a model's engine.
+
+    Lines of JSON (setting 'log_format') are printed as text.
+    """
     from gglib.cli.views import render
+    from gglib.core.log_lines import ReadableStream, readable_line
     from gglib.core.plain_text import StreamEscaper
 
     path, owner = _log_path(options, model)
@@ -31,12 +37,26 @@ def command(options: Options, model: str | None, lines: int, *, follow: bool) ->
         render.echo(f"No log yet: {owner} has not run with this home.", is_error=True)
         return
     size, inode = _size_and_inode(path)
-    for line in tail(path, max(0, lines), size_bytes=size):
-        render.echo(line)
-    if follow:
-        escaper = StreamEscaper()
-        for piece in follow_file(path, size, inode):
-            click.echo(escaper.feed(piece), nl=False)
+    shown = tail(path, max(0, lines), size_bytes=size)
+    pieces = follow_file(path, size, inode) if follow else ()
+    if as_json:
+        _print_json(shown, pieces)
+        return
+    for line in shown:
+        render.echo(readable_line(line))
+    escaper, stream = StreamEscaper(), ReadableStream()
+    for piece in pieces:
+        click.echo(escaper.feed(stream.feed(piece)), nl=False)
+
+
+def _print_json(lines: list[str], pieces: Iterable[str]) -> None:
+    from gglib.core.log_lines import LineSplitter, parsed_lines
+    from gglib.core.plain_text import json_text
+
+    splitter = LineSplitter()
+    for batch in chain((lines,), map(splitter.feed, pieces)):
+        for record in parsed_lines(batch):
+            click.echo(json_text(record))
 
 
 def tail(path: Path, lines: int, *, size_bytes: int | None = None) -> list[str]:
@@ -93,13 +113,13 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _log_path(options: Options, model: str | None) -> tuple[Path, str]:
-    from gglib.cli.log_files import LOG_NAME
-    from gglib.cli.runner import with_catalog
-    from gglib.core.names import require_model
+    from gglib.cli.models.typed_names import require_typed_model
+    from gglib.cli.serving.log_files import LOG_NAME
+    from gglib.cli.sessions import with_catalog
     from gglib.runtime.local.engine_log import engine_log_path
 
     settings = options.tolerant_settings()
     if model is None:
         return settings.log_dir / LOG_NAME, "gglib"
-    found = with_catalog(settings, lambda store: require_model(store, model))
+    found = with_catalog(settings, lambda store: require_typed_model(store, model, settings.aliases))
     return engine_log_path(settings.log_dir, found.name), f"'{found.name}'"

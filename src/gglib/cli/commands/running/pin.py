@@ -14,11 +14,12 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
 
     Takes effect at once and after restarts; 'gglib load' loads it now, 'preload' at each start.
     """
-    from gglib.cli.pins import set_pin
+    from gglib.cli.models.pins import set_pin
     from gglib.cli.views import render
 
     changed = set_pin(options, model, is_pinned=True)
     if as_json:
         render.show_json(changed)
     else:
-        render.echo(f"Pinned '{changed['name']}': it stays in memory once it is loaded.")
+        effect = "it stays in memory once it is loaded, and models that do not fit beside it are refused"
+        render.echo(f"Pinned '{changed['name']}': {effect}.")

@@ -42,10 +42,11 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
         about = None if instance is None else {"pid": instance.pid, "url": instance.url}
         render.show_json({"server": about, **status})
     elif instance is None:
-        click.echo(NOT_RUNNING)
+        render.echo(NOT_RUNNING)
     else:
         render.echo(f"gglib at {instance.url or '(starting)'}, pid {instance.pid}")
         _show(status)
+        _show_gpus(status)
 
 
 def _show_remote(server: "Endpoint", *, as_json: bool) -> None:
@@ -60,14 +61,26 @@ def _show_remote(server: "Endpoint", *, as_json: bool) -> None:
     _show(status)
 
 
+def _show_gpus(status: Mapping[str, Any]) -> None:
+    from gglib.app.memory.gpu_use import resident_gpu_text
+    from gglib.cli.views import render
+    from gglib.system.present_gpus import read_present_gpus
+
+    sizes = {resident["model_name"]: resident.get("size") or {} for resident in status["residents"]}
+    if (text := resident_gpu_text(read_present_gpus(), sizes)) is not None:
+        render.show_line(f"GPU: {text}")
+
+
 def _show(status: Mapping[str, Any]) -> None:
     from gglib.cli.views import render, running
 
     if status["residents"]:
         render.show_table(
-            *running.resident_table(status), wrapped=(running.MODEL,), droppable=running.DROPPABLE_COLUMNS
+            *running.resident_table(status),
+            droppable=running.DROPPABLE_COLUMNS,
+            styles={running.STATE: render.STATE_STYLES},
         )
     else:
-        click.echo(running.NO_MODELS)
+        render.echo(running.NO_MODELS)
     for line in running.status_lines(status):
-        render.show_line(line)
+        render.show_line(line, running.line_style(line))

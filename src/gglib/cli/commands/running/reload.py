@@ -16,13 +16,21 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.server.client import post_json
     from gglib.cli.server.instance import server_endpoint
     from gglib.cli.views import reloaded, render
+    from gglib.core.errors import GglibError
 
-    result = post_json(server_endpoint(options), "/gglib/reload", None, "Reloaded")
+    try:
+        result = post_json(server_endpoint(options, is_quiet=True), "/gglib/reload", None, "Reloaded")
+    except GglibError as error:
+        options.mark_reported(str(error))  # the server's reason is that of the warning
+        raise
+    finally:
+        if options.remote is None:
+            options.tolerant_settings()
     if as_json:
         render.show_json(result)
         return
     for warning in result["warnings"]:
-        render.echo(f"Warning: {warning}", is_error=True)
+        render.warn(warning)
     rows = reloaded.setting_rows(result)
     if rows:
         render.show_table(reloaded.COLUMNS, rows, wrapped=("OLD", "NEW"))

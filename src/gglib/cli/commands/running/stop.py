@@ -39,7 +39,7 @@ def command(ctx: click.Context, model: str | None, *, server: bool, as_json: boo
             raise InvalidSettingError(
                 "'gglib stop --server' works only on the server's own machine: run it there."
             )
-        _stop_server(options.tolerant_settings())
+        _stop_server(options.tolerant_settings(), as_json=as_json)
         return
     names = unload_all(server_endpoint(options), timeout_s=stop_timeout_s(options))
     if as_json:
@@ -48,33 +48,43 @@ def command(ctx: click.Context, model: str | None, *, server: bool, as_json: boo
         render.echo(f"Unloaded {', '.join(names)}." if names else "No model was loaded.")
 
 
-def _stop_server(settings: "Settings") -> None:
+def _stop_server(settings: "Settings", *, as_json: bool) -> None:
     import os
     import signal
     import time
 
+    from gglib.app.serving.stop_requests import announced_stop
     from gglib.cli.server.instance import NOT_RUNNING, find_instance
     from gglib.cli.server.models import STOP_TIMEOUT_S
+    from gglib.cli.views import render
     from gglib.core.errors import GglibError
 
     instance = find_instance(settings)
     if instance is None:
         raise GglibError(NOT_RUNNING)
-    try:
-        os.kill(instance.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass  # it has exited in the meantime
-    except PermissionError as error:
+    if instance.is_private:
         raise GglibError(
-            f"gglib (pid {instance.pid}) belongs to another user: only that user can stop it."
-        ) from error
-    limit_s = settings.drain_s + STOP_TIMEOUT_S
-    deadline = time.monotonic() + limit_s
-    while (now := find_instance(settings)) is not None and now.pid == instance.pid:
-        if time.monotonic() > deadline:
+            f"The only server of this home belongs to a chat (pid {instance.pid}) and ends with it: /bye leaves it."
+        )
+    with announced_stop(settings.run_dir, instance.pid):
+        try:
+            os.kill(instance.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass  # it has exited in the meantime
+        except PermissionError as error:
             raise GglibError(
-                f"gglib (pid {instance.pid}) did not stop within {limit_s:.0f} s: "
-                f"'kill -9 {instance.pid}' kills it and its engines."
-            )
-        time.sleep(POLL_S)
-    click.echo(f"Stopped gglib (pid {instance.pid}).")
+                f"gglib (pid {instance.pid}) belongs to another user: only that user can stop it."
+            ) from error
+        limit_s = settings.drain_s + STOP_TIMEOUT_S
+        deadline = time.monotonic() + limit_s
+        while (now := find_instance(settings)) is not None and now.pid == instance.pid:
+            if time.monotonic() > deadline:
+                raise GglibError(
+                    f"gglib (pid {instance.pid}) did not stop within {limit_s:.0f} s: "
+                    f"'kill -9 {instance.pid}' kills it and its engines."
+                )
+            time.sleep(POLL_S)
+    if as_json:
+        render.show_json({"server": {"pid": instance.pid, "url": instance.url}})
+    else:
+        click.echo(f"Stopped gglib (pid {instance.pid}).")

@@ -15,10 +15,12 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     Waits for its responses in flight, for up to 'drain_s' seconds. The next request loads it again.
     """
     from gglib.cli.server.instance import server_endpoint
-    from gglib.cli.server.models import stop_timeout_s, unload
+    from gglib.cli.server.models import complete_for_request, stop_timeout_s, unload
     from gglib.cli.views import render
 
-    names = unload(server_endpoint(options), model, timeout_s=stop_timeout_s(options))
+    server = server_endpoint(options)
+    model = complete_for_request(server, model)
+    names = unload(server, model, timeout_s=stop_timeout_s(options))
     if as_json:
         render.show_json({"stopped": names})
     else:

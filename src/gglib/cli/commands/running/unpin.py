@@ -11,7 +11,7 @@ from gglib.cli.context import Options
 @click.pass_obj
 def command(options: Options, model: str, *, as_json: bool) -> None:
     """Let a pinned model be unloaded for other models again."""
-    from gglib.cli.pins import set_pin
+    from gglib.cli.models.pins import set_pin
     from gglib.cli.views import render
 
     changed = set_pin(options, model, is_pinned=False)

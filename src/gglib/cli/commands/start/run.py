@@ -1,98 +1,167 @@
 """``gglib run``: chats with a model in the terminal."""
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+import os
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gglib.cli.context import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gglib.app.settings import Settings
+    from gglib.cli.chat.models import ChatModel
     from gglib.core.addresses import Endpoint
     from gglib.core.errors import ModelNotFoundError
     from gglib.core.models import ModelSummary
-    from gglib.core.ports.store import HomeStorePort
+
+_SETTINGS = {"system": "system", "max_tokens": "max_tokens", "ctx": "num_ctx"}
+"""The settings of a chat by the names of the options, where they differ or are not numbers."""
 
 
 @click.command("run")
-@click.argument("model")
+@click.argument("model", required=False)
 @click.argument("prompt", nargs=-1)
-@click.option("--ctx", metavar="N", type=click.IntRange(min=1), help="Context size in tokens to request.")
+@click.option("--system", metavar="TEXT", help="System prompt.")
+@click.option("--image", metavar="FILE", multiple=True, help="Add an image to the prompt; may be repeated.")
+@click.option("--max-tokens", metavar="N|off", help="Limit on the tokens of an answer. Default: 2048.")
+@click.option("--temperature", metavar="X", help="0 always takes the most probable token.")
+@click.option("--top-p", metavar="X", help="Take tokens of this total probability only.")
+@click.option("--top-k", metavar="N", help="Take the N most probable tokens only.")
+@click.option("--min-p", metavar="X", help="Leave out tokens below this share of the best one.")
+@click.option("--seed", metavar="N", help="Seed of the random choice of tokens.")
+@click.option("--think", metavar="VALUE", help="on, off, low, medium or high, for models that reason.")
+@click.option("--ctx", metavar="N", help="Context size in tokens to request.")
+@click.option("--verbose", is_flag=True, help="Print tokens, speeds and times after an answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as a JSON object.")
+@click.option(
+    "--markdown/--no-markdown", default=True, help="Format Markdown on a terminal. Default: --markdown."
+)
 @click.pass_obj
-def command(options: Options, model: str, prompt: tuple[str, ...], ctx: int | None) -> None:
+def command(  # noqa: PLR0913 - one for each option
+    options: Options,
+    /,
+    model: str | None,
+    prompt: tuple[str, ...],
+    image: tuple[str, ...],
+    *,
+    verbose: bool,
+    as_json: bool,
+    markdown: bool,
+    **given: str | None,
+) -> None:
     """Chat with a model in the terminal.
 
-    With PROMPT, or a prompt on stdin, prints one answer; without, starts an interactive chat.
+    With PROMPT, or a prompt on stdin, prints one answer; text on stdin follows PROMPT. Without, starts an
+    interactive chat. Without MODEL, uses 'default_model' or the only model, else asks for one.
+
     Uses the gglib server of this home if it runs, else starts one for the duration of the chat.
     """
     import sys
 
-    from gglib.cli.chat.loop import Chat
-    from gglib.cli.runner import with_catalog
-    from gglib.cli.views.model_list import usage_hint
-    from gglib.core.errors import ModelNotFoundError
+    from gglib.cli.chat.conversation import Conversation
+    from gglib.cli.chat.input.images import read_image
+    from gglib.cli.chat.input.piped_input import joined_prompt, read_piped_text
+    from gglib.cli.chat.input.terminal_modes import hidden_typing
+    from gglib.cli.chat.options import ChatOptions
+    from gglib.cli.chat.single import chat_once, new_session
+
+    chat_settings = _chat_settings(given)
+    images = [read_image(name) for name in image]
+    words = " ".join(prompt).strip()
+    is_interactive = not words and not as_json and sys.stdin.isatty()
+    with ExitStack() as typing:
+        if is_interactive and model is not None and os.environ.get("TERM", "dumb") != "dumb":
+            typing.enter_context(hidden_typing())  # what is typed before the first prompt is for that prompt
+        found, running = _model_and_server(options, model, words, can_ask=is_interactive)
+        text = joined_prompt(words, read_piped_text(has_prompt=bool(words)))
+        if not text and not is_interactive:
+            raise click.UsageError("No prompt: pass PROMPT as an argument or on stdin.")
+        shown = ChatOptions(is_verbose=verbose, has_markdown=markdown)
+        conversation = Conversation(found.name, settings=chat_settings)
+        with running as server:
+            session = new_session(server, found, conversation, shown, as_json=as_json)
+            for url in images:
+                session.add_image(url)
+            if text:
+                chat_once(session, text, shown, as_json=as_json)
+            else:
+                from gglib.cli.chat.interactive import chat_interactively
+
+                home = options.tolerant_settings(is_quiet=True).home
+                chat_interactively(session, shown, home, on_ready=typing.close)
+
+
+def _chat_settings(given: dict[str, str | None]) -> dict[str, Any]:
+    """Return the settings of the chat. Raises ``InvalidSettingError``."""
+    from gglib.cli.chat.settings import parse_setting
+
+    parsed = {
+        _SETTINGS.get(name, name): parse_setting(_SETTINGS.get(name, name), text)
+        for name, text in given.items()
+        if text is not None
+    }
+    return {name: value for name, value in parsed.items() if value is not None}
+
+
+def _model_and_server(
+    options: Options, model: str | None, words: str, *, can_ask: bool
+) -> "tuple[ChatModel, AbstractContextManager[Endpoint]]":
+    """Return the model of the chat, and the server, which is started with the block if none runs."""
+    from gglib.cli.chat.models import find_local_model, find_served_model, local_models
+    from gglib.cli.server.models import served_models
+    from gglib.core.errors import GglibError, ModelNotFoundError
     from gglib.core.plain_text import escape_block
 
-    if options.remote is None:
-        settings = options.settings()
+    remote = options.remote
+    if remote is not None:
+        name = model or _pick(served_models(remote), None, can_ask=can_ask)
         try:
-            name, found = with_catalog(settings, lambda store: _find_model(store, model, settings))
-        except ModelNotFoundError as error:
-            raise click.ClickException(escape_block(_not_found_message(model, error))) from error
-        running: AbstractContextManager[Endpoint] = _running_or_private_server(settings)
-    else:
-        name, found = _find_remote_model(options.remote, model)
-        running = nullcontext(options.remote)
-    if found.capabilities.embedding or found.capabilities.rerank:
-        raise click.ClickException(f"Model '{name}' does not chat. {usage_hint(found)}")
-    text = " ".join(prompt)
-    if not sys.stdin.isatty() and not text:
-        text = sys.stdin.read()
-    text = text.encode(errors="replace").decode()  # bytes of an argument that are not UTF-8
-    with running as server:
-        chat = Chat(server, name, num_ctx=ctx, expected_model=found.name)
-        if text.strip():
-            chat.send(text)
-        elif sys.stdin.isatty():
-            chat.run()
-        else:
-            raise click.UsageError("No prompt: pass PROMPT as an argument or on stdin.")
+            return find_served_model(remote, name), nullcontext(remote)
+        except GglibError as error:
+            raise _with_hint(f"{error}", name, (), words) from error
+    settings = options.settings()
+    name = model or _pick(local_models(settings), settings.default_model, can_ask=can_ask)
+    try:
+        found = find_local_model(settings, name)
+    except ModelNotFoundError as error:
+        known = error.candidates or error.others
+        message = _not_found_message(name, error)
+        if model is None:
+            raise click.ClickException(escape_block(f"Setting 'default_model': {message}")) from error
+        raise _with_hint(message, name, known, words) from error
+    return found, _running_or_private_server(settings)
 
 
-async def _find_model(store: "HomeStorePort", name: str, settings: "Settings") -> "tuple[str, ModelSummary]":
-    """Return the name for requests, and the model of the catalogue that is expected to serve them.
+def _with_hint(message: str, name: str, known: "Sequence[str]", words: str) -> click.ClickException:
+    """Return the error for a missing model; with the right command if the name is rather a prompt."""
+    from gglib.cli.chat.model_choice import looks_like_prompt, model_first_hint
+    from gglib.core.plain_text import escape_block
 
-    They differ for an alias, of which the server chooses a model, and for ``MODEL:PROFILE``. Raises
-    ``ModelNotFoundError``.
-    """
-    from gglib.core.kinds import models_of_kind
-    from gglib.proxy.names.aliases import AliasLists
-    from gglib.proxy.names.resolution import require_name
-
-    found = await require_name(name, store, AliasLists(settings.aliases), store)
-    fitting = found.models if found.alias is None else models_of_kind(found.models, "chat")
-    return found.name, next(iter(fitting), found.models[0])
+    if looks_like_prompt(name, has_prompt=bool(words)):
+        message = f"{message} {model_first_hint(next(iter(known), 'MODEL'), f'{name} {words}'.strip())}"
+    return click.ClickException(escape_block(message))
 
 
-def _find_remote_model(server: "Endpoint", name: str) -> "tuple[str, ModelSummary]":
-    """Return what ``_find_model`` returns; of an alias list the first model, without its capabilities.
+def _pick(models: "Sequence[ModelSummary]", default: str | None, *, can_ask: bool) -> str:
+    """Return the name of the default model or of the only one that can chat, else that which the user picks."""
+    from gglib.cli.chat.model_choice import chat_models
+    from gglib.cli.chat.models import ask_for_model
+    from gglib.cli.models.chat_models import several_models_error
+    from gglib.cli.terminal.console import is_interactive
+    from gglib.core.shell_quoting import quoted_command
 
-    For a chat the server skips the models of the list that cannot chat.
-    """
-    from dataclasses import replace
-
-    from gglib.cli.remote.commands import show_model
-    from gglib.cli.remote.decode import model_of
-    from gglib.core.models import ModelCapabilities
-    from gglib.core.names import find_model
-
-    found = model_of(show_model(server, name))
-    if find_model(name, [found]) is None:  # an alias list, or MODEL:PROFILE
-        return name, replace(found, capabilities=ModelCapabilities())
-    return found.name, found
+    if default is not None:
+        return default
+    choices = chat_models(models)
+    if len(choices) == 1:
+        return choices[0].name
+    if not (can_ask and is_interactive()):
+        advice = f"name one, as in {quoted_command('run', choices[0].name)}, or set 'default_model'"
+        raise several_models_error(choices, advice)
+    return ask_for_model(choices)
 
 
 def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
@@ -114,17 +183,15 @@ def _not_found_message(model: str, error: "ModelNotFoundError") -> str:
 
 @contextmanager
 def _running_or_private_server(settings: "Settings") -> "Iterator[Endpoint]":
-    import logging
-
-    from gglib.app.server import private_server
-    from gglib.cli.engine_choice import choose_engine
-    from gglib.cli.log_files import start_logging
+    from gglib.app.serving.private_server import private_server
     from gglib.cli.server.instance import find_instance
+    from gglib.cli.serving.engine_choice import choose_engine
+    from gglib.cli.serving.log_files import start_quiet_logging
 
     instance = find_instance(settings)
     if instance is not None and instance.endpoint is not None:
         yield instance.endpoint
         return
-    start_logging(settings.log_dir, stderr_level=logging.CRITICAL)
+    start_quiet_logging(settings)
     with private_server(settings, choose_engine(settings)) as server:
         yield server

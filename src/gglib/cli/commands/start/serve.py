@@ -9,7 +9,7 @@ from gglib.cli.context import Options, server_options
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
     from gglib.app.settings.source import SettingsSource
-    from gglib.cli.runner import DrainReporter
+    from gglib.cli.serving.foreground import DrainReporter
 
 
 @click.command("serve")
@@ -21,43 +21,88 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
     Prints the address, then one line per request; $GGLIB_HOME/logs/gglib.log has the same lines.
     Changes of config.toml take effect while it runs, where they can; SIGHUP and 'gglib reload' apply them at once.
     """
-    import logging
+    import os
+    from functools import partial
 
-    from gglib.app.file_limits import fit_to_machine
-    from gglib.app.server import check_server_exposure
+    from gglib.app.serving.busy_port import require_free_ports
+    from gglib.app.serving.file_limits import fit_to_machine
+    from gglib.app.serving.live_parts import check_server_exposure
+    from gglib.app.serving.stop_requests import take_announced_stop
     from gglib.app.settings.source import SettingsSource
-    from gglib.cli.log_files import start_logging
-    from gglib.cli.runner import DrainReporter, run_in_foreground
+    from gglib.cli.server.instance import find_instance
+    from gglib.cli.serving.announcements import server_announcer
+    from gglib.cli.serving.foreground import DrainReporter, run_in_foreground
+    from gglib.cli.serving.log_files import start_logging
 
-    settings = options.settings(**overrides)
+    settings = options.load(**overrides)  # its warnings are in the format of the log
+    if find_instance(settings) is None:  # else the lock of the home names the other server
+        require_free_ports(
+            settings, "serve"
+        )  # first: a key would not help with the address of another machine
     check_server_exposure(settings)
-    start_logging(settings.log_dir, stderr_level=logging.INFO)
-    source = SettingsSource(lambda: fit_to_machine(options.settings(**overrides)), settings)
-    drain = DrainReporter(lambda: source.latest.drain_s)
+    start_logging(settings.log_dir, level=settings.log_level, log_format=settings.log_format)
+    announce = server_announcer(settings.log_format)
+    source = SettingsSource(lambda: fit_to_machine(options.load(**overrides)), settings)
+    drain = DrainReporter(lambda: source.latest.drain_s, announce)
     run_in_foreground(
-        _serve(fit_to_machine(settings), source, drain), drain, request_reload=source.reload_requested.set
+        _serve(fit_to_machine(settings), source, drain),
+        drain,
+        request_reload=source.reload_requested.set,
+        was_requested=partial(take_announced_stop, settings.run_dir, os.getpid()),
+        announce=announce,
     )
+    announce("Stopped.")
 
 
 async def _serve(settings: "Settings", source: "SettingsSource", drain: "DrainReporter") -> None:
-    from gglib.app.server import open_home, running_server
-    from gglib.cli.engine_choice import choose_engine_async
-    from gglib.cli.streams import ignore_output_errors
-    from gglib.cli.terminal import warn_if_exposed
-    from gglib.core.plain_text import escape_line
+    from gglib.app.serving.open_home import open_home
+    from gglib.app.serving.server import running_server
+    from gglib.cli.serving.engine_choice import choose_engine_async
     from gglib.system.gc_tuning import tune_gc
 
     # Before the server listens: running the binary may take seconds.
-    engine = await choose_engine_async(settings)
+    engine = await choose_engine_async(settings, prints_warning=False)  # the log goes to stderr, too
     async with (
         open_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain, source=source) as server,
     ):
-        with ignore_output_errors():  # a failed write to stdout does not stop the server
-            click.echo(f"Listening on {server.url}")
-            if server.ollama_url is not None:
-                click.echo(f"For clients of Ollama: {server.ollama_url}")
-            warn_if_exposed(settings)
-            click.echo(f"Engine: {escape_line(engine.description)}")
+        _announce_start(settings, server.url, server.ollama_url, engine.description)
+        if not await home.catalog.list_models():
+            _announce_empty_catalog(settings)
         tune_gc()
         await server.wait()
+
+
+def _announce_start(settings: "Settings", url: str, ollama_url: str | None, engine: str) -> None:
+    """Print the addresses and the engine to stdout, and warnings to stderr; with JSON, all of it to the log."""
+    import logging
+
+    from gglib.cli.serving.announcements import result_announcer
+    from gglib.cli.serving.exposure import exposure_warning, warn_if_exposed
+    from gglib.cli.serving.network import network_address_lines
+    from gglib.cli.views import render
+    from gglib.core.log_lines import JSON
+
+    announce = result_announcer(settings.log_format)
+    announce(f"Listening on {url}")
+    if ollama_url is not None:
+        announce(f"For clients of Ollama: {ollama_url}")
+    if settings.log_format == JSON:
+        for warning in filter(None, (exposure_warning(settings), *settings.warnings)):
+            logging.getLogger("gglib").warning("%s", warning)
+    else:
+        warn_if_exposed(settings)
+        for warning in settings.warnings:
+            render.warn(warning)
+    for line in network_address_lines(settings, url):
+        announce(line)
+    announce(f"Engine: {engine}")
+
+
+def _announce_empty_catalog(settings: "Settings") -> None:
+    """Print what to type where no request can be served yet."""
+    from gglib.cli.serving.announcements import result_announcer
+
+    result_announcer(settings.log_format)(
+        "No models yet: 'gglib pull' lists first models, 'gglib add FILE' adds a local file, also while gglib runs."
+    )

@@ -38,10 +38,13 @@ def edit_of(changes: ModelChanges) -> EditModel:
     """Return the edit that sets the fields of ``changes`` and keeps all others."""
     values = {name: value for name, value in structs.asdict(changes).items() if value is not UNSET}
     aliases, tags = (_names(values.pop(name, UNSET)) for name in ("aliases", "tags"))
+    new_name = values.pop("name", None)
     settings = {name: _setting(name, value) for name, value in values.items()}
 
     def edit(model: ModelSummary) -> ModelEdit:
-        return ModelEdit(aliases=aliases, tags=tags, settings=replace(model.settings, **settings))
+        return ModelEdit(
+            name=new_name, aliases=aliases, tags=tags, settings=replace(model.settings, **settings)
+        )
 
     return edit
 
@@ -89,7 +92,8 @@ OPERATIONS = (
             group=GROUP,
             summary="Change names and settings of a model",
             text="Like `gglib set`, with the same effects. The body is a merge patch (RFC 7396): absent fields stay, "
-            "null resets a field. Engine arguments and paths are set on the server's machine only.",
+            "null resets a field. A model in memory that gets another name is unloaded after its requests. Engine "
+            "arguments and paths are set on the server's machine only.",
             path_parameters=NAME,
             body=ModelChanges,
             response=responses.Model,

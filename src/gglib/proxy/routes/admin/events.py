@@ -1,12 +1,15 @@
-"""Streams runtime events as server-sent events: a snapshot, then changes."""
+"""Streams events of the runtime and of requests as server-sent events: a snapshot, then changes."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
 
 import msgspec
 
-from gglib.core.ports import ModelRuntimePort
+from gglib.core.history.requests import RunningRequest, StoredRequest
+from gglib.core.ports import EventSubscription, ModelRuntimePort
 from gglib.core.runtime.events import EventsLost, RuntimeEvent
 from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
@@ -17,6 +20,15 @@ from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
+from gglib.proxy.routes.requests import EventsQuery
+from gglib.proxy.telemetry.open_requests import OpenRequests
+from gglib.proxy.telemetry.request_events import (
+    RequestEvent,
+    RequestEventsLost,
+    RequestFinished,
+    RequestStarted,
+)
+from gglib.proxy.telemetry.request_feed import SCAN_INTERVAL_S, RequestSubscription
 
 PATH = "/gglib/events"
 POLL_INTERVAL_S = 1.0
@@ -24,26 +36,47 @@ POLL_INTERVAL_S = 1.0
 SNAPSHOT = "snapshot"
 
 
-async def follow_runtime(call: Call[None, None], response: Response) -> None:
+REQUEST_EVENT_NAMES: dict[type[RequestEvent], str] = {
+    RequestStarted: "request_started",
+    RequestFinished: "request_finished",
+}
+
+
+async def follow_runtime(call: Call[EventsQuery, None], response: Response) -> None:
     """Send a snapshot, then each event; send another snapshot if counts changed or events were lost."""
-    subscription = call.services.runtime.subscribe()
-    if subscription is None:
+    services, follows_requests = call.services, call.query.requests
+    subscription = services.runtime.subscribe()
+    if subscription is None and not follows_requests:
         raise NoEventsError
     await response.start(200, EVENT_STREAM_HEADERS)
     if call.request.method == "HEAD":
         await response.write(b"", is_last=True)
         return
-    with subscription as events:
-        stream = _Stream(response, call.services.runtime, call.services.options.heartbeat_s)
+    with ExitStack() as stack:
+        events = None if subscription is None else stack.enter_context(subscription)
+        requests = stack.enter_context(services.recorder.feed.subscribe()) if follows_requests else None
+        stream = _Stream(response, services.runtime, services.options.heartbeat_s)
         await stream.send_snapshot()
         while True:
-            event = await events.next(stream.until_poll_s)
+            event = await _next(
+                events, stream.until_poll_s if requests is None else min(stream.until_poll_s, SCAN_INTERVAL_S)
+            )
             if isinstance(event, EventsLost):
                 await stream.send_snapshot()
             elif event is not None:
                 await stream.send_event(event)
+            if requests is not None:
+                await stream.send_requests(requests, services.open_requests)
             if stream.until_poll_s == 0:
                 await stream.poll()
+
+
+async def _next(events: EventSubscription | None, timeout_s: float) -> RuntimeEvent | None:
+    """Return the next event of the runtime, or None after ``timeout_s``."""
+    if events is None:
+        await asyncio.sleep(timeout_s)
+        return None
+    return await events.next(timeout_s)
 
 
 class _Stream:
@@ -79,6 +112,14 @@ class _Stream:
         """Send an event."""
         await self._send(_event(responses.EVENT_NAMES[type(event)], event))
 
+    async def send_requests(self, requests: RequestSubscription, open_requests: OpenRequests) -> None:
+        """Send the requests that have started and ended; a snapshot if some were lost."""
+        for event in (*requests.take_started(open_requests), *requests.take()):
+            if isinstance(event, RequestEventsLost):
+                await self.send_snapshot()
+            else:
+                await self._send(_event(REQUEST_EVENT_NAMES[type(event)], event.request))
+
     async def _send_status(self, status: RuntimeStatus) -> None:
         self._sent_values = _values(status)
         await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__)))
@@ -98,7 +139,7 @@ def _values(status: RuntimeStatus) -> Sequence[object]:
     ]
 
 
-def _event(name: str, data: RuntimeEvent | responses.Status) -> bytes:
+def _event(name: str, data: RuntimeEvent | responses.Status | RunningRequest | StoredRequest) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
 
 
@@ -113,7 +154,10 @@ OPERATIONS = (
             summary="Follow the events of the models in memory",
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
             "`stopping`, `gone`, `queued` and `swap` as they happen. A further snapshot follows if other "
-            "values than times changed, at most once a second, and for readers too slow for the events.",
+            "values than times changed, at most once a second, and for readers too slow for the events. With "
+            "`requests`: also `request_started`, of requests that take longer than a moment, and "
+            "`request_finished`, with the objects of `GET /gglib/requests`.",
+            query=EventsQuery,
             response=responses.Status,
             media_type=EVENTS,
             errors=(NoEventsError,),

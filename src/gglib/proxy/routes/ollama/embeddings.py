@@ -22,7 +22,7 @@ from gglib.proxy.routes.ollama.clock import ArrivalClock
 from gglib.proxy.routes.ollama.generation import GROUP
 from gglib.proxy.routes.ollama.loading import ModelUse, apply_use
 from gglib.proxy.routes.ollama.names import with_resolved_name
-from gglib.proxy.routes.operation_spec import Access, OperationSpec
+from gglib.proxy.routes.operation_spec import Access, Metering, OperationSpec
 
 
 async def embed(request: ProxyRequest, response: Response, services: Services) -> None:
@@ -91,6 +91,7 @@ OPERATIONS = (
             access=Access.CLIENT,
             body=EmbedRequest,
             errors=LOAD_ERRORS,
+            metering=Metering.PROMPT,
         ),
         embed,
     ),
@@ -104,6 +105,7 @@ OPERATIONS = (
             access=Access.CLIENT,
             body=EmbeddingsRequest,
             errors=LOAD_ERRORS,
+            metering=Metering.PROMPT,
         ),
         embed_prompt,
     ),

@@ -19,7 +19,7 @@ from gglib.proxy.routes.ollama.bodies import offloaded, read_body
 from gglib.proxy.routes.ollama.clock import ArrivalClock
 from gglib.proxy.routes.ollama.loading import ModelUse, load_or_unload
 from gglib.proxy.routes.ollama.names import with_resolved_name
-from gglib.proxy.routes.operation_spec import LINES, Access, OperationSpec
+from gglib.proxy.routes.operation_spec import LINES, Access, Metering, OperationSpec
 
 GROUP = "Ollama's API"
 
@@ -86,6 +86,7 @@ OPERATIONS = (
             body=ChatRequest,
             media_type=LINES,
             errors=LOAD_ERRORS,
+            metering=Metering.TOKENS,
         ),
         chat,
     ),
@@ -102,6 +103,7 @@ OPERATIONS = (
             body=GenerateRequest,
             media_type=LINES,
             errors=LOAD_ERRORS,
+            metering=Metering.TOKENS,
         ),
         generate,
     ),

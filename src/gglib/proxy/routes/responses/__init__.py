@@ -7,6 +7,12 @@ through ``file_names.shown``, which escapes unprintable characters.
 
 from gglib.proxy.routes.responses.aliases import Alias, Aliases
 from gglib.proxy.routes.responses.downloads import Download, DownloadError, Downloads
+from gglib.proxy.routes.responses.history import (
+    CancelledRequest,
+    RequestDetails,
+    Requests,
+    Usage,
+)
 from gglib.proxy.routes.responses.hub import (
     File,
     Gpu,
@@ -18,15 +24,17 @@ from gglib.proxy.routes.responses.hub import (
     ShownRepository,
     Variant,
 )
+from gglib.proxy.routes.responses.keys import Key, Keys, KeyUse
 from gglib.proxy.routes.responses.models import KeptFile, LoadedModel, Model, Models, RemovedModel, Source
 from gglib.proxy.routes.responses.profiles import Profile, Profiles
 from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped
-from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Reloaded, SettingChange
+from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Ready, Reloaded, SettingChange
 
 __all__ = [
     "EVENT_NAMES",
     "Alias",
     "Aliases",
+    "CancelledRequest",
     "Download",
     "DownloadError",
     "Downloads",
@@ -37,6 +45,9 @@ __all__ = [
     "Gpu",
     "Health",
     "KeptFile",
+    "Key",
+    "KeyUse",
+    "Keys",
     "LoadedModel",
     "Memory",
     "Model",
@@ -44,9 +55,12 @@ __all__ = [
     "Need",
     "Profile",
     "Profiles",
+    "Ready",
     "Reloaded",
     "RemovedModel",
     "Repository",
+    "RequestDetails",
+    "Requests",
     "SearchResult",
     "SettingChange",
     "ShownFile",
@@ -54,5 +68,6 @@ __all__ = [
     "Source",
     "Status",
     "Stopped",
+    "Usage",
     "Variant",
 ]

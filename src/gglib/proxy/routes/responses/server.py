@@ -16,6 +16,13 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Whether the server is ready for new requests; the status of the response is 503 unless it is."""
+
+    status: Literal["starting", "ready", "draining"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorDetail:
     """OpenAI's error object."""
 

@@ -35,6 +35,16 @@ class EmbeddedEngine:
         except PackageNotFoundError:
             return "xllamacpp (version unknown)"
 
+    def gpu_devices(self) -> tuple[str, ...] | None:
+        """Return the wheel's names of the GPUs that it can use. Imports the wheel: 0.1 s."""
+        try:
+            import xllamacpp  # noqa: PLC0415 - slow, and only needed here
+        except ImportError:
+            return None
+        return tuple(
+            device["name"] for device in xllamacpp.get_device_info() if embedded_main.has_gpu([device])
+        )
+
     @staticmethod
     def has_gpu() -> bool:
         """Whether the wheel can use a GPU of this machine. Imports the wheel: 0.1 s."""

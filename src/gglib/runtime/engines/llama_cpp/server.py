@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gglib.core.errors import EngineArgumentError, EngineBrokenError
 from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp.device_list import LIST_OPTION, parse_devices
 from gglib.runtime.engines.llama_cpp.help_page import exec_error_reason, parse_options, unusable_reason
 from gglib.runtime.engines.llama_cpp.options import passed_arguments
 from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
@@ -48,6 +49,7 @@ class LlamaServerEngine:
         self._run = run or self._run_program
         self._help: _Help | None = None
         self._version: tuple[_FileIdentity, str] | None = None
+        self._devices: tuple[_FileIdentity, tuple[str, ...] | None] | None = None
         self._probe_lock = threading.Lock()
 
     @property
@@ -71,6 +73,19 @@ class LlamaServerEngine:
             if self._help is None or self._help.identity != identity:
                 self._help = _Help(identity, self._read_options())
             return self._help.options
+
+    def gpu_devices(self) -> tuple[str, ...] | None:
+        """Return the names of its GPUs; None for a build that cannot list them. Blocks as ``known_options`` does."""
+        try:
+            if LIST_OPTION not in self.known_options:
+                return None
+            identity = self._identity()
+        except EngineBrokenError:
+            return None
+        with self._probe_lock:
+            if self._devices is None or self._devices[0] != identity:
+                self._devices = identity, self._read_devices()
+            return self._devices[1]
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
         """Raise ``EngineArgumentError`` for an argument that this build does not know."""
@@ -112,6 +127,12 @@ class LlamaServerEngine:
         return next(
             (line.removeprefix("version:").strip() for line in lines if line.startswith("version:")), ""
         )
+
+    def _read_devices(self) -> tuple[str, ...] | None:
+        try:
+            return parse_devices(self._run(LIST_OPTION).text)
+        except OSError:
+            return None
 
     def _run_program(self, option: str) -> ProgramOutput:
         return run_program([self.path, option], limit_s=HELP_TIMEOUT_S)

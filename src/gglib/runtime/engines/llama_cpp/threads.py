@@ -16,8 +16,8 @@ MAX_THREADS_PER_CORE = 3
 about as long together as in turn, if they spin briefly; more were not measured."""
 
 _SPINS_X86 = 250
-"""6 µs on a Zen 3 core, where ``pause`` takes 24 ns. Fewer make an engine alone slower (200: 0.31 s instead of 0.28 for
-30 tokens; 0: nearly twice as slow), more make engines slower together (1,000: twice as slow as in turn)."""
+"""6 µs on a Zen 3 core, where ``pause`` takes 24 ns. Fewer make an engine alone slower (250: up to 1.3 times as slow;
+0: three times), more make engines slower together (320: up to 1.5 times as slow as in turn; 1,000: twice)."""
 _SPINS_OTHER = 5000
 """About the same time where libgomp's loop has no ``pause`` instruction, such as on arm64; not measured."""
 _X86 = ("x86_64", "AMD64", "i386", "i686")
@@ -44,13 +44,14 @@ def known_threads(arguments: Sequence[str], planned: int | None) -> int | None:
     return planned if own is None else own if own > 0 else None
 
 
-def wait_environment(environment: Mapping[str, str], machine: str) -> dict[str, str]:
+def wait_environment(environment: Mapping[str, str], machine: str, *, engines: int) -> dict[str, str]:
     """Return the environment variables that bound the spinning of an engine's threads.
 
-    Empty if ``environment`` has a variable of the user for it. ``machine`` is as in ``platform.machine()``. Builds
-    without libgomp ignore the variable.
+    Empty for one engine, which any bound may slow down, and if ``environment`` has a variable of the user for it.
+    ``machine`` is as in ``platform.machine()``, ``engines`` is how many engines may compute at once. Builds without
+    libgomp ignore the variable.
     """
-    if any(name in environment for name in _WAIT_VARIABLES):
+    if engines <= 1 or any(name in environment for name in _WAIT_VARIABLES):
         return {}
     return {"GOMP_SPINCOUNT": str(_SPINS_X86 if machine in _X86 else _SPINS_OTHER)}
 

@@ -1,0 +1,1 @@
+"""How models share this machine's memory, and what its GPUs are used for."""

@@ -1,0 +1,1 @@
+"""What Prometheus and Grafana need to show a server: a scrape configuration and a dashboard."""

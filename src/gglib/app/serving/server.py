@@ -1,0 +1,166 @@
+"""Composes and runs a server: engine manager and proxy."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from gglib.app.memory.accounts import open_accounts
+from gglib.app.models.library import open_library
+from gglib.app.serving.configurations import (
+    ollama_config,
+    proxy_config,
+    runtime_config,
+)
+from gglib.app.serving.history import open_history
+from gglib.app.serving.live_parts import LiveParts, check_server_exposure
+from gglib.app.serving.open_home import OpenHome
+from gglib.app.serving.preload import preloading
+from gglib.app.serving.reload import reloaded_on_changes
+from gglib.app.serving.supervisor import ProxySupervisor
+from gglib.app.settings import Settings
+from gglib.app.settings.source import SettingsSource
+from gglib.core.addresses import Endpoint
+from gglib.core.ports import ModelLibraryPort
+from gglib.gguf import read_model
+from gglib.http.tasks import run_until_first_ends
+from gglib.library.fresh_catalog import FreshCatalog
+from gglib.library.last_used import LastUsedRecorder, recorded_periodically
+from gglib.library.model_facts import ModelFacts
+from gglib.library.periodic_collection import collected_periodically
+from gglib.library.versions.deleting import collect_retired
+from gglib.proxy import Readiness, ReadyState, SharedState, serve
+from gglib.proxy.server import new_recorder
+from gglib.runtime import EngineManager
+from gglib.runtime.engines import Engine
+from gglib.runtime.local.model_files import read_mark
+
+logger = logging.getLogger("gglib")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running proxy with its engines and library."""
+
+    url: str
+    """The URL for clients on this machine, without a trailing slash."""
+    supervisor: ProxySupervisor
+    """Runs the proxy: ``wait`` returns when it ends, and raises if it crashed."""
+    manager: EngineManager
+    """Runs the engines."""
+    library: ModelLibraryPort
+    """Adds, pulls and removes models of the same catalogue, as clients do over HTTP."""
+    local_key: str | None = field(default=None, repr=False)
+    """The key for gglib's own commands; None if no key is required."""
+    ollama: ProxySupervisor | None = None
+    """Runs the proxy on the second port, for clients of Ollama; None without that port."""
+
+    @property
+    def ollama_url(self) -> str | None:
+        """The URL on the second port; None without it."""
+        return None if self.ollama is None else self.ollama.status().url
+
+    async def wait(self) -> None:
+        """Wait until a proxy has ended. Raises ``GglibError`` if it crashed."""
+        supervisors = [self.supervisor] if self.ollama is None else [self.supervisor, self.ollama]
+        for ended in await run_until_first_ends(*(supervisor.wait() for supervisor in supervisors)):
+            ended.result()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The URL and key for requests."""
+        return Endpoint(self.url, self.local_key)
+
+
+@asynccontextmanager
+async def running_server(  # noqa: PLR0913 - what a command line adds is optional
+    settings: Settings,
+    home: OpenHome,
+    engine: Engine,
+    *,
+    on_drain: Callable[[int], None] | None = None,
+    on_warning: Callable[[str], None] | None = None,
+    source: SettingsSource | None = None,
+) -> AsyncIterator[Server]:
+    """Serve for the duration of the block; then drain responses in flight, and stop the proxy and all engines.
+
+    The server listens on ``settings.host`` and ``port`` when the block begins. ``home`` is from ``open_home``,
+    ``engine`` from ``find_engine``. The drain takes at most ``settings.drain_s`` seconds: ``on_drain`` is called with
+    the number of responses in flight when it begins, and with 0 when it ends; a cancellation ends it. ``on_warning`` is
+    called with a sentence for each setting that names an unknown model or device or cannot be applied on this machine,
+    and for each model that cannot be loaded at the start; the log has the same. With a ``source``, changed settings are
+    applied without a restart (``app.serving.reload``). Installs no signal handlers and configures no logging.
+
+    Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
+    machines without a key while ``insecure`` is not set (``app.serving.exposure``).
+    """
+    check_server_exposure(settings)
+    facts = ModelFacts(home.catalog, read_model, read_mark)
+    accounts = await open_accounts(engine, home.catalog, slots=settings.slots, memory=settings.memory)
+    live = LiveParts(settings, home, engine, facts, accounts)
+    async with (
+        open_library(settings, home.catalog, lambda: live.settings) as library,
+        collected_periodically(
+            partial(collect_retired, home.catalog, settings.models_dir)
+        ) as request_collection,
+        EngineManager(
+            home.catalog,
+            live.launcher,
+            replace(runtime_config(settings, accounts.budget), on_engine_exit=request_collection),
+            accounts,
+        ) as manager,
+        recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
+        open_history(settings, live.redactor.redact) as history,
+    ):
+        live.history = history
+        reloader = None if source is None else live.reloader(source, manager)
+        reload = None if reloader is None else reloader.reload
+        readiness = Readiness(ReadyState.STARTING)
+        shared = SharedState(recorder=new_recorder(settings.log_format), readiness=readiness)
+        serve_all = partial(
+            serve,
+            library=library,
+            profiles=home.catalog,
+            reload=reload,
+            history=history.live,
+            shared=shared,
+        )
+        supervisor = ProxySupervisor(partial(serve_all, options=live.options))
+        ollama = ProxySupervisor(partial(serve_all, options=live.ollama_options))
+        try:
+            shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
+            live.url = await supervisor.start(proxy_config(settings), manager, shown)
+            if settings.ollama_port is not None:
+                await ollama.start(ollama_config(settings, settings.ollama_port), manager, shown)
+            live.publish()
+            warn = partial(_warn, on_warning)
+            for warning in await live.warnings(settings):
+                warn(warning)
+            async with AsyncExitStack() as stack:
+                if reloader is not None and source is not None:
+                    await stack.enter_async_context(reloaded_on_changes(reloader, source))
+                await stack.enter_async_context(
+                    preloading(settings, home.catalog, manager, warn, readiness.finish_start)
+                )
+                second = None if settings.ollama_port is None else ollama
+                yield Server(live.url, supervisor, manager, library, live.published_key, second)
+        finally:
+            readiness.begin_drain()  # before the drain, in which the server still accepts connections
+            await _drain(manager, on_drain or (lambda _: None))
+            await asyncio.gather(supervisor.stop(), ollama.stop())
+
+
+def _warn(on_warning: Callable[[str], None] | None, warning: str) -> None:
+    logger.warning("%s", warning)
+    if on_warning is not None:
+        on_warning(warning)
+
+
+async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
+    on_drain(manager.in_flight)
+    with suppress(asyncio.CancelledError):
+        await manager.drain()
+    on_drain(0)

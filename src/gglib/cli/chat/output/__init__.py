@@ -1,0 +1,1 @@
+"""Formats answers while they arrive, and prints them."""

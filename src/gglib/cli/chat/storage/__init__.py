@@ -1,0 +1,1 @@
+"""What chats keep in the home: earlier prompts, and saved conversations."""

@@ -1,0 +1,152 @@
+"""Gathers the facts for the checks of ``gglib doctor``."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from gglib.app.doctor import (
+    Check,
+    Finding,
+    Verdict,
+    check_access,
+    check_config,
+    check_disk,
+    check_engine,
+    check_gpu,
+    check_memory,
+    check_models,
+    check_python,
+    check_recording,
+)
+from gglib.app.memory.fitting import default_fit, usable_memory
+from gglib.app.memory.gpu_use import gpu_names, gpu_text, read_gpu_use
+from gglib.app.models.catalog import model_load_errors, open_catalog
+from gglib.app.serving.busy_port import check_ollama_port, check_port
+from gglib.app.serving.recording import recorded
+from gglib.app.settings import Settings, prepare_home
+from gglib.app.settings.name_checks import name_warnings
+from gglib.cli.server.instance import find_instance
+from gglib.core.errors import EngineNotFoundError
+from gglib.core.models import ModelSummary
+from gglib.core.profiles import Profile
+from gglib.library.file_state import FileState, file_state
+from gglib.runtime.engines import Engine, find_engine
+from gglib.system.present_gpus import read_present_gpus
+
+
+def doctor_checks(settings: Settings) -> list[Check]:
+    """Return the checks for these settings, in the order of their dependencies."""
+
+    async def engine() -> Finding:
+        found, description = await asyncio.to_thread(_engine, settings)
+        return check_engine(description, found.reason, found.warning)
+
+    async def home() -> Finding:
+        prepare_home(settings)
+        is_writable = os.access(settings.home, os.W_OK)
+        return Finding(Verdict.OK if is_writable else Verdict.FAIL, str(settings.home))
+
+    async def models() -> Finding:
+        found, profiles = await _models(settings)
+        states = {model.name: {file_state(path) for path in model.all_files} for model in found}
+        present = [model for model in found if states[model.name] == {FileState.HERE}]
+        return check_models(
+            found,
+            [name for name, seen in states.items() if FileState.GONE in seen],
+            [name for name, seen in states.items() if FileState.HIDDEN in seen],
+            await asyncio.to_thread(model_load_errors, present, settings),
+            tuple(name_warnings(settings, found, profiles)),
+        )
+
+    async def address() -> Finding:
+        instance = find_instance(settings)
+        if instance is not None:
+            return Finding(Verdict.OK, f"gglib runs at {instance.url or '(starting)'}, pid {instance.pid}")
+        await check_port(settings.host, settings.port, "serve")
+        return Finding(Verdict.OK, f"{settings.host}:{settings.port} is free")
+
+    async def access() -> Finding:
+        if settings.ignored:  # the keys and the address may be among the values that are not used
+            return Finding(Verdict.FAIL, "not checked: the settings cannot be used")
+        return check_access(
+            settings.host,
+            tuple(settings.api_keys),
+            is_insecure=settings.insecure,
+            warnings=settings.warnings,
+        )
+
+    async def disk() -> Finding:
+        return check_disk(shutil.disk_usage(settings.home).free)
+
+    async def memory() -> Finding:
+        available = await usable_memory(settings)
+        async with open_catalog(settings) as catalog:
+            largest = max(await catalog.list_models(), key=lambda model: model.size_bytes or 0, default=None)
+            spec = None if largest is None else await catalog.resolve_for_launch(largest.name)
+        fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
+        return check_memory(available.available_bytes, None if largest is None else largest.name, fit)
+
+    port = settings.ollama_port
+    ollama = [] if port is None else [("ollama port", partial(_check_ollama_port, settings, port))]
+    clause = recorded(settings)
+    recording = [] if clause is None else [("recording", partial(_recording, clause))]
+    return [
+        ("python", _python),
+        ("config", partial(_config, settings)),
+        *_with_names((engine,)),
+        ("gpu", partial(_gpu, settings)),
+        *_with_names((home, models, address)),
+        *ollama,
+        *_with_names((access,)),
+        *recording,
+        *_with_names((disk, memory)),
+    ]
+
+
+async def _python() -> Finding:
+    version = sys.version_info
+    return check_python((version.major, version.minor, version.micro))
+
+
+async def _config(settings: Settings) -> Finding:
+    return check_config(
+        settings.config_path, exists=settings.config_state is not None, ignored=settings.ignored
+    )
+
+
+async def _recording(clause: str) -> Finding:
+    return check_recording(clause)
+
+
+async def _gpu(settings: Settings) -> Finding:
+    try:
+        use = await asyncio.to_thread(lambda: read_gpu_use(find_engine(settings.engine)))
+    except EngineNotFoundError:  # reported by the check of the engine
+        return check_gpu(gpu_names(await asyncio.to_thread(read_present_gpus)) or None, is_lost=False)
+    return check_gpu(gpu_text(use), is_lost=use.is_lost)
+
+
+def _with_names(checks: Sequence[Callable[[], Awaitable[Finding]]]) -> list[Check]:
+    return [(check.__name__, check) for check in checks]
+
+
+async def _check_ollama_port(settings: Settings, port: int) -> Finding:
+    """Check the second port. Raises ``InvalidSettingError`` if it is in use."""
+    if find_instance(settings) is not None:
+        return Finding(Verdict.OK, f"{port}; not checked while gglib runs")
+    await check_ollama_port(settings.host, port)
+    return Finding(Verdict.OK, f"{settings.host}:{port} is free")
+
+
+def _engine(settings: Settings) -> tuple[Engine, str]:
+    """Return the engine and its description; both run the program, which may take seconds."""
+    found = find_engine(settings.engine)
+    return found, found.description
+
+
+async def _models(settings: Settings) -> tuple[list[ModelSummary], list[Profile]]:
+    async with open_catalog(settings) as catalog:
+        return await catalog.list_models(), await catalog.list_profiles()

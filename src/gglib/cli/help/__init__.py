@@ -1,0 +1,1 @@
+"""Help pages, suggestions for unknown commands, and commands in messages as the user has to type them."""

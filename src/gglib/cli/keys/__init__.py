@@ -1,0 +1,1 @@
+"""Parts of ``gglib key``: how a running server applies changed keys, and the limits of a key."""

@@ -1,0 +1,1 @@
+"""What the commands do with models of this home: add, name, change, pin."""

@@ -1,0 +1,1 @@
+"""Pulls a model for a user or a program: prompts, progress, results."""

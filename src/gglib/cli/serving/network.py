@@ -1,0 +1,36 @@
+"""Prints the addresses of a server for other machines."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gglib.cli.terminal.streams import ignore_output_errors
+
+if TYPE_CHECKING:
+    from gglib.app.settings import Settings
+
+
+def show_network_addresses(settings: "Settings", url: str) -> None:
+    """Print the URLs for other machines, after the start of a server at ``url``; nothing for one on loopback."""
+    from gglib.cli.views import render
+
+    lines = network_address_lines(settings, url)
+    with ignore_output_errors():
+        for line in lines:
+            render.echo(line)
+
+
+def network_address_lines(settings: "Settings", url: str) -> list[str]:
+    """Return the lines that ``show_network_addresses`` prints."""
+    from gglib.cli.views.addresses import Machine, address_lines
+    from gglib.core.addresses import is_loopback
+    from gglib.system.network_addresses import host_name, network_addresses
+
+    if is_loopback(settings.host):
+        return []
+    return address_lines(
+        settings.host,
+        urlsplit(url).port or settings.port,
+        Machine(addresses=network_addresses(), name=host_name()),
+        allowed_hosts=settings.allowed_hosts,
+        has_keys=bool(settings.api_keys),
+    )

@@ -1,0 +1,1 @@
+"""Reads the history: searches, single requests, bodies, and usage."""

@@ -1,0 +1,1 @@
+"""Writes the history: the queue, the thread, its batches, and what is deleted."""
