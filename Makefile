@@ -17,6 +17,7 @@
 #   make terminal-transcripts             write docs/terminal.md from a real terminal; needs tmux, zsh and fish
 #   make top-frames                       write docs/top.md: gglib top while models are swapped; needs tmux
 #   make check-first-models               compare the list of first models with the hub
+#   make vendor-web                       write the libraries of the web page from their npm packages; needs npm
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -26,7 +27,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models lock clean
+.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models vendor-web lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -86,6 +87,9 @@ top-frames: $(VENV)/.ready-to-test
 
 check-first-models: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.check_first_models $(ARGS)
+
+vendor-web: $(VENV)/bin/python
+	@$(BIN)/python scripts/vendor_web.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)
