@@ -1,0 +1,27 @@
+/** Asks for the access key of a server that requires one. */
+
+import { html, useState } from "../lib/html.js";
+import { enterKey, isKeyRefused, key } from "../state/session.js";
+import { Button } from "../ui/controls.js";
+import { Dialog } from "../ui/dialog.js";
+import { TextField } from "../ui/fields.js";
+
+export function KeyDialog() {
+  const [text, setText] = useState("");
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (text.trim()) enterKey(text.trim());
+  };
+  const error = isKeyRefused.value && text === "" ? "The server refused this key." : null;
+  return html`<${Dialog} title="This server needs a key" canClose=${false} onClose=${() => {}}>
+    <form onSubmit=${submit}>
+      <p>Enter a key with admin rights. It is kept in this tab only, until the tab is closed.</p>
+      <${TextField} label="Access key" type="password" value=${text} onInput=${setText} error=${error} autocomplete="off" autofocus spellcheck="false" />
+      <p class="hint">On the server's machine, <code>gglib key new NAME --admin</code> makes one.</p>
+      <div class="form-actions"><${Button} kind="primary" type="submit" disabled=${!text.trim()}>Use this key<//></div>
+    </form>
+  <//>`;
+}
+
+/** Whether a key is in use, for views that offer to forget it. */
+export const hasKey = () => key.value !== null;

@@ -1,0 +1,13 @@
+/** Chooses the theme: that of the system, light or dark. */
+
+import { html } from "../lib/html.js";
+import { setTheme, theme } from "../state/session.js";
+import { IconButton } from "../ui/controls.js";
+
+const NEXT = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
+const ICONS = { system: "auto", light: "sun", dark: "moon" };
+
+export function ThemeButton() {
+  const chosen = theme.value;
+  return html`<${IconButton} icon=${ICONS[chosen]} label=${`Theme: ${chosen}. Change to ${NEXT[chosen]}`} onClick=${() => setTheme(NEXT[chosen])} />`;
+}

@@ -1,0 +1,121 @@
+/** What the server does now: models in memory, the queue, requests and swaps, followed over one stream of events. */
+
+import { api, streamEvents } from "../lib/api.js";
+import { batch, computed, signal } from "../vendor/signals.js";
+import { key, needsKey } from "./session.js";
+import { applyEvent, emptyState, replaceRunning } from "./reduce.js";
+
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 5000;
+const RUNNING_INTERVAL_MS = 1500;
+
+const state = signal(emptyState());
+
+/** `connecting`, `live`, or `lost`: the page connects again by itself. */
+export const connection = signal("connecting");
+
+/** The version of the server; changes when another one is started at the address. */
+export const serverVersion = computed(() => state.value.status?.version ?? null);
+
+/** `GET /gglib/status`, kept current by events; null before the first snapshot. */
+export const status = computed(() => state.value.status);
+
+/** When `status` was received (`performance.now()`): its times are those of that moment. */
+export const statusAt = computed(() => state.value.statusAt);
+
+/** Requests in progress, oldest first. `seenAt`: when their times were received. */
+export const running = computed(() => [...state.value.running.values()]);
+
+/** The newest finished requests of this connection, newest first, at most 200. */
+export const finished = computed(() => state.value.finished);
+
+/** The newest swaps, newest first, at most 200. */
+export const swaps = computed(() => state.value.swaps);
+
+/** A clock for views with elapsed times: `performance.now()`, each second while the page is visible. */
+export const now = signal(performance.now());
+
+/** Follow the server until the page is closed. */
+export function follow() {
+  setInterval(() => {
+    if (!document.hidden) now.value = performance.now();
+  }, 1000);
+  setInterval(() => {
+    const hasRunning = state.value.running.size > 0 || (state.value.status?.waiting.length ?? 0) > 0;
+    if (!document.hidden && hasRunning && connection.value === "live") refreshRunning().catch(() => {});
+  }, RUNNING_INTERVAL_MS);
+  void reconnecting();
+}
+
+/** Read the requests in progress anew: events tell of their start and end, not of their progress. */
+export async function refreshRunning() {
+  const page = await api.get("/gglib/requests", { query: { state: "running", limit: 1 } });
+  state.value = replaceRunning(state.value, page.running, performance.now());
+}
+
+async function reconnecting() {
+  let delay = FIRST_RETRY_MS;
+  for (;;) {
+    const startedAt = performance.now();
+    const controller = new AbortController();
+    const usedKey = key.value;
+    const unsubscribe = key.subscribe((value) => {
+      if (value !== usedKey) controller.abort(); // another key may see other things
+    });
+    try {
+      await followOnce(controller.signal);
+    } catch {
+      // The state of the connection shows it; the loop connects again.
+    } finally {
+      unsubscribe();
+      controller.abort();
+    }
+    connection.value = "lost";
+    if (needsKey.value) await keyEntered();
+    if (performance.now() - startedAt > LAST_RETRY_MS) delay = FIRST_RETRY_MS;
+    await waited(delay);
+    delay = Math.min(LAST_RETRY_MS, delay * 1.6);
+  }
+}
+
+/** @param {AbortSignal} signal */
+async function followOnce(signal) {
+  const events = streamEvents("/gglib/events", { query: { requests: true }, signal });
+  for await (const { event, data } of events) {
+    if (connection.value !== "live") {
+      connection.value = "live";
+      readPast().catch(() => {});
+    }
+    const value = JSON.parse(data);
+    if (event === "error" || value.error) throw new Error(value.error?.message);
+    state.value = applyEvent(state.value, event, value, performance.now());
+  }
+}
+
+/** Read what happened before the stream began. */
+async function readPast() {
+  const [requests, past] = await Promise.all([
+    api.get("/gglib/requests", { query: { limit: 50 } }),
+    api.get("/gglib/swaps", { query: { limit: 50 } }).catch(() => ({ swaps: [] })),
+  ]);
+  batch(() => {
+    const current = replaceRunning(state.value, requests.running, performance.now());
+    state.value = { ...current, finished: requests.requests, swaps: past.swaps };
+  });
+}
+
+function keyEntered() {
+  return new Promise((resolve) => {
+    const unsubscribe = needsKey.subscribe((value) => {
+      if (!value) {
+        queueMicrotask(() => unsubscribe());
+        resolve(undefined);
+      }
+    });
+  });
+}
+
+/** @param {number} milliseconds */
+function waited(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
