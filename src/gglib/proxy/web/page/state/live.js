@@ -87,7 +87,7 @@ async function followOnce(signal) {
       readPast().catch(() => {});
     }
     const value = JSON.parse(data);
-    if (event === "error" || value.error) throw new Error(value.error?.message);
+    if (event === "error" || event === "message") throw new Error(value.error?.message); // the last event of a shutdown
     state.value = applyEvent(state.value, event, value, performance.now());
   }
 }
