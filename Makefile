@@ -17,6 +17,9 @@
 #   make terminal-transcripts             write docs/terminal.md from a real terminal; needs tmux, zsh and fish
 #   make top-frames                       write docs/top.md: gglib top while models are swapped; needs tmux
 #   make check-first-models               compare the list of first models with the hub
+#   make web-check                        the page's types and its modules' tests; needs Node.js
+#   make web-types                        write the page's types of the admin API
+#   make page-screenshots                 write the pictures of the page in docs/page; needs Chromium
 #   make vendor-web                       write the libraries of the web page from their npm packages; needs npm
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
@@ -27,12 +30,12 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models vendor-web lock clean
+.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
 
-test: lint types contracts
+test: lint types contracts web-packages
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
 test-clients: $(VENV)/.ready-to-test
@@ -88,8 +91,22 @@ top-frames: $(VENV)/.ready-to-test
 check-first-models: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.check_first_models $(ARGS)
 
+# Types and accessibility rules for the tests of the page; without npm, or if they cannot be had, these are skipped.
+web-packages:
+	@if command -v npm >/dev/null; then $(MAKE) --silent --no-print-directory node_modules/.ready || \
+		echo "npm cannot install the packages for the tests of the page: they are skipped."; fi
+
+web-check: $(VENV)/.ready-to-test node_modules/.ready
+	@$(BIN)/python scripts/run_tests.py --part web $(ARGS)
+
+web-types: $(VENV)/.ready-to-test
+	@$(BIN)/python scripts/web_types.py $(ARGS)
+
 vendor-web: $(VENV)/bin/python
 	@$(BIN)/python scripts/vendor_web.py $(ARGS)
+
+page-screenshots: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.page_screenshots $(ARGS)
 
 bench: $(VENV)/.ready-to-test
 	@$(BIN)/python -m bench.proxies $(ARGS)
@@ -109,7 +126,7 @@ lock: $(VENV)/bin/python
 	@$(LOCK) --group build --group dev -c requirements/run.lock -o requirements/test.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("gglib needs Python 3.11 or newer: make PYTHON=python3.12 ...") \
@@ -126,4 +143,9 @@ $(VENV)/.ready-to-run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.ready-to-test: requirements/test.lock $(VENV)/.ready-to-run
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements/test.lock
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json .npmrc
+	@echo "Installing what the tests of the page need ..."
+	@npm ci --silent
 	@touch $@

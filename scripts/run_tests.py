@@ -8,6 +8,9 @@ Most tests wait for processes and sockets, so a part may have more workers than 
 has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
 after another.
 
+The parts ``web`` and ``browser`` test the page. Where Node.js or Chromium is missing, they are left out, with one line
+that says so; tests that need TypeScript or axe-core are skipped without them.
+
 The modules are compiled first: a fresh clone where ``PYTHONDONTWRITEBYTECODE`` is set has no compiled ones, and each of
 the thousands of processes that the tests start would compile them again (0.45 s instead of 0.28 s for a short command).
 """
@@ -15,6 +18,7 @@ the thousands of processes that the tests start would compile them again (0.45 s
 import argparse
 import compileall
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,11 +34,16 @@ REPORT = "report.xml"
 COVERAGE = "coverage.json"
 NOTHING_COLLECTED = 5
 """pytest's exit code when no test was selected."""
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""Names of the browser, by distribution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Tests that run together: ``workers`` processes for each core (0: in one process) and a budget in seconds."""
+    """Tests that run together: ``workers`` processes for each core (0: in one process) and a budget in seconds.
+
+    ``programs`` are names of a program that the part needs, one of which is enough; empty: it needs none.
+    """
 
     name: str
     paths: tuple[str, ...]
@@ -43,6 +52,12 @@ class Part:
     ignored: tuple[str, ...] = ()
     is_quiet: bool = False
     measures_coverage: bool = False
+    programs: tuple[str, ...] = ()
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether the program that it needs is installed."""
+        return not self.programs or any(map(shutil.which, self.programs))
 
     def command(self, directory: Path, profile: str, arguments: Sequence[str]) -> list[str]:
         """Return pytest's command line, which writes into ``directory``; ``arguments`` override all others."""
@@ -77,6 +92,8 @@ PARTS = (
     ),
     Part("files", ("tests/integration/files",), 180, workers=3),
     Part("e2e", ("tests/integration/cli", "tests/e2e"), 120, workers=2),
+    Part("web", ("tests/web",), 60, programs=("node",)),
+    Part("browser", ("tests/browser",), 120, programs=CHROMIUM_NAMES),
     Part("quiet", ("tests",), 60, workers=0, is_quiet=True),
 )
 BUDGET_S = 600
@@ -155,13 +172,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for directory in ("src", "tests"):
         compileall.compile_dir(ROOT / directory, quiet=2)
     outcomes = []
-    for part in PARTS:
-        if options.part and part.name not in options.part:
-            continue
+    chosen = [part for part in PARTS if not options.part or part.name in options.part]
+    left_out = [
+        f"{part.name}: left out, not installed: {part.programs[0]}" for part in chosen if not part.is_runnable
+    ]
+    for part in (part for part in chosen if part.is_runnable):
         print(f"== {part.name}", flush=True)
         outcomes.append(run_part(part, options.profile, selection))
         print(outcomes[-1], flush=True)
-    print("\n== all", *outcomes, sep="\n")
+    print("\n== all", *outcomes, *left_out, sep="\n")
     total_s = sum(outcome.seconds for outcome in outcomes)
     print(
         f"total: {sum(outcome.passed for outcome in outcomes)} passed in {total_s:.0f} s (budget {BUDGET_S} s)"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from scripts import run_tests
 from scripts.run_tests import NOTHING_COLLECTED, PARTS, ROOT, Outcome, Part, counts_of, exit_code_of
 
 PART = Part("some", ("tests/some",), 10)
@@ -73,3 +74,19 @@ def test_line_has_time_budget_and_warnings() -> None:
     assert late == "some: 6 passed, 2 failed, 1 skipped in 12 s (over its budget of 10 s)"
     assert "exit code 3" in str(Outcome(PART, 3, 1.0))
     assert "6 passed, below the coverage gate in" in str(Outcome(PART, 1, 1.0, passed=6))
+
+
+def test_part_whose_program_is_missing_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other parts run; a run of nothing is no success."""
+    missing = Part("browser", ("tests/some",), 10, programs=("no-such-browser", "nor-this"))
+    shell = Part("shell", ("tests/some",), 10, programs=("no-such-shell", "sh"))
+    monkeypatch.setattr(run_tests, "PARTS", (PART, missing, shell))
+    monkeypatch.setattr(run_tests, "run_part", lambda part, *_: Outcome(part, 0, 1.0, passed=1))
+    monkeypatch.setattr("compileall.compile_dir", lambda *_, **__: True)
+    assert run_tests.main([]) == 0
+    summary = capsys.readouterr().out.partition("== all\n")[2].splitlines()
+    assert [line.partition(":")[0] for line in summary] == ["some", "shell", "browser", "total"]
+    assert summary[2] == "browser: left out, not installed: no-such-browser"
+    assert run_tests.main(["--part", "browser"]) == 1

@@ -1,0 +1,643 @@
+// Written by `make web-types` from the OpenAPI document: what /gglib/… expects and returns.
+
+/** A further name of models, or a pattern for names. */
+export interface Alias {
+  /** In a pattern `*` matches any run of characters. */
+  name: string;
+  /** In the order of preference: the first that can run serves a request. Empty for the built-in alias, whose model is the one in memory. */
+  models: Array<string>;
+  /** Those of `models` that are not in the catalogue, and passed over. */
+  missing: Array<string>;
+  /** `catalogue`: an alias of the model; `config`: the setting `aliases`; or `built-in`. */
+  source: string;
+  /** Whether the catalogue has the name, which takes precedence. */
+  is_ignored: boolean;
+}
+
+/** All aliases. */
+export interface Aliases {
+  /** Those of the models, those of the settings in their order, then the built-in one. */
+  aliases: Array<Alias>;
+}
+
+/** The recorded bodies of a request. */
+export interface BodyTexts {
+  request: string;
+  response: string;
+  is_request_cut: boolean;
+  is_response_cut: boolean;
+}
+
+/** A request that was in progress. */
+export interface CancelledRequest {
+  /** Its id. */
+  cancelled: string;
+}
+
+/** A download of this server. */
+export interface Download {
+  id: string;
+  /** The requested target; a URL without its query. */
+  target: string;
+  state: DownloadState;
+  /** Name of the model; null until it is complete. */
+  model_name: string | null;
+  /** The current file. */
+  file: string | null;
+  /** `waiting` (another process downloads the same), `downloading`, `verifying` or `adding`; null before the start. */
+  phase: string | null;
+  /** Of all files together. */
+  done_bytes: number;
+  /** Of all files together; null if unknown. */
+  total_bytes: number | null;
+  /** Over the last seconds; null without progress. */
+  bytes_per_s: number | null;
+  /** Remaining time at this speed, in seconds. */
+  left_s: number | null;
+  /** Error of a failed download, with the codes of error responses; else null. */
+  error: DownloadError | null;
+  /** Unix time in seconds. */
+  created_at: number;
+  /** Unix time in seconds. */
+  started_at: number | null;
+  /** Unix time in seconds. */
+  ended_at: number | null;
+}
+
+/** The error of a failed download. */
+export interface DownloadError {
+  code: string;
+  message: string;
+}
+
+/** The state of a download; the last three are final. */
+export type DownloadState = "cancelled" | "done" | "failed" | "queued" | "running";
+
+/** The downloads of this server. */
+export interface Downloads {
+  /** Newest last. */
+  downloads: Array<Download>;
+}
+
+/** An error response. */
+export interface Error {
+  error: ErrorDetail;
+}
+
+/** OpenAI's error object. */
+export interface ErrorDetail {
+  message: string;
+  type: string;
+  param: string | null;
+  code: string | null;
+}
+
+/** A model whose last load failed, or whose engine crashed too often. */
+export interface FailedModel {
+  model_name: string;
+  reason: string;
+}
+
+/** A file of a repository. */
+export interface File {
+  name: string;
+  size_bytes: number;
+  /** SHA-256 of the content, in hexadecimal. */
+  sha256: string | null;
+}
+
+/** The kind of a file in a repository. */
+export type FileKind = "adapter" | "draft" | "imatrix" | "mmproj" | "model" | "other" | "piece" | "shard" | "vocabulary";
+
+/** Whether a model can run in the free memory. */
+export type Fit = "fits" | "tight" | "too large";
+
+/** What a hub requires before a user may download the files of a repository. */
+export type Gating = "automatic" | "manual" | "open";
+
+/** The memory of a GPU. */
+export interface Gpu {
+  name: string;
+  total_bytes: number;
+  free_bytes: number;
+}
+
+/** A file that was not deleted. */
+export interface KeptFile {
+  path: string;
+  reason: string;
+}
+
+/** The rights, limits and use of a key. */
+export interface Key {
+  name: string;
+  /** Patterns of the models that it may use. */
+  models: Array<string>;
+  admin: boolean;
+  /** `interactive` or `batch`; null: that of the model. */
+  priority: string | null;
+  /** Requests per minute; null, here and below: no limit. */
+  rpm: number | null;
+  /** Tokens per minute. */
+  tpm: number | null;
+  /** Requests at once. */
+  parallel: number | null;
+  /** Null without limits. */
+  use: KeyUse | null;
+}
+
+/** What a key with limits uses now. */
+export interface KeyUse {
+  /** Admitted in the last 60 seconds; 0 where `rpm` is not set. */
+  requests: number;
+  /** Of requests that ended in the last 60 seconds; 0 where `tpm` is not set. */
+  tokens: number;
+  /** Estimated for the requests in progress. */
+  reserved_tokens: number;
+  /** Requests in progress. */
+  running: number;
+}
+
+/** All keys. */
+export interface Keys {
+  /** In the order of the settings, without gglib's own; empty if none is required. */
+  keys: Array<Key>;
+}
+
+/** Number of finished loads of one model with one outcome, since the start. */
+export interface LoadCount {
+  model_name: string;
+  outcome: string;
+  count: number;
+  total_s: number;
+}
+
+/** Options for loading a model. */
+export interface LoadOptions {
+  /** Context in tokens, as in a request. Default: as for a request without it. */
+  num_ctx?: number | null;
+}
+
+/** A model that is ready for requests. */
+export interface LoadedModel {
+  model_id: number;
+  model_name: string;
+  /** Context of each request, in tokens. */
+  effective_ctx: number;
+}
+
+/** The memory of this machine. */
+export interface Memory {
+  total_bytes: number | null;
+  available_bytes: number | null;
+  gpus: Array<Gpu>;
+}
+
+/** A model of the catalogue. */
+export interface Model {
+  id: number;
+  name: string;
+  aliases: Array<string>;
+  /** Alias lists and patterns of the settings that name it. */
+  alias_lists: Array<string>;
+  description: string;
+  architecture: string | null;
+  parameter_count: number | null;
+  quantization: string | null;
+  size_bytes: number | null;
+  /** In tokens. */
+  trained_context: number | null;
+  /** The model's own setting, in tokens; null: the default applies. */
+  context: number | null;
+  idle_ttl_s: number | null;
+  /** How it is served: `chat`, `embedding` or `rerank`; null: determined from its header. */
+  kind: string | null;
+  /** Whether it stays in memory once it is loaded. */
+  is_pinned: boolean;
+  /** Priority of its requests: `interactive` or `batch`; null: the default applies. */
+  priority: string | null;
+  /** Capabilities of the model as it is served. */
+  capabilities: Array<string>;
+  tags: Array<string>;
+  /** `loading`, `ready`, `draining` or `stopping`; null if not in memory. */
+  state: string | null;
+  /** All files, in shard order; null for callers without admin rights. */
+  paths: Array<string> | null;
+  hashes: Array<string | null>;
+  source: Source;
+  /** Path of its mmproj; null for callers without admin rights. */
+  projector: string | null;
+  /** SHA-256 of the content, in hexadecimal. */
+  projector_sha256: string | null;
+  /** Set on the server's machine only; null for callers without admin rights. */
+  engine_args: Array<string> | null;
+  /** Whether gglib downloaded the files and may delete them. */
+  is_downloaded: boolean;
+  /** SHA-256 of the content, in hexadecimal. */
+  chat_template_sha256: string | null;
+  /** Unix time in seconds. */
+  added_at: number;
+  /** Unix time in seconds; null if unused, and for callers without admin rights. */
+  last_used_at: number | null;
+}
+
+/** Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field. */
+export interface ModelChanges {
+  /** The new name; the old one is not kept, unless as an alias. */
+  name?: string;
+  /** Replaces all further names; null: none. */
+  aliases?: Array<string> | null;
+  /** Replaces all tags; null: none. */
+  tags?: Array<string> | null;
+  /** In tokens; null: the default applies. */
+  context?: number | null;
+  /** Unload it after this time without requests; null or 0: never. */
+  idle_ttl_s?: number | null;
+  /** How it is served; null: as its header says. */
+  kind?: "chat" | "embedding" | "rerank" | null;
+  /** Keep it in memory once it is loaded; null: false. */
+  is_pinned?: boolean | null;
+  /** Priority of its requests; null: the default applies. */
+  priority?: "batch" | "interactive" | null;
+}
+
+/** The catalogue. */
+export interface Models {
+  /** In the order in which they were added. */
+  models: Array<Model>;
+}
+
+/** Estimated memory of a model. */
+export interface Need {
+  weights_bytes: number;
+  kv_bytes: number;
+  compute_bytes: number;
+  overhead_bytes: number;
+  left_behind_bytes: number;
+  /** Whether the model's architecture was read from a file header; otherwise it is estimated. */
+  is_exact: boolean;
+  total_bytes: number;
+}
+
+/** A download to start. */
+export interface NewDownload {
+  /** `REPO[:QUANT][@REVISION]`, `REPO/FILE.gguf[@REVISION]` or `https://…/FILE.gguf`, as for `gglib pull`. */
+  target: string;
+}
+
+/** A model to add. */
+export interface NewModel {
+  /** Path of a GGUF file, or any shard of it, on the server's machine. The file is not moved. */
+  path: string;
+  /** Name of the model. Default: derived from the file name. */
+  name?: string | null;
+  /** Further names. */
+  aliases?: Array<string> | null;
+}
+
+/** A profile: defaults for the fields that a request does not set. */
+export interface NewProfile {
+  /** Shown in the list of models. */
+  description?: string;
+  /** System prompt of requests without one. */
+  system?: string | null;
+  /** Values of request fields, by name. */
+  defaults?: Record<string, unknown>;
+  /** Members of `chat_template_kwargs`, by name. */
+  template_kwargs?: Record<string, unknown>;
+  /** Fields that are removed from requests, even if set. */
+  strip?: Array<string>;
+}
+
+/** Defaults for the fields that a request for `MODEL:PROFILE` does not set. */
+export interface Profile {
+  name: string;
+  /** Name of its model; null: it belongs to all models. */
+  model: string | null;
+  description: string;
+  /** System prompt of requests without one. */
+  system: string | null;
+  /** Values of request fields, by name. */
+  defaults: Record<string, unknown>;
+  /** Members of `chat_template_kwargs`, by name. */
+  template_kwargs: Record<string, unknown>;
+  /** Fields that are removed from requests. */
+  strip: Array<string>;
+}
+
+/** All profiles. */
+export interface Profiles {
+  /** In the order in which they were added. */
+  profiles: Array<Profile>;
+}
+
+/** Whether the server is ready for new requests; the status of the response is 503 unless it is. */
+export interface Ready {
+  status: "draining" | "ready" | "starting";
+}
+
+/** What a reload changed. */
+export interface Reloaded {
+  settings: Array<SettingChange>;
+  /** Models in memory whose options changed: unloaded after their requests. */
+  replaced_models: Array<string>;
+  warnings: Array<string>;
+}
+
+/** A removed model and its files. */
+export interface RemovedModel {
+  removed: Model;
+  /** Paths of the deleted files. */
+  deleted: Array<string>;
+  freed_bytes: number;
+  /** Files that were not deleted. */
+  kept: Array<KeptFile>;
+}
+
+/** A repository of the hub, with the fit of its models on this machine. */
+export interface Repository {
+  /** `owner/name`. */
+  repo: string;
+  /** The commit. */
+  revision: string;
+  downloads: number;
+  likes: number;
+  /** Unix time in seconds. */
+  updated_at: number | null;
+  licence: string | null;
+  gate: Gating;
+  tags: Array<string>;
+  architecture: string | null;
+  parameter_count: number | null;
+  /** In tokens. */
+  trained_context: number | null;
+  /** Context for the memory estimate, in tokens. */
+  context: number;
+  /** Label of the model that gglib would pull. */
+  suggested: string | null;
+  /** Smallest first. */
+  variants: Array<Variant>;
+  projectors: Array<File>;
+  /** Models with missing shards. */
+  incomplete: Array<string>;
+  pieces: Array<string>;
+  /** File names that gglib does not use on this machine. */
+  unsafe: Array<string>;
+}
+
+/** One request: in progress, or stored. If an id was used twice, it may be both. */
+export interface RequestDetails {
+  running: RunningRequest | null;
+  request: StoredRequest | null;
+  /** Null if they were not recorded. */
+  bodies: BodyTexts | null;
+}
+
+/** Requests in progress, and a page of the stored ones. */
+export interface Requests {
+  /** Oldest first; only without `before`. */
+  running: Array<RunningRequest>;
+  /** Newest first. */
+  requests: Array<StoredRequest>;
+  /** `before` of the next page; null after the last. */
+  next_before: number | null;
+  /** Whether requests are not stored: `history = false`. */
+  is_off: boolean;
+}
+
+/** A model that is loading, loaded, or being unloaded. Times in seconds. */
+export interface ResidentStatus {
+  model_id: number;
+  model_name: string;
+  state: string;
+  effective_ctx: number;
+  in_flight: number;
+  slots: number | null;
+  pid: number | null;
+  uptime_s: number | null;
+  load_time_s: number | null;
+  loading_for_s: number | null;
+  expected_load_s: number | null;
+  idle_ttl_s: number | null;
+  idle_s: number | null;
+  size: Record<string, number>;
+  is_measured: boolean;
+  is_pinned: boolean;
+  threads: number | null;
+}
+
+/** A request in progress. Times in seconds. */
+export interface RunningRequest {
+  request_id: string;
+  route: string;
+  state: string;
+  age_s: number;
+  model: string | null;
+  requested_model: string | null;
+  profile: string | null;
+  key: string | null;
+  client: string | null;
+  address: string | null;
+  is_streamed: boolean;
+  waited_s: number | null;
+  chunks: number;
+}
+
+/** The result of a search. */
+export interface SearchResult {
+  query: string;
+  memory: Memory;
+  /** Best first. */
+  repositories: Array<Repository>;
+  /** Number of omitted repositories: without a model to pull, or none within `max_size`. */
+  left_out: number;
+}
+
+/** A setting whose value differs from that of the running server. */
+export interface SettingChange {
+  /** Its name in `config.toml`. */
+  setting: string;
+  /** The value in use before; null for access keys. */
+  old: string | null;
+  /** The value now; null for access keys. */
+  new: string | null;
+  /** False: it takes effect at the next start of the server. */
+  applied: boolean;
+}
+
+/** A file in the details of a repository. */
+export interface ShownFile {
+  name: string;
+  size_bytes: number;
+  /** SHA-256 of the content, in hexadecimal. */
+  sha256: string | null;
+  kind: FileKind;
+  /** Label of the variant that the file belongs to. */
+  label: string | null;
+  unsafe: boolean;
+}
+
+/** A repository with all its files. */
+export interface ShownRepository {
+  /** `owner/name`. */
+  repo: string;
+  /** The commit. */
+  revision: string;
+  downloads: number;
+  likes: number;
+  /** Unix time in seconds. */
+  updated_at: number | null;
+  licence: string | null;
+  gate: Gating;
+  tags: Array<string>;
+  architecture: string | null;
+  parameter_count: number | null;
+  /** In tokens. */
+  trained_context: number | null;
+  /** Context for the memory estimate, in tokens. */
+  context: number;
+  /** Label of the model that gglib would pull. */
+  suggested: string | null;
+  /** Smallest first. */
+  variants: Array<Variant>;
+  projectors: Array<File>;
+  /** Models with missing shards. */
+  incomplete: Array<string>;
+  pieces: Array<string>;
+  /** File names that gglib does not use on this machine. */
+  unsafe: Array<string>;
+  memory: Memory;
+  files: Array<ShownFile>;
+}
+
+/** Origin of a model's files; all fields are null for files that the user added. */
+export interface Source {
+  origin: string | null;
+  repo: string | null;
+  /** The commit. */
+  revision: string | null;
+  /** The requested branch, tag or commit; null: the latest. */
+  asked_revision: string | null;
+  /** The URL without its query, which may contain a signature. */
+  url: string | null;
+  file: string | null;
+  /** SHA-256 of the content, in hexadecimal. */
+  sha256: string | null;
+}
+
+/** Models in memory, waiting requests, the last swap, and counts since the start. */
+export interface Status {
+  version: string;
+  residents: Array<ResidentStatus>;
+  waiting: Array<WaitingStatus>;
+  failed: Array<FailedModel>;
+  last_swap: SwapStatus | null;
+  swaps: Array<SwapCount>;
+  loads: Array<LoadCount>;
+  /** Memory budget of all models together, by device; empty if memory is not limited. */
+  limits: Record<string, number>;
+  /** Sum of the sizes of the models in memory, by device. */
+  used: Record<string, number>;
+  /** How two models that were swapped repeatedly could both stay. */
+  hint: string | null;
+}
+
+/** The unloaded models. */
+export interface Stopped {
+  /** Names of the models that were in memory. */
+  stopped: Array<string>;
+}
+
+/** A finished request of the history. Times in seconds; ``RequestRecord`` describes the fields. */
+export interface StoredRequest {
+  id: number | null;
+  request_id: string;
+  ended_at_s: number;
+  route: string;
+  status: number | null;
+  model: string | null;
+  requested_model: string | null;
+  profile: string | null;
+  key: string | null;
+  client: string | null;
+  address: string | null;
+  error: string | null;
+  error_message: string | null;
+  is_streamed: boolean;
+  waited_s: number | null;
+  first_byte_s: number | null;
+  duration_s: number;
+  prompt_tokens: number | null;
+  completion_tokens: number | null;
+  cached_tokens: number | null;
+  tokens_per_s: number | null;
+  swap: string | null;
+  node: string | null;
+  has_bodies: boolean;
+  count: number;
+}
+
+/** Number of finished swaps with one reason, since the start. */
+export interface SwapCount {
+  reason: string;
+  count: number;
+}
+
+/** A finished swap: one change of the models in memory. Times in seconds. */
+export interface SwapStatus {
+  from_model: string | null;
+  to_model: string | null;
+  why: string;
+  request_id: string | null;
+  waited_s: number;
+  drain_s: number;
+  stop_s: number;
+  load_s: number;
+  total_s: number;
+  error: string | null;
+  ago_s: number;
+}
+
+/** Usage by group, and its sum. */
+export interface Usage {
+  /** Sorted by the fields of `by`. */
+  usage: Array<UsageRow>;
+  total: UsageRow;
+}
+
+/** The usage of one group. A field that it is not grouped by is None. */
+export interface UsageRow {
+  start_s: number | null;
+  key: string | null;
+  model: string | null;
+  client: string | null;
+  requests: number;
+  failed: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cached_tokens: number;
+  busy_s: number;
+}
+
+/** One model of a repository. */
+export interface Variant {
+  label: string;
+  /** The `target` of this model for `POST /gglib/downloads`. */
+  pull: string;
+  quantization: string | null;
+  size_bytes: number;
+  /** Whether it fits this machine now. */
+  fit: Fit;
+  /** Number of requests that it would serve at a time. */
+  slots: number;
+  need: Need;
+  /** In shard order. */
+  files: Array<File>;
+}
+
+/** The waiting requests of one model. Times in seconds. */
+export interface WaitingStatus {
+  model_name: string;
+  waiting: number;
+  longest_wait_s: number;
+}
