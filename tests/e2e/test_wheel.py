@@ -17,6 +17,7 @@ from tests.support.waiting import LIMIT_S, wait_until
 from gglib.testing import write_tiny_gguf
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "src" / "gglib" / "proxy" / "web" / "page"
 INSTALL_LIMIT_S = 300
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -76,9 +77,10 @@ def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> N
     sources = {
         path.relative_to(ROOT / "src").as_posix()
         for path in (ROOT / "src" / "gglib").rglob("*")
-        if path.suffix in {".json", ".py", ".toml"}
+        if path.suffix in {".json", ".py", ".toml"} or (PAGE in path.parents and path.is_file())
     }
     assert "gglib/app/monitoring/grafana/gglib.json" in sources
+    assert "gglib/proxy/web/page/index.html" in sources
     assert sources <= names
     assert "gglib/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -67,6 +67,16 @@ class UnknownPathError(errors.GglibError):
         )
 
 
+class PageFileNotFoundError(errors.GglibError):
+    """The page has no such file, or the URL is that of another version of gglib."""
+
+    code = "page_file_not_found"
+    source = errors.ErrorSource.CLIENT
+
+    def __init__(self) -> None:
+        super().__init__("The page of this version of gglib has no such file: reload the page.")
+
+
 class MethodNotAllowedError(errors.GglibError):
     """The path does not support this method; ``allowed`` are the supported methods."""
 
@@ -397,6 +407,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     HostNotAllowedError: (403, _INVALID_REQUEST),
     OriginNotAllowedError: (403, _INVALID_REQUEST),
     UnknownPathError: (404, _INVALID_REQUEST),
+    PageFileNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelNotFoundError: (404, _INVALID_REQUEST),
     errors.ModelFileNotFoundError: (404, _INVALID_REQUEST),
     MethodNotAllowedError: (405, _INVALID_REQUEST),

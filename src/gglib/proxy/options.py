@@ -31,6 +31,7 @@ from gglib.proxy.readiness import Readiness
 from gglib.proxy.relay.target_locks import TargetLocks
 from gglib.proxy.telemetry.open_requests import OpenRequests
 from gglib.proxy.telemetry.recorder import RequestRecorder
+from gglib.proxy.web.reading import PageReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class ProxyOptions:
     """The requests whose bodies are in ``RequestRecord.bodies``, as they are: ``core.history.redaction`` prepares them
     for storage."""
     has_page: bool = True
-    """Whether ``/`` is a page for browsers. False: every client gets "Ollama is running"."""
+    """Whether ``/`` is the web page, for browsers. False: every client gets "Ollama is running"."""
 
     @property
     def field_limits(self) -> FieldLimits:
@@ -188,6 +189,7 @@ class Services:
     """What the keys with limits use."""
     background: BackgroundTasks = field(default_factory=BackgroundTasks)
     """Loads and unloads that continue after the response to the request that started them."""
+    page_reader: PageReader = field(default_factory=PageReader)
     large_body_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a large body is checked, which blocks the event loop for a millisecond or more, and for one
     iteration of the loop afterwards, in which other requests run."""

@@ -133,8 +133,10 @@ async def serve(  # noqa: PLR0913 - the public entry point
         on_refusal=app.record_refusal,
         is_blocking_others=partial(_is_blocking_swap, services.runtime),
     )
-    # In a thread: the first requests need not wait for it.
+    # In threads: the first requests need not wait for them.
     asyncio.get_running_loop().run_in_executor(None, compile_expressions)
+    if options.has_page:
+        services.page_reader.start()
     try:
         await shared.use_restoration.run(services.limiter, live_history.current)
         with (

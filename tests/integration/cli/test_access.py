@@ -169,12 +169,12 @@ def test_serving_beyond_loopback_requires_a_key(home: Home, command: str) -> Non
 def test_who_insists_is_warned_loudly(stocked: Home) -> None:
     """``--insecure`` starts the server and prints a warning of three lines; with keys there is no warning."""
     errors = stocked.path / "stderr.txt"
-    with stocked.foreground("serve", "--host", EVERYWHERE, "--insecure", first_words="Listening") as server:
+    with stocked.foreground("serve", "--host", EVERYWHERE, "--insecure", first_words="Page:") as server:
         assert server.process.stdout is not None
         server.process.stdout.readline()
         assert f"INSECURE: anyone who can reach {EVERYWHERE} can use your models" in errors.read_text()
     stocked.set(KEYS)
-    with stocked.foreground("serve", "--host", EVERYWHERE, first_words="Listening") as server:
+    with stocked.foreground("serve", "--host", EVERYWHERE, first_words="Page:") as server:
         assert server.process.stdout is not None
         server.process.stdout.readline()
         assert "INSECURE" not in errors.read_text()

@@ -19,8 +19,12 @@ SECRET = {"Authorization": "Bearer SECRET-of-alice"}
 
 
 def second_url(running: Running) -> str:
-    """Return the URL in the next line of the output."""
+    """Return the URL in the line of the output after that of the page."""
     assert running.process.stdout is not None
+    assert running.process.stdout.readline().split() in (
+        ["Page:", f"{running.url}/"],
+        ["Page", f"{running.url}/"],
+    )
     line = running.process.stdout.readline()
     assert line.startswith(("For clients of Ollama: http", "Ollama   http"))
     return line.split()[-1]
@@ -96,5 +100,6 @@ def test_the_port_may_be_off(stocked: Home) -> None:
         "serve", "--port", "0", "--ollama-port", "off", first_words="Listening on"
     ) as running:
         assert running.process.stdout is not None
-        assert running.process.stdout.readline().startswith("Engine:")
+        lines = [running.process.stdout.readline() for _ in range(2)]
+        assert [line.partition(":")[0] for line in lines] == ["Page", "Engine"]
     assert "'off'" in stocked.refused("serve", "--ollama-port", "x")

@@ -121,6 +121,7 @@ def test_a_reader_of_the_log_that_goes_with_the_same_ctrl_c_keeps_nothing_alive(
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith(b"Listening")
+    assert process.stdout.readline().startswith(b"Page")
     assert process.stdout.readline().startswith(b"Engine")
     process.stdout.close()
     process.send_signal(signal.SIGINT)
@@ -383,10 +384,10 @@ def test_serve_without_models_says_what_to_type(home: Home) -> None:
     """Else the first request would be the first to say so; the commands work while it runs."""
     with home.foreground("serve", first_words="Listening on") as server:
         assert server.process.stdout is not None
-        lines = [server.process.stdout.readline() for _ in range(2)]
-    assert lines[0].startswith("Engine:")
-    assert "No models yet: " in lines[1]
-    assert "pull' lists first models, " in lines[1]
+        lines = [server.process.stdout.readline() for _ in range(3)]
+    assert [line.partition(":")[0] for line in lines[:2]] == ["Page", "Engine"]
+    assert "No models yet: " in lines[2]
+    assert "pull' lists first models, " in lines[2]
 
 
 def test_serve_with_models_does_not(stocked: Home) -> None:

@@ -1,4 +1,4 @@
-"""Paths that are open to all: with any host and origin, and without a key; and the root, which needs no key. Pure.
+"""Paths that are open to all: with any host and origin, and without a key; and the page, which needs no key. Pure.
 
 They are compared with the raw path, so ``/%68ealth`` does not match.
 """
@@ -11,15 +11,15 @@ ODD_PATHS = ("/favicon.ico", "/robots.txt", "/apple-touch-icon.png", "/apple-tou
 """Paths that browsers and crawlers request on their own. gglib has nothing there, and says so without a key."""
 _WELL_KNOWN = "/.well-known/"
 """RFC 8615. Clients look there for authorization servers; one that gets 401 starts to authenticate."""
-
-
 _ROOT = "/"
-"""A page with links, or "Ollama is running"."""
+"""The page, or "Ollama is running"."""
+PAGE_FILES = "/web/"
+"""Prefix of the files of the page. They have no data: the page asks for a key, and requests the data with it."""
 
 
 def needs_no_key(path: str) -> bool:
     """Whether a raw path is open without a key; the rules for hosts and origins still apply, unless it is public."""
-    return path == _ROOT or is_public_path(path)
+    return path == _ROOT or path.startswith(PAGE_FILES) or is_public_path(path)
 
 
 @lru_cache(maxsize=256)

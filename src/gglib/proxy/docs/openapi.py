@@ -14,7 +14,7 @@ from gglib.proxy.routes.responses import Error
 _TITLE = "gglib"
 _DESCRIPTION = (
     "One OpenAI-compatible address in front of all GGUF models of a machine, and an API to manage them. "
-    "If keys are set, every path except `/health`, `/ready` and `/` needs one. Bodies of `/gglib` are JSON "
+    "If keys are set, every path except `/health`, `/ready`, `/` and `/web` needs one. Bodies of `/gglib` are JSON "
     "objects of at most 64 KiB, parsed strictly: unknown fields and parameters are refused."
 )
 _NOT_IN_PARAMETER_SCHEMAS = frozenset(("description", "title", "anyOf", "$ref"))

@@ -48,6 +48,7 @@ from gglib.proxy.routes.path_normalization import normalize_path
 from gglib.proxy.routes.ready import show_ready
 from gglib.proxy.routes.requests import EngineQuery, Forwarded
 from gglib.proxy.telemetry.metrics import OTHER
+from gglib.proxy.web import routes as web_routes
 
 MODEL_ROUTE = "/v1/models/{id}"
 _INFERENCE_GROUP = "Inference"
@@ -214,6 +215,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *requests.OPERATIONS,
     *usage.OPERATIONS,
     *root.OPERATIONS,
+    *web_routes.OPERATIONS,
     Operation(
         OperationSpec(
             id="showHealth",

@@ -16,7 +16,7 @@ from gglib.core.addresses import is_loopback
 from gglib.core.history.records import RequestRecord
 from gglib.core.log_lines import JSON, TEXT, Timestamps, text_line
 from gglib.core.plain_text import escape_line
-from gglib.proxy.access.public_paths import is_odd_path
+from gglib.proxy.access.public_paths import PAGE_FILES, is_odd_path
 from gglib.proxy.telemetry.outcome import Refusal
 
 log = logging.getLogger("gglib.access")
@@ -53,9 +53,12 @@ class AccessLog:
     def record(self, record: RequestRecord, at_s: float) -> None:
         """Log a request that ended at ``at_s``, in seconds since the epoch."""
         level = "info"
-        if (record.status != 200 or record.cut is not None or record.path in QUIET_PATHS) and is_quiet(
-            record
-        ):
+        if (
+            record.status != 200
+            or record.cut is not None
+            or record.path in QUIET_PATHS
+            or record.path.startswith(PAGE_FILES)
+        ) and is_quiet(record):
             level = "debug"
         if not log.isEnabledFor(_LEVELS[level]):
             return
@@ -92,10 +95,13 @@ class AccessLog:
 
 def is_quiet(record: RequestRecord) -> bool:
     """Whether a request is not logged: a successful poll, or what clients request on their own. Pure."""
+    is_page_file = record.path.startswith(PAGE_FILES)  # of these a browser requests dozens at once
     if record.status == 200:
-        return record.cut is None and record.path in QUIET_PATHS
+        return record.cut is None and (is_page_file or record.path in QUIET_PATHS)
+    if record.status == 304:
+        return is_page_file
     if record.status == 404:
-        return is_odd_path(record.path)
+        return is_page_file or is_odd_path(record.path)
     return record.status == 503 and record.path == READY_PATH  # polled, and no failure
 
 

@@ -281,13 +281,19 @@ def test_disabled_log_formats_nothing(records: Records) -> None:
         ("/favicon.ico", 404, 0),
         ("/.well-known/openid-configuration", 404, 0),
         ("/favicon.ico", 403, 1),
+        ("/web/0123/app.js", 200, 0),
+        ("/web/0123/app.js", 304, 0),
+        ("/web/0123/app.js", 404, 0),
+        ("/web/0123/app.js", 403, 1),
+        ("/", 200, 1),
+        ("/", 304, 1),
         ("/nothing", 404, 1),
     ],
 )
 def test_paths_that_clients_request_on_their_own_are_not_logged(
     records: Records, path: str, status: int, lines: int
 ) -> None:
-    """They are never found; other unknown paths may be mistakes."""
+    """Odd paths are never found, other unknown paths may be mistakes; a browser loads dozens of files of the page."""
     log = AccessLog()
     log.record(replace(RECORD, path=path, status=status), AT_S)
     log.flush()

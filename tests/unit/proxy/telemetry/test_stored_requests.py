@@ -23,6 +23,8 @@ BASE = RequestRecord("GET", "/v1/models", None, 200, "r", None, None, 0.0, 1, Fa
         ("GET", "/v1/nosuch", 404, None, True),
         ("POST", "/api/show", 404, None, True),
         ("GET", "/favicon.ico", 404, None, False),
+        ("GET", "/web/0123/app.js", 404, None, False),
+        ("GET", "/web/0123/app.js", 403, None, True),
         ("GET", "/ready", 503, None, False),
         ("GET", "/slots", 200, 0.0, True),
         ("POST", "/v1/chat/completions", 499, None, True),

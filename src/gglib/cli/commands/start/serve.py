@@ -85,6 +85,7 @@ def _announce_start(settings: "Settings", url: str, ollama_url: str | None, engi
 
     announce = result_announcer(settings.log_format)
     announce(f"Listening on {url}")
+    announce(f"Page: {url}/")
     if ollama_url is not None:
         announce(f"For clients of Ollama: {ollama_url}")
     if settings.log_format == JSON:

@@ -201,6 +201,7 @@ def _show_addresses(settings: "Settings", server: "Server") -> None:
     from gglib.cli.serving.network import show_network_addresses
 
     click.echo(f"Serving  {server.url}")
+    click.echo(f"Page     {server.url}/")
     if server.ollama_url is not None:
         click.echo(f"Ollama   {server.ollama_url}")
     warn_if_exposed(settings)

@@ -1,0 +1,1 @@
+"""The web page: its files in ``page``, and how they are read and served."""
