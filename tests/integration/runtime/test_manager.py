@@ -452,12 +452,12 @@ async def test_a_swap_is_one_line_of_the_log(world: World, caplog: pytest.LogCap
         swap = (await manager.status()).last_swap
     assert swap is not None
     assert (swap.from_model, swap.to_model, swap.request_id) == ("a", "b", "req-2")
-    assert swap.waited_s == pytest.approx(0.1, abs=0.05)
+    assert swap.waited_s >= 0.1
     assert swap.total_s == pytest.approx(swap.waited_s + swap.drain_s + swap.stop_s + swap.load_s)
     assert min(swap.stop_s, swap.load_s) > 0
-    assert "'b' had waited 0.1 s while 'a' was busy" in swap.why
+    assert f"'b' had waited {swap.waited_s:.1f} s while 'a' was busy" in swap.why
     (line,) = [record.getMessage() for record in caplog.records if "to 'b'" in record.getMessage()]
-    assert line.startswith("swap from 'a' to 'b', requested by req-2: waited 0.1")
+    assert line.startswith(f"swap from 'a' to 'b', requested by req-2: waited {swap.waited_s:.2f} s")
 
 
 async def enter(manager: EngineManager, name: str, request_id: str) -> None:
