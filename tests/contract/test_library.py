@@ -1,6 +1,7 @@
 """The contract of every library: the same tests for that of a server and for the fake."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -12,6 +13,7 @@ from gglib.app.models.library import build_library
 from gglib.app.settings import Settings, prepare_home
 from gglib.core.errors import (
     DiskFullError,
+    DownloadDoneError,
     DownloadNotFoundError,
     GglibError,
     InvalidGgufError,
@@ -29,6 +31,7 @@ from gglib.core.models import GgufFacts, ModelEdit, ModelSource, ModelSummary, N
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.verification import FileVerdict, Verification, VerifyProgress
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.library.pull.queue import Downloads, Progress
 from gglib.library.search import ModelFinder, repository_result
@@ -49,6 +52,10 @@ class Subject(Protocol):
     store: HomeStorePort
     models_dir: Path
 
+    @property
+    def discarded(self) -> list[str]:
+        """The targets whose partial files were discarded."""
+
     async def finish(self, download: Download, model_name: str) -> None:
         """Finish a download."""
 
@@ -65,7 +72,14 @@ class OfServer:
         self.models_dir = settings.models_dir
         self.store: HomeStorePort = FakeCatalog()
         self.outcomes: dict[str, asyncio.Future[ModelSummary]] = {}
-        self.downloads = Downloads(self._pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target)
+        self.discarded: list[str] = []
+        self.downloads = Downloads(
+            self._pull,
+            discard=self._discard,
+            clock=lambda: 0.0,
+            now=lambda: 0.0,
+            identify=read_target,
+        )
         self.library: ModelLibraryPort = build_library(settings, self.store, hub, self.downloads)
 
     async def finish(self, download: Download, model_name: str) -> None:
@@ -83,6 +97,9 @@ class OfServer:
         self.outcomes[target] = asyncio.get_running_loop().create_future()
         return await self.outcomes[target]
 
+    async def _discard(self, target: str) -> None:
+        self.discarded.append(target)
+
 
 class OfFake:
     """The fake."""
@@ -92,6 +109,11 @@ class OfFake:
         self.fake = FakeLibrary(repositories=[_found(repository)])
         self.library: ModelLibraryPort = self.fake
         self.store = self.fake.store
+
+    @property
+    def discarded(self) -> list[str]:
+        """Those of the fake."""
+        return self.fake.discarded
 
     async def finish(self, download: Download, model_name: str) -> None:
         """Finish the download of the fake."""
@@ -219,8 +241,53 @@ class TestModels:
         assert removed.freed_bytes > 0
         assert not path.exists()
 
+    async def test_a_preview_of_a_removal_changes_nothing(self, subject: Subject, tmp_path: Path) -> None:
+        """It has the files of gglib and the user's files that stay."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        added = await subject.library.add_file(path, aliases=("t",))
+        preview = await subject.library.preview_removal("t")
+        assert (preview.model, preview.deleted, preview.freed_bytes) == (added, (), 0)
+        assert preview.kept == ((path, "gglib did not download it"),)
+        assert await subject.store.list_models() == [added]
+        with pytest.raises(ModelNotFoundError):
+            await subject.library.preview_removal("none")
+
+    async def test_files_are_verified(self, subject: Subject, tmp_path: Path) -> None:
+        """Progress first, the result last; a file without a known hash has a found one."""
+        path = write_tiny_gguf(tmp_path / "tiny.gguf")
+        await subject.library.add_file(path)
+        async with aclosing(subject.library.verify_model("tiny")) as steps:
+            first, *_, last = [step async for step in steps]
+        assert isinstance(first, VerifyProgress)
+        assert (first.file, first.done_bytes, first.total_bytes) == (path.name, 0, path.stat().st_size)
+        assert isinstance(last, Verification)
+        (check,) = last.checks
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert (check.path, check.verdict, check.found) == (path, FileVerdict.UNKNOWN, found)
+        with pytest.raises(ModelNotFoundError):
+            await anext(subject.library.verify_model("none"))
+
+    async def test_each_model_has_a_fit(self, subject: Subject, tmp_path: Path) -> None:
+        """In the order of the catalogue, with the context of a request."""
+        first = await subject.library.add_file(write_tiny_gguf(tmp_path / "a.gguf"))
+        second = await subject.library.add_file(write_tiny_gguf(tmp_path / "b.gguf"))
+        found = await subject.library.list_fits()
+        assert [(fit.model_id, fit.model_name) for fit in found.fits] == [(first.id, "a"), (second.id, "b")]
+        assert all(fit.context > 0 and fit.reason for fit in found.fits)
+
 
 class TestHub:
+    async def test_models_without_a_source_have_no_updates(self, subject: Subject, tmp_path: Path) -> None:
+        """They are not compared."""
+        await subject.library.add_file(write_tiny_gguf(tmp_path / "a.gguf"))
+        assert await subject.library.check_updates() == []
+
+    async def test_first_models_are_listed(self, subject: Subject) -> None:
+        """Those that the hub has: none here."""
+        found = await subject.library.list_first_models()
+        assert (found.models, found.recommended) == ((), None)
+        assert found.is_hub_reachable
+
     async def test_a_search_finds_repositories(self, subject: Subject) -> None:
         """With their variants, smallest first; larger ones are left out."""
         result = await subject.library.search("coder", sort=HubSort.DOWNLOADS, limit=10)
@@ -286,6 +353,50 @@ class TestDownloads:
         assert await ends(subject.library, started.id) == ended
         assert await subject.library.cancel_download(started.id) == ended
 
+    async def test_a_paused_download_ends_its_events_and_resumes(self, subject: Subject) -> None:
+        """Under the same id; a new start of the target resumes it, too."""
+        started = await subject.library.start_download("owner/coder")
+        paused = await subject.library.pause_download(started.id)
+        assert (paused.state, paused.ended_at) == (DownloadState.PAUSED, None)
+        assert await ends(subject.library, started.id) == paused
+        assert await subject.library.pause_download(started.id) == paused
+        resumed = await subject.library.resume_download(started.id)
+        assert (resumed.id, resumed.state) == (started.id, DownloadState.RUNNING)
+        assert (await subject.library.resume_download(started.id)).state is DownloadState.RUNNING
+        await subject.library.pause_download(started.id)
+        again = await subject.library.start_download("owner/coder")
+        assert (again.id, again.state) == (started.id, DownloadState.RUNNING)
+        await subject.finish(again, "coder")
+        ended = await ends(subject.library, started.id)
+        assert (ended.state, ended.model_name) == (DownloadState.DONE, "coder")
+        assert await subject.library.pause_download(started.id) == ended
+        with pytest.raises(DownloadDoneError, match="complete"):
+            await subject.library.resume_download(started.id)
+
+    async def test_cancelled_and_failed_downloads_resume(self, subject: Subject) -> None:
+        """Without the error and the end of the first attempt."""
+        started = await subject.library.start_download("owner/coder")
+        await subject.library.cancel_download(started.id)
+        assert (await subject.library.resume_download(started.id)).state is DownloadState.RUNNING
+        await subject.fail(started, DiskFullError("There is no room."))
+        assert (await ends(subject.library, started.id)).state is DownloadState.FAILED
+        resumed = await subject.library.resume_download(started.id)
+        assert (resumed.state, resumed.error_code, resumed.ended_at) == (DownloadState.RUNNING, None, None)
+
+    async def test_files_are_discarded_on_request(self, subject: Subject) -> None:
+        """Of a download that is not done, also if it has ended before."""
+        started = await subject.library.start_download("owner/coder")
+        await subject.library.pause_download(started.id)
+        cancelled = await subject.library.cancel_download(started.id)
+        assert (cancelled.state, subject.discarded) == (DownloadState.CANCELLED, [])
+        await subject.library.cancel_download(started.id, with_files=True)
+        assert subject.discarded == ["owner/coder"]
+        again = await subject.library.resume_download(started.id)
+        await subject.finish(again, "coder")
+        done = await ends(subject.library, started.id)
+        assert await subject.library.cancel_download(started.id, with_files=True) == done
+        assert subject.discarded == ["owner/coder"]
+
     async def test_invalid_target_is_refused_at_once(self, subject: Subject) -> None:
         """No download starts."""
         with pytest.raises(VariantChoiceError):
@@ -298,5 +409,9 @@ class TestDownloads:
             await subject.library.show_download("x")
         with pytest.raises(DownloadNotFoundError):
             await subject.library.cancel_download("x")
+        with pytest.raises(DownloadNotFoundError):
+            await subject.library.pause_download("x")
+        with pytest.raises(DownloadNotFoundError):
+            await subject.library.resume_download("x")
         with pytest.raises(DownloadNotFoundError):
             await anext(subject.library.follow_download("x"))

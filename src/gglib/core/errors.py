@@ -617,6 +617,18 @@ class DownloadInProgressError(HubError):
     is_retryable = True
 
 
+class DownloadDoneError(GglibError):
+    """The download is complete, so there is nothing to resume."""
+
+    code = "download_done"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, download_id: str) -> None:
+        super().__init__(
+            f"Download '{download_id}' is complete: start a new download of the target to check for an update."
+        )
+
+
 class DownloadNotFoundError(GglibError):
     """No download has this id, or its record has expired."""
 

@@ -7,7 +7,6 @@ download has no version and is compared by its row.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import PurePosixPath
 
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
@@ -15,6 +14,7 @@ from gglib.core.gguf_names import shard_of
 from gglib.core.hub.quantizations import folded, label_of
 from gglib.core.hub.repository import HubFile, HubRepository, RemoteFile
 from gglib.core.hub.shown_source import has_query, pull_target, without_query
+from gglib.core.hub.updates import FileChange, Upstream, UpstreamCheck
 from gglib.core.hub.variants import Variant
 from gglib.core.models import ModelSummary
 from gglib.core.ports.hub import ModelHubPort
@@ -24,50 +24,6 @@ from gglib.library.verify import known_hashes
 
 MAX_CONCURRENT = 4
 """Maximum number of concurrent requests to sources."""
-
-
-class Upstream(StrEnum):
-    """The state of a model compared with its source."""
-
-    CURRENT = "current"
-    CHANGED = "changed"
-    GONE = "gone"
-    """The repository, the file in it, or the URL no longer exists."""
-    PINNED = "pinned"
-    """It was pulled at an explicit revision, so it gets no updates."""
-    UNCHECKED = "unchecked"
-    """The source could not be checked."""
-    UNKNOWN = "unknown"
-    """The server of a URL sends neither hash, size nor validator to compare."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
-    """A file whose content, or name and content, changed at its source."""
-
-    name: str
-    """The current name at the source."""
-    old_sha256: str | None
-    new_sha256: str | None
-    new_size_bytes: int | None
-    """None if the file is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamCheck:
-    """The comparison of one model with its source."""
-
-    model: ModelSummary
-    repo: str
-    """The repository, or the URL without its query."""
-    state: Upstream
-    target: str | None
-    """The ``gglib pull`` target of the current files; None for a URL with a query, which must not be shown."""
-    old_revision: str | None = None
-    new_revision: str | None = None
-    changes: tuple[FileChange, ...] = ()
-    reason: str | None = None
-    """The error of the source or its adapter, as a sentence."""
 
 
 async def check_upstream(

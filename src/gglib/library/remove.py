@@ -15,7 +15,7 @@ from gglib.core.errors import DownloadInProgressError
 from gglib.core.models import ModelSummary
 from gglib.core.names import not_found, require_model
 from gglib.core.ports import RemovedModel
-from gglib.core.ports.library import ModelRemovalPort
+from gglib.core.ports.library import KeptFile, ModelRemovalPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.versions import OwnFile, Version
 from gglib.library.file_uses import FileUses
@@ -66,6 +66,16 @@ class Removals(ModelRemovalPort):
         models, versions = await self.store.list_models(), await self.store.list_versions()
         return await asyncio.to_thread(plan_removal, model, models, versions)
 
+    async def preview_removal(self, name: str) -> RemovedModel:
+        """Return what removing a model with its files would delete and keep."""
+        plan = await self.plan(name)
+        return RemovedModel(
+            model=plan.model,
+            deleted=tuple(file.path for file in plan.deletable),
+            freed_bytes=plan.freed_bytes,
+            retained=_retained(plan),
+        )
+
     async def remove_model(self, name: str, *, with_files: bool = False) -> RemovedModel:
         """Remove a model; ``with_files`` deletes its version's files, else the version stays recorded without a model.
 
@@ -93,9 +103,7 @@ class Removals(ModelRemovalPort):
         if removed is None:
             return None
         _, version = removed
-        result = RemovedModel(
-            model=plan.model, retained=tuple((file.path, file.reason) for file in plan.retained)
-        )
+        result = RemovedModel(model=plan.model, retained=_retained(plan))
         if version is None:
             return result
         before = await asyncio.to_thread(_doomed_of, version.files)
@@ -160,6 +168,10 @@ def plan_removal(
         else:
             deletable.append(file.path)
     return RemovalPlan(model=model, deletable=deletable_files(deletable), retained=tuple(spared))
+
+
+def _retained(plan: RemovalPlan) -> tuple[KeptFile, ...]:
+    return tuple((file.path, file.reason) for file in plan.retained)
 
 
 def _doomed_of(files: Sequence[OwnFile]) -> tuple[DeletableFile, ...]:

@@ -8,14 +8,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from gglib.core.errors import CatalogError
 from gglib.core.models import ModelSummary, NewModel
 from gglib.core.ports.catalog import ModelStorePort
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.verification import FileCheck, FileVerdict
 from gglib.core.versions import FileIdentity, OwnFile, Version
 from gglib.library.add import ModelReader
 from gglib.library.versions.locks import shared
@@ -30,40 +30,6 @@ OnVerifyProgress = Callable[[Path, int], None]
 
 MAX_MOVES = 5
 """How often a model is looked up again if an update moved it to another version before the lock was acquired."""
-
-
-class FileVerdict(StrEnum):
-    """The result of the comparison."""
-
-    GOOD = "good"
-    UNKNOWN = "unknown"
-    """No expected hash is known."""
-    DIFFERS = "differs"
-    GONE = "gone"
-    UNREADABLE = "unreadable"
-
-
-BAD = frozenset((FileVerdict.DIFFERS, FileVerdict.GONE, FileVerdict.UNREADABLE))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileCheck:
-    """The verification of one file of a model."""
-
-    model: ModelSummary
-    path: Path
-    expected: str | None
-    found: str | None = None
-    verdict: FileVerdict
-    reason: str | None = None
-    """The system's error for an unreadable file."""
-    is_replaced: bool = False
-    """Whether a file that gglib wrote was modified or replaced."""
-
-    @property
-    def is_bad(self) -> bool:
-        """Whether the model should not be used in this state."""
-        return self.verdict in BAD
 
 
 def known_hashes(model: ModelSummary) -> tuple[str | None, ...]:

@@ -434,6 +434,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.InvalidGgufError: (400, _INVALID_REQUEST),
     errors.ModelExistsError: (409, _INVALID_REQUEST),
     errors.DownloadNotFoundError: (404, _INVALID_REQUEST),
+    errors.DownloadDoneError: (409, _INVALID_REQUEST),
     errors.VariantChoiceError: (400, _INVALID_REQUEST),
     errors.UnsafeNameError: (400, _INVALID_REQUEST),
     errors.RepositoryNotFoundError: (404, _INVALID_REQUEST),

@@ -113,6 +113,79 @@ def test_what_was_cancelled_goes_on_where_it_ended(home: Home, hub: LocalHub) ->
     assert fetched <= LARGE - ended["done_bytes"] + BLOCK_BYTES
 
 
+def partial_files(home: Home) -> list[Path]:
+    """Return the files of unfinished pulls."""
+    return list((home.path / "models/.incoming").glob("*"))
+
+
+def test_a_paused_download_resumes_from_its_files_or_is_discarded(home: Home, hub: LocalHub) -> None:
+    """A pause keeps the bytes, also with a choice of quantizations; a discard deletes them and the record."""
+    gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
+    with home.serving() as server:
+        started = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
+        path = f"/gglib/downloads/{started['id']}"
+        wait_until(lambda: request_json(server.url, "GET", path)["done_bytes"] >= PAUSE - 2 * BLOCK_BYTES)
+        paused = request_json(server.url, "POST", f"{path}/pause")
+        assert (paused["state"], paused["ended_at"]) == ("paused", None)
+        assert [event["state"] for event in events(server.url, started["id"])] == ["paused"]
+        assert partial_files(home)
+        gate.release()
+        before = hub.sent_bytes("large-Q4_K_M.gguf")
+        resumed = request_json(server.url, "POST", f"{path}/resume")
+        assert (resumed["id"], resumed["state"]) == (started["id"], "running")
+        assert events(server.url, started["id"])[-1]["state"] == "done"
+        fetched = hub.sent_bytes("large-Q4_K_M.gguf") - before - HEADER_BYTES
+        assert fetched <= LARGE - paused["done_bytes"] + BLOCK_BYTES
+        request_json(server.url, "POST", f"{path}/resume", status=409)
+        preview = request_json(server.url, "GET", "/gglib/models/large-Q4_K_M/removal")
+        removed = request_json(server.url, "DELETE", "/gglib/models/large-Q4_K_M?files=true")
+        assert {**preview, "removed": removed["removed"]} == removed
+
+        gate = hub.pause_after("large-Q4_K_M.gguf", hub.sent_bytes("large-Q4_K_M.gguf") + PAUSE)
+        again = request_json(server.url, "POST", "/gglib/downloads", {"target": "ada/large"}, status=202)
+        path = f"/gglib/downloads/{again['id']}"
+        wait_until(lambda: request_json(server.url, "GET", path)["done_bytes"] >= BLOCK_BYTES)
+        ended = request_json(server.url, "DELETE", f"{path}?files=true")
+        gate.release()
+        assert (ended["state"], ended["done_bytes"]) == ("cancelled", 0)
+        assert partial_files(home) == []
+    assert home.run("pull").stdout.startswith("No unfinished pulls.")
+
+
+def test_files_that_a_command_is_pulling_are_not_discarded(home: Home, hub: LocalHub) -> None:
+    """The discard of the server's download of the same model leaves the files of the other process."""
+    gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
+    with home.serving() as server, home.watched("pull", "ada/large:Q4_K_M") as pulling:
+        wait_until(lambda: hub.sent_bytes("large-Q4_K_M.gguf") >= PAUSE)
+        started = request_json(
+            server.url, "POST", "/gglib/downloads", {"target": "ada/large:Q4_K_M"}, status=202
+        )
+        path = f"/gglib/downloads/{started['id']}"
+        assert request_json(server.url, "DELETE", f"{path}?files=true")["state"] == "cancelled"
+        assert partial_files(home)
+        gate.release()
+        assert pulling.process.wait(timeout=30) == 0
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_the_page_asks_about_models(home: Home) -> None:
+    """Fits, updates, first models and verification of a pulled model, by a real server."""
+    with home.serving() as server:
+        started = request_json(server.url, "POST", "/gglib/downloads", {"target": REPO}, status=202)
+        name = events(server.url, started["id"])[-1]["model_name"]
+        [fit] = request_json(server.url, "GET", "/gglib/fits")["fits"]
+        assert (fit["model_name"], fit["fit"], fit["need"]["is_exact"]) == (name, "fits", True)
+        [update] = request_json(server.url, "GET", "/gglib/hub/updates")["updates"]
+        assert (update["repo"], update["state"]) == (REPO, "current")
+        first = request_json(server.url, "GET", "/gglib/hub/first-models")
+        assert (first["models"], first["recommended"], first["is_hub_reachable"]) == ([], None, True)
+        with asking(server.url, "POST", f"/gglib/models/{name}/verify") as response:
+            *_, result, _ = response.read().decode().split("\n\n")
+        event, data = result.splitlines()
+        assert event == "event: result"
+        assert [check["verdict"] for check in json.loads(data.removeprefix("data: "))["checks"]] == ["good"]
+
+
 def test_a_server_that_stops_ends_its_downloads_in_order(home: Home, hub: LocalHub) -> None:
     """SIGTERM during a download: exit code 0, its event stream ends with an event, and ``gglib pull`` resumes it."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)

@@ -13,16 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelEdit, ModelSettings, ModelSource, ModelSummary, NewModel
+from gglib.core.verification import FileCheck, FileVerdict
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
 from gglib.library.add import AddRequest, add_model
-from gglib.library.verify import (
-    FileCheck,
-    FileVerdict,
-    OnRead,
-    remember_hashes,
-    verify_models,
-)
+from gglib.library.verify import OnRead, remember_hashes, verify_models
 from gglib.library.versions.deleting import collect_retired
 from gglib.system.files.hashing import BLOCK_BYTES, hash_file
 from gglib.testing import FakeCatalog

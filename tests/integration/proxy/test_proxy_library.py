@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,17 +16,21 @@ from tests.support.waiting import until
 from gglib.core import errors
 from gglib.core.history.records import RecordedBodies, RequestRecord
 from gglib.core.hub.downloads import DownloadState
+from gglib.core.hub.first_models import OfferedModel
 from gglib.core.hub.repository import HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, VariantResult
+from gglib.core.hub.updates import FileChange, Upstream, UpstreamCheck
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports.reload import ReloadResult, SettingChange
 from gglib.core.profiles import Profile
+from gglib.http.sse import read_events
 from gglib.library.variants.find import find_variants
 from gglib.proxy import ProxyOptions
 from gglib.proxy.docs.openapi import document
 from gglib.proxy.docs.schemas import ref
 from gglib.proxy.errors import status_of
+from gglib.proxy.routes import responses
 from gglib.proxy.routes.operation_spec import (
     EVENTS,
     JSON,
@@ -73,10 +78,11 @@ ANSWERED = [
     one
     for one in DESCRIBED.values()
     if one.group not in DIALECTS
-    and one.id not in {"followRuntime", "showRoot", "wellKnown", "cancelRequest"}
+    and one.id not in {"followRuntime", "showRoot", "wellKnown", "cancelRequest", "verifyModel"}
     and not one.id.startswith("oddPath")
 ] + [DESCRIBED[name] for name in ("listOpenAiModels", "showOpenAiModel")]
-"""All operations of gglib's own; the runtime's events have no end (``test_proxy_events.py``), the form of the root
+"""All operations of gglib's own; the runtime's events have no end (``test_proxy_events.py``), a verification has named
+events (``TestVerification``), the form of the root
 depends on the client (``test_proxy_ollama_models.py``), odd paths are never found (``test_proxy_llama_cpp.py``), and
 only a request in progress can be cancelled (``test_proxy_requests.py``)."""
 OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
@@ -210,7 +216,8 @@ class TestEveryOperation:
         bodies["setProfile"] = {"description": "Short"}
         async with serving() as (proxy, library):
             download = await library.start_download("owner/other")
-            library.finish(download.id, "other")
+            if described.id != "resumeDownload":  # a download that is done cannot be resumed
+                library.finish(download.id, "other")
             path = target_of(described, download.id)
             body = json.dumps(bodies[described.id]).encode() if described.id in bodies else b""
             reply = await ask(proxy.port, described.method, path, body=body)
@@ -585,6 +592,114 @@ class TestEvents:
                     count, event = count + 1, await next_event(client)
             assert event["done_bytes"] == 19_999
             assert count < 19_000
+
+
+class TestVerification:
+    async def test_progress_comes_before_the_result(self, tmp_path: Path) -> None:
+        """As named events, which end the stream cleanly; the shapes are those of the document."""
+        path = tmp_path / "m.gguf"
+        path.write_bytes(b"GGUF")
+        model = ModelSummary(id=1, name="a/b", paths=(path,), size_bytes=4)
+        async with serving(models=[model]) as (proxy, _):
+            reply = await ask(proxy.port, "POST", "/gglib/models/a/b/verify")
+        assert (reply.status, reply.is_whole) == (200, True)
+        first, last = list(read_events([reply.body]))
+        assert (first.name, json.loads(first.data)) == (
+            "progress",
+            {"file": "m.gguf", "done_bytes": 0, "total_bytes": 4},
+        )
+        assert last.name == "result"
+        check(json.loads(last.data), ref(responses.Verification))
+        assert json.loads(last.data)["checks"][0]["verdict"] == "unknown"
+
+    async def test_unknown_model_and_failing_catalogue_have_a_status(self) -> None:
+        """The status is sent after the first step."""
+        async with serving() as (proxy, library):
+            unknown = await ask(proxy.port, "POST", "/gglib/models/code/verify")
+            library.fails_with = errors.CatalogError("The catalogue is broken.")
+            broken = await ask(proxy.port, "POST", "/gglib/models/coder/verify")
+        assert (unknown.status, unknown.error["code"]) == (404, "model_not_found")
+        assert "coder" in unknown.error["message"]
+        assert (broken.status, broken.error["code"]) == (500, "catalog_error")
+
+    async def test_a_disconnect_stops_it(self) -> None:
+        """Heartbeats keep a waiting stream alive until then."""
+        async with serving(options=ProxyOptions(heartbeat_s=0.01)) as (proxy, library):
+            library.may_verify.clear()
+            async with await connect(proxy.port) as client:
+                await client.send("POST", "/gglib/models/coder/verify", body=b"")
+                await client.read_until(b"event: progress\n")
+                assert b":\n\n" in await client.read_until(b":\n\n")
+                assert library.verifying == 1
+            await until(lambda: library.verifying == 0)
+
+
+class TestFits:
+    async def test_a_model_in_memory_fits(self) -> None:
+        """Others have the verdict of the library."""
+        runtime = FakeRuntime({MODEL.name: RunningTarget.local(1, MODEL.id, MODEL.name, 1)})
+        await runtime.ensure_model_running(MODEL.name, None, 1)
+        catalog = FakeCatalog([MODEL, SEARCHED])
+        async with proxy_running(runtime, catalog, library=FakeLibrary(catalog)) as proxy:
+            fits = (await ask(proxy.port, "GET", "/gglib/fits")).json()["fits"]
+        assert [(fit["model_name"], fit["fit"], fit["reason"]) for fit in fits] == [
+            (MODEL.name, "fits", "It is in memory."),
+            ("search", "unknown", "The fake has no memory."),
+        ]
+
+    async def test_updates_and_first_models_have_their_shapes(self) -> None:
+        """With every kind of value."""
+        offered = OfferedModel(
+            title="Coder",
+            target="owner/coder:Q4_K_M",
+            size_bytes=9,
+            licence="mit",
+            machine_gb=8,
+            need=found().results[0].need,
+            fit=Fit.TOO_LARGE,
+            slots=1,
+        )
+        change = FileChange(name="c.gguf", old_sha256="00", new_sha256=None, new_size_bytes=7)
+        update = UpstreamCheck(
+            model=MODEL, repo="Org/coder", state=Upstream.CHANGED, target="Org/coder:Q4", changes=(change,)
+        )
+        async with serving() as (proxy, library):
+            library.updates = [update]
+            library.first_models = replace(
+                library.first_models, models=(offered,), recommended=offered.target
+            )
+            updates = (await ask(proxy.port, "GET", "/gglib/hub/updates")).json()
+            first = (await ask(proxy.port, "GET", "/gglib/hub/first-models")).json()
+        check(updates, ref(responses.Updates))
+        check(first, ref(responses.FirstModels))
+        assert (updates["updates"][0]["state"], updates["updates"][0]["new_size_bytes"]) == ("changed", 7)
+        assert first["models"][0]["pull"] == first["recommended"]
+        assert (first["date"], first["models"][0]["need_bytes"]) == ("2026-01-01", 12)
+
+
+class TestPauses:
+    async def test_a_pause_is_the_last_event_and_a_resume_starts_anew(self) -> None:
+        """A page that follows sees the pause, and follows again after the resume."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            path = f"/gglib/downloads/{started.id}"
+            paused = await ask(proxy.port, "POST", f"{path}/pause")
+            events = await ask(proxy.port, "GET", f"{path}/events")
+            resumed = await ask(proxy.port, "POST", f"{path}/resume")
+            library.finish(started.id, "coder")
+            done = await ask(proxy.port, "POST", f"{path}/resume")
+        assert (paused.json()["state"], resumed.json()["state"]) == ("paused", "running")
+        assert [event["state"] for event in events_of(events.body)] == ["paused"]
+        assert (done.status, done.error["code"]) == (409, "download_done")
+
+    async def test_files_are_discarded_on_request(self) -> None:
+        """And kept without it."""
+        async with serving() as (proxy, library):
+            started = await library.start_download("owner/coder")
+            kept = await ask(proxy.port, "DELETE", f"/gglib/downloads/{started.id}")
+            assert (kept.json()["state"], library.discarded) == ("cancelled", [])
+            await ask(proxy.port, "DELETE", f"/gglib/downloads/{started.id}?files=true")
+        assert library.discarded == ["owner/coder"]
 
 
 class TestDescription:

@@ -9,9 +9,10 @@ import pytest
 
 from gglib.core.errors import GatedRepositoryError, HubError, HubUnreachableError, RepositoryNotFoundError
 from gglib.core.hub.repository import RemoteFile
+from gglib.core.hub.updates import Upstream, UpstreamCheck
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.versions import FileIdentity, FileRole, OwnFile, Version
-from gglib.library.outdated import Upstream, UpstreamCheck, check_upstream
+from gglib.library.outdated import check_upstream
 from gglib.testing import FakeHub
 
 MODELS = Path("/home/u/models")

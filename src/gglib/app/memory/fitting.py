@@ -2,9 +2,9 @@
 
 import asyncio
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
+from gglib.app.memory.header_cache import HeaderCache
 from gglib.app.settings import Settings
 from gglib.core.context import ContextRequest
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, UnreadableFileError
@@ -67,6 +67,11 @@ def launch_facts(spec: ModelLaunchSpec) -> GgufFacts | None:
     return facts
 
 
+def are_facts_cached(spec: ModelLaunchSpec) -> bool:
+    """Whether ``launch_facts`` needs not read the header."""
+    return _cached_facts.has(spec.path, *size_and_mtime(spec.path))
+
+
 def weights_bytes(spec: ModelLaunchSpec) -> int:
     """Return the size of all files that the engine loads."""
     projector = 0 if spec.projector is None else size_and_mtime(spec.projector)[0]
@@ -75,14 +80,23 @@ def weights_bytes(spec: ModelLaunchSpec) -> int:
 
 def default_fit(spec: ModelLaunchSpec, settings: Settings, memory: MachineMemory) -> SlotFit:
     """Return how a model fits into ``memory`` with its default context."""
-    context = ContextRequest(
+    context = default_context(spec, settings)
+    return launch_fit(spec, context, wanted_slots(spec, settings, context), memory)
+
+
+def default_context(spec: ModelLaunchSpec, settings: Settings) -> int:
+    """Return the context of a launch for requests without one, in tokens."""
+    return ContextRequest(
         requested=None,
         model_setting=spec.settings.context,
         default=settings.default_ctx,
         trained=spec.trained_context,
     ).needed
-    wanted = launch_slots(spec.settings.engine_args, setting=settings.slots, context=context)
-    return launch_fit(spec, context, wanted, memory)
+
+
+def wanted_slots(spec: ModelLaunchSpec, settings: Settings, context: int) -> int:
+    """Return the slots of a launch where there is enough memory."""
+    return launch_slots(spec.settings.engine_args, setting=settings.slots, context=context)
 
 
 _FULL_WINDOW_CACHE = "--swa-full"
@@ -106,13 +120,14 @@ def size_and_mtime(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-@lru_cache(maxsize=64)
-def _cached_facts(path: Path, size_bytes: int, changed_ns: int) -> GgufFacts | None:
-    """Return the facts of a file. Raises ``UnreadableFileError``, which is not cached."""
-    del size_bytes, changed_ns  # only part of the cache key
+def _read_facts(path: Path) -> GgufFacts | None:
+    """Return the facts of a file without its chat template, which no fit needs. Raises ``UnreadableFileError``."""
     try:
-        return read_model(path).facts
+        return replace(read_model(path).facts, chat_template=None)
     except UnreadableFileError:
         raise
     except InvalidGgufError:
         return None
+
+
+_cached_facts = HeaderCache(_read_facts)

@@ -13,6 +13,7 @@ from gglib.core.errors import EngineNotFoundError, InvalidGgufError, InvalidSett
 from gglib.core.models import ModelSummary
 from gglib.core.ports.catalog import ModelStorePort
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.verification import FileCheck
 from gglib.core.versions import FileRole, NewVersion, OwnFile
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_model
@@ -33,7 +34,7 @@ from gglib.library.starter import (
     StarterModel,
     fetch_starter,
 )
-from gglib.library.verify import FileCheck, remember_hashes
+from gglib.library.verify import remember_hashes
 from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.ownership import identity_of
 from gglib.runtime.engines import find_engine

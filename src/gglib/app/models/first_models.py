@@ -9,8 +9,10 @@ from gglib.app.memory.fitting import usable_memory
 from gglib.app.models.hub import load_client, open_hub
 from gglib.app.settings import Settings
 from gglib.core.errors import GatedRepositoryError, HubError, RepositoryNotFoundError
+from gglib.core.hub.first_models import FirstModelList, OfferedModel
 from gglib.core.hub.quantizations import folded
 from gglib.core.hub.repository import Gating
+from gglib.core.memory import MachineMemory
 from gglib.core.ports.hub import ModelHubPort
 from gglib.library.starter.first_models import FirstModel, Offer, first_models, offers, recommended
 from gglib.library.variants.find import find_variants
@@ -60,10 +62,45 @@ def judged(offered: Sequence[Offer], presences: Sequence[Presence], best: Offer 
 
 async def first_model_offers(settings: Settings) -> FirstModelOffers:
     """Return the offers for the memory that is free now; asks the hub, for at most ``HUB_CHECK_S``."""
+    await load_client()
+    async with open_hub() as hub:
+        offered, _ = await _offers_of(settings, hub)
+    return offered
+
+
+async def first_model_list(settings: Settings, hub: ModelHubPort) -> FirstModelList:
+    """Return the same for programs, with the memory that the fits were judged against."""
+    await load_client()
+    offered, memory = await _offers_of(settings, hub)
+    best = offered.recommended
+    return FirstModelList(
+        as_of=first_models().as_of,
+        memory=memory,
+        models=tuple(map(_offered_model, offered.offers)),
+        recommended=None if best is None else best.model.target,
+        is_hub_reachable=offered.is_hub_reachable,
+    )
+
+
+def _offered_model(offer: Offer) -> OfferedModel:
+    model, found = offer.model, offer.slot_fit
+    return OfferedModel(
+        title=model.title,
+        target=model.target,
+        size_bytes=model.size_bytes,
+        licence=model.licence,
+        machine_gb=model.machine_gb,
+        need=found.need,
+        fit=found.fit,
+        slots=found.slots,
+    )
+
+
+async def _offers_of(settings: Settings, hub: ModelHubPort) -> tuple[FirstModelOffers, MachineMemory]:
     models = first_models().models
-    memory, presences = await asyncio.gather(usable_memory(settings), _presences(models))
+    memory, presences = await asyncio.gather(usable_memory(settings), _presences(models, hub))
     offered = offers(models, memory=memory, default_ctx=settings.default_ctx, slots=settings.slots)
-    return judged(offered, presences, recommended(offered, memory))
+    return judged(offered, presences, recommended(offered, memory)), memory
 
 
 async def local_offers(settings: Settings) -> FirstModelOffers:
@@ -73,16 +110,15 @@ async def local_offers(settings: Settings) -> FirstModelOffers:
     return judged(offered, [Presence.THERE] * len(models), recommended(offered, memory))
 
 
-async def _presences(models: Sequence[FirstModel]) -> list[Presence]:
-    await load_client()
-    async with open_hub() as hub:
-        checks = [asyncio.create_task(presence_of(model, hub)) for model in models]
+async def _presences(models: Sequence[FirstModel], hub: ModelHubPort) -> list[Presence]:
+    checks = [asyncio.create_task(presence_of(model, hub)) for model in models]
+    try:
         await asyncio.wait(checks, timeout=HUB_CHECK_S)
-        found = [check.result() if check.done() else Presence.UNKNOWN for check in checks]
+        return [check.result() if check.done() else Presence.UNKNOWN for check in checks]
+    finally:
         for check in checks:
             check.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
-    return found
 
 
 async def presence_of(model: FirstModel, hub: ModelHubPort) -> Presence:

@@ -7,25 +7,33 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from gglib.app.models.catalog import add_file
+from gglib.app.models.first_models import first_model_list
+from gglib.app.models.fits import catalogue_fits
 from gglib.app.models.hub import open_hub
-from gglib.app.models.pulls import pull_by_name
+from gglib.app.models.pulls import discard_target, pull_by_name
 from gglib.app.models.search import model_finder
 from gglib.app.settings import Settings
 from gglib.core.errors import ModelFileNotFoundError
 from gglib.core.file_names import safe_repo, safe_revision
+from gglib.core.hub.first_models import FirstModelList
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
+from gglib.core.hub.updates import UpstreamCheck
+from gglib.core.model_fits import ModelFits
 from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports import ModelLibraryPort
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.gguf import read_model
 from gglib.library.edit import edit_model
+from gglib.library.outdated import check_upstream
 from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary
 from gglib.library.variants.pull_target import PullTarget, read_target
+from gglib.library.verification import Verifier
 from gglib.library.versions.locks import HomeLocks
+from gglib.system.files.hashing import hash_file
 
 
 @asynccontextmanager
@@ -40,6 +48,7 @@ async def open_library(
         open_hub() as hub,
         Downloads(
             partial(pull_by_name, settings, store, hub),
+            discard=partial(discard_target, settings, store),
             clock=time.monotonic,
             now=time.time,
             identify=read_target,
@@ -63,6 +72,10 @@ def build_library(
         edit=partial(edit_model, store=store),
         facts=read_facts,
         removals=removals(settings, store),
+        verifier=Verifier(store, hash_file),
+        fits=partial(_fits, current, store),
+        updates=partial(_updates, store, hub),
+        first_models=partial(_first_models, current, hub),
         find=partial(_find, current, hub),
         show=partial(_show, current, hub),
     )
@@ -81,6 +94,18 @@ async def read_facts(model: ModelSummary) -> GgufFacts:
     if not model.paths or not await asyncio.to_thread(model.paths[0].is_file):
         raise ModelFileNotFoundError(model.name)
     return (await asyncio.to_thread(read_model, model.paths[0])).facts
+
+
+async def _fits(current: Callable[[], Settings], store: HomeStorePort) -> ModelFits:
+    return await catalogue_fits(current(), store)
+
+
+async def _updates(store: HomeStorePort, hub: ModelHubPort) -> list[UpstreamCheck]:
+    return await check_upstream(await store.list_models(), await store.list_versions(), hub)
+
+
+async def _first_models(current: Callable[[], Settings], hub: ModelHubPort) -> FirstModelList:
+    return await first_model_list(current(), hub)
 
 
 async def _find(  # noqa: PLR0913 - bound, and what a search is made of

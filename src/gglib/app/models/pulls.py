@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from gglib.app.memory.fitting import usable_memory
 from gglib.app.settings import Settings
+from gglib.core.errors import DownloadInProgressError
 from gglib.core.models import ModelSummary
 from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
@@ -21,6 +23,7 @@ from gglib.library.pull.jobs import (
     sweep,
 )
 from gglib.library.pull.plan import PullPlanner
+from gglib.library.pull.resume import pulls_of
 from gglib.library.variants.pull_target import read_target
 from gglib.library.versions.incoming import Incoming
 from gglib.library.versions.locks import PULL_PREFIX, HomeLocks
@@ -88,6 +91,16 @@ def are_running(settings: Settings, jobs: Sequence[PullJob]) -> list[bool]:
 async def discard_pull(settings: Settings, store: HomeStorePort, job: PullJob) -> int:
     """Discard an unfinished pull; return the freed bytes. Raises the errors of ``give_up``."""
     return await give_up(pull_site(settings, store), job)
+
+
+async def discard_target(settings: Settings, store: HomeStorePort, target: str) -> None:
+    """Discard the unfinished pulls of a target, except those that another task or process is running.
+
+    Raises ``CatalogError`` and ``StorageError``.
+    """
+    for job in pulls_of(target, await store.list_pulls()):
+        with suppress(DownloadInProgressError):
+            await discard_pull(settings, store, job)
 
 
 def _has_leftovers(site: PullSite) -> bool:

@@ -10,16 +10,16 @@ from gglib.cli.views import render
 from gglib.cli.views.model_list import SHORT_COMMIT_CHARACTERS
 from gglib.core.file_names import escaped
 from gglib.core.hub.shown_source import pull_target
+from gglib.core.hub.updates import Upstream, UpstreamCheck
 from gglib.core.models import ModelSummary
 from gglib.core.ports import RemovedModel
 from gglib.core.shell_quoting import quoted_command, shell_command
+from gglib.core.verification import FileCheck, FileVerdict
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
 from gglib.library.importers.import_models import ImportItem, ImportState
-from gglib.library.outdated import Upstream, UpstreamCheck
 from gglib.library.prune import Pruned, PrunePlan
 from gglib.library.remove import RemovalPlan
-from gglib.library.verify import FileCheck, FileVerdict
 from gglib.library.versions.deletable_files import DeletableFile
 
 

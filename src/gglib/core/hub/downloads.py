@@ -5,21 +5,25 @@ from enum import Enum
 
 
 class DownloadState(Enum):
-    """The state of a download; the last three are final."""
+    """The state of a download; all but the first two are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
+    """Stopped until it is resumed; its partial files and its place in the list are kept."""
 
     @property
     def is_final(self) -> bool:
-        """Whether the state cannot change any more."""
-        return self in _FINAL
+        """Whether nothing happens any more, unless the download is resumed."""
+        return self not in {DownloadState.QUEUED, DownloadState.RUNNING}
 
-
-_FINAL = frozenset((DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED))
+    @property
+    def has_ended(self) -> bool:
+        """Whether the download left the queue: it is done, failed or was cancelled."""
+        return self.is_final and self is not DownloadState.PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

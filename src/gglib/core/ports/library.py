@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Protocol
 
 from gglib.core.hub.downloads import Download
+from gglib.core.hub.first_models import FirstModelList
 from gglib.core.hub.repository import HubSort
 from gglib.core.hub.search_results import RepositoryResult, SearchResult
+from gglib.core.hub.updates import UpstreamCheck
+from gglib.core.model_fits import ModelFits
 from gglib.core.models import GgufFacts, ModelSummary
 from gglib.core.ports.catalog import EditModel
+from gglib.core.verification import Verification, VerifyProgress
 
 KeptFile = tuple[Path, str]
 """A file that was not deleted, and the reason as a phrase."""
@@ -49,6 +53,13 @@ class ModelRemovalPort(Protocol):
         """
         ...
 
+    async def preview_removal(self, name: str) -> RemovedModel:
+        """Return what ``remove_model`` with files would return now, without changing anything.
+
+        Files that an engine uses count as deleted. Raises ``ModelNotFoundError``.
+        """
+        ...
+
 
 class ModelLibraryPort(ModelRemovalPort, Protocol):
     """Adds, removes, searches and pulls models. Every failure is a ``GglibError``."""
@@ -78,6 +89,29 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         """
         ...
 
+    def verify_model(self, name: str) -> AsyncGenerator[VerifyProgress | Verification, None]:
+        """Compare a model's files with their expected hashes: yield the progress, and last the result.
+
+        The progress is yielded at once, then a few times a second at most. The first step raises
+        ``ModelNotFoundError``. ``aclose`` stops the hashing.
+        """
+        ...
+
+    async def list_fits(self) -> ModelFits:
+        """Return how each model of the catalogue fits the memory that is free now. Raises ``CatalogError``."""
+        ...
+
+    async def check_updates(self) -> list[UpstreamCheck]:
+        """Compare each model that has a source with it.
+
+        A source that cannot be checked is the state of its models, no error. Raises ``CatalogError``.
+        """
+        ...
+
+    async def list_first_models(self) -> FirstModelList:
+        """Return the first models for this machine; waits for the hub for a few seconds at most, and never fails."""
+        ...
+
     async def search(
         self, query: str, *, sort: HubSort, limit: int, max_size_bytes: int | None = None
     ) -> SearchResult:
@@ -99,8 +133,9 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
     async def start_download(self, target: str) -> Download:
         """Start or queue a pull of ``REPO[:QUANT][@REVISION]``, ``REPO/FILE.gguf`` or a URL.
 
-        A pull of the same target that is queued or running is returned instead. Raises ``VariantChoiceError`` for an
-        invalid target, and ``QueueFullError``. Other failures become the state of the download.
+        A download of the same target that is queued or running is returned instead, and a paused one resumes. Raises
+        ``VariantChoiceError`` for an invalid target, and ``QueueFullError``. Other failures become the
+        state of the download.
         """
         ...
 
@@ -113,16 +148,32 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         ...
 
     def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield the current state, then each change, a few times a second at most, up to the final state.
+        """Yield the current state, then each change, a few times a second at most, up to a final state: also paused.
 
         A slow consumer misses intermediate states, never the final one. The first step raises
         ``DownloadNotFoundError``. A consumer that stops early calls ``aclose``.
         """
         ...
 
-    async def cancel_download(self, download_id: str) -> Download:
+    async def pause_download(self, download_id: str) -> Download:
+        """Stop a download until it is resumed, and return its state; it keeps its files and its place in the list.
+
+        A download that has ended does not change. Raises ``DownloadNotFoundError``.
+        """
+        ...
+
+    async def resume_download(self, download_id: str) -> Download:
+        """Queue a paused, cancelled or failed download again, and return its state; it continues from its files.
+
+        An active one does not change. If another download of the same target was started since, that one is returned.
+        Raises ``DownloadNotFoundError``, ``DownloadDoneError`` and ``QueueFullError``.
+        """
+        ...
+
+    async def cancel_download(self, download_id: str, *, with_files: bool = False) -> Download:
         """Cancel a download and return its final state; a new pull of the same target resumes it.
 
-        A finished download does not change. Raises ``DownloadNotFoundError``.
+        ``with_files`` deletes its partial files, except those that another pull needs. A download that is done does not
+        change. Raises ``DownloadNotFoundError``.
         """
         ...

@@ -62,6 +62,8 @@ class PullProgress:
     """Sum over all files; None if a server does not send a size."""
     phase: str
     """``waiting`` (another gglib downloads the same file), ``downloading``, ``verifying`` or ``adding``."""
+    target: str | None = None
+    """The pull target with the chosen quantization; None if the reporter does not know it."""
 
 
 OnPullProgress = Callable[[PullProgress], None]
@@ -388,5 +390,9 @@ def _incoming(file: PullFile) -> IncomingFile:
 
 def _progress(plan: PullPlan, file: PullFile, done_bytes: int, phase: str) -> PullProgress:
     return PullProgress(
-        file=file.remote.name, done_bytes=done_bytes, total_bytes=plan.total_bytes, phase=phase
+        file=file.remote.name,
+        done_bytes=done_bytes,
+        total_bytes=plan.total_bytes,
+        phase=phase,
+        target=plan.asked,
     )

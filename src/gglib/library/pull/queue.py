@@ -1,4 +1,4 @@
-"""The download queue of a server: runs a few pulls concurrently, and lets clients follow and cancel them.
+"""The download queue of a server: runs a few pulls concurrently; clients follow, pause, resume and cancel them.
 
 The pull function and the clocks are passed in. Everything runs in the loop's thread except the progress callback.
 """
@@ -11,7 +11,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, Self
 
-from gglib.core.errors import DownloadNotFoundError, GglibError, QueueFullError, ShuttingDownError
+from gglib.core.errors import (
+    DownloadDoneError,
+    DownloadNotFoundError,
+    GglibError,
+    QueueFullError,
+    ShuttingDownError,
+)
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.models import ModelSummary
 from gglib.library.pull.speed import Speed
@@ -52,9 +58,16 @@ class Progress(Protocol):
         """The current phase."""
         ...
 
+    @property
+    def target(self) -> str | None:
+        """The pull target with the chosen quantization; None if unknown."""
+        ...
+
 
 Pull = Callable[[str, Callable[[Progress], None]], Awaitable[ModelSummary]]
 """Pulls a target and reports progress from any thread, often. A cancelled pull can be resumed."""
+Discard = Callable[[str], Awaitable[None]]
+"""Deletes the partial files of a target that no other pull needs. Raises ``GglibError``."""
 
 
 class Downloads:
@@ -64,16 +77,18 @@ class Downloads:
     is monotonic, in seconds; ``now`` is Unix time.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what tests replace is passed in
         self,
         pull: Pull,
         *,
+        discard: Discard,
         clock: Callable[[], float],
         now: Callable[[], float],
         identify: Callable[[str], Hashable] = str.strip,
         at_once: int = MAX_RUNNING,
     ) -> None:
         self._pull = pull
+        self._discard = discard
         self._clock = clock
         self._now = now
         self._identify = identify
@@ -89,7 +104,7 @@ class Downloads:
         await self.aclose()
 
     def start(self, target: str) -> Download:
-        """Start or queue a pull; an active download of the same target is returned instead.
+        """Start or queue a pull; a download of the same target that has not ended is returned, resumed if paused.
 
         Raises ``ShuttingDownError``, ``QueueFullError``, and the errors of ``identify``.
         """
@@ -97,12 +112,10 @@ class Downloads:
             raise ShuttingDownError
         identity = self._identify(target)
         self._drop_finished()
-        active = [job for job in self._jobs.values() if not job.state.is_final]
-        for job in active:
-            if job.identity == identity:
-                return self._snapshot(job)
-        if len(active) >= self._at_once + MAX_QUEUED:
-            raise QueueFullError(MAX_QUEUED, QUEUE_RETRY_S)
+        job = self._open_job(identity)
+        if job is not None:
+            return self._requeue(job)
+        self._refuse_if_full()
         job = _Job(secrets.token_hex(8), target, identity, created_at=int(self._now()))
         self._jobs[job.id] = job
         self._start_queued()
@@ -131,28 +144,82 @@ class Downloads:
                 return
             await changed.wait()
 
-    async def cancel(self, download_id: str) -> Download:
-        """Cancel a download and return its final state. Raises ``DownloadNotFoundError``."""
+    async def cancel(self, download_id: str, *, with_files: bool = False) -> Download:
+        """Cancel a download and return its final state; ``with_files`` discards what it downloaded.
+
+        A download that is done is not changed, nor are its files. Raises ``DownloadNotFoundError`` and the errors of
+        ``discard``.
+        """
         job = self._job(download_id)
-        await self._stop([job])
+        await self._stop([job], DownloadState.CANCELLED)
+        if with_files and job.state is not DownloadState.DONE:
+            await self._discard(job.target)
+            if job.state.has_ended:
+                job.forget_progress()
         return self._snapshot(job)
+
+    async def pause(self, download_id: str) -> Download:
+        """Stop a download, keep its files and its place in the list, and return its state.
+
+        One that has ended is not changed. Raises ``DownloadNotFoundError``.
+        """
+        job = self._job(download_id)
+        await self._stop([job], DownloadState.PAUSED)
+        return self._snapshot(job)
+
+    def resume(self, download_id: str) -> Download:
+        """Queue a paused, cancelled or failed download again, and return its state; an active one is not changed.
+
+        If another download of the same target has been started since, that one is returned. Raises
+        ``DownloadNotFoundError``, ``DownloadDoneError``, ``QueueFullError`` and ``ShuttingDownError``.
+        """
+        job = self._job(download_id)
+        if job.state is DownloadState.DONE:
+            raise DownloadDoneError(download_id)
+        return self._requeue(self._open_job(job.identity) or job)
 
     async def aclose(self) -> None:
         """Cancel all downloads; followers get the final state. A new pull of the same target resumes."""
         self._is_closed = True
-        await self._stop(list(self._jobs.values()))
+        await self._stop(list(self._jobs.values()), DownloadState.CANCELLED)
 
     # -- internals -------------------------------------------------------------------------------------------
 
-    async def _stop(self, jobs: "Sequence[_Job]") -> None:
-        tasks = [job.task for job in jobs if job.task is not None]
-        for task in tasks:
-            task.cancel()
+    async def _stop(self, jobs: "Sequence[_Job]", state: DownloadState) -> None:
+        """Stop downloads; those that have not ended get ``state``, paused or cancelled."""
+        tasks, runs = [], [(job, job.run) for job in jobs]
+        for job in jobs:
+            job.stop_state = state  # the latest request counts
+            if job.task is not None:
+                job.task.cancel()
+                tasks.append(job.task)
         if tasks:
             await asyncio.wait(tasks)
-        for job in jobs:
-            if not job.state.is_final:  # it was queued, or its task had not started
-                self._end(job, state=DownloadState.CANCELLED)
+        for job, run in runs:
+            # It was queued or paused, or its task had not started; and it was not resumed in the meantime.
+            if job.run == run and not job.state.has_ended and job.state is not job.stop_state:
+                self._end(job, state=job.stop_state)
+
+    def _open_job(self, identity: Hashable) -> "_Job | None":
+        """Return the download of a target that has not ended; None if there is none."""
+        jobs = (job for job in self._jobs.values() if job.identity == identity and not job.state.has_ended)
+        return next(jobs, None)
+
+    def _requeue(self, job: "_Job") -> Download:
+        """Queue a download that is not active again."""
+        if job.state.is_final:
+            if self._is_closed:
+                raise ShuttingDownError
+            if job.state.has_ended:
+                self._refuse_if_full()
+            job.begin_again()
+            self._start_queued()
+        return self._snapshot(job)
+
+    def _refuse_if_full(self) -> None:
+        """Raise ``QueueFullError`` if the list has no place: paused downloads keep theirs."""
+        if sum(not job.state.has_ended for job in self._jobs.values()) >= self._at_once + MAX_QUEUED:
+            raise QueueFullError(MAX_QUEUED, QUEUE_RETRY_S)
 
     def _start_queued(self) -> None:
         """Start queued downloads while slots are free, oldest first."""
@@ -164,11 +231,9 @@ class Downloads:
 
     async def _run(self, job: "_Job") -> None:
         try:
-            model = await self._pull(job.download.target, self._progress_callback(job))
+            model = await self._pull(job.target, self._progress_callback(job))
         except asyncio.CancelledError:
-            self._end(
-                job, state=DownloadState.CANCELLED
-            )  # only cancel and aclose cancel the task, and they wait for it
+            self._end(job, state=job.stop_state)  # only _stop cancels the task, and it waits for it
         except Exception as error:
             reported = error if isinstance(error, GglibError) else GglibError("Internal error")
             if reported is not error:
@@ -180,14 +245,18 @@ class Downloads:
     def _end(self, job: "_Job", **fields: Any) -> None:  # noqa: ANN401 - fields of Download
         job.task = None
         job.publish_progress(self._clock())
-        job.change(ended_at=int(self._now()), **fields)
-        job.ended_s = self._clock()
+        job.change(**fields)
+        if job.state.has_ended:
+            job.change(ended_at=int(self._now()))
+            job.ended_s = self._clock()
         self._start_queued()
 
     def _progress_callback(self, job: "_Job") -> Callable[[Progress], None]:
-        loop = asyncio.get_running_loop()
+        loop, run = asyncio.get_running_loop(), job.run
 
         def on_progress(progress: Progress) -> None:
+            if run != job.run:  # a thread of a run that was stopped
+                return
             job.latest = progress
             if not job.is_update_scheduled:
                 job.is_update_scheduled = True
@@ -217,7 +286,7 @@ class Downloads:
 
     def _drop_finished(self) -> None:
         """Drop finished downloads beyond the time limit and the count limit."""
-        over = [job for job in self._jobs.values() if job.state.is_final]
+        over = [job for job in self._jobs.values() if job.state.has_ended]
         recent_s = self._clock() - FINISHED_TTL_S
         for number, job in enumerate(sorted(over, key=lambda job: job.ended_s, reverse=True)):
             if number >= MAX_FINISHED or job.ended_s < recent_s:
@@ -241,12 +310,35 @@ class _Job:
         """Whether a call of ``_on_update`` is scheduled in the loop."""
         self.published_s = float("-inf")
         self.ended_s = float("-inf")
+        self.stop_state = DownloadState.CANCELLED
+        """The state after the task was cancelled."""
+        self.run = 0
+        """Number of the run: a resumed download has several."""
         self.speed = Speed()
 
     @property
     def state(self) -> DownloadState:
         """The current state."""
         return self.download.state
+
+    @property
+    def target(self) -> str:
+        """The target to pull: after the first progress with the quantization that was chosen."""
+        chosen = None if self.latest is None else self.latest.target
+        return chosen or self.download.target
+
+    def begin_again(self) -> None:
+        """Queue the download again; the shown bytes stay until the next progress."""
+        self.run += 1
+        self.speed = Speed()
+        self.change(
+            state=DownloadState.QUEUED, ended_at=None, error_code=None, error_message=None, phase=None
+        )
+
+    def forget_progress(self) -> None:
+        """Forget what was downloaded, and which quantization."""
+        self.latest = None
+        self.change(file=None, phase=None, done_bytes=0, total_bytes=None)
 
     def publish_progress(self, now_s: float) -> None:
         """Publish the latest progress."""

@@ -1,4 +1,4 @@
-"""Which unfinished pull a target means that names no quantization. Pure."""
+"""Which unfinished pulls a target means, also without a quantization. Pure."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,12 @@ def resumed_target(target: PullTarget, jobs: Sequence[PullJob]) -> PullTarget:
         return target
     found = [begun for job in jobs if (begun := _target_of(job)) is not None and _is_same(begun, target)]
     return found[0] if len(found) == 1 else target
+
+
+def pulls_of(target: str, jobs: Sequence[PullJob]) -> list[PullJob]:
+    """Return the unfinished pulls of a target. Raises ``VariantChoiceError`` for an invalid target."""
+    wanted = resumed_target(read_target(target), jobs)
+    return [job for job in jobs if job.asked == target or _target_of(job) == wanted]
 
 
 def _target_of(job: PullJob) -> PullTarget | None:

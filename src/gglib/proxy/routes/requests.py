@@ -143,6 +143,14 @@ class RemoveQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     files: Annotated[bool, Meta(description="Also delete its files.")] = False
 
 
+class CancelQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options for cancelling a download."""
+
+    files: Annotated[bool, Meta(description="Also delete its partial files that no other pull needs.")] = (
+        False
+    )
+
+
 class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A search of the hub."""
 

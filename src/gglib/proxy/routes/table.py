@@ -24,6 +24,8 @@ from gglib.proxy.routes.admin import (
     downloads,
     edits,
     events,
+    fits,
+    hub,
     keys,
     loading,
     models,
@@ -32,6 +34,7 @@ from gglib.proxy.routes.admin import (
     requests,
     status,
     usage,
+    verification,
 )
 from gglib.proxy.routes.dispatch import Handler, Operation
 from gglib.proxy.routes.health import show_health
@@ -203,6 +206,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *lm_studio.OPERATIONS,
     *odd_paths.OPERATIONS,
     *models.OPERATIONS,
+    *fits.OPERATIONS,
+    *verification.OPERATIONS,
+    *hub.OPERATIONS,
     *edits.OPERATIONS,
     *aliases.OPERATIONS,
     *profiles.OPERATIONS,
@@ -278,10 +284,12 @@ TEMPLATES = _by_path(are_templates=True)
 """Operations by path template and method."""
 
 _PATTERNS = {
-    operation.spec.path: operation.spec.pattern for operation in OPERATIONS if operation.spec.is_template
+    path: next(iter(TEMPLATES[path].values())).spec.pattern
+    for path in sorted(TEMPLATES, key=len, reverse=True)
 }
-"""The pattern of each template. A path may match several, because model names may contain slashes, but only one of
-each method: ``GET /gglib/models/a/load`` is the model ``a/load``, ``POST`` loads the model ``a``."""
+"""The pattern of each template, the longest first. A path may match several, because model names may contain slashes:
+``GET /gglib/models/a/load`` is the model ``a/load``, ``POST`` loads the model ``a``. If several have the method, the
+longest is meant: ``GET /gglib/models/a/removal`` is about the model ``a``, unless the slash is escaped."""
 
 
 def route_of(path: str, method: str = "GET") -> str:
@@ -320,7 +328,7 @@ def _methods_at(path: str) -> dict[str, Operation] | None:
     if by_method is None:
         by_method = {}
         for template in _matching_templates(path):
-            by_method |= TEMPLATES[template]
+            by_method = TEMPLATES[template] | by_method
     return by_method or None
 
 

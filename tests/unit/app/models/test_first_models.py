@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 import gglib.app.models.first_models as asked
-from gglib.app.models.first_models import FirstModelOffers, Presence, first_model_offers, judged, presence_of
+from gglib.app.models.first_models import (
+    FirstModelOffers,
+    Presence,
+    first_model_list,
+    first_model_offers,
+    judged,
+    presence_of,
+)
 from gglib.app.settings import Settings
 from gglib.cli.views import first_models as views
 from gglib.core.errors import HubUnreachableError
@@ -119,3 +126,22 @@ async def test_import_of_the_client_is_not_part_of_the_wait(
     offered = await first_model_offers(Settings(home=tmp_path))
     assert (offered.is_hub_reachable, len(offered.offers)) == (True, 5)
     assert steps == ["imported", *["requested"] * 5]
+
+
+async def test_list_for_programs_has_the_memory_and_the_targets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the models that the hub has no more."""
+
+    async def memory(_: Settings) -> MachineMemory:
+        return PLENTY
+
+    monkeypatch.setattr(asked, "usable_memory", memory)
+    hub = FakeHub()
+    for model in first_models().models[1:]:
+        hub.add_repository(model.repo, {f"x-{model.quantization}.gguf": b"GGUF"})
+    found = await first_model_list(Settings(home=tmp_path), hub)
+    assert [model.target for model in found.models] == [model.target for model in first_models().models[1:]]
+    assert (found.memory, found.as_of, found.is_hub_reachable) == (PLENTY, first_models().as_of, True)
+    assert found.recommended == found.models[-1].target
+    assert all(model.need.total_bytes > model.size_bytes for model in found.models)

@@ -8,13 +8,13 @@ import pytest
 
 from gglib.cli.views import local_models
 from gglib.core.errors import ModelFileNotFoundError
+from gglib.core.hub.updates import Upstream, UpstreamCheck
 from gglib.core.models import ModelSource, ModelSummary
 from gglib.core.ports import RemovedModel
+from gglib.core.verification import FileCheck, FileVerdict
 from gglib.library.disk_use import DiskUse
 from gglib.library.file_state import FileState
-from gglib.library.outdated import Upstream, UpstreamCheck
 from gglib.library.variants.pull_target import read_target
-from gglib.library.verify import FileCheck, FileVerdict
 
 MODELS = Path("/home/u/models")
 REPO = "ada/coder-GGUF"

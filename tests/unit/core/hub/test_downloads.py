@@ -6,15 +6,18 @@ from gglib.core.hub.downloads import DownloadState
 
 
 @pytest.mark.parametrize(
-    ("state", "is_final"),
+    ("state", "is_final", "has_ended"),
     [
-        (DownloadState.QUEUED, False),
-        (DownloadState.RUNNING, False),
-        (DownloadState.DONE, True),
-        (DownloadState.FAILED, True),
-        (DownloadState.CANCELLED, True),
+        (DownloadState.QUEUED, False, False),
+        (DownloadState.RUNNING, False, False),
+        (DownloadState.PAUSED, True, False),
+        (DownloadState.DONE, True, True),
+        (DownloadState.FAILED, True, True),
+        (DownloadState.CANCELLED, True, True),
     ],
 )
-def test_a_download_that_ended_stays_as_it_ended(state: DownloadState, *, is_final: bool) -> None:
-    """A client may stop polling it."""
-    assert state.is_final is is_final
+def test_a_client_may_stop_polling_a_final_state(
+    state: DownloadState, *, is_final: bool, has_ended: bool
+) -> None:
+    """A paused download is in the queue all the same."""
+    assert (state.is_final, state.has_ended) == (is_final, has_ended)

@@ -10,6 +10,7 @@ import pytest
 
 from gglib.core.errors import (
     DiskFullError,
+    DownloadDoneError,
     DownloadNotFoundError,
     QueueFullError,
     ShuttingDownError,
@@ -29,7 +30,7 @@ from gglib.library.pull.queue import (
 from gglib.library.variants.pull_target import read_target
 
 DONE, FAILED, CANCELLED = DownloadState.DONE, DownloadState.FAILED, DownloadState.CANCELLED
-QUEUED, RUNNING = DownloadState.QUEUED, DownloadState.RUNNING
+QUEUED, RUNNING, PAUSED = DownloadState.QUEUED, DownloadState.RUNNING, DownloadState.PAUSED
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Hub:
     now_s: float = 100.0
     began: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     on_progress: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
     outcomes: dict[str, "asyncio.Future[ModelSummary]"] = field(default_factory=dict)
 
@@ -52,14 +54,20 @@ class Hub:
         finally:
             self.ended.append(target)
 
+    async def discard(self, target: str) -> None:
+        """Record what is discarded."""
+        self.discarded.append(target)
+
     def done(self, target: str) -> None:
         """End a pull successfully."""
         self.outcomes[target].set_result(ModelSummary(id=1, name=f"model of {target}"))
 
-    def progress(self, target: str, done_bytes: int, phase: str = "downloading") -> None:
+    def progress(
+        self, target: str, done_bytes: int, phase: str = "downloading", chosen: str | None = None
+    ) -> None:
         """Report the progress of a pull."""
         self.on_progress[target](
-            PullProgress(file="f.gguf", done_bytes=done_bytes, total_bytes=100, phase=phase)
+            PullProgress(file="f.gguf", done_bytes=done_bytes, total_bytes=100, phase=phase, target=chosen)
         )
 
 
@@ -72,7 +80,9 @@ def hub() -> Hub:
 @pytest.fixture
 async def downloads(hub: Hub) -> AsyncIterator[Downloads]:
     """Return a queue of two downloads at once."""
-    made = Downloads(hub.pull, clock=lambda: hub.now_s, now=lambda: 1_700_000_000.9, at_once=2)
+    made = Downloads(
+        hub.pull, discard=hub.discard, clock=lambda: hub.now_s, now=lambda: 1_700_000_000.9, at_once=2
+    )
     async with made:
         yield made
 
@@ -118,7 +128,9 @@ async def test_the_same_target_is_not_started_twice(hub: Hub, downloads: Downloa
 
 async def test_targets_are_compared_parsed(hub: Hub) -> None:
     """Two spellings of one target are one download, and an invalid target is refused before anything starts."""
-    async with Downloads(hub.pull, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target) as downloads:
+    async with Downloads(
+        hub.pull, discard=hub.discard, clock=lambda: 0.0, now=lambda: 0.0, identify=read_target
+    ) as downloads:
         first = downloads.start("a/b:Q4_K_M")
         assert downloads.start("hf.co/a/b:Q4_K_M").id == first.id
         with pytest.raises(VariantChoiceError):
@@ -204,7 +216,7 @@ async def test_queued_download_is_cancelled_without_a_pull(hub: Hub, downloads: 
 
 async def test_close_cancels_all_and_ends_followers(hub: Hub) -> None:
     """Closing ends running and queued downloads; none starts afterwards."""
-    downloads = Downloads(hub.pull, clock=lambda: 0.0, now=lambda: 0.0, at_once=1)
+    downloads = Downloads(hub.pull, discard=hub.discard, clock=lambda: 0.0, now=lambda: 0.0, at_once=1)
     ids = [downloads.start(target).id for target in "ab"]
     watching = [asyncio.create_task(final(downloads, download)) for download in ids]
     await run_pending_tasks()
@@ -322,3 +334,118 @@ async def test_unknown_id_is_no_download(downloads: Downloads) -> None:
         await downloads.cancel("x")
     with pytest.raises(DownloadNotFoundError):
         await anext(downloads.follow("x"))
+
+
+async def test_a_paused_download_keeps_its_place_and_frees_its_slot(hub: Hub, downloads: Downloads) -> None:
+    """The next one runs; resumed, the paused one is the next, before younger ones, with the bytes that it had."""
+    ids = [downloads.start(target).id for target in "abcd"]
+    await run_pending_tasks()
+    hub.progress("a", 40)
+    await run_pending_tasks()
+    paused = await downloads.pause(ids[0])
+    assert (paused.state, paused.done_bytes, paused.ended_at, hub.ended) == (PAUSED, 40, None, ["a"])
+    await run_pending_tasks()
+    assert [download.state for download in downloads.list()] == [PAUSED, RUNNING, RUNNING, QUEUED]
+    resumed = downloads.resume(ids[0])
+    assert (resumed.state, resumed.done_bytes, resumed.bytes_per_s) == (QUEUED, 40, None)
+    hub.done("b")
+    await run_pending_tasks()
+    assert hub.began == ["a", "b", "c", "a"]
+
+
+async def test_a_queued_download_is_paused_without_a_pull(hub: Hub, downloads: Downloads) -> None:
+    """It does not start when a slot is free."""
+    ids = [downloads.start(target).id for target in "abc"]
+    assert (await downloads.pause(ids[2])).state is PAUSED
+    await run_pending_tasks()
+    hub.done("a")
+    await run_pending_tasks()
+    assert hub.began == ["a", "b"]
+
+
+async def test_a_resumed_download_pulls_the_quantization_that_was_chosen(
+    hub: Hub, downloads: Downloads
+) -> None:
+    """Not the one that would be chosen now; discarded files leave the choice open again."""
+    started = downloads.start("a/b")
+    await run_pending_tasks()
+    hub.progress("a/b", 40, chosen="a/b:Q4_K_M")
+    await downloads.pause(started.id)
+    downloads.resume(started.id)
+    await run_pending_tasks()
+    assert hub.began == ["a/b", "a/b:Q4_K_M"]
+    cancelled = await downloads.cancel(started.id, with_files=True)
+    assert (cancelled.state, cancelled.done_bytes, cancelled.total_bytes) == (CANCELLED, 0, None)
+    assert hub.discarded == ["a/b:Q4_K_M"]
+    downloads.resume(started.id)
+    await run_pending_tasks()
+    assert hub.began[-1] == "a/b"
+
+
+async def test_the_latest_of_pause_and_cancel_counts(hub: Hub, downloads: Downloads) -> None:
+    """Both calls return the same state."""
+    started = downloads.start("a")
+    await run_pending_tasks()
+    ended = await asyncio.gather(downloads.pause(started.id), downloads.cancel(started.id))
+    assert [download.state for download in ended] == [CANCELLED, CANCELLED]
+    assert hub.ended == ["a"]
+
+
+async def test_a_resume_during_a_pause_is_not_undone(hub: Hub, downloads: Downloads) -> None:
+    """The pause that returns late does not stop the second run, whose progress counts; that of the first does not."""
+    started = downloads.start("a")
+    await run_pending_tasks()
+    late = hub.on_progress["a"]
+    pausing = asyncio.create_task(downloads.pause(started.id))
+    async with aclosing(downloads.follow(started.id)) as followed:
+        async for download in followed:
+            if download.state is PAUSED:
+                break
+    downloads.resume(started.id)
+    await pausing
+    await run_pending_tasks()
+    late(PullProgress(file="f.gguf", done_bytes=99, total_bytes=100, phase="verifying"))
+    hub.progress("a", 7)
+    await run_pending_tasks()
+    shown = downloads.show(started.id)
+    assert (shown.state, shown.done_bytes, hub.began) == (RUNNING, 7, ["a", "a"])
+
+
+async def test_paused_downloads_do_not_expire_and_count_as_open(hub: Hub, downloads: Downloads) -> None:
+    """So the list stays bounded."""
+    ids = [downloads.start(f"{number}").id for number in range(2 + MAX_QUEUED)]
+    for download_id in ids:
+        await downloads.pause(download_id)
+    hub.now_s += FINISHED_TTL_S + 1
+    assert {download.state for download in downloads.list()} == {PAUSED}
+    with pytest.raises(QueueFullError):
+        downloads.start("one more")
+    await downloads.cancel(ids[0])
+    downloads.start("one more")
+    with pytest.raises(QueueFullError):
+        downloads.resume(ids[0])
+
+
+async def test_resume_returns_a_newer_download_of_the_target(downloads: Downloads) -> None:
+    """The same target is not pulled twice at once."""
+    first = downloads.start("a")
+    await downloads.cancel(first.id)
+    second = downloads.start("a")
+    assert downloads.resume(first.id).id == second.id
+
+
+async def test_what_is_done_or_closed_does_not_resume(hub: Hub, downloads: Downloads) -> None:
+    """With an error that says why; files of a download that is done are kept."""
+    done, paused = downloads.start("a"), downloads.start("b")
+    await run_pending_tasks()
+    hub.done("a")
+    await final(downloads, done.id)
+    await downloads.cancel(done.id, with_files=True)
+    assert hub.discarded == []
+    with pytest.raises(DownloadDoneError):
+        downloads.resume(done.id)
+    await downloads.pause(paused.id)
+    await downloads.aclose()
+    assert downloads.show(paused.id).state is CANCELLED
+    with pytest.raises(ShuttingDownError):
+        downloads.resume(paused.id)

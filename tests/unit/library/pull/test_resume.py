@@ -4,7 +4,7 @@ import pytest
 
 from gglib.core.models import ModelSource
 from gglib.core.versions import PullJob
-from gglib.library.pull.resume import resumed_target
+from gglib.library.pull.resume import pulls_of, resumed_target
 from gglib.library.variants.pull_target import read_target
 
 
@@ -30,3 +30,21 @@ def job(asked: str) -> PullJob:
 def test_only_begun_pull_of_a_repository_is_resumed(target: str, begun: list[str], resumed: str) -> None:
     """Of the same revision; of several, none is guessed."""
     assert resumed_target(read_target(target), [job(asked) for asked in begun]) == read_target(resumed)
+
+
+@pytest.mark.parametrize(
+    ("target", "begun", "found"),
+    [
+        ("ada/m", ["ada/m:Q8_0", "?"], ["ada/m:Q8_0"]),
+        ("hf.co/ada/m:Q8_0", ["ada/m:Q8_0", "ada/m:Q4_0"], ["ada/m:Q8_0"]),
+        ("ada/m", ["ada/m:Q8_0", "ada/m:Q4_0"], []),
+        (
+            "https://a.b/c.gguf?key=1",
+            ["https://a.b/c.gguf?key=1", "https://a.b/c.gguf"],
+            ["https://a.b/c.gguf?key=1"],
+        ),
+    ],
+)
+def test_pulls_of_a_target(target: str, begun: list[str], found: list[str]) -> None:
+    """In any spelling of the target; of several quantizations, none is guessed."""
+    assert [pull.asked for pull in pulls_of(target, [job(asked) for asked in begun])] == found

@@ -8,7 +8,7 @@ from gglib.core import errors
 from gglib.proxy.errors import MethodNotAllowedError
 from gglib.proxy.names.fallback import CANNOT_RUN
 from gglib.proxy.routes.operation_spec import Metering
-from gglib.proxy.routes.table import OPERATIONS, find_operation
+from gglib.proxy.routes.table import OPERATIONS, find_operation, route_of
 
 ERRORS_OF_A_LOAD: set[type[errors.GglibError]] = {
     *CANNOT_RUN,
@@ -41,6 +41,10 @@ def test_no_path_matches_two_templates_of_one_method(words: list[str]) -> None:
         ("POST", "/gglib/models/a/b/unload", "unloadModel"),
         ("POST", "/gglib/models/a%2Fb/pin", "pinModel"),
         ("POST", "/gglib/models/a/load/unpin", "unpinModel"),
+        ("POST", "/gglib/models/a/b/verify", "verifyModel"),
+        ("GET", "/gglib/models/a/b/removal", "previewRemoval"),
+        ("GET", "/gglib/models/a%2Fremoval", "showModel"),
+        ("DELETE", "/gglib/models/a/removal", "removeModel"),
         ("GET", "/gglib/models/a/load", "showModel"),
         ("PATCH", "/gglib/models/a/load", "changeModel"),
         ("DELETE", "/gglib/models/a/load", "removeModel"),
@@ -50,6 +54,12 @@ def test_the_method_chooses_the_operation(method: str, path: str, operation_id: 
     """``GET /gglib/models/a/load`` shows the model ``a/load``, ``POST`` loads the model ``a``."""
     operation, normalized = find_operation(method, path)
     assert (operation.spec.id, normalized) == (operation_id, path)
+
+
+def test_the_label_of_a_path_is_that_of_its_operation() -> None:
+    """Also where two templates have the method."""
+    for method, path in (("GET", "/gglib/models/a/removal"), ("POST", "/gglib/models/a/load")):
+        assert route_of(path, method) == find_operation(method, path)[0].spec.path
 
 
 def test_a_method_that_no_template_has_is_refused_with_those_that_do() -> None:

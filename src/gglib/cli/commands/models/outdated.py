@@ -6,9 +6,9 @@ import click
 
 if TYPE_CHECKING:
     from gglib.cli.context import Options
+    from gglib.core.hub.updates import UpstreamCheck
     from gglib.core.models import ModelSummary
     from gglib.core.ports.store import HomeStorePort
-    from gglib.library.outdated import UpstreamCheck
 
 
 @click.command("outdated")
@@ -23,7 +23,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     from gglib.app.models.hub import open_hub
     from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
-    from gglib.library.outdated import Upstream, check_upstream
+    from gglib.core.hub.updates import Upstream
+    from gglib.library.outdated import check_upstream
 
     options: Options = ctx.obj
     settings = options.settings()

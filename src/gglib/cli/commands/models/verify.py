@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gglib.cli.context import Options
     from gglib.cli.models.typed_names import AliasTable
     from gglib.core.ports.store import HomeStorePort
-    from gglib.library.verify import FileCheck
+    from gglib.core.verification import FileCheck
 
 
 @click.command("verify")
@@ -70,7 +70,7 @@ async def _verify(store: "HomeStorePort", name: str | None, aliases: "AliasTable
 
 def _print_hash_note(checks: "Sequence[FileCheck]", *, is_remembering: bool, remembered: int) -> None:
     from gglib.cli.views import render
-    from gglib.library.verify import FileVerdict
+    from gglib.core.verification import FileVerdict
 
     if is_remembering:
         click.echo(f"Stored the computed hashes of {remembered} model{'' if remembered == 1 else 's'}.")

@@ -28,7 +28,9 @@ def progress_of(download: Download) -> dict[str, Any]:
 
 
 def download_error(download: Download) -> GglibError:
-    """Return the error of a download that failed or was cancelled."""
-    if download.state is DownloadState.CANCELLED:
-        return HubError(f"The download of {download.target} was cancelled.")
+    """Return the error of a download that failed, was cancelled or paused."""
+    if download.state in {DownloadState.CANCELLED, DownloadState.PAUSED}:
+        return HubError(
+            f"The download of {download.target} was {download.state.value}: pull it again to resume it."
+        )
     return HubError(download.error_message or f"The download of {download.target} failed.")

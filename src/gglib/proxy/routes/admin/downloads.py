@@ -1,4 +1,4 @@
-"""Lists, starts, follows and cancels downloads."""
+"""Lists, starts, follows, pauses, resumes and cancels downloads."""
 
 from contextlib import aclosing
 
@@ -11,7 +11,7 @@ from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
-from gglib.proxy.routes.requests import NewDownload
+from gglib.proxy.routes.requests import CancelQuery, NewDownload
 
 DOWNLOADS, DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
 DOWNLOAD_EVENTS = "/gglib/downloads/{id}/events"
@@ -37,9 +37,20 @@ async def show_download(call: Call[None, None], response: Response) -> None:
     await response.send(responses.Download.of(await call.library.show_download(call.path["id"])))
 
 
-async def cancel_download(call: Call[None, None], response: Response) -> None:
+async def cancel_download(call: Call[CancelQuery, None], response: Response) -> None:
     """Cancel a download."""
-    await response.send(responses.Download.of(await call.library.cancel_download(call.path["id"])))
+    download = await call.library.cancel_download(call.path["id"], with_files=call.query.files)
+    await response.send(responses.Download.of(download))
+
+
+async def pause_download(call: Call[None, None], response: Response) -> None:
+    """Pause a download."""
+    await response.send(responses.Download.of(await call.library.pause_download(call.path["id"])))
+
+
+async def resume_download(call: Call[None, None], response: Response) -> None:
+    """Resume a download."""
+    await response.send(responses.Download.of(await call.library.resume_download(call.path["id"])))
 
 
 async def follow_download(call: Call[None, None], response: Response) -> None:
@@ -81,8 +92,8 @@ OPERATIONS = (
             group=GROUP,
             summary="Pull a model",
             text="Like `gglib pull --yes`: of several quantizations it takes one that fits. Two downloads run at "
-            "once, others wait. A target that is already downloading returns the existing download; interrupted ones "
-            "resume. After a failure `state` is `failed` and `error` has the reason.",
+            "once, others wait. A target that is already downloading returns the existing download; paused and "
+            "interrupted ones resume. After a failure `state` is `failed` and `error` has the reason.",
             body=NewDownload,
             status=202,
             response=responses.Download,
@@ -113,11 +124,45 @@ OPERATIONS = (
             path=DOWNLOAD,
             group=GROUP,
             summary="Cancel a download",
-            text="Responds when it has ended. Partial files are kept. A finished download does not change.",
+            text="Responds when it has ended. Partial files are kept, unless `files` is true; those that another pull "
+            "needs are kept in any case. A download that is done does not change, nor do its files.",
+            path_parameters=_ID,
+            query=CancelQuery,
+            response=responses.Download,
+            needs_library=True,
+            errors=(errors.DownloadNotFoundError, errors.CatalogError, errors.StorageError),
+        ),
+    ),
+    operation(
+        pause_download,
+        OperationSpec(
+            id="pauseDownload",
+            method="POST",
+            path=f"{DOWNLOAD}/pause",
+            group=GROUP,
+            summary="Pause a download",
+            text="Responds when it has stopped. It keeps its partial files and its place in the list. A download that "
+            "has ended does not change.",
             path_parameters=_ID,
             response=responses.Download,
             needs_library=True,
             errors=(errors.DownloadNotFoundError,),
+        ),
+    ),
+    operation(
+        resume_download,
+        OperationSpec(
+            id="resumeDownload",
+            method="POST",
+            path=f"{DOWNLOAD}/resume",
+            group=GROUP,
+            summary="Resume a download",
+            text="Queues a paused, cancelled or failed download again; it continues from its partial files. An active "
+            "one does not change. If another download of the same target was started since, that one is returned.",
+            path_parameters=_ID,
+            response=responses.Download,
+            needs_library=True,
+            errors=(errors.DownloadNotFoundError, errors.DownloadDoneError, errors.QueueFullError),
         ),
     ),
     operation(
@@ -129,8 +174,9 @@ OPERATIONS = (
             group=GROUP,
             summary="Follow a download",
             text="Server-sent events: `data:` with a download, first its current state, then after each change, at "
-            "most five per second; the last one has a final state and ends the stream. Comments keep it alive. Slow "
-            "readers miss intermediate states, never the final one. At shutdown the stream ends with an error.",
+            "most five per second; the last one has a final state, or is paused, and ends the stream. Comments keep it "
+            "alive. Slow readers miss intermediate states, never the final one. At shutdown the stream ends with an "
+            "error.",
             path_parameters=_ID,
             response=responses.Download,
             media_type=EVENTS,

@@ -1,4 +1,4 @@
-"""Lists, adds and removes models of this machine, and searches the hub."""
+"""Lists, adds and removes models of this machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,19 +16,11 @@ from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import Access, OperationSpec
-from gglib.proxy.routes.requests import NewModel, RemoveQuery, RevisionQuery, SearchQuery
+from gglib.proxy.routes.requests import NewModel, RemoveQuery
 
 MODELS, MODEL = "/gglib/models", "/gglib/models/{name}"
-SEARCH, REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
-GROUP, HUB_GROUP = "Models of this machine", "The hub"
+GROUP = "Models of this machine"
 NAME = {"name": "Any of its names, percent-encoded, or its number."}
-_HUB_ERRORS = (
-    errors.HubError,
-    errors.HubUnreachableError,
-    errors.HubBusyError,
-    errors.GatedRepositoryError,
-    errors.RepositoryNotFoundError,
-)
 
 
 async def list_models(call: Call[None, None], response: Response) -> None:
@@ -69,21 +61,13 @@ async def remove_model(call: Call[RemoveQuery, None], response: Response) -> Non
     await response.send(responses.RemovedModel.of(removed, states.get(removed.model.id)))
 
 
-async def search(call: Call[SearchQuery, None], response: Response) -> None:
-    """Search the hub."""
-    query = call.query
-    result = await call.library.search(
-        query.q, sort=query.sort, limit=query.limit, max_size_bytes=query.max_size
-    )
-    await response.send(responses.SearchResult.of(result, query.q))
-
-
-async def show_repository(call: Call[RevisionQuery, None], response: Response) -> None:
-    """Send one repository of the hub."""
-    found = await call.library.show_repository(
-        f"{call.path['owner']}/{call.path['repository']}", call.query.revision
-    )
-    await response.send(responses.ShownRepository.of(found))
+async def preview_removal(call: Call[None, None], response: Response) -> None:
+    """Send what the removal of a model with its files would delete."""
+    try:
+        removed = await call.library.preview_removal(call.path["name"])
+    except errors.ModelNotFoundError as error:
+        raise await one_model_error(error, call.services.catalog, call.services.aliases) from error
+    await response.send(responses.RemovalPreview.of(removed))
 
 
 async def shown_models(call: Call[Any, Any], models: Sequence[ModelSummary]) -> tuple[responses.Model, ...]:
@@ -181,37 +165,20 @@ OPERATIONS = (
         ),
     ),
     operation(
-        search,
+        preview_removal,
         OperationSpec(
-            id="searchHub",
+            id="previewRemoval",
             method="GET",
-            path=SEARCH,
-            group=HUB_GROUP,
-            summary="Search the hub for GGUF models",
-            text="Like `gglib search --json`: the models of each repository, and whether they fit this machine.",
-            query=SearchQuery,
-            response=responses.SearchResult,
+            path=f"{MODEL}/removal",
+            may_have_slashes=True,
+            group=GROUP,
+            summary="Show what the removal of a model would delete",
+            text="What `removeModel` with `files` would delete and keep now; changes nothing. Files of a model in "
+            "memory are deleted after it is unloaded.",
+            path_parameters=NAME,
+            response=responses.RemovalPreview,
             needs_library=True,
-            errors=_HUB_ERRORS,
-        ),
-    ),
-    operation(
-        show_repository,
-        OperationSpec(
-            id="showRepository",
-            method="GET",
-            path=REPOSITORY,
-            group=HUB_GROUP,
-            summary="Show one repository of the hub",
-            text="Like `gglib show REPO --json`: the result of `searchHub`, and all files.",
-            path_parameters={
-                "owner": "The owner in `owner/name`.",
-                "repository": "The name in `owner/name`.",
-            },
-            query=RevisionQuery,
-            response=responses.ShownRepository,
-            needs_library=True,
-            errors=(*_HUB_ERRORS, errors.VariantChoiceError, errors.UnsafeNameError),
+            errors=(errors.ModelNotFoundError, errors.CatalogError),
         ),
     ),
 )

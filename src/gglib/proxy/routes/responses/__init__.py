@@ -7,6 +7,8 @@ through ``file_names.shown``, which escapes unprintable characters.
 
 from gglib.proxy.routes.responses.aliases import Alias, Aliases
 from gglib.proxy.routes.responses.downloads import Download, DownloadError, Downloads
+from gglib.proxy.routes.responses.files import FileCheck, RemovalPreview, Verification, VerifyProgress
+from gglib.proxy.routes.responses.fits import FitVerdict, ModelFit, ModelFits
 from gglib.proxy.routes.responses.history import (
     CancelledRequest,
     RequestDetails,
@@ -29,6 +31,7 @@ from gglib.proxy.routes.responses.models import KeptFile, LoadedModel, Model, Mo
 from gglib.proxy.routes.responses.profiles import Profile, Profiles
 from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped
 from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Ready, Reloaded, SettingChange
+from gglib.proxy.routes.responses.updates import FileChange, FirstModel, FirstModels, Update, Updates
 
 __all__ = [
     "EVENT_NAMES",
@@ -42,6 +45,11 @@ __all__ = [
     "ErrorDetail",
     "FailedModel",
     "File",
+    "FileChange",
+    "FileCheck",
+    "FirstModel",
+    "FirstModels",
+    "FitVerdict",
     "Gpu",
     "Health",
     "KeptFile",
@@ -51,12 +59,15 @@ __all__ = [
     "LoadedModel",
     "Memory",
     "Model",
+    "ModelFit",
+    "ModelFits",
     "Models",
     "Need",
     "Profile",
     "Profiles",
     "Ready",
     "Reloaded",
+    "RemovalPreview",
     "RemovedModel",
     "Repository",
     "RequestDetails",
@@ -68,6 +79,10 @@ __all__ = [
     "Source",
     "Status",
     "Stopped",
+    "Update",
+    "Updates",
     "Usage",
     "Variant",
+    "Verification",
+    "VerifyProgress",
 ]

@@ -39,4 +39,5 @@ def test_errors() -> None:
     """The reason of the failure, or that it was cancelled."""
     assert str(download_error(download(DownloadState.FAILED, error_message="disk full"))) == "disk full"
     assert "o/n:Q4 failed" in str(download_error(download(DownloadState.FAILED)))
+    assert "was paused: pull it again" in str(download_error(download(DownloadState.PAUSED)))
     assert "was cancelled" in str(download_error(download(DownloadState.CANCELLED)))
