@@ -40,6 +40,7 @@ def status(
         "limits": {},
         "used": {},
         "hint": None,
+        "devices": {},
     }
     return Status(**{**values, **fields})
 

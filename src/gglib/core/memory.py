@@ -71,6 +71,14 @@ class MemoryNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceMemory:
+    """The memory of the RAM or of one GPU, in use by any program or not; None where the system reports nothing."""
+
+    total_bytes: int | None
+    available_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GpuMemory:
     """The memory of one GPU."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -89,7 +90,7 @@ class Dispatcher:
     def _handle(self, event: Event) -> None:
         now = self._now()
         effects = self._scheduler.handle(event, now)
-        swaps = self.swap_history.record(event, effects, now)
+        swaps = self.swap_history.record(event, effects, now, unix_now=round(time.time(), 3))
         for swap in swaps:
             logger.info("%s", describe_swap(swap))
             if self._swap_hint is not None and (hint := self._swap_hint.record(swap, now)) is not None:

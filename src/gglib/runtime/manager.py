@@ -9,7 +9,7 @@ A *ticket* identifies a request to the scheduler, a *generation* identifies a la
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,11 +29,12 @@ from gglib.core.errors import (
     UpstreamError,
     UpstreamStalledError,
 )
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
+from gglib.runtime.device_readings import DeviceReadings
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
 from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, load_time_s
@@ -140,13 +141,19 @@ class EngineManager(ModelRuntimePort):
         self._dispatcher = Dispatcher(
             self._scheduler, self._execute, self._load_times.expected_s, self._now, self._swap_hint
         )
-        self._status_reader = StatusReader(
-            self._scheduler, self._runs, self._load_times, self._dispatcher.swap_history, self._swap_hint
-        )
         self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
         self._memory_watch = MemoryWatch(
             memory, self._scheduler, self._runs, self._dispatcher.dispatch, known_sizes
         )
+        self._status_reader = StatusReader(
+            self._scheduler,
+            self._runs,
+            self._load_times,
+            self._dispatcher.swap_history,
+            self._swap_hint,
+            self._memory_watch,
+        )
+        self._device_readings = DeviceReadings(None if memory is None else memory.devices)
         self._watch_tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -231,6 +238,7 @@ class EngineManager(ModelRuntimePort):
         await self._stop_all(drain_s=0, is_shutdown=True)
         if self._watch_tasks:
             await asyncio.wait(self._watch_tasks)
+        self._device_readings.close()
         self._dispatcher.close()
 
     # --- the port ---
@@ -291,6 +299,14 @@ class EngineManager(ModelRuntimePort):
     def swap_of(self, request_id: str) -> SwapStatus | None:
         """Return the finished swap that a request caused, if it is one of the last."""
         return self._dispatcher.swap_history.of_request(request_id)
+
+    def swaps(self, limit: int) -> tuple[SwapStatus, ...]:
+        """Return the last finished swaps, newest first, at most ``limit``."""
+        return self._dispatcher.swap_history.newest(limit, self._now())
+
+    async def devices(self) -> Mapping[str, DeviceMemory]:
+        """Return the memory of each device of the machine, as it was some seconds ago at most."""
+        return await self._device_readings.newest()
 
     def subscribe(self) -> Subscription:
         """Return a subscription to the events. It starts with its ``with`` block."""

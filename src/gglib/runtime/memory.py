@@ -3,11 +3,11 @@
 ``app`` injects the implementation: the runtime knows neither the estimate nor how this machine reports its memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelLaunchSpec
 
 
@@ -56,6 +56,14 @@ class MemoryAccounts(Protocol):
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         """Return what a launch with ``context`` tokens takes: the measured peak of earlier ones, or an estimate."""
+        ...
+
+    async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
+        """Return what an engine takes by the estimate alone, whatever was measured, without a margin."""
+        ...
+
+    async def devices(self) -> Mapping[str, DeviceMemory]:
+        """Read the memory of the RAM and of each GPU that the engine can use, whatever the budget."""
         ...
 
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:

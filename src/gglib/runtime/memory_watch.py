@@ -9,11 +9,12 @@ from gglib.core.errors import EngineArgumentError, ModelOutOfMemoryError
 from gglib.core.memory import RAM, DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.launcher import EngineRun
-from gglib.runtime.memory import LaunchedEngine, Measurement, MemoryAccounts, RunningEngine
+from gglib.runtime.memory import Measurement, MemoryAccounts, RunningEngine
 from gglib.runtime.scheduler.events import Event, LimitsChanged, LoadFailed, Measured
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.state import Resident
 from gglib.runtime.scheduler.swap_hint import KnownSizes
+from gglib.runtime.size_estimates import SizeEstimates, launched_engine
 
 logger = logging.getLogger("gglib.runtime")
 
@@ -43,6 +44,7 @@ class MemoryWatch:
         self._measured_at: dict[int, float] = {}
         self._measurements: dict[int, Measurement] = {}
         """The last measurement of each engine, by generation."""
+        self._estimates = None if accounts is None else SizeEstimates(accounts, runs)
         self._reads = itertools.count(1)
         self._newest_read = 0
         """The number of the newest read whose limits were reported."""
@@ -131,9 +133,10 @@ class MemoryWatch:
 
     async def run(self, interval_s: float) -> None:
         """Poll every ``interval_s`` seconds, until cancelled. Slow engines do not delay the limits."""
-        if self._accounts is not None:
+        if self._accounts is not None and self._estimates is not None:
             now = asyncio.get_running_loop().time
             await asyncio.gather(
+                _repeated(self._estimates.poll, interval_s),
                 _repeated(self.poll_limits, interval_s),
                 _repeated(lambda: self.poll_engines(now()), interval_s),
             )
@@ -169,7 +172,7 @@ class MemoryWatch:
         if self._accounts is None or run.pid is None:
             return
         try:
-            measured = await self._accounts.measure(_launched(run), run.pid)
+            measured = await self._accounts.measure(launched_engine(run), run.pid)
             if measured is not None:
                 generation = run.launch.generation
                 self._measurements[generation] = measured
@@ -188,6 +191,15 @@ class MemoryWatch:
             generation: measured.size if limits_memory else measured.taken
             for generation, measured in self._measurements.items()
         }
+
+    def estimated_size(self, generation: int) -> DeviceBytes:
+        """Return what a launch takes by the estimate alone; empty if that is unknown (yet)."""
+        return {} if self._estimates is None else self._estimates.of(generation)
+
+    def measured_size(self, generation: int) -> DeviceBytes:
+        """Return the most that a launch took; empty until it is measured."""
+        measured = self._measurements.get(generation)
+        return {} if measured is None else measured.taken
 
     async def _record_known_size(self, accounts: MemoryAccounts, run: EngineRun) -> None:
         """Record for the swap hint what a launch within the budget takes: fewer slots, a smaller prompt cache.
@@ -225,12 +237,6 @@ async def _repeated(poll: Callable[[], Awaitable[None]], interval_s: float) -> N
 
 async def _record_out_of_memory(accounts: MemoryAccounts, run: EngineRun, size: DeviceBytes) -> None:
     try:
-        await accounts.record_out_of_memory(_launched(run), size)
+        await accounts.record_out_of_memory(launched_engine(run), size)
     except Exception:
         logger.exception("the size of '%s' could not be recorded", run.spec.model_name)
-
-
-def _launched(run: EngineRun) -> LaunchedEngine:
-    return LaunchedEngine(
-        spec=run.spec, context=run.launch.context, slots=run.slots, prompt_cache_mib=run.prompt_cache_mib
-    )

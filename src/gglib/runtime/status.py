@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from gglib.core.errors import BatchSlotsFullError, GglibError, ModelLoadingError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.runtime.expectation import with_expectations
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
+from gglib.runtime.memory_watch import MemoryWatch
 from gglib.runtime.scheduler.events import Requested
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
@@ -21,7 +23,7 @@ SLOT_RETRY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Read-only view of residents, waiters, load times and past swaps."""
+    """Read-only view of residents, waiters, load times, sizes and past swaps."""
 
     scheduler: Scheduler
     runs: Mapping[int, EngineRun]
@@ -29,13 +31,14 @@ class StatusReader:
     load_times: LoadTimes
     swap_history: SwapHistory
     swap_hint: SwapHint
+    memory_watch: MemoryWatch
 
     def status(self, now: float) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
         waiting: dict[str, list[float]] = {}
         for waiter in self.scheduler.waiters:
             waiting.setdefault(waiter.spec.model_name, []).append(now - waiter.since)
-        return RuntimeStatus(
+        status = RuntimeStatus(
             residents=tuple(self._resident(resident, now) for resident in self.scheduler.residents),
             waiting=tuple(
                 WaitingStatus(model_name=name, waiting=len(waits), longest_wait_s=max(waits))
@@ -48,6 +51,7 @@ class StatusReader:
             limits=dict(self.scheduler.placement.memory_budget),
             hint=self.swap_hint.text,
         )
+        return with_expectations(status)
 
     def current(self) -> RunningTarget | None:
         """Return the most recently used ready model, or None."""
@@ -120,6 +124,8 @@ class StatusReader:
             idle_s=now - resident.last_used if resident.is_idle else None,
             size=dict(resident.size),
             is_measured=resident.is_measured,
+            estimated_size=dict(self.memory_watch.estimated_size(resident.generation)),
+            measured_size=dict(self.memory_watch.measured_size(resident.generation)),
             is_pinned=resident.spec.model_id in self.scheduler.pinned,
             threads=run.threads,
         )

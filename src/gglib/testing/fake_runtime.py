@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
+from gglib.core.memory import DeviceMemory
 from gglib.core.models import ModelLaunchSpec, RunningTarget
-from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus
+from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
 from gglib.core.runtime.events import RuntimeEvent
 
@@ -69,7 +70,8 @@ class FakeSubscription:
 class FakeRuntime(ModelRuntimePort):
     """Serves ``targets`` by model name.
 
-    Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a grant.
+    Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a grant;
+    ``ended_swaps``, newest first, and ``device_memory``, which ``swaps`` and ``devices`` return.
     Read by tests: ``admitted``, every entered call of ``admit``, including failed ones; ``holds``, the number of
     requests that hold a target; ``waiting``, the number of requests that wait at the gate; ``stops``, the number of
     calls of ``stop_current``; ``subscriptions``, which receive what ``publish`` is given.
@@ -90,6 +92,8 @@ class FakeRuntime(ModelRuntimePort):
         self.waiting = 0
         self.stops = 0
         self.subscriptions: set[FakeSubscription] = set()
+        self.ended_swaps: list[SwapStatus] = []
+        self.device_memory: Mapping[str, DeviceMemory] = {}
         self._current: RunningTarget | None = None
 
     async def ensure_model_running(
@@ -146,6 +150,14 @@ class FakeRuntime(ModelRuntimePort):
         """Pass an event to every subscription."""
         for subscription in self.subscriptions:
             subscription.put(event)
+
+    def swaps(self, limit: int) -> tuple[SwapStatus, ...]:
+        """Return the first of ``ended_swaps``."""
+        return tuple(self.ended_swaps[:limit])
+
+    async def devices(self) -> Mapping[str, DeviceMemory]:
+        """Return ``device_memory``."""
+        return self.device_memory
 
     async def status(self) -> RuntimeStatus:
         """Return the current model with the number of holds."""

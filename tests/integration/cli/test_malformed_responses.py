@@ -21,7 +21,7 @@ from gglib.core.history.requests import RunningRequest, StoredRequest
 from gglib.core.history.usage import UsageRow
 from gglib.core.hub.downloads import Download, DownloadState
 from gglib.core.hub.repository import Gating
-from gglib.core.memory import Fit
+from gglib.core.memory import DeviceMemory, Fit
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSource, ModelSummary
 from gglib.core.priority import Priority
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, SwapStatus, WaitingStatus
@@ -190,6 +190,7 @@ STATUS = responses.Status.of(
         hint="set max_models",
     ),
     "1.0",
+    {"ram": DeviceMemory(total_bytes=10**10, available_bytes=None)},
 )
 FILE = responses.File(name="t-Q4_K_M.gguf", size_bytes=9, sha256="ab")
 NEED = responses.Need(

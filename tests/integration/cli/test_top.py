@@ -201,7 +201,7 @@ def test_remote_server_is_shown_without_its_start(served: tuple[Home, str]) -> N
 def test_older_server_is_shown_without_its_requests(home: Home) -> None:
     """It has no route for them, and refuses the parameter of the events."""
     swap = {"from_model": "big", "to_model": "small", "why": "'big' was idle"}
-    status = msgspec.json.encode(responses.Status.of(RuntimeStatus(), "0.0.1"))
+    status = msgspec.json.encode(responses.Status.of(RuntimeStatus(), "0.0.1", {}))
     answers = {
         b"/gglib/status": (b"200 OK", b"application/json", status),
         b"/gglib/events": (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.waiting import until
 
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelRuntimePort
 from gglib.core.runtime.events import (
@@ -25,9 +25,10 @@ from gglib.core.runtime.events import (
     RuntimeEvent,
     SwapFinished,
 )
-from gglib.core.runtime.status import RuntimeStatus, SwapStatus
+from gglib.core.runtime.status import RuntimeStatus, SwapStatus, WaitingStatus
 from gglib.proxy import ProxyOptions
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.events import have_changed
 from gglib.testing import FakeRuntime
 
 from .support import MODEL, Proxy, ask, proxy_running
@@ -175,6 +176,49 @@ async def test_measured_size_is_in_a_snapshot() -> None:
         assert (name, after["residents"][0]["size"], after["used"]) == ("snapshot", {"ram": 5}, {"ram": 5})
 
 
+async def test_notable_changes_of_the_machine_s_memory_are_in_a_snapshot() -> None:
+    """A change of 1 % is not notable: it waits for the next snapshot."""
+    changing = MeasuringRuntime({MODEL.name: TARGET})
+    changing.device_memory = {"ram": DeviceMemory(total_bytes=1000, available_bytes=500)}
+    async with (
+        proxy_running(changing, options=ProxyOptions(heartbeat_s=0.5)) as proxy,
+        following(proxy) as events,
+    ):
+        _, before = await events.next()
+        changing.device_memory = {"ram": DeviceMemory(total_bytes=1000, available_bytes=490)}
+        asyncio.get_running_loop().call_later(2.5, _set_free_memory, changing, 400)
+        name, after = await events.next()
+        assert events.comments >= 1
+    assert name == "snapshot"
+    assert [data["devices"]["ram"]["available_bytes"] for data in (before, after)] == [500, 400]
+
+
+def _set_free_memory(fake: FakeRuntime, free: int) -> None:
+    fake.device_memory = {"ram": DeviceMemory(total_bytes=1000, available_bytes=free)}
+
+
+MEMORY = DeviceMemory(total_bytes=1000, available_bytes=500)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_notable"),
+    [
+        (replace(MEMORY, available_bytes=515), False),
+        (replace(MEMORY, available_bytes=516), True),
+        (replace(MEMORY, available_bytes=484), True),
+        (replace(MEMORY, available_bytes=None), True),
+        (replace(MEMORY, total_bytes=999), True),
+        (replace(MEMORY, total_bytes=None), True),
+    ],
+)
+def test_a_sixty_fourth_of_the_total_is_notable(now: DeviceMemory, is_notable: bool) -> None:  # noqa: FBT001
+    """Also a value that is unknown from now on."""
+    before = {"ram": MEMORY}
+    assert have_changed({"ram": now}, before) is is_notable
+    assert have_changed({"ram": MEMORY, "gpu0": now}, before)
+    assert not have_changed(before, before)
+
+
 async def test_numbers_that_change_before_an_event_are_in_a_snapshot() -> None:
     """An event describes a change, without the number of requests in flight at that time."""
     async with proxy_running(runtime()) as proxy:
@@ -211,6 +255,35 @@ async def test_a_quiet_stream_has_comments() -> None:
         await events.next()
         publish_later.cancel()
         assert events.comments >= 1
+
+
+class AgingRuntime(FakeRuntime):
+    """A runtime whose model is idle, and waits, longer at each reading."""
+
+    age_s = 0.0
+
+    async def status(self) -> RuntimeStatus:
+        """Return the next second of an idle model and of a waiting request."""
+        self.age_s += 1.0
+        status = await super().status()
+        waiting = WaitingStatus(model_name="b", waiting=1, longest_wait_s=self.age_s, runs_in_s=-self.age_s)
+        residents = tuple(
+            replace(r, uptime_s=self.age_s, loading_for_s=self.age_s, idle_s=self.age_s)
+            for r in status.residents
+        )
+        return replace(status, residents=residents, waiting=(waiting,))
+
+
+async def test_time_that_passes_is_no_reason_for_a_snapshot() -> None:
+    """A page counts on by itself; a quiet stream has comments only."""
+    aging = AgingRuntime({MODEL.name: TARGET})
+    async with proxy_running(aging, options=ProxyOptions(heartbeat_s=0.5)) as proxy:
+        await aging.ensure_model_running(MODEL.name, None, 4096)
+        async with following(proxy) as events:
+            await events.next()
+            asyncio.get_running_loop().call_later(2.5, aging.publish, HAPPENING[0])
+            assert (await events.next())[0] == "queued"
+            assert events.comments >= 1
 
 
 async def test_head_has_no_body() -> None:

@@ -1,6 +1,7 @@
 """The manager over an in-memory launcher: requests and launches, without a process."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from gglib.core.errors import (
     ShuttingDownError,
     UpstreamError,
 )
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary, RunningTarget
 from gglib.core.priority import Priority
 from gglib.runtime import EngineManager, RuntimeConfig
@@ -325,6 +326,13 @@ class _Accounts:
         await self.may_size.wait()
         return size
 
+    async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
+        del engine
+        return {"ram": 35}
+
+    async def devices(self) -> dict[str, DeviceMemory]:
+        return {"ram": DeviceMemory(total_bytes=200, available_bytes=50)}
+
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         del engines
         await self.may_limit.wait()
@@ -341,6 +349,33 @@ class _Accounts:
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         del spec, context
         return ""
+
+
+async def test_devices_are_those_of_the_accounts() -> None:
+    """Without accounts nothing is known."""
+    config = RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), MemoryLauncher(), config, _Accounts(100)) as manager:
+        assert await manager.devices() == {"ram": DeviceMemory(total_bytes=200, available_bytes=50)}
+    async with EngineManager(catalog_of_models(), MemoryLauncher(), config) as manager:
+        assert await manager.devices() == {}
+
+
+async def test_swaps_are_listed_newest_first_with_the_time_of_their_end() -> None:
+    """The first model was loaded into free memory, the second replaced it; the status has the newest one."""
+    config = RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), MemoryLauncher(), config) as manager:
+        began_at = time.time()
+        for name in ("a", "b"):
+            await manager.ensure_model_running(name, None, 8192)
+        newest, oldest = manager.swaps(10)
+        assert [(swap.from_model, swap.to_model) for swap in (newest, oldest)] == [("a", "b"), (None, "a")]
+        for swap in (newest, oldest):
+            assert swap.ended_at is not None
+            assert began_at - 0.01 <= swap.ended_at <= time.time() + 0.01
+        assert [swap.to_model for swap in manager.swaps(1)] == ["b"]
+        last = (await manager.status()).last_swap
+        assert last is not None
+        assert last.ended_at == newest.ended_at
 
 
 async def test_a_new_budget_is_read_from_the_accounts_and_stops_idle_models() -> None:

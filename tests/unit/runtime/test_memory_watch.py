@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gglib.core.errors import EngineArgumentError, ModelLoadFailedError, ModelOutOfMemoryError
-from gglib.core.memory import DeviceBytes
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
 from gglib.runtime.memory_watch import MEASURE_INTERVAL_S, MemoryWatch
@@ -47,6 +47,14 @@ class Accounts:
         assert spec.model_name == "a"
         self._fail()
         return {"ram": context}
+
+    async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
+        self._fail()
+        self.calls.append(("estimate", engine))
+        return {"ram": 25}
+
+    async def devices(self) -> dict[str, DeviceMemory]:
+        return {"ram": DeviceMemory(total_bytes=200, available_bytes=50)}
 
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         self._fail()
@@ -150,6 +158,17 @@ async def test_engines_are_measured_when_ready_and_while_they_are_used() -> None
     await watched.watch.poll_engines(3.0 + MEASURE_INTERVAL_S)
     assert len(watched.events) == 4
     assert [call for call in accounts.calls if call != (LOADING,)] == [(LAUNCHED, 7)] * 2
+
+
+async def test_the_most_that_an_engine_took_is_known_once_it_is_measured() -> None:
+    """Beside the size that it counts with."""
+    watched = Watched(Accounts(), budget={"ram": 100})
+    assert (watched.watch.measured_size(1), watched.watch.estimated_size(1)) == ({}, {})
+    watched.become_ready(2.0)
+    await watched.watch.poll_engines(3.0)
+    assert watched.watch.measured_size(1) == {"ram": 30}
+    unknown = Watched(None, budget=None)
+    assert (unknown.watch.measured_size(1), unknown.watch.estimated_size(1)) == ({}, {})
 
 
 @pytest.mark.parametrize("budget", [None, {"ram": 100}])

@@ -2,9 +2,10 @@
 
 from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.status import RuntimeStatus, SwapStatus
+from gglib.runtime.memory_watch import MemoryWatch
 from gglib.runtime.scheduler.load_times import LoadTimes
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_hint import SwapHint
+from gglib.runtime.scheduler.swap_hint import KnownSizes, SwapHint
 from gglib.runtime.scheduler.swap_history import SwapHistory
 from gglib.runtime.status import StatusReader
 
@@ -12,7 +13,9 @@ from gglib.runtime.status import StatusReader
 def status_of(budget: DeviceBytes | None = None, swap_hint: SwapHint | None = None) -> RuntimeStatus:
     """Return the status of a runtime without models."""
     swap_hint = swap_hint or SwapHint(lambda *_: True)
-    return StatusReader(Scheduler(budget=budget), {}, LoadTimes(), SwapHistory(), swap_hint).status(0.0)
+    scheduler = Scheduler(budget=budget)
+    watch = MemoryWatch(None, scheduler, {}, lambda _: None, KnownSizes(dict))
+    return StatusReader(scheduler, {}, LoadTimes(), SwapHistory(), swap_hint, watch).status(0.0)
 
 
 def test_status_has_the_memory_budget() -> None:

@@ -17,7 +17,7 @@ from gglib.app.memory.fitting import engine_memory
 from gglib.app.memory.launch_sizes import LaunchSizes, SizedLaunch
 from gglib.core.errors import CatalogError
 from gglib.core.kinds import launch_spec
-from gglib.core.memory import RAM, DeviceBytes, MachineMemory, after_out_of_memory
+from gglib.core.memory import RAM, DeviceBytes, DeviceMemory, MachineMemory, after_out_of_memory
 from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.ports.catalog import ModelCatalogPort
 from gglib.core.ports.memory_peaks import MemoryPeakStorePort
@@ -103,6 +103,15 @@ class LocalMemoryAccounts:
         """
         return await asyncio.to_thread(self._sizes.of, spec, context)
 
+    async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
+        """Return the estimate of an engine with its own slots and prompt cache."""
+        launch = await asyncio.to_thread(self._sizes.launched, engine)
+        return launch.estimated
+
+    async def devices(self) -> dict[str, DeviceMemory]:
+        """Read the memory of the devices. A GPU that the driver does not report now has an unknown free memory."""
+        return await asyncio.to_thread(self._read_devices, self._sizes)
+
     async def limits(self, engines: Sequence[RunningEngine]) -> DeviceBytes:
         """Return the budget, or less where other programs use the memory: see ``library.fit.budget``."""
         async with self._usable_lock:
@@ -148,6 +157,16 @@ class LocalMemoryAccounts:
     def prompt_cache_mib(self, spec: ModelLaunchSpec, context: int, slots: int) -> int:
         """Return the limit of the prompt cache of a launch, in MiB; blocks."""
         return self._sizes.prompt_cache_mib(spec, context, slots)
+
+    def _read_devices(self, sizes: LaunchSizes) -> dict[str, DeviceMemory]:
+        ram, gpus = self._readers.ram(), self._gpus(sizes.gpus)
+        return {RAM: DeviceMemory(total_bytes=ram.total_bytes, available_bytes=ram.available_bytes)} | {
+            name: DeviceMemory(
+                total_bytes=sizes.totals[name],
+                available_bytes=gpus[name].memory.free_bytes if name in gpus else None,
+            )
+            for name in sizes.gpus
+        }
 
     def _usable(
         self, gpu_names: Sequence[str], engines: Sequence[RunningEngine], last: DeviceBytes

@@ -5,7 +5,6 @@ from typing import Any
 
 from gglib.cli.top.cells import Column, Row, bar
 from gglib.cli.top.data import EndedSwap, FailedRequest, TopData
-from gglib.cli.top.expectation import expectation
 from gglib.cli.top.rates import Rates
 from gglib.cli.top.ui import Panel, Ui
 from gglib.cli.views import render
@@ -14,6 +13,7 @@ from gglib.cli.views.requests import model_cell
 from gglib.cli.views.running import memory_text
 from gglib.core.history.requests import RunningRequest
 from gglib.core.plain_text import escape_line
+from gglib.core.runtime.expectation import expectation
 from gglib.core.runtime.status import ResidentStatus, WaitingStatus
 from gglib.proxy.routes.responses import Status
 

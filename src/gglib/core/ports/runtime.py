@@ -1,9 +1,10 @@
 """The runtime port: runs models. The proxy uses it to turn a model name into an address."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from gglib.core.memory import DeviceMemory
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
 from gglib.core.runtime.events import EventSubscription
@@ -128,6 +129,17 @@ class ModelRuntimePort(ABC):
         ``request_id`` is that of ``admit``. Called after the request has ended; the default returns None.
         """
         return None
+
+    def swaps(self, limit: int) -> tuple[SwapStatus, ...]:  # noqa: ARG002 - for runtimes that swap
+        """Return the last finished swaps, newest first, at most ``limit``; the default has none."""
+        return ()
+
+    async def devices(self) -> Mapping[str, DeviceMemory]:
+        """Return the memory of each device of the machine: ``ram``, ``gpu0`` and so on; empty if unknown (the default).
+
+        Called about once a second for each follower of the events: return a recent reading instead of a slow one.
+        """
+        return {}
 
     def subscribe(self) -> EventSubscription | None:
         """Return the events from now on, for a ``with`` block; None (the default) if the runtime has none."""

@@ -35,6 +35,10 @@ class ResidentStatus:
     """Its memory in bytes, by device; empty if unknown."""
     is_measured: bool = False
     """Whether ``size`` is measured; else it is the expected size."""
+    estimated_size: DeviceBytes = field(default_factory=dict)
+    """What a launch with its options takes by the estimate from its header, in bytes by device; empty if unknown."""
+    measured_size: DeviceBytes = field(default_factory=dict)
+    """The most memory that it took so far, in bytes by device; empty until it is measured."""
     is_pinned: bool = False
     """Whether it is not evicted for other models."""
     threads: int | None = None
@@ -48,6 +52,12 @@ class WaitingStatus:
     model_name: str
     waiting: int
     longest_wait_s: float
+    runs_in_s: float | None = None
+    """Expected time until they run; None if unknown."""
+    is_minimum: bool = False
+    """Whether something of unknown duration comes before, such as the response of another model."""
+    waits_for: str = ""
+    """What they wait for: ``its load``, ``2 responses of small``; empty if the runtime does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +84,8 @@ class SwapStatus:
     """Why the load failed; None if it did not."""
     ago_s: float = 0.0
     """Time since it finished."""
+    ended_at: float | None = None
+    """When it finished, in Unix seconds; None if the runtime does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

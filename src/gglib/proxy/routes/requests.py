@@ -21,6 +21,7 @@ RULE = "x-rule"
 """Schema key that describes a pattern, as the end of "must be a string that ..."."""
 
 MAX_REQUESTS = 1000
+MAX_SWAPS = 200
 _Filter = Annotated[str, Meta(max_length=256)] | None
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
@@ -236,6 +237,12 @@ class EventsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Which events are followed."""
 
     requests: Annotated[bool, Meta(description="Also those of requests.")] = False
+
+
+class SwapsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many swaps are listed."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_SWAPS, description="Maximum number of swaps.")] = 50
 
 
 class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,11 +1,13 @@
 """Records swaps for the log, the status and the metrics, from the scheduler's events and effects.
 
-Pure: ``now`` is an argument. An unload that makes room is recorded together with the launch that takes the room; any
+Pure: the times are arguments. An unload that makes room is recorded together with the launch that takes the room; any
 other unload (idle time-to-live, stall, stop by the user, death) is recorded alone. Swaps and loads are counted.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.ports import LoadCount, SwapCount, SwapStatus
@@ -58,6 +60,8 @@ class _Load:
     is_finished: bool = False
 
 
+MAX_SWAPS = 200
+"""How many of the last swaps are kept for the list of swaps."""
 MAX_SWAPS_BY_REQUEST = 512
 """How many of the last swaps are kept for the records of the requests that caused them."""
 
@@ -71,7 +75,8 @@ class SwapHistory:
         """By model: ticket of the newest request that did not wait for its load, or timed out. Its swap names it."""
         self._loads: dict[int, _Load] = {}
         self._unloads: dict[int, _Unload] = {}
-        self._last: tuple[SwapStatus, float] | None = None
+        self._swaps: deque[tuple[SwapStatus, float]] = deque(maxlen=MAX_SWAPS)
+        """The last swaps with the loop's time of their end, newest first."""
         self._by_request: dict[str, SwapStatus] = {}
         self._swap_counts: dict[str, int] = {}
         self._load_counts: dict[tuple[str, str], tuple[int, float]] = {}
@@ -91,17 +96,23 @@ class SwapHistory:
 
     def last(self, now: float) -> SwapStatus | None:
         """Return the last finished swap."""
-        if self._last is None:
-            return None
-        swap, ended_at = self._last
-        return replace(swap, ago_s=now - ended_at)
+        return next(iter(self.newest(1, now)), None)
+
+    def newest(self, limit: int, now: float) -> tuple[SwapStatus, ...]:
+        """Return the last finished swaps, newest first: at most ``limit`` of the last ``MAX_SWAPS``."""
+        return tuple(replace(swap, ago_s=now - ended) for swap, ended in islice(self._swaps, limit))
 
     def of_request(self, request_id: str) -> SwapStatus | None:
         """Return the last swap that a request with this id caused, of the last ``MAX_SWAPS_BY_REQUEST``."""
         return self._by_request.get(request_id)
 
-    def record(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
-        """Record one step of the scheduler and return the swaps that it finishes."""
+    def record(
+        self, event: Event, effects: Sequence[Effect], now: float, *, unix_now: float | None = None
+    ) -> list[SwapStatus]:
+        """Record one step of the scheduler and return the swaps that it finishes.
+
+        ``now`` is the scheduler's time, ``unix_now`` the same moment in Unix seconds.
+        """
         if isinstance(event, RequestEnded) and not effects:
             self._forget(event.ticket)
             return []
@@ -111,11 +122,11 @@ class SwapHistory:
             self._requests[event.ticket] = _QueuedRequest(event.spec.model_name, event.request_id, now)
         if isinstance(event, WaitTimedOut) or (isinstance(event, Requested) and not event.waits):
             self._detach(event.ticket)
-        swaps = self._apply(event, effects, now)
+        swaps = [replace(swap, ended_at=unix_now) for swap in self._apply(event, effects, now)]
         if isinstance(event, RequestEnded):
             self._forget(event.ticket)
         if swaps:
-            self._last = swaps[-1], now
+            self._swaps.extendleft((swap, now) for swap in swaps)
             self._keep_by_request(swaps)
         return swaps
 

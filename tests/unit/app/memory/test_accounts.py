@@ -14,7 +14,7 @@ from gglib.app.memory.accounts import RECORD_INTERVAL_S, LocalMemoryAccounts, Me
 from gglib.app.memory.fitting import launch_facts
 from gglib.core.errors import CatalogError
 from gglib.core.kinds import launch_spec
-from gglib.core.memory import RAM, DeviceBytes, GpuMemory, MachineMemory
+from gglib.core.memory import RAM, DeviceBytes, DeviceMemory, GpuMemory, MachineMemory
 from gglib.core.models import GgufFacts, ModelCapabilities, ModelLaunchSpec, ModelSettings, NewModel
 from gglib.gguf import read_model
 from gglib.library.fit.devices import GPU_CONTEXT_BYTES
@@ -552,3 +552,37 @@ async def test_a_size_is_fast(
         spent_s.append(perf_counter() - began)
         await asyncio.sleep(0)
     assert min(spent_s) < 0.005
+
+
+async def test_the_estimate_has_no_margin_and_follows_no_measurement(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch, path: Path
+) -> None:
+    """With the slots and the prompt cache of the engine."""
+    accounts = await opened(machine, catalog, monkeypatch)
+    engine = launched(spec_of(path), 4096, slots=1, prompt_cache_mib=0)
+    before = await accounts.estimate(engine)
+    expected = await accounts.size_of(spec_of(path, "--parallel", "1", "--cache-ram", "0"), 4096)
+    assert with_margin(before) == expected
+    machine.groups[PID] = GroupMemory(pids=frozenset({PID}), anonymous_bytes=GIB)
+    await accounts.measure(engine, PID)
+    assert await accounts.estimate(engine) == before
+
+
+async def test_devices_have_the_memory_of_the_machine(
+    machine: Machine, catalog: FakeCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the budget. A GPU that the driver does not report has its total only."""
+    machine.free = 9 * GIB
+    machine.gpus = (gpu(8, 2.5),)
+    accounts = await opened(machine, catalog, monkeypatch, memory={RAM: GIB, "gpu0": GIB})
+    ram = DeviceMemory(total_bytes=16 * GIB, available_bytes=9 * GIB)
+    free = int(2.5 * GIB)
+    assert await accounts.devices() == {
+        RAM: ram,
+        "gpu0": DeviceMemory(total_bytes=8 * GIB, available_bytes=free),
+    }
+    machine.gpus = ()
+    assert await accounts.devices() == {
+        RAM: ram,
+        "gpu0": DeviceMemory(total_bytes=8 * GIB, available_bytes=None),
+    }

@@ -97,6 +97,7 @@ ALLOWED = {
     ("RequestsQuery", "status"): "one of a fixed set",
     ("RequestsQuery", "swap"): "true or false",
     ("RequestsQuery", "until"): "a time",
+    ("SwapsQuery", "limit"): "a number",
     ("UsageParameters", "by"): "some of a fixed set",
     ("UsageParameters", "client"): "a text that is compared",
     ("UsageParameters", "key"): "a text that is compared, and other keys' usage is for admins",

@@ -26,7 +26,7 @@ from gglib.runtime.scheduler.events import (
     WaitTimedOut,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
+from gglib.runtime.scheduler.swap_history import MAX_SWAPS, MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
@@ -321,3 +321,19 @@ def test_only_the_last_swaps_are_kept() -> None:
     assert history.of_request("req-1") is None
     assert history.of_request("req-2") is not None
     assert history.of_request(f"req-{MAX_SWAPS_BY_REQUEST + 1}") is not None
+
+
+def test_the_last_swaps_are_kept_newest_first() -> None:
+    """Each with the time since its end, and the time of day that it was recorded with."""
+    history = SwapHistory()
+    for number in range(1, MAX_SWAPS + 3):
+        history.record(request_for(number, A), [Launch(number, A, 8192, number)], 0.0)
+        history.record(BecameReady(number), [], float(number), unix_now=1000.0 + number)
+    newest = history.newest(2, MAX_SWAPS + 5.0)
+    assert [(swap.request_id, swap.ago_s, swap.ended_at) for swap in newest] == [
+        (f"req-{MAX_SWAPS + 2}", 3.0, 1002.0 + MAX_SWAPS),
+        (f"req-{MAX_SWAPS + 1}", 4.0, 1001.0 + MAX_SWAPS),
+    ]
+    every = history.newest(1_000, 0.0)
+    assert (len(every), every[-1].request_id) == (MAX_SWAPS, "req-3")
+    assert history.last(MAX_SWAPS + 5.0) == newest[0]

@@ -1,7 +1,7 @@
 """Streams events of the runtime and of requests as server-sent events: a snapshot, then changes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import monotonic
@@ -9,6 +9,7 @@ from time import monotonic
 import msgspec
 
 from gglib.core.history.requests import RunningRequest, StoredRequest
+from gglib.core.memory import DeviceMemory
 from gglib.core.ports import EventSubscription, ModelRuntimePort
 from gglib.core.runtime.events import EventsLost, RuntimeEvent
 from gglib.core.runtime.status import RuntimeStatus
@@ -34,6 +35,8 @@ PATH = "/gglib/events"
 POLL_INTERVAL_S = 1.0
 """The runtime publishes no events for request counts. They are polled, and a snapshot is sent if they changed."""
 SNAPSHOT = "snapshot"
+NOTABLE_SHARE = 64
+"""A device whose available memory changed by more than this part of its total is worth a snapshot."""
 
 
 REQUEST_EVENT_NAMES: dict[type[RequestEvent], str] = {
@@ -88,6 +91,8 @@ class _Stream:
         self._heartbeat_s = heartbeat_s
         self._sent_values: Sequence[object] = ()
         """The values in the last snapshot, as of ``_values``."""
+        self._sent_devices: Mapping[str, DeviceMemory] = {}
+        """The memory of the devices in the last snapshot."""
         self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
@@ -98,15 +103,17 @@ class _Stream:
     async def poll(self) -> None:
         """Send a snapshot if other values than times changed since the last one; else a heartbeat if one is due."""
         self._polled_at_s = now_s = monotonic()
+        devices = await self._runtime.devices()
         status = await self._runtime.status()
-        if _values(status) != self._sent_values:
-            await self._send_status(status)
+        if _values(status) != self._sent_values or have_changed(devices, self._sent_devices):
+            await self._send_status(status, devices)
         elif 0 < self._heartbeat_s <= now_s - self._sent_at_s:
             await self._send(HEARTBEAT)
 
     async def send_snapshot(self) -> None:
         """Send the current status."""
-        await self._send_status(await self._runtime.status())
+        devices = await self._runtime.devices()
+        await self._send_status(await self._runtime.status(), devices)
 
     async def send_event(self, event: RuntimeEvent) -> None:
         """Send an event."""
@@ -120,9 +127,9 @@ class _Stream:
             else:
                 await self._send(_event(REQUEST_EVENT_NAMES[type(event)], event.request))
 
-    async def _send_status(self, status: RuntimeStatus) -> None:
-        self._sent_values = _values(status)
-        await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__)))
+    async def _send_status(self, status: RuntimeStatus, devices: Mapping[str, DeviceMemory]) -> None:
+        self._sent_values, self._sent_devices = _values(status), devices
+        await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__, devices)))
 
     async def _send(self, part: bytes) -> None:
         await self._response.write(part)
@@ -132,11 +139,27 @@ class _Stream:
 def _values(status: RuntimeStatus) -> Sequence[object]:
     """Return the values of a status that change without an event, except times."""
     return [
-        *(replace(resident, uptime_s=None, loading_for_s=None) for resident in status.residents),
-        *(replace(waiting, longest_wait_s=0.0) for waiting in status.waiting),
+        *(replace(resident, uptime_s=None, loading_for_s=None, idle_s=None) for resident in status.residents),
+        *(replace(waiting, longest_wait_s=0.0, runs_in_s=None) for waiting in status.waiting),
         status.limits,
         status.hint,
     ]
+
+
+def have_changed(devices: Mapping[str, DeviceMemory], before: Mapping[str, DeviceMemory]) -> bool:
+    """Whether the memory of a device changed notably: the memory of a machine is never quite the same."""
+    if devices is before:
+        return False
+    return devices.keys() != before.keys() or any(
+        _has_changed(memory, before[name]) for name, memory in devices.items()
+    )
+
+
+def _has_changed(memory: DeviceMemory, before: DeviceMemory) -> bool:
+    total, now, then = memory.total_bytes, memory.available_bytes, before.available_bytes
+    if total is None or now is None or then is None:
+        return memory != before
+    return total != before.total_bytes or abs(now - then) * NOTABLE_SHARE > total
 
 
 def _event(name: str, data: RuntimeEvent | responses.Status | RunningRequest | StoredRequest) -> bytes:

@@ -1,18 +1,30 @@
-"""Status of the runtime, and unloading all models. For admins."""
+"""Status of the runtime, its last swaps, and unloading all models. For admins."""
 
+from gglib.core.ports import ModelRuntimePort
 from gglib.core.version import __version__
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
+from gglib.proxy.routes.requests import SwapsQuery
 
 GROUP = "Runtime"
 
 
 async def show_status(call: Call[None, None], response: Response) -> None:
     """Send resident models, waiting requests, failures, the last swap, and counts since the start."""
-    status = await call.services.runtime.status()
-    await response.send(responses.Status.of(status, __version__))
+    await response.send(await current_status(call.services.runtime))
+
+
+async def current_status(runtime: ModelRuntimePort) -> responses.Status:
+    """Return the status of a runtime with the memory of its machine."""
+    devices = await runtime.devices()
+    return responses.Status.of(await runtime.status(), __version__, devices)
+
+
+async def list_swaps(call: Call[SwapsQuery, None], response: Response) -> None:
+    """Send the last swaps."""
+    await response.send(responses.Swaps(swaps=call.services.runtime.swaps(call.query.limit)))
 
 
 async def stop_models(call: Call[None, None], response: Response) -> None:
@@ -36,6 +48,20 @@ OPERATIONS = (
             summary="Show the models in memory, waiting requests, the last swap, and counts",
             text="Like `gglib ps --json`.",
             response=responses.Status,
+        ),
+    ),
+    operation(
+        list_swaps,
+        OperationSpec(
+            id="listSwaps",
+            method="GET",
+            path="/gglib/swaps",
+            group=GROUP,
+            summary="List the last swaps",
+            text="Newest first. The server keeps the last 200 since its start; "
+            "`GET /gglib/events` sends further ones.",
+            query=SwapsQuery,
+            response=responses.Swaps,
         ),
     ),
     operation(

@@ -29,7 +29,7 @@ from gglib.proxy.routes.responses.hub import (
 from gglib.proxy.routes.responses.keys import Key, Keys, KeyUse
 from gglib.proxy.routes.responses.models import KeptFile, LoadedModel, Model, Models, RemovedModel, Source
 from gglib.proxy.routes.responses.profiles import Profile, Profiles
-from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped
+from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped, Swaps
 from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Ready, Reloaded, SettingChange
 from gglib.proxy.routes.responses.updates import FileChange, FirstModel, FirstModels, Update, Updates
 
@@ -79,6 +79,7 @@ __all__ = [
     "Source",
     "Status",
     "Stopped",
+    "Swaps",
     "Update",
     "Updates",
     "Usage",

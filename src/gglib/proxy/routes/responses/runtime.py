@@ -1,10 +1,12 @@
 """Responses about the models in memory, and the names of the runtime's events. Values only."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
 
 from msgspec import Meta
 
+from gglib.core.memory import DeviceMemory
 from gglib.core.runtime.events import (
     ModelLoadFailed,
     ModelLoading,
@@ -55,13 +57,17 @@ class Status:
     hint: Annotated[
         str | None, Meta(description="How two models that were swapped repeatedly could both stay.")
     ]
+    devices: Annotated[
+        dict[str, DeviceMemory],
+        Meta(description="Memory of the machine, by device, as of some seconds ago; empty if unknown."),
+    ] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: RuntimeStatus, version: str) -> Self:
+    def of(cls, status: RuntimeStatus, version: str, devices: Mapping[str, DeviceMemory]) -> Self:
         """Return the JSON form of a status."""
         return cls(
             version=version,
-            residents=tuple(replace(resident, size=dict(resident.size)) for resident in status.residents),
+            residents=tuple(map(_with_dicts, status.residents)),
             waiting=status.waiting,
             failed=tuple(FailedModel(model_name=name, reason=reason) for name, reason in status.failed),
             last_swap=status.last_swap,
@@ -70,7 +76,25 @@ class Status:
             limits=dict(status.limits),
             used=status.used,
             hint=status.hint,
+            devices=dict(devices),
         )
+
+
+def _with_dicts(resident: ResidentStatus) -> ResidentStatus:
+    """Return a resident that can be encoded: a runtime may use any mappings."""
+    return replace(
+        resident,
+        size=dict(resident.size),
+        estimated_size=dict(resident.estimated_size),
+        measured_size=dict(resident.measured_size),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swaps:
+    """The last finished swaps since the start, newest first."""
+
+    swaps: tuple[SwapStatus, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

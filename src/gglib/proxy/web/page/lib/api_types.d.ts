@@ -34,6 +34,12 @@ export interface CancelledRequest {
   cancelled: string;
 }
 
+/** The memory of the RAM or of one GPU, in use by any program or not; None where the system reports nothing. */
+export interface DeviceMemory {
+  total_bytes: number | null;
+  available_bytes: number | null;
+}
+
 /** A download of this server. */
 export interface Download {
   id: string;
@@ -70,8 +76,8 @@ export interface DownloadError {
   message: string;
 }
 
-/** The state of a download; the last three are final. */
-export type DownloadState = "cancelled" | "done" | "failed" | "queued" | "running";
+/** The state of a download; all but the first two are final. */
+export type DownloadState = "cancelled" | "done" | "failed" | "paused" | "queued" | "running";
 
 /** The downloads of this server. */
 export interface Downloads {
@@ -106,11 +112,70 @@ export interface File {
   sha256: string | null;
 }
 
+/** A file that changed at its source. */
+export interface FileChange {
+  file: string;
+  /** SHA-256 of the content, in hexadecimal. */
+  old_sha256: string | null;
+  /** SHA-256 of the content, in hexadecimal. */
+  new_sha256: string | null;
+  new_size_bytes: number | null;
+}
+
+/** The verification of one file. */
+export interface FileCheck {
+  path: string;
+  verdict: FileVerdict;
+  /** SHA-256 of the content, in hexadecimal. */
+  expected_sha256: string | null;
+  /** SHA-256 of the content, in hexadecimal. */
+  found_sha256: string | null;
+  /** The error of the system for an unreadable file. */
+  reason: string | null;
+  /** Whether a file that gglib wrote was modified or replaced. */
+  is_replaced: boolean;
+}
+
 /** The kind of a file in a repository. */
 export type FileKind = "adapter" | "draft" | "imatrix" | "mmproj" | "model" | "other" | "piece" | "shard" | "vocabulary";
 
+/** The result of the comparison. */
+export type FileVerdict = "differs" | "gone" | "good" | "unknown" | "unreadable";
+
+/** A known model of the hub. */
+export interface FirstModel {
+  title: string;
+  /** The `target` for `POST /gglib/downloads`. */
+  pull: string;
+  size_bytes: number;
+  licence: string;
+  /** Memory of a machine that it is meant for, in GB. */
+  machine_gb: number;
+  /** Whether it fits this machine now. */
+  fit: Fit;
+  /** Number of requests that it would serve at a time. */
+  slots: number;
+  need_bytes: number;
+  need: Need;
+}
+
+/** Known models for a start. */
+export interface FirstModels {
+  memory: Memory;
+  /** When the list was checked, as `YYYY-MM-DD`. */
+  date: string;
+  /** `pull` of the recommended one; null: none fits, or the hub is unreachable. */
+  recommended: string | null;
+  is_hub_reachable: boolean;
+  /** Smallest first, without those that the hub has no more. */
+  models: Array<FirstModel>;
+}
+
 /** Whether a model can run in the free memory. */
 export type Fit = "fits" | "tight" | "too large";
+
+/** Whether a model of the catalogue can run in the free memory. */
+export type FitVerdict = "fits" | "tight" | "too large" | "unknown";
 
 /** What a hub requires before a user may download the files of a repository. */
 export type Gating = "automatic" | "manual" | "open";
@@ -261,6 +326,29 @@ export interface ModelChanges {
   priority?: "batch" | "interactive" | null;
 }
 
+/** How a model of the catalogue fits, with its own context and slots. */
+export interface ModelFit {
+  model_id: number;
+  model_name: string;
+  /** Whether it fits now; a model in memory does. */
+  fit: FitVerdict;
+  /** With `slots` slots; null if its file is missing. */
+  need: Need | null;
+  /** Number of requests that it would serve at a time. */
+  slots: number | null;
+  /** Context of each request, in tokens. */
+  context: number;
+  /** The reason of `fit`, as a sentence. */
+  reason: string;
+}
+
+/** How the models of the catalogue fit. */
+export interface ModelFits {
+  memory: Memory;
+  /** In the order in which the models were added. */
+  fits: Array<ModelFit>;
+}
+
 /** The catalogue. */
 export interface Models {
   /** In the order in which they were added. */
@@ -344,6 +432,15 @@ export interface Reloaded {
   warnings: Array<string>;
 }
 
+/** What the removal of a model with its files would delete. */
+export interface RemovalPreview {
+  freed_bytes: number;
+  /** Paths of the files that would be deleted. */
+  deleted: Array<string>;
+  /** Files that would not be deleted. */
+  kept: Array<KeptFile>;
+}
+
 /** A removed model and its files. */
 export interface RemovedModel {
   removed: Model;
@@ -422,6 +519,8 @@ export interface ResidentStatus {
   idle_s: number | null;
   size: Record<string, number>;
   is_measured: boolean;
+  estimated_size: Record<string, number>;
+  measured_size: Record<string, number>;
   is_pinned: boolean;
   threads: number | null;
 }
@@ -540,6 +639,8 @@ export interface Status {
   used: Record<string, number>;
   /** How two models that were swapped repeatedly could both stay. */
   hint: string | null;
+  /** Memory of the machine, by device, as of some seconds ago; empty if unknown. */
+  devices: Record<string, DeviceMemory>;
 }
 
 /** The unloaded models. */
@@ -596,7 +697,42 @@ export interface SwapStatus {
   total_s: number;
   error: string | null;
   ago_s: number;
+  ended_at: number | null;
 }
+
+/** The last finished swaps since the start, newest first. */
+export interface Swaps {
+  swaps: Array<SwapStatus>;
+}
+
+/** A model compared with its source. */
+export interface Update {
+  model_name: string;
+  /** The repository, or the URL without its query. */
+  repo: string;
+  state: Upstream;
+  /** The commit. */
+  old_revision: string | null;
+  /** The commit. */
+  new_revision: string | null;
+  /** The `target` of the newest files for `POST /gglib/downloads`; null for a URL with a query. */
+  pull: string | null;
+  /** Of the model as it is here. */
+  size_bytes: number | null;
+  /** Of the changed files; null if unknown. */
+  new_size_bytes: number | null;
+  changes: Array<FileChange>;
+  /** Why it is gone, pinned or unchecked. */
+  reason: string | null;
+}
+
+/** All models that have a source. */
+export interface Updates {
+  updates: Array<Update>;
+}
+
+/** The state of a model compared with its source. */
+export type Upstream = "changed" | "current" | "gone" | "pinned" | "unchecked" | "unknown";
 
 /** Usage by group, and its sum. */
 export interface Usage {
@@ -635,9 +771,18 @@ export interface Variant {
   files: Array<File>;
 }
 
+/** Data of the event `result`. */
+export interface Verification {
+  /** In shard order, then the projector. */
+  checks: Array<FileCheck>;
+}
+
 /** The waiting requests of one model. Times in seconds. */
 export interface WaitingStatus {
   model_name: string;
   waiting: number;
   longest_wait_s: number;
+  runs_in_s: number | null;
+  is_minimum: boolean;
+  waits_for: string;
 }

@@ -43,7 +43,7 @@ function Navigation() {
   const waiting = (status.value?.waiting ?? []).reduce((sum, entry) => sum + entry.waiting, 0);
   return html`<nav class="nav" aria-label="Pages">
     ${PAGES.map((page, index) => html`
-      ${index > 0 && PAGES[index - 1].group !== page.group ? html`<span class="nav-gap" aria-hidden="true"></span>` : null}
+      ${index > 0 && PAGES[index - 1]?.group !== page.group ? html`<span class="nav-gap" aria-hidden="true"></span>` : null}
       <a href=${`#/${page.id}`} aria-current=${page.id === current ? "page" : undefined}>
         <${Icon} name=${page.icon} /><span>${page.title}</span>
         ${page.id === "now" && waiting > 0 ? html`<span class="nav-count" title=${`${waiting} waiting`}>${waiting}</span>` : null}

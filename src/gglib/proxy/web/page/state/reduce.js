@@ -4,7 +4,7 @@
  * @typedef {import("../lib/api_types.js").Status} Status
  * @typedef {import("../lib/api_types.js").RunningRequest} RunningRequest
  * @typedef {import("../lib/api_types.js").StoredRequest} StoredRequest
- * @typedef {import("../lib/api_types.js").Swap} Swap
+ * @typedef {import("../lib/api_types.js").SwapStatus} Swap
  * @typedef {{
  *   status: Status | null,
  *   statusAt: number,

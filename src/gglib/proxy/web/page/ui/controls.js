@@ -93,6 +93,7 @@ export function Tabs({ tabs, current, onSelect, label }) {
     if (step === 0) return;
     const index = tabs.findIndex((tab) => tab.id === current);
     const next = tabs[(index + step + tabs.length) % tabs.length];
+    if (next === undefined) return;
     onSelect(next.id);
     const list = /** @type {HTMLElement} */ (event.currentTarget);
     queueMicrotask(() => /** @type {HTMLElement | null} */ (list.querySelector(`[data-tab="${CSS.escape(next.id)}"]`))?.focus());

@@ -1,10 +1,29 @@
 """When the waiting requests of a model are expected to run, and what they wait for. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from gglib.core.runtime.status import LoadCount, ResidentStatus
-from gglib.proxy.routes.responses import Status
+from gglib.core.runtime.status import LoadCount, ResidentStatus, RuntimeStatus, WaitingStatus
+
+
+class QueueState(Protocol):
+    """What the expectations follow from: a ``RuntimeStatus``, or a response with its fields."""
+
+    @property
+    def residents(self) -> Sequence[ResidentStatus]:
+        """The models in memory."""
+        ...
+
+    @property
+    def waiting(self) -> Sequence[WaitingStatus]:
+        """The waiting requests, by model."""
+        ...
+
+    @property
+    def loads(self) -> Sequence[LoadCount]:
+        """The finished loads, by model and outcome."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +38,25 @@ class Expectation:
     """What the requests wait for."""
 
 
-def expectation(status: Status, model: str, since_s: float) -> Expectation:
+def with_expectations(status: RuntimeStatus) -> RuntimeStatus:
+    """Return a status that was just taken with the expectation of each waiting model."""
+    if not status.waiting:
+        return status
+    waiting = []
+    for queued in status.waiting:
+        expected = expectation(status, queued.model_name)
+        waiting.append(
+            replace(
+                queued,
+                runs_in_s=expected.seconds,
+                is_minimum=expected.is_minimum,
+                waits_for=expected.cause,
+            )
+        )
+    return replace(status, waiting=tuple(waiting))
+
+
+def expectation(status: QueueState, model: str, since_s: float = 0.0) -> Expectation:
     """Return the expectation for the waiting requests of a model; ``since_s`` is the age of the status in seconds.
 
     The status has no order of the queue, so other waiting models are not counted: the seconds are a minimum then.

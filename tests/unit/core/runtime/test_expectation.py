@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.support.top_values import loading, resident, status
 
-from gglib.cli.top.expectation import Expectation, expectation
-from gglib.core.runtime.status import LoadCount, ResidentStatus
+from gglib.core.runtime.expectation import Expectation, expectation, with_expectations
+from gglib.core.runtime.status import LoadCount, ResidentStatus, RuntimeStatus, WaitingStatus
 
 LOADS = (
     LoadCount(model_name="big", outcome="failed", count=1, total_s=100.0),
@@ -64,3 +64,23 @@ def test_several_waiting_models_make_it_a_minimum() -> None:
     """Which of them is next is not in the status."""
     waiting: Any = (("big", 1, 1.0), ("other", 1, 2.0))
     assert expectation(status(waiting=waiting, loads=LOADS), "big", 0.0).is_minimum
+
+
+def test_status_gets_the_expectation_of_each_waiting_model() -> None:
+    """``big`` waits for the load of ``small``, which waits for itself; the rest of the status is the same."""
+    waiting = tuple(
+        WaitingStatus(model_name=name, waiting=1, longest_wait_s=2.0) for name in ("big", "small")
+    )
+    before = RuntimeStatus(residents=(loading("small", 1.0, 2.0),), waiting=waiting, loads=LOADS, hint="h")
+    after = with_expectations(before)
+    assert [(w.model_name, w.runs_in_s, w.is_minimum, w.waits_for) for w in after.waiting] == [
+        ("big", 4.0, True, "the load of small"),
+        ("small", 1.0, False, "its load"),
+    ]
+    assert (after.residents, after.hint) == (before.residents, "h")
+
+
+def test_status_without_waiting_requests_stays_as_it_is() -> None:
+    """The common case copies nothing."""
+    status_ = RuntimeStatus(residents=(loading("small"),))
+    assert with_expectations(status_) is status_

@@ -1,0 +1,62 @@
+"""Each launch is estimated once, as soon as it is seen."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from gglib.core.memory import DeviceBytes
+from gglib.core.models import ModelLaunchSpec
+from gglib.runtime.memory import LaunchedEngine
+from gglib.runtime.size_estimates import SizeEstimates
+
+SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
+
+
+class Accounts:
+    """Accounts that estimate, and record for what."""
+
+    def __init__(self) -> None:
+        self.engines: list[LaunchedEngine] = []
+        self.fails = False
+
+    async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
+        """Return the context as the size."""
+        self.engines.append(engine)
+        if self.fails:
+            raise OSError("the file is gone")
+        return {"ram": engine.context}
+
+
+def run_of(context: int) -> Any:
+    """Return a launch that is loading."""
+    launch = SimpleNamespace(context=context)
+    return SimpleNamespace(spec=SPEC, launch=launch, slots=2, prompt_cache_mib=None)
+
+
+async def test_new_launches_are_estimated_once_and_forgotten_with_their_end() -> None:
+    """With the options that they were launched with."""
+    accounts: Any = Accounts()
+    runs = {1: run_of(8)}
+    estimates = SizeEstimates(accounts, runs)
+    assert estimates.of(1) == {}
+    await estimates.poll()
+    await estimates.poll()
+    assert estimates.of(1) == {"ram": 8}
+    assert accounts.engines == [LaunchedEngine(spec=SPEC, context=8, slots=2)]
+    del runs[1]
+    runs[2] = run_of(16)
+    await estimates.poll()
+    assert (estimates.of(1), estimates.of(2)) == ({}, {"ram": 16})
+
+
+async def test_a_launch_that_cannot_be_estimated_has_no_estimate() -> None:
+    """It is not tried again, and the other launches have theirs."""
+    accounts: Any = Accounts()
+    accounts.fails = True
+    runs = {1: run_of(8)}
+    estimates = SizeEstimates(accounts, runs)
+    await estimates.poll()
+    accounts.fails = False
+    runs[2] = run_of(16)
+    await estimates.poll()
+    assert (estimates.of(1), estimates.of(2), len(accounts.engines)) == ({}, {"ram": 16}, 2)
