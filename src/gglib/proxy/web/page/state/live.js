@@ -14,6 +14,9 @@ const state = signal(emptyState());
 /** `connecting`, `live`, or `lost`: the page connects again by itself. */
 export const connection = signal("connecting");
 
+/** Why the stream ended or cannot be opened, such as a key without admin rights; null while it is open. @type {import("../vendor/signals.js").Signal<Error | null>} */
+export const connectionError = signal(null);
+
 /** The version of the server; changes when another one is started at the address. */
 export const serverVersion = computed(() => state.value.status?.version ?? null);
 
@@ -24,7 +27,8 @@ export const status = computed(() => state.value.status);
 export const statusAt = computed(() => state.value.statusAt);
 
 /** Requests in progress, oldest first. `seenAt`: when their times were received. */
-export const running = computed(() => [...state.value.running.values()]);
+export const running = computed(() => [...runningById.value.values()]);
+const runningById = computed(() => state.value.running);
 
 /** The newest finished requests of this connection, newest first, at most 200. */
 export const finished = computed(() => state.value.finished);
@@ -64,8 +68,9 @@ async function reconnecting() {
     });
     try {
       await followOnce(controller.signal);
-    } catch {
+    } catch (error) {
       // The state of the connection shows it; the loop connects again.
+      if (!controller.signal.aborted) connectionError.value = /** @type {Error} */ (error);
     } finally {
       unsubscribe();
       controller.abort();
@@ -84,6 +89,7 @@ async function followOnce(signal) {
   for await (const { event, data } of events) {
     if (connection.value !== "live") {
       connection.value = "live";
+      connectionError.value = null;
       readPast().catch(() => {});
     }
     const value = JSON.parse(data);

@@ -31,23 +31,23 @@ export function applyEvent(state, name, data, now) {
     case "snapshot":
       return { ...state, status: data, statusAt: now };
     case "loading":
-      return withResident(state, now, data.model_id, {
+      return withResident(state, data.model_id, {
         model_id: data.model_id,
         model_name: data.model_name,
         state: "loading",
         effective_ctx: data.effective_ctx,
         expected_load_s: data.expected_s,
-        loading_for_s: 0,
+        loading_for_s: (state.statusAt - now) / 1000, // 0 now: times are as of statusAt
       });
     case "ready":
-      return withResident(state, now, data.model_id, {
+      return withResident(state, data.model_id, {
         state: "ready",
         load_time_s: data.load_s,
         loading_for_s: null,
         expected_load_s: null,
       });
     case "stopping":
-      return withResident(state, now, data.model_id, { state: "stopping" });
+      return withResident(state, data.model_id, { state: "stopping" });
     case "load_failed":
     case "gone":
       return withoutResident(state, data.model_id);
@@ -73,8 +73,8 @@ export function replaceRunning(state, running, now) {
   };
 }
 
-/** @param {LiveState} state @param {number} now @param {number} id @param {Record<string, unknown>} changes */
-function withResident(state, now, id, changes) {
+/** @param {LiveState} state @param {number} id @param {Record<string, unknown>} changes */
+function withResident(state, id, changes) {
   if (state.status === null) return state;
   const residents = state.status.residents;
   const old = residents.find((resident) => resident.model_id === id);
@@ -84,7 +84,7 @@ function withResident(state, now, id, changes) {
   const others = old === undefined
     ? [...residents, changed]
     : residents.map((resident) => (resident === old ? changed : resident));
-  return { ...state, status: { ...state.status, residents: others }, statusAt: old === undefined ? now : state.statusAt };
+  return { ...state, status: { ...state.status, residents: others } };
 }
 
 /** @param {LiveState} state @param {number} id @returns {LiveState} */
