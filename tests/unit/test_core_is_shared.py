@@ -12,7 +12,6 @@ REASONS = {
     "gglib.core.api_keys": "settings are read without loading the proxy",
     "gglib.core.authorities": "as addresses",
     "gglib.core.history.times": "commands take the forms of the API, also without a server",
-    "gglib.core.log_lines": "the log of the command line has the lines of the proxy's, and its settings name them",
     "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",
     "gglib.core.ports.memory_peaks": "a port: app asks for it and puts the database there",

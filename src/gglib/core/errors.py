@@ -72,6 +72,28 @@ class RequestNotFoundError(GglibError):
         super().__init__(f"There is no request '{request}': 'gglib requests' lists them.")
 
 
+class LogNotFoundError(GglibError):
+    """No log has this name, or it does not exist yet."""
+
+    code = "log_not_found"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no log '{name}': GET /gglib/logs lists the logs.")
+
+
+class LogUnreadableError(GglibError):
+    """The system refused to read a log; ``reason`` is a phrase."""
+
+    code = "log_unreadable"
+    source = ErrorSource.OPERATOR
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The log '{name}' cannot be read ({reason}): make it a regular file that this user can read."
+        )
+
+
 class RequestCancelledError(GglibError):
     """An administrator cancelled the request while it was in progress."""
 

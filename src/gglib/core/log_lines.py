@@ -6,10 +6,12 @@ Both show times as ISO 8601 with milliseconds and the offset from UTC.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from gglib.core.plain_text import CONTINUATION_INDENT, escape_record, json_text
+from gglib.core.plain_text import CONTINUATION_INDENT, escape_block, escape_line, escape_record, json_text
 
 TEXT, JSON = "text", "json"
 LOG_FORMATS = (TEXT, JSON)
@@ -18,6 +20,21 @@ _LEVELS = frozenset((*LOG_LEVELS, "critical"))
 _SECONDS_CHARS = len("2026-11-29T13:00:00")
 _IN_MESSAGE = frozenset(("time", "level", "logger", "message", "exception", "method", "path"))
 """Fields that a line of text has in another form, or not at all."""
+_ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.+-]+Z?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of a log, as it is shown."""
+
+    text: str
+    """Readable, control characters escaped, without a line end."""
+    time: str | None = None
+    """ISO 8601; None for a line that continues another, and in logs of engines."""
+    level: str | None = None
+    """In capitals: ``INFO``."""
+    source: str | None = None
+    """The logger; None in logs of the text format."""
 
 
 class Timestamps:
@@ -73,6 +90,18 @@ def _parsed(line: str) -> dict[str, object] | None:
     if line.startswith(CONTINUATION_INDENT) or len(parts) < 3 or parts[1].lower() not in _LEVELS:
         return None
     return {"time": parts[0], "level": parts[1].lower(), "message": parts[2]}
+
+
+def shown_lines(line: str) -> list[LogLine]:
+    """Return a line of a log as it is shown; a record with a traceback becomes several lines."""
+    fields = _parsed(line) or {}
+    first, *others = escape_block(readable_line(line)).split("\n")
+    time, level, source = (str(fields.get(name, "")) for name in ("time", "level", "logger"))
+    if not _ISO_TIME.fullmatch(time) or level.lower() not in _LEVELS:
+        # Of an engine: the second word may happen to be a level.
+        return [LogLine(text=text) for text in (first, *others)]
+    record = LogLine(text=first, time=time, level=level.upper(), source=escape_line(source) or None)
+    return [record, *(LogLine(text=text) for text in others)]
 
 
 def parsed_lines(lines: Iterable[str]) -> list[dict[str, object]]:

@@ -247,6 +247,16 @@ class NoReloadError(errors.GglibError):
         super().__init__("This server cannot reload its settings: restart it to change them.")
 
 
+class NoMachineError(errors.GglibError):
+    """The embedding program passed no ``machine`` to ``serve``."""
+
+    code = "not_offered"
+    source = errors.ErrorSource.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("This server does not show its machine: look at the program that runs it.")
+
+
 class NotOfferedError(errors.GglibError):
     """A path of another server's API that gglib does not offer; the message says what to do instead."""
 
@@ -423,12 +433,15 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.HistoryError: (500, _SERVER_ERROR),
     errors.RequestNotFoundError: (404, _INVALID_REQUEST),
     errors.RequestCancelledError: (503, _SERVER_ERROR),
+    errors.LogNotFoundError: (404, _INVALID_REQUEST),
+    errors.LogUnreadableError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
     # gglib's own API: models, downloads, the hub and the disk.
     NoLibraryError: (501, _INVALID_REQUEST),
     NoProfilesError: (501, _INVALID_REQUEST),
     NoReloadError: (501, _INVALID_REQUEST),
+    NoMachineError: (501, _INVALID_REQUEST),
     NoEventsError: (501, _INVALID_REQUEST),
     NotOfferedError: (501, _INVALID_REQUEST),
     errors.InvalidGgufError: (400, _INVALID_REQUEST),

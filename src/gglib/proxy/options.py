@@ -17,6 +17,7 @@ from gglib.core.defaults import (
 from gglib.core.history.recording import NO_RECORDING, RecordingRule
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.history import RequestHistoryPort
+from gglib.core.ports.machine import MachinePorts
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
@@ -182,6 +183,8 @@ class Services:
     """None: there are no profiles."""
     reload: ReloadFunction | None = None
     """None: the settings cannot be reloaded over HTTP."""
+    machine: MachinePorts | None = None
+    """None: logs, system, settings and clients are not shown over HTTP."""
     live_history: LiveHistory = field(default_factory=LiveHistory)
     open_requests: OpenRequests = field(default_factory=lambda: OpenRequests(lambda path, _: path))
     readiness: Readiness = field(default_factory=Readiness)

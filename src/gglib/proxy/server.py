@@ -11,6 +11,7 @@ from functools import partial
 from gglib.core.log_lines import TEXT
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.history import RequestHistoryPort
+from gglib.core.ports.machine import MachinePorts
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
@@ -70,6 +71,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     profiles: ProfileStorePort | None = None,
     reload: ReloadFunction | None = None,
     history: RequestHistoryPort | LiveHistory | None = None,
+    machine: MachinePorts | None = None,
     shared: SharedState | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
@@ -80,6 +82,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     add, remove, search or pull models send 501. Without ``profiles`` no name is resolved as ``model:profile``.
     Finished requests are stored in ``history``; without it none are. ``LiveOptions`` and ``LiveHistory`` can be
     replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
+    ``machine`` shows logs, system, settings and clients below ``/gglib``; without it these routes send 501.
     The history also restores what keys with limits used in the last minute.
     Calls on several listeners with the same runtime pass one ``shared``, so that ``/metrics`` counts the requests of
     all and ``/gglib/requests`` lists them; they pass the same ``history``.
@@ -116,6 +119,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         aliases=AliasLists(options.aliases),
         profiles=profiles,
         reload=reload,
+        machine=machine,
         live_history=live_history,
         open_requests=shared.open_requests,
     )

@@ -1,17 +1,33 @@
-"""Counts the processor cores that this process may use: the only reader. Never raises."""
+"""Names the processor, and counts the cores that this process may use: the only reader. Never raises."""
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from gglib.system.control_groups import control_groups
+from gglib.system.macos import run_command
 from gglib.system.virtual_files import read_text
 
 _ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
 _PERFORMANCE_CPUS = "sys/devices/cpu_core/cpus"
 """Intel's hybrid processors only: the CPUs that are not efficiency cores."""
+_MODEL_NAME = re.compile(r"^(?:model name|Model|Hardware)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+"""In ``/proc/cpuinfo``: of x86; of ARM boards, whose processors have no name there."""
+_MACOS_NAME = ("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string")
+
+
+def read_processor_name(platform: str = sys.platform, root: Path = _ROOT) -> str | None:
+    """Return the name of the processor; None if the system has none for it.
+
+    Takes a millisecond on Linux, a short process on a Mac. Blocks: call it in a worker thread.
+    """
+    if platform == "linux":
+        found = _MODEL_NAME.search(read_text(root / "proc/cpuinfo"))
+        return None if found is None else found[1]
+    return (run_command(_MACOS_NAME).strip() or None) if platform == "darwin" else None
 
 
 def read_cores() -> int | None:

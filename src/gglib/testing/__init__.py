@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gglib.testing.fake_history import FakeHistory
     from gglib.testing.fake_hub import FakeHub
     from gglib.testing.fake_library import FakeLibrary
+    from gglib.testing.fake_machine import FakeMachine
     from gglib.testing.fake_runtime import FakeRuntime, Lease
     from gglib.testing.local_hub import LocalHub
     from gglib.testing.scripted_server.install import install_scripted_server
@@ -23,6 +24,7 @@ __all__ = [
     "FakeHistory",
     "FakeHub",
     "FakeLibrary",
+    "FakeMachine",
     "FakeRuntime",
     "Lease",
     "LocalHub",
@@ -40,6 +42,7 @@ _MODULES = {
     "FakeHistory": "fake_history",
     "FakeHub": "fake_hub",
     "FakeLibrary": "fake_library",
+    "FakeMachine": "fake_machine",
     "FakeRuntime": "fake_runtime",
     "LocalHub": "local_hub",
     "Script": "scripted_server.script",

@@ -14,6 +14,7 @@ from tests.support.waiting import until
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelLibraryPort, ModelRuntimePort
 from gglib.core.ports.history import RequestHistoryPort
+from gglib.core.ports.machine import MachinePorts
 from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.proxy import LiveHistory, LiveOptions, ProxyOptions, SharedState, serve
@@ -196,6 +197,7 @@ async def proxy_running(
     profiles: ProfileStorePort | None = None,
     reload: ReloadFunction | None = None,
     history: RequestHistoryPort | LiveHistory | None = None,
+    machine: MachinePorts | None = None,
     shared: SharedState | None = None,
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and check that no task or connection is left afterwards."""
@@ -215,6 +217,7 @@ async def proxy_running(
             profiles=profiles,
             reload=reload,
             history=history,
+            machine=machine,
             shared=shared,
         )
     )

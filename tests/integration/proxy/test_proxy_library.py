@@ -38,7 +38,7 @@ from gglib.proxy.routes.operation_spec import (
     OperationSpec,
 )
 from gglib.proxy.routes.table import OPERATIONS
-from gglib.testing import FakeCatalog, FakeHistory, FakeLibrary, FakeRuntime
+from gglib.testing import FakeCatalog, FakeHistory, FakeLibrary, FakeMachine, FakeRuntime
 
 from .support import Client, Proxy, Reply, ask, chunked, connect, proxy_running
 
@@ -78,13 +78,13 @@ ANSWERED = [
     one
     for one in DESCRIBED.values()
     if one.group not in DIALECTS
-    and one.id not in {"followRuntime", "showRoot", "wellKnown", "cancelRequest", "verifyModel"}
+    and one.id not in {"followRuntime", "followLog", "showRoot", "wellKnown", "cancelRequest", "verifyModel"}
     and not one.id.startswith("oddPath")
 ] + [DESCRIBED[name] for name in ("listOpenAiModels", "showOpenAiModel")]
-"""All operations of gglib's own; the runtime's events have no end (``test_proxy_events.py``), a verification has named
-events (``TestVerification``), the form of the root
-depends on the client (``test_proxy_ollama_models.py``), odd paths are never found (``test_proxy_llama_cpp.py``), and
-only a request in progress can be cancelled (``test_proxy_requests.py``)."""
+"""All operations of gglib's own; the events of the runtime and of logs have no end (``test_proxy_events.py``,
+``test_proxy_machine.py``), a verification has named events (``TestVerification``), the form of the root depends on the
+client (``test_proxy_ollama_models.py``), odd paths are never found (``test_proxy_llama_cpp.py``), and only a request in
+progress can be cancelled (``test_proxy_requests.py``)."""
 OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
 CHANGING = [
     one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.method != "GET"
@@ -148,6 +148,7 @@ async def serving(
         profiles=catalog,
         reload=reload_slots,
         history=history,
+        machine=FakeMachine().ports,
     ) as proxy:
         yield proxy, library
 
@@ -170,6 +171,8 @@ def check(value: Any, schema: dict[str, Any], at: str = "$") -> None:
     if "anyOf" in schema:
         shapes = [one for one in schema["anyOf"] if (one.get("type") == "null") is (value is None)]
         check(value, shapes[0], at)
+        return
+    if not schema.keys() - {"description"}:  # any JSON
         return
     if "type" not in schema:  # an enum, or a constant
         assert value in schema.get("enum", [schema.get("const")]), at
@@ -201,8 +204,10 @@ def target_of(described: OperationSpec, download_id: str) -> str:
     }
     if described.path.startswith("/gglib/requests"):
         values["id"] = "1"  # the number of the stored request
+    if described.path.startswith("/gglib/logs"):
+        values["name"] = "gglib"
     path = re.sub(r"{(\w+)}", lambda match: values[match[1]], described.path)
-    query = "?q=coder" if described.id == "searchHub" else ""
+    query = {"searchHub": "?q=coder", "listClients": f"?model={model}"}.get(described.id, "")
     return path + query
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from gglib.core.log_lines import (
     LineSplitter,
+    LogLine,
     ReadableStream,
     Timestamps,
     json_line,
     parsed_lines,
     readable_line,
+    shown_lines,
     text_line,
 )
 
@@ -139,3 +141,53 @@ def test_lines_are_complete() -> None:
     assert lines.feed("a\r\nb") == ["a"]
     assert lines.feed("c") == []
     assert lines.feed("\n\nd") == ["bc", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            f"{TIME} INFO    ready",
+            [LogLine(text=f"{TIME} INFO    ready", time=TIME, level="INFO")],
+        ),
+        ("    more", [LogLine(text="    more")]),
+        ("srv  load: done", [LogLine(text="srv  load: done")]),
+        ("slot error 17", [LogLine(text="slot error 17")]),
+        ("<script>\x1b[31m\x9b\u202e", [LogLine(text="<script>\\x1b[31m\\x9b\\u202e")]),
+        ("", [LogLine(text="")]),
+        (
+            json_line(
+                {
+                    "time": TIME,
+                    "level": "error",
+                    "logger": "gglib.proxy",
+                    "message": "bad",
+                    "exception": "a\nb",
+                }
+            ),
+            [
+                LogLine(
+                    text=f"{TIME} ERROR   bad",
+                    time=TIME,
+                    level="ERROR",
+                    source="gglib.proxy",
+                ),
+                LogLine(text="    a"),
+                LogLine(text="    b"),
+            ],
+        ),
+        (
+            json.dumps({"time": TIME, "level": "info", "message": "m", "logger": "\ud800\x1b"}),
+            [LogLine(text=f"{TIME} INFO    m", time=TIME, level="INFO", source="\\ud800\\x1b")],
+        ),
+        (
+            json.dumps({"time": TIME, "level": "\ud800", "message": "m"}),
+            [LogLine(text=f"{TIME} \\ud800       m")],
+        ),
+    ],
+)
+def test_a_shown_line_has_its_parts(line: str, expected: list[LogLine]) -> None:
+    """Time, level and logger of gglib's records; other lines have a text only; none has a control character."""
+    assert shown_lines(line) == expected
+    assert all(text.text.isprintable() for text in shown_lines(line))
+    json.dumps([text.text for text in shown_lines(line)], ensure_ascii=False).encode()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gglib.system import read_cores
+from gglib.system import read_cores, read_processor_name
 from gglib.system.processors import count_cores
 
 Write = Callable[[dict[str, str]], Path]
@@ -98,3 +98,18 @@ def test_this_machine_has_cores() -> None:
     """The real files are readable; on other systems than Linux the number is unknown."""
     cores = read_cores()
     assert cores is None or cores >= 1
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor\t: 0\nmodel name\t: Some CPU @ 2.0GHz \nmodel name\t: other\n", "Some CPU @ 2.0GHz"),
+        ("processor\t: 0\nBogoMIPS\t: 1\n\nModel\t\t: Raspberry Pi 5\n", "Raspberry Pi 5"),
+        ("model name\t:\n", None),
+        ("", None),
+    ],
+)
+def test_the_processor_has_a_name(root_of: Write, cpuinfo: str, expected: str | None) -> None:
+    """That of the first one; None if the system has none."""
+    assert read_processor_name("linux", root_of({"proc/cpuinfo": cpuinfo})) == expected
+    assert read_processor_name("other") is None

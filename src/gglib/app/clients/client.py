@@ -202,3 +202,8 @@ class Client:
     program: Program | None = None
     verified: Verified | None = None
     """None: these settings were not run with gglib."""
+
+    @property
+    def launch_command(self) -> str | None:
+        """The command that starts it with its settings; None for a client that is not launched."""
+        return None if self.program is None else f"gglib launch {self.name}"

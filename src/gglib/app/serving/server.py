@@ -10,6 +10,7 @@ from functools import partial
 
 from gglib.app.memory.accounts import open_accounts
 from gglib.app.models.library import open_library
+from gglib.app.monitoring.machine import machine_ports
 from gglib.app.serving.configurations import (
     ollama_config,
     proxy_config,
@@ -126,6 +127,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
             profiles=home.catalog,
             reload=reload,
             history=history.live,
+            machine=machine_ports(lambda: live.settings, lambda: live.url, engine, home.catalog),
             shared=shared,
         )
         supervisor = ProxySupervisor(partial(serve_all, options=live.options))

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from gglib.app.clients.client import Connection, Key
 from gglib.app.clients.entries import KEY_VARIABLE
-from gglib.cli.clients.keys import checked_variable, client_key, key_names_for
+from gglib.app.clients.keys import client_key, key_names_for
+from gglib.cli.clients.keys import checked_variable
 from gglib.cli.clients.model_choice import check_chats, choose_model
 from gglib.cli.context import Options
 from gglib.core.addresses import Endpoint, reachable_url

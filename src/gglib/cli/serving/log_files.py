@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gglib.app.monitoring.log_files import LOG_NAME
 from gglib.cli.help.hints import runnable
 from gglib.core.log_lines import JSON, TEXT, Timestamps, json_line, text_line
 from gglib.core.plain_text import escape_block, escape_record
@@ -20,7 +21,6 @@ from gglib.core.plain_text import escape_block, escape_record
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
 
-LOG_NAME = "gglib.log"
 MAX_BYTES = 5 * 1024 * 1024
 BACKUP_COUNT = 3
 ACCESS_LOGGER = "gglib.access"

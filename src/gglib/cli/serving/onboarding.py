@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 
 from gglib.app.clients.client import Connection
+from gglib.app.clients.keys import client_key
 from gglib.cli import STARTED_S
 from gglib.cli.chat.conversation import Conversation
 from gglib.cli.chat.stream import stream_chat
-from gglib.cli.clients.keys import client_key
 from gglib.cli.clients.places import places
 from gglib.cli.clients.target import context_of
 from gglib.cli.server.client import reachable

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gglib.app.clients.client import Client, Kind, Settings
+from gglib.app.clients.client import Client, Settings
 
 COLUMNS = ("NAME", "CLIENT", "SPEAKS", "HOW", "RUN HERE")
 DROPPABLE = ("RUN HERE", "HOW", "SPEAKS", "CLIENT")
@@ -41,11 +41,6 @@ def client_fields(client: Client) -> dict[str, object]:
 def spoken(client: Client) -> str:
     """Return the names of the APIs."""
     return ", ".join(API_NAMES[api] for api in client.speaks)
-
-
-def launch_hint(client: Client) -> str | None:
-    """Return the command that starts a client with its settings; None for a client that is not launched."""
-    return f"gglib launch {client.name}" if client.kind is Kind.PROGRAM else None
 
 
 def settings_lines(settings: Settings) -> Iterator[str]:

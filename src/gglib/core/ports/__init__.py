@@ -9,6 +9,7 @@ from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports.catalog import ModelCatalogPort
 from gglib.core.ports.history import HistoryStatistics, RequestHistoryPort, RequestSearchPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
+from gglib.core.ports.machine import ClientsPort, LogsPort, MachinePorts, SettingsPort, SystemPort
 from gglib.core.ports.reload import ReloadFunction, ReloadResult, SettingChange
 from gglib.core.ports.runtime import ModelRuntimePort
 from gglib.core.runtime.events import EventSubscription, RuntimeEvent
@@ -23,9 +24,12 @@ from gglib.core.runtime.status import (
 
 __all__ = [
     "CatalogError",
+    "ClientsPort",
     "EventSubscription",
     "HistoryStatistics",
     "LoadCount",
+    "LogsPort",
+    "MachinePorts",
     "ModelCatalogPort",
     "ModelLaunchSpec",
     "ModelLibraryPort",
@@ -42,7 +46,9 @@ __all__ = [
     "RuntimeEvent",
     "RuntimeStatus",
     "SettingChange",
+    "SettingsPort",
     "SwapCount",
     "SwapStatus",
+    "SystemPort",
     "WaitingStatus",
 ]

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from gglib.core.ports import ModelLibraryPort
+from gglib.core.ports.machine import MachinePorts
 from gglib.proxy.access.authorization import Caller
 from gglib.proxy.bodies import read_plain_body
-from gglib.proxy.errors import NoLibraryError
+from gglib.proxy.errors import NoLibraryError, NoMachineError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -52,6 +53,13 @@ class Call(Generic[Query, Body]):
         if self.services.library is None:
             raise NoLibraryError
         return self.services.library
+
+    @property
+    def machine(self) -> MachinePorts:
+        """The ports of the machine. Raises ``NoMachineError`` if the server has none."""
+        if self.services.machine is None:
+            raise NoMachineError
+        return self.services.machine
 
 
 Endpoint = Callable[[Call[Any, Any], Response], Awaitable[None]]

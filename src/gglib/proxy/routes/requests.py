@@ -22,6 +22,7 @@ RULE = "x-rule"
 
 MAX_REQUESTS = 1000
 MAX_SWAPS = 200
+MAX_LOG_LINES = 5000
 _Filter = Annotated[str, Meta(max_length=256)] | None
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 
@@ -243,6 +244,41 @@ class SwapsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many swaps are listed."""
 
     limit: Annotated[int, Meta(ge=1, le=MAX_SWAPS, description="Maximum number of swaps.")] = 50
+
+
+class LogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a log is sent."""
+
+    lines: Annotated[int, Meta(ge=0, le=MAX_LOG_LINES, description="Number of lines from the end.")] = 200
+
+
+class LogEventsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a log is sent before its new lines."""
+
+    lines: Annotated[
+        int, Meta(ge=0, le=MAX_LOG_LINES, description="Number of lines from the end, in the first event.")
+    ] = 0
+
+
+class ClientsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What clients are connected to."""
+
+    model: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=512)] | None,
+        Meta(description="Any name of the model. Default: that of a request without one."),
+    ] = None
+    url: Annotated[
+        Annotated[
+            str,
+            Meta(
+                max_length=256,
+                pattern=r"^https?://[A-Za-z0-9._-]+(?::[0-9]{1,5})?/?$|^https?://\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?/?$",
+                extra_json_schema={RULE: "is a URL without a path, such as http://192.168.1.2:8080"},
+            ),
+        ]
+        | None,
+        Meta(description="The base URL of the server for the clients. Default: that on this machine."),
+    ] = None
 
 
 class RevisionQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

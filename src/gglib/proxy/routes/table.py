@@ -21,6 +21,7 @@ from gglib.proxy.names.candidates import CHAT, kind_of
 from gglib.proxy.routes import anthropic, lm_studio, odd_paths, ollama, responses, root
 from gglib.proxy.routes.admin import (
     aliases,
+    clients,
     downloads,
     edits,
     events,
@@ -28,11 +29,14 @@ from gglib.proxy.routes.admin import (
     hub,
     keys,
     loading,
+    logs,
     models,
     profiles,
     reload,
     requests,
+    settings,
     status,
+    system,
     usage,
     verification,
 )
@@ -220,6 +224,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *requests.OPERATIONS,
     *usage.OPERATIONS,
+    *logs.OPERATIONS,
+    *system.OPERATIONS,
+    *settings.OPERATIONS,
+    *clients.OPERATIONS,
     *root.OPERATIONS,
     *web_routes.OPERATIONS,
     Operation(
@@ -289,7 +297,8 @@ _PATTERNS = {
 }
 """The pattern of each template, the longest first. A path may match several, because model names may contain slashes:
 ``GET /gglib/models/a/load`` is the model ``a/load``, ``POST`` loads the model ``a``. If several have the method, the
-longest is meant: ``GET /gglib/models/a/removal`` is about the model ``a``, unless the slash is escaped."""
+longest is meant: ``GET /gglib/models/a/removal`` is about the model ``a``, ``GET /gglib/logs/a/events`` follows the log
+``a``. A percent-encoded slash is always part of a name."""
 
 
 def route_of(path: str, method: str = "GET") -> str:

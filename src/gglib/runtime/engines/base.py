@@ -72,6 +72,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def version(self) -> str | None:
+        """Its version; None if it does not say. May block for up to 20 s: read it in a worker thread."""
+        ...
+
+    @property
     def reason(self) -> str:
         """Why this engine was chosen, in one sentence."""
         ...

@@ -3,7 +3,8 @@
 import pytest
 
 from gglib.app.clients.client import Key
-from gglib.cli.clients.keys import checked_variable, client_key, key_hint, key_names_for, require_variable
+from gglib.app.clients.keys import client_key, key_names_for
+from gglib.cli.clients.keys import checked_variable, key_hint, require_variable
 from gglib.core.api_keys import ApiKey
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelSummary

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gglib.app.monitoring.log_files import LOG_NAME
 from gglib.cli.serving.announcements import printing_announcer, result_announcer, server_announcer
-from gglib.cli.serving.log_files import LOG_NAME, start_logging
+from gglib.cli.serving.log_files import start_logging
 from gglib.core.history.records import RequestRecord
 from gglib.core.log_lines import JSON, TEXT
 from gglib.proxy.routes.table import route_of

@@ -2,7 +2,7 @@
 
 from gglib.app.clients.client import Settings
 from gglib.app.clients.table import CLIENTS, find_client
-from gglib.cli.views.clients import client_fields, client_rows, launch_hint, settings_lines
+from gglib.cli.views.clients import client_fields, client_rows, settings_lines
 
 
 def test_the_table_says_what_was_run() -> None:
@@ -32,8 +32,8 @@ def test_json_has_the_program_and_the_version() -> None:
 
 def test_only_programs_are_launched() -> None:
     """The hint is a command."""
-    assert launch_hint(find_client("cn")) == "gglib launch continue"
-    assert launch_hint(find_client("curl")) is None
+    assert find_client("cn").launch_command == "gglib launch continue"
+    assert find_client("curl").launch_command is None
 
 
 def test_lines_below_the_settings() -> None:

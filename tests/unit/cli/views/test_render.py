@@ -1,11 +1,9 @@
-"""Formatting of values, and the tail of a log."""
+"""Formatting of values."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
-from gglib.cli.commands.running.logs import tail
 from gglib.cli.pull.reporters import TextReporter
 from gglib.cli.server.client import reachable
 from gglib.cli.terminal.progress_bar import progress_bar
@@ -110,16 +108,6 @@ def test_long_line_is_wrapped_on_a_terminal_only(
 def test_names_and_commands_are_not_broken(line: str, expected: str) -> None:
     """They are copied from the terminal."""
     assert render.wrap_line(line, 16) == expected
-
-
-def test_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
-    """At most the requested number, none of a missing file."""
-    path = tmp_path / "log"
-    assert tail(path, 5) == []
-    path.write_text("a\nb\nc\n", encoding="utf-8")
-    assert tail(path, 2) == ["b", "c"]
-    assert tail(path, 5) == ["a", "b", "c"]
-    assert tail(path, 0) == []
 
 
 @pytest.mark.parametrize("kind", ["pull", "other"])

@@ -101,8 +101,8 @@ def _show_settings(client: "Client", settings: "Settings") -> None:
         hints.append(
             f"'gglib connect {client.name} --write' adds it to {shown_path(str(settings.file.path))}."
         )
-    if (launch := clients.launch_hint(client)) is not None:
-        hints.append(f"Or without any of this: {launch}")
+    if client.launch_command is not None:
+        hints.append(f"Or without any of this: {client.launch_command}")
     for line in hints:
         render.echo(f"\n{line}" if line is hints[0] else line, is_error=True)
 

@@ -22,7 +22,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     import asyncio
 
     from gglib.app.doctor import run_checks
-    from gglib.cli.doctor_checks import doctor_checks
+    from gglib.app.doctor_checks import doctor_checks
     from gglib.cli.help.hints import runnable
     from gglib.cli.views import render
     from gglib.core.plain_text import escape_line

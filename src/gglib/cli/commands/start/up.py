@@ -214,8 +214,8 @@ async def _test_and_explain(
     """Print the test answer of a model, the GPU, and what to type next. Raises ``GglibError`` if no model responds."""
     import asyncio
 
+    from gglib.app.clients.keys import key_names_for
     from gglib.app.memory.gpu_use import gpu_text, read_gpu_use
-    from gglib.cli.clients.keys import key_names_for
     from gglib.cli.serving.onboarding import show_next_steps, smoke_test_any
     from gglib.cli.views import render
 

@@ -27,6 +27,7 @@ from gglib.proxy.routes.responses.hub import (
     Variant,
 )
 from gglib.proxy.routes.responses.keys import Key, Keys, KeyUse
+from gglib.proxy.routes.responses.machine import Checks, Logs, NewLogLines, System
 from gglib.proxy.routes.responses.models import KeptFile, LoadedModel, Model, Models, RemovedModel, Source
 from gglib.proxy.routes.responses.profiles import Profile, Profiles
 from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped, Swaps
@@ -38,6 +39,7 @@ __all__ = [
     "Alias",
     "Aliases",
     "CancelledRequest",
+    "Checks",
     "Download",
     "DownloadError",
     "Downloads",
@@ -57,12 +59,14 @@ __all__ = [
     "KeyUse",
     "Keys",
     "LoadedModel",
+    "Logs",
     "Memory",
     "Model",
     "ModelFit",
     "ModelFits",
     "Models",
     "Need",
+    "NewLogLines",
     "Profile",
     "Profiles",
     "Ready",
@@ -80,6 +84,7 @@ __all__ = [
     "Status",
     "Stopped",
     "Swaps",
+    "System",
     "Update",
     "Updates",
     "Usage",

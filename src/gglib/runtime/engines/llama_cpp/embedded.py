@@ -30,10 +30,15 @@ class EmbeddedEngine:
     @property
     def description(self) -> str:
         """The wheel and its version."""
+        return f"xllamacpp {self.version or '(version unknown)'}"
+
+    @property
+    def version(self) -> str | None:
+        """The version of the wheel; None if it has no metadata."""
         try:
-            return f"xllamacpp {version('xllamacpp')}"
+            return version("xllamacpp")
         except PackageNotFoundError:
-            return "xllamacpp (version unknown)"
+            return None
 
     def gpu_devices(self) -> tuple[str, ...] | None:
         """Return the wheel's names of the GPUs that it can use. Imports the wheel: 0.1 s."""

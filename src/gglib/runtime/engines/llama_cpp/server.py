@@ -54,12 +54,20 @@ class LlamaServerEngine:
 
     @property
     def description(self) -> str:
-        """Its path and version. Blocks for up to 20 s, once for each version of the file."""
+        """Its path and version. Blocks and raises like ``version``."""
+        return f"{self.path} ({self.version or 'version unknown'})"
+
+    @property
+    def version(self) -> str | None:
+        """Its version; None if it does not say. Blocks for up to 20 s, once for each version of the file.
+
+        Raises ``EngineBrokenError`` if the file is gone.
+        """
         identity = self._identity()
         with self._probe_lock:
             if self._version is None or self._version[0] != identity:
                 self._version = identity, self._read_version()
-            return f"{self.path} ({self._version[1] or 'version unknown'})"
+            return self._version[1] or None
 
     @property
     def known_options(self) -> frozenset[str]:

@@ -34,10 +34,66 @@ export interface CancelledRequest {
   cancelled: string;
 }
 
+/** The results of the checks of ``gglib doctor``. */
+export interface Checks {
+  checks: Array<MachineCheck>;
+}
+
+/** The configuration file of a client, in the home directory of its user. */
+export interface ClientFile {
+  path: string;
+  format: string;
+}
+
+/** What stands for the access key in the settings of clients. */
+export interface ClientKey {
+  name: string;
+  variable: string;
+  placeholder: string;
+}
+
+/** The version of a client that was run with gglib, and the day. */
+export interface ClientRun {
+  version: string;
+  date: string;
+}
+
+/** How one client connects. */
+export interface ClientSettings {
+  name: string;
+  title: string;
+  kind: "application" | "library" | "program";
+  speaks: Array<string>;
+  how: string;
+  verified: ClientRun | null;
+  where: string;
+  text: string;
+  start: string | null;
+  note: string | null;
+  file: ClientFile | null;
+  launch: string | null;
+}
+
+/** The settings of all clients for one model. */
+export interface ClientTable {
+  model: string;
+  context: number;
+  url: string;
+  key: ClientKey | null;
+  clients: Array<ClientSettings>;
+}
+
 /** The memory of the RAM or of one GPU, in use by any program or not; None where the system reports nothing. */
 export interface DeviceMemory {
   total_bytes: number | null;
   available_bytes: number | null;
+}
+
+/** The file system of the home. */
+export interface DiskSpace {
+  path: string;
+  total_bytes: number;
+  free_bytes: number;
 }
 
 /** A download of this server. */
@@ -83,6 +139,14 @@ export type DownloadState = "cancelled" | "done" | "failed" | "paused" | "queued
 export interface Downloads {
   /** Newest last. */
   downloads: Array<Download>;
+}
+
+/** The engine in use. */
+export interface EngineFacts {
+  name: string;
+  path: string | null;
+  version: string | null;
+  devices: Array<string>;
 }
 
 /** An error response. */
@@ -251,6 +315,43 @@ export interface LoadedModel {
   effective_ctx: number;
 }
 
+/** The log of gglib, or of the engine of a model. */
+export interface LogFile {
+  name: string;
+  kind: "engine" | "gglib";
+  model: string | null;
+  size_bytes: number;
+  modified_at: number;
+}
+
+/** One line of a log, as it is shown. */
+export interface LogLine {
+  text: string;
+  time: string | null;
+  level: string | null;
+  source: string | null;
+}
+
+/** The last lines of a log. */
+export interface LogTail {
+  name: string;
+  lines: Array<LogLine>;
+  is_cut: boolean;
+}
+
+/** All logs. */
+export interface Logs {
+  /** Those that exist: gglib's, then those of engines, by name. */
+  logs: Array<LogFile>;
+}
+
+/** The result of one check of ``gglib doctor``. */
+export interface MachineCheck {
+  name: string;
+  verdict: "fail" | "ok" | "warn";
+  message: string;
+}
+
 /** The memory of this machine. */
 export interface Memory {
   total_bytes: number | null;
@@ -373,6 +474,13 @@ export interface NewDownload {
   target: string;
 }
 
+/** The data of an event ``lines``. */
+export interface NewLogLines {
+  lines: Array<LogLine>;
+  /** Lines before these that are left out: too many were written at once. */
+  skipped: number;
+}
+
 /** A model to add. */
 export interface NewModel {
   /** Path of a GGUF file, or any shard of it, on the server's machine. The file is not moved. */
@@ -395,6 +503,13 @@ export interface NewProfile {
   template_kwargs?: Record<string, unknown>;
   /** Fields that are removed from requests, even if set. */
   strip?: Array<string>;
+}
+
+/** The processor of a machine. */
+export interface Processors {
+  name: string | null;
+  count: number;
+  usable: number;
 }
 
 /** Defaults for the fields that a request for `MODEL:PROFILE` does not set. */
@@ -564,6 +679,23 @@ export interface SettingChange {
   applied: boolean;
 }
 
+/** All settings of a server. */
+export interface SettingTable {
+  path: string;
+  settings: Array<SettingValue>;
+}
+
+/** A setting in use, and where its value comes from. */
+export interface SettingValue {
+  setting: string;
+  value: unknown;
+  shown: string;
+  source: string;
+  overrides: Array<string>;
+  is_live: boolean;
+  help: string;
+}
+
 /** A file in the details of a repository. */
 export interface ShownFile {
   name: string;
@@ -703,6 +835,26 @@ export interface SwapStatus {
 /** The last finished swaps since the start, newest first. */
 export interface Swaps {
   swaps: Array<SwapStatus>;
+}
+
+/** The server, and the machine that it runs on. */
+export interface System {
+  version: string;
+  /** Version of Python. */
+  python: string;
+  platform: string;
+  /** Unix time in seconds. */
+  started_at: number;
+  uptime_s: number;
+  home: string;
+  processors: Processors;
+  memory: Memory;
+  /** The file system of the home. */
+  disk: DiskSpace;
+  engine: EngineFacts;
+  /** The base URL for clients on this machine. */
+  url: string;
+  keys_required: boolean;
 }
 
 /** A model compared with its source. */

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from gglib.app.doctor import (
@@ -25,33 +26,39 @@ from gglib.app.memory.fitting import default_fit, usable_memory
 from gglib.app.memory.gpu_use import gpu_names, gpu_text, read_gpu_use
 from gglib.app.models.catalog import model_load_errors, open_catalog
 from gglib.app.serving.busy_port import check_ollama_port, check_port
+from gglib.app.serving.instance import Instance, running_instance
 from gglib.app.serving.recording import recorded
-from gglib.app.settings import Settings, prepare_home
+from gglib.app.settings import Settings, config_reader, prepare_home
 from gglib.app.settings.name_checks import name_warnings
-from gglib.cli.server.instance import find_instance
 from gglib.core.errors import EngineNotFoundError
 from gglib.core.models import ModelSummary
+from gglib.core.ports.store import HomeStorePort
 from gglib.core.profiles import Profile
 from gglib.library.file_state import FileState, file_state
 from gglib.runtime.engines import Engine, find_engine
 from gglib.system.present_gpus import read_present_gpus
 
+OpenCatalog = Callable[[], AbstractAsyncContextManager[HomeStorePort]]
+"""Opens the catalogue for one check."""
 
-def doctor_checks(settings: Settings) -> list[Check]:
-    """Return the checks for these settings, in the order of their dependencies."""
+
+def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> list[Check]:
+    """Return the checks for these settings, in the order of their dependencies. None blocks the event loop.
+
+    ``open_store`` is for a server, which has the catalogue open; the default opens that of the home.
+    """
+    opened = open_store or partial(open_catalog, settings)
 
     async def engine() -> Finding:
         found, description = await asyncio.to_thread(_engine, settings)
         return check_engine(description, found.reason, found.warning)
 
     async def home() -> Finding:
-        prepare_home(settings)
-        is_writable = os.access(settings.home, os.W_OK)
-        return Finding(Verdict.OK if is_writable else Verdict.FAIL, str(settings.home))
+        return await asyncio.to_thread(_home, settings)
 
     async def models() -> Finding:
-        found, profiles = await _models(settings)
-        states = {model.name: {file_state(path) for path in model.all_files} for model in found}
+        found, profiles = await _models(opened)
+        states = await asyncio.to_thread(_file_states, found)
         present = [model for model in found if states[model.name] == {FileState.HERE}]
         return check_models(
             found,
@@ -62,7 +69,7 @@ def doctor_checks(settings: Settings) -> list[Check]:
         )
 
     async def address() -> Finding:
-        instance = find_instance(settings)
+        instance = await _find_instance(settings)
         if instance is not None:
             return Finding(Verdict.OK, f"gglib runs at {instance.url or '(starting)'}, pid {instance.pid}")
         await check_port(settings.host, settings.port, "serve")
@@ -79,11 +86,11 @@ def doctor_checks(settings: Settings) -> list[Check]:
         )
 
     async def disk() -> Finding:
-        return check_disk(shutil.disk_usage(settings.home).free)
+        return check_disk((await asyncio.to_thread(shutil.disk_usage, settings.home)).free)
 
     async def memory() -> Finding:
         available = await usable_memory(settings)
-        async with open_catalog(settings) as catalog:
+        async with opened() as catalog:
             largest = max(await catalog.list_models(), key=lambda model: model.size_bytes or 0, default=None)
             spec = None if largest is None else await catalog.resolve_for_launch(largest.name)
         fit = None if spec is None else await asyncio.to_thread(default_fit, spec, settings, available)
@@ -112,9 +119,10 @@ async def _python() -> Finding:
 
 
 async def _config(settings: Settings) -> Finding:
-    return check_config(
-        settings.config_path, exists=settings.config_state is not None, ignored=settings.ignored
-    )
+    """Check the settings; a server has valid ones, while its file may have become invalid since."""
+    path = settings.config_path
+    problems = await asyncio.to_thread(config_reader.check_config, path)
+    return check_config(path, exists=settings.config_state is not None, ignored=settings.ignored or problems)
 
 
 async def _recording(clause: str) -> Finding:
@@ -135,7 +143,7 @@ def _with_names(checks: Sequence[Callable[[], Awaitable[Finding]]]) -> list[Chec
 
 async def _check_ollama_port(settings: Settings, port: int) -> Finding:
     """Check the second port. Raises ``InvalidSettingError`` if it is in use."""
-    if find_instance(settings) is not None:
+    if await _find_instance(settings) is not None:
         return Finding(Verdict.OK, f"{port}; not checked while gglib runs")
     await check_ollama_port(settings.host, port)
     return Finding(Verdict.OK, f"{settings.host}:{port} is free")
@@ -147,6 +155,21 @@ def _engine(settings: Settings) -> tuple[Engine, str]:
     return found, found.description
 
 
-async def _models(settings: Settings) -> tuple[list[ModelSummary], list[Profile]]:
-    async with open_catalog(settings) as catalog:
+def _home(settings: Settings) -> Finding:
+    """Check the home; creates it if it is missing."""
+    prepare_home(settings)
+    is_writable = os.access(settings.home, os.W_OK)
+    return Finding(Verdict.OK if is_writable else Verdict.FAIL, str(settings.home))
+
+
+def _file_states(models: Sequence[ModelSummary]) -> dict[str, set[FileState]]:
+    return {model.name: {file_state(path) for path in model.all_files} for model in models}
+
+
+async def _find_instance(settings: Settings) -> Instance | None:
+    return await asyncio.to_thread(running_instance, settings.run_dir)
+
+
+async def _models(opened: OpenCatalog) -> tuple[list[ModelSummary], list[Profile]]:
+    async with opened() as catalog:
         return await catalog.list_models(), await catalog.list_profiles()

@@ -1,0 +1,63 @@
+"""Splits a log that arrives in pieces into lines, and keeps the last ones in bounded memory. Pure."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from gglib.core.log_lines import LogLine, shown_lines
+
+MAX_LINES = 1000
+MAX_BYTES = 256 * 1024
+"""Of all lines together."""
+MAX_LINE_BYTES = 8 * 1024
+"""Longer lines are cut: an engine may print a line of 100 MB."""
+CUT = " [...]"
+"""The end of a line that was cut."""
+
+
+class RecentLines:
+    """The last complete lines since the last ``take``."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque()
+        self._size_bytes = 0
+        self._dropped = 0
+        self._partial = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Add a piece of the log, split anywhere; a line counts when its end has arrived."""
+        first, *others = piece.split(b"\n")
+        self._extend(first)
+        for line in others:
+            self._finish_line()
+            self._extend(line)
+
+    def take(self) -> tuple[tuple[LogLine, ...], int]:
+        """Return the lines as they are shown, and the number of lines that were dropped before them."""
+        shown = shown_tail(line.decode(errors="replace") for line in self._lines)
+        dropped = self._dropped
+        self._lines.clear()
+        self._size_bytes = self._dropped = 0
+        return shown, dropped
+
+    def _extend(self, part: bytes) -> None:
+        # One byte more than a line may have shows that it is too long.
+        self._partial += part[: MAX_LINE_BYTES + 1 - len(self._partial)]
+
+    def _finish_line(self) -> None:
+        line, self._partial = self._partial.removesuffix(b"\r"), b""
+        if len(line) > MAX_LINE_BYTES:
+            line = line[:MAX_LINE_BYTES] + CUT.encode()
+        self._lines.append(line)
+        self._size_bytes += len(line)
+        while len(self._lines) > MAX_LINES or self._size_bytes > MAX_BYTES:
+            self._size_bytes -= len(self._lines.popleft())
+            self._dropped += 1
+
+
+def shown_tail(lines: Iterable[str]) -> tuple[LogLine, ...]:
+    """Return lines of a log as they are shown; long ones are cut."""
+    return tuple(shown for line in lines for shown in shown_lines(_shortened(line)))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= MAX_LINE_BYTES + len(CUT) else line[:MAX_LINE_BYTES] + CUT
