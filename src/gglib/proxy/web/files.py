@@ -12,7 +12,9 @@ from pathlib import PurePosixPath
 
 from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.access.public_paths import PAGE_FILES
+from gglib.proxy.web.compact import compact_module, compact_style
 from gglib.proxy.web.headers import SECURITY_HEADERS
+from gglib.proxy.web.modules import imported_modules
 
 INDEX = "index.html"
 MEDIA_TYPES: Mapping[str, str] = {
@@ -26,8 +28,14 @@ MEDIA_TYPES: Mapping[str, str] = {
 BASE_PLACEHOLDER = b"{{base}}"
 """In ``index.html``: the URL of the folder with all other files, without a slash at its end."""
 PRELOADS_PLACEHOLDER = b"{{preloads}}"
-"""In ``index.html``: a link for each module, so that the browser requests all of them at once."""
+"""In ``index.html``: a link for each module that the first view needs, so that the browser requests all of them at
+once. The modules of the other views are requested when these are opened."""
+ENTRIES = ("app.js", "pages/now/page.js")
+"""The modules of the first view."""
+VENDOR = "vendor/"
+"""Libraries, which are served as they were published."""
 
+_COMPACTING = {".css": compact_style, ".js": compact_module}
 _GZIP_LEVEL = 9
 _DIGEST_CHARS = 16
 _FOREVER = b"public, max-age=31536000, immutable"
@@ -62,7 +70,11 @@ class Page:
 
 def build_page(sources: Mapping[str, bytes]) -> Page:
     """Return the page of files by their path in its folder. Raises KeyError without ``index.html``."""
-    served = {path: sources[path] for path in sorted(sources) if PurePosixPath(path).suffix in MEDIA_TYPES}
+    served = {
+        path: _compacted(path, sources[path])
+        for path in sorted(sources)
+        if PurePosixPath(path).suffix in MEDIA_TYPES
+    }
     revision = _revision(served)
     template = served.pop(INDEX)
     base = f"{PAGE_FILES}{revision}"
@@ -88,8 +100,16 @@ def _revision(served: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:_DIGEST_CHARS]
 
 
-def _filled(template: bytes, base: str, paths: Mapping[str, bytes]) -> bytes:
-    modules = (path for path in paths if path.endswith(".js"))
+def _compacted(path: str, content: bytes) -> bytes:
+    """Return a file without what browsers do not need."""
+    suffix = PurePosixPath(path).suffix
+    if path.startswith(VENDOR) or suffix not in _COMPACTING:
+        return content
+    return _COMPACTING[suffix](content.decode()).encode()
+
+
+def _filled(template: bytes, base: str, sources: Mapping[str, bytes]) -> bytes:
+    modules = imported_modules(ENTRIES, sources)
     preloads = "\n".join(f'<link rel="modulepreload" href="{base}/{path}">' for path in modules)
     filled = template.replace(PRELOADS_PLACEHOLDER, preloads.encode())
     return filled.replace(BASE_PLACEHOLDER, base.encode())

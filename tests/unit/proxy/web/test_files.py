@@ -8,8 +8,9 @@ from gglib.proxy.web.files import build_page
 
 SOURCES = {
     "index.html": b"<html>{{preloads}}<script src={{base}}/app.js></script></html>",
-    "app.js": b"// module\n" * 100,
-    "lib/a.js": b"1",
+    "app.js": b'import "./lib/a.js";\n' + b"work();\n" * 100,
+    "lib/a.js": b"1\n",
+    "pages/later/page.js": b"2\n",
     "style/base.css": b"a{}",
     "icon.svg": b"<svg/>",
     "vendor/LICENCES.md": b"MIT",
@@ -19,7 +20,7 @@ SOURCES = {
 
 
 def test_index_has_the_urls_of_the_revision() -> None:
-    """Every module is preloaded, each on its line."""
+    """The modules of the first view are preloaded, each on its line; others are not."""
     page = build_page(SOURCES)
     base = f"/web/{page.revision}"
     preloads = "\n".join(
@@ -33,10 +34,26 @@ def test_files_that_no_browser_needs_are_not_served() -> None:
     assert set(build_page(SOURCES).files) == {
         "app.js",
         "lib/a.js",
+        "pages/later/page.js",
         "style/base.css",
         "icon.svg",
         "vendor/LICENCES.md",
     }
+
+
+def test_own_files_are_compacted_and_libraries_are_not() -> None:
+    """Comments are for developers; a library is served as it was published."""
+    page = build_page(
+        SOURCES
+        | {
+            "lib/a.js": b"  // why\n  one();\n",
+            "vendor/x.js": b"  /* licence */\n",
+            "style/base.css": b"a{}/* why */",
+        }
+    )
+    assert page.files["lib/a.js"].content == b"one();\n"
+    assert page.files["style/base.css"].content == b"a{}\n"
+    assert page.files["vendor/x.js"].content == b"  /* licence */\n"
 
 
 def test_revision_changes_with_each_served_file_alone() -> None:

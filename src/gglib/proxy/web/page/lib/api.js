@@ -41,7 +41,7 @@ export function segment(name) {
 }
 
 /**
- * Send a request and return the response, whose status is a success.
+ * Send a request and return the response, whose status is a success. A body that is a text is sent as it is: it is JSON.
  * @param {string} method @param {string} path @param {unknown} [body] @param {Options} [options]
  * @returns {Promise<Response>}
  */
@@ -55,7 +55,7 @@ export async function send(method, path, body, options = {}) {
   if (options.signal) init.signal = options.signal;
   if (body !== undefined) {
     headers["content-type"] = "application/json";
-    init.body = JSON.stringify(body);
+    init.body = typeof body === "string" ? body : JSON.stringify(body);
   }
   let response;
   try {
