@@ -5,7 +5,7 @@ import { visibleRows } from "../lib/virtual.js";
 
 /**
  * @template T
- * @typedef {{id: string, title: unknown, cell: (item: T) => unknown, class?: string, sortable?: boolean}} Column
+ * @typedef {{id: string, title: unknown, cell: (item: T) => unknown, class?: string, sort?: "ascending" | "descending"}} Column
  */
 
 /**
@@ -37,7 +37,7 @@ export function VirtualTable({ items, columns, rowKey, label, rowHeight = 40, on
   const shown = items.slice(rows.first, rows.last);
   return html`<div class="virtual" ref=${scroller} onScroll=${read} tabindex=${onOpen ? -1 : 0} role="region" aria-label=${label}>
     <table aria-rowcount=${items.length + 1}>
-      <thead><tr>${columns.map((column) => html`<th scope="col" class=${column.class ?? ""}>${column.title}</th>`)}</tr></thead>
+      <thead><tr>${columns.map((column) => html`<th scope="col" class=${column.class ?? ""} aria-sort=${column.sort}>${column.title}</th>`)}</tr></thead>
       <tbody onKeyDown=${onOpen ? onKeyDown : undefined}>
         ${rows.before > 0 ? html`<tr class="spacer" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${rows.before}px` }}></td></tr>` : null}
         ${shown.map((item, index) => {
