@@ -13,7 +13,7 @@ import { toast } from "../state/toasts.js";
 export function Button({ kind = "plain", icon, isBusy = false, disabled = false, small = false, type = "button", onClick, children, class: extra = "", ...rest }) {
   const [isPending, press] = usePending(onClick);
   const busy = isBusy || isPending;
-  return html`<button type=${type} class=${`button ${kind} ${small ? "small" : ""} ${extra}`} disabled=${disabled || busy} aria-busy=${busy ? "true" : undefined} onClick=${press} ...${rest}>
+  return html`<button type=${type} class=${`button ${kind} ${small ? "small" : ""} ${extra}`} disabled=${disabled || isBusy} aria-disabled=${isPending ? "true" : undefined} aria-busy=${busy ? "true" : undefined} onClick=${press} ...${rest}>
     ${icon ? html`<${Icon} name=${icon} />` : null}${children ? html`<span>${children}</span>` : null}
   </button>`;
 }
@@ -25,17 +25,21 @@ export function Button({ kind = "plain", icon, isBusy = false, disabled = false,
  */
 export function IconButton({ icon, label, isPressed, disabled = false, kind = "", onClick, ...rest }) {
   const [isPending, press] = usePending(onClick);
-  return html`<button type="button" class=${`icon-button ${kind}`} aria-label=${label} title=${label} aria-pressed=${isPressed === undefined ? undefined : String(isPressed)} disabled=${disabled || isPending} onClick=${press} ...${rest}>
+  return html`<button type="button" class=${`icon-button ${kind}`} aria-label=${label} title=${label} aria-pressed=${isPressed === undefined ? undefined : String(isPressed)} disabled=${disabled} aria-disabled=${isPending ? "true" : undefined} onClick=${press} ...${rest}>
     <${Icon} name=${icon} />
   </button>`;
 }
 
-/** @param {((event: Event) => unknown) | undefined} action @returns {[boolean, (event: Event) => void]} */
+/**
+ * A pending button ignores presses but is not disabled, which would take the keyboard's focus from it.
+ * @param {((event: Event) => unknown) | undefined} action @returns {[boolean, (event: Event) => void]}
+ */
 function usePending(action) {
   const [isPending, setPending] = useState(false);
   const isMounted = useRef(true);
   useEffect(() => () => { isMounted.current = false; }, []);
   const press = (/** @type {Event} */ event) => {
+    if (isPending) return;
     const result = action?.(event);
     if (!(result instanceof Promise)) return;
     setPending(true);
