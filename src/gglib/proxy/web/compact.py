@@ -11,12 +11,9 @@ _TOKEN = re.compile(
     r"""
     (?P<comment>//[^\n]*|/\*.*?\*/)
     |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
-    |(?P<tick>`)
-    |(?P<brace>[{}])
     |(?P<slash>/)
-    |(?P<word>[\w$]+)
+    |(?P<other>[\w$]+|[^\w\s"'])
     |(?P<space>\s+)
-    |(?P<sign>[^\w\s"'])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -47,37 +44,35 @@ def _pieces(source: str) -> Iterator[str]:
     braces: list[bool] = []
     """For each open brace, whether it belongs to a template: ``${``."""
     while position < len(source):
-        if (match := _TOKEN.match(source, position)) is None:
-            raise ValueError(f"The module cannot be read at {source[position : position + 20]!r}.")
-        kind, text, position = match.lastgroup, match[0], match.end()
-        if kind == "comment":
-            continue
+        kind, text, end = _token(source, position, last if space != "\n" else "\n")
         if kind == "space":
             space = "\n" if "\n" in text or space == "\n" else " "
-            continue
-        yield space
-        last, space = "\n" if space == "\n" else last, ""
-        is_template = kind == "tick"
-        if kind == "slash" and (last in _BEFORE_EXPRESSION or last in _WORDS_BEFORE_EXPRESSION):
-            expression = _EXPRESSION.match(source, match.start())
-            if expression is not None:
-                text, position = expression[0], expression.end()
-        elif text == "{":
-            braces.append(False)
-        elif text == "}":
-            is_template = bool(braces) and braces.pop()
-        if is_template:
-            template, position = _template(source, position)
-            text += template
-            if template.endswith("${"):
-                braces.append(True)
-        yield text
-        last = "{" if text.endswith("${") and is_template else text
+        elif kind != "comment":
+            is_template = text == "`" or (text == "}" and bool(braces) and braces.pop())
+            if text == "{":
+                braces.append(False)
+            if is_template:
+                end = _template_end(source, end)
+                text = source[position:end]
+                if text.endswith("${"):
+                    braces.append(True)
+            yield space + text
+            last, space = "{" if is_template and text.endswith("${") else text, ""
+        position = end
 
 
-def _template(source: str, position: int) -> tuple[str, int]:
-    """Return the text of a template up to and with ``${`` or its end, and the position after it."""
+def _token(source: str, position: int, last: str) -> tuple[str | None, str, int]:
+    """Return the kind, the text and the end of the token at a position; ``last`` is the token before it."""
+    match = _TOKEN.match(source, position)
+    if match is None:
+        raise ValueError(f"The module cannot be read at {source[position : position + 20]!r}.")
+    if match.lastgroup == "slash" and (last in _BEFORE_EXPRESSION or last in _WORDS_BEFORE_EXPRESSION):
+        match = _EXPRESSION.match(source, position) or match
+    return match.lastgroup, match[0], match.end()
+
+
+def _template_end(source: str, position: int) -> int:
+    """Return the position after the ``${`` or the backtick that ends the text of a template at ``position``."""
     text = _TEMPLATE_TEXT.match(source, position)
-    assert text is not None
-    end = text.end() + (2 if source.startswith("${", text.end()) else 1)
-    return source[position:end], end
+    end = position if text is None else text.end()
+    return end + (2 if source.startswith("${", end) else 1)

@@ -1,11 +1,12 @@
 /** Loads data for a view: the value, an error, and a way to load it again. */
 
+import { key } from "../state/session.js";
 import { useCallback, useEffect, useRef, useState } from "../vendor/hooks.js";
 
 /**
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} read
- * @param {unknown[]} inputs The data is loaded again when one of them changes; the old value stays until then.
+ * @param {unknown[]} inputs The data is loaded again when one of them, or the access key, changes; the old value stays until then.
  * @returns {{value: T | null, error: Error | null, isLoading: boolean, reload: () => Promise<void>}}
  */
 export function useLoad(read, inputs) {
@@ -22,7 +23,7 @@ export function useLoad(read, inputs) {
     } catch (error) {
       if (!current.signal.aborted) setState((before) => ({ ...before, error: /** @type {Error} */ (error), isLoading: false }));
     }
-  }, inputs);
+  }, [...inputs, key.value]);
   useEffect(() => {
     void reload();
     return () => controller.current?.abort();

@@ -1,0 +1,75 @@
+/** Follows a log of the server, and connects again when the connection is lost. */
+
+import { segment, streamEvents } from "../../lib/api.js";
+import { useEffect, useMemo, useRef, useState } from "../../lib/html.js";
+import { needsKey } from "../../state/session.js";
+import { LogBuffer } from "./log_buffer.js";
+
+const FIRST_LINES = 500;
+const LINES_AGAIN = 2000;
+const RETRY_MS = 2000;
+
+/**
+ * @param {string} name
+ * @returns {{buffer: LogBuffer, version: number, state: "connecting" | "live" | "lost", error: Error | null, changed: () => void, retry: () => void}}
+ * `version` changes with the content of `buffer`; `changed` is to be called by views that change it. `error`: the
+ * log cannot be read, and is not tried again until `retry` is called.
+ */
+export function useLog(name) {
+  const buffer = useMemo(() => new LogBuffer(), [name]);
+  const [attempt, setAttempt] = useState(0);
+  const [version, setVersion] = useState(0);
+  const [followed, setFollowed] = useState(/** @type {{state: "connecting" | "live" | "lost", error: Error | null}} */ ({ state: "connecting", error: null }));
+  const changed = useRef(() => setVersion((before) => before + 1)).current;
+  useEffect(() => {
+    const controller = new AbortController();
+    setFollowed({ state: "connecting", error: null });
+    void follow(controller.signal);
+    return () => controller.abort();
+
+    /** @param {AbortSignal} signal */
+    async function follow(signal) {
+      while (!signal.aborted) {
+        try {
+          await readOnce(signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          if (isFinal(error)) {
+            setFollowed({ state: "lost", error: /** @type {Error} */ (error) });
+            return;
+          }
+        }
+        if (!signal.aborted) setFollowed({ state: "lost", error: null });
+        do await waited(RETRY_MS);
+        while (needsKey.value && !signal.aborted);
+      }
+    }
+
+    /** @param {AbortSignal} signal */
+    async function readOnce(signal) {
+      const isFirst = buffer.rows.length === 0;
+      let isNew = true;
+      const events = streamEvents(`/gglib/logs/${segment(name)}/events`, { query: { lines: isFirst ? FIRST_LINES : LINES_AGAIN }, signal });
+      for await (const { event, data } of events) {
+        if (event !== "lines") continue;
+        const { lines, skipped } = JSON.parse(data);
+        if (isNew && !isFirst) buffer.appendAgain(lines);
+        else buffer.append(lines, skipped);
+        if (isNew) setFollowed({ state: "live", error: null });
+        isNew = false;
+        changed();
+      }
+    }
+  }, [buffer, attempt]);
+  return { buffer, version, ...followed, changed, retry: () => setAttempt(attempt + 1) };
+}
+
+/** @param {any} error Whether another attempt would fail, too: there is no such log, or no right to read it. */
+function isFinal(error) {
+  return (error.status >= 400 && error.status < 500 && error.status !== 401) || error.status === 501;
+}
+
+/** @param {number} milliseconds */
+function waited(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

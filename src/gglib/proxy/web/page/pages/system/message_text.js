@@ -1,0 +1,15 @@
+/** A message of the server, with a button for each command that it quotes. */
+
+import { html } from "../../lib/html.js";
+import { Copy } from "../../ui/controls.js";
+import { messageParts } from "./checks.js";
+
+/** @param {{text: string}} props */
+export function MessageText({ text }) {
+  return html`<span class="break">${messageParts(text).map((part) => (part.isCommand ? html`<${Command} text=${part.text} />` : part.text))}</span>`;
+}
+
+/** @param {{text: string}} props */
+export function Command({ text }) {
+  return html`<span class="inline-command"><code>${text}</code><${Copy} text=${text} label=${`Copy: ${text}`} iconOnly /></span>`;
+}
