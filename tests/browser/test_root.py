@@ -22,7 +22,8 @@ def test_the_page_loads_without_errors(page: Page, server: PageServer) -> None:
     assert response is not None
     assert response.status == 200
     assert "default-src 'none'" in response.headers["content-security-policy"]
-    expect(page).to_have_title("gglib")
+    expect(page.get_by_role("heading", name="Now", exact=True)).to_be_visible()
+    expect(page).to_have_title("Now – gglib")
 
 
 def test_violations_of_the_policy_and_exceptions_are_noticed(page: Page, problems: Problems) -> None:

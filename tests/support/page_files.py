@@ -19,7 +19,10 @@ POLICY = (
 
 Answer = Callable[[Route], None]
 
-IDLE = {"version": "1.0", "residents": [], "waiting": [], "failed": [], "swaps": [], "loads": []}
+IDLE = {
+    **{"version": "1.0", "residents": [], "waiting": [], "failed": [], "swaps": [], "loads": []},
+    **{"last_swap": None, "limits": {}, "used": {}, "devices": {}, "hint": None},
+}
 """The status of a server without models in memory."""
 
 

@@ -1,7 +1,8 @@
-"""Removes comments and indentation from the page's modules and style sheets before they are served. Pure.
+"""Removes comments and needless space from the page's modules and style sheets before they are served. Pure.
 
 The sources carry their types in comments, which are a quarter of what would be sent. Names and lines stay, so an error
-in a browser still names a readable place. Strings, templates and regular expressions are kept as they are.
+in a browser still names a readable place. Strings and regular expressions are kept as they are; templates lose their
+indentation, which htm ignores.
 """
 
 import re
@@ -25,18 +26,21 @@ division, which would be read as an expression."""
 _WORDS_BEFORE_EXPRESSION = frozenset(
     ("return", "typeof", "case", "in", "of", "do", "else", "void", "yield", "await")
 )
+_INDENTATION = re.compile(r"\n\s+")
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _LINE_BREAKS = re.compile(r"\s*\n\s*")
+_STYLE_SIGN = re.compile(r"\s*([{};,])\s*")
 
 
 def compact_module(source: str) -> str:
-    """Return a JavaScript module without comments, indentation and empty lines."""
+    """Return a JavaScript module without comments, indentation, empty lines and spaces beside signs."""
     return "".join(_pieces(source)).strip() + "\n"
 
 
 def compact_style(source: str) -> str:
-    """Return a style sheet without comments, indentation and empty lines."""
-    return _LINE_BREAKS.sub("\n", _STYLE_COMMENT.sub("", source)).strip() + "\n"
+    """Return a style sheet without comments and line breaks, and without spaces beside signs that separate."""
+    text = _LINE_BREAKS.sub("", _STYLE_COMMENT.sub("", source)).strip()
+    return _STYLE_SIGN.sub(r"\1", text) + "\n"
 
 
 def _pieces(source: str) -> Iterator[str]:
@@ -53,12 +57,21 @@ def _pieces(source: str) -> Iterator[str]:
                 braces.append(False)
             if is_template:
                 end = _template_end(source, end)
-                text = source[position:end]
+                text = _INDENTATION.sub("\n", source[position:end])
                 if text.endswith("${"):
                     braces.append(True)
-            yield space + text
+            yield (space if _needs_space(space, last, text) else "") + text
             last, space = "{" if is_template and text.endswith("${") else text, ""
         position = end
+
+
+def _needs_space(space: str, before: str, after: str) -> bool:
+    """Whether the space between two tokens has a meaning. Line breaks are kept: they may end a statement."""
+    if space != " ":
+        return bool(space)
+    left, right = before[-1], after[0]
+    are_words = (left.isalnum() or left in "_$") and (right.isalnum() or right in "_$")
+    return are_words or left == right or "/" in {left, right}
 
 
 def _token(source: str, position: int, last: str) -> tuple[str | None, str, int]:

@@ -8,7 +8,7 @@ from gglib.proxy.web.files import build_page
 
 SOURCES = {
     "index.html": b"<html>{{preloads}}<script src={{base}}/app.js></script></html>",
-    "app.js": b'import "./lib/a.js";\n' + b"work();\n" * 100,
+    "app.js": b'import"./lib/a.js";\n' + b"work();\n" * 100,
     "lib/a.js": b"1\n",
     "pages/later/page.js": b"2\n",
     "style/base.css": b"a{}",
