@@ -22,6 +22,7 @@ export function LogView({ rows, version, search, isWrapped, label }) {
   const [measured, setMeasured] = useState(0);
   // The row at the top edge, and how far it is cut off, in pixels; null: the view follows the end.
   const anchor = useRef(/** @type {{id: number, by: number, last: number} | null} */ (null));
+  const lastTop = useRef(0);
 
   const columns = isWrapped ? Math.max(20, Math.floor(size.width / size.column)) : null;
   const offsets = useMemo(() => offsetsOf(rows, columns), [rows, version, columns, measured]);
@@ -47,6 +48,7 @@ export function LogView({ rows, version, search, isWrapped, label }) {
     const element = scroller.current;
     if (element === null) return;
     element.scrollTop = anchor.current === null ? element.scrollHeight : anchoredTop(anchor.current, rows, offsets);
+    lastTop.current = element.scrollTop;
     setTop(element.scrollTop);
   }, [offsets, size.height]);
 
@@ -57,7 +59,10 @@ export function LogView({ rows, version, search, isWrapped, label }) {
   const onScroll = () => {
     const element = scroller.current;
     if (element === null) return;
-    const isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - END_PX;
+    // Rows that are not measured yet can be higher than computed: then the end moves away, but the reader did not.
+    const isUp = element.scrollTop < lastTop.current;
+    const isAtEnd = element.scrollTop + element.clientHeight >= element.scrollHeight - END_PX || (anchor.current === null && !isUp);
+    lastTop.current = element.scrollTop;
     const index = rowAt(offsets, element.scrollTop / LINE_PX);
     const before = anchor.current?.last ?? rows.at(-1)?.id ?? 0;
     anchor.current = isAtEnd || rows.length === 0 ? null : { id: rows[index]?.id ?? 0, by: element.scrollTop - (offsets[index] ?? 0) * LINE_PX, last: before };
