@@ -19,9 +19,14 @@ POLICY = (
 
 Answer = Callable[[Route], None]
 
-IDLE = {
-    **{"version": "1.0", "residents": [], "waiting": [], "failed": [], "swaps": [], "loads": []},
-    **{"last_swap": None, "limits": {}, "used": {}, "devices": {}, "hint": None},
+_LISTS = ("residents", "waiting", "failed", "swaps", "loads")
+_TABLES = ("limits", "used", "devices")
+IDLE: dict[str, object] = {
+    "version": "1.0",
+    "last_swap": None,
+    "hint": None,
+    **dict.fromkeys(_LISTS, ()),
+    **{name: {} for name in _TABLES},
 }
 """The status of a server without models in memory."""
 

@@ -215,12 +215,13 @@ def test_queries_have_results_in_prometheus(stocked: Home, url: str) -> None:
                 if not has_values or any(part in query for part in MAY_BE_ZERO):
                     server.query(text)
                 else:  # on a busy machine a window may have no request of a kind
-                    wait_until(
-                        lambda text=text: any(server.query(text)),
-                        poll_s=0.2,
-                        explain=f"{title}: {text}".format,
-                    )
+                    wait_for_values(server, title, text)
         assert_first_failure_is_shown(server, url, started_s)
+
+
+def wait_for_values(server: Prometheus, title: str, query: str) -> None:
+    """Return when a query has other values than 0."""
+    wait_until(lambda: any(server.query(query)), poll_s=0.2, explain=lambda: f"{title}: {query}")
 
 
 def assert_zeros_are_shown(server: Prometheus) -> None:

@@ -41,7 +41,7 @@ test("events of another form change nothing", () => {
 test("how an answer ends", () => {
   const answer = after([delta({ content: "x" }), 1]);
   assert.equal(ended(answer, 2).finish, "stop");
-  assert.deepEqual([ended(answer, 2, { finish: "failed", error: "no" })].map(({ finish, error, tookS }) => [finish, error, tookS]), [["failed", "no", 2]]);
+  assert.deepEqual([ended(answer, 2, { finish: "failed", error: "no" })].map(({ finish, error, durationS }) => [finish, error, durationS]), [["failed", "no", 2]]);
 });
 
 test("an answer that was cut can be continued if it has text", () => {
@@ -54,7 +54,7 @@ test("a continuation is appended, and its figures replace those before", () => {
   const first = ended(after([delta({ content: "One " }), 1]), 2);
   const second = { ...ended(after([delta({ content: "two" }), 1]), 5, { finish: "length" }), id: 9 };
   const whole = joined(first, second);
-  assert.deepEqual([whole.id, whole.content, whole.finish, whole.tookS], [1, "One two", "length", 5]);
+  assert.deepEqual([whole.id, whole.content, whole.finish, whole.durationS], [1, "One two", "length", 5]);
 });
 
 test("thinking between tags", () => {

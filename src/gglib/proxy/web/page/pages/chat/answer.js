@@ -4,7 +4,7 @@
  * @typedef {{prompt: number | null, cached: number | null, written: number | null}} Usage In tokens.
  * @typedef {{
  *   role: "assistant", id: number, model: string, content: string, reasoning: string,
- *   parts: number, firstAfter: number | null, textAfter: number | null, tookS: number | null,
+ *   parts: number, firstAfter: number | null, textAfter: number | null, durationS: number | null,
  *   finish: string | null, error: string | null, usage: Usage | null, speed: number | null,
  * }} Answer `content`: also with the tags of thinking that the engine left in it. `firstAfter`, `textAfter`: from the
  *   request to the first part, and to the first part that is no thinking. `finish`: `stop`, `length` at a limit,
@@ -18,7 +18,7 @@ const CLOSING = "</think>";
 export function emptyAnswer(id, model) {
   return {
     ...{ role: "assistant", id, model, content: "", reasoning: "", parts: 0, firstAfter: null, textAfter: null },
-    ...{ tookS: null, finish: null, error: null, usage: null, speed: null },
+    ...{ durationS: null, finish: null, error: null, usage: null, speed: null },
   };
 }
 
@@ -54,7 +54,7 @@ export function ended(answer, afterS, { finish, error } = {}) {
   const written = answer.usage?.written ?? answer.parts; // a part is a token, as a rule
   const writingS = afterS - (answer.firstAfter ?? afterS);
   const measured = written > 1 && writingS > 0 ? written / writingS : null;
-  return { ...answer, tookS: afterS, finish: finish ?? answer.finish ?? "stop", error: error ?? null, speed: answer.speed ?? measured };
+  return { ...answer, durationS: afterS, finish: finish ?? answer.finish ?? "stop", error: error ?? null, speed: answer.speed ?? measured };
 }
 
 /** @param {Answer} before @param {Answer} added @returns {Answer} An answer and its continuation. */

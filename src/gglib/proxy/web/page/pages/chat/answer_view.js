@@ -32,7 +32,7 @@ export function AnswerView({ answer, choice, isLast, live }) {
 /** @param {{answer: Answer, text: string, isThinking: boolean, live?: Live}} props */
 function Thinking({ answer, text, isThinking, live }) {
   const from = answer.firstAfter ?? 0;
-  const until = isThinking && live ? secondsSince(live.startedAt) : answer.textAfter ?? answer.tookS;
+  const until = isThinking && live ? secondsSince(live.startedAt) : answer.textAfter ?? answer.durationS;
   const time = until === null ? "" : duration(Math.max(0, until - from));
   return html`<details class="chat-thinking">
     <summary>${isThinking && live ? `Thinking, ${time}` : `Thought for ${time}`}</summary>
@@ -88,7 +88,7 @@ function Reason({ answer, hasText }) {
 
 /** @param {{answer: Answer}} props */
 function Figures({ answer }) {
-  const { usage, speed, firstAfter, tookS, parts } = answer;
+  const { usage, speed, firstAfter, durationS, parts } = answer;
   const written = usage?.written ?? null;
   const prompt = usage?.prompt === null || usage?.prompt === undefined ? null
     : `${count(usage.prompt)} prompt tokens${usage.cached === null ? "" : `, ${count(usage.cached)} cached`}`;
@@ -97,7 +97,7 @@ function Figures({ answer }) {
     written !== null ? `${count(written)} tokens` : parts > 0 ? `about ${count(parts)} tokens` : null,
     firstAfter === null ? null : `first after ${duration(firstAfter)}`,
     prompt,
-    tookS === null ? null : `${duration(tookS)} in all`,
+    durationS === null ? null : `${duration(durationS)} in all`,
   ].filter((text) => text !== null);
   return html`<ul class="chat-figures" aria-label="Figures">${figures.map((text) => html`<li>${text}</li>`)}</ul>`;
 }

@@ -78,8 +78,8 @@ export function asJson(chat) {
   const { stream: _stream, stream_options: _options, ...body } = requestBody(chat);
   const answers = chat.messages.flatMap((message) => {
     if (message.role === "user") return [];
-    const { model, reasoning, finish, error, usage, firstAfter, tookS, speed } = message;
-    return [{ model, reasoning, finish, error, usage, first_token_s: firstAfter, took_s: tookS, tokens_per_second: speed }];
+    const { model, reasoning, finish, error, usage, firstAfter, durationS, speed } = message;
+    return [{ model, reasoning, finish, error, usage, first_token_s: firstAfter, took_s: durationS, tokens_per_second: speed }];
   });
   return `${JSON.stringify({ ...body, answers }, null, 2)}\n`;
 }
