@@ -184,7 +184,8 @@ def test_path_is_counted_as_its_route(path: str, route: str) -> None:
         ("HEAD", "/gglib/models/a/load", "/gglib/models/{name}"),
         ("PATCH", "/gglib/models/a/load", "/gglib/models/{name}"),
         ("POST", "/gglib/models/a", "/gglib/models/{name}"),
-        ("PUT", "/gglib/models/a/load", "/gglib/models/{name}"),
+        ("GET", "/gglib/models/a/removal", "/gglib/models/{name}/removal"),
+        ("PUT", "/gglib/models/a/load", "/gglib/models/{name}/load"),
     ],
 )
 def test_the_method_chooses_between_templates(method: str, path: str, route: str) -> None:
