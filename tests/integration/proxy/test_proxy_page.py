@@ -102,7 +102,7 @@ async def test_a_known_file_is_not_sent_again(path: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [(BROWSER,), (BROWSER, GZIP)])
-@pytest.mark.parametrize("path", ["/", "style/base.css"])
+@pytest.mark.parametrize("path", ["/", "style.css"])
 async def test_head_has_the_headers_of_get(path: str, headers: tuple[tuple[str, str], ...]) -> None:
     """And no body."""
     url = path if path == "/" else url_of(path)
@@ -147,7 +147,7 @@ async def test_a_server_without_a_page_has_no_files_either() -> None:
 async def test_the_page_needs_no_key_and_the_data_does() -> None:
     """The files have no data. Paths that only look like them stay closed."""
     async with running(api_keys={"laptop": "secret"}) as proxy:
-        for path in ("/", url_of("app.js"), url_of("style/base.css")):
+        for path in ("/", url_of("app.js"), url_of("style.css")):
             assert (await ask(proxy.port, "GET", path, headers=(BROWSER,))).status == 200
         for path in (ADMIN, "/v1/models", "/docs", "/web", "/websocket", "//web/a/b", "/%77eb/a/b"):
             assert (await ask(proxy.port, "GET", path, headers=(BROWSER,))).status == 401, path

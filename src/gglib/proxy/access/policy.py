@@ -12,7 +12,7 @@ from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.grants import NO_RIGHTS, Grant
 from gglib.proxy.access.hosts import Authority, HostRules, parse_authority
 from gglib.proxy.access.keys import AccessKeys
-from gglib.proxy.access.public_paths import is_public_path, needs_no_key
+from gglib.proxy.access.public_paths import PAGE_FILES, is_public_path, needs_no_key
 from gglib.proxy.errors import BadRequestError, RevokedKeyError, UnauthorizedError
 
 _READ_METHODS = frozenset(("GET", "HEAD"))
@@ -27,8 +27,14 @@ class AccessPolicy:
     keys: AccessKeys
 
     def response_headers(self, head: RequestHead) -> Headers:
-        """Return the CORS headers of every response to the request."""
-        return self.cors.response_headers(head.fields.get(b"origin"))
+        """Return the CORS headers of every response to the request.
+
+        The files of the page have none: they are for their own origin, whose browsers send ``Origin`` for each module.
+        """
+        origin = head.fields.get(b"origin")
+        if origin is not None and head.raw_path.startswith(PAGE_FILES):
+            return []
+        return self.cors.response_headers(origin)
 
     def check_host_and_origin(self, head: RequestHead, server_host: str | None) -> Headers | None:
         """Check host and origin. Return the response headers for a CORS preflight, None for other requests.

@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 
 from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.access.public_paths import PAGE_FILES
-from gglib.proxy.web.compact import compact_module, compact_style
+from gglib.proxy.web.comments import without_comments
 from gglib.proxy.web.headers import SECURITY_HEADERS
 from gglib.proxy.web.modules import imported_modules
+from gglib.proxy.web.styles import join_styles
 
 INDEX = "index.html"
 MEDIA_TYPES: Mapping[str, str] = {
@@ -35,7 +36,7 @@ ENTRIES = ("app.js", "pages/now/page.js")
 VENDOR = "vendor/"
 """Libraries, which are served as they were published."""
 
-_COMPACTING = {".css": compact_style, ".js": compact_module}
+_COMMENTED = frozenset((".css", ".js"))
 _GZIP_LEVEL = 9
 _DIGEST_CHARS = 16
 _FOREVER = b"public, max-age=31536000, immutable"
@@ -71,12 +72,12 @@ class Page:
 def build_page(sources: Mapping[str, bytes]) -> Page:
     """Return the page of files by their path in its folder. Raises KeyError without ``index.html``."""
     served = {
-        path: _compacted(path, sources[path])
+        path: _served_content(path, sources[path])
         for path in sorted(sources)
         if PurePosixPath(path).suffix in MEDIA_TYPES
     }
     revision = _revision(served)
-    template = served.pop(INDEX)
+    template, served = join_styles(served.pop(INDEX), served)
     base = f"{PAGE_FILES}{revision}"
     return Page(
         revision,
@@ -100,12 +101,12 @@ def _revision(served: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:_DIGEST_CHARS]
 
 
-def _compacted(path: str, content: bytes) -> bytes:
-    """Return a file without what browsers do not need."""
+def _served_content(path: str, content: bytes) -> bytes:
+    """Return a file without comments; libraries are served as they were published."""
     suffix = PurePosixPath(path).suffix
-    if path.startswith(VENDOR) or suffix not in _COMPACTING:
+    if path.startswith(VENDOR) or suffix not in _COMMENTED:
         return content
-    return _COMPACTING[suffix](content.decode()).encode()
+    return without_comments(content.decode()).encode()
 
 
 def _filled(template: bytes, base: str, sources: Mapping[str, bytes]) -> bytes:

@@ -141,11 +141,12 @@ def test_foreign_host_without_key_mentions_the_key() -> None:
 
 
 def test_cors_headers_follow_from_the_origin() -> None:
-    """The CORS headers depend on the origin alone; other or missing origins get none."""
+    """Other or missing origins get none, and no origin does for the files of the page, for which they are useless."""
     headers = POLICY.response_headers(a_head(CHAT))
     assert (b"access-control-allow-origin", b"https://chat.example.com") in headers
     assert POLICY.response_headers(a_head(EVIL)) == []
     assert POLICY.response_headers(a_head()) == []
+    assert POLICY.response_headers(a_head(CHAT, first=b"GET /web/0123/app.js HTTP/1.1")) == []
 
 
 CREDENTIALS = st.sampled_from(

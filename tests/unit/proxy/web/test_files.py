@@ -8,7 +8,7 @@ from gglib.proxy.web.files import build_page
 
 SOURCES = {
     "index.html": b"<html>{{preloads}}<script src={{base}}/app.js></script></html>",
-    "app.js": b'import"./lib/a.js";\n' + b"work();\n" * 100,
+    "app.js": b'import "./lib/a.js";\n' + b"work();\n" * 100,
     "lib/a.js": b"1\n",
     "pages/later/page.js": b"2\n",
     "style/base.css": b"a{}",
@@ -41,18 +41,27 @@ def test_files_that_no_browser_needs_are_not_served() -> None:
     }
 
 
-def test_own_files_are_compacted_and_libraries_are_not() -> None:
+def test_style_sheets_are_joined() -> None:
+    """Those that the index links; the revision of the URL is that of all files."""
+    link = b'<link rel="stylesheet" href="{{base}}/style/base.css">\n'
+    page = build_page(SOURCES | {"index.html": link})
+    assert page.index.content.decode() == f'<link rel="stylesheet" href="/web/{page.revision}/style.css">\n'
+    assert page.files["style.css"].content == b"a{}"
+    assert "style/base.css" not in page.files
+
+
+def test_comments_of_own_files_are_removed_and_libraries_are_kept() -> None:
     """Comments are for developers; a library is served as it was published."""
     page = build_page(
         SOURCES
         | {
             "lib/a.js": b"  // why\n  one();\n",
             "vendor/x.js": b"  /* licence */\n",
-            "style/base.css": b"a{}/* why */",
+            "style/base.css": b"/* why */\na{}",
         }
     )
-    assert page.files["lib/a.js"].content == b"one();\n"
-    assert page.files["style/base.css"].content == b"a{}\n"
+    assert page.files["lib/a.js"].content == b"  one();\n"
+    assert page.files["style/base.css"].content == b"a{}"
     assert page.files["vendor/x.js"].content == b"  /* licence */\n"
 
 

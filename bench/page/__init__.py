@@ -1,0 +1,1 @@
+"""What the page costs: the time to its first paint, its size, processor time and memory."""
