@@ -1,10 +1,6 @@
 /** Asks for the access key of a server that requires one. */
 
-import { html, useState } from "../lib/html.js";
-import { enterKey, isKeyRefused, key } from "../state/session.js";
-import { Button } from "../ui/controls.js";
-import { Dialog } from "../ui/dialog.js";
-import { TextField } from "../ui/fields.js";
+import { Button, Dialog, enterKey, html, isKeyRefused, key, TextField, useState } from "../ui/kit.js";
 
 export function KeyDialog() {
   const [text, setText] = useState("");

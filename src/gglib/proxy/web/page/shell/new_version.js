@@ -1,9 +1,6 @@
 /** Says that the server was replaced by another version, whose page may differ. */
 
-import { html, useEffect, useState } from "../lib/html.js";
-import { serverVersion } from "../state/live.js";
-import { Button } from "../ui/controls.js";
-import { Note } from "../ui/feedback.js";
+import { Button, html, Note, serverVersion, useEffect, useState } from "../ui/kit.js";
 
 export function NewVersionNote() {
   const [first, setFirst] = useState(/** @type {string | null} */ (null));

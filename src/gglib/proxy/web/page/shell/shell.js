@@ -1,12 +1,6 @@
 /** The frame of the page: navigation, state of the connection, the current page, dialogs and messages. */
 
-import { html, useEffect, useRef, useState } from "../lib/html.js";
-import { route } from "../lib/router.js";
-import { connection, serverVersion, status } from "../state/live.js";
-import { needsKey } from "../state/session.js";
-import { Questions } from "../ui/dialog.js";
-import { Empty, ErrorNote, Loading } from "../ui/feedback.js";
-import { Icon } from "../ui/icon.js";
+import { connection, Empty, ErrorNote, html, Icon, Loading, needsKey, Questions, route, serverVersion, status, useEffect, useRef, useState } from "../ui/kit.js";
 import { Toasts } from "../ui/toasts.js";
 import { KeyDialog } from "./key_dialog.js";
 import { NewVersionNote } from "./new_version.js";

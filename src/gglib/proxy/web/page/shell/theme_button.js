@@ -1,8 +1,6 @@
 /** Chooses the theme: that of the system, light or dark. */
 
-import { html } from "../lib/html.js";
-import { setTheme, theme } from "../state/session.js";
-import { IconButton } from "../ui/controls.js";
+import { html, IconButton, setTheme, theme } from "../ui/kit.js";
 
 const NEXT = /** @type {const} */ ({ system: "light", light: "dark", dark: "system" });
 const ICONS = { system: "auto", light: "sun", dark: "moon" };

@@ -1,11 +1,6 @@
 /** An answer: its thinking, its text, how it ended and how fast it was. */
 
-import { count, duration, rate } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { now, status, statusAt } from "../../state/live.js";
-import { Button, Copy, IconButton } from "../../ui/controls.js";
-import { confirmDialog } from "../../ui/dialog.js";
-import { ErrorNote } from "../../ui/feedback.js";
+import { Button, confirmDialog, Copy, count, duration, ErrorNote, html, IconButton, now, rate, status, statusAt } from "../../ui/kit.js";
 import { Markdown } from "../../ui/markdown.js";
 import { canContinue, partsOf } from "./answer.js";
 import { ask, continueAnswer } from "./exchange.js";

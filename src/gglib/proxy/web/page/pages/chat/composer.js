@@ -1,8 +1,6 @@
 /** The field for the next message, with its images. */
 
-import { html, signal, useEffect, useLayoutEffect, useRef } from "../../lib/html.js";
-import { toast } from "../../state/toasts.js";
-import { Button, IconButton } from "../../ui/controls.js";
+import { Button, html, IconButton, signal, toast, useEffect, useLayoutEffect, useRef } from "../../ui/kit.js";
 import { ask } from "./exchange.js";
 import { imageBytes, imageProblem, readImage } from "./images.js";
 import { areValid } from "./settings.js";

@@ -1,14 +1,6 @@
 /** Chat: talk to any model of this server, to try it. */
 
-import { api } from "../../lib/api.js";
-import { html, useEffect, useState } from "../../lib/html.js";
-import { setQuery } from "../../lib/router.js";
-import { connection, status } from "../../state/live.js";
-import { key } from "../../state/session.js";
-import { Button, IconButton, Menu } from "../../ui/controls.js";
-import { confirmDialog, Dialog } from "../../ui/dialog.js";
-import { Empty, ErrorNote, Loading } from "../../ui/feedback.js";
-import { Select } from "../../ui/fields.js";
+import { api, Button, confirmDialog, connection, Dialog, Empty, ErrorNote, html, IconButton, key, Loading, Menu, Select, setQuery, status, useEffect, useState } from "../../ui/kit.js";
 import { Composer, addFiles } from "./composer.js";
 import { exportChat } from "./export.js";
 import { choiceLabel, choicesOf, chosen } from "./models.js";

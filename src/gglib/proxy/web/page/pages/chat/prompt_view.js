@@ -1,8 +1,6 @@
 /** A prompt: its text and images, and the ways to change it. */
 
-import { html, useState } from "../../lib/html.js";
-import { Button, Copy, IconButton } from "../../ui/controls.js";
-import { confirmDialog } from "../../ui/dialog.js";
+import { Button, confirmDialog, Copy, html, IconButton, useState } from "../../ui/kit.js";
 import { ask } from "./exchange.js";
 import { addPrompt, isAnswering, messages, removeExchange } from "./state.js";
 

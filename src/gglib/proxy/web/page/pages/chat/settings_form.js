@@ -1,8 +1,6 @@
 /** The settings of the chat. They hold from the next answer on. */
 
-import { html } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
-import { Field, SelectField, TextField } from "../../ui/fields.js";
+import { Button, Field, html, SelectField, TextField } from "../../ui/kit.js";
 import { DEFAULT_MAX_TOKENS, NUMBERS, THINKING, changedCount, problemOf } from "./settings.js";
 import { changeSetting, resetSettings, settings } from "./state.js";
 

@@ -1,7 +1,6 @@
 /** The messages, and the answer that is coming. */
 
-import { computed, html, useEffect, useRef, useState } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
+import { Button, computed, html, useEffect, useRef, useState } from "../../ui/kit.js";
 import { AnswerView } from "./answer_view.js";
 import { joined } from "./answer.js";
 import { setDraft } from "./composer.js";

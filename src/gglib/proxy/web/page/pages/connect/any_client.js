@@ -1,7 +1,6 @@
 /** What any program needs that speaks one of the APIs: the base URL, a name and a key. */
 
-import { html } from "../../lib/html.js";
-import { Copy } from "../../ui/controls.js";
+import { Copy, html } from "../../ui/kit.js";
 import { CopyText } from "../../ui/copy_text.js";
 import { insertedKey } from "./target.js";
 import { baseUrls, variableCommand, withKey } from "./texts.js";

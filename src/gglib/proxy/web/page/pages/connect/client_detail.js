@@ -1,7 +1,6 @@
 /** How one client connects: its settings with this address, model and key, and how it is started. */
 
-import { html } from "../../lib/html.js";
-import { Badge, Note } from "../../ui/feedback.js";
+import { Badge, html, Note } from "../../ui/kit.js";
 import { CopyText } from "../../ui/copy_text.js";
 import { insertedKey } from "./target.js";
 import { apiTitle, variableCommand, withKey } from "./texts.js";

@@ -1,9 +1,6 @@
 /** All clients whose settings are known, by kind, with a search. */
 
-import { html, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { SearchInput } from "../../ui/fields.js";
-import { Icon } from "../../ui/icon.js";
+import { html, Icon, link, SearchInput, useState } from "../../ui/kit.js";
 import { apiTitle, groupsOf } from "./texts.js";
 
 /** @typedef {import("../../lib/api_types.js").ClientSettings} Client */

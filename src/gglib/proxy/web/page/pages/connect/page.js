@@ -1,10 +1,6 @@
 /** Connect: how programs use this server. */
 
-import { api } from "../../lib/api.js";
-import { html, useRef } from "../../lib/html.js";
-import { useLoad, useSettled } from "../../lib/load.js";
-import { link } from "../../lib/router.js";
-import { Empty, ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, Empty, ErrorNote, html, link, Loading, useLoad, useRef, useSettled } from "../../ui/kit.js";
 import { AnyClient } from "./any_client.js";
 import { ClientDetail } from "./client_detail.js";
 import { ClientList } from "./client_list.js";

@@ -1,10 +1,6 @@
 /** What programs are connected to: the address, the model, and whether the key of this tab is shown. */
 
-import { html, signal } from "../../lib/html.js";
-import { setQuery } from "../../lib/router.js";
-import { key } from "../../state/session.js";
-import { Note } from "../../ui/feedback.js";
-import { Checkbox, SelectField, TextField } from "../../ui/fields.js";
+import { Checkbox, html, key, Note, SelectField, setQuery, signal, TextField } from "../../ui/kit.js";
 import { isAddress, isLoopback } from "./texts.js";
 
 /** The base URL of the server; at first the address of this page. */

@@ -1,12 +1,6 @@
 /** Watches for the next request of a client, to see that it is connected. */
 
-import { duration, counted, rate } from "../../lib/format.js";
-import { html, useEffect, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { connection, finished, now, running } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { Badge } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { Badge, Button, connection, counted, duration, finished, html, Icon, link, now, rate, running, useEffect, useState } from "../../ui/kit.js";
 import { knownRequests, nextRequest, observe } from "./first_request.js";
 
 const LIMIT_S = 120;

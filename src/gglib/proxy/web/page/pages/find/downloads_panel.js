@@ -1,14 +1,8 @@
 /** The downloads of the server, with everything that can be done with them. */
 
-import { ago, bytes, counted } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
+import { ago, Button, bytes, confirmDialog, counted, ErrorNote, html, IconButton, link, Menu, Progress, toast, useState } from "../../ui/kit.js";
 import { cancelDownload, downloads, downloadsError, pauseDownload, resumeDownload } from "../../state/downloads.js";
 import { isActive, shareOf, stateText } from "../../state/downloads_list.js";
-import { toast } from "../../state/toasts.js";
-import { Button, IconButton, Menu } from "../../ui/controls.js";
-import { confirmDialog } from "../../ui/dialog.js";
-import { ErrorNote, Progress } from "../../ui/feedback.js";
 import { loadModel } from "../models/actions.js";
 
 /** @typedef {import("../../lib/api_types.js").Download} Download */

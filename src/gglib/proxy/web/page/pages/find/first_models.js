@@ -1,10 +1,7 @@
 /** Known models for a start, shown before a search. */
 
-import { api } from "../../lib/api.js";
-import { html } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
+import { api, ErrorNote, html, Loading, Note, useLoad } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
-import { ErrorNote, Loading, Note } from "../../ui/feedback.js";
 import { OfferRow } from "./offer_row.js";
 
 /**

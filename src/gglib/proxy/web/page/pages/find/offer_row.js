@@ -1,9 +1,7 @@
 /** One model that can be pulled: its size, its fit with the reason, and the button. */
 
-import { bytes } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
+import { Badge, bytes, html } from "../../ui/kit.js";
 import { fitReason } from "../../lib/memory_fit.js";
-import { Badge } from "../../ui/feedback.js";
 import { FitBadge, NeedBar } from "../../ui/fit.js";
 import { PullButton } from "./pull_button.js";
 

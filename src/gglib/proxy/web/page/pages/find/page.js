@@ -1,12 +1,8 @@
 /** Find: searches the hub, and pulls models. */
 
-import { api, segment } from "../../lib/api.js";
-import { html, useRef } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { setQuery } from "../../lib/router.js";
+import { api, ErrorNote, html, Loading, segment, setQuery, useLoad, useRef } from "../../ui/kit.js";
 import { downloads, useDownloads } from "../../state/downloads.js";
 import { isActive } from "../../state/downloads_list.js";
-import { ErrorNote, Loading } from "../../ui/feedback.js";
 import { DownloadsPanel } from "./downloads_panel.js";
 import { FirstModels } from "./first_models.js";
 import { focusNext } from "./keys.js";

@@ -1,13 +1,8 @@
 /** Pulls a model; shows its download, or where it is once it is in the catalogue. */
 
-import { percent } from "../../lib/format.js";
-import { html, useLayoutEffect, useRef, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
+import { Button, html, Icon, link, percent, toast, useLayoutEffect, useRef, useState } from "../../ui/kit.js";
 import { downloads, startDownload } from "../../state/downloads.js";
 import { isActive, shareOf } from "../../state/downloads_list.js";
-import { toast } from "../../state/toasts.js";
-import { Button } from "../../ui/controls.js";
-import { Icon } from "../../ui/icon.js";
 
 /**
  * @typedef {import("../../lib/api_types.js").Download} Download

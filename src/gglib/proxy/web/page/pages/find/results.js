@@ -1,12 +1,8 @@
 /** Repositories of the hub, with the fit of each of their models. */
 
-import { count, counted, dateTime, shortCount } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
+import { Badge, Button, count, counted, dateTime, Empty, html, Icon, Note, shortCount, useState } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
-import { Button } from "../../ui/controls.js";
-import { Badge, Empty, Note } from "../../ui/feedback.js";
 import { NeedLegend } from "../../ui/fit.js";
-import { Icon } from "../../ui/icon.js";
 import { parametersOf } from "../models/listing.js";
 import { OfferRow } from "./offer_row.js";
 import { modelOf, shownVariants } from "./variants.js";

@@ -1,8 +1,6 @@
 /** The search of the hub: words, a repository, or a target to pull. */
 
-import { html, useEffect, useRef, useState } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
-import { Select } from "../../ui/fields.js";
+import { Button, html, Select, useEffect, useRef, useState } from "../../ui/kit.js";
 
 const SORTS = [
   { value: "", label: "Downloads" },

@@ -1,8 +1,6 @@
 /** The lines of a log, of which only those in view are in the document. Follows the end while it is in view. */
 
-import { counted } from "../../lib/format.js";
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
+import { Button, counted, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { linesOf, mayWrap, offsetsOf, partsOf, rowAt, rowsInView, widestOf } from "./layout.js";
 import { firstAfter } from "./log_buffer.js";
 import { paddedLevel } from "./rows.js";

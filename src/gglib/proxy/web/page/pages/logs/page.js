@@ -1,14 +1,6 @@
 /** Logs: that of gglib, and those of the engines, as they are written. */
 
-import { api } from "../../lib/api.js";
-import { bytes, count, counted } from "../../lib/format.js";
-import { html, useEffect, useState } from "../../lib/html.js";
-import { useLoad, useSettled } from "../../lib/load.js";
-import { go } from "../../lib/router.js";
-import { status } from "../../state/live.js";
-import { Button, Menu } from "../../ui/controls.js";
-import { Badge, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
-import { Checkbox, SearchInput, Select } from "../../ui/fields.js";
+import { api, Badge, Button, bytes, Checkbox, count, counted, Empty, ErrorNote, go, html, Loading, Menu, SearchInput, Select, status, useEffect, useLoad, useSettled, useState } from "../../ui/kit.js";
 import { downloadLog, fileName, saveText } from "./download.js";
 import { LogView } from "./log_view.js";
 import { LEVELS, rowText } from "./rows.js";

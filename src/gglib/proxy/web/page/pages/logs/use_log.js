@@ -1,8 +1,6 @@
 /** Follows a log of the server, and connects again when the connection is lost. */
 
-import { segment, streamEvents } from "../../lib/api.js";
-import { useEffect, useMemo, useRef, useState } from "../../lib/html.js";
-import { needsKey } from "../../state/session.js";
+import { needsKey, segment, streamEvents, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { LogBuffer } from "./log_buffer.js";
 
 const FIRST_LINES = 500;

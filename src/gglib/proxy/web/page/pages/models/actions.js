@@ -1,8 +1,6 @@
 /** What can be done with one model. Each action returns when the server has done it. */
 
-import { api, segment } from "../../lib/api.js";
-import { count } from "../../lib/format.js";
-import { toast } from "../../state/toasts.js";
+import { api, count, segment, toast } from "../../ui/kit.js";
 
 /** @param {string} name */
 export const modelPath = (name) => `/gglib/models/${segment(name)}`;

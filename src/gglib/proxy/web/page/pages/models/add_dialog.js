@@ -1,13 +1,6 @@
 /** Adds a GGUF file of the server's machine to the catalogue. */
 
-import { api } from "../../lib/api.js";
-import { html, useState } from "../../lib/html.js";
-import { go } from "../../lib/router.js";
-import { toast } from "../../state/toasts.js";
-import { Button } from "../../ui/controls.js";
-import { Dialog } from "../../ui/dialog.js";
-import { ErrorNote } from "../../ui/feedback.js";
-import { TextField } from "../../ui/fields.js";
+import { api, Button, Dialog, ErrorNote, go, html, TextField, toast, useState } from "../../ui/kit.js";
 import { namesIn } from "./settings_form.js";
 
 const FORM_ID = "add-form";

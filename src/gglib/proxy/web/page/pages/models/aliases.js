@@ -1,10 +1,6 @@
 /** All aliases, alias lists and patterns. */
 
-import { api } from "../../lib/api.js";
-import { html } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { link } from "../../lib/router.js";
-import { Badge, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, Badge, Empty, ErrorNote, html, link, Loading, useLoad } from "../../ui/kit.js";
 
 /** @typedef {import("../../lib/api_types.js").Alias} Alias */
 

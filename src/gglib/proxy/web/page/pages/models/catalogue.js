@@ -1,9 +1,6 @@
 /** The models of the catalogue with their fit and state, kept current while the page is shown. */
 
-import { api } from "../../lib/api.js";
-import { useEffect, useMemo } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { connection, status } from "../../state/live.js";
+import { api, connection, status, useEffect, useLoad, useMemo } from "../../ui/kit.js";
 import { joined } from "./listing.js";
 
 /**

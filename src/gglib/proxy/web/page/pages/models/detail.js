@@ -1,15 +1,7 @@
 /** One model: what it is, how it fits, and everything that can be changed. */
 
-import { api } from "../../lib/api.js";
-import { bytes, count, counted } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { go, link } from "../../lib/router.js";
-import { status, statusAt } from "../../state/live.js";
-import { Button, Menu } from "../../ui/controls.js";
-import { Elapsed, ErrorNote, Loading, Note } from "../../ui/feedback.js";
+import { api, Button, bytes, count, counted, Elapsed, ErrorNote, go, html, Icon, link, Loading, Menu, Note, status, statusAt, useLoad, useState } from "../../ui/kit.js";
 import { FitBadge, NeedBar, NeedLegend } from "../../ui/fit.js";
-import { Icon } from "../../ui/icon.js";
 import { loadModel, modelPath, pinModel, unloadModel } from "./actions.js";
 import { FactsCard } from "./facts.js";
 import { FilesCard } from "./files.js";

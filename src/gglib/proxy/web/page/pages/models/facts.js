@@ -1,10 +1,6 @@
 /** What a model is, and where it comes from. */
 
-import { bytes, count, dateTime } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { Badge } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { Badge, bytes, count, dateTime, html, Icon, link } from "../../ui/kit.js";
 import { kindOf, parametersOf } from "./listing.js";
 
 /** @typedef {import("../../lib/api_types.js").Model} Model */

@@ -1,10 +1,6 @@
 /** The files of a model, and their verification. */
 
-import { streamEvents } from "../../lib/api.js";
-import { bytes, counted } from "../../lib/format.js";
-import { html, useEffect, useRef, useState } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
-import { Badge, ErrorNote, Progress } from "../../ui/feedback.js";
+import { Badge, Button, bytes, counted, ErrorNote, html, Progress, streamEvents, useEffect, useRef, useState } from "../../ui/kit.js";
 import { modelPath } from "./actions.js";
 
 /**

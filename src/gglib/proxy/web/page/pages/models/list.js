@@ -1,14 +1,8 @@
 /** The catalogue as a table that stays smooth with hundreds of models. */
 
-import { bytes, count, counted } from "../../lib/format.js";
-import { html, useMemo } from "../../lib/html.js";
+import { bytes, count, counted, Empty, ErrorNote, go, html, Icon, IconButton, link, Loading, SearchInput, Select, setQuery, useMemo } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
-import { go, link, setQuery } from "../../lib/router.js";
-import { IconButton } from "../../ui/controls.js";
-import { Empty, ErrorNote, Loading } from "../../ui/feedback.js";
-import { SearchInput, Select } from "../../ui/fields.js";
 import { FitBadge } from "../../ui/fit.js";
-import { Icon } from "../../ui/icon.js";
 import { VirtualTable } from "../../ui/virtual_table.js";
 import { loadModel, unloadModel } from "./actions.js";
 import { FILTERS, SORT_LABELS, abilitiesOf, filtered, kindOf, nextSort, parametersOf, shortFacts, sorted, sortOf, sortText, usedAgo } from "./listing.js";

@@ -1,7 +1,6 @@
 /** Marks of a model: its kind and abilities, and its state. */
 
-import { html } from "../../lib/html.js";
-import { Badge } from "../../ui/feedback.js";
+import { Badge, html } from "../../ui/kit.js";
 import { abilitiesOf, kindOf } from "./listing.js";
 
 /** @typedef {import("../../lib/api_types.js").Model} Model */

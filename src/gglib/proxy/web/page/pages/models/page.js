@@ -1,8 +1,6 @@
 /** Models: the catalogue, and one model in detail. */
 
-import { html, useState } from "../../lib/html.js";
-import { go, link } from "../../lib/router.js";
-import { Button, Tabs } from "../../ui/controls.js";
+import { Button, go, html, link, Tabs, useState } from "../../ui/kit.js";
 import { AddDialog } from "./add_dialog.js";
 import { AliasesTab } from "./aliases.js";
 import { useCatalogue } from "./catalogue.js";

@@ -1,12 +1,6 @@
 /** Adds or edits a profile. */
 
-import { api, segment } from "../../lib/api.js";
-import { html, useState } from "../../lib/html.js";
-import { toast } from "../../state/toasts.js";
-import { Button } from "../../ui/controls.js";
-import { Dialog } from "../../ui/dialog.js";
-import { ErrorNote } from "../../ui/feedback.js";
-import { Field, SelectField, TextField } from "../../ui/fields.js";
+import { api, Button, Dialog, ErrorNote, Field, html, segment, SelectField, TextField, toast, useState } from "../../ui/kit.js";
 import { SAMPLING, formOf, profileOf } from "./profile_form.js";
 
 /**

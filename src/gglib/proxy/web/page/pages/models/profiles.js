@@ -1,12 +1,6 @@
 /** Profiles: named defaults for requests, used as MODEL:PROFILE. */
 
-import { api, segment } from "../../lib/api.js";
-import { html, useState } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { toast } from "../../state/toasts.js";
-import { Button, Copy, IconButton } from "../../ui/controls.js";
-import { confirmDialog } from "../../ui/dialog.js";
-import { Badge, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, Badge, Button, confirmDialog, Copy, Empty, ErrorNote, html, IconButton, Loading, segment, toast, useLoad, useState } from "../../ui/kit.js";
 import { ProfileDialog } from "./profile_dialog.js";
 import { summaryOf } from "./profile_form.js";
 

@@ -1,14 +1,6 @@
 /** Removes a model, with or without its files. */
 
-import { api } from "../../lib/api.js";
-import { bytes, counted } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { go } from "../../lib/router.js";
-import { toast } from "../../state/toasts.js";
-import { Button } from "../../ui/controls.js";
-import { Dialog } from "../../ui/dialog.js";
-import { ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, Button, bytes, counted, Dialog, ErrorNote, go, html, Loading, toast, useLoad, useState } from "../../ui/kit.js";
 import { modelPath } from "./actions.js";
 
 /** @typedef {import("../../lib/api_types.js").KeptFile} KeptFile */

@@ -1,12 +1,6 @@
 /** The settings of a model: what HTTP may set as a form, the rest with the command that sets it. */
 
-import { api } from "../../lib/api.js";
-import { count } from "../../lib/format.js";
-import { html, useEffect, useState } from "../../lib/html.js";
-import { toast } from "../../state/toasts.js";
-import { Button, Copy } from "../../ui/controls.js";
-import { ErrorNote } from "../../ui/feedback.js";
-import { Checkbox, Field, Select, TextField } from "../../ui/fields.js";
+import { api, Button, Checkbox, Copy, count, ErrorNote, Field, html, Select, TextField, toast, useEffect, useState } from "../../ui/kit.js";
 import { modelPath } from "./actions.js";
 import { engineArgsCommand } from "./commands.js";
 import { changesOf, formOf, rebased } from "./settings_form.js";

@@ -1,14 +1,8 @@
 /** Compares the models with their sources, and pulls newer versions. */
 
-import { api } from "../../lib/api.js";
-import { bytes, counted } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { link } from "../../lib/router.js";
+import { api, Badge, Button, bytes, counted, Empty, ErrorNote, html, link, Loading, useLoad } from "../../ui/kit.js";
 import { downloads, startDownload, useDownloads } from "../../state/downloads.js";
 import { isActive, stateText } from "../../state/downloads_list.js";
-import { Button } from "../../ui/controls.js";
-import { Badge, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
 
 /** @typedef {import("../../lib/api_types.js").Update} Update */
 

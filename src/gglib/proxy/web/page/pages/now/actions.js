@@ -1,10 +1,6 @@
 /** What the page does with models and requests, with its messages. */
 
-import { api, segment } from "../../lib/api.js";
-import { counted } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { toast } from "../../state/toasts.js";
-import { confirmDialog } from "../../ui/dialog.js";
+import { api, confirmDialog, counted, html, segment, toast } from "../../ui/kit.js";
 
 /** @typedef {import("../../lib/api_types.js").ResidentStatus} Resident */
 

@@ -1,7 +1,6 @@
 /** What follows from the live state: the rates since this module was first loaded, and the colour of each model. */
 
-import { computed, effect, signal, untracked } from "../../lib/html.js";
-import { connection, finished, now, running, status } from "../../state/live.js";
+import { computed, connection, effect, finished, now, running, signal, status, untracked } from "../../ui/kit.js";
 import { assignColours } from "./memory.js";
 import { NO_RATES, RateMeter } from "./rates.js";
 

@@ -1,15 +1,6 @@
 /** Chooses a model of the catalogue to load. */
 
-import { api } from "../../lib/api.js";
-import { bytes, count } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { link } from "../../lib/router.js";
-import { status } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { Dialog } from "../../ui/dialog.js";
-import { Badge, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
-import { SearchInput, TextField } from "../../ui/fields.js";
+import { api, Badge, Button, bytes, count, Dialog, Empty, ErrorNote, html, link, Loading, SearchInput, status, TextField, useLoad, useState } from "../../ui/kit.js";
 import { load } from "./actions.js";
 import { matching } from "./catalogue.js";
 

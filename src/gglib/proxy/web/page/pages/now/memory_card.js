@@ -1,9 +1,6 @@
 /** Memory by device: models in memory, other use, what is free, and the budget. */
 
-import { bytes } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { status } from "../../state/live.js";
-import { Bar } from "../../ui/feedback.js";
+import { Bar, bytes, html, status } from "../../ui/kit.js";
 import { colours } from "./derived.js";
 import { deviceBars, solidAndLighter } from "./memory.js";
 

@@ -1,11 +1,6 @@
 /** What happens now: memory, the models in it, requests that wait and are served, and the last swaps. */
 
-import { counted, rate } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { connection, connectionError, now, status, statusAt } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { ErrorNote, Loading, Note } from "../../ui/feedback.js";
+import { Button, connection, connectionError, counted, ErrorNote, html, link, Loading, Note, now, rate, status, statusAt, useState } from "../../ui/kit.js";
 import { load, unloadAll } from "./actions.js";
 import { rates } from "./derived.js";
 import { LoadDialog } from "./load_dialog.js";

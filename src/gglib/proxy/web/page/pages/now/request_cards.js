@@ -1,11 +1,6 @@
 /** The requests that wait, by model, and those in flight. */
 
-import { count, counted, rate } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { now, running, status, statusAt } from "../../state/live.js";
-import { IconButton } from "../../ui/controls.js";
-import { Badge } from "../../ui/feedback.js";
+import { Badge, count, counted, html, IconButton, link, now, rate, running, status, statusAt } from "../../ui/kit.js";
 import { cancel } from "./actions.js";
 import { rates } from "./derived.js";
 import { clientText, queueGroups, runsInText, waitsForText } from "./queue.js";

@@ -1,11 +1,6 @@
 /** The models in memory, as cards. */
 
-import { bytes, count, duration, rate } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { now, status, statusAt } from "../../state/live.js";
-import { Button, IconButton } from "../../ui/controls.js";
-import { Badge, Bar, Empty, Progress } from "../../ui/feedback.js";
+import { Badge, Bar, Button, bytes, count, duration, Empty, html, IconButton, link, now, Progress, rate, status, statusAt } from "../../ui/kit.js";
 import { togglePin, unload } from "./actions.js";
 import { colours, rates } from "./derived.js";
 import { deviceTitle, sumOf } from "./memory.js";

@@ -1,12 +1,6 @@
 /** The last swaps: what replaced what, why, and how long each phase took. */
 
-import { clock, count, duration } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { status, swaps } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { Bar } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { Bar, Button, clock, count, duration, html, Icon, link, status, swaps, useState } from "../../ui/kit.js";
 import { keyOf, lengthOf, moveText, PHASES, scaleOf, segmentsOf } from "./swaps.js";
 
 /** @typedef {import("./swaps.js").Swap} Swap */

@@ -1,8 +1,6 @@
 /** The recorded bodies of a request: as text only. */
 
-import { bytes, count } from "../../lib/format.js";
-import { html, useMemo, useState } from "../../lib/html.js";
-import { Button, Copy, Tabs } from "../../ui/controls.js";
+import { Button, bytes, Copy, count, html, Tabs, useMemo, useState } from "../../ui/kit.js";
 import { folded, readable } from "./body_text.js";
 
 const TABS = [{ id: "request", label: "Request" }, { id: "response", label: "Response" }];

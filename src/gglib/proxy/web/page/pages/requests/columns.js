@@ -1,9 +1,6 @@
 /** The columns of the list: as many as there is room for. */
 
-import { count, duration, NO_VALUE, rate } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { Badge, Elapsed } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { Badge, count, duration, Elapsed, html, Icon, NO_VALUE, rate } from "../../ui/kit.js";
 import { fitting } from "./column_widths.js";
 import { modelName, shortRoute, shortTime, statusBadge } from "./facts.js";
 

@@ -1,13 +1,6 @@
 /** The details of one request, beside the list or in its place. */
 
-import { api, segment } from "../../lib/api.js";
-import { html, useEffect, useRef } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { running } from "../../state/live.js";
-import { toast } from "../../state/toasts.js";
-import { Button, Copy, IconButton } from "../../ui/controls.js";
-import { confirmDialog } from "../../ui/dialog.js";
-import { Badge, Elapsed, ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, Badge, Button, confirmDialog, Copy, Elapsed, ErrorNote, html, IconButton, Loading, running, segment, toast, useEffect, useLoad, useRef } from "../../ui/kit.js";
 import { Bodies } from "./bodies.js";
 import { curlCommand } from "./curl.js";
 import { Facts, Timeline } from "./detail_facts.js";

@@ -1,10 +1,6 @@
 /** When and where a request went: its parts of time, and all that is known of it. */
 
-import { count, dateTime, duration, percent, rate } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { Copy } from "../../ui/controls.js";
-import { Bar } from "../../ui/feedback.js";
+import { Bar, Copy, count, dateTime, duration, html, link, percent, rate } from "../../ui/kit.js";
 import { phases } from "./facts.js";
 import { NONE } from "./filters.js";
 

@@ -1,9 +1,6 @@
 /** The filters above the list. */
 
-import { api } from "../../lib/api.js";
-import { html, useEffect, useState } from "../../lib/html.js";
-import { useLoad, useSettled } from "../../lib/load.js";
-import { Checkbox, SearchInput, Select } from "../../ui/fields.js";
+import { api, Checkbox, html, SearchInput, Select, useEffect, useLoad, useSettled, useState } from "../../ui/kit.js";
 import { NONE, PERIODS, STATUSES } from "./filters.js";
 
 /**

@@ -1,8 +1,6 @@
 /** The list of requests. What is read stays in its place while requests are added above it. */
 
-import { count } from "../../lib/format.js";
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../lib/html.js";
-import { Button } from "../../ui/controls.js";
+import { Button, count, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { VirtualTable } from "../../ui/virtual_table.js";
 import { columnsFor, rowId } from "./columns.js";
 

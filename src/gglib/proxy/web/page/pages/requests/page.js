@@ -1,11 +1,6 @@
 /** Requests: those in progress, and all that were stored, newest first. */
 
-import { api } from "../../lib/api.js";
-import { html, useEffect, useMemo, useRef, useState } from "../../lib/html.js";
-import { go, link, setQuery } from "../../lib/router.js";
-import { finished, running } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { Empty, ErrorNote, Loading, Note } from "../../ui/feedback.js";
+import { api, Button, Empty, ErrorNote, finished, go, html, link, Loading, Note, running, setQuery, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { RequestDetail } from "./detail.js";
 import { FilterBar } from "./filter_bar.js";
 import { filtersOf, isFiltered, matchesRunning, NO_FILTERS, queryOf } from "./filters.js";

@@ -1,12 +1,7 @@
 /** Sends a recorded request again, and shows the response as it arrives. */
 
-import { send } from "../../lib/api.js";
-import { duration } from "../../lib/format.js";
-import { html, useEffect, useRef, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
+import { Button, duration, ErrorNote, html, link, send, useEffect, useRef, useState } from "../../ui/kit.js";
 import { parseEvents } from "../../lib/sse.js";
-import { Button } from "../../ui/controls.js";
-import { ErrorNote } from "../../ui/feedback.js";
 import { readable } from "./body_text.js";
 import { textOfPart } from "./response_text.js";
 

@@ -1,12 +1,6 @@
 /** The checks of `gglib doctor`. */
 
-import { api } from "../../lib/api.js";
-import { html } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { connection } from "../../state/live.js";
-import { Button } from "../../ui/controls.js";
-import { Badge, ErrorNote, Loading } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { api, Badge, Button, connection, ErrorNote, html, Icon, Loading, useLoad } from "../../ui/kit.js";
 import { VERDICTS, byUrgency, summaryOf } from "./checks.js";
 import { MessageText } from "./message_text.js";
 import { useReconnections } from "./reconnections.js";

@@ -1,9 +1,6 @@
 /** The server, its machine and its engine. */
 
-import { bytes, counted, dateTime, percent } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { Copy } from "../../ui/controls.js";
-import { Bar, Elapsed } from "../../ui/feedback.js";
+import { Bar, bytes, Copy, counted, dateTime, Elapsed, html, percent } from "../../ui/kit.js";
 
 /** @typedef {import("../../lib/api_types.js").System} System */
 

@@ -1,13 +1,7 @@
 /** The access keys: their rights and limits, and what is used of these. */
 
-import { api } from "../../lib/api.js";
-import { count } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { link } from "../../lib/router.js";
-import { Button } from "../../ui/controls.js";
+import { api, Badge, Bar, Button, count, Empty, ErrorNote, html, link, Loading, useLoad } from "../../ui/kit.js";
 import { CopyText } from "../../ui/copy_text.js";
-import { Badge, Bar, Empty, ErrorNote, Loading } from "../../ui/feedback.js";
 import { limitsOf } from "./setting_texts.js";
 
 /** @typedef {import("../../lib/api_types.js").Key} Key */

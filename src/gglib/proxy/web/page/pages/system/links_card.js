@@ -1,9 +1,6 @@
 /** Documents of the server, and the key of this tab. */
 
-import { html } from "../../lib/html.js";
-import { forgetKey, key } from "../../state/session.js";
-import { toast } from "../../state/toasts.js";
-import { Button } from "../../ui/controls.js";
+import { Button, forgetKey, html, key, toast } from "../../ui/kit.js";
 
 const DOCUMENTS = [
   { path: "/docs", title: "API reference" },

@@ -1,7 +1,6 @@
 /** A message of the server, with a button for each command that it quotes. */
 
-import { html } from "../../lib/html.js";
-import { Copy } from "../../ui/controls.js";
+import { Copy, html } from "../../ui/kit.js";
 import { messageParts } from "./checks.js";
 
 /** @param {{text: string}} props */

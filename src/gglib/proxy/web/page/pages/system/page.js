@@ -1,12 +1,6 @@
 /** System: the server and its machine, checks, settings and keys. */
 
-import { api } from "../../lib/api.js";
-import { html, useEffect } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { go } from "../../lib/router.js";
-import { connection } from "../../state/live.js";
-import { Tabs } from "../../ui/controls.js";
-import { ErrorNote, Loading } from "../../ui/feedback.js";
+import { api, connection, ErrorNote, go, html, Loading, Tabs, useEffect, useLoad } from "../../ui/kit.js";
 import { ChecksCard } from "./checks_card.js";
 import { EngineCard, MachineCard, ServerCard } from "./facts_cards.js";
 import { KeysTab } from "./keys_tab.js";

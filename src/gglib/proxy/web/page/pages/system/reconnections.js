@@ -1,7 +1,6 @@
 /** Counts how often the connection to the server came back. */
 
-import { useEffect, useRef, useState } from "../../lib/html.js";
-import { connection } from "../../state/live.js";
+import { connection, useEffect, useRef, useState } from "../../ui/kit.js";
 
 /** @returns {number} Changes when the server is reachable again: what was read before may be of another run. */
 export function useReconnections() {

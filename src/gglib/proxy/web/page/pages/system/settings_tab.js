@@ -1,12 +1,6 @@
 /** The settings in use, where each comes from, and how it is changed. */
 
-import { api } from "../../lib/api.js";
-import { counted } from "../../lib/format.js";
-import { html, useState } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { Button } from "../../ui/controls.js";
-import { Badge, ErrorNote, Loading, Note } from "../../ui/feedback.js";
-import { Checkbox, SearchInput } from "../../ui/fields.js";
+import { api, Badge, Button, Checkbox, counted, ErrorNote, html, Loading, Note, SearchInput, useLoad, useState } from "../../ui/kit.js";
 import { Command, MessageText } from "./message_text.js";
 import { changeCommand, changeNote, foundSettings, reloadText, sourceText } from "./setting_texts.js";
 

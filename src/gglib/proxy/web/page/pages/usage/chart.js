@@ -1,9 +1,7 @@
 /** A chart of stacked bars over time. The table below it has the same numbers. */
 
 import uPlot from "../../vendor/uplot.js";
-import { count, shortCount } from "../../lib/format.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../../lib/html.js";
-import { theme } from "../../state/session.js";
+import { count, html, shortCount, theme, useEffect, useLayoutEffect, useRef, useState } from "../../ui/kit.js";
 import { stepDate, stepLabel } from "./ranges.js";
 import { stacked } from "./series.js";
 

@@ -1,11 +1,6 @@
 /** Usage by name: a table that can be sorted, with the share of each. */
 
-import { count, NO_VALUE, percent, rate, shortCount } from "../../lib/format.js";
-import { html, useMemo, useState } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
-import { Button } from "../../ui/controls.js";
-import { Bar } from "../../ui/feedback.js";
-import { Icon } from "../../ui/icon.js";
+import { Bar, Button, count, html, Icon, link, NO_VALUE, percent, rate, shortCount, useMemo, useState } from "../../ui/kit.js";
 import { NONE } from "../requests/filters.js";
 import { servedTime, sorted, speedOf, tokensOf } from "./series.js";
 

@@ -1,13 +1,6 @@
 /** Usage: requests and tokens over time, and by model, key or client. */
 
-import { api } from "../../lib/api.js";
-import { count } from "../../lib/format.js";
-import { html, useEffect, useMemo } from "../../lib/html.js";
-import { useLoad } from "../../lib/load.js";
-import { link, setQuery } from "../../lib/router.js";
-import { Button, Tabs } from "../../ui/controls.js";
-import { Empty, ErrorNote, Loading } from "../../ui/feedback.js";
-import { Select } from "../../ui/fields.js";
+import { api, Button, count, Empty, ErrorNote, html, link, Loading, Select, setQuery, Tabs, useEffect, useLoad, useMemo } from "../../ui/kit.js";
 import { StackedChart } from "./chart.js";
 import { usageCsv } from "./csv.js";
 import { GroupTable } from "./group_table.js";

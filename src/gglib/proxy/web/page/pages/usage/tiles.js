@@ -1,8 +1,6 @@
 /** The sums of the period. */
 
-import { duration, percent, rate, shortCount } from "../../lib/format.js";
-import { html } from "../../lib/html.js";
-import { link } from "../../lib/router.js";
+import { duration, html, link, percent, rate, shortCount } from "../../ui/kit.js";
 import { servedTime, speedOf } from "./series.js";
 
 /**
