@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from scripts.run_tests import CHROMIUM_NAMES
 from tests.support.page_server import PageServer, page_server
 
@@ -18,11 +18,13 @@ CHROMIUM = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP *.test 127.0.0.1",  # foreign names for this machine, as with DNS rebinding
 )
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LIMIT_MS = 30_000
 """Far above what any wait takes on a busy machine."""
+expect.set_options(timeout=LIMIT_MS)
 
 _REPORT_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sourceFile, lineNumber }) =>

@@ -10,6 +10,9 @@ MAX_NAME_LENGTH = 200
 """In characters: longer than any name on a model hub, short enough for a log line."""
 
 
+PATH_SEGMENTS = frozenset((".", ".."))
+"""Names that cannot be in a URL: clients resolve them as relative paths, also if they are percent-encoded (RFC 3986
+section 5.2.4, https://url.spec.whatwg.org/#double-dot-path-segment)."""
 _SEPARATOR = "-"
 _PUNCTUATION = frozenset("_.+:-")
 
@@ -49,6 +52,8 @@ def check_name(name: str) -> None:
     check_text(name, "model name")
     if name.isdecimal():
         raise InvalidSettingError(f"The model name '{name}' looks like an id: add a letter to it.")
+    if name in PATH_SEGMENTS:
+        raise InvalidSettingError(f"The model name '{name}' cannot be part of a URL: add a letter to it.")
 
 
 def is_name(text: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gglib.core.errors import InvalidSettingError
+from gglib.core.name_rules import PATH_SEGMENTS
 from gglib.core.names import LATEST_TAG
 from gglib.core.profiles import Profile
 
@@ -66,9 +67,10 @@ def check_profile(profile: Profile) -> None:
 
 
 def _check_profile_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name in PATH_SEGMENTS:
         raise InvalidSettingError(
-            f"{name!a} cannot name a profile: use 1 to 64 letters, digits and the characters '.', '_' and '-'."
+            f"{name!a} cannot name a profile: use 1 to 64 letters, digits and the characters '.', '_' and '-', "
+            "but not '.' or '..'."
         )
     if name.casefold() == LATEST_TAG[1:]:
         raise InvalidSettingError("'latest' cannot name a profile: 'MODEL:latest' is the model itself.")

@@ -48,7 +48,8 @@ _NOT_RELAYED_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-a
 _SINGLE_VALUED = frozenset((b"content-type", b"content-length"))
 """Only the first value of these headers is relayed."""
 
-_VALID_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_VALID_REQUEST_ID = re.compile(rb"(?!\.{1,2}$)[!-~]{1,128}")
+"""Not ``.`` and ``..``: an id is part of URLs, in which clients resolve them."""
 _PREFER_WAIT = re.compile(rb'(?:^|,)\s*wait\s*=\s*"?(\d{1,18})"?\s*(?=[,;]|$)', re.IGNORECASE)
 
 
@@ -92,7 +93,7 @@ def is_encoded(content_encoding: bytes) -> bool:
 
 
 def valid_request_id(fields: Mapping[bytes, bytes]) -> str | None:
-    """Return the client's ``x-request-id`` if it is 1 to 128 visible ASCII characters, else None."""
+    """Return the client's ``x-request-id`` if it is 1 to 128 visible ASCII characters, and not ``.`` or ``..``."""
     value = fields.get(b"x-request-id")
     return value.decode() if value is not None and _VALID_REQUEST_ID.fullmatch(value) else None
 

@@ -125,6 +125,14 @@ def test_a_number_is_not_a_valid_name(text: str) -> None:
     check_text(text, "tag")
 
 
+@pytest.mark.parametrize("text", [".", ".."])
+def test_a_relative_path_is_not_a_valid_name(text: str) -> None:
+    """No URL could contain it: clients would request the folder instead."""
+    with pytest.raises(InvalidSettingError, match="URL"):
+        check_name(text)
+    check_name("...")
+
+
 @pytest.mark.parametrize("aliases", [("M",), ("x", "X"), ("x", "y", "x"), ("stra\u00dfe", "STRASSE")])
 def test_an_alias_given_twice_is_refused(aliases: tuple[str, ...]) -> None:
     """Names that differ in case only are the same, and the model's own name is one of them."""

@@ -46,6 +46,7 @@ for _ in range(20):
         (Profile(name=""), "cannot name a profile"),
         (Profile(name="a:b"), "cannot name a profile"),
         (Profile(name="ä"), "cannot name a profile"),
+        (Profile(name=".."), "cannot name a profile"),
         (Profile(name="x" * 65), "cannot name a profile"),
         (Profile(name="Latest"), "is the model itself"),
         (Profile(name="x", description="a\nb"), "one printable line"),

@@ -167,10 +167,14 @@ def test_an_encoding_other_than_identity(content_encoding: bytes, expected: bool
         (b"a\tb", None),
         (b"caf\xc3\xa9", None),
         (b"a\n", None),
+        (b".", None),
+        (b"..", None),
+        (b"...", "..."),
+        (b"../x", "../x"),
     ],
 )
 def test_request_id_must_be_visible_ascii(sent: bytes, expected: str | None) -> None:
-    """An id is accepted when it is 1 to 128 visible ASCII characters."""
+    """An id is accepted when it is 1 to 128 visible ASCII characters that can be a segment of a URL's path."""
     assert valid_request_id({b"x-request-id": sent}) == expected
     assert valid_request_id({}) is None
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { isSafeLink, languageOf, markdownHtml } from "../../../src/gglib/proxy/web/page/lib/markdown_html.js";
+import { languageOf, markdownHtml } from "../../../src/gglib/proxy/web/page/lib/markdown_html.js";
+import { isSafeLink } from "../../../src/gglib/proxy/web/page/lib/safe_link.js";
 
 const HOSTILE = JSON.parse(readFileSync(new URL("../../support/hostile_markdown.json", import.meta.url), "utf8"));
 const TAGS = /<\/?([a-z][a-z0-9]*)/gi;

@@ -39,7 +39,19 @@ test("without a recorded body there is an example with the model", () => {
 });
 
 test("sound is a form", () => {
-  assert.deepEqual(run(curlCommand({ ...request, route: "/v1/audio/transcriptions" }, null, ORIGIN)).slice(3), ["-F", "model=llama", "-F", "file=@SOUND.wav"]);
+  assert.deepEqual(run(curlCommand({ ...request, route: "/v1/audio/transcriptions" }, null, ORIGIN)).slice(3), ["--form-string", "model=llama", "-F", "file=@SOUND.wav"]);
+});
+
+test("a name of a model neither reads a file nor controls a terminal", () => {
+  const audio = { ...request, route: "/v1/audio/transcriptions", requested_model: "@/etc/passwd" };
+  assert.ok(run(curlCommand(audio, null, ORIGIN)).includes("--form-string"));
+  assert.ok(!curlCommand({ ...audio, requested_model: "m\x1b[201~" }, null, ORIGIN).includes("\x1b"));
+  assert.ok(!curlCommand({ ...request, requested_model: "m\x9b2J" }, null, ORIGIN).includes("\x9b"));
+});
+
+test("a body with control characters, which is no JSON, is replaced by an example", () => {
+  const sent = run(curlCommand(request, '{"a":"\x1b[201~\nrm x"}', ORIGIN)).at(-1);
+  assert.deepEqual(JSON.parse(sent).model, "llama");
 });
 
 test("quoting keeps every character", () => {

@@ -35,8 +35,12 @@ export function urlOf(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-/** @param {string} name A model's name, a request's id: one segment of a path. */
+/**
+ * @param {string} name A model's name, a request's id: one segment of a path. Raises ApiError for `.` and `..`, with
+ *   which a URL leads to another path, however they are encoded; nothing has such a name.
+ */
 export function segment(name) {
+  if (name === "." || name === "..") throw new ApiError(404, "not_found", `Nothing is called '${name}': check the address.`);
   return encodeURIComponent(name);
 }
 

@@ -4,7 +4,8 @@
  */
 
 import DOMPurify from "../vendor/dompurify.js";
-import { isSafeLink, markdownHtml } from "./markdown_html.js";
+import { markdownHtml } from "./markdown_html.js";
+import { isSafeLink } from "./safe_link.js";
 
 const MAX_CHARS = 30_000;
 const KNOWN_CLASS = /^(?:language-[\w+#.-]{1,30}|depth-[1-6])$/;

@@ -4,8 +4,8 @@
  */
 
 import { Marked } from "../vendor/marked.js";
+import { isSafeLink } from "./safe_link.js";
 
-const LINK = /^(?:https?:\/\/|mailto:)/i;
 const PLAIN_TAG = /^<\/?(?:br|sub|sup|kbd|mark|u)\s*\/?>$/i;
 
 const marked = new Marked({
@@ -44,11 +44,6 @@ const marked = new Marked({
  */
 export function markdownHtml(text) {
   return marked.parse(text, { async: false });
-}
-
-/** @param {string} href Whether a link of a text may be followed: never a script, a local file or a part of this page. */
-export function isSafeLink(href) {
-  return LINK.test(href) && URL.canParse(href);
 }
 
 /** @param {string | undefined} info The words after the marks of a fence. @returns {string} The language; "" if there is none. */

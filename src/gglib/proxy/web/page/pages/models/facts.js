@@ -1,5 +1,6 @@
 /** What a model is, and where it comes from. */
 
+import { isSafeLink } from "../../lib/safe_link.js";
 import { Badge, bytes, count, dateTime, html, Icon, link } from "../../ui/kit.js";
 import { kindOf, parametersOf } from "./listing.js";
 
@@ -40,7 +41,8 @@ function SourceText({ model: { source } }) {
   if (source.origin === null) return html`a file that you added`;
   const address = source.repo !== null ? `${HUB}/${source.repo}${source.revision ? `/tree/${source.revision}` : ""}` : source.url;
   const text = source.repo ?? source.url ?? source.origin;
-  return html`${source.origin === "hub" || source.origin === "url"
+  const isLink = (source.origin === "hub" || source.origin === "url") && address !== null && isSafeLink(address);
+  return html`${isLink
       ? html`<a href=${address} target="_blank" rel="noreferrer">${text} <${Icon} name="open" label="in a new tab" /></a>`
       : text}
     ${source.revision ? html`<div class="small quiet">revision <code>${source.revision.slice(0, 12)}</code>${source.asked_revision ? html`, pinned to <code>${source.asked_revision}</code>` : null}</div>` : null}

@@ -32,6 +32,8 @@ const EXAMPLES = {
   "/api/embeddings": PROMPT,
 };
 const FORM_ROUTE = "/v1/audio/transcriptions";
+/** A terminal may obey control characters in a text that is pasted, also inside of quotes; JSON has none but tabs and ends of lines. */
+const CONTROL = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/;
 
 /**
  * @param {{route: string, model: string | null, requested_model: string | null, profile: string | null, is_streamed: boolean}} request
@@ -40,12 +42,13 @@ const FORM_ROUTE = "/v1/audio/transcriptions";
  * @returns {string | null} Null if how the request was sent is unknown.
  */
 export function curlCommand(request, body, origin) {
-  const model = request.requested_model ?? (request.model !== null && request.profile ? `${request.model}:${request.profile}` : request.model);
+  const named = request.requested_model ?? (request.model !== null && request.profile ? `${request.model}:${request.profile}` : request.model);
+  const model = named === null || CONTROL.test(named) ? null : named;
   const start = ["curl", request.is_streamed ? "-N" : "", quoted(origin + request.route), '-H "Authorization: Bearer $GGLIB_API_KEY"'].filter(Boolean).join(" ");
   if (request.route === FORM_ROUTE) {
-    return [start, ...(model === null ? [] : [`-F ${quoted(`model=${model}`)}`]), "-F file=@SOUND.wav"].join(" \\\n  ");
+    return [start, ...(model === null ? [] : [`--form-string ${quoted(`model=${model}`)}`]), "-F file=@SOUND.wav"].join(" \\\n  ");
   }
-  const sent = body ?? exampleBody(request, model);
+  const sent = body === null || CONTROL.test(body) ? exampleBody(request, model) : body;
   if (sent === null) return null;
   const head = `${start} \\\n  -H 'Content-Type: application/json'`;
   if (new TextEncoder().encode(sent).length <= MAX_ARGUMENT_BYTES) return `${head} \\\n  --data-raw ${quoted(sent)}`;
