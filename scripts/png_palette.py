@@ -1,6 +1,6 @@
 """Write a screenshot as a PNG with a palette of at most 256 colours: a third of the size, with the standard library.
 
-Pictures of a page have few colours; where antialiased text has more, the rare ones become the nearest frequent one.
+Pictures of a page have few colours; where antialiased text has more, the rare ones become the nearest that is kept.
 """
 
 import struct
@@ -10,6 +10,10 @@ from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = 256
+EXACT = 160
+"""The most frequent colours, which are kept as they are."""
+_DISTINCT = 300
+"""Squared distance to all others of a rarer colour that is kept, too: a small mark has few pixels."""
 _CHANNELS = {2: 3, 6: 4}
 """Samples of a pixel by colour type: RGB and RGBA, the types that browsers write (PNG, third edition, 11.2.1)."""
 
@@ -18,7 +22,7 @@ def with_palette(content: bytes) -> bytes:
     """Return an opaque 8-bit RGB or RGBA picture with a palette. Raises ``ValueError`` for other PNGs."""
     width, height, pixels = _decoded(content)
     counts = Counter(pixels)
-    palette = [colour for colour, _ in counts.most_common(COLOURS)]
+    palette = _palette([colour for colour, _ in counts.most_common()])
     indices = {colour: index for index, colour in enumerate(palette)}
     for colour in counts:
         if colour not in indices:
@@ -33,6 +37,17 @@ def with_palette(content: bytes) -> bytes:
         (b"IEND", b""),
     )
     return SIGNATURE + b"".join(_chunk(name, data) for name, data in chunks)
+
+
+def _palette(colours: list[bytes]) -> list[bytes]:
+    """Choose from colours in the order of their frequency: the most frequent, then what differs from all before."""
+    if len(colours) <= COLOURS:
+        return colours
+    chosen = colours[:EXACT]
+    for colour in colours[EXACT:]:
+        if len(chosen) < COLOURS and all(_distance(known, colour) > _DISTINCT for known in chosen):
+            chosen.append(colour)
+    return chosen
 
 
 def _distance(left: bytes, right: bytes) -> int:

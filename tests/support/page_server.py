@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +57,18 @@ def environment(home: Path, hub: LocalHub) -> Mapping[str, str]:
 
 @contextmanager
 def page_server(
-    *, models: Sequence[str] = MODELS, script: Script | None = None, settings: str = "", key: str = ""
+    *,
+    models: Sequence[str] = MODELS,
+    script: Script | None = None,
+    settings: str = "",
+    key: str = "",
+    prepare: Callable[[Path, LocalHub], object] = lambda *_: None,
+    program: Sequence[str] = (),
 ) -> Iterator[PageServer]:
     """Run a server with these models in the block; ``settings`` are further lines of ``config.toml``.
 
-    If ``key`` is set, the server needs a key, and this is an admin key.
+    If ``key`` is set, the server needs a key, and this is an admin key. ``prepare`` changes the home and the hub before
+    the start; ``program`` runs instead of ``gglib``.
     """
     home = Path(tempfile.mkdtemp(prefix="gg-page-"))  # short: the path of a Unix socket is limited
     engine = install_scripted_server(home / "bin", script or Script())
@@ -70,23 +77,29 @@ def page_server(
     config.write_text(f'engine = "{engine}"\nport = 0\n{settings}\n{keys}', encoding="utf-8")
     config.chmod(0o600)
     try:
-        with LocalHub() as hub, _process(home, hub) as url:
-            server = PageServer(url, home, hub, key)
-            for name in models:
-                file = write_tiny_gguf(home / f"{name}.gguf")
-                server.request("POST", "/gglib/models", {"path": str(file), "name": name})
-            yield server
+        with LocalHub() as hub:
+            prepare(home, hub)
+            with _process(home, hub, program) as url:
+                yield _with_models(PageServer(url, home, hub, key), models)
     finally:
         shutil.rmtree(home)
 
 
+def _with_models(server: PageServer, models: Sequence[str]) -> PageServer:
+    for name in models:
+        file = write_tiny_gguf(server.home / f"{name}.gguf")
+        server.request("POST", "/gglib/models", {"path": str(file), "name": name})
+    return server
+
+
 @contextmanager
-def _process(home: Path, hub: LocalHub) -> Iterator[str]:
+def _process(home: Path, hub: LocalHub, program: Sequence[str]) -> Iterator[str]:
     """Run ``gglib serve`` in the block, and yield its URL."""
     errors = home / "stderr.txt"
     with errors.open("w") as stderr:
-        process = PreloadedProcess(
-            ["gglib", "serve"],
+        start: type[subprocess.Popen[str]] = subprocess.Popen if program else PreloadedProcess
+        process = start(
+            [*(program or ("gglib",)), "serve"],
             env=environment(home, hub),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

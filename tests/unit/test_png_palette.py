@@ -53,6 +53,15 @@ def test_few_colours_stay_as_they_are(data: st.DataObject) -> None:
     assert shown(with_palette(png(rows, channels, kinds))) == pixels
 
 
+def test_a_rare_colour_that_differs_from_all_others_is_kept() -> None:
+    """A small mark has few pixels: among many shades of grey it stays green."""
+    greys = [
+        bytes((shade, shade, blue)) for shade in range(256) for blue in (shade // 2, shade) for _ in range(2)
+    ]
+    green = bytes((0, 200, 60))
+    assert shown(with_palette(png([b"".join([*greys, green])], 3, [0])))[-1] == green
+
+
 def test_the_prediction_prefers_left_then_up() -> None:
     """As the standard breaks ties; another order would give other pixels."""
     assert _paeth(5, 2, 3) == 5

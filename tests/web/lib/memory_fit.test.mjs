@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fitReason, freeMemory, memoryText, needParts, needText } from "../../../src/gglib/proxy/web/page/lib/memory_fit.js";
+import { deviceTitle, fitReason, freeMemory, heldText, memoryText, needParts, needText } from "../../../src/gglib/proxy/web/page/lib/memory_fit.js";
 
 const need = { weights_bytes: 5e9, kv_bytes: 1e9, compute_bytes: 2e8, overhead_bytes: 1e8, total_bytes: 6.3e9, is_exact: true };
 const ram = { total_bytes: 16e9, available_bytes: 12e9, gpus: [] };
@@ -13,6 +13,13 @@ test("the free memory is that of the GPUs, else the RAM", () => {
   assert.equal(freeMemory(null), null);
   assert.equal(memoryText(ram), "RAM: 12 GB of 16 GB free");
   assert.equal(memoryText({ ...gpus, available_bytes: null }), "A: 5 GB of 8 GB free, B: 2 GB of 8 GB free");
+});
+
+test("what models in memory take is added up by device", () => {
+  const residents = [{ size: { ram: 1e9, gpu0: 5e9 } }, { size: { gpu0: 2e9, gpu1: 3e9 } }];
+  assert.equal(heldText(residents), "Models in memory take 1 GB of RAM and 7 GB of GPU 0 and 3 GB of GPU 1, which a swap frees.");
+  assert.equal(heldText([]), "");
+  assert.equal(deviceTitle("gpu10"), "GPU 10");
 });
 
 test("the need has three parts", () => {

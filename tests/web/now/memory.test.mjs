@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { assignColours, COLOURS, deviceBars, deviceTitle, solidAndLighter, sumOf } from "../../../src/gglib/proxy/web/page/pages/now/memory.js";
+import { assignColours, COLOURS, deviceBars, solidAndLighter, sumOf } from "../../../src/gglib/proxy/web/page/pages/now/memory.js";
 
 const resident = (id, size, changes = {}) => ({ model_id: id, model_name: `m${id}`, size, is_measured: false, measured_size: {}, estimated_size: {}, ...changes });
 const status = (changes) => ({ residents: [], devices: {}, limits: {}, ...changes });
@@ -22,7 +22,6 @@ test("more models than colours share them", () => {
 test("RAM is first, GPUs are in the order of their numbers", () => {
   const devices = { gpu10: {}, gpu2: {}, ram: {} };
   assert.deepEqual(deviceBars(status({ devices }), new Map()).map((bar) => bar.title), ["RAM", "GPU 2", "GPU 10"]);
-  assert.equal(deviceTitle("gpu0"), "GPU 0");
 });
 
 test("the parts of a bar add up to what is not free", () => {

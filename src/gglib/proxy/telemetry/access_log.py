@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from gglib.core.addresses import is_loopback
-from gglib.core.history.records import RequestRecord
+from gglib.core.history.records import CLIENT_CLOSED_REQUEST, RequestRecord
 from gglib.core.log_lines import JSON, TEXT, Timestamps, text_line
 from gglib.core.plain_text import escape_line
 from gglib.proxy.access.public_paths import PAGE_FILES, is_odd_path
@@ -32,9 +32,14 @@ QUIET_PATHS = frozenset(
             "/gglib/requests",
             "/gglib/usage",
         ),  # by ``gglib top`` and ``requests -f``, each second
+        *("/gglib/models", "/gglib/fits", "/gglib/downloads", "/gglib/swaps", "/gglib/logs"),  # by the page
     )
 )
-"""Polled paths; only failures there are logged, and all requests at the level debug."""
+"""Polled paths; only changes and failures there are logged, and all requests at the level debug."""
+_OWN_API = "/gglib/"
+_EVENTS = "/events"
+"""The end of the path of a stream of events: it has no end but that its client leaves."""
+_READS = frozenset(("GET", "HEAD"))
 _LOGGER = log.name
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}
 _PADDED = {level: f"{level.upper():<7}" for level in _LEVELS}
@@ -97,7 +102,10 @@ def is_quiet(record: RequestRecord) -> bool:
     """Whether a request is not logged: a successful poll, or what clients request on their own. Pure."""
     is_page_file = record.path.startswith(PAGE_FILES)  # of these a browser requests dozens at once
     if record.status == 200:
-        return record.cut is None and (is_page_file or record.path in QUIET_PATHS)
+        is_poll = record.path in QUIET_PATHS and record.method in _READS
+        return record.cut is None and (is_page_file or is_poll)
+    if record.status == CLIENT_CLOSED_REQUEST:
+        return record.path.startswith(_OWN_API) and record.path.endswith(_EVENTS)
     if record.status == 304:
         return is_page_file
     if record.status == 404:

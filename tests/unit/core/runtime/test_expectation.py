@@ -31,6 +31,10 @@ LOADS = (
             Expectation(3.0, is_minimum=True, cause="1 response of small"),
         ),
         (
+            (resident("pinned", in_flight=2, is_pinned=True), resident("small", in_flight=1)),
+            Expectation(3.0, is_minimum=True, cause="1 response of small"),
+        ),
+        (
             (loading("small", 1.0, 2.0), resident("other", in_flight=1)),
             Expectation(3.5, is_minimum=True, cause="the load of small"),
         ),

@@ -170,12 +170,33 @@ def test_full_buffer_is_written_at_once(records: Records) -> None:
 def test_polled_paths_are_quiet(path: str, records: Records) -> None:
     """Polled paths are logged only on failure."""
     log = AccessLog()
-    log.record(replace(RECORD, path=path), AT_S)
+    log.record(replace(RECORD, method="GET", path=path), AT_S)
     log.flush()
     assert records.messages == []
-    log.record(replace(RECORD, path=path, status=401), AT_S)
+    log.record(replace(RECORD, method="GET", path=path, status=401), AT_S)
     log.flush()
     assert f" {path} " in records.messages[0]
+
+
+def test_changes_at_polled_paths_are_logged(records: Records) -> None:
+    """The page polls the list of models; adding one is no poll."""
+    log = AccessLog()
+    log.record(replace(RECORD, method="POST", path="/gglib/models"), AT_S)
+    log.flush()
+    assert " POST /gglib/models " in records.messages[0]
+
+
+def test_the_end_of_a_stream_of_events_is_quiet(records: Records) -> None:
+    """Such a stream ends when its client leaves: no failure, unlike a response that was cut."""
+    log = AccessLog()
+    left = replace(RECORD, method="GET", status=499, cut="client_left")
+    for path in ("/gglib/events", "/gglib/logs/engine%3Atiny/events"):
+        log.record(replace(left, path=path), AT_S)
+    log.flush()
+    assert records.messages == []
+    log.record(replace(left, path="/v1/events"), AT_S)
+    log.flush()
+    assert " /v1/events " in records.messages[0]
 
 
 def test_a_server_that_is_not_ready_is_polled_quietly(records: Records) -> None:
@@ -193,10 +214,10 @@ def test_the_level_debug_shows_polls_too(records: Records) -> None:
     """With their level, in both formats."""
     access_log.log.setLevel(logging.DEBUG)
     for log in (AccessLog(), AccessLog("json")):
-        log.record(replace(RECORD, path="/health"), AT_S)
+        log.record(replace(RECORD, method="GET", path="/health"), AT_S)
         log.flush()
     text, as_json = records.messages
-    assert " DEBUG   POST /health " in text
+    assert " DEBUG   GET /health " in text
     assert json.loads(as_json)["level"] == "debug"
 
 

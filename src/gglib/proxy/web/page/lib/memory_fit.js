@@ -24,6 +24,24 @@ export function memoryText(memory) {
   return [...gpus, ...ram].join(", ");
 }
 
+/** @param {string} device "ram", "gpu0". @returns {string} "RAM", "GPU 0". */
+export function deviceTitle(device) {
+  return device.toUpperCase().replace(/^GPU(\d)/, "GPU $1");
+}
+
+/**
+ * @param {readonly {size: Readonly<Record<string, number>>}[]} residents
+ * @returns {string} What models in memory take, which others can get; empty without any.
+ */
+export function heldText(residents) {
+  /** @type {Map<string, number>} */
+  const held = new Map();
+  for (const { size } of residents) for (const [device, taken] of Object.entries(size)) held.set(device, (held.get(device) ?? 0) + taken);
+  if (held.size === 0) return "";
+  const sizes = [...held].map(([device, taken]) => `${bytes(taken)} of ${deviceTitle(device)}`);
+  return `Models in memory take ${sizes.join(" and ")}, which a swap frees.`;
+}
+
 /** @param {Need} need @returns {{label: string, size: number}[]} What a running model takes, by purpose. */
 export function needParts(need) {
   const sizes = [need.weights_bytes, need.kv_bytes, need.compute_bytes + need.overhead_bytes];

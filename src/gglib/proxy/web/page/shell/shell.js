@@ -34,8 +34,12 @@ export function Shell() {
 
 function Navigation() {
   const current = route.value.page;
+  const nav = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => { // on a phone it scrolls
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [current]);
   const waiting = (status.value?.waiting ?? []).reduce((sum, entry) => sum + entry.waiting, 0);
-  return html`<nav class="nav" aria-label="Pages">
+  return html`<nav class="nav" aria-label="Pages" ref=${nav}>
     ${PAGES.map((page, index) => html`
       ${index > 0 && PAGES[index - 1]?.group !== page.group ? html`<span class="nav-gap" aria-hidden="true"></span>` : null}
       <a href=${`#/${page.id}`} aria-current=${page.id === current ? "page" : undefined}>

@@ -2,7 +2,8 @@
 
 import { bytes } from "../lib/format.js";
 import { html } from "../lib/html.js";
-import { NEED_PARTS, freeMemory, needParts, needText } from "../lib/memory_fit.js";
+import { NEED_PARTS, freeMemory, heldText, needParts, needText } from "../lib/memory_fit.js";
+import { status } from "../state/live.js";
 import { Badge, Bar } from "./feedback.js";
 
 /**
@@ -30,4 +31,9 @@ export function NeedBar({ need, memory }) {
 export function NeedLegend({ need }) {
   const parts = need ? needParts(need).map(({ label, size }) => `${label} ${bytes(size)}`) : NEED_PARTS;
   return html`<ul class="need-legend">${parts.map((text, index) => html`<li><span class=${`swatch s${index + 1}`} aria-hidden="true"></span>${text}</li>`)}</ul>`;
+}
+
+/** What models in memory take: it does not count as free, but other models can get it. */
+export function HeldMemory() {
+  return html`${heldText(status.value?.residents ?? [])}`;
 }

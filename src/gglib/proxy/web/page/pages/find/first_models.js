@@ -2,6 +2,7 @@
 
 import { api, ErrorNote, html, Loading, Note, useLoad } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
+import { HeldMemory } from "../../ui/fit.js";
 import { OfferRow } from "./offer_row.js";
 
 /**
@@ -19,7 +20,7 @@ export function FirstModels({ models }) {
   return html`<div class="stack">
     ${list.is_hub_reachable ? null : html`<${Note} tone="warn" icon="warn">The hub cannot be reached: check the network of the server's machine. Models that are in the catalogue still work.<//>`}
     <section class="card repository">
-      <header><h2>First models</h2><p class="small quiet">Known instruct models of many sizes, checked ${list.date}. ${memoryText(list.memory)}.</p></header>
+      <header><h2>First models</h2><p class="small quiet">Known instruct models of many sizes, checked ${list.date}. ${memoryText(list.memory)}. <${HeldMemory} /></p></header>
       <ul class="offers titled">${list.models.map((model) => html`<${OfferRow} key=${model.pull} offer=${model} title=${model.title} memory=${list.memory}
         mark=${list.recommended === model.pull ? "recommended" : null} note=${model.licence}
         model=${knownModel(model, models)} models=${models} />`)}</ul>

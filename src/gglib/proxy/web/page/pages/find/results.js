@@ -2,7 +2,7 @@
 
 import { Badge, Button, count, counted, dateTime, Empty, html, Icon, Note, shortCount, useState } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
-import { NeedLegend } from "../../ui/fit.js";
+import { HeldMemory, NeedLegend } from "../../ui/fit.js";
 import { parametersOf } from "../models/listing.js";
 import { OfferRow } from "./offer_row.js";
 import { modelOf, shownVariants } from "./variants.js";
@@ -35,6 +35,7 @@ export function Results({ found, models, isLoading, search, onMore }) {
   }
   return html`
     <p class="quiet small" role="status">${counted(repositories.length, "repository", "repositories")}${leftOut > 0 ? `, ${count(leftOut)} without a suitable model left out` : ""}. ${memoryText(memory)}.</p>
+    <p class="quiet small held"><${HeldMemory} /></p>
     <div class="small quiet legend-line">Memory need: <${NeedLegend} /></div>
     ${repositories.map((repository) => html`<${RepositoryCard} key=${repository.repo} repository=${repository} memory=${memory} models=${models} />`)}
     ${hasMore ? html`<div><${Button} isBusy=${isLoading} onClick=${() => onMore(Math.min(MAX_LIMIT, search.limit * 2))}>Show more<//></div>` : null}`;

@@ -1,5 +1,6 @@
 /** One model: what it is, how it fits, and everything that can be changed. */
 
+import { deviceTitle } from "../../lib/memory_fit.js";
 import { api, Button, bytes, count, counted, Elapsed, ErrorNote, go, html, Icon, link, Loading, Menu, Note, status, statusAt, useLoad, useState } from "../../ui/kit.js";
 import { FitBadge, NeedBar, NeedLegend } from "../../ui/fit.js";
 import { loadModel, modelPath, pinModel, unloadModel } from "./actions.js";
@@ -99,7 +100,7 @@ function MemoryCard({ model, fits }) {
 
 /** @param {Resident} resident */
 function residentText(resident) {
-  const sizes = Object.entries(resident.size).map(([device, size]) => `${bytes(size)} of ${device === "ram" ? "RAM" : device}`);
+  const sizes = Object.entries(resident.size).map(([device, size]) => `${bytes(size)} of ${deviceTitle(device)}`);
   const slots = resident.slots === null ? null : counted(resident.slots, "slot");
   return [...sizes, slots, `context ${count(resident.effective_ctx)}`, `${counted(resident.in_flight, "request")} in progress`]
     .filter(Boolean)

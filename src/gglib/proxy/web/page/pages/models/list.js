@@ -2,7 +2,7 @@
 
 import { bytes, count, counted, Empty, ErrorNote, go, html, Icon, IconButton, link, Loading, SearchInput, Select, setQuery, useMemo } from "../../ui/kit.js";
 import { memoryText } from "../../lib/memory_fit.js";
-import { FitBadge } from "../../ui/fit.js";
+import { FitBadge, HeldMemory } from "../../ui/fit.js";
 import { VirtualTable } from "../../ui/virtual_table.js";
 import { loadModel, unloadModel } from "./actions.js";
 import { FILTERS, SORT_LABELS, abilitiesOf, filtered, kindOf, nextSort, parametersOf, shortFacts, sorted, sortOf, sortText, usedAgo } from "./listing.js";
@@ -37,7 +37,7 @@ export function ModelList({ catalogue, query, onAdd }) {
     ${shown.length === 0
       ? html`<${Empty} icon="find" title="No model matches"><p>Change the search or the filter.</p><//>`
       : html`<${VirtualTable} label="Models of the catalogue" items=${shown} columns=${columns} rowKey=${(/** @type {Row} */ row) => row.model.id} rowHeight=${ROW_HEIGHT} onOpen=${(/** @type {Row} */ row) => go("models", row.model.name)} />`}
-    ${memory ? html`<p class="quiet small">Fit is judged against the memory that is free now: ${memoryText(memory)}.</p>` : null}
+    ${memory ? html`<p class="quiet small">Fit is judged against the memory that is free now: ${memoryText(memory)}. <${HeldMemory} /></p>` : null}
   </div>`;
 }
 

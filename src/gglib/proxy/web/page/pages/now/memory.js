@@ -1,5 +1,7 @@
 /** What the bars of memory show: models in memory, other use, free memory, the budget. Sizes in bytes. Pure. */
 
+import { deviceTitle } from "../../lib/memory_fit.js";
+
 /**
  * @typedef {import("../../lib/api_types.js").Status} Status
  * @typedef {{id: number, name: string, colour: number, size: number, measured: number | null, isMeasured: boolean}} ModelShare
@@ -56,11 +58,6 @@ function deviceBar(status, device, colours) {
   const other = physical === null || free === null ? 0 : Math.max(0, physical - free - used);
   const total = Math.max(physical ?? limit ?? used, used + other);
   return { device, title: deviceTitle(device), total, isTotalKnown: physical !== null, free, other, limit, used, models };
-}
-
-/** @param {string} device "ram", "gpu0". */
-export function deviceTitle(device) {
-  return device.toUpperCase().replace(/^GPU(\d)/, "GPU $1");
 }
 
 /** @param {ModelShare} share @returns {{solid: number, lighter: number}} Measured bytes, and those that are only expected. */

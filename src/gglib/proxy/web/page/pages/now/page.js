@@ -18,9 +18,9 @@ export function Page() {
     ${isKnown ? html`<div class="stack">
       <${Stale} /><${Failed} /><${Hint} />
       <${Totals} />
-      <${MemoryCard} />
-      <section class="stack" aria-labelledby="residents-title"><h2 id="residents-title">Models in memory</h2><${Residents} onLoad=${choose} /></section>
-      <div class="now-columns"><div class="stack"><${QueueCard} /><${InFlightCard} /></div><${SwapCard} /></div>
+      <div class="now-top"><${MemoryCard} /><${QueueCard} /></div>
+      <section class="stack" aria-labelledby="residents-title"><h2 id="residents-title" class="visually-hidden">Models in memory</h2><${Residents} onLoad=${choose} /></section>
+      <div class="now-columns"><${InFlightCard} /><${SwapCard} /></div>
     </div>` : html`<${Unknown} />`}
     ${isChoosing ? html`<${LoadDialog} onClose=${() => setChoosing(false)} />` : null}`;
 }

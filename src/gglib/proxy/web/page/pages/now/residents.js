@@ -1,9 +1,10 @@
 /** The models in memory, as cards. */
 
+import { deviceTitle } from "../../lib/memory_fit.js";
 import { Badge, Bar, Button, bytes, count, duration, Empty, html, IconButton, link, now, Progress, rate, status, statusAt } from "../../ui/kit.js";
 import { togglePin, unload } from "./actions.js";
 import { colours, rates } from "./derived.js";
-import { deviceTitle, sumOf } from "./memory.js";
+import { sumOf } from "./memory.js";
 import { counting, loadProgress, secondsSince, unloadsText } from "./times.js";
 
 /** @typedef {import("../../lib/api_types.js").ResidentStatus} Resident */
@@ -64,18 +65,10 @@ function Facts({ resident }) {
   return html`<dl class="resident-facts">
     <div><dt>Tokens</dt><dd>${rate(own?.tokens)}</dd></div>
     <div><dt>Requests</dt><dd>${rate(own?.requests)}</dd></div>
+    <div><dt>Memory</dt><dd>${bytes(sumOf(resident.size))}</dd></div>
     <div><dt>Context</dt><dd>${count(resident.effective_ctx)}</dd></div>
-    <div><dt>Unloads</dt><dd>${unloadsText(resident, since)}</dd></div>
-    <div class="wide"><dt>Memory</dt><dd>${bytes(sumOf(resident.size))}<span class="quiet small">${comparison(resident)}</span></dd></div>
+    <div class="wide"><dt>Unloads</dt><dd>${unloadsText(resident, since)}</dd></div>
   </dl>`;
-}
-
-/** @param {Resident} resident Measured beside estimated, over all devices. */
-function comparison({ is_measured: isMeasured, measured_size: measured, estimated_size: estimated }) {
-  const most = isMeasured ? sumOf(measured) : null;
-  const expected = sumOf(estimated);
-  return [most === null ? "not measured" : `measured ${bytes(most)}`, expected === null ? null : `estimate ${bytes(expected)}`]
-    .filter((text) => text !== null).join(", ");
 }
 
 /** @param {{resident: Resident}} props */
