@@ -2,9 +2,7 @@
 
 import json
 
-_QUESTION = (
-    "How do I retry with exponential backoff in Python?"
-)
+_QUESTION = "How do I retry with exponential backoff in Python?"
 _ANSWER = """\
 Double the delay after each attempt, and add **jitter**, so that clients do not retry at the same moment:
 

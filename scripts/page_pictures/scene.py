@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def _requests_of(server: PageServer) -> int:
 
 
 def _ask(server: PageServer, name: str, key: str, **fields: object) -> None:
-    client = PageServer(server.url, server.home, server.hub, KEYS[key])
+    client = replace(server, key=KEYS[key])
     try:
         if _is_embedder(name):
             client.request(

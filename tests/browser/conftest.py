@@ -22,7 +22,7 @@ FLAGS = (
 )
 AXE = Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-LIMIT_MS = 30_000
+LIMIT_MS = 20_000
 """Far above what any wait takes on a busy machine."""
 expect.set_options(timeout=LIMIT_MS)
 
@@ -67,6 +67,7 @@ def browser() -> Iterator[Browser]:
     """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: install the package 'chromium' for the tests of the page.")
+    expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium

@@ -110,3 +110,22 @@ test("a closed listing takes nothing that arrives later", async () => {
   assert.equal(changes(), 0);
   assert.equal(listing.isLoaded, false);
 });
+
+test("after an error, what failed is read again: the first page, or the next ones", async () => {
+  const { listing, state } = server(300);
+  state.fail = "The server cannot be reached";
+  await listing.load();
+  assert.equal(listing.isLoaded, false);
+  state.fail = null;
+  await listing.retry();
+  assert.equal(listing.rows.length, 200);
+  state.fail = "The server cannot be reached";
+  await listing.more();
+  state.fail = null;
+  await listing.retry();
+  assert.equal(listing.rows.length, 300);
+  state.last = 301;
+  await listing.retry();
+  assert.equal(listing.rows[0].id, 301);
+  assert.equal(listing.error, null);
+});

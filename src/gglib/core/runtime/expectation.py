@@ -97,7 +97,9 @@ def _first_to_end(residents: Sequence[ResidentStatus]) -> ResidentStatus | None:
     """Return the model in memory whose step is closest to its end; a pinned one that is ready does not make room."""
     for state in ("stopping", "draining", "loading", "ready"):
         for resident in residents:
-            if resident.state == state and (state != "ready" or (resident.in_flight and not resident.is_pinned)):
+            if resident.state == state and (
+                state != "ready" or (resident.in_flight and not resident.is_pinned)
+            ):
                 return resident
     return None
 

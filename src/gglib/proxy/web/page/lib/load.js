@@ -1,5 +1,6 @@
 /** Loads data for a view: the value, an error, and a way to load it again. */
 
+import { connection } from "../state/live.js";
 import { key } from "../state/session.js";
 import { useCallback, useEffect, useRef, useState } from "../vendor/hooks.js";
 
@@ -28,7 +29,20 @@ export function useLoad(read, inputs) {
     void reload();
     return () => controller.current?.abort();
   }, [reload]);
+  useWhenServerReturns(() => {
+    if (state.error) void reload();
+  });
   return { ...state, reload };
+}
+
+/** Call `action` when the server is reachable again, for what failed while it was not. @param {() => void} action */
+export function useWhenServerReturns(action) {
+  const latest = useRef(action);
+  latest.current = action;
+  const isLive = connection.value === "live";
+  useEffect(() => {
+    if (isLive) latest.current();
+  }, [isLive]);
 }
 
 /** @template T @param {T} value @param {number} delayMs @returns {T} The value, once it has been the same for this time. */

@@ -1,6 +1,6 @@
 /** The frame of the page: navigation, state of the connection, the current page, dialogs and messages. */
 
-import { connection, Empty, ErrorNote, html, Icon, Loading, needsKey, Questions, route, serverVersion, status, useEffect, useRef, useState } from "../ui/kit.js";
+import { connection, ErrorNote, html, Icon, Loading, needsKey, Questions, route, serverVersion, status, useEffect, useRef, useState } from "../ui/kit.js";
 import { Toasts } from "../ui/toasts.js";
 import { KeyDialog } from "./key_dialog.js";
 import { NewVersionNote } from "./new_version.js";
@@ -53,6 +53,7 @@ const STATES = {
   connecting: ["busy", "connecting"],
   live: ["ok", "live"],
   lost: ["bad", "connecting again"],
+  denied: ["warn", "no admin rights"],
 };
 
 function Connection() {
@@ -82,7 +83,7 @@ function CurrentPage({ main }) {
       isCurrent = false;
     };
   }, [id]);
-  if (!entry) return html`<${Empty} icon="find" title="There is no such page"><p><a href="#/now">Go to Now</a></p><//>`;
+  if (!entry) return html`<div class="page-head"><h1>There is no such page</h1></div><p><a href="#/now">Go to Now</a></p>`;
   if (loaded?.id !== id) return html`<${Loading} label="Loading" />`;
   if (loaded.error) {
     const error = { message: "This part of the page could not be loaded: the server may have been updated." };

@@ -1,7 +1,8 @@
 /** The downloads of the server: listed, and followed while a view shows them. */
 
-import { api, segment, streamEvents } from "../lib/api.js";
+import { ApiError, api, segment, streamEvents } from "../lib/api.js";
 import { computed, signal, useEffect } from "../lib/html.js";
+import { key } from "./session.js";
 import { toast } from "./toasts.js";
 import { inOrder, merged, replaced } from "./downloads_list.js";
 
@@ -33,7 +34,7 @@ export function useDownloads() {
       followers -= 1;
       if (followers === 0) stop();
     };
-  }, []);
+  }, [key.value]);
 }
 
 /** Start a download. @param {string} target As for `gglib pull`. @returns {Promise<Download>} */
@@ -78,6 +79,7 @@ async function list() {
     const { downloads: listed } = await api.get("/gglib/downloads");
     state.value = { downloads: merged(state.value.downloads, listed), error: null, isLoaded: true };
   } catch (error) {
+    if (error instanceof ApiError && error.status === 403) clearInterval(timer); // only another key would see them
     state.value = { ...state.value, error: /** @type {Error} */ (error), isLoaded: true };
   }
   if (followers > 0) followRunning();

@@ -1,6 +1,6 @@
 /** What the server does now: models in memory, the queue, requests and swaps, followed over one stream of events. */
 
-import { api, streamEvents } from "../lib/api.js";
+import { ApiError, api, streamEvents } from "../lib/api.js";
 import { batch, computed, signal } from "../vendor/signals.js";
 import { key, needsKey } from "./session.js";
 import { applyEvent, emptyState, replaceRunning } from "./reduce.js";
@@ -11,7 +11,7 @@ const RUNNING_INTERVAL_MS = 1500;
 
 const state = signal(emptyState());
 
-/** `connecting`, `live`, or `lost`: the page connects again by itself. */
+/** `connecting`, `live`, `lost`: the page connects again by itself, or `denied`: the key has no right to see the events. */
 export const connection = signal("connecting");
 
 /** Why the stream ended or cannot be opened, such as a key without admin rights; null while it is open. @type {import("../vendor/signals.js").Signal<Error | null>} */
@@ -77,6 +77,10 @@ async function reconnecting() {
     }
     connection.value = "lost";
     if (needsKey.value) await keyEntered();
+    else if (isDenied(connectionError.value)) {
+      connection.value = "denied";
+      await keyChanged(usedKey);
+    }
     if (performance.now() - startedAt > LAST_RETRY_MS) delay = FIRST_RETRY_MS;
     await waited(delay);
     delay = Math.min(LAST_RETRY_MS, delay * 1.6);
@@ -117,6 +121,22 @@ function keyEntered() {
         queueMicrotask(() => unsubscribe());
         resolve(undefined);
       }
+    });
+  });
+}
+
+/** @param {Error | null} error Whether the key has no right to see the events: another attempt would not change that. */
+function isDenied(error) {
+  return error instanceof ApiError && error.status === 403;
+}
+
+/** @param {string | null} used @returns {Promise<void>} Until the tab has another key. */
+function keyChanged(used) {
+  return new Promise((resolve) => {
+    const unsubscribe = key.subscribe((value) => {
+      if (value === used) return;
+      queueMicrotask(() => unsubscribe());
+      resolve();
     });
   });
 }

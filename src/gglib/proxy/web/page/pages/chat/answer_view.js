@@ -3,6 +3,7 @@
 import { Button, confirmDialog, Copy, count, duration, ErrorNote, html, IconButton, now, rate, status, statusAt } from "../../ui/kit.js";
 import { Markdown } from "../../ui/markdown.js";
 import { canContinue, partsOf } from "./answer.js";
+import { focusComposer } from "./composer.js";
 import { ask, continueAnswer } from "./exchange.js";
 import { choices, cutFrom, isAnswering } from "./state.js";
 import { waitText } from "./waiting.js";
@@ -58,7 +59,12 @@ function End({ answer, choice, isLast }) {
     const text = "The answer and what follows it are removed.";
     if (!isLast && !(await confirmDialog({ title: "Answer again?", text, action: "Answer again", danger: true }))) return;
     cutFrom(answer.id);
+    focusComposer();
     void ask(choice);
+  };
+  const goOn = () => {
+    focusComposer();
+    void continueAnswer(choice, answer);
   };
   const text = partsOf(answer).text;
   return html`
@@ -67,7 +73,7 @@ function End({ answer, choice, isLast }) {
     <div class="chat-actions">
       ${text ? html`<${Copy} iconOnly text=${text} label="Copy the answer" />` : null}
       <${IconButton} icon="retry" label="Answer again" disabled=${isAnswering.value} onClick=${() => void again()} />
-      ${isLast && canContinue(answer) ? html`<${Button} small icon="play" disabled=${isAnswering.value} onClick=${() => void continueAnswer(choice, answer)}>Continue<//>` : null}
+      ${isLast && canContinue(answer) ? html`<${Button} small icon="play" disabled=${isAnswering.value} onClick=${goOn}>Continue<//>` : null}
       <${Figures} answer=${answer} />
     </div>`;
 }

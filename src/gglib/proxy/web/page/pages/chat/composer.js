@@ -21,6 +21,12 @@ export function setDraft(text) {
   document.getElementById("chat-input")?.focus();
 }
 
+/** Move the focus to the field after an action whose control goes away; not where that opens a keyboard on the screen. */
+export function focusComposer() {
+  if (!hasKeyboard()) return;
+  setTimeout(() => document.getElementById("chat-input")?.focus({ preventScroll: true })); // a dialog that closes moves it first
+}
+
 /** Add images to the draft, if the model has vision. @param {File[]} files @param {Choice} choice */
 export async function addFiles(files, choice) {
   const present = pictures.value.reduce((sum, image) => sum + imageBytes(image.url), 0);
@@ -42,9 +48,7 @@ export function Composer({ choice }) {
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const file = useRef(/** @type {HTMLInputElement | null} */ (null));
   useLayoutEffect(() => fitHeight(area.current), [draft.value]);
-  useEffect(() => {
-    if (hasKeyboard()) area.current?.focus({ preventScroll: true });
-  }, []);
+  useEffect(focusComposer, []);
   const problem = problemOf(choice);
   const canSend = problem === null && (draft.value.trim() !== "" || pictures.value.length > 0);
   const send = () => {
@@ -88,10 +92,10 @@ export function Composer({ choice }) {
   </div>`;
 }
 
-/** One button for both, so that the focus stays on it. @param {{canSend: boolean, onSend: () => void}} props */
+/** One button for both, never disabled, so that the focus stays on it when an answer ends. @param {{canSend: boolean, onSend: () => void}} props */
 function SendButton({ canSend, onSend }) {
   const isBusy = isAnswering.value;
-  return html`<${Button} kind=${isBusy ? "plain" : "primary"} icon=${isBusy ? "stop" : "send"} disabled=${!isBusy && !canSend}
+  return html`<${Button} kind=${isBusy ? "plain" : "primary"} icon=${isBusy ? "stop" : "send"} aria-disabled=${!isBusy && !canSend ? "true" : undefined}
     onClick=${isBusy ? () => live.value?.stop() : onSend}>${isBusy ? "Stop" : "Send"}<//>`;
 }
 

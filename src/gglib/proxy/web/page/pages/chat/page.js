@@ -1,7 +1,7 @@
 /** Chat: talk to any model of this server, to try it. */
 
 import { api, Button, confirmDialog, connection, Dialog, Empty, ErrorNote, html, IconButton, key, Loading, Menu, Select, setQuery, status, useEffect, useState } from "../../ui/kit.js";
-import { Composer, addFiles } from "./composer.js";
+import { Composer, addFiles, focusComposer } from "./composer.js";
 import { exportChat } from "./export.js";
 import { choiceLabel, choicesOf, chosen } from "./models.js";
 import { changedCount } from "./settings.js";
@@ -89,7 +89,9 @@ function NoModels() {
 
 async function askAndStartNew() {
   const text = "The messages of this chat are removed. Export them first to keep them.";
-  if (await confirmDialog({ title: "Start a new chat?", text, action: "New chat" })) startNew();
+  if (!(await confirmDialog({ title: "Start a new chat?", text, action: "New chat" }))) return;
+  startNew();
+  focusComposer();
 }
 
 function stopOnEscape() {

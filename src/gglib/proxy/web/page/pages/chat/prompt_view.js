@@ -1,6 +1,7 @@
 /** A prompt: its text and images, and the ways to change it. */
 
 import { Button, confirmDialog, Copy, html, IconButton, useState } from "../../ui/kit.js";
+import { focusComposer } from "./composer.js";
 import { ask } from "./exchange.js";
 import { addPrompt, isAnswering, messages, removeExchange } from "./state.js";
 
@@ -12,10 +13,20 @@ import { addPrompt, isAnswering, messages, removeExchange } from "./state.js";
 /** @param {{message: Prompt, choice: Choice, isLast: boolean}} props `isLast`: it has no answer. */
 export function PromptView({ message: prompt, choice, isLast }) {
   const [isEditing, setEditing] = useState(false);
-  if (isEditing) return html`<${Editor} prompt=${prompt} choice=${choice} onClose=${() => setEditing(false)} />`;
+  const close = () => {
+    setEditing(false);
+    focusComposer();
+  };
+  const answer = () => {
+    focusComposer();
+    void ask(choice);
+  };
+  if (isEditing) return html`<${Editor} prompt=${prompt} choice=${choice} onClose=${close} />`;
   const remove = async () => {
     const text = isLast ? "The message is removed." : "The message and its answer are removed.";
-    if (await confirmDialog({ title: "Delete this message?", text, action: "Delete", danger: true })) removeExchange(prompt.id);
+    if (!(await confirmDialog({ title: "Delete this message?", text, action: "Delete", danger: true }))) return;
+    removeExchange(prompt.id);
+    focusComposer();
   };
   return html`<article class="chat-prompt">
     <h2 class="visually-hidden">You</h2>
@@ -24,7 +35,7 @@ export function PromptView({ message: prompt, choice, isLast }) {
       ${prompt.text ? html`<p class="chat-text">${prompt.text}</p>` : null}
     </div>
     <div class="chat-actions">
-      ${isLast && !isAnswering.value ? html`<${Button} small icon="retry" onClick=${() => void ask(choice)}>Answer<//>` : null}
+      ${isLast && !isAnswering.value ? html`<${Button} small icon="retry" onClick=${answer}>Answer<//>` : null}
       <${Copy} iconOnly text=${prompt.text} label="Copy the message" />
       <${IconButton} icon="edit" label="Edit the message" disabled=${isAnswering.value} onClick=${() => setEditing(true)} />
       <${IconButton} icon="trash" label="Delete the message" disabled=${isAnswering.value} onClick=${remove} />

@@ -3,6 +3,7 @@
 import { ago, Button, bytes, confirmDialog, counted, ErrorNote, html, IconButton, link, Menu, Progress, toast, useState } from "../../ui/kit.js";
 import { cancelDownload, downloads, downloadsError, pauseDownload, resumeDownload } from "../../state/downloads.js";
 import { isActive, shareOf, stateText } from "../../state/downloads_list.js";
+import { useKeptFocus } from "../../ui/focus.js";
 import { loadModel } from "../models/actions.js";
 
 /** @typedef {import("../../lib/api_types.js").Download} Download */
@@ -41,9 +42,10 @@ function DownloadRow({ download, isKept }) {
   </li>`;
 }
 
-/** @param {{download: Download}} props */
+/** One button for all states, so that the focus stays on it, and a menu. @param {{download: Download}} props */
 function Actions({ download }) {
   const { id, target, state, error } = download;
+  const place = useKeptFocus("button");
   if (state === "done") return null;
   const deletesFiles = async () => {
     const isConfirmed = await confirmDialog({
@@ -57,10 +59,11 @@ function Actions({ download }) {
     toast(`Deleted the partial files of ${target}.`);
   };
   const isOngoing = isActive(download) || state === "paused";
-  return html`<span class="nowrap">
-    ${isActive(download) ? html`<${IconButton} key="pause" icon="pause" label=${`Pause ${target}`} onClick=${() => pauseDownload(id)} />` : null}
-    ${state === "paused" ? html`<${IconButton} key="resume" icon="play" label=${`Resume ${target}`} onClick=${() => resumeDownload(id)} />` : null}
-    ${state === "failed" || state === "cancelled" ? html`<${IconButton} key="again" icon="retry" label=${`${error ? "Try again" : "Resume"}: ${target}`} onClick=${() => resumeDownload(id)} />` : null}
+  const [icon, label] = isActive(download) ? ["pause", `Pause ${target}`]
+    : state === "paused" ? ["play", `Resume ${target}`]
+    : ["retry", `${error ? "Try again" : "Resume"}: ${target}`];
+  return html`<span class="nowrap" ref=${place}>
+    <${IconButton} icon=${icon} label=${label} onClick=${() => (isActive(download) ? pauseDownload(id) : resumeDownload(id))} />
     ${isOngoing || download.done_bytes > 0 ? html`<${Menu} label=${`More for ${target}`} items=${[
       ...(isOngoing ? [{ label: "Cancel, keep partial files", icon: "close", onClick: () => cancelDownload(id, false) }] : []),
       { label: isOngoing ? "Cancel and delete partial files" : "Delete partial files", icon: "trash", danger: true, onClick: deletesFiles },

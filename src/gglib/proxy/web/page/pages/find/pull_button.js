@@ -1,8 +1,9 @@
 /** Pulls a model; shows its download, or where it is once it is in the catalogue. */
 
-import { Button, html, Icon, link, percent, toast, useLayoutEffect, useRef, useState } from "../../ui/kit.js";
+import { Button, html, Icon, link, percent, toast, useState } from "../../ui/kit.js";
 import { downloads, startDownload } from "../../state/downloads.js";
 import { isActive, shareOf } from "../../state/downloads_list.js";
+import { useKeptFocus } from "../../ui/focus.js";
 
 /**
  * @typedef {import("../../lib/api_types.js").Download} Download
@@ -14,18 +15,12 @@ import { isActive, shareOf } from "../../state/downloads_list.js";
  * `model`: the one of the catalogue with these files; `models`: the catalogue. The focus stays here through all states.
  */
 export function PullButton({ target, model = null, models, kind = "plain" }) {
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const place = useKeptFocus("[data-pull]");
   const [isStarting, setStarting] = useState(false);
   const download = downloads.value.find((entry) => entry.target === target);
   const pulled = download?.state === "done" ? models.find((entry) => entry.name === download.model_name) : null;
   const name = (model ?? pulled)?.name;
   const isBusy = isStarting || (download !== undefined && isActive(download));
-  const hadFocus = place.current?.contains(document.activeElement) ?? false;
-  useLayoutEffect(() => {
-    if (hadFocus && !place.current?.contains(document.activeElement)) {
-      /** @type {HTMLElement | null | undefined} */ (place.current?.querySelector("[data-pull]"))?.focus({ preventScroll: true });
-    }
-  });
   const press = () => {
     if (isBusy) return;
     setStarting(true);

@@ -10,7 +10,7 @@ export const rates = signal(NO_RATES);
 let meter = new RateMeter(performance.now());
 
 effect(() => {
-  if (connection.value === "lost") meter = new RateMeter(performance.now());
+  if (connection.value !== "live") meter = new RateMeter(performance.now());
 });
 effect(() => {
   const requests = running.value;

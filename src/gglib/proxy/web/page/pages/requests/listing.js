@@ -88,6 +88,12 @@ export class Listing {
     }, () => { this.#isRefreshing = false; });
   }
 
+  /** Read again after an error. */
+  async retry() {
+    if (!this.isLoaded) return this.load();
+    return this.nextBefore === null ? this.refresh() : this.more();
+  }
+
   /** Stop all readings; the listing is not used any more. */
   close() {
     this.#controller.abort();

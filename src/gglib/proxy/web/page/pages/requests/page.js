@@ -1,5 +1,6 @@
 /** Requests: those in progress, and all that were stored, newest first. */
 
+import { useWhenServerReturns } from "../../lib/load.js";
 import { api, Button, Empty, ErrorNote, finished, go, html, link, Loading, Note, running, setQuery, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { RequestDetail } from "./detail.js";
 import { FilterBar } from "./filter_bar.js";
@@ -35,11 +36,11 @@ export function Page({ rest, query }) {
 
 /** @param {{listing: Listing, filters: Filters, running: readonly any[], selected: string, onOpen: (id: string) => void}} props */
 function Rows({ listing, filters, running: shown, selected, onOpen }) {
-  if (!listing.isLoaded) return listing.error ? html`<${ErrorNote} error=${listing.error} onRetry=${() => listing.load()} />` : html`<${Loading} label="Loading requests" />`;
+  if (!listing.isLoaded) return listing.error ? html`<${ErrorNote} error=${listing.error} onRetry=${() => listing.retry()} />` : html`<${Loading} label="Loading requests" />`;
   const isEmpty = listing.rows.length === 0 && shown.length === 0;
   return html`${listing.isOff ? html`<${Note} icon="warn">The server stores no requests: only those in progress are shown. <code>gglib config set history true</code> stores them.<//>` : null}
     ${isEmpty ? html`<${NoRequests} hasFilters=${isFiltered(filters)} />` : html`<${RequestList} running=${shown} listing=${listing} selected=${selected} onOpen=${onOpen} />`}
-    ${listing.error ? html`<${ErrorNote} error=${listing.error} onRetry=${() => (listing.nextBefore === null ? listing.refresh() : listing.more())} />` : null}`;
+    ${listing.error ? html`<${ErrorNote} error=${listing.error} onRetry=${() => listing.retry()} />` : null}`;
 }
 
 /** @param {{hasFilters: boolean}} props */
@@ -60,6 +61,9 @@ function useListing(filters) {
     return () => listing.close();
   }, [listing]);
   useThrottled(() => listing.refresh(), newestOfClients(finished.value));
+  useWhenServerReturns(() => {
+    if (listing.error) void listing.retry();
+  });
   if (listing.isLoaded || listing.error || shown.current === null) shown.current = listing;
   return shown.current;
 }
