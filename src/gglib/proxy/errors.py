@@ -77,6 +77,16 @@ class PageFileNotFoundError(errors.GglibError):
         super().__init__("The page of this version of gglib has no such file: reload the page.")
 
 
+class PageUnreadableError(errors.GglibError):
+    """The files of the page are missing or damaged; the log has the reason."""
+
+    code = "page_unreadable"
+    source = errors.ErrorSource.OPERATOR
+
+    def __init__(self) -> None:
+        super().__init__("The files of the page are missing or damaged: install gglib again, or see its log.")
+
+
 class MethodNotAllowedError(errors.GglibError):
     """The path does not support this method; ``allowed`` are the supported methods."""
 
@@ -254,7 +264,7 @@ class NoMachineError(errors.GglibError):
     source = errors.ErrorSource.OPERATOR
 
     def __init__(self) -> None:
-        super().__init__("This server does not show its machine: look at the program that runs it.")
+        super().__init__("The program that embeds gglib passed no `machine` to `serve`.")
 
 
 class NotOfferedError(errors.GglibError):
@@ -436,6 +446,7 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.LogNotFoundError: (404, _INVALID_REQUEST),
     errors.LogUnreadableError: (500, _SERVER_ERROR),
     errors.InvalidSettingError: (500, _SERVER_ERROR),
+    PageUnreadableError: (500, _SERVER_ERROR),
     errors.GglibError: (500, _INTERNAL_ERROR),
     # gglib's own API: models, downloads, the hub and the disk.
     NoLibraryError: (501, _INVALID_REQUEST),

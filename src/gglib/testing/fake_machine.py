@@ -6,26 +6,11 @@ from collections.abc import AsyncGenerator
 from gglib.core.errors import LogNotFoundError
 from gglib.core.log_lines import LogLine, shown_lines
 from gglib.core.memory import MachineMemory
-from gglib.core.ports.machine import (
-    ClientSettings,
-    ClientsPort,
-    ClientTable,
-    ClientTarget,
-    DiskSpace,
-    EngineFacts,
-    LogBatch,
-    LogFile,
-    LogsPort,
-    LogTail,
-    MachineCheck,
-    MachinePorts,
-    Processors,
-    SettingsPort,
-    SettingTable,
-    SettingValue,
-    SystemFacts,
-    SystemPort,
-)
+from gglib.core.ports.clients import ClientSettings, ClientsPort, ClientTable, ClientTarget
+from gglib.core.ports.logs import LogBatch, LogFile, LogsPort, LogTail
+from gglib.core.ports.machine import MachinePorts
+from gglib.core.ports.settings import SettingsPort, SettingTable, SettingValue
+from gglib.core.ports.system import DiskSpace, EngineFacts, MachineCheck, Processors, SystemFacts, SystemPort
 
 URL = "http://127.0.0.1:8080"
 

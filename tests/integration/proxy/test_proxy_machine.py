@@ -268,6 +268,7 @@ class TestAccess:
         async with proxy_running(FakeRuntime(), FakeCatalog([CHAT])) as proxy:
             reply = await ask(proxy.port, "GET", spec.path.replace("{name}", "gglib"))
         assert (reply.status, reply.error["code"]) == (501, "not_offered")
+        assert reply.error["message"] == "The program that embeds gglib passed no `machine` to `serve`."
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.memory import LaunchedEngine
-from gglib.runtime.size_estimates import SizeEstimates
+from gglib.runtime.size_estimates import MAX_ATTEMPTS, SizeEstimates
 
 SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 
@@ -49,14 +49,34 @@ async def test_new_launches_are_estimated_once_and_forgotten_with_their_end() ->
     assert (estimates.of(1), estimates.of(2)) == ({}, {"ram": 16})
 
 
+async def test_an_estimate_that_fails_is_repeated() -> None:
+    """An error that passes leaves no launch without an estimate."""
+    accounts: Any = Accounts()
+    accounts.fails = True
+    estimates = SizeEstimates(accounts, {1: run_of(8)})
+    await estimates.poll()
+    assert estimates.of(1) == {}
+    accounts.fails = False
+    await estimates.poll()
+    assert estimates.of(1) == {"ram": 8}
+
+
 async def test_a_launch_that_cannot_be_estimated_has_no_estimate() -> None:
-    """It is not tried again, and the other launches have theirs."""
+    """It is tried a few times, and the other launches have theirs; its generation is forgotten with its end."""
     accounts: Any = Accounts()
     accounts.fails = True
     runs = {1: run_of(8)}
     estimates = SizeEstimates(accounts, runs)
-    await estimates.poll()
+    for _ in range(MAX_ATTEMPTS + 2):
+        await estimates.poll()
+    assert len(accounts.engines) == MAX_ATTEMPTS
     accounts.fails = False
     runs[2] = run_of(16)
     await estimates.poll()
-    assert (estimates.of(1), estimates.of(2), len(accounts.engines)) == ({}, {"ram": 16}, 2)
+    assert (estimates.of(1), estimates.of(2)) == ({}, {"ram": 16})
+    assert len(accounts.engines) == MAX_ATTEMPTS + 1
+    del runs[1]
+    await estimates.poll()
+    runs[1] = run_of(32)
+    await estimates.poll()
+    assert estimates.of(1) == {"ram": 32}

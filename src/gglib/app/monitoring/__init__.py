@@ -1,1 +1,1 @@
-"""What Prometheus and Grafana need to show a server: a scrape configuration and a dashboard."""
+"""The logs and the machine of a server over HTTP, and what Prometheus and Grafana need to show it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gglib.core.errors import LogNotFoundError
-from gglib.core.ports.machine import LogFile
+from gglib.core.ports.logs import LogFile
 from gglib.runtime.local.engine_log import engine_log_path
 
 LOG_NAME = "gglib.log"

@@ -1,19 +1,17 @@
 """Reads and follows the logs of a home, for the HTTP API. Files are read in worker threads."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from gglib.app.monitoring.log_files import find_logs, log_path
 from gglib.app.monitoring.recent_lines import RecentLines, shown_tail
 from gglib.core.errors import LogNotFoundError, LogUnreadableError
 from gglib.core.ports import ModelCatalogPort
-from gglib.core.ports.machine import LogBatch, LogFile, LogsPort, LogTail
+from gglib.core.ports.logs import LogBatch, LogFile, LogsPort, LogTail
 from gglib.system.files.followed_file import FollowedFile, read_tail
-
-T = TypeVar("T")
+from gglib.system.threads import run_to_completion
 
 POLL_INTERVAL_S = 0.2
 """Interval in which a followed log is looked at: at most five batches a second."""
@@ -42,7 +40,8 @@ class LogReader(LogsPort):
             tail = read_tail(path, lines)
             return LogTail(name=name, lines=shown_tail(tail.lines), is_cut=tail.is_cut)
 
-        return await _in_thread(name, read)
+        with _mapped_errors(name):
+            return await run_to_completion(read)
 
     async def follow_log(self, name: str, lines: int) -> AsyncGenerator[LogBatch, None]:
         """Yield the last ``lines`` lines, then new ones."""
@@ -58,23 +57,13 @@ class LogReader(LogsPort):
                 shown, dropped = recent.take()
                 return LogBatch(lines=shown, skipped=dropped)
 
-            yield LogBatch(lines=await _in_thread(name, lambda: shown_tail(file.tail(lines).lines)))
+            # To completion: the file is closed only when nothing reads it any more.
+            yield LogBatch(lines=await run_to_completion(lambda: shown_tail(file.tail(lines).lines)))
             while True:
                 await asyncio.sleep(self._poll_interval_s)
-                batch = await _in_thread(name, read_new)
+                batch = await run_to_completion(read_new)
                 if batch.lines or batch.skipped:
                     yield batch
-
-
-async def _in_thread(name: str, read: Callable[[], T]) -> T:
-    """Return what ``read`` returns. Waits for its end even if cancelled: the file is closed afterwards."""
-    reading = asyncio.ensure_future(asyncio.to_thread(read))
-    with _mapped_errors(name):
-        try:
-            return await asyncio.shield(reading)
-        except asyncio.CancelledError:
-            await asyncio.wait((reading,))
-            raise
 
 
 @contextmanager

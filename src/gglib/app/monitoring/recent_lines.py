@@ -2,14 +2,17 @@
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gglib.core.log_lines import LogLine, shown_lines
 
 MAX_LINES = 1000
 MAX_BYTES = 256 * 1024
 """Of all lines together."""
-MAX_LINE_BYTES = 8 * 1024
-"""Longer lines are cut: an engine may print a line of 100 MB."""
+MAX_RECORD_BYTES = 64 * 1024
+"""What is read of one line, which may be a record of JSON with a traceback. An engine may print a line of 100 MB."""
+MAX_LINE_CHARS = 8 * 1024
+"""Longer lines are cut, when they are shown."""
 CUT = " [...]"
 """The end of a line that was cut."""
 
@@ -40,13 +43,10 @@ class RecentLines:
         return shown, dropped
 
     def _extend(self, part: bytes) -> None:
-        # One byte more than a line may have shows that it is too long.
-        self._partial += part[: MAX_LINE_BYTES + 1 - len(self._partial)]
+        self._partial += part[: MAX_RECORD_BYTES - len(self._partial)]
 
     def _finish_line(self) -> None:
         line, self._partial = self._partial.removesuffix(b"\r"), b""
-        if len(line) > MAX_LINE_BYTES:
-            line = line[:MAX_LINE_BYTES] + CUT.encode()
         self._lines.append(line)
         self._size_bytes += len(line)
         while len(self._lines) > MAX_LINES or self._size_bytes > MAX_BYTES:
@@ -55,9 +55,9 @@ class RecentLines:
 
 
 def shown_tail(lines: Iterable[str]) -> tuple[LogLine, ...]:
-    """Return lines of a log as they are shown; long ones are cut."""
-    return tuple(shown for line in lines for shown in shown_lines(_shortened(line)))
+    """Return lines of a log as they are shown: records of JSON are read first, then long lines are cut."""
+    return tuple(_shortened(shown) for line in lines for shown in shown_lines(line[:MAX_RECORD_BYTES]))
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= MAX_LINE_BYTES + len(CUT) else line[:MAX_LINE_BYTES] + CUT
+def _shortened(line: LogLine) -> LogLine:
+    return line if len(line.text) <= MAX_LINE_CHARS else replace(line, text=line.text[:MAX_LINE_CHARS] + CUT)

@@ -7,6 +7,8 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from types import TracebackType
+from typing import Self
 
 from gglib.app.doctor import CheckResult, run_checks
 from gglib.app.doctor_checks import doctor_checks
@@ -15,22 +17,15 @@ from gglib.app.memory.gpu_use import read_gpu_use
 from gglib.app.settings import Settings
 from gglib.core.errors import EngineNotFoundError
 from gglib.core.plain_text import escape_block
-from gglib.core.ports.machine import (
-    DiskSpace,
-    EngineFacts,
-    MachineCheck,
-    Processors,
-    SystemFacts,
-    SystemPort,
-)
 from gglib.core.ports.store import HomeStorePort
+from gglib.core.ports.system import DiskSpace, EngineFacts, MachineCheck, Processors, SystemFacts, SystemPort
 from gglib.core.version import __version__
-from gglib.runtime.engines import Engine, LlamaServerEngine
+from gglib.runtime.engines import Engine
 from gglib.system import read_cores, read_processor_name
 
 
 class SystemReader(SystemPort):
-    """The machine of a server that runs since this object was made."""
+    """The machine of a server that runs since this object was made; used in an ``async with`` block."""
 
     def __init__(
         self,
@@ -47,6 +42,17 @@ class SystemReader(SystemPort):
         self._started_at = int(time.time())
         self._started_s = time.monotonic()
         self._checking: asyncio.Task[list[CheckResult]] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cancel a run of the checks, and wait for its end."""
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
 
     async def system(self) -> SystemFacts:
         """Return the facts now."""
@@ -86,12 +92,12 @@ class SystemReader(SystemPort):
 
 def _engine_facts(engine: Engine) -> EngineFacts:
     """Return the facts of an engine; asks its program once for each version of its file, which takes seconds."""
-    version = None
+    version, use = None, read_gpu_use(engine)
     with suppress(EngineNotFoundError):  # it was removed while the server runs
         version = engine.version
     return EngineFacts(
         name=engine.kind,
-        path=str(engine.path) if isinstance(engine, LlamaServerEngine) else None,
+        path=None if engine.path is None else str(engine.path),
         version=version,
-        devices=read_gpu_use(engine).devices or (),
+        devices=use.devices if use.gpus else (),  # without a GPU the engine is not asked
     )

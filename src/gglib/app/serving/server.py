@@ -10,7 +10,7 @@ from functools import partial
 
 from gglib.app.memory.accounts import open_accounts
 from gglib.app.models.library import open_library
-from gglib.app.monitoring.machine import machine_ports
+from gglib.app.monitoring.machine import open_machine_ports
 from gglib.app.serving.configurations import (
     ollama_config,
     proxy_config,
@@ -115,6 +115,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         ) as manager,
         recorded_periodically(LastUsedRecorder(manager.take_used_model_ids, home.catalog, time.time)),
         open_history(settings, live.redactor.redact) as history,
+        open_machine_ports(lambda: live.settings, lambda: live.url, engine, home.catalog) as machine,
     ):
         live.history = history
         reloader = None if source is None else live.reloader(source, manager)
@@ -127,7 +128,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
             profiles=home.catalog,
             reload=reload,
             history=history.live,
-            machine=machine_ports(lambda: live.settings, lambda: live.url, engine, home.catalog),
+            machine=machine,
             shared=shared,
         )
         supervisor = ProxySupervisor(partial(serve_all, options=live.options))

@@ -7,11 +7,15 @@
 from gglib.core.errors import CatalogError, ModelRuntimeError
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
 from gglib.core.ports.catalog import ModelCatalogPort
+from gglib.core.ports.clients import ClientsPort
 from gglib.core.ports.history import HistoryStatistics, RequestHistoryPort, RequestSearchPort
 from gglib.core.ports.library import ModelLibraryPort, RemovedModel
-from gglib.core.ports.machine import ClientsPort, LogsPort, MachinePorts, SettingsPort, SystemPort
+from gglib.core.ports.logs import LogsPort
+from gglib.core.ports.machine import MachinePorts
 from gglib.core.ports.reload import ReloadFunction, ReloadResult, SettingChange
 from gglib.core.ports.runtime import ModelRuntimePort
+from gglib.core.ports.settings import SettingsPort
+from gglib.core.ports.system import SystemPort
 from gglib.core.runtime.events import EventSubscription, RuntimeEvent
 from gglib.core.runtime.status import (
     LoadCount,

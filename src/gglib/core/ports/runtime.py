@@ -10,6 +10,9 @@ from gglib.core.priority import Priority
 from gglib.core.runtime.events import EventSubscription
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, SwapStatus
 
+MAX_SWAPS = 200
+"""How many of the last swaps a runtime keeps, and a client can ask for."""
+
 
 class ModelRuntimePort(ABC):
     """Runs models. The three abstract methods are enough for a server.
@@ -131,7 +134,10 @@ class ModelRuntimePort(ABC):
         return None
 
     def swaps(self, limit: int) -> tuple[SwapStatus, ...]:  # noqa: ARG002 - for runtimes that swap
-        """Return the last finished swaps, newest first, at most ``limit``; the default has none."""
+        """Return the last finished swaps, newest first; the default has none.
+
+        At most ``limit``, which is at most ``MAX_SWAPS``.
+        """
         return ()
 
     async def devices(self) -> Mapping[str, DeviceMemory]:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from gglib.core.history import times
 from gglib.core.hub.repository import HubSort
 from gglib.core.models import ModelKind
+from gglib.core.ports.runtime import MAX_SWAPS
 from gglib.core.profile_rules import MAX_FIELDS, MAX_TEXT_CHARS
 
 MAX_TARGET_CHARS = 2048
@@ -20,8 +21,11 @@ MAX_QUERY_CHARS = 256
 RULE = "x-rule"
 """Schema key that describes a pattern, as the end of "must be a string that ..."."""
 
+_END = r"$(?!\n)"
+"""The end of a text, in ECMAScript and in Python, whose ``$`` also precedes a line feed there."""
+_PORT = "(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+"""1 to 65535."""
 MAX_REQUESTS = 1000
-MAX_SWAPS = 200
 MAX_LOG_LINES = 5000
 _Filter = Annotated[str, Meta(max_length=256)] | None
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
@@ -183,7 +187,7 @@ class RequestsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Annotated[
             str,
             Meta(
-                pattern="^(?:[1-5][0-9][0-9]|[1-5]xx|failed)$",
+                pattern=f"^(?:[1-5][0-9][0-9]|[1-5]xx|failed){_END}",
                 extra_json_schema={RULE: "is a status such as 404, a class such as 4xx, or 'failed'"},
             ),
         ]
@@ -218,7 +222,7 @@ class UsageParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Annotated[
             str,
             Meta(
-                pattern="^(?:(?:hour|day|key|model|client)(?:,(?!$)|$))*$",
+                pattern=f"^(?:(?:hour|day|key|model|client)(?:,(?!$)|$))*{_END}",
                 extra_json_schema={RULE: "lists hour or day, key, model, client, separated by commas"},
             ),
         ]
@@ -272,7 +276,7 @@ class ClientsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             str,
             Meta(
                 max_length=256,
-                pattern=r"^https?://[A-Za-z0-9._-]+(?::[0-9]{1,5})?/?$|^https?://\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?/?$",
+                pattern=rf"^https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::{_PORT})?/?{_END}",
                 extra_json_schema={RULE: "is a URL without a path, such as http://192.168.1.2:8080"},
             ),
         ]

@@ -1,5 +1,6 @@
 """Serves ``/``: the page for browsers, and the text by which clients recognize an Ollama server."""
 
+from gglib.proxy.errors import PageUnreadableError
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -31,6 +32,7 @@ OPERATIONS = (
             text="For clients that accept HTML; others get the text `Ollama is running`, as from Ollama's server.",
             access=Access.PUBLIC,
             media_type=HTML,
+            errors=(PageUnreadableError,),
         ),
         show_root,
     ),

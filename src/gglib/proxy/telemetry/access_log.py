@@ -57,14 +57,7 @@ class AccessLog:
 
     def record(self, record: RequestRecord, at_s: float) -> None:
         """Log a request that ended at ``at_s``, in seconds since the epoch."""
-        level = "info"
-        if (
-            record.status != 200
-            or record.cut is not None
-            or record.path in QUIET_PATHS
-            or record.path.startswith(PAGE_FILES)
-        ) and is_quiet(record):
-            level = "debug"
+        level = "debug" if is_quiet(record) else "info"
         if not log.isEnabledFor(_LEVELS[level]):
             return
         time = self._timestamps.format(at_s)

@@ -1,8 +1,9 @@
 """Serves the files of the page."""
 
 from gglib.http.negotiation import accepts_gzip, matches_etag
+from gglib.proxy.access.public_paths import PAGE_FILES
 from gglib.proxy.docs.routes import GROUP
-from gglib.proxy.errors import PageFileNotFoundError, UnknownPathError
+from gglib.proxy.errors import PageFileNotFoundError, PageUnreadableError, UnknownPathError
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes.dispatch import Call, operation
@@ -26,7 +27,10 @@ async def send_file(request: ProxyRequest, response: Response, file: PageFile) -
 
 
 async def show_file(call: Call[None, None], response: Response) -> None:
-    """``GET /web/{revision}/{path}``. Raises ``PageFileNotFoundError``, or ``UnknownPathError`` without a page."""
+    """``GET /web/{revision}/{path}``. Raises ``PageFileNotFoundError``, ``PageUnreadableError``.
+
+    Raises ``UnknownPathError`` without a page.
+    """
     request = call.request
     if not call.services.options.has_page:
         raise UnknownPathError(request.method, request.path, request.fields.get(b"host"))
@@ -43,7 +47,7 @@ OPERATIONS = (
         OperationSpec(
             id="showPageFile",
             method="GET",
-            path="/web/{revision}/{path}",
+            path=PAGE_FILES + "{revision}/{path}",
             group=GROUP,
             summary="Get a file of the page",
             text="A module, style sheet or image of the page at `/`, which has the URLs. They change with the version "
@@ -52,7 +56,7 @@ OPERATIONS = (
             path_parameters={"revision": "The revision of the page.", "path": "The path of the file."},
             may_have_slashes=True,
             media_type=_ANY_TYPE,
-            errors=(PageFileNotFoundError,),
+            errors=(PageFileNotFoundError, PageUnreadableError),
         ),
     ),
 )

@@ -67,6 +67,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def path(self) -> Path | None:
+        """The path of its program; None if it is a package of Python."""
+        ...
+
+    @property
     def description(self) -> str:
         """Its path and version, in one line."""
         ...

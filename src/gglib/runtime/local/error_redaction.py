@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gglib.core.errors import GglibError, ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
 from gglib.runtime.local.launch import LaunchConfig
 from gglib.runtime.local.path_redaction import PathRedactor
 
@@ -15,7 +14,7 @@ from gglib.runtime.local.path_redaction import PathRedactor
 def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
     """Return the directories to redact: of the model, the engine and the launch, with links also resolved."""
     files = [spec.path, *([spec.projector] if spec.projector is not None else [])]
-    if isinstance(config.engine, LlamaServerEngine):
+    if config.engine.path is not None:
         files.append(config.engine.path)
     folders = [file.absolute().parent for file in files]
     folders += [file.resolve().parent for file in files]  # the loader logs resolved paths

@@ -11,6 +11,7 @@ from itertools import islice
 
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.ports import LoadCount, SwapCount, SwapStatus
+from gglib.core.ports.runtime import MAX_SWAPS
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
@@ -60,8 +61,6 @@ class _Load:
     is_finished: bool = False
 
 
-MAX_SWAPS = 200
-"""How many of the last swaps are kept for the list of swaps."""
 MAX_SWAPS_BY_REQUEST = 512
 """How many of the last swaps are kept for the records of the requests that caused them."""
 

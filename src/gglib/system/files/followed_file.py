@@ -33,7 +33,8 @@ NO_LINES = Tail([], is_cut=False)
 def read_tail(path: Path, lines: int) -> Tail:
     """Return the last lines of a file. Lines end with a line feed only. Raises OSError."""
     with _open(path) as file:
-        return _tail(file, lines, os.fstat(file.fileno()).st_size)
+        start, content = _read_before(file, os.fstat(file.fileno()).st_size)
+    return _tail(content, lines, has_more=start > 0)
 
 
 class FollowedFile:
@@ -68,8 +69,16 @@ class FollowedFile:
         return self._file is not None
 
     def tail(self, lines: int) -> Tail:
-        """Return the last lines of what was written before the block; call it before ``read_new``."""
-        return NO_LINES if self._file is None else _tail(self._file, lines, self._position)
+        """Return the last complete lines of what was written before the block; call it before ``read_new``.
+
+        A line that is still written comes from ``read_new``, with its beginning.
+        """
+        if self._file is None:
+            return NO_LINES
+        start, content = _read_before(self._file, self._position)
+        complete = content[: content.rfind(b"\n") + 1]
+        self._position = start + len(complete)
+        return _tail(complete, lines, has_more=start > 0)
 
     def read_new(self) -> Iterator[bytes]:
         """Yield what was appended since the last call, in pieces; starts again in a file that was truncated.
@@ -118,14 +127,20 @@ class FollowedFile:
         self._file, self._position = file, 0
 
 
-def _tail(file: BinaryIO, lines: int, end: int) -> Tail:
+def _read_before(file: BinaryIO, end: int) -> tuple[int, bytes]:
+    """Return what precedes ``end``, at most ``TAIL_BYTES``, and where that starts."""
     start = max(0, end - TAIL_BYTES)
     file.seek(start)
-    text = file.read(end - start).decode(errors="replace")
-    if not text:
-        return NO_LINES
-    found = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-    return Tail(found[-lines:] if lines else [], is_cut=start > 0 or len(found) > lines)
+    return start, file.read(end - start)
+
+
+def _tail(content: bytes, lines: int, *, has_more: bool) -> Tail:
+    """Return the last lines of ``content``; ``has_more``: the file has something before it."""
+    if not content:
+        return Tail([], is_cut=has_more)
+    text = content.decode(errors="replace").removesuffix("\n")
+    found = [line.removesuffix("\r") for line in text.split("\n")]
+    return Tail(found[-lines:] if lines else [], is_cut=has_more or len(found) > lines)
 
 
 def _open(path: Path) -> BinaryIO:

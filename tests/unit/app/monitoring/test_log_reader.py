@@ -13,7 +13,7 @@ from gglib.app.monitoring import log_reader
 from gglib.app.monitoring.log_reader import LogReader
 from gglib.core.errors import LogNotFoundError, LogUnreadableError
 from gglib.core.models import ModelSummary
-from gglib.core.ports.machine import LogBatch
+from gglib.core.ports.logs import LogBatch
 from gglib.system.files.followed_file import FollowedFile
 from gglib.testing import FakeCatalog
 
@@ -83,6 +83,17 @@ async def test_new_lines_follow_the_last_ones(logs: LogReader, tmp_path: Path) -
         assert seen == ["e end", "old", "new"]
 
 
+@pytest.mark.parametrize("lines", [0, 5])
+async def test_following_starts_at_the_start_of_a_line(logs: LogReader, tmp_path: Path, lines: int) -> None:
+    """A line that is being written is shown as a whole, when it ends."""
+    path = tmp_path / "gglib.log"
+    path.write_text("a\nbeg", encoding="utf-8")
+    async with asyncio.timeout(30), aclosing(logs.follow_log("gglib", lines)) as followed:
+        assert texts(await anext(followed)) == ["a"][:lines]
+        append(path, "un", "c")
+        assert texts(await anext(followed)) == ["begun", "c"]
+
+
 async def test_what_a_slow_reader_misses_is_counted(logs: LogReader, tmp_path: Path) -> None:
     """The last lines of one batch stay."""
     async with asyncio.timeout(30), aclosing(logs.follow_log("gglib", 0)) as followed:
@@ -122,9 +133,11 @@ async def test_a_reader_that_leaves_waits_for_the_thread(
 
     following = asyncio.create_task(follow())
     await asyncio.to_thread(started.wait, 30)
-    following.cancel()
-    await asyncio.sleep(0)
-    assert not following.done()
+    for _ in range(2):  # also if it is cancelled again
+        following.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not following.done()
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await following

@@ -1,4 +1,4 @@
-"""The settings, the facts and the checks of a server's machine."""
+"""The facts and the checks of a server's machine."""
 
 import asyncio
 from pathlib import Path
@@ -7,39 +7,19 @@ import pytest
 
 from gglib import __version__
 from gglib.app.doctor import Check, Finding, Verdict
+from gglib.app.memory import gpu_use
 from gglib.app.monitoring import system_facts
-from gglib.app.monitoring.machine import LiveSettings
+from gglib.app.monitoring.machine import open_machine_ports
 from gglib.app.monitoring.system_facts import SystemReader
-from gglib.app.settings import SETTINGS, load_settings
+from gglib.app.settings import load_settings
 from gglib.core.errors import EngineBrokenError, GglibError
-from gglib.runtime.engines import Engine, LlamaServerEngine
+from gglib.runtime.engines import EmbeddedEngine, Engine, LlamaServerEngine
 from gglib.runtime.engines.program_output import ProgramOutput
+from gglib.system.gpu_kinds import Gpu, GpuVendor
 from gglib.testing import FakeCatalog
 
 SECRET = "a-secret-of-this-test"
-
-
-def test_settings_have_a_source_and_a_help_but_no_secret(tmp_path: Path) -> None:
-    """In the order of the documentation; a reload shows other ones."""
-    (tmp_path / "config.toml").write_text(f'port = 9000\n[api_keys]\nalice = "{SECRET}"\n', encoding="utf-8")
-    current = load_settings({"home": str(tmp_path)}, {"GGLIB_PORT": "9001", "GGLIB_MEMORY": "2G"})
-    live = LiveSettings(lambda: current)
-    table = live.settings()
-    assert table.path == str(tmp_path / "config.toml")
-    assert [setting.setting for setting in table.settings] == [spec.key for spec in SETTINGS]
-    by_name = {setting.setting: setting for setting in table.settings}
-    port = by_name["port"]
-    assert (port.value, port.shown, port.source, port.overrides) == (
-        9001,
-        "9001",
-        "GGLIB_PORT",
-        ("config.toml",),
-    )
-    assert by_name["api_keys"].value == ["alice"]
-    assert all(setting.help for setting in table.settings)
-    assert SECRET not in repr(table)
-    current = load_settings({"home": str(tmp_path)}, {})
-    assert next(one for one in live.settings().settings if one.setting == "port").value == 9000
+GPU = Gpu(vendor=GpuVendor.NVIDIA, name="A GPU")
 
 
 def reader(home: Path, engine: Engine) -> SystemReader:
@@ -73,10 +53,51 @@ async def test_facts_are_those_of_this_machine(tmp_path: Path) -> None:
     assert SECRET not in repr(facts)
 
 
-async def test_an_engine_that_was_removed_has_no_version(tmp_path: Path) -> None:
+async def test_the_path_is_that_of_any_engine_with_a_program(tmp_path: Path) -> None:
+    """Of an engine that is not llama-server, too; a package has none."""
+
+    class OtherEngine(EmbeddedEngine):
+        path = tmp_path / "other-server"
+
+    facts = await reader(tmp_path, OtherEngine(reason="a test")).system()
+    assert facts.engine.path == str(tmp_path / "other-server")
+    facts = await reader(tmp_path, EmbeddedEngine(reason="a test")).system()
+    assert facts.engine.path is None
+
+
+@pytest.mark.parametrize(
+    ("gpus", "listed", "shown"),
+    [
+        ((GPU,), ("CUDA0",), ("CUDA0",)),
+        ((GPU,), (), ()),
+        ((GPU,), None, None),
+        ((), None, ()),
+    ],
+)
+async def test_devices_that_the_engine_cannot_list_are_unknown(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: tuple[Gpu, ...],
+    listed: tuple[str, ...] | None,
+    shown: tuple[str, ...] | None,
+) -> None:
+    """Which is not the same as none; a machine without a GPU has none."""
+    monkeypatch.setattr(gpu_use, "read_present_gpus", lambda: gpus)
+
+    class OtherEngine(EmbeddedEngine):
+        def gpu_devices(self) -> tuple[str, ...] | None:
+            return listed
+
+    assert (await reader(tmp_path, OtherEngine(reason="a test")).system()).engine.devices == shown
+
+
+async def test_an_engine_that_was_removed_has_no_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server still shows everything else."""
     engine = llama_server(tmp_path, "7")
     engine.path.unlink()
+    monkeypatch.setattr(gpu_use, "read_present_gpus", lambda: ())
     with pytest.raises(EngineBrokenError):
         _ = engine.version
     facts = await reader(tmp_path, engine).system()
@@ -114,3 +135,32 @@ async def test_callers_share_a_run_of_the_checks(tmp_path: Path, monkeypatch: py
     assert runs == 1
     await machine.check()
     assert runs == 2
+
+
+async def test_a_run_of_the_checks_ends_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not go on with a catalogue that is closed."""
+    started, is_ended = asyncio.Event(), False
+
+    async def check() -> Finding:
+        nonlocal is_ended
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            is_ended = True
+        return Finding(Verdict.OK, "")
+
+    monkeypatch.setattr(system_facts, "doctor_checks", lambda *_: [("one", check)])
+    settings = load_settings({"home": str(tmp_path)}, {})
+    engine, store = llama_server(tmp_path, "7"), FakeCatalog([])
+    async with open_machine_ports(lambda: settings, lambda: "http://127.0.0.1:9", engine, store) as machine:
+        leaving = asyncio.create_task(machine.system.check())
+        await started.wait()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert not is_ended
+    assert is_ended

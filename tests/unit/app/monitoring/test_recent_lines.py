@@ -1,9 +1,16 @@
 """New lines of a log in bounded memory."""
 
+import json
+
 import pytest
 
 from gglib.app.monitoring import recent_lines
-from gglib.app.monitoring.recent_lines import CUT, MAX_LINE_BYTES, RecentLines, shown_tail
+from gglib.app.monitoring.recent_lines import (
+    CUT,
+    MAX_LINE_CHARS,
+    RecentLines,
+    shown_tail,
+)
 
 
 def take(lines: RecentLines) -> tuple[list[str], int]:
@@ -46,8 +53,29 @@ def test_a_long_line_is_cut() -> None:
     """It is never in memory as a whole."""
     lines = RecentLines()
     for _ in range(100):
-        lines.feed(b"x" * MAX_LINE_BYTES)
+        lines.feed(b"x" * MAX_LINE_CHARS)
     lines.feed(b"\nshort\n")
-    assert take(lines) == (["x" * MAX_LINE_BYTES + CUT, "short"], 0)
-    assert shown_tail(["y" * 10 * MAX_LINE_BYTES, "z"])[0].text == "y" * MAX_LINE_BYTES + CUT
-    assert shown_tail(["y" * MAX_LINE_BYTES])[0].text == "y" * MAX_LINE_BYTES
+    assert take(lines) == (["x" * MAX_LINE_CHARS + CUT, "short"], 0)
+    assert shown_tail(["y" * 10 * MAX_LINE_CHARS, "z"])[0].text == "y" * MAX_LINE_CHARS + CUT
+    assert shown_tail(["y" * MAX_LINE_CHARS])[0].text == "y" * MAX_LINE_CHARS
+
+
+def test_a_record_with_a_long_traceback_is_read_before_it_is_cut() -> None:
+    """It becomes the lines of the traceback; only the long one of them is cut."""
+    frames = [f"frame {number}: {'x' * 80}" for number in range(200)]
+    record = {
+        "time": "2026-11-29T13:00:00.123+00:00",
+        "level": "error",
+        "logger": "gglib",
+        "message": "it failed",
+        "exception": "\n".join([*frames, "y" * (MAX_LINE_CHARS + 1)]),
+    }
+    line = json.dumps(record)
+    lines = RecentLines()
+    lines.feed(f"{line}\n".encode())
+    shown, dropped = lines.take()
+    assert (len(shown), dropped) == (202, 0)
+    assert (shown[0].level, shown[0].text.endswith("ERROR   it failed")) == ("ERROR", True)
+    assert shown[1].text.strip() == frames[0]
+    assert shown[-1].text.endswith("y" + CUT)
+    assert shown_tail([line]) == shown

@@ -10,6 +10,7 @@ from gglib.core.hub.repository import HubSort
 from gglib.proxy.envelope import read_envelope
 from gglib.proxy.errors import BadRequestError
 from gglib.proxy.routes.requests import (
+    ClientsQuery,
     Forwarded,
     LoadOptions,
     ModelChanges,
@@ -17,8 +18,10 @@ from gglib.proxy.routes.requests import (
     NewModel,
     NoFields,
     RemoveQuery,
+    RequestsQuery,
     RevisionQuery,
     SearchQuery,
+    UsageParameters,
 )
 
 LIMITS: list[tuple[type[msgspec.Struct], dict[str, Any], dict[str, Any]]] = [
@@ -51,6 +54,15 @@ LIMITS: list[tuple[type[msgspec.Struct], dict[str, Any], dict[str, Any]]] = [
     (SearchQuery, {"q": "q", "limit": 1}, {"q": "q", "limit": 0}),
     (SearchQuery, {"q": "q", "limit": 100}, {"q": "q", "limit": 101}),
     (SearchQuery, {"q": "q", "max_size": 1}, {"q": "q", "max_size": 0}),
+    (ClientsQuery, {"url": "http://a"}, {"url": "http://a\n"}),
+    (ClientsQuery, {"url": "http://a:1/"}, {"url": "http://a:1/\n"}),
+    (ClientsQuery, {"url": "https://a:65535"}, {"url": "https://a:65536"}),
+    (ClientsQuery, {"url": "http://a:9"}, {"url": "http://a:0"}),
+    (ClientsQuery, {"url": "http://a:60000"}, {"url": "http://a:99999"}),
+    (ClientsQuery, {"url": "http://[::1]:8080"}, {"url": "http://[::1]:8080/v1"}),
+    (RequestsQuery, {"status": "failed"}, {"status": "failed\n"}),
+    (UsageParameters, {"by": "hour,model"}, {"by": "hour\n"}),
+    (UsageParameters, {"by": ""}, {"by": "hour,"}),
     (RevisionQuery, {"revision": "r" * 256}, {"revision": "r" * 257}),
     (RevisionQuery, {"revision": "r"}, {"revision": ""}),
 ]

@@ -1,10 +1,12 @@
 """Reading the page from the package."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from gglib.proxy.errors import PageUnreadableError
 from gglib.proxy.web import reading
 from gglib.proxy.web.files import Page, build_page
 from gglib.proxy.web.reading import PageReader, read_page
@@ -43,3 +45,23 @@ async def test_a_reader_reads_once_and_survives_clients_that_leave(monkeypatch: 
     assert await reader.page() is page
     assert first.cancelled()
     assert len(reads) == 1
+
+
+async def test_the_reason_why_a_page_cannot_be_read_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, without any request; requests get one error, also without a reason in it."""
+
+    def read() -> Page:
+        raise KeyError("index.html")
+
+    monkeypatch.setattr(reading, "read_page", read)
+    reader = PageReader()
+    with suppress(KeyError):
+        await reader.start()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "index.html" in caplog.text
+    for _ in range(2):
+        with pytest.raises(PageUnreadableError, match="install gglib again"):
+            await reader.page()
+    assert len(caplog.records) == 1

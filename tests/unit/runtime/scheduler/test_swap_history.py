@@ -8,6 +8,7 @@ from tests.support.golden import Golden
 from gglib.core.errors import ModelLoadFailedError
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import LoadCount, SwapCount, SwapStatus
+from gglib.core.ports.runtime import MAX_SWAPS
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
@@ -26,7 +27,7 @@ from gglib.runtime.scheduler.events import (
     WaitTimedOut,
 )
 from gglib.runtime.scheduler.scheduler import Scheduler
-from gglib.runtime.scheduler.swap_history import MAX_SWAPS, MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
+from gglib.runtime.scheduler.swap_history import MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))

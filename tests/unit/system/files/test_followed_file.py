@@ -74,6 +74,21 @@ def test_appended_text_follows_the_tail(tmp_path: Path) -> None:
         assert new_text(file) == "d"
 
 
+def test_following_starts_at_the_start_of_a_line(tmp_path: Path) -> None:
+    """A line that is being written is not split between the tail and the new text."""
+    path = tmp_path / "log"
+    path.write_text("a\nb", encoding="utf-8")
+    with FollowedFile(path) as file:
+        assert file.tail(5).lines == ["a"]
+        append(path, "egin\n")
+        assert new_text(file) == "begin\n"
+    path.write_text("b", encoding="utf-8")
+    with FollowedFile(path) as file:
+        assert file.tail(5) == followed_file.NO_LINES
+        append(path, "egin\n")
+        assert new_text(file) == "begin\n"
+
+
 def test_long_text_arrives_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that memory is bounded."""
     monkeypatch.setattr(followed_file, "PIECE_BYTES", 3)

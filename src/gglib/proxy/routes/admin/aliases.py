@@ -4,7 +4,7 @@ from gglib.core import errors
 from gglib.proxy.names.alias_table import alias_table
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.models import GROUP
+from gglib.proxy.routes.admin.groups import MODELS_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 
@@ -22,7 +22,7 @@ OPERATIONS = (
             id="listAliases",
             method="GET",
             path="/gglib/aliases",
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="List the aliases, alias lists and patterns",
             text="Like `gglib alias --json`. `PATCH /gglib/models/{name}` changes the aliases of a model; lists and "
             "patterns are set on the server's machine.",

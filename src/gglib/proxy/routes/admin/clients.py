@@ -1,13 +1,13 @@
 """Shows how programs connect to the server. For admins: the settings name an access key."""
 
 from gglib.core import errors
-from gglib.core.ports.machine import ClientTable, ClientTarget
+from gglib.core.ports.clients import ClientTable, ClientTarget
 from gglib.proxy.errors import BadRequestError, NoMachineError
 from gglib.proxy.models import served_context
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.kind_defaults import require_for_kind
 from gglib.proxy.response import Response
-from gglib.proxy.routes.admin.logs import GROUP
+from gglib.proxy.routes.admin.groups import MACHINE_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import ClientsQuery
@@ -42,7 +42,7 @@ OPERATIONS = (
             id="listClients",
             method="GET",
             path="/gglib/clients",
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="List the settings of the programs that can use this server",
             text="Like `gglib connect`. The access key is never sent: a variable or a placeholder stands for it.",
             query=ClientsQuery,

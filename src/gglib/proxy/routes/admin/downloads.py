@@ -9,13 +9,13 @@ from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import DOWNLOADS_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 from gglib.proxy.routes.requests import CancelQuery, NewDownload
 
 DOWNLOADS, DOWNLOAD = "/gglib/downloads", "/gglib/downloads/{id}"
 DOWNLOAD_EVENTS = "/gglib/downloads/{id}/events"
-GROUP = "Downloads"
 _ID = {"id": "The `id` from `startDownload`."}
 
 
@@ -75,7 +75,7 @@ OPERATIONS = (
             id="listDownloads",
             method="GET",
             path=DOWNLOADS,
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="List the downloads of this server",
             text="Finished ones stay in the list for a day, at most the last 50. Downloads of the command "
             "`gglib pull` are not included.",
@@ -89,7 +89,7 @@ OPERATIONS = (
             id="startDownload",
             method="POST",
             path=DOWNLOADS,
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Pull a model",
             text="Like `gglib pull --yes`: of several quantizations it takes one that fits. Two downloads run at "
             "once, others wait. A target that is already downloading returns the existing download; paused and "
@@ -108,7 +108,7 @@ OPERATIONS = (
             id="showDownload",
             method="GET",
             path=DOWNLOAD,
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Show the state of a download",
             path_parameters=_ID,
             response=responses.Download,
@@ -122,7 +122,7 @@ OPERATIONS = (
             id="cancelDownload",
             method="DELETE",
             path=DOWNLOAD,
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Cancel a download",
             text="Responds when it has ended. Partial files are kept, unless `files` is true; those that another pull "
             "needs are kept in any case. A download that is done does not change, nor do its files.",
@@ -139,7 +139,7 @@ OPERATIONS = (
             id="pauseDownload",
             method="POST",
             path=f"{DOWNLOAD}/pause",
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Pause a download",
             text="Responds when it has stopped. It keeps its partial files and its place in the list. A download that "
             "has ended does not change.",
@@ -155,7 +155,7 @@ OPERATIONS = (
             id="resumeDownload",
             method="POST",
             path=f"{DOWNLOAD}/resume",
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Resume a download",
             text="Queues a paused, cancelled or failed download again; it continues from its partial files. An active "
             "one does not change. If another download of the same target was started since, that one is returned.",
@@ -171,7 +171,7 @@ OPERATIONS = (
             id="followDownload",
             method="GET",
             path=DOWNLOAD_EVENTS,
-            group=GROUP,
+            group=DOWNLOADS_GROUP,
             summary="Follow a download",
             text="Server-sent events: `data:` with a download, first its current state, then after each change, at "
             "most five per second; the last one has a final state, or is paused, and ends the stream. Comments keep it "

@@ -13,7 +13,8 @@ from gglib.proxy.errors import BadRequestError
 from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.models import GROUP, MODEL, NAME, shown_models
+from gglib.proxy.routes.admin.groups import MODELS_GROUP
+from gglib.proxy.routes.admin.models import MODEL, NAME, shown_models
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import ModelChanges
@@ -89,7 +90,7 @@ OPERATIONS = (
             method="PATCH",
             path=MODEL,
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Change names and settings of a model",
             text="Like `gglib set`, with the same effects. The body is a merge patch (RFC 7396): absent fields stay, "
             "null resets a field. A model in memory that gets another name is unloaded after its requests. Engine "
@@ -108,7 +109,7 @@ OPERATIONS = (
             method="POST",
             path=f"{MODEL}/pin",
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Pin a model",
             text="Like `gglib pin`: the model stays in memory once it is loaded, also after a restart. "
             "It is not loaded by this.",
@@ -125,7 +126,7 @@ OPERATIONS = (
             method="POST",
             path=f"{MODEL}/unpin",
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Unpin a model",
             text="Like `gglib unpin`: the model may be unloaded for other models again.",
             path_parameters=NAME,

@@ -3,7 +3,8 @@
 from gglib.core import errors
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.models import GROUP, states_of
+from gglib.proxy.routes.admin.groups import MODELS_GROUP
+from gglib.proxy.routes.admin.models import states_of
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 
@@ -23,7 +24,7 @@ OPERATIONS = (
             id="listFits",
             method="GET",
             path="/gglib/fits",
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="List whether the models fit into the memory",
             text="Judges each model of the catalogue against the memory that is free now, with its own context and "
             "slots, from its header. Headers are read for at most a second: models beyond it are estimated from their "

@@ -3,13 +3,13 @@
 from gglib.core import errors
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import HUB_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import RevisionQuery, SearchQuery
 
 SEARCH, REPOSITORY = "/gglib/hub/models", "/gglib/hub/models/{owner}/{repository}"
 FIRST_MODELS, UPDATES = "/gglib/hub/first-models", "/gglib/hub/updates"
-GROUP = "The hub"
 _HUB_ERRORS = (
     errors.HubError,
     errors.HubUnreachableError,
@@ -54,7 +54,7 @@ OPERATIONS = (
             id="searchHub",
             method="GET",
             path=SEARCH,
-            group=GROUP,
+            group=HUB_GROUP,
             summary="Search the hub for GGUF models",
             text="Like `gglib search --json`: the models of each repository, and whether they fit this machine.",
             query=SearchQuery,
@@ -69,7 +69,7 @@ OPERATIONS = (
             id="showRepository",
             method="GET",
             path=REPOSITORY,
-            group=GROUP,
+            group=HUB_GROUP,
             summary="Show one repository of the hub",
             text="Like `gglib show REPO --json`: the result of `searchHub`, and all files.",
             path_parameters={
@@ -88,7 +88,7 @@ OPERATIONS = (
             id="listFirstModels",
             method="GET",
             path=FIRST_MODELS,
-            group=GROUP,
+            group=HUB_GROUP,
             summary="List known models for a start",
             text="What `gglib up` offers with an empty catalogue: known instruct models, and whether they fit this "
             "machine. Asks the hub which it has, for at most two seconds.",
@@ -102,7 +102,7 @@ OPERATIONS = (
             id="checkUpdates",
             method="GET",
             path=UPDATES,
-            group=GROUP,
+            group=HUB_GROUP,
             summary="Compare the models with their sources",
             text="Like `gglib outdated --json`: models that came from a repository or a URL. One request to each "
             "source; one that fails has the state `unchecked`.",

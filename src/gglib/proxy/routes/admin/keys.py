@@ -6,10 +6,9 @@ from gglib.core.api_keys import LOCAL_KEY_NAME, ApiKey
 from gglib.proxy.options import Services
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import KEYS_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
-
-GROUP = "Keys"
 
 
 async def list_keys(call: Call[None, None], response: Response) -> None:
@@ -36,7 +35,7 @@ OPERATIONS = (
             id="listKeys",
             method="GET",
             path="/gglib/keys",
-            group=GROUP,
+            group=KEYS_GROUP,
             summary="List the access keys, their limits and what they use of them",
             text="The keys themselves are never sent. `gglib key` makes, changes and revokes keys, on the server's "
             "machine.",

@@ -8,8 +8,8 @@ from gglib.proxy.names.candidates import Candidate, log_skip, resolve_request
 from gglib.proxy.names.fallback import CANNOT_RUN, first_that_runs
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import RUNTIME_GROUP
 from gglib.proxy.routes.admin.models import MODEL, NAME
-from gglib.proxy.routes.admin.status import GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import LoadOptions
@@ -57,7 +57,7 @@ OPERATIONS = (
             method="POST",
             path=f"{MODEL}/load",
             may_have_slashes=True,
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="Load a model",
             text="Like `gglib load`: responds when the model is ready for requests. It waits like a request for the "
             "model, and other models are unloaded for it as for a request. A disconnect ends the wait.",
@@ -74,7 +74,7 @@ OPERATIONS = (
             method="POST",
             path=f"{MODEL}/unload",
             may_have_slashes=True,
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="Unload a model",
             text="Like `gglib unload`: waits for its responses in flight as `stopModels` does, and responds when its "
             "process has exited. `stopped` is empty if the model was not in memory.",

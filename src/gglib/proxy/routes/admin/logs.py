@@ -5,17 +5,17 @@ from contextlib import aclosing
 import msgspec
 
 from gglib.core import errors
-from gglib.core.ports.machine import LogBatch, LogTail
+from gglib.core.ports.logs import LogBatch, LogTail
 from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.proxy.errors import NoMachineError
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import MACHINE_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 from gglib.proxy.routes.requests import LogEventsQuery, LogQuery
 
-GROUP = "Machine"
 LOGS, LOG = "/gglib/logs", "/gglib/logs/{name}"
 _NAME = {"name": "`gglib`, or `engine:` and the name of a model, percent-encoded."}
 _ERRORS = (errors.LogNotFoundError, errors.LogUnreadableError, NoMachineError)
@@ -58,7 +58,7 @@ OPERATIONS = (
             id="listLogs",
             method="GET",
             path=LOGS,
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="List the logs of gglib and of the engines",
             response=responses.Logs,
             errors=(errors.CatalogError, NoMachineError),
@@ -71,7 +71,7 @@ OPERATIONS = (
             method="GET",
             path=LOG,
             may_have_slashes=True,
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="Read the end of a log",
             text="Like `gglib logs`: lines of JSON as text, control characters escaped, long lines cut. At most the "
             "last MiB of the file.",
@@ -87,7 +87,7 @@ OPERATIONS = (
             id="followLog",
             method="GET",
             path=f"{LOG}/events",
-            group=GROUP,
+            group=MACHINE_GROUP,
             may_have_slashes=True,
             summary="Follow a log",
             text="Like `gglib logs --follow`. Server-sent events: `lines`, at most five per second; the first one at "

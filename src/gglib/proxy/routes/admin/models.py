@@ -14,12 +14,12 @@ from gglib.proxy.names.candidates import resolve_request
 from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import MODELS_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.requests import NewModel, RemoveQuery
 
 MODELS, MODEL = "/gglib/models", "/gglib/models/{name}"
-GROUP = "Models of this machine"
 NAME = {"name": "Any of its names, percent-encoded, or its number."}
 
 
@@ -98,7 +98,7 @@ OPERATIONS = (
             id="listModels",
             method="GET",
             path=MODELS,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="List the models of the catalogue",
             text="Like `gglib list --json`. Only models that the key may use; paths, `engine_args` "
             "and `last_used_at` are null for callers without admin rights.",
@@ -113,7 +113,7 @@ OPERATIONS = (
             id="addModel",
             method="POST",
             path=MODELS,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Add a GGUF file of the server's machine",
             text="Like `gglib add`: the file is not moved, and the model can be used at once.",
             body=NewModel,
@@ -136,7 +136,7 @@ OPERATIONS = (
             method="GET",
             path=MODEL,
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Show one model",
             text="For an alias list or pattern: its first model; for `MODEL:PROFILE`: the model.",
             access=Access.CLIENT,
@@ -152,7 +152,7 @@ OPERATIONS = (
             method="DELETE",
             path=MODEL,
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Remove a model",
             text="Like `gglib rm`: its files stay, unless `files` is true. Then files are deleted if gglib downloaded "
             "them and no other model uses them; `kept` has the reasons for the others. A model in memory "
@@ -171,7 +171,7 @@ OPERATIONS = (
             method="GET",
             path=f"{MODEL}/removal",
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Show what the removal of a model would delete",
             text="What `removeModel` with `files` would delete and keep now; changes nothing. Files of a model in "
             "memory are deleted after it is unloaded.",

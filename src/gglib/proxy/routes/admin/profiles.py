@@ -8,12 +8,12 @@ from gglib.proxy.errors import BadRequestError, NoProfilesError
 from gglib.proxy.profiles.admin import OwnedProfile, ProfileAdmin
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import PROFILES_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import NewProfile, ProfileQuery
 
 PROFILES, PROFILE = "/gglib/profiles", "/gglib/profiles/{name}"
-GROUP = "Profiles"
 _NAME = {"name": "Name of the profile."}
 _ERRORS = (errors.ModelNotFoundError, errors.ProfileNotFoundError, errors.CatalogError, NoProfilesError)
 
@@ -69,7 +69,7 @@ OPERATIONS = (
             id="listProfiles",
             method="GET",
             path=PROFILES,
-            group=GROUP,
+            group=PROFILES_GROUP,
             summary="List the profiles",
             text="Like `gglib profile list --json`.",
             response=responses.Profiles,
@@ -82,7 +82,7 @@ OPERATIONS = (
             id="showProfile",
             method="GET",
             path=PROFILE,
-            group=GROUP,
+            group=PROFILES_GROUP,
             summary="Show one profile",
             path_parameters=_NAME,
             query=ProfileQuery,
@@ -96,7 +96,7 @@ OPERATIONS = (
             id="setProfile",
             method="PUT",
             path=PROFILE,
-            group=GROUP,
+            group=PROFILES_GROUP,
             summary="Add or replace a profile",
             text="Requests use it as `MODEL:PROFILE`. Unlike `gglib profile set`, it replaces the whole profile.",
             path_parameters=_NAME,
@@ -112,7 +112,7 @@ OPERATIONS = (
             id="removeProfile",
             method="DELETE",
             path=PROFILE,
-            group=GROUP,
+            group=PROFILES_GROUP,
             summary="Remove a profile",
             path_parameters=_NAME,
             query=ProfileQuery,

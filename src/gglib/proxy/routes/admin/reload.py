@@ -4,7 +4,7 @@ from gglib.core import errors
 from gglib.proxy.errors import NoReloadError
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.status import GROUP
+from gglib.proxy.routes.admin.groups import RUNTIME_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 
@@ -23,7 +23,7 @@ OPERATIONS = (
             id="reload",
             method="POST",
             path="/gglib/reload",
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="Reload the settings and the catalogue",
             text="Like `gglib reload`. Settings that need a restart are listed and not applied; responses in progress "
             "continue. An invalid setting changes nothing.",

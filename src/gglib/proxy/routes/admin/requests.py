@@ -8,12 +8,12 @@ from gglib.core.history.matching import matches_running
 from gglib.core.history.requests import RequestFilter, RequestPage, RunningRequest
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import REQUESTS_GROUP
 from gglib.proxy.routes.admin.history_queries import request_filter
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import RequestsQuery
 
-GROUP = "Requests"
 PATH = "/gglib/requests"
 REQUEST_PATH = PATH + "/{id}"
 _ID = {"id": "Its number, or the `x-request-id` of its response, percent-encoded."}
@@ -82,7 +82,7 @@ OPERATIONS = (
             id="listRequests",
             method="GET",
             path=PATH,
-            group=GROUP,
+            group=REQUESTS_GROUP,
             summary="List the requests in progress, and search the stored ones",
             text="Like `gglib requests --json`. Requests that only read, such as those of a page that polls, are "
             "stored if they fail.",
@@ -98,7 +98,7 @@ OPERATIONS = (
             method="GET",
             path=REQUEST_PATH,
             may_have_slashes=True,
-            group=GROUP,
+            group=REQUESTS_GROUP,
             summary="Show a request",
             path_parameters=_ID,
             response=responses.RequestDetails,
@@ -112,7 +112,7 @@ OPERATIONS = (
             method="DELETE",
             path=REQUEST_PATH,
             may_have_slashes=True,
-            group=GROUP,
+            group=REQUESTS_GROUP,
             summary="Cancel a request in progress",
             text="Its client gets the error `request_cancelled`. Clients may choose the id: all requests in progress "
             "with this one are cancelled.",

@@ -1,9 +1,9 @@
 """Shows the settings of the server. For admins."""
 
-from gglib.core.ports.machine import SettingTable
+from gglib.core.ports.settings import SettingTable
 from gglib.proxy.errors import NoMachineError
 from gglib.proxy.response import Response
-from gglib.proxy.routes.admin.logs import GROUP
+from gglib.proxy.routes.admin.groups import MACHINE_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 
@@ -20,7 +20,7 @@ OPERATIONS = (
             id="listSettings",
             method="GET",
             path="/gglib/settings",
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="List the settings in use, and where each comes from",
             text="Like `gglib config --json`, with the settings of the server. Access keys are never sent, only their "
             "names. `gglib config` changes settings, on the server's machine.",

@@ -1,14 +1,14 @@
 """Status of the runtime, its last swaps, and unloading all models. For admins."""
 
 from gglib.core.ports import ModelRuntimePort
+from gglib.core.ports.runtime import MAX_SWAPS
 from gglib.core.version import __version__
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import RUNTIME_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 from gglib.proxy.routes.requests import SwapsQuery
-
-GROUP = "Runtime"
 
 
 async def show_status(call: Call[None, None], response: Response) -> None:
@@ -44,7 +44,7 @@ OPERATIONS = (
             id="showStatus",
             method="GET",
             path="/gglib/status",
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="Show the models in memory, waiting requests, the last swap, and counts",
             text="Like `gglib ps --json`.",
             response=responses.Status,
@@ -56,9 +56,9 @@ OPERATIONS = (
             id="listSwaps",
             method="GET",
             path="/gglib/swaps",
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="List the last swaps",
-            text="Newest first. The server keeps the last 200 since its start; "
+            text=f"Newest first. The server keeps the last {MAX_SWAPS} since its start; "
             "`GET /gglib/events` sends further ones.",
             query=SwapsQuery,
             response=responses.Swaps,
@@ -70,7 +70,7 @@ OPERATIONS = (
             id="stopModels",
             method="POST",
             path="/gglib/stop",
-            group=GROUP,
+            group=RUNTIME_GROUP,
             summary="Unload all models",
             text="Like `gglib stop`.",
             response=responses.Stopped,

@@ -3,7 +3,7 @@
 from gglib.proxy.errors import NoMachineError
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.logs import GROUP
+from gglib.proxy.routes.admin.groups import MACHINE_GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
 
@@ -25,7 +25,7 @@ OPERATIONS = (
             id="showSystem",
             method="GET",
             path="/gglib/system",
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="Show the server's version, its machine and its engine",
             response=responses.System,
             errors=(NoMachineError,),
@@ -37,7 +37,7 @@ OPERATIONS = (
             id="checkMachine",
             method="GET",
             path="/gglib/doctor",
-            group=GROUP,
+            group=MACHINE_GROUP,
             summary="Check the machine for problems",
             text="Like `gglib doctor --json`, with the settings of the server. Takes seconds; requests at the same "
             "time share one run.",

@@ -8,8 +8,8 @@ from gglib.core.history.usage import UsageQuery
 from gglib.proxy.errors import ForbiddenError, NotOfferedError
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.groups import REQUESTS_GROUP
 from gglib.proxy.routes.admin.history_queries import usage_query
-from gglib.proxy.routes.admin.requests import GROUP
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import Access, OperationSpec
 from gglib.proxy.routes.requests import UsageParameters
@@ -50,7 +50,7 @@ OPERATIONS = (
             id="showUsage",
             method="GET",
             path="/gglib/usage",
-            group=GROUP,
+            group=REQUESTS_GROUP,
             summary="Show requests and tokens by key, model, client, hour or day",
             text="Like `gglib usage --json`. A key without admin rights sees its own usage. If no keys are set: for "
             "local programs and pages of this server.",

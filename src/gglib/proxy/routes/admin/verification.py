@@ -11,7 +11,8 @@ from gglib.proxy.names.resolution import one_model_error
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
-from gglib.proxy.routes.admin.models import GROUP, MODEL, NAME
+from gglib.proxy.routes.admin.groups import MODELS_GROUP
+from gglib.proxy.routes.admin.models import MODEL, NAME
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 
@@ -48,7 +49,7 @@ OPERATIONS = (
             method="POST",
             path=f"{MODEL}/verify",
             may_have_slashes=True,
-            group=GROUP,
+            group=MODELS_GROUP,
             summary="Verify the files of a model",
             text="Like `gglib verify`: reads all files and compares them with their expected SHA-256. Server-sent "
             "events: `progress` with `file`, `done_bytes` and `total_bytes` (of all files together), at most five per "

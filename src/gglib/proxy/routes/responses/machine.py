@@ -6,15 +6,8 @@ from typing import Annotated, Self
 from msgspec import Meta
 
 from gglib.core.log_lines import LogLine
-from gglib.core.ports.machine import (
-    DiskSpace,
-    EngineFacts,
-    LogBatch,
-    LogFile,
-    MachineCheck,
-    Processors,
-    SystemFacts,
-)
+from gglib.core.ports.logs import LogBatch, LogFile
+from gglib.core.ports.system import DiskSpace, EngineFacts, MachineCheck, Processors, SystemFacts
 from gglib.proxy.routes.responses.fields import Count, UnixTime
 from gglib.proxy.routes.responses.hub import Memory
 

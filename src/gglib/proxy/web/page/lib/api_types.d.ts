@@ -146,7 +146,7 @@ export interface EngineFacts {
   name: string;
   path: string | null;
   version: string | null;
-  devices: Array<string>;
+  devices: Array<string> | null;
 }
 
 /** An error response. */

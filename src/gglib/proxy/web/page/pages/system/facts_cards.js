@@ -43,6 +43,13 @@ function Space({ title, total, free, word }) {
   </div>`;
 }
 
+/** @param {{devices: System["engine"]["devices"]}} props */
+function Devices({ devices }) {
+  if (devices === null) return "unknown";
+  if (devices.length === 0) return "the processor";
+  return html`<ul class="bare-list">${devices.map((device) => html`<li key=${device}>${device}</li>`)}</ul>`;
+}
+
 /** @param {{engine: System["engine"]}} props */
 export function EngineCard({ engine }) {
   return html`<section class="card"><header><h2>Engine</h2></header><div class="card-body">
@@ -50,7 +57,7 @@ export function EngineCard({ engine }) {
       <dt>Name</dt><dd>${engine.name}</dd>
       <dt>Version</dt><dd>${engine.version ?? "unknown"}</dd>
       ${engine.path === null ? null : html`<dt>Path</dt><dd class="system-path"><code>${engine.path}</code><${Copy} text=${engine.path} label="Copy the path of the engine" iconOnly /></dd>`}
-      <dt>Devices</dt><dd>${engine.devices.length === 0 ? "the processor" : html`<ul class="bare-list">${engine.devices.map((device) => html`<li key=${device}>${device}</li>`)}</ul>`}</dd>
+      <dt>Devices</dt><dd><${Devices} devices=${engine.devices} /></dd>
     </dl>
   </div></section>`;
 }

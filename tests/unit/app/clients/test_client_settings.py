@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from gglib.app.clients.client_settings import ClientTables
 from gglib.app.clients.table import CLIENTS
-from gglib.app.monitoring.client_settings import ClientTables
 from gglib.app.settings import load_settings
 from gglib.core.models import ModelSummary
-from gglib.core.ports.machine import ClientTable, ClientTarget
+from gglib.core.ports.clients import ClientTable, ClientTarget
 
 SECRET = "a-secret-of-this-test"
 MODEL = ModelSummary(id=1, name="coder")

@@ -12,7 +12,7 @@ from gglib.app.clients.client import Client, Connection, Key, Places
 from gglib.app.clients.keys import client_key, key_names_for
 from gglib.app.clients.table import CLIENTS
 from gglib.app.settings import Settings
-from gglib.core.ports.machine import (
+from gglib.core.ports.clients import (
     ClientFile,
     ClientKey,
     ClientRun,

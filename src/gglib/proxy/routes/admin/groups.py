@@ -1,0 +1,10 @@
+"""The groups of the admin API, under which the documentation lists its operations."""
+
+DOWNLOADS_GROUP = "Downloads"
+HUB_GROUP = "The hub"
+KEYS_GROUP = "Keys"
+MACHINE_GROUP = "Machine"
+MODELS_GROUP = "Models of this machine"
+PROFILES_GROUP = "Profiles"
+REQUESTS_GROUP = "Requests"
+RUNTIME_GROUP = "Runtime"
