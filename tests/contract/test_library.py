@@ -33,6 +33,7 @@ from gglib.core.ports.hub import ModelHubPort
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.verification import FileVerdict, Verification, VerifyProgress
 from gglib.core.versions import FileRole, NewVersion, OwnFile
+from gglib.library.pull.execute import PullProgress
 from gglib.library.pull.queue import Downloads, Progress
 from gglib.library.search import ModelFinder, repository_result
 from gglib.library.variants.find import find_variants
@@ -62,6 +63,9 @@ class Subject(Protocol):
     async def fail(self, download: Download, error: GglibError) -> None:
         """Fail a download."""
 
+    async def report(self, download: Download, done_bytes: int) -> None:
+        """Report the progress of a download."""
+
 
 class OfServer:
     """The library of a server, with controlled pulls."""
@@ -73,6 +77,7 @@ class OfServer:
         self.store: HomeStorePort = FakeCatalog()
         self.outcomes: dict[str, asyncio.Future[ModelSummary]] = {}
         self.discarded: list[str] = []
+        self.on_progress: dict[str, Callable[[Progress], None]] = {}
         self.downloads = Downloads(
             self._pull,
             discard=self._discard,
@@ -92,13 +97,22 @@ class OfServer:
         await asyncio.sleep(0)
         self.outcomes[download.target].set_exception(error)
 
+    async def report(self, download: Download, done_bytes: int) -> None:
+        """Let the pull report progress."""
+        await asyncio.sleep(0)
+        self.on_progress[download.target](
+            PullProgress(file="f.gguf", done_bytes=done_bytes, total_bytes=100, phase="downloading")
+        )
+        await asyncio.sleep(0)
+
     async def _pull(self, target: str, on_progress: Callable[[Progress], None]) -> ModelSummary:
-        del on_progress
+        self.on_progress[target] = on_progress
         self.outcomes[target] = asyncio.get_running_loop().create_future()
         return await self.outcomes[target]
 
-    async def _discard(self, target: str) -> None:
+    async def _discard(self, target: str) -> bool:
         self.discarded.append(target)
+        return True
 
 
 class OfFake:
@@ -118,6 +132,10 @@ class OfFake:
     async def finish(self, download: Download, model_name: str) -> None:
         """Finish the download of the fake."""
         self.fake.finish(download.id, model_name)
+
+    async def report(self, download: Download, done_bytes: int) -> None:
+        """Show progress of the fake."""
+        self.fake.update(download.id, done_bytes=done_bytes)
 
     async def fail(self, download: Download, error: GglibError) -> None:
         """Fail the download of the fake."""
@@ -386,16 +404,28 @@ class TestDownloads:
     async def test_files_are_discarded_on_request(self, subject: Subject) -> None:
         """Of a download that is not done, also if it has ended before."""
         started = await subject.library.start_download("owner/coder")
+        await subject.report(started, 40)
         await subject.library.pause_download(started.id)
         cancelled = await subject.library.cancel_download(started.id)
         assert (cancelled.state, subject.discarded) == (DownloadState.CANCELLED, [])
-        await subject.library.cancel_download(started.id, with_files=True)
+        assert (await subject.library.cancel_download(started.id, with_files=True)).done_bytes == 0
         assert subject.discarded == ["owner/coder"]
         again = await subject.library.resume_download(started.id)
         await subject.finish(again, "coder")
         done = await ends(subject.library, started.id)
         assert await subject.library.cancel_download(started.id, with_files=True) == done
         assert subject.discarded == ["owner/coder"]
+
+    async def test_files_of_a_newer_download_are_not_discarded(self, subject: Subject) -> None:
+        """The older one of the same target keeps its progress, too."""
+        old = await subject.library.start_download("owner/coder")
+        await subject.report(old, 40)
+        await subject.library.cancel_download(old.id)
+        new = await subject.library.start_download("owner/coder")
+        await subject.report(new, 50)
+        await subject.library.pause_download(new.id)
+        kept = await subject.library.cancel_download(old.id, with_files=True)
+        assert (kept.state, kept.done_bytes, subject.discarded) == (DownloadState.CANCELLED, 40, [])
 
     async def test_invalid_target_is_refused_at_once(self, subject: Subject) -> None:
         """No download starts."""

@@ -16,9 +16,9 @@ class ModelFit:
     fit: Fit | None
     """None: unknown."""
     need: MemoryNeed | None
-    """The memory need with ``slots`` slots; None if the model's file is missing."""
+    """The memory need with ``slots`` slots; None if a file of the model is missing or hidden."""
     slots: int | None
-    """How many requests it would serve concurrently; None if the model's file is missing."""
+    """How many requests it would serve concurrently; None without ``need``."""
     reason: str
     """The reason of the verdict, as a sentence."""
 

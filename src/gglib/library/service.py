@@ -18,7 +18,7 @@ from gglib.core.ports.library import ModelRemovalPort
 from gglib.core.verification import Verification, VerifyProgress
 from gglib.library.add import AddRequest
 from gglib.library.pull.queue import Downloads
-from gglib.library.verification import Verifier
+from gglib.library.verifier import Verifier
 
 
 class Search(Protocol):

@@ -253,7 +253,7 @@ class FakeLibrary(ModelLibraryPort):
             while True:
                 changed, download = self._changed, await self.show_download(download_id)
                 yield download
-                if download.state.is_final:
+                if not download.state.is_active:
                     return
                 await changed.wait()
         finally:
@@ -261,7 +261,7 @@ class FakeLibrary(ModelLibraryPort):
 
     async def pause_download(self, download_id: str) -> Download:
         """Pause a download."""
-        if not (await self.show_download(download_id)).state.is_final:
+        if (await self.show_download(download_id)).state.is_active:
             self.update(download_id, state=DownloadState.PAUSED)
         return self._downloads[download_id]
 
@@ -270,19 +270,24 @@ class FakeLibrary(ModelLibraryPort):
         download = await self.show_download(download_id)
         if download.state is DownloadState.DONE:
             raise DownloadDoneError(download_id)
-        if download.state.is_final:
+        if not download.state.is_active:
             self.update(
                 download_id, state=DownloadState.RUNNING, ended_at=None, error_code=None, error_message=None
             )
         return self._downloads[download_id]
 
     async def cancel_download(self, download_id: str, *, with_files: bool = False) -> Download:
-        """Cancel a download; ``with_files`` records its target in ``discarded``."""
+        """Cancel a download; ``with_files`` records its target in ``discarded``, unless another one needs the files."""
         download = await self.show_download(download_id)
         if not download.state.has_ended:
             self.update(download_id, state=DownloadState.CANCELLED, ended_at=0)
-        if with_files and download.state is not DownloadState.DONE:
+        is_needed = any(
+            known.target.strip() == download.target.strip() and not known.state.has_ended
+            for known in self._downloads.values()
+        )
+        if with_files and download.state is not DownloadState.DONE and not is_needed:
             self.discarded.append(download.target)
+            self.update(download_id, done_bytes=0)
         return self._downloads[download_id]
 
     def _raise_if_failing(self) -> None:

@@ -152,6 +152,20 @@ def test_a_paused_download_resumes_from_its_files_or_is_discarded(home: Home, hu
     assert home.run("pull").stdout.startswith("No unfinished pulls.")
 
 
+def test_a_command_says_how_to_resume_a_download_that_was_paused(home: Home, hub: LocalHub) -> None:
+    """Its pull on the server was paused by another client."""
+    gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)
+    with home.serving() as server, home.watched("--url", server.url, "pull", "ada/large:Q4_K_M") as pulling:
+        wait_until(lambda: hub.sent_bytes("large-Q4_K_M.gguf") >= PAUSE)
+        [download] = request_json(server.url, "GET", "/gglib/downloads")["downloads"]
+        request_json(server.url, "POST", f"/gglib/downloads/{download['id']}/pause")
+        pulling.read_until("run the same command again to resume it")
+        assert f"The download was paused on {server.url}: " in pulling.seen
+        assert pulling.process.wait(timeout=30) == 1
+        gate.release()
+        assert "large-Q4_K_M" in home.ok("--url", server.url, "pull", "ada/large:Q4_K_M")
+
+
 def test_files_that_a_command_is_pulling_are_not_discarded(home: Home, hub: LocalHub) -> None:
     """The discard of the server's download of the same model leaves the files of the other process."""
     gate = hub.pause_after("large-Q4_K_M.gguf", PAUSE)

@@ -18,7 +18,14 @@ from gglib.core.memory import MachineMemory
 from gglib.core.model_fits import ModelFit, ModelFits
 from gglib.core.models import ModelSummary
 from gglib.core.ports.catalog import ModelStorePort
-from gglib.library.fit.reasons import FILE_MISSING, MEMORY_UNKNOWN, fit_reason, is_memory_known
+from gglib.library.file_state import FileState, file_state
+from gglib.library.fit.reasons import (
+    FILE_HIDDEN,
+    FILE_MISSING,
+    MEMORY_UNKNOWN,
+    fit_reason,
+    is_memory_known,
+)
 from gglib.library.fit.slots import model_fit
 
 READ_LIMIT_S = 1.0
@@ -26,17 +33,17 @@ READ_LIMIT_S = 1.0
 on."""
 
 
-async def catalogue_fits(settings: Settings, store: ModelStorePort) -> ModelFits:
+async def list_fits(settings: Settings, store: ModelStorePort) -> ModelFits:
     """Return how each model fits with its own context and slots, in the order of the catalogue.
 
     Works in a thread. Raises ``CatalogError``.
     """
     models, memory = await asyncio.gather(store.list_models(), usable_memory(settings))
-    fits = await asyncio.to_thread(model_fits, models, settings, memory)
+    fits = await asyncio.to_thread(catalogue_fits, models, settings, memory)
     return ModelFits(memory=memory, fits=tuple(fits))
 
 
-def model_fits(
+def catalogue_fits(
     models: Sequence[ModelSummary],
     settings: Settings,
     memory: MachineMemory,
@@ -48,7 +55,8 @@ def model_fits(
 
 
 def _fit_of(model: ModelSummary, settings: Settings, memory: MachineMemory, *, may_read: bool) -> ModelFit:
-    if not model.paths or not model.paths[0].is_file():
+    problem = _file_problem(model)
+    if problem is not None:
         return ModelFit(
             model_id=model.id,
             model_name=model.name,
@@ -56,7 +64,7 @@ def _fit_of(model: ModelSummary, settings: Settings, memory: MachineMemory, *, m
             fit=None,
             need=None,
             slots=None,
-            reason=FILE_MISSING,
+            reason=problem,
         )
     spec = launch_spec(model, model.paths[0])
     context = default_context(spec, settings)
@@ -82,3 +90,11 @@ def _fit_of(model: ModelSummary, settings: Settings, memory: MachineMemory, *, m
         slots=found.slots,
         reason=fit_reason(found, memory) if is_known else MEMORY_UNKNOWN,
     )
+
+
+def _file_problem(model: ModelSummary) -> str | None:
+    """Return why a model cannot be loaded from its files, as a sentence; None if all are there."""
+    states = {file_state(path) for path in model.all_files}
+    if not states or FileState.GONE in states:
+        return FILE_MISSING
+    return FILE_HIDDEN if FileState.HIDDEN in states else None

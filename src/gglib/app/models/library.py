@@ -8,7 +8,7 @@ from functools import partial
 
 from gglib.app.models.catalog import add_file
 from gglib.app.models.first_models import first_model_list
-from gglib.app.models.fits import catalogue_fits
+from gglib.app.models.fits import list_fits
 from gglib.app.models.hub import open_hub
 from gglib.app.models.pulls import discard_target, pull_by_name
 from gglib.app.models.search import model_finder
@@ -31,7 +31,7 @@ from gglib.library.pull.queue import Downloads
 from gglib.library.remove import Removals
 from gglib.library.service import ModelLibrary
 from gglib.library.variants.pull_target import PullTarget, read_target
-from gglib.library.verification import Verifier
+from gglib.library.verifier import Verifier
 from gglib.library.versions.locks import HomeLocks
 from gglib.system.files.hashing import hash_file
 
@@ -97,7 +97,7 @@ async def read_facts(model: ModelSummary) -> GgufFacts:
 
 
 async def _fits(current: Callable[[], Settings], store: HomeStorePort) -> ModelFits:
-    return await catalogue_fits(current(), store)
+    return await list_fits(current(), store)
 
 
 async def _updates(store: HomeStorePort, hub: ModelHubPort) -> list[UpstreamCheck]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 from gglib.app.memory.fitting import usable_memory
@@ -93,14 +92,18 @@ async def discard_pull(settings: Settings, store: HomeStorePort, job: PullJob) -
     return await give_up(pull_site(settings, store), job)
 
 
-async def discard_target(settings: Settings, store: HomeStorePort, target: str) -> None:
-    """Discard the unfinished pulls of a target, except those that another task or process is running.
+async def discard_target(settings: Settings, store: HomeStorePort, target: str) -> bool:
+    """Discard the unfinished pulls of exactly this target, except those that another task or process is running.
 
-    Raises ``CatalogError`` and ``StorageError``.
+    Returns whether none of them is left. Raises ``CatalogError`` and ``StorageError``.
     """
+    is_gone = True
     for job in pulls_of(target, await store.list_pulls()):
-        with suppress(DownloadInProgressError):
+        try:
             await discard_pull(settings, store, job)
+        except DownloadInProgressError:
+            is_gone = False
+    return is_gone
 
 
 def _has_leftovers(site: PullSite) -> bool:

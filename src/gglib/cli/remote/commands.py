@@ -135,13 +135,17 @@ def _note_on_interrupt(server: Endpoint) -> Iterator[None]:
 def _model_name(server: Endpoint, download: dict[str, Any]) -> str:
     """Return the name of the pulled model. Raises ``GglibError`` if the download did not complete."""
     state = DownloadState(download["state"])
-    if not state.is_final:
+    if state.is_active:
         raise GglibError(
             f"{server.url} ended the progress of the download, which is {state.value} and may continue there."
         )
     if state is not DownloadState.DONE:
         error = download["error"]
-        raise GglibError(error["message"] if error else f"The download is {state.value}.")
+        raise GglibError(
+            error["message"]
+            if error
+            else f"The download was {state.value} on {server.url}: run the same command again to resume it."
+        )
     name: str | None = download["model_name"]
     if name is None:
         raise GglibError(f"{server.url} did not name the model of the download: 'gglib list' shows it.")

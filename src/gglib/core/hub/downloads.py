@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class DownloadState(Enum):
-    """The state of a download; all but the first two are final."""
+    """The state of a download: active, paused, or at its end. Only ``done`` cannot be resumed."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -16,14 +16,14 @@ class DownloadState(Enum):
     """Stopped until it is resumed; its partial files and its place in the list are kept."""
 
     @property
-    def is_final(self) -> bool:
-        """Whether nothing happens any more, unless the download is resumed."""
-        return self not in {DownloadState.QUEUED, DownloadState.RUNNING}
+    def is_active(self) -> bool:
+        """Whether the download proceeds without a request: it is queued or running."""
+        return self in {DownloadState.QUEUED, DownloadState.RUNNING}
 
     @property
     def has_ended(self) -> bool:
         """Whether the download left the queue: it is done, failed or was cancelled."""
-        return self.is_final and self is not DownloadState.PAUSED
+        return not self.is_active and self is not DownloadState.PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

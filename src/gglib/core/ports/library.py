@@ -148,9 +148,9 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
         ...
 
     def follow_download(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield the current state, then each change, a few times a second at most, up to a final state: also paused.
+        """Yield the current state, then each change, a few times a second at most, until it is not active.
 
-        A slow consumer misses intermediate states, never the final one. The first step raises
+        A slow consumer misses intermediate states, never the last one. The first step raises
         ``DownloadNotFoundError``. A consumer that stops early calls ``aclose``.
         """
         ...
@@ -173,7 +173,7 @@ class ModelLibraryPort(ModelRemovalPort, Protocol):
     async def cancel_download(self, download_id: str, *, with_files: bool = False) -> Download:
         """Cancel a download and return its final state; a new pull of the same target resumes it.
 
-        ``with_files`` deletes its partial files, except those that another pull needs. A download that is done does not
-        change. Raises ``DownloadNotFoundError``.
+        ``with_files`` deletes its partial files, except those that another pull needs; ``done_bytes`` is 0 if they are
+        gone. A download that is done does not change. Raises ``DownloadNotFoundError``.
         """
         ...

@@ -4,7 +4,8 @@ from gglib.core.memory import Fit, MachineMemory
 from gglib.core.sizes import format_size
 from gglib.library.fit.slots import SlotFit
 
-FILE_MISSING = "Its file is missing."
+FILE_MISSING = "A file is missing: pull the model again, or restore the file."
+FILE_HIDDEN = "A directory of its files may not be searched by this user: fix its permissions."
 MEMORY_UNKNOWN = "The system does not report the memory of this machine."
 
 

@@ -66,8 +66,9 @@ class Progress(Protocol):
 
 Pull = Callable[[str, Callable[[Progress], None]], Awaitable[ModelSummary]]
 """Pulls a target and reports progress from any thread, often. A cancelled pull can be resumed."""
-Discard = Callable[[str], Awaitable[None]]
-"""Deletes the partial files of a target that no other pull needs. Raises ``GglibError``."""
+Discard = Callable[[str], Awaitable[bool]]
+"""Deletes the partial files of exactly this target that no other pull needs. Returns whether they are gone: not if
+another task or process is pulling the target. Raises ``GglibError``."""
 
 
 class Downloads:
@@ -131,7 +132,7 @@ class Downloads:
         return self._snapshot(self._job(download_id))
 
     async def follow(self, download_id: str) -> AsyncGenerator[Download, None]:
-        """Yield the current state and each change, up to the final state. Raises ``DownloadNotFoundError``.
+        """Yield the current state and each change, until it is not active. Raises ``DownloadNotFoundError``.
 
         Nothing is buffered for a slow consumer: the next step yields the newest state.
         """
@@ -140,22 +141,20 @@ class Downloads:
             changed = job.changed
             snapshot = self._snapshot(job)
             yield snapshot
-            if snapshot.state.is_final:
+            if not snapshot.state.is_active:
                 return
             await changed.wait()
 
     async def cancel(self, download_id: str, *, with_files: bool = False) -> Download:
         """Cancel a download and return its final state; ``with_files`` discards what it downloaded.
 
-        A download that is done is not changed, nor are its files. Raises ``DownloadNotFoundError`` and the errors of
-        ``discard``.
+        The files are kept, and with them the progress, if the download is done or was resumed meanwhile, or if another
+        one that has not ended needs them. Raises ``DownloadNotFoundError`` and the errors of ``discard``.
         """
         job = self._job(download_id)
         await self._stop([job], DownloadState.CANCELLED)
-        if with_files and job.state is not DownloadState.DONE:
-            await self._discard(job.target)
-            if job.state.has_ended:
-                job.forget_progress()
+        if with_files and self._may_discard(job) and await self._discard(job.target) and job.state.has_ended:
+            job.forget_progress()
         return self._snapshot(job)
 
     async def pause(self, download_id: str) -> Download:
@@ -186,10 +185,14 @@ class Downloads:
     # -- internals -------------------------------------------------------------------------------------------
 
     async def _stop(self, jobs: "Sequence[_Job]", state: DownloadState) -> None:
-        """Stop downloads; those that have not ended get ``state``, paused or cancelled."""
+        """Stop downloads; those that have not ended get ``state``, paused or cancelled.
+
+        A pause does not undo a cancellation that is not complete, whose caller may be about to delete the files.
+        """
         tasks, runs = [], [(job, job.run) for job in jobs]
         for job in jobs:
-            job.stop_state = state  # the latest request counts
+            if job.stop_state is not DownloadState.CANCELLED:
+                job.stop_state = state
             if job.task is not None:
                 job.task.cancel()
                 tasks.append(job.task)
@@ -200,6 +203,17 @@ class Downloads:
             if job.run == run and not job.state.has_ended and job.state is not job.stop_state:
                 self._end(job, state=job.stop_state)
 
+    def _may_discard(self, job: "_Job") -> bool:
+        """Whether the files of a download are its own: it has ended, has some, and no open download pulls them."""
+        if not job.state.has_ended or job.state is DownloadState.DONE or job.latest is None:
+            return False
+        pulled = self._identify(job.target)
+        return not any(
+            other.identity in {job.identity, pulled} or self._identify(other.target) == pulled
+            for other in self._jobs.values()
+            if not other.state.has_ended
+        )
+
     def _open_job(self, identity: Hashable) -> "_Job | None":
         """Return the download of a target that has not ended; None if there is none."""
         jobs = (job for job in self._jobs.values() if job.identity == identity and not job.state.has_ended)
@@ -207,7 +221,7 @@ class Downloads:
 
     def _requeue(self, job: "_Job") -> Download:
         """Queue a download that is not active again."""
-        if job.state.is_final:
+        if not job.state.is_active:
             if self._is_closed:
                 raise ShuttingDownError
             if job.state.has_ended:
@@ -269,7 +283,7 @@ class Downloads:
         job.is_update_scheduled = False
         now_s = self._clock()
         is_new_phase = job.latest is not None and job.latest.phase != job.download.phase
-        if not job.state.is_final and (is_new_phase or now_s - job.published_s >= PROGRESS_INTERVAL_S):
+        if job.state.is_active and (is_new_phase or now_s - job.published_s >= PROGRESS_INTERVAL_S):
             job.publish_progress(now_s)
 
     def _snapshot(self, job: "_Job") -> Download:
@@ -310,8 +324,8 @@ class _Job:
         """Whether a call of ``_on_update`` is scheduled in the loop."""
         self.published_s = float("-inf")
         self.ended_s = float("-inf")
-        self.stop_state = DownloadState.CANCELLED
-        """The state after the task was cancelled."""
+        self.stop_state: DownloadState | None = None
+        """The state that was requested of this run: paused or cancelled; None if it was not stopped."""
         self.run = 0
         """Number of the run: a resumed download has several."""
         self.speed = Speed()
@@ -330,6 +344,7 @@ class _Job:
     def begin_again(self) -> None:
         """Queue the download again; the shown bytes stay until the next progress."""
         self.run += 1
+        self.stop_state = None
         self.speed = Speed()
         self.change(
             state=DownloadState.QUEUED, ended_at=None, error_code=None, error_message=None, phase=None

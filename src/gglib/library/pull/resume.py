@@ -1,4 +1,4 @@
-"""Which unfinished pulls a target means, also without a quantization. Pure."""
+"""Which unfinished pulls a target means: to resume, also without a quantization; to discard, exactly. Pure."""
 
 from collections.abc import Sequence
 
@@ -19,8 +19,11 @@ def resumed_target(target: PullTarget, jobs: Sequence[PullJob]) -> PullTarget:
 
 
 def pulls_of(target: str, jobs: Sequence[PullJob]) -> list[PullJob]:
-    """Return the unfinished pulls of a target. Raises ``VariantChoiceError`` for an invalid target."""
-    wanted = resumed_target(read_target(target), jobs)
+    """Return the unfinished pulls of exactly this target. Raises ``VariantChoiceError`` for an invalid target.
+
+    A target without a quantization does not mean the unfinished pull of one: files are deleted by this list.
+    """
+    wanted = read_target(target)
     return [job for job in jobs if job.asked == target or _target_of(job) == wanted]
 
 

@@ -6,18 +6,18 @@ from gglib.core.hub.downloads import DownloadState
 
 
 @pytest.mark.parametrize(
-    ("state", "is_final", "has_ended"),
+    ("state", "is_active", "has_ended"),
     [
-        (DownloadState.QUEUED, False, False),
-        (DownloadState.RUNNING, False, False),
-        (DownloadState.PAUSED, True, False),
-        (DownloadState.DONE, True, True),
-        (DownloadState.FAILED, True, True),
-        (DownloadState.CANCELLED, True, True),
+        (DownloadState.QUEUED, True, False),
+        (DownloadState.RUNNING, True, False),
+        (DownloadState.PAUSED, False, False),
+        (DownloadState.DONE, False, True),
+        (DownloadState.FAILED, False, True),
+        (DownloadState.CANCELLED, False, True),
     ],
 )
-def test_a_client_may_stop_polling_a_final_state(
-    state: DownloadState, *, is_final: bool, has_ended: bool
+def test_a_paused_download_is_neither_active_nor_ended(
+    state: DownloadState, *, is_active: bool, has_ended: bool
 ) -> None:
-    """A paused download is in the queue all the same."""
-    assert (state.is_final, state.has_ended) == (is_final, has_ended)
+    """Its events end, but it keeps its place in the list."""
+    assert (state.is_active, state.has_ended) == (is_active, has_ended)

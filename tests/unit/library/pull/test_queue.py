@@ -41,6 +41,8 @@ class Hub:
     began: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     discarded: list[str] = field(default_factory=list)
+    can_discard: bool = True
+    """False: another process is pulling the files."""
     on_progress: dict[str, Callable[[Progress], None]] = field(default_factory=dict)
     outcomes: dict[str, "asyncio.Future[ModelSummary]"] = field(default_factory=dict)
 
@@ -54,9 +56,11 @@ class Hub:
         finally:
             self.ended.append(target)
 
-    async def discard(self, target: str) -> None:
+    async def discard(self, target: str) -> bool:
         """Record what is discarded."""
-        self.discarded.append(target)
+        if self.can_discard:
+            self.discarded.append(target)
+        return self.can_discard
 
     def done(self, target: str) -> None:
         """End a pull successfully."""
@@ -382,13 +386,94 @@ async def test_a_resumed_download_pulls_the_quantization_that_was_chosen(
     assert hub.began[-1] == "a/b"
 
 
-async def test_the_latest_of_pause_and_cancel_counts(hub: Hub, downloads: Downloads) -> None:
-    """Both calls return the same state."""
+async def cancelled_after_progress(
+    hub: Hub, downloads: Downloads, target: str, chosen: str | None = None
+) -> Download:
+    """Start a download, let it report 40 bytes, and cancel it."""
+    started = downloads.start(target)
+    await run_pending_tasks()
+    hub.progress(target, 40, chosen=chosen)
+    return await downloads.cancel(started.id)
+
+
+@pytest.mark.parametrize(
+    ("old", "chosen", "new"),
+    [
+        ("a/b", None, "a/b"),
+        ("a/b", "a/b:Q4_K_M", "a/b"),
+        ("a/b", "a/b:Q4_K_M", "a/b:Q4_K_M"),
+        ("a/b:Q4_K_M", "a/b:Q4_K_M", "a/b"),
+    ],
+)
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_files_of_an_open_download_are_not_discarded(
+    hub: Hub, downloads: Downloads, *, old: str, chosen: str | None, new: str, is_paused: bool
+) -> None:
+    """A cancelled download of the same files has no claim on them; its answer shows that they are there."""
+    first = await cancelled_after_progress(hub, downloads, old, chosen)
+    second = downloads.start(new)
+    await run_pending_tasks()
+    hub.progress(new, 50, chosen=chosen)
+    await run_pending_tasks()
+    if is_paused:
+        await downloads.pause(second.id)
+    kept = await downloads.cancel(first.id, with_files=True)
+    assert (kept.state, kept.done_bytes, hub.discarded) == (CANCELLED, 40, [])
+    assert downloads.show(second.id).state is (PAUSED if is_paused else RUNNING)
+    await downloads.cancel(second.id)
+    assert (await downloads.cancel(first.id, with_files=True)).done_bytes == 0
+    assert hub.discarded == [chosen or old]
+
+
+async def test_progress_of_files_that_stay_is_kept(hub: Hub, downloads: Downloads) -> None:
+    """Another process is pulling them."""
+    ended = await cancelled_after_progress(hub, downloads, "a")
+    hub.can_discard = False
+    assert await downloads.cancel(ended.id, with_files=True) == ended
+    assert ended.done_bytes == 40
+
+
+async def test_a_download_that_has_not_run_has_no_files(hub: Hub, downloads: Downloads) -> None:
+    """What an earlier pull of its repository left is not its own; it was in the queue, or had no progress."""
+    ids = [downloads.start(target).id for target in "abc"]
+    await run_pending_tasks()
+    for download_id in ids:
+        assert (await downloads.cancel(download_id, with_files=True)).state is CANCELLED
+    assert hub.discarded == []
+
+
+@pytest.mark.parametrize("is_pause_first", [True, False])
+async def test_a_cancellation_overrides_a_pause(
+    hub: Hub, downloads: Downloads, *, is_pause_first: bool
+) -> None:
+    """In either order, so a download whose files are deleted is not paused. Both calls return the same state."""
     started = downloads.start("a")
     await run_pending_tasks()
-    ended = await asyncio.gather(downloads.pause(started.id), downloads.cancel(started.id))
-    assert [download.state for download in ended] == [CANCELLED, CANCELLED]
+    hub.progress("a", 40)
+    both = [downloads.pause(started.id), downloads.cancel(started.id, with_files=True)]
+    await asyncio.gather(*(both if is_pause_first else both[::-1]))
+    ended = downloads.show(started.id)
+    assert (ended.state, ended.done_bytes, hub.discarded) == (CANCELLED, 0, ["a"])
     assert hub.ended == ["a"]
+    downloads.resume(started.id)
+    assert (await downloads.pause(started.id)).state is PAUSED
+
+
+async def test_a_download_that_is_resumed_during_a_cancellation_keeps_its_files(
+    hub: Hub, downloads: Downloads
+) -> None:
+    """The latest request counts: it pulls on."""
+    started = downloads.start("a")
+    await run_pending_tasks()
+    hub.progress("a", 40)
+    cancelling = asyncio.create_task(downloads.cancel(started.id, with_files=True))
+    async with aclosing(downloads.follow(started.id)) as followed:
+        async for download in followed:
+            if download.state is CANCELLED:
+                break
+    downloads.resume(started.id)
+    assert (await cancelling).state is RUNNING
+    assert hub.discarded == []
 
 
 async def test_a_resume_during_a_pause_is_not_undone(hub: Hub, downloads: Downloads) -> None:

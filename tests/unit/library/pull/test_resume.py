@@ -35,7 +35,9 @@ def test_only_begun_pull_of_a_repository_is_resumed(target: str, begun: list[str
 @pytest.mark.parametrize(
     ("target", "begun", "found"),
     [
-        ("ada/m", ["ada/m:Q8_0", "?"], ["ada/m:Q8_0"]),
+        ("ada/m:Q8_0", ["ada/m:Q8_0", "?"], ["ada/m:Q8_0"]),
+        ("ada/m", ["ada/m:Q8_0"], []),
+        ("ada/m@v1", ["ada/m:Q8_0@v1"], []),
         ("hf.co/ada/m:Q8_0", ["ada/m:Q8_0", "ada/m:Q4_0"], ["ada/m:Q8_0"]),
         ("ada/m", ["ada/m:Q8_0", "ada/m:Q4_0"], []),
         (
@@ -46,5 +48,5 @@ def test_only_begun_pull_of_a_repository_is_resumed(target: str, begun: list[str
     ],
 )
 def test_pulls_of_a_target(target: str, begun: list[str], found: list[str]) -> None:
-    """In any spelling of the target; of several quantizations, none is guessed."""
+    """In any spelling of the target; no quantization is guessed, not even the only one."""
     assert [pull.asked for pull in pulls_of(target, [job(asked) for asked in begun])] == found

@@ -61,7 +61,7 @@ async def follow_download(call: Call[None, None], response: Response) -> None:
             event = b"data: " + msgspec.json.encode(responses.Download.of(download)) + b"\n\n"
             if not response.is_started:
                 await response.start(200, EVENT_STREAM_HEADERS)
-            if download.state.is_final or call.request.method == "HEAD":
+            if not download.state.is_active or call.request.method == "HEAD":
                 await heartbeat.stop()
                 await response.write(event, is_last=True)
                 return
@@ -125,7 +125,8 @@ OPERATIONS = (
             group=DOWNLOADS_GROUP,
             summary="Cancel a download",
             text="Responds when it has ended. Partial files are kept, unless `files` is true; those that another pull "
-            "needs are kept in any case. A download that is done does not change, nor do its files.",
+            "needs are kept in any case. `done_bytes` is 0 if they were deleted. A download that is done does not "
+            "change, nor do its files.",
             path_parameters=_ID,
             query=CancelQuery,
             response=responses.Download,
@@ -174,8 +175,8 @@ OPERATIONS = (
             group=DOWNLOADS_GROUP,
             summary="Follow a download",
             text="Server-sent events: `data:` with a download, first its current state, then after each change, at "
-            "most five per second; the last one has a final state, or is paused, and ends the stream. Comments keep it "
-            "alive. Slow readers miss intermediate states, never the final one. At shutdown the stream ends with an "
+            "most five per second; the last one is neither `queued` nor `running`, and ends the stream. Comments keep "
+            "it alive. Slow readers miss intermediate states, never the last one. At shutdown the stream ends with an "
             "error.",
             path_parameters=_ID,
             response=responses.Download,

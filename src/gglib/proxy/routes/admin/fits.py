@@ -1,6 +1,10 @@
 """Lists how the models of this machine fit into its memory."""
 
+from dataclasses import replace
+
 from gglib.core import errors
+from gglib.core.memory import Fit
+from gglib.core.model_fits import ModelFit
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.admin.groups import MODELS_GROUP
@@ -13,8 +17,17 @@ async def list_fits(call: Call[None, None], response: Response) -> None:
     """Send how each model fits now; a model in memory does."""
     states = await states_of(call)
     found = await call.library.list_fits()
-    fits = (responses.ModelFit.of(fit, is_in_memory=fit.model_id in states) for fit in found.fits)
-    await response.send(responses.ModelFits(memory=responses.Memory.of(found.memory), fits=tuple(fits)))
+    fits = (_in_memory(fit) if fit.model_id in states else fit for fit in found.fits)
+    await response.send(
+        responses.ModelFits(
+            memory=responses.Memory.of(found.memory), fits=tuple(map(responses.ModelFit.of, fits))
+        )
+    )
+
+
+def _in_memory(fit: ModelFit) -> ModelFit:
+    """Return the fit of a model in memory: what it occupies is not free, and it needs no more."""
+    return replace(fit, fit=Fit.FITS, reason="It is in memory.")
 
 
 OPERATIONS = (

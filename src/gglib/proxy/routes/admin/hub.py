@@ -104,7 +104,7 @@ OPERATIONS = (
             path=UPDATES,
             group=HUB_GROUP,
             summary="Compare the models with their sources",
-            text="Like `gglib outdated --json`: models that came from a repository or a URL. One request to each "
+            text="What `gglib outdated` shows: models that came from a repository or a URL. One request to each "
             "source; one that fails has the state `unchecked`.",
             response=responses.Updates,
             needs_library=True,

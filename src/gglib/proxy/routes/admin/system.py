@@ -39,7 +39,7 @@ OPERATIONS = (
             path="/gglib/doctor",
             group=MACHINE_GROUP,
             summary="Check the machine for problems",
-            text="Like `gglib doctor --json`, with the settings of the server. Takes seconds; requests at the same "
+            text="The checks of `gglib doctor`, with the settings of the server. Takes seconds; requests at the same "
             "time share one run.",
             response=responses.Checks,
             errors=(NoMachineError,),

@@ -76,7 +76,7 @@ async def _relay_progress(
     followed = library.follow_download(download.id)
     async with aclosing(followed), Heartbeat(response, services.options.heartbeat_s, last) as heartbeat:
         async for current in followed:
-            if current.state.is_final:
+            if not current.state.is_active:
                 await heartbeat.stop()
                 break
             line = status_line(progress_of(current))
@@ -94,7 +94,7 @@ async def _finish(library: ModelLibraryPort, download: Download) -> None:
     current = download
     async with aclosing(library.follow_download(download.id)) as followed:
         async for current in followed:
-            if current.state.is_final:
+            if not current.state.is_active:
                 break
     _raise_failure(current)
 

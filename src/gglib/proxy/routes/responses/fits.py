@@ -10,8 +10,6 @@ from gglib.core import model_fits
 from gglib.core.memory import Fit
 from gglib.proxy.routes.responses.hub import Memory, Need
 
-IN_MEMORY = "It is in memory."
-
 
 class FitVerdict(Enum):
     """Whether a model of the catalogue can run in the free memory."""
@@ -29,23 +27,22 @@ class ModelFit:
     model_id: int
     model_name: str
     fit: Annotated[FitVerdict, Meta(description="Whether it fits now; a model in memory does.")]
-    need: Annotated[Need | None, Meta(description="With `slots` slots; null if its file is missing.")]
+    need: Annotated[Need | None, Meta(description="With `slots` slots; null without all its files.")]
     slots: Annotated[int | None, Meta(description="Number of requests that it would serve at a time.")]
     context: Annotated[int, Meta(description="Context of each request, in tokens.")]
     reason: Annotated[str, Meta(description="The reason of `fit`, as a sentence.")]
 
     @classmethod
-    def of(cls, fit: model_fits.ModelFit, *, is_in_memory: bool) -> Self:
+    def of(cls, fit: model_fits.ModelFit) -> Self:
         """Return the JSON form of a fit."""
-        verdict = FitVerdict.UNKNOWN if fit.fit is None else FitVerdict(fit.fit.value)
         return cls(
             model_id=fit.model_id,
             model_name=fit.model_name,
-            fit=FitVerdict.FITS if is_in_memory else verdict,
+            fit=FitVerdict.UNKNOWN if fit.fit is None else FitVerdict(fit.fit.value),
             need=None if fit.need is None else Need.of(fit.need),
             slots=fit.slots,
             context=fit.context,
-            reason=IN_MEMORY if is_in_memory else fit.reason,
+            reason=fit.reason,
         )
 
 

@@ -132,7 +132,7 @@ export interface DownloadError {
   message: string;
 }
 
-/** The state of a download; all but the first two are final. */
+/** The state of a download: active, paused, or at its end. Only ``done`` cannot be resumed. */
 export type DownloadState = "cancelled" | "done" | "failed" | "paused" | "queued" | "running";
 
 /** The downloads of this server. */
@@ -433,7 +433,7 @@ export interface ModelFit {
   model_name: string;
   /** Whether it fits now; a model in memory does. */
   fit: FitVerdict;
-  /** With `slots` slots; null if its file is missing. */
+  /** With `slots` slots; null without all its files. */
   need: Need | null;
   /** Number of requests that it would serve at a time. */
   slots: number | null;

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from gglib.core.models import ModelSummary
 from gglib.core.names import require_model
 from gglib.core.ports.store import HomeStorePort
-from gglib.core.verification import Verification, VerifyProgress
-from gglib.library.verify import HashFile, files_of, verify_models
+from gglib.core.verification import FileCheck, Verification, VerifyProgress
+from gglib.library.verify import HashFile, OnVerifyProgress, files_of, verify_models
 from gglib.system.files.file_state import read_state
 
 PROGRESS_INTERVAL_S = 0.2
@@ -40,19 +41,21 @@ class Verifier:
             done = min(total, starts.get(path, 0) + done_bytes)
             latest = VerifyProgress(file=path.name, done_bytes=done, total_bytes=total)
 
+        verifying = asyncio.create_task(self._checks(model, on_progress), name="verify")
+        try:
+            while not (await asyncio.wait([verifying], timeout=PROGRESS_INTERVAL_S))[0]:
+                if latest != shown:
+                    shown = latest
+                    yield shown
+            yield Verification(checks=tuple(verifying.result()))
+        finally:
+            verifying.cancel()
+            await asyncio.gather(verifying, return_exceptions=True)
+
+    async def _checks(self, model: ModelSummary, on_progress: OnVerifyProgress) -> list[FileCheck]:
+        """Hash the files when it is this model's turn, which does not last longer if its client does not read."""
         async with self._turn:
-            verifying = asyncio.create_task(
-                verify_models([model], self._store, self._hash_file, on_progress), name="verify"
-            )
-            try:
-                while not (await asyncio.wait([verifying], timeout=PROGRESS_INTERVAL_S))[0]:
-                    if latest != shown:
-                        shown = latest
-                        yield shown
-                yield Verification(checks=tuple(verifying.result()))
-            finally:
-                verifying.cancel()
-                await asyncio.gather(verifying, return_exceptions=True)
+            return await verify_models([model], self._store, self._hash_file, on_progress)
 
 
 def _size_of(path: Path) -> int:

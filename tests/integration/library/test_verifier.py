@@ -12,8 +12,8 @@ from tests.support.waiting import until
 from gglib.core.errors import ModelNotFoundError
 from gglib.core.models import ModelSummary
 from gglib.core.verification import FileVerdict, Verification, VerifyProgress
-from gglib.library import verification
-from gglib.library.verification import Verifier
+from gglib.library import verifier as verifier_module
+from gglib.library.verifier import Verifier
 from gglib.library.verify import OnRead
 from gglib.system.files.hashing import hash_file
 from gglib.testing import FakeCatalog
@@ -78,7 +78,7 @@ async def test_a_missing_file_counts_nothing(tmp_path: Path) -> None:
 
 async def test_progress_counts_all_files(shards: ModelSummary, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second file starts where the first one ended."""
-    monkeypatch.setattr(verification, "PROGRESS_INTERVAL_S", 0.01)
+    monkeypatch.setattr(verifier_module, "PROGRESS_INTERVAL_S", 0.01)
     blocks = Blocks()
     async with (
         asyncio.timeout(10),
@@ -96,7 +96,7 @@ async def test_progress_counts_all_files(shards: ModelSummary, monkeypatch: pyte
 
 async def test_closing_stops_the_hashing(shards: ModelSummary, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread ends at its next block, and the next verification begins."""
-    monkeypatch.setattr(verification, "PROGRESS_INTERVAL_S", 0.01)
+    monkeypatch.setattr(verifier_module, "PROGRESS_INTERVAL_S", 0.01)
     blocks = Blocks()
     verifier = Verifier(FakeCatalog([shards]), blocks.hash)
     async with asyncio.timeout(10):
@@ -130,3 +130,20 @@ async def test_one_verification_reads_at_a_time(shards: ModelSummary) -> None:
         await until(lambda: blocks.running == 1)
         blocks.next_block.release(20)
         await asyncio.gather(*both)
+
+
+async def test_a_client_that_does_not_read_blocks_no_other(
+    shards: ModelSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next verification begins when the files of the first one are hashed."""
+    monkeypatch.setattr(verifier_module, "PROGRESS_INTERVAL_S", 0.01)
+    blocks = Blocks()
+    verifier = Verifier(FakeCatalog([shards]), blocks.hash)
+    async with asyncio.timeout(3), aclosing(verifier.verify("m")) as unread:
+        await anext(unread)
+        blocks.next_block.release()
+        await anext(unread)
+        blocks.next_block.release(19 + 20)
+        async with aclosing(verifier.verify("m")) as steps:
+            assert isinstance([step async for step in steps][-1], Verification)
+        assert isinstance([step async for step in unread][-1], Verification)
