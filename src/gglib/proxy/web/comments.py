@@ -6,7 +6,7 @@ own, and casts to a type, are removed: no string or template of the page has suc
 
 import re
 
-_BLOCK = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*\n", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^[ \t]*/\*[^*]*\*+(?:[^/*][^*]*\*+)*/[ \t]*\n", re.MULTILINE)
 _LINE = re.compile(r"^[ \t]*//[^\n]*\n", re.MULTILINE)
 _CAST = re.compile(r"/\*\* @type [^*\n]*\*/ ?")
 _EMPTY_LINES = re.compile(r"\n\s*\n")

@@ -21,6 +21,7 @@ _COMMENT = re.compile(r"^[ \t]*(?://|/\*)[^\n]*", re.MULTILINE)
         ("  /**\n   * @param {string} a\n   */\n  f(a) {}\n", "  f(a) {}\n"),
         ("// why\nconst a = 1;\n", "const a = 1;\n"),
         ("const a = /** @type {any} */ (b);\n", "const a = (b);\n"),
+        ("  /** @type {any} */ (b).c();\n  d();\n  /** Ends. */\n", "  (b).c();\n  d();\n"),
         ('const url = "https://example.com/*no*/";\n', 'const url = "https://example.com/*no*/";\n'),
         ("/* Colours.\n */\na { color: red; }\n", "a { color: red; }\n"),
     ],
