@@ -87,6 +87,17 @@ test("a new connection goes on after the known lines", () => {
   assert.deepEqual(buffer.rows.slice(33).map((row) => row.kind), ["gap", "line", "line"]);
 });
 
+test("what may be missing between two connections is shown at once, with what was left out", () => {
+  const buffer = new LogBuffer();
+  buffer.append(lines(0, 30));
+  buffer.appendAgain(lines(40, 42), 7);
+  assert.deepEqual(buffer.shown.slice(30).map((row) => row.kind), ["gap", "gap", "line", "line"]);
+  assert.match(buffer.shown[30].text, /lines may be missing/);
+  assert.match(buffer.shown[31].text, /^7 lines left out/);
+  buffer.appendAgain(lines(41, 43), 7); // left out before a known line
+  assert.deepEqual(buffer.shown.slice(34).map((row) => row.text), ["line 42"]);
+});
+
 test("a new connection with an empty buffer, or while it is held", () => {
   const buffer = new LogBuffer();
   buffer.appendAgain(lines(0, 2));

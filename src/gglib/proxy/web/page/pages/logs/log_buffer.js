@@ -39,24 +39,31 @@ export class LogBuffer {
     this.#limit = limit;
   }
 
-  /** Add new lines; older ones are dropped. @param {readonly LogLine[]} lines @param {number} [skipped] Lines left out before them. */
-  append(lines, skipped = 0) {
+  /**
+   * Add new lines; older ones are dropped.
+   * @param {readonly LogLine[]} lines @param {number} [skipped] Lines left out before them. @param {boolean} [isGap] Whether others may be missing there.
+   */
+  append(lines, skipped = 0, isGap = false) {
     if (this.#waiting !== null) {
       this.#keepWaiting(lines, skipped);
       return;
     }
     const first = this.rows.length;
+    if (isGap) this.rows.push(reconnectedRow(this.#nextId()));
     if (skipped > 0) this.rows.push(skippedRow(this.#nextId(), skipped));
     for (const line of lines) this.#push(line);
     this.#take(first);
   }
 
-  /** Add the lines of a new connection: those that are known already are left out. @param {readonly LogLine[]} lines */
-  appendAgain(lines) {
+  /**
+   * Add the lines of a new connection: those that are known already are left out.
+   * @param {readonly LogLine[]} lines @param {number} [skipped] Lines left out before them: known ones, if any of `lines` is.
+   */
+  appendAgain(lines, skipped = 0) {
     const known = this.#waiting?.length ? this.#waiting.map(({ text }) => text) : this.rows.filter(({ kind }) => kind === "line").slice(-OVERLAP).map(({ raw }) => raw);
     const next = overlapEnd(known.slice(-OVERLAP), lines);
-    if (next === null && known.length > 0 && this.#waiting === null) this.rows.push(reconnectedRow(this.#nextId()));
-    this.append(lines.slice(next ?? 0));
+    if (next === null) this.append(lines, skipped, known.length > 0);
+    else this.append(lines.slice(next));
   }
 
   /** Show rows with this text and at least this severity. @param {string} search @param {number} minimum */

@@ -51,7 +51,7 @@ export function useLog(name) {
       for await (const { event, data } of events) {
         if (event !== "lines") continue;
         const { lines, skipped } = JSON.parse(data);
-        if (isNew && !isFirst) buffer.appendAgain(lines);
+        if (isNew && !isFirst) buffer.appendAgain(lines, skipped);
         else buffer.append(lines, skipped);
         if (isNew) setFollowed({ state: "live", error: null });
         isNew = false;
