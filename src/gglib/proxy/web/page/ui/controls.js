@@ -11,7 +11,7 @@ import { toast } from "../state/toasts.js";
  * While the promise that `onClick` returns is pending, the button is busy; its error is shown as a toast.
  */
 export function Button({ kind = "plain", icon, isBusy = false, disabled = false, small = false, type = "button", onClick, children, class: extra = "", ...rest }) {
-  const [isPending, press] = usePending(onClick);
+  const [isPending, press] = usePending(onClick, icon);
   const busy = isBusy || isPending;
   return html`<button type=${type} class=${`button ${kind} ${small ? "small" : ""} ${extra}`} disabled=${disabled || isBusy} aria-disabled=${isPending ? "true" : undefined} aria-busy=${busy ? "true" : undefined} onClick=${press} ...${rest}>
     ${icon ? html`<${Icon} name=${icon} />` : null}${children ? html`<span>${children}</span>` : null}
@@ -24,7 +24,7 @@ export function Button({ kind = "plain", icon, isBusy = false, disabled = false,
  *   onClick?: (event: Event) => unknown, [attribute: `aria-${string}`]: unknown}} props
  */
 export function IconButton({ icon, label, isPressed, disabled = false, kind = "", onClick, ...rest }) {
-  const [isPending, press] = usePending(onClick);
+  const [isPending, press] = usePending(onClick, icon);
   return html`<button type="button" class=${`icon-button ${kind}`} aria-label=${label} title=${label} aria-pressed=${isPressed === undefined ? undefined : String(isPressed)} disabled=${disabled} aria-disabled=${isPending ? "true" : undefined} onClick=${press} ...${rest}>
     <${Icon} name=${icon} />
   </button>`;
@@ -32,20 +32,23 @@ export function IconButton({ icon, label, isPressed, disabled = false, kind = ""
 
 /**
  * A pending button ignores presses but is not disabled, which would take the keyboard's focus from it.
- * @param {((event: Event) => unknown) | undefined} action @returns {[boolean, (event: Event) => void]}
+ * With another icon it is a button for another action, which may be pressed.
+ * @param {((event: Event) => unknown) | undefined} action @param {string | undefined} icon @returns {[boolean, (event: Event) => void]}
  */
-function usePending(action) {
-  const [isPending, setPending] = useState(false);
+function usePending(action, icon) {
+  const [pending, setPending] = useState(/** @type {{icon: string | undefined} | null} */ (null));
+  const isPending = pending !== null && pending.icon === icon;
   const isMounted = useRef(true);
   useEffect(() => () => { isMounted.current = false; }, []);
   const press = (/** @type {Event} */ event) => {
     if (isPending) return;
     const result = action?.(event);
     if (!(result instanceof Promise)) return;
-    setPending(true);
+    const started = { icon };
+    setPending(started);
     result
       .catch((error) => { if (error.name !== "AbortError") toast(error.message, "error"); })
-      .finally(() => { if (isMounted.current) setPending(false); });
+      .finally(() => { if (isMounted.current) setPending((current) => (current === started ? null : current)); });
   };
   return [isPending, press];
 }

@@ -17,6 +17,17 @@ export async function unloadModel(name) {
   toast(stopped.length > 0 ? `${name} is unloaded.` : `${name} was not in memory.`);
 }
 
+/**
+ * What the button beside a model does now. It is one button, which keeps the focus; while the model stops, it does nothing.
+ * @param {string} name @param {{state: string} | null | undefined} resident
+ * @returns {{verb: string, icon: string, run: () => Promise<void>, attributes: {"aria-disabled"?: "true"}}}
+ */
+export function memoryAction(name, resident) {
+  if (!resident) return { verb: "Load", icon: "load", run: () => loadModel(name), attributes: {} };
+  const isStopping = resident.state === "stopping";
+  return { verb: "Unload", icon: "unload", run: async () => isStopping ? undefined : unloadModel(name), attributes: isStopping ? { "aria-disabled": "true" } : {} };
+}
+
 /** @param {string} name @param {boolean} isPinned */
 export async function pinModel(name, isPinned) {
   await api.post(`${modelPath(name)}/${isPinned ? "pin" : "unpin"}`);

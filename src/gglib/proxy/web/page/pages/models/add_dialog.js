@@ -1,6 +1,6 @@
 /** Adds a GGUF file of the server's machine to the catalogue. */
 
-import { api, Button, Dialog, ErrorNote, go, html, TextField, toast, useState } from "../../ui/kit.js";
+import { api, Button, Dialog, ErrorNote, go, html, TextField, toast, useEffect, useRef, useState } from "../../ui/kit.js";
 import { namesIn } from "./settings_form.js";
 
 const FORM_ID = "add-form";
@@ -10,6 +10,8 @@ export function AddDialog({ onClose }) {
   const [form, setForm] = useState({ path: "", name: "", aliases: "" });
   const [error, setError] = useState(/** @type {import("../../lib/api.js").ApiError | null} */ (null));
   const [isAdding, setAdding] = useState(false);
+  const isOpen = useRef(true);
+  useEffect(() => () => { isOpen.current = false; }, []);
   const field = (/** @type {"path" | "name" | "aliases"} */ name) => ({
     value: form[name],
     error: error?.param === name ? error.message : null,
@@ -26,6 +28,7 @@ export function AddDialog({ onClose }) {
     try {
       const model = await api.post("/gglib/models", body);
       toast(`Added ${model.name}.`, "success");
+      if (!isOpen.current) return;
       onClose();
       go("models", model.name);
     } catch (failure) {

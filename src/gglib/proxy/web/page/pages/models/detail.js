@@ -1,9 +1,9 @@
 /** One model: what it is, how it fits, and everything that can be changed. */
 
 import { deviceTitle } from "../../lib/memory_fit.js";
-import { api, Button, bytes, count, counted, Elapsed, ErrorNote, go, html, Icon, link, Loading, Menu, Note, status, statusAt, useLoad, useState } from "../../ui/kit.js";
+import { api, ApiError, Button, bytes, count, counted, Elapsed, ErrorNote, go, html, Icon, link, Loading, Menu, Note, status, statusAt, useLoad, useState } from "../../ui/kit.js";
 import { FitBadge, NeedBar, NeedLegend } from "../../ui/fit.js";
-import { loadModel, modelPath, pinModel, unloadModel } from "./actions.js";
+import { memoryAction, modelPath, pinModel } from "./actions.js";
 import { FactsCard } from "./facts.js";
 import { FilesCard } from "./files.js";
 import { kindOf } from "./listing.js";
@@ -24,9 +24,9 @@ export function ModelDetail({ name }) {
   const { value: model, error, reload } = useLoad((signal) => api.get(modelPath(name), { signal }), [name, resident?.state]);
   const fits = useLoad((signal) => api.get("/gglib/fits", { signal }), [name, resident?.state]);
   const [isRemoving, setRemoving] = useState(false);
-  if (model === null) {
+  if (model === null || isGone(error)) {
     return html`<${Back} /><div class="page-head"><h1 class="break">${name}</h1></div>
-      ${error ? html`<${ErrorNote} error=${error} onRetry=${reload} />` : html`<${Loading} label="Reading the model" />`}`;
+      ${error ? html`<${ErrorNote} error=${error} onRetry=${isGone(error) ? undefined : reload} />` : html`<${Loading} label="Reading the model" />`}`;
   }
   const changed = async (/** @type {Model} */ now) => {
     if (now.name !== name) go("models", now.name);
@@ -36,6 +36,7 @@ export function ModelDetail({ name }) {
     <${Back} />
     <${Head} model=${model} resident=${residentOf(model)} reload=${reload} onRemove=${() => setRemoving(true)} />
     <div class="stack">
+      <${ErrorNote} error=${error} onRetry=${reload} />
       <${MemoryCard} model=${model} fits=${fits.value} />
       <div class="model-columns">
         <div class="stack">
@@ -52,6 +53,11 @@ export function ModelDetail({ name }) {
     ${isRemoving ? html`<${RemoveDialog} model=${model} onClose=${() => setRemoving(false)} />` : null}`;
 }
 
+/** @param {Error | null} error */
+function isGone(error) {
+  return error instanceof ApiError && error.status === 404;
+}
+
 function Back() {
   return html`<p class="back"><a href=${link("models")}><${Icon} name="right" />Models</a></p>`;
 }
@@ -64,13 +70,12 @@ function residentOf(model) {
 /** @param {{model: Model, resident: Resident | undefined, reload: () => Promise<void>, onRemove: () => void}} props */
 function Head({ model, resident, reload, onRemove }) {
   const { name, is_pinned: isPinned } = model;
+  const { verb, icon, run, attributes } = memoryAction(name, resident);
   return html`<div class="page-head">
     <h1 class="break">${name}</h1>
     ${kindOf(model) === "chat" ? html`<a class="button" href=${link("chat", "", { model: name })}><${Icon} name="chat" /><span>Chat</span></a>` : null}
     <${Button} icon="pin" aria-pressed=${String(isPinned)} onClick=${() => pinModel(name, !isPinned).then(reload)}>${isPinned ? "Unpin" : "Pin"}<//>
-    ${resident
-      ? html`<${Button} key="unload" icon="unload" disabled=${resident.state === "stopping"} onClick=${() => unloadModel(name)}>Unload<//>`
-      : html`<${Button} key="load" kind="primary" icon="load" onClick=${() => loadModel(name).then(reload)}>Load<//>`}
+    <${Button} kind=${resident ? "plain" : "primary"} icon=${icon} onClick=${() => run().then(reload)} ...${attributes}>${verb}<//>
     <${Menu} label=${`More for ${name}`} items=${[
       { label: "Connect a client", icon: "connect", onClick: () => go("connect", "", { model: name }) },
       { label: "Its requests", icon: "requests", onClick: () => go("requests", "", { model: name }) },

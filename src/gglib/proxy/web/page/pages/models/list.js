@@ -4,7 +4,7 @@ import { bytes, count, counted, Empty, ErrorNote, go, html, Icon, IconButton, li
 import { memoryText } from "../../lib/memory_fit.js";
 import { FitBadge, HeldMemory } from "../../ui/fit.js";
 import { VirtualTable } from "../../ui/virtual_table.js";
-import { loadModel, unloadModel } from "./actions.js";
+import { memoryAction } from "./actions.js";
 import { FILTERS, SORT_LABELS, abilitiesOf, filtered, kindOf, nextSort, parametersOf, shortFacts, sorted, sortOf, sortText, usedAgo } from "./listing.js";
 import { StateBadge } from "./marks.js";
 
@@ -80,10 +80,8 @@ function contextCell({ model }) {
 
 /** @param {{row: Row, reload: () => Promise<void>}} props */
 function RowActions({ row: { model: { name }, resident }, reload }) {
-  const act = (/** @type {() => Promise<void>} */ action) => () => action().then(reload);
-  return html`${resident === null
-    ? html`<${IconButton} key="load" icon="load" label=${`Load ${name}`} onClick=${act(() => loadModel(name))} />`
-    : html`<${IconButton} key="unload" icon="unload" label=${`Unload ${name}`} disabled=${resident.state === "stopping"} onClick=${act(() => unloadModel(name))} />`}`;
+  const { verb, icon, run, attributes } = memoryAction(name, resident);
+  return html`<${IconButton} icon=${icon} label=${`${verb} ${name}`} onClick=${() => run().then(reload)} ...${attributes} />`;
 }
 
 /** @param {{onAdd: () => void}} props */

@@ -1,6 +1,6 @@
 /** Removes a model, with or without its files. */
 
-import { api, Button, bytes, counted, Dialog, ErrorNote, go, html, Loading, toast, useLoad, useState } from "../../ui/kit.js";
+import { api, Button, bytes, counted, Dialog, ErrorNote, go, html, Loading, route, toast, useLoad, useState } from "../../ui/kit.js";
 import { modelPath } from "./actions.js";
 
 /** @typedef {import("../../lib/api_types.js").KeptFile} KeptFile */
@@ -14,10 +14,11 @@ export function RemoveDialog({ model, onClose }) {
   const isDeleting = withFiles ?? canDelete;
   const remove = async () => {
     setFailure(null);
+    const opened = route.value.rest;
     try {
       const removed = await api.del(modelPath(model.name), { query: { files: isDeleting || null } });
       toast(removed.freed_bytes > 0 ? `Removed ${model.name} and freed ${bytes(removed.freed_bytes)}.` : `Removed ${model.name}; its files stay.`, "success");
-      go("models");
+      if (route.value.page === "models" && route.value.rest === opened) go("models"); // no other one was opened meanwhile
     } catch (caught) {
       setFailure(/** @type {Error} */ (caught));
     }

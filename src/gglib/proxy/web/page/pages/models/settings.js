@@ -49,6 +49,7 @@ export function SettingsCard({ model, onChanged }) {
     try {
       const saved = await api.patch(modelPath(model.name), changes);
       toast(`Saved the settings of ${saved.name}.`, "success");
+      setState(({ form: current }) => ({ before: formOf(saved), form: rebased(form, current, formOf(saved)) }));
       await onChanged(saved);
     } catch (failure) {
       const { param, message } = /** @type {import("../../lib/api.js").ApiError} */ (failure);
