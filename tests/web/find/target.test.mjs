@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { questionOf, repositoryOf, targetOf } from "../../../src/gglib/proxy/web/page/pages/find/target.js";
+import { isSecret, listedTarget, questionOf, repositoryOf, targetOf } from "../../../src/gglib/proxy/web/page/pages/find/target.js";
 
 test("a repository is recognized by its name and by the URL of its page", () => {
   assert.equal(repositoryOf(" ada/coder-GGUF "), "ada/coder-GGUF");
@@ -25,4 +25,12 @@ test("a question is a target, a repository or words", () => {
   assert.deepEqual(questionOf("ada/coder/x.gguf@v1"), { target: "ada/coder/x.gguf@v1", repo: "ada/coder", words: "" });
   assert.deepEqual(questionOf("https://example.org/x.gguf"), { target: "https://example.org/x.gguf", repo: null, words: "" });
   assert.deepEqual(questionOf("  "), { target: null, repo: null, words: "" });
+});
+
+test("a URL with a query may be signed: it is listed without it", () => {
+  for (const url of ["https://example.org/x.gguf?sig=1", " http://example.org/x.gguf#a ", "https://example.org/?x"]) assert.ok(isSecret(url), url);
+  for (const text of ["https://example.org/x.gguf", "llama 3?", "ada/coder:Q4", ""]) assert.ok(!isSecret(text), text);
+  assert.equal(listedTarget("https://example.org/x.gguf?sig=1#a"), "https://example.org/x.gguf");
+  assert.equal(listedTarget("https://example.org/x.gguf"), "https://example.org/x.gguf");
+  assert.equal(listedTarget("ada/coder/a#b.gguf"), "ada/coder/a#b.gguf");
 });

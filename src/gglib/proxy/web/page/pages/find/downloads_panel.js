@@ -6,12 +6,15 @@ import { isActive, shareOf, stateText } from "../../state/downloads_list.js";
 import { useKeptFocus } from "../../ui/focus.js";
 import { loadModel } from "../models/actions.js";
 
-/** @typedef {import("../../lib/api_types.js").Download} Download */
+/**
+ * @typedef {import("../../lib/api_types.js").Download} Download
+ * @typedef {{models: readonly import("../../lib/api_types.js").Model[], done: ReadonlySet<string>}} Catalogue `done`: the downloads that were done before it was read.
+ */
 
 const SHOWN_ENDED = 4;
 
-/** @param {{models: readonly import("../../lib/api_types.js").Model[] | null}} props The catalogue; null: not known yet. */
-export function DownloadsPanel({ models }) {
+/** @param {{catalogue: Catalogue | null}} props null: not known yet. */
+export function DownloadsPanel({ catalogue }) {
   const [isOpen, setOpen] = useState(false);
   const all = downloads.value;
   const ended = all.filter((download) => !isActive(download) && download.state !== "paused");
@@ -21,9 +24,14 @@ export function DownloadsPanel({ models }) {
     ${downloadsError.value && all.length === 0 ? html`<div class="card-body"><${ErrorNote} error=${downloadsError.value} /></div>` : null}
     ${all.length === 0
       ? html`<p class="card-body quiet small">Nothing is downloading. Models that are pulled here, or through the API, appear in this list; those of <code>gglib pull</code> do not.</p>`
-      : html`<ul class="download-list">${shown.map((download) => html`<${DownloadRow} key=${download.id} download=${download} isKept=${models === null || models.some(({ name }) => name === download.model_name)} />`)}</ul>`}
+      : html`<ul class="download-list">${shown.map((download) => html`<${DownloadRow} key=${download.id} download=${download} isKept=${isKept(download, catalogue)} />`)}</ul>`}
     ${shown.length < all.length || isOpen ? html`<div class="card-more"><${Button} small kind="ghost" onClick=${() => setOpen(!isOpen)}>${isOpen ? "Show fewer" : `Show all ${all.length}`}<//></div>` : null}
   </section>`;
+}
+
+/** @param {Download} download @param {Catalogue | null} catalogue */
+function isKept({ id, model_name: model }, catalogue) {
+  return catalogue === null || !catalogue.done.has(id) || catalogue.models.some(({ name }) => name === model);
 }
 
 /** @param {{download: Download, isKept: boolean}} props `isKept`: whether its model is in the catalogue still. */

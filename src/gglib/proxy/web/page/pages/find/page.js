@@ -1,15 +1,16 @@
 /** Find: searches the hub, and pulls models. */
 
-import { api, ErrorNote, html, Loading, segment, setQuery, useLoad, useRef } from "../../ui/kit.js";
+import { api, ErrorNote, html, Loading, segment, setQuery, useLoad, useRef, useState } from "../../ui/kit.js";
 import { downloads, useDownloads } from "../../state/downloads.js";
 import { isActive } from "../../state/downloads_list.js";
+import { doneIds } from "../models/updating.js";
 import { DownloadsPanel } from "./downloads_panel.js";
 import { FirstModels } from "./first_models.js";
 import { focusNext } from "./keys.js";
 import { PullButton } from "./pull_button.js";
 import { Results } from "./results.js";
 import { SearchForm } from "./search_form.js";
-import { questionOf } from "./target.js";
+import { isSecret, questionOf } from "./target.js";
 
 /** @typedef {import("../../lib/api_types.js").Model} Model */
 
@@ -20,16 +21,26 @@ export function Page({ query }) {
   useDownloads();
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const doneCount = downloads.value.filter((download) => download.state === "done").length;
-  const catalogue = useLoad((signal) => api.get("/gglib/models", { signal }), [doneCount]);
-  const text = query.get("q") ?? "";
+  const catalogue = useLoad(async (signal) => {
+    const done = doneIds(downloads.value);
+    return { ...await api.get("/gglib/models", { signal }), done };
+  }, [doneCount]);
+  const [secret, setSecret] = useState("");
+  const text = query.get("q") || secret;
   const search = { q: text, sort: query.get("sort") ?? "", max: query.get("max") ?? "", limit: Number(query.get("limit")) || FIRST_LIMIT };
   /** @type {Model[]} */
   const models = catalogue.value?.models ?? [];
+  const onSearch = (/** @type {Record<string, string>} */ changed) => {
+    const typed = changed.q ?? "";
+    const isHidden = isSecret(typed);
+    setSecret(isHidden ? typed : "");
+    setQuery({ ...changed, q: isHidden ? "" : typed });
+  };
   return html`
     <div class="page-head"><h1>Find</h1></div>
     <div class=${`find-columns ${downloads.value.some(isActive) ? "is-downloading" : ""}`} ref=${root}>
-      <div class="find-search"><${SearchForm} search=${search} onSearch=${setQuery} onDown=${() => focusNext(root.current, null, 1)} /></div>
-      <aside class="find-downloads" aria-label="Downloads"><${DownloadsPanel} models=${catalogue.value?.models ?? null} /></aside>
+      <div class="find-search"><${SearchForm} search=${search} onSearch=${onSearch} onDown=${() => focusNext(root.current, null, 1)} /></div>
+      <aside class="find-downloads" aria-label="Downloads"><${DownloadsPanel} catalogue=${catalogue.value} /></aside>
       <div class="find-results" onKeyDown=${(/** @type {KeyboardEvent} */ event) => moveBetween(root.current, event)}>
         ${text.trim() ? html`<${Answer} key=${text} search=${search} models=${models} />` : html`<${FirstModels} models=${models} />`}
       </div>

@@ -3,6 +3,7 @@
 import { Button, html, Icon, link, percent, toast, useState } from "../../ui/kit.js";
 import { downloads, startDownload } from "../../state/downloads.js";
 import { isActive, shareOf } from "../../state/downloads_list.js";
+import { listedTarget } from "./target.js";
 import { useKeptFocus } from "../../ui/focus.js";
 
 /**
@@ -17,7 +18,8 @@ import { useKeptFocus } from "../../ui/focus.js";
 export function PullButton({ target, model = null, models, kind = "plain" }) {
   const place = useKeptFocus("[data-pull]");
   const [isStarting, setStarting] = useState(false);
-  const download = downloads.value.find((entry) => entry.target === target);
+  const listed = listedTarget(target);
+  const download = downloads.value.find((entry) => entry.target === listed);
   const pulled = download?.state === "done" ? models.find((entry) => entry.name === download.model_name) : null;
   const name = (model ?? pulled)?.name;
   const isBusy = isStarting || (download !== undefined && isActive(download));
@@ -32,7 +34,7 @@ export function PullButton({ target, model = null, models, kind = "plain" }) {
   const text = isBusy ? progressText(download) : verb;
   return html`<span ref=${place}>${name
     ? html`<a class="in-catalogue" data-pull href=${link("models", name)}><${Icon} name="check" />In the catalogue</a>`
-    : html`<${Button} small icon=${isBusy ? undefined : "load"} kind=${isBusy ? "plain" : kind} data-pull aria-disabled=${isBusy ? "true" : undefined} aria-label=${isBusy ? `${target}: ${text}` : `${verb} ${target}`} onClick=${press}>${text}<//>`}</span>`;
+    : html`<${Button} small icon=${isBusy ? undefined : "load"} kind=${isBusy ? "plain" : kind} data-pull aria-disabled=${isBusy ? "true" : undefined} aria-label=${isBusy ? `${listed}: ${text}` : `${verb} ${listed}`} onClick=${press}>${text}<//>`}</span>`;
 }
 
 /** @param {Download | undefined} download */

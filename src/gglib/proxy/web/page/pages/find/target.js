@@ -23,6 +23,16 @@ export function targetOf(text) {
   return TARGET.test(trimmed) && !REPOSITORY.test(trimmed) ? trimmed : null;
 }
 
+/** @param {string} text @returns {boolean} Whether it is a URL with a query, which may be a signature: none for the history of the browser. */
+export function isSecret(text) {
+  return /^https?:\/\/[^\s?#]*[?#]/i.test(text.trim());
+}
+
+/** @param {string} target @returns {string} The target as downloads have it: a URL without its query. */
+export function listedTarget(target) {
+  return target.includes("://") ? target.replace(/[?#].*$/s, "") : target;
+}
+
 /**
  * @param {string} text What was typed.
  * @returns {{target: string | null, repo: string | null, words: string}} A target to pull, the repository to show, and
