@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { NO_FILTERS } from "../../../src/gglib/proxy/web/page/pages/requests/filters.js";
-import { Listing } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
+import { Listing, requestOf } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
 
 /** A server with the requests 1 to `last`, which answers like the API. */
 function server(last) {
@@ -109,6 +109,14 @@ test("a closed listing takes nothing that arrives later", async () => {
   await loading;
   assert.equal(changes(), 0);
   assert.equal(listing.isLoaded, false);
+});
+
+test("a request is found by its number and by the id which it had in progress", () => {
+  const requests = [{ request_id: "req_b" }, { id: 7, request_id: "req_a" }, { id: null, request_id: "req_c" }];
+  assert.equal(requestOf(requests, "7"), requests[1]);
+  assert.equal(requestOf(requests, "req_a"), requests[1]);
+  assert.equal(requestOf(requests, "req_b"), requests[0]);
+  assert.equal(requestOf(requests, "null-or-other"), null);
 });
 
 test("after an error, what failed is read again: the first page, or the next ones", async () => {

@@ -14,6 +14,15 @@ const NEW_PAGE = 1000;
 /** More rows than this are not kept, so that a page that is open for weeks needs no more memory: filters find older ones. */
 const MAX_ROWS = 200_000;
 
+/**
+ * @template {{id?: number | null, request_id: string}} T
+ * @param {readonly T[]} requests @param {string} id Its number in the history, or its request id, which it had in progress.
+ * @returns {T | null}
+ */
+export function requestOf(requests, id) {
+  return requests.find((request) => String(request.id) === id || request.request_id === id) ?? null;
+}
+
 export class Listing {
   /** Newest first. @type {readonly StoredRequest[]} */
   rows = [];

@@ -3,10 +3,11 @@
 import { useWhenServerReturns } from "../../lib/load.js";
 import { api, Button, Empty, ErrorNote, finished, go, html, link, Loading, Note, running, setQuery, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { RequestDetail } from "./detail.js";
+import { rowId } from "./columns.js";
 import { FilterBar } from "./filter_bar.js";
 import { filtersOf, isFiltered, matchesRunning, NO_FILTERS, queryOf } from "./filters.js";
 import { RequestList } from "./list.js";
-import { Listing } from "./listing.js";
+import { Listing, requestOf } from "./listing.js";
 import { newestOfClients, useThrottled } from "./refreshing.js";
 
 /** @typedef {import("./filters.js").Filters} Filters */
@@ -18,12 +19,14 @@ export function Page({ rest, query }) {
   const shownRunning = useMemo(() => running.value.filter((request) => matchesRunning(request, filters)), [running.value, filters]);
   const change = (/** @type {Partial<Filters>} */ changes) => setQuery(queryOf({ ...filters, ...changes }));
   const open = (/** @type {string} */ id) => go("requests", id, queryOf(filters));
-  const close = () => {
-    go("requests", "", queryOf(filters));
-    const row = document.querySelector(`.request-list [data-row="${CSS.escape(rest)}"]`);
-    if (row instanceof HTMLElement) row.focus({ preventScroll: true });
-  };
-  return html`<div class="page-head"><h1>Requests</h1>
+  const close = () => go("requests", "", queryOf(filters));
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  const opened = useRef(rest);
+  useEffect(() => {
+    if (rest === "" && opened.current !== "" && document.activeElement === document.body) focusRow(requestOf([...shownRunning, ...listing.rows], opened.current), heading.current);
+    opened.current = rest;
+  }, [rest]);
+  return html`<div class="page-head"><h1 tabindex="-1" ref=${heading}>Requests</h1>
       ${isFiltered(filters) && !rest ? html`<${Button} small icon="close" onClick=${() => change(NO_FILTERS)}>Clear the filters<//>` : null}</div>
     <div class=${`requests ${rest ? "with-detail" : ""}`}>
       <${FilterBar} filters=${filters} onChange=${change} />
@@ -32,6 +35,15 @@ export function Page({ rest, query }) {
       </div>
       ${rest ? html`<${RequestDetail} id=${rest} query=${queryOf(filters)} onClose=${close} />` : null}
     </div>`;
+}
+
+/**
+ * Focus the row of a request whose details were closed; the heading, if it is not in the list.
+ * @param {import("./columns.js").Row | null} request @param {HTMLElement | null} heading
+ */
+function focusRow(request, heading) {
+  const row = request === null ? null : document.querySelector(`.request-list [data-row="${CSS.escape(rowId(request))}"]`);
+  (row instanceof HTMLElement ? row : heading)?.focus({ preventScroll: true });
 }
 
 /** @param {{listing: Listing, filters: Filters, running: readonly any[], selected: string, onOpen: (id: string) => void}} props */
