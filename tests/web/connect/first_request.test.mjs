@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { knownRequests, nextRequest, observe } from "../../../src/gglib/proxy/web/page/pages/connect/first_request.js";
+import { knownRequests, nextRequest, observe, observeOn } from "../../../src/gglib/proxy/web/page/pages/connect/first_request.js";
 
 const CHAT = "/v1/chat/completions";
 const running = (request_id, values = {}) => ({ request_id, route: CHAT, state: "waiting", client: "aider", model: "m", ...values });
@@ -37,4 +37,12 @@ test("what is known of the request is passed on", () => {
   assert.deepEqual(observe("a", { running: [], finished: [request] }), {
     stage: "answered", id: "a", client: "codex", model: "other", route: CHAT, running: null, stored: request,
   });
+});
+
+test("what has ended stays when it has left the list; what was running may have been lost", () => {
+  const nothing = { running: [], finished: [] };
+  const ended = observeOn(null, "a", { running: [], finished: [stored("a")] });
+  assert.equal(observeOn(ended, "a", nothing), ended);
+  assert.equal(observeOn(ended, "b", nothing), null);
+  assert.equal(observeOn(observeOn(null, "a", { running: [running("a")], finished: [] }), "a", nothing), null);
 });

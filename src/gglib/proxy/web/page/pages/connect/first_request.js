@@ -40,6 +40,14 @@ export function observe(id, { running, finished }) {
   return { stage: stageOf(current, stored), id, client, model, route, running: current, stored };
 }
 
+/**
+ * @param {Observed | null} before What was observed last. @param {string} id @param {Seen} seen
+ * @returns {Observed | null} As `observe`; a request that has ended stays so when newer ones have taken its place in the list.
+ */
+export function observeOn(before, id, seen) {
+  return observe(id, seen) ?? (before?.id === id && before.stored !== null ? before : null);
+}
+
 /** @param {Running | null} running @param {Stored | null} stored @returns {Stage} */
 function stageOf(running, stored) {
   if (stored !== null) return stored.error === null && stored.status !== null && stored.status < 400 ? "answered" : "failed";

@@ -8,6 +8,7 @@ export const address = signal(location.origin);
 
 /** Whether the key of this tab stands in the texts, in place of its placeholder. */
 export const isKeyShown = signal(false);
+key.subscribe(() => { isKeyShown.value = false; }); // another key is not shown unasked
 
 /**
  * @param {{models: readonly import("../../lib/api_types.js").Model[], model: string,

@@ -1,11 +1,14 @@
 /** Watches for the next request of a client, to see that it is connected. */
 
-import { Badge, Button, connection, counted, duration, finished, html, Icon, link, now, rate, running, useEffect, useState } from "../../ui/kit.js";
-import { knownRequests, nextRequest, observe } from "./first_request.js";
+import { Badge, Button, connection, counted, duration, finished, html, Icon, link, now, rate, running, useEffect, useRef, useState } from "../../ui/kit.js";
+import { knownRequests, nextRequest, observeOn } from "./first_request.js";
 
 const LIMIT_S = 120;
 
-/** @typedef {{known: ReadonlySet<string>, endsAt: number, id: string | null}} Test Times are those of `performance.now()`. */
+/**
+ * @typedef {{known: ReadonlySet<string>, endsAt: number, id: string | null}} Test Times are those of `performance.now()`.
+ * @typedef {import("./first_request.js").Observed} Observed
+ */
 
 /** @param {{title: string}} props `title`: the client that is expected. */
 export function TestRequest({ title }) {
@@ -15,6 +18,8 @@ export function TestRequest({ title }) {
   useEffect(() => {
     if (test !== null && test.id !== id) setTest({ ...test, id });
   }, [id]);
+  const observed = useRef(/** @type {Observed | null} */ (null));
+  observed.current = id === null ? null : observeOn(observed.current, id, seen);
   const leftS = test === null ? 0 : (test.endsAt - now.value) / 1000;
   const start = () => setTest({ known: knownRequests(seen), endsAt: performance.now() + LIMIT_S * 1000, id: null });
   const isOpen = test !== null && id === null && leftS > 0;
@@ -29,7 +34,7 @@ export function TestRequest({ title }) {
       ${isOpen ? html`<div class="row"><progress class="connect-wait" aria-label="Waiting for a request"></progress>
         <span>Send a request with ${title} now. Waiting for it<span aria-hidden="true">, ${duration(Math.ceil(Math.min(LIMIT_S, leftS)))} left</span>.</span></div>` : null}
       ${test !== null && id === null && leftS <= 0 ? html`<${Missed} />` : null}
-      ${id !== null ? html`<${Result} observed=${observe(id, seen)} />` : null}
+      ${id !== null ? html`<${Result} observed=${observed.current} />` : null}
     </div>
   </section>`;
 }
@@ -39,7 +44,7 @@ function Missed() {
     <p class="quiet">Check the address and the port in the program, and that it runs where this address is reachable. A request with a wrong key or host is refused: <a href="#/logs">the log</a> shows it.</p></div>`;
 }
 
-/** @param {{observed: ReturnType<typeof observe>}} props */
+/** @param {{observed: Observed | null}} props */
 function Result({ observed }) {
   if (observed === null) return html`<p class="quiet">The request arrived, but the server no longer has it: it may have been restarted.</p>`;
   const { stage, stored, client, model, id } = observed;
@@ -52,8 +57,6 @@ function Result({ observed }) {
     </ol>
     ${isOver ? html`<p><a href=${link("requests", id)}>Show this request</a></p>` : null}`;
 }
-
-/** @typedef {NonNullable<ReturnType<typeof observe>>} Observed */
 
 /** @param {Observed} observed @returns {string | null} The name that the client sent, if it is another one. */
 function requestedModel({ running: current, stored }) {
