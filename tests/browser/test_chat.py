@@ -117,6 +117,25 @@ def test_errors_are_shown_in_place_and_can_be_retried(chat: Chat, problems: Prob
     expect(chat.page.locator(".chat-answer")).to_have_count(1)
 
 
+def test_an_error_is_an_alert_while_it_is_new(chat: Chat, problems: Problems) -> None:
+    """It is not said to be complete; later the error is a text, and other ends are announced as what they are."""
+    problems.expect("500")
+    page = chat.page
+    chat.say("Hi", (500, "The file is damaged."))
+    expect(page.get_by_role("alert")).to_contain_text("The file is damaged.")
+    announced = page.locator(".chat-view > [role=status]")
+    expect(announced).to_have_text("")
+    page.evaluate("location.hash = '#/elsewhere'")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    page.get_by_role("link", name="Chat").click()
+    expect(page.get_by_text("The file is damaged.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    chat.say("Again", stream("Hello"))
+    expect(announced).to_have_text("The answer is complete.")
+    chat.say("More", stream("Hello", finish="length"))
+    expect(announced).to_have_text("The answer stopped at a limit.")
+
+
 def test_a_broken_answer_keeps_its_text_and_continues(chat: Chat, problems: Problems) -> None:
     """First by the engine; where it refuses, the model is asked to continue."""
     problems.expect("400")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { canContinue, emptyAnswer, ended, joined, partsOf, received } from "../../../src/gglib/proxy/web/page/pages/chat/answer.js";
+import { canContinue, emptyAnswer, ended, endText, joined, partsOf, received } from "../../../src/gglib/proxy/web/page/pages/chat/answer.js";
 
 const delta = (delta, finish_reason = null) => ({ choices: [{ index: 0, delta, finish_reason }] });
 
@@ -72,4 +72,10 @@ test("thinking between tags", () => {
 test("the first text after the tags ends the time of thinking", () => {
   const answer = after([delta({ content: "<think>" }), 1], [delta({ content: "a</think>" }), 2], [delta({ content: "\n\nText" }), 3]);
   assert.equal(answer.textAfter, 3);
+});
+
+test("the end of an answer is announced as what it was", () => {
+  const texts = ["stop", "tool_calls", "length", "interrupted", "failed"].map((finish) => endText({ finish }));
+  assert.deepEqual(texts, ["The answer is complete.", "The answer is complete.", "The answer stopped at a limit.", "The answer was stopped.", ""]);
+  assert.equal(endText(null), "");
 });

@@ -36,10 +36,10 @@ export function Empty({ icon, title, children }) {
   return html`<div class="empty">${icon ? html`<${Icon} name=${icon} />` : null}<h2>${title}</h2>${children}</div>`;
 }
 
-/** @param {{error: {message: string} | null | undefined, onRetry?: () => unknown}} props */
-export function ErrorNote({ error, onRetry }) {
+/** @param {{error: {message: string} | null | undefined, onRetry?: () => unknown, isAlert?: boolean}} props `isAlert`: screen readers say it at once. */
+export function ErrorNote({ error, onRetry, isAlert = true }) {
   if (!error) return null;
-  return html`<div class="note bad" role="alert"><${Icon} name="warn" /><span>${error.message}</span>
+  return html`<div class="note bad" role=${isAlert ? "alert" : undefined}><${Icon} name="warn" /><span>${error.message}</span>
     ${onRetry ? html`<${Button} small onClick=${onRetry}>Retry<//>` : null}</div>`;
 }
 

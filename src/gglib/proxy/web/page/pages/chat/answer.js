@@ -72,6 +72,16 @@ export function partsOf({ content, reasoning }) {
   return { thinking: whole, text, isThinking: isThinking || (text === "" && whole !== "") };
 }
 
+/**
+ * @param {{finish: string | null} | null} answer
+ * @returns {string} What screen readers are to say at its end; "" after a failure, whose error is an alert.
+ */
+export function endText(answer) {
+  if (answer === null || answer.finish === "failed") return "";
+  if (answer.finish === "interrupted") return "The answer was stopped.";
+  return answer.finish === "length" ? "The answer stopped at a limit." : "The answer is complete.";
+}
+
 /** @param {{finish: string | null, content: string, reasoning: string}} answer Whether the model had more to say. */
 export function canContinue(answer) {
   return ["length", "interrupted", "failed"].includes(answer.finish ?? "") && partsOf(answer).text !== "";

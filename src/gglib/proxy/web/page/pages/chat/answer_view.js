@@ -1,6 +1,6 @@
 /** An answer: its thinking, its text, how it ended and how fast it was. */
 
-import { Button, confirmDialog, Copy, count, duration, ErrorNote, html, IconButton, now, rate, status, statusAt } from "../../ui/kit.js";
+import { Button, confirmDialog, Copy, count, duration, ErrorNote, html, IconButton, now, rate, status, statusAt, useRef } from "../../ui/kit.js";
 import { Markdown } from "../../ui/markdown.js";
 import { canContinue, partsOf } from "./answer.js";
 import { focusComposer } from "./composer.js";
@@ -17,11 +17,13 @@ import { waitText } from "./waiting.js";
 /** @param {{answer: Answer, choice: Choice, isLast: boolean, live?: Live}} props */
 export function AnswerView({ answer, choice, isLast, live }) {
   const { thinking, text, isThinking } = partsOf(answer);
+  const isNew = useRef(false);
+  isNew.current ||= live !== undefined;
   return html`<article class="chat-answer" aria-busy=${live ? "true" : undefined}>
     <h2 class="chat-who">${answer.model}</h2>
     ${thinking || (isThinking && live) ? html`<${Thinking} answer=${answer} text=${thinking} isThinking=${isThinking} live=${live} />` : null}
     ${text ? html`<${Markdown} text=${text} />` : null}
-    ${live ? html`<${Progress} live=${live} />` : html`<${End} answer=${answer} choice=${choice} isLast=${isLast} />`}
+    ${live ? html`<${Progress} live=${live} />` : html`<${End} answer=${answer} choice=${choice} isLast=${isLast} isNew=${isNew.current} />`}
   </article>`;
 }
 
@@ -53,8 +55,8 @@ function secondsSince(startedAt) {
   return Math.max(0, Math.max(now.value, performance.now()) - startedAt) / 1000;
 }
 
-/** @param {{answer: Answer, choice: Choice, isLast: boolean}} props */
-function End({ answer, choice, isLast }) {
+/** @param {{answer: Answer, choice: Choice, isLast: boolean, isNew: boolean}} props `isNew`: it was received in this view. */
+function End({ answer, choice, isLast, isNew }) {
   const again = async () => {
     const text = "The answer and what follows it are removed.";
     if (!isLast && !(await confirmDialog({ title: "Answer again?", text, action: "Answer again", danger: true }))) return;
@@ -68,7 +70,7 @@ function End({ answer, choice, isLast }) {
   };
   const text = partsOf(answer).text;
   return html`
-    ${answer.error ? html`<${ErrorNote} error=${{ message: answer.error }} onRetry=${isLast && !isAnswering.value ? () => void again() : undefined} />` : null}
+    ${answer.error ? html`<${ErrorNote} error=${{ message: answer.error }} isAlert=${isLast && isNew} onRetry=${isLast && !isAnswering.value ? () => void again() : undefined} />` : null}
     ${isLast && !answer.error ? html`<${Reason} answer=${answer} hasText=${text !== ""} />` : null}
     <div class="chat-actions">
       ${text ? html`<${Copy} iconOnly text=${text} label="Copy the answer" />` : null}

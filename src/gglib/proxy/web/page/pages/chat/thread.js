@@ -2,7 +2,7 @@
 
 import { Button, computed, html, useEffect, useRef, useState } from "../../ui/kit.js";
 import { AnswerView } from "./answer_view.js";
-import { joined } from "./answer.js";
+import { endText, joined } from "./answer.js";
 import { setDraft } from "./composer.js";
 import { PromptView } from "./prompt_view.js";
 import { live, messages } from "./state.js";
@@ -111,7 +111,8 @@ function Announcement() {
     return live.subscribe((value) => {
       if ((value !== null) === wasAnswering) return;
       wasAnswering = value !== null;
-      setText(value === null ? "The answer is complete." : `${value.answer.model} is answering.`);
+      const last = messages.value.at(-1);
+      setText(value === null ? endText(last?.role === "assistant" ? last : null) : `${value.answer.model} is answering.`);
     });
   }, []);
   return html`<p class="visually-hidden" role="status">${text}</p>`;
