@@ -99,5 +99,5 @@ function save(text, name) {
   anchor.href = url;
   anchor.download = name;
   anchor.click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000); // the browser reads it after the click
 }
