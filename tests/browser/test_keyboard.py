@@ -131,7 +131,7 @@ def test_a_chat(keys: Keys, page: Page, server: PageServer) -> None:
     keys.press("Enter")
     answers = page.locator(".chat-answer")
     expect(answers).to_contain_text("Stopped.")
-    expect(page.get_by_role("status").filter(has_text="The answer is complete.")).to_be_attached()
+    expect(page.get_by_role("status").filter(has_text="The answer was stopped.")).to_be_attached()
     again = page.get_by_role("button", name="Answer again")
     keys.tab_to(again, "Shift+Tab")
     keys.press("Enter")
