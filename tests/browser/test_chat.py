@@ -188,6 +188,13 @@ def test_the_chat_survives_a_reload_and_ends_with_a_new_one(chat: Chat) -> None:
     expect(chat.page.get_by_role("heading", name="Ask llama-3b something")).to_be_visible()
 
 
+def test_copying_keeps_the_focus_without_https(chat: Chat) -> None:
+    """There a hidden text is selected for a moment."""
+    chat.say("Hi", stream("Hello"))
+    chat.page.get_by_role("button", name="Copy the answer").click()
+    expect(chat.page.get_by_role("button", name="Copied")).to_be_focused()
+
+
 def test_settings_are_sent_and_checked(chat: Chat) -> None:
     """A wrong value stops the sending, and says so."""
     page = chat.page

@@ -11,6 +11,10 @@ _AT_END = """() => {
   const view = document.querySelector('.log-view');
   return view.scrollTop + view.clientHeight >= view.scrollHeight - 1;
 }"""
+_SHOW = """isShown => {
+  Object.defineProperty(document, 'hidden', { configurable: true, value: !isShown });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
 
 
 def test_lines_are_followed_and_filtered(
@@ -96,3 +100,17 @@ def _first_visible(page: Page) -> str:
             }"""
         )
     )
+
+
+def test_a_hidden_page_gives_its_connection_back(page: Page, server: PageServer) -> None:
+    """A browser has few connections for all tabs of a server; the log goes on when the page is shown again."""
+    page.clock.install()
+    page.goto(f"{server.url}/#/logs")
+    expect(page.get_by_text("Following", exact=True)).to_be_visible()
+    page.evaluate(_SHOW, False)
+    page.clock.fast_forward(31_000)
+    expect(page.get_by_text("Following", exact=True)).to_have_count(0)
+    _write(server, ["written meanwhile"])
+    page.evaluate(_SHOW, True)
+    expect(page.get_by_text("Following", exact=True)).to_be_visible()
+    expect(page.locator(".log-row", has_text="written meanwhile")).to_have_count(1)

@@ -53,3 +53,10 @@ test("a state is one line", () => {
   assert.equal(text("failed", half), "Failed");
   assert.equal(text("done", half), "Ready to use · 1 GB");
 });
+
+test("a listing does not undo what changed while it was read", () => {
+  const before = [download("a", "running"), download("b", "running"), download("removed", "done")];
+  const known = [before[0], download("b", "paused"), before[2], download("new", "queued")];
+  const listed = [download("a", "done"), download("b", "running")];
+  assert.deepEqual(merged(known, listed, before).map(({ id, state }) => [id, state]), [["a", "done"], ["b", "paused"], ["new", "queued"]]);
+});

@@ -4,11 +4,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { cell, usageCsv } from "../../../src/gglib/proxy/web/page/pages/usage/csv.js";
-import { periodOf, queryOf, stepDate, stepLabel, viewOf } from "../../../src/gglib/proxy/web/page/pages/usage/ranges.js";
+import { PERIODS, periodOf, queryOf, requestsSince, stepDate, stepLabel, viewOf } from "../../../src/gglib/proxy/web/page/pages/usage/ranges.js";
 import { groupsOf, OTHERS, seriesOf, servedTime, sorted, speedOf, stacked, stepsOf, tokensOf } from "../../../src/gglib/proxy/web/page/pages/usage/series.js";
 
 const DAY = 86_400;
 const row = (start_s, model, numbers = {}) => ({ start_s, model, key: null, client: null, requests: 1, failed: 0, prompt_tokens: 10, completion_tokens: 5, cached_tokens: 4, busy_s: 2, ...numbers });
+
+test("each period has a filter that the API of requests takes", () => {
+  assert.deepEqual(PERIODS.map(({ value }) => requestsSince(value)), ["24h", "7d", "30d", ""]);
+});
 
 test("the view is in the URL, and unknown values are the default", () => {
   assert.deepEqual(viewOf(new URLSearchParams("since=30d&by=key&show=requests")), { since: "30d", by: "key", measure: "requests" });

@@ -8,6 +8,9 @@ import { parseEvents } from "./sse.js";
  * @typedef {{query?: Query, signal?: AbortSignal, headers?: Record<string, string>}} Options
  */
 
+/** `idleMs` for streams that the server keeps up: thrice the usual time between heartbeats. */
+export const IDLE_MS = 30_000;
+
 /** An error response, or a server that cannot be reached (status 0). */
 export class ApiError extends Error {
   /**
@@ -23,6 +26,11 @@ export class ApiError extends Error {
     this.code = code;
     this.param = param;
   }
+}
+
+/** @param {any} error Whether another attempt with the same key would fail, too: it has no such right, or the server no such function. */
+export function isDenied(error) {
+  return error?.status === 403 || error?.status === 501;
 }
 
 /** @param {string} path @param {Query} [query] Entries that are null, undefined or "" are left out. */
@@ -104,11 +112,11 @@ export const api = {
 
 /**
  * Send a request and yield the server-sent events of its response. Aborting the signal ends it with an AbortError.
- * @param {string} path @param {Options & {method?: string, body?: unknown}} [options]
+ * @param {string} path @param {Options & {method?: string, body?: unknown, idleMs?: number}} [options] `idleMs`: as for `parseEvents`.
  * @returns {AsyncGenerator<{event: string, data: string}, void, void>}
  */
-export async function* streamEvents(path, { method = "GET", body, ...options } = {}) {
+export async function* streamEvents(path, { method = "GET", body, idleMs, ...options } = {}) {
   const response = await send(method, path, body, { ...options, headers: { accept: "text/event-stream" } });
   if (response.body === null) return;
-  yield* parseEvents(response.body);
+  yield* parseEvents(response.body, { idleMs });
 }

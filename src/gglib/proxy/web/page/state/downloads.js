@@ -1,9 +1,10 @@
 /** The downloads of the server: listed, and followed while a view shows them. */
 
-import { ApiError, api, segment, streamEvents } from "../lib/api.js";
-import { computed, signal, useEffect } from "../lib/html.js";
+import { api, IDLE_MS, isDenied, segment, streamEvents } from "../lib/api.js";
+import { computed, effect, signal, useEffect } from "../lib/html.js";
 import { key } from "./session.js";
 import { toast } from "./toasts.js";
+import { isAway } from "./waiting.js";
 import { inOrder, merged, replaced } from "./downloads_list.js";
 
 /** @typedef {import("../lib/api_types.js").Download} Download */
@@ -24,6 +25,12 @@ const streams = new Map();
 let followers = 0;
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let timer;
+/** The key with which the list may not be read; undefined: none. @type {string | null | undefined} */
+let deniedKey;
+
+effect(() => {
+  if (isAway.value) endStreams(); // the next listing follows them again
+});
 
 /** Keep `downloads` current while the component is shown. */
 export function useDownloads() {
@@ -64,22 +71,29 @@ function note(download) {
 function start() {
   void list();
   timer = setInterval(() => {
-    if (!document.hidden) void list();
+    if (!document.hidden && key.value !== deniedKey) void list();
   }, LIST_INTERVAL_MS);
 }
 
 function stop() {
   clearInterval(timer);
+  endStreams();
+}
+
+function endStreams() {
   for (const controller of streams.values()) controller.abort();
   streams.clear();
 }
 
 async function list() {
+  const before = state.value.downloads;
+  const usedKey = key.value;
   try {
     const { downloads: listed } = await api.get("/gglib/downloads");
-    state.value = { downloads: merged(state.value.downloads, listed), error: null, isLoaded: true };
+    deniedKey = undefined;
+    state.value = { downloads: merged(state.value.downloads, listed, before), error: null, isLoaded: true };
   } catch (error) {
-    if (error instanceof ApiError && error.status === 403) clearInterval(timer); // only another key would see them
+    if (isDenied(error)) deniedKey = usedKey;
     state.value = { ...state.value, error: /** @type {Error} */ (error), isLoaded: true };
   }
   if (followers > 0) followRunning();
@@ -96,7 +110,7 @@ async function follow(id) {
   const controller = new AbortController();
   streams.set(id, controller);
   try {
-    const events = streamEvents(`/gglib/downloads/${segment(id)}/events`, { signal: controller.signal });
+    const events = streamEvents(`/gglib/downloads/${segment(id)}/events`, { signal: controller.signal, idleMs: IDLE_MS });
     for await (const { data } of events) {
       const value = JSON.parse(data);
       if (value.error && !value.id) break; // the server shuts down
@@ -105,6 +119,6 @@ async function follow(id) {
   } catch {
     // The next listing follows it again.
   } finally {
-    streams.delete(id);
+    if (streams.get(id) === controller) streams.delete(id);
   }
 }

@@ -26,16 +26,19 @@ export function replaced(downloads, changed) {
 }
 
 /**
- * @param {readonly Download[]} known @param {readonly Download[]} listed
- * @returns {Download[]} The listed ones; a running one keeps the progress of its stream, which is newer.
+ * @param {readonly Download[]} known @param {readonly Download[]} listed @param {readonly Download[]} [before] The known ones when the listing was asked for.
+ * @returns {Download[]} The listed ones. What changed since the listing was asked for stays as it is, and so does the progress of a stream, which is newer.
  */
-export function merged(known, listed) {
+export function merged(known, listed, before = known) {
   const byId = new Map(known.map((download) => [download.id, download]));
-  return listed.map((download) => {
-    const before = byId.get(download.id);
-    const isNewer = before?.state === "running" && download.state === "running" && before.done_bytes > download.done_bytes;
-    return isNewer ? before : download;
+  const earlier = new Set(before);
+  const ids = new Set(listed.map(({ id }) => id));
+  const current = listed.map((download) => {
+    const own = byId.get(download.id);
+    const isNewer = own?.state === "running" && download.state === "running" && own.done_bytes > download.done_bytes;
+    return own && (isNewer || !earlier.has(own)) ? own : download;
   });
+  return [...current, ...known.filter((download) => !ids.has(download.id) && !earlier.has(download))];
 }
 
 /** @param {Download} download @returns {boolean} Whether it runs or will run by itself. */

@@ -1,9 +1,10 @@
 /** What the server does now: models in memory, the queue, requests and swaps, followed over one stream of events. */
 
-import { ApiError, api, streamEvents } from "../lib/api.js";
-import { batch, computed, signal } from "../vendor/signals.js";
+import { api, IDLE_MS, isDenied, streamEvents } from "../lib/api.js";
+import { computed, effect, signal } from "../vendor/signals.js";
+import { isAway, until } from "./waiting.js";
 import { key, needsKey } from "./session.js";
-import { applyEvent, emptyState, replaceRunning } from "./reduce.js";
+import { applyEvent, emptyState, replaceRunning, withHistory, withSwaps } from "./reduce.js";
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5000;
@@ -11,7 +12,7 @@ const RUNNING_INTERVAL_MS = 1500;
 
 const state = signal(emptyState());
 
-/** `connecting`, `live`, `lost`: the page connects again by itself, or `denied`: the key has no right to see the events. */
+/** `connecting`, `live`, `lost`: the page connects again by itself, or `denied`: it waits for another key. */
 export const connection = signal("connecting");
 
 /** Why the stream ended or cannot be opened, such as a key without admin rights; null while it is open. @type {import("../vendor/signals.js").Signal<Error | null>} */
@@ -53,48 +54,60 @@ export function follow() {
 
 /** Read the requests in progress anew: events tell of their start and end, not of their progress. */
 export async function refreshRunning() {
+  const before = state.value;
   const page = await api.get("/gglib/requests", { query: { state: "running", limit: 1 } });
-  state.value = replaceRunning(state.value, page.running, performance.now());
+  state.value = replaceRunning(state.value, page.running, performance.now(), before);
 }
 
 async function reconnecting() {
   let delay = FIRST_RETRY_MS;
   for (;;) {
+    await until(() => !needsKey.value && !isAway.value);
     const startedAt = performance.now();
     const controller = new AbortController();
     const usedKey = key.value;
-    const unsubscribe = key.subscribe((value) => {
-      if (value !== usedKey) controller.abort(); // another key may see other things
+    const unwatch = effect(() => {
+      if (key.value !== usedKey || isAway.value) controller.abort(); // another key may see other things
     });
+    /** @type {unknown} */
+    let failure = null;
     try {
       await followOnce(controller.signal);
     } catch (error) {
-      // The state of the connection shows it; the loop connects again.
-      if (!controller.signal.aborted) connectionError.value = /** @type {Error} */ (error);
-    } finally {
-      unsubscribe();
-      controller.abort();
+      if (!controller.signal.aborted) failure = error;
     }
+    const isWanted = !controller.signal.aborted;
+    unwatch();
+    controller.abort();
     connection.value = "lost";
-    if (needsKey.value) await keyEntered();
-    else if (isDenied(connectionError.value)) {
+    if (!isWanted) {
+      await until(() => !isAway.value);
+      connection.value = "connecting";
+      continue;
+    }
+    if (failure !== null) connectionError.value = /** @type {Error} */ (failure);
+    if (isDenied(failure)) {
       connection.value = "denied";
-      await keyChanged(usedKey);
+      state.value = emptyState(); // it may be of another key
+      await until(() => key.value !== usedKey);
+      connection.value = "connecting";
+      connectionError.value = null;
+      continue;
     }
     if (performance.now() - startedAt > LAST_RETRY_MS) delay = FIRST_RETRY_MS;
-    await waited(delay);
+    if (!needsKey.value) await waited(delay);
     delay = Math.min(LAST_RETRY_MS, delay * 1.6);
   }
 }
 
 /** @param {AbortSignal} signal */
 async function followOnce(signal) {
-  const events = streamEvents("/gglib/events", { query: { requests: true }, signal });
+  const events = streamEvents("/gglib/events", { query: { requests: true }, signal, idleMs: IDLE_MS });
   for await (const { event, data } of events) {
     if (connection.value !== "live") {
       connection.value = "live";
       connectionError.value = null;
-      readPast().catch(() => {});
+      readPast(signal);
     }
     const value = JSON.parse(data);
     if (event === "error" || event === "message") throw new Error(value.error?.message); // the last event of a shutdown
@@ -102,43 +115,17 @@ async function followOnce(signal) {
   }
 }
 
-/** Read what happened before the stream began. */
-async function readPast() {
-  const [requests, past] = await Promise.all([
-    api.get("/gglib/requests", { query: { limit: 50 } }),
-    api.get("/gglib/swaps", { query: { limit: 50 } }).catch(() => ({ swaps: [] })),
-  ]);
-  batch(() => {
-    const current = replaceRunning(state.value, requests.running, performance.now());
-    state.value = { ...current, finished: requests.requests, swaps: past.swaps };
-  });
-}
-
-function keyEntered() {
-  return new Promise((resolve) => {
-    const unsubscribe = needsKey.subscribe((value) => {
-      if (!value) {
-        queueMicrotask(() => unsubscribe());
-        resolve(undefined);
-      }
-    });
-  });
-}
-
-/** @param {Error | null} error Whether the key has no right to see the events: another attempt would not change that. */
-function isDenied(error) {
-  return error instanceof ApiError && error.status === 403;
-}
-
-/** @param {string | null} used @returns {Promise<void>} Until the tab has another key. */
-function keyChanged(used) {
-  return new Promise((resolve) => {
-    const unsubscribe = key.subscribe((value) => {
-      if (value === used) return;
-      queueMicrotask(() => unsubscribe());
-      resolve();
-    });
-  });
+/** Read what happened before the stream began; each part by itself, since the history may be unavailable. @param {AbortSignal} signal */
+function readPast(signal) {
+  const before = state.value;
+  api.get("/gglib/requests", { query: { limit: 50 }, signal })
+    .then(({ running: listed, requests }) => {
+      state.value = withHistory(replaceRunning(state.value, listed, performance.now(), before), requests);
+    })
+    .catch(() => {});
+  api.get("/gglib/swaps", { query: { limit: 50 }, signal })
+    .then((past) => { state.value = withSwaps(state.value, past.swaps); })
+    .catch(() => {});
 }
 
 /** @param {number} milliseconds */

@@ -17,6 +17,9 @@
 /** How many of the newest finished requests and swaps are kept. */
 export const KEPT = 200;
 
+/** Times are stored in milliseconds. */
+const SAME_END_S = 0.0015;
+
 /** @returns {LiveState} Times are those of `performance.now()`, in milliseconds. */
 export function emptyState() {
   return { status: null, statusAt: 0, running: new Map(), finished: [], swaps: [] };
@@ -52,7 +55,7 @@ export function applyEvent(state, name, data, now) {
     case "gone":
       return withoutResident(state, data.model_id);
     case "swap":
-      return { ...state, swaps: [data.swap ?? data, ...state.swaps].slice(0, KEPT) };
+      return withSwaps(state, [data.swap ?? data]);
     case "request_started":
       return withRunning(state, { ...data, seenAt: now });
     case "request_finished":
@@ -63,14 +66,35 @@ export function applyEvent(state, name, data, now) {
 }
 
 /**
- * @param {LiveState} state @param {readonly RunningRequest[]} running All requests in progress, from a listing.
- * @param {number} now @returns {LiveState}
+ * Take over a listing. Events that came while it was read are newer: what they ended stays away, what they started stays.
+ * @param {LiveState} state @param {readonly RunningRequest[]} running All requests in progress, from the listing.
+ * @param {number} now @param {LiveState} before The state when the listing was asked for. @returns {LiveState}
  */
-export function replaceRunning(state, running, now) {
-  return {
-    ...state,
-    running: new Map(running.map((request) => [request.request_id, { ...request, seenAt: now }])),
-  };
+export function replaceRunning(state, running, now, before) {
+  const earlier = new Set(before.finished);
+  const ended = new Set(state.finished.filter((request) => request.id === null && !earlier.has(request)).map((request) => request.request_id));
+  const listed = running.filter((request) => !ended.has(request.request_id)).map((request) => ({ ...request, seenAt: now }));
+  const known = new Map(listed.map((request) => [request.request_id, request]));
+  for (const [id, request] of state.running) if (!before.running.has(id) && !known.has(id)) known.set(id, request);
+  return { ...state, running: known };
+}
+
+/**
+ * Add a listing of finished requests to those of events, which stay as they are.
+ * @param {LiveState} state @param {readonly StoredRequest[]} stored Newest first. @returns {LiveState}
+ */
+export function withHistory(state, stored) {
+  const ofEvents = state.finished.filter((request) => request.id === null);
+  const others = stored.filter((request) => !ofEvents.some((other) => isSameRequest(request, other)));
+  const all = [...ofEvents, ...others].sort((a, b) => b.ended_at_s - a.ended_at_s);
+  return { ...state, finished: all.slice(0, KEPT) };
+}
+
+/** @param {LiveState} state @param {readonly Swap[]} swaps Some that are known, maybe, and others. @returns {LiveState} */
+export function withSwaps(state, swaps) {
+  const others = state.swaps.filter((swap) => !swaps.some((other) => isSameSwap(swap, other)));
+  const all = [...swaps, ...others].sort((a, b) => (b.ended_at ?? 0) - (a.ended_at ?? 0));
+  return { ...state, swaps: all.slice(0, KEPT) };
 }
 
 /** @param {LiveState} state @param {number} id @param {Record<string, unknown>} changes */
@@ -103,5 +127,16 @@ function withRunning(state, request) {
 function finished(state, request) {
   const running = new Map(state.running);
   running.delete(request.request_id);
-  return { ...state, running, finished: [request, ...state.finished].slice(0, KEPT) };
+  const isListed = state.finished.some((other) => other.id !== null && isSameRequest(request, other));
+  return { ...state, running, finished: isListed ? state.finished : [request, ...state.finished].slice(0, KEPT) };
+}
+
+/** @param {StoredRequest} one @param {StoredRequest} other Clients may use an id again. */
+function isSameRequest(one, other) {
+  return one.request_id === other.request_id && Math.abs(one.ended_at_s - other.ended_at_s) <= SAME_END_S;
+}
+
+/** @param {Swap} one @param {Swap} other */
+function isSameSwap(one, other) {
+  return Boolean(one.ended_at) && one.ended_at === other.ended_at && one.from_model === other.from_model && one.to_model === other.to_model;
 }

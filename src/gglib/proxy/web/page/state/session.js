@@ -17,7 +17,12 @@ export const isKeyRefused = signal(false);
 /** @type {import("../vendor/signals.js").Signal<"system" | "light" | "dark">} */
 export const theme = signal(themeOf(read("localStorage", THEME)));
 
-/** @param {string} text */
+/** @param {string} text @returns {boolean} Whether it can be a key: a header has no other characters, such as a pasted dash or an invisible space. */
+export function isKey(text) {
+  return /^[\x21-\x7e]+$/.test(text);
+}
+
+/** @param {string} text As in `isKey`. */
 export function enterKey(text) {
   key.value = text;
   write("sessionStorage", KEY, text);

@@ -80,13 +80,15 @@ async function copyText(text) {
     await navigator.clipboard.writeText(text);
     return;
   }
+  const focused = document.activeElement;
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "visually-hidden";
-  document.body.append(area);
+  (focused?.closest("dialog") ?? document.body).append(area); // in a modal dialog, nothing else can be selected
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   if (!isCopied) throw new Error("The browser did not copy it: select the text and copy it by hand.");
 }
 

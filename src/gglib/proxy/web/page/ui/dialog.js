@@ -19,7 +19,14 @@ export function Dialog({ title, onClose, children, actions, wide = false, canClo
     event.preventDefault();
     if (canClose) onClose();
   };
-  return html`<dialog ref=${dialog} class=${`dialog ${wide ? "wide" : ""}`} aria-label=${title} onCancel=${cancel}>
+  // Browsers close a dialog at a second Escape, whatever the page says to the first.
+  const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+    if (!canClose && event.key === "Escape") event.preventDefault();
+  };
+  const onClosed = () => {
+    if (!canClose && dialog.current?.isConnected) dialog.current.showModal();
+  };
+  return html`<dialog ref=${dialog} class=${`dialog ${wide ? "wide" : ""}`} aria-label=${title} onCancel=${cancel} onKeyDown=${onKeyDown} onClose=${onClosed}>
     <header><h2>${title}</h2>${canClose ? html`<${IconButton} icon="close" label="Close" onClick=${onClose} />` : null}</header>
     <div class="dialog-body">${children}</div>
     ${actions ? html`<footer>${actions}</footer>` : null}

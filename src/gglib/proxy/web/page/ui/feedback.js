@@ -36,11 +36,14 @@ export function Empty({ icon, title, children }) {
   return html`<div class="empty">${icon ? html`<${Icon} name=${icon} />` : null}<h2>${title}</h2>${children}</div>`;
 }
 
-/** @param {{error: {message: string} | null | undefined, onRetry?: () => unknown, isAlert?: boolean}} props `isAlert`: screen readers say it at once. */
-export function ErrorNote({ error, onRetry, isAlert = true }) {
+/**
+ * @param {{error: {message: string} | null | undefined, onRetry?: () => unknown, action?: string, isAlert?: boolean}} props
+ * `action`: the text of the button. `isAlert`: screen readers say it at once.
+ */
+export function ErrorNote({ error, onRetry, action = "Retry", isAlert = true }) {
   if (!error) return null;
   return html`<div class="note bad" role=${isAlert ? "alert" : undefined}><${Icon} name="warn" /><span>${error.message}</span>
-    ${onRetry ? html`<${Button} small onClick=${onRetry}>Retry<//>` : null}</div>`;
+    ${onRetry ? html`<${Button} small onClick=${onRetry}>${action}<//>` : null}</div>`;
 }
 
 /** @param {{tone?: string, icon?: string, children?: unknown}} props */

@@ -4,7 +4,7 @@ import { ApiError, streamEvents } from "../../lib/api.js";
 import { emptyAnswer, ended, joined, received } from "./answer.js";
 import { askedContinuationBody, continuationBody, nextId, requestBody } from "./conversation.js";
 import { requestFields } from "./settings.js";
-import { keepAnswer, live, messages, settings } from "./state.js";
+import { chooseModel, keepAnswer, live, messages, settings, wantedModel } from "./state.js";
 
 /** @typedef {import("./models.js").Choice} Choice */
 
@@ -36,6 +36,7 @@ export function body(choice) {
  */
 async function exchange(choice, continues, bodies) {
   if (live.value !== null) return;
+  if (wantedModel.value !== choice.id) chooseModel(choice.id); // else the next message might go to another model
   const controller = new AbortController();
   const startedAt = performance.now();
   const afterS = () => (performance.now() - startedAt) / 1000;

@@ -1,6 +1,7 @@
 /** Follows a log of the server, and connects again when the connection is lost. */
 
-import { needsKey, segment, streamEvents, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
+import { isAway, until } from "../../state/waiting.js";
+import { effect, IDLE_MS, key, needsKey, segment, streamEvents, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { LogBuffer } from "./log_buffer.js";
 
 const FIRST_LINES = 500;
@@ -21,25 +22,35 @@ export function useLog(name) {
   const changed = useRef(() => setVersion((before) => before + 1)).current;
   useEffect(() => {
     const controller = new AbortController();
+    let connection = new AbortController();
     setFollowed({ state: "connecting", error: null });
     void follow(controller.signal);
-    return () => controller.abort();
+    return () => {
+      controller.abort();
+      connection.abort();
+    };
 
     /** @param {AbortSignal} signal */
     async function follow(signal) {
       while (!signal.aborted) {
+        connection = new AbortController();
+        const unwatch = effect(() => {
+          if (isAway.value) connection.abort();
+        });
         try {
-          await readOnce(signal);
+          await readOnce(connection.signal);
         } catch (error) {
-          if (signal.aborted) return;
-          if (isFinal(error)) {
+          if (!signal.aborted && isFinal(error)) {
             setFollowed({ state: "lost", error: /** @type {Error} */ (error) });
             return;
           }
+        } finally {
+          unwatch();
         }
-        if (!signal.aborted) setFollowed({ state: "lost", error: null });
-        do await waited(RETRY_MS);
-        while (needsKey.value && !signal.aborted);
+        if (signal.aborted) return;
+        setFollowed({ state: "lost", error: null });
+        if (!connection.signal.aborted) await waited(RETRY_MS);
+        await until(() => !needsKey.value && !isAway.value, signal);
       }
     }
 
@@ -47,7 +58,7 @@ export function useLog(name) {
     async function readOnce(signal) {
       const isFirst = buffer.rows.length === 0;
       let isNew = true;
-      const events = streamEvents(`/gglib/logs/${segment(name)}/events`, { query: { lines: isFirst ? FIRST_LINES : LINES_AGAIN }, signal });
+      const events = streamEvents(`/gglib/logs/${segment(name)}/events`, { query: { lines: isFirst ? FIRST_LINES : LINES_AGAIN }, signal, idleMs: IDLE_MS });
       for await (const { event, data } of events) {
         if (event !== "lines") continue;
         const { lines, skipped } = JSON.parse(data);
@@ -58,7 +69,7 @@ export function useLog(name) {
         changed();
       }
     }
-  }, [buffer, attempt]);
+  }, [buffer, attempt, key.value]);
   return { buffer, version, ...followed, changed, retry: () => setAttempt(attempt + 1) };
 }
 

@@ -1,6 +1,6 @@
 /** What happens now: memory, the models in it, requests that wait and are served, and the last swaps. */
 
-import { Button, connection, connectionError, counted, ErrorNote, html, link, Loading, Note, now, rate, status, statusAt, useState } from "../../ui/kit.js";
+import { Button, connection, connectionError, counted, ErrorNote, forgetKey, html, key, link, Loading, Note, now, rate, status, statusAt, useState } from "../../ui/kit.js";
 import { load, unloadAll } from "./actions.js";
 import { rates } from "./derived.js";
 import { LoadDialog } from "./load_dialog.js";
@@ -35,12 +35,14 @@ function Actions({ onLoad }) {
 /** Before the first snapshot. */
 function Unknown() {
   const error = connectionError.value;
-  return error === null ? html`<${Loading} label="Connecting to the server" />` : html`<${ErrorNote} error=${error} />`;
+  if (error === null) return html`<${Loading} label="Connecting to the server" />`;
+  const canChange = connection.value === "denied" && key.value !== null;
+  return html`<${ErrorNote} error=${error} action="Use another key" onRetry=${canChange ? forgetKey : undefined} />`;
 }
 
 /** While the server is away, for example because it restarts. */
 function Stale() {
-  if (connection.value === "live") return null;
+  if (connection.value !== "lost") return null;
   return html`<${Note} tone="warn" icon="warn">The connection to the server was lost; it is tried again. This was the state
     ${" "}${counting(secondsSince(now.value, statusAt.value))} ago.<//>`;
 }

@@ -81,6 +81,12 @@ export class Listing {
     }, () => { this.isLoadingMore = false; });
   }
 
+  /** Refresh after requests have ended; not after a request that the server refused, which it would refuse again. */
+  async follow() {
+    const status = /** @type {{status?: number} | null} */ (this.error)?.status ?? 0;
+    if (status < 400 || status >= 500 || status === 429) await this.refresh();
+  }
+
   /** Read the requests that ended since. After a gap of more than a page, the list begins anew. */
   async refresh() {
     const newest = this.rows[0]?.id ?? null;

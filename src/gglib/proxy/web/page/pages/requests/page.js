@@ -1,7 +1,7 @@
 /** Requests: those in progress, and all that were stored, newest first. */
 
 import { useWhenServerReturns } from "../../lib/load.js";
-import { api, Button, Empty, ErrorNote, finished, go, html, link, Loading, Note, running, setQuery, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
+import { api, Button, Empty, ErrorNote, finished, go, html, key, link, Loading, Note, running, setQuery, useEffect, useMemo, useRef, useState } from "../../ui/kit.js";
 import { RequestDetail } from "./detail.js";
 import { rowId } from "./columns.js";
 import { FilterBar } from "./filter_bar.js";
@@ -71,8 +71,8 @@ function useListing(filters) {
   useEffect(() => {
     void listing.load();
     return () => listing.close();
-  }, [listing]);
-  useThrottled(() => listing.refresh(), newestOfClients(finished.value));
+  }, [listing, key.value]);
+  useThrottled(() => listing.follow(), newestOfClients(finished.value));
   useWhenServerReturns(() => {
     if (listing.error) void listing.retry();
   });

@@ -6,10 +6,10 @@ const INTERVAL_MS = 1000;
 
 /**
  * @param {readonly import("../../lib/api_types.js").StoredRequest[]} finished
- * @returns {string | null} The newest request that may be stored: successful readings of this and other pages are not.
+ * @returns {string | null} The newest request that is not a reading by this or another page: a failed one is stored, but reading it again would be another.
  */
 export function newestOfClients(finished) {
-  const newest = finished.find(({ model, route, status }) => model !== null || !route.startsWith("/gglib/") || status === null || status >= 400);
+  const newest = finished.find(({ model, route }) => model !== null || !route.startsWith("/gglib/"));
   return newest === undefined ? null : `${newest.request_id} ${newest.ended_at_s}`;
 }
 

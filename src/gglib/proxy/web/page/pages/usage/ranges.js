@@ -35,6 +35,11 @@ export function periodOf(since) {
   return { since: found?.since ?? "", step: found?.step === "hour" ? "hour" : "day" };
 }
 
+/** @param {string} since @returns {string} The filter for the requests of a period, as near as there is one; empty: for all. */
+export function requestsSince(since) {
+  return { today: "24h", all: "" }[since] ?? since;
+}
+
 /** @param {number} start Unix time of a step. @param {"hour" | "day"} step @returns {string} "14:00", or "11-28". */
 export function stepLabel(start, step) {
   const { year, month, day, hour } = partsOf(start, step);

@@ -1,6 +1,7 @@
 /** The sums of the period. */
 
 import { duration, html, link, percent, rate, shortCount } from "../../ui/kit.js";
+import { requestsSince } from "./ranges.js";
 import { servedTime, speedOf } from "./series.js";
 
 /**
@@ -9,15 +10,14 @@ import { servedTime, speedOf } from "./series.js";
  */
 export function Tiles({ total, swaps, since }) {
   const speed = speedOf(total);
-  const requestsSince = since === "today" ? "24h" : since;
   return html`<div class="tiles">
     <${Tile} label="Requests" value=${shortCount(total.requests)} note=${`${servedTime(total.busy_s)} served`} />
     <${Tile} label="Failed" value=${shortCount(total.failed)} isBad=${total.failed > 0}
-      note=${html`<a href=${link("requests", "", { status: "failed", since: requestsSince })}>${share(total.failed, total.requests)} of requests</a>`} />
+      note=${html`<a href=${link("requests", "", { status: "failed", since: requestsSince(since) })}>${share(total.failed, total.requests)} of requests</a>`} />
     <${Tile} label="Tokens in" value=${shortCount(total.prompt_tokens)} note=${`${share(total.cached_tokens, total.prompt_tokens)} from the cache`} />
     <${Tile} label="Tokens out" value=${shortCount(total.completion_tokens)} note=${speed === null ? "no speed known" : `${rate(speed).replace(" /s", " per second")} served`} />
     ${swaps ? html`<${Tile} label="Swaps" value=${`${shortCount(swaps.count)}${swaps.isMore ? "+" : ""}`}
-      note=${html`<a href=${link("requests", "", { swap: "true", since: requestsSince })}>${swaps.waited === null ? "none waited" : `${duration(swaps.waited)} wait each`}</a>`} />` : null}
+      note=${html`<a href=${link("requests", "", { swap: "true", since: requestsSince(since) })}>${swaps.waited === null ? "none waited" : `${duration(swaps.waited)} wait each`}</a>`} />` : null}
   </div>`;
 }
 
