@@ -1,5 +1,6 @@
 """The page Find: the downloads beside the search, and URLs that are signed."""
 
+import json
 from typing import Any
 
 from playwright.sync_api import Page, Route, expect
@@ -74,7 +75,7 @@ def _serve_downloads(page: Page, downloads: list[dict[str, Any]]) -> None:
             changed["state"] = "paused" if action == "pause" else "running"
             route.fulfill(json=changed)
         elif route.request.method == "POST":
-            sent = route.request.post_data_json["target"]
+            sent = json.loads(route.request.post_data or "")["target"]
             downloads.append(_download("new", sent.partition("?")[0]) | {"sent": sent})
             route.fulfill(status=201, json=downloads[-1])
         else:

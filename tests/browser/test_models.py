@@ -1,5 +1,6 @@
 """The page Models: the focus, saved settings, models that are gone, dialogs that were left, and updates."""
 
+import json
 import re
 from typing import Any
 
@@ -126,7 +127,7 @@ def _downloads(route: Route, downloads: list[dict[str, Any]]) -> None:
     if route.request.method == "GET":
         route.fulfill(json={"downloads": downloads})
         return
-    target = route.request.post_data_json["target"]
+    target = json.loads(route.request.post_data or "")["target"]
     times = {"created_at": 1, "started_at": 1, "ended_at": None}
     progress = {"done_bytes": 1, "total_bytes": 100, "bytes_per_s": None, "left_s": None}
     state = {"state": "running", "phase": "downloading", "model_name": None, "file": None, "error": None}
