@@ -78,13 +78,23 @@ ANSWERED = [
     one
     for one in DESCRIBED.values()
     if one.group not in DIALECTS
-    and one.id not in {"followRuntime", "followLog", "showRoot", "wellKnown", "cancelRequest", "verifyModel"}
+    and one.id
+    not in {
+        "followRuntime",
+        "followLog",
+        "showRoot",
+        "wellKnown",
+        "cancelRequest",
+        "verifyModel",
+        "showPageFile",
+    }
     and not one.id.startswith("oddPath")
 ] + [DESCRIBED[name] for name in ("listOpenAiModels", "showOpenAiModel")]
 """All operations of gglib's own; the events of the runtime and of logs have no end (``test_proxy_events.py``,
 ``test_proxy_machine.py``), a verification has named events (``TestVerification``), the form of the root depends on the
-client (``test_proxy_ollama_models.py``), odd paths are never found (``test_proxy_llama_cpp.py``), and only a request in
-progress can be cancelled (``test_proxy_requests.py``)."""
+client (``test_proxy_ollama_models.py``), files of the page have their own tests (``test_proxy_page.py``), odd paths
+are never found (``test_proxy_llama_cpp.py``), and only a request in progress can be cancelled
+(``test_proxy_requests.py``)."""
 OURS = [one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.needs_library]
 CHANGING = [
     one.spec for one in OPERATIONS if one.spec.path.startswith("/gglib/") and one.spec.method != "GET"

@@ -186,7 +186,7 @@ async def test_status_is_the_runtimes_own() -> None:
     status = await status_of(runtime_status)
     assert status["version"] == gglib.__version__
     assert status["residents"] == [asdict(MEASURED)]
-    assert status["waiting"] == [{"model_name": "b", "waiting": 2, "longest_wait_s": 1.5}]
+    assert status["waiting"] == [asdict(runtime_status.waiting[0])]
     assert status["failed"] == [{"model_name": "c", "reason": "bad magic"}]
     assert status["last_swap"] == asdict(SWAP)
     assert status["swaps"] == [{"reason": "idle", "count": 3}]
@@ -206,6 +206,7 @@ async def test_status_before_the_first_swap_says_so() -> None:
         "loads": [],
         "limits": {},
         "used": {},
+        "devices": {},
         "hint": None,
     }
 
