@@ -1,6 +1,7 @@
 """End-to-end fixtures: the real program, the real engine and real models, without fakes."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -214,6 +215,8 @@ def gglib(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gglib]:
 
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
-    """Download a real instruct model as ``gglib up`` does; it is cached beside the sources."""
+    """Download a real instruct model as ``gglib up`` does; it is cached beside the sources, by one test process."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(fetch_starter(SMOLLM2, CACHE))
+    with (CACHE / "download.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return asyncio.run(fetch_starter(SMOLLM2, CACHE))

@@ -177,7 +177,9 @@ def test_a_server_for_others_shows_its_addresses(stocked: Home) -> None:
         while not (line := server.process.stdout.readline()).startswith("Engine:"):
             lines.append(line.split(maxsplit=1)[-1].strip() if line.startswith("Network") else line.strip())
         found = [address for address in network_addresses() if ":" not in address]
-        assert lines[: len(found)] == [f"http://{address}:{port}" for address in found]
+        page, *addresses = lines
+        assert page == f"Page: http://127.0.0.1:{port}/"
+        assert addresses[: len(found)] == [f"http://{address}:{port}" for address in found]
         assert f"http://box.lan:{port}" in lines
         assert any("'gglib key list'" in line or "key list" in line for line in lines)
         for address in found:

@@ -150,6 +150,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "loads": [],
         "limits": {},
         "used": {},
+        "devices": {},
         "hint": None,
     }
     assert json.loads(stocked.ok("ps", "--json")) == nothing

@@ -73,7 +73,7 @@ def test_up_shows_the_load_on_a_terminal(stocked: Home) -> None:
 def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:
     """The elapsed time advances without polling: one status request at the start, and one after each event."""
     stocked.script(Script(load_s=3.0))
-    with stocked.serving() as server:
+    with stocked.foreground("serve", "--log-level", "debug", first_words="Listening on") as server:
         with stocked.watched("run", "tiny", "Hello") as run:
             assert run.end().strip() == ANSWER
         assert server.end(signal.SIGTERM) == 0

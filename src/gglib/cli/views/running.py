@@ -38,6 +38,7 @@ EMPTY_STATUS: Status = {
     "loads": [],
     "limits": {},
     "used": {},
+    "devices": {},
     "hint": None,
 }
 
