@@ -12,7 +12,8 @@ const SETTLED_MS = 150;
 /** @param {{rest: string}} props `rest`: the name of a log. */
 export function Page({ rest }) {
   const name = rest || DEFAULT_LOG;
-  const models = (status.value?.residents ?? []).map((resident) => resident.model_name).sort().join("\n");
+  // With the state: the log of an engine begins after its model began to load.
+  const models = (status.value?.residents ?? []).map(({ model_name: model, state }) => `${model} ${state}`).sort().join("\n");
   const logs = useLoad(async (signal) => (await api.get("/gglib/logs", { signal })).logs, [models]);
   return html`<div class="page-head"><h1>Logs</h1>
       <${LogSelect} logs=${logs.value ?? []} name=${name} /></div>
