@@ -52,7 +52,7 @@ export function follow() {
   void reconnecting();
 }
 
-/** Read the requests in progress anew: events tell of their start and end, not of their progress. */
+/** Read the requests in progress anew: events report their start and end, not their progress. */
 export async function refreshRunning() {
   const before = state.value;
   const page = await api.get("/gglib/requests", { query: { state: "running", limit: 1 } });

@@ -103,7 +103,7 @@ function Welcome({ choice }) {
   </div>`;
 }
 
-/** Tells screen readers of the start and the end of an answer, not of each of its words. */
+/** Announces the start and the end of an answer to screen readers, not each of its words. */
 function Announcement() {
   const [text, setText] = useState("");
   useEffect(() => {

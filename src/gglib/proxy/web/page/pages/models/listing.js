@@ -55,7 +55,7 @@ export function abilitiesOf(model) {
   return model.capabilities.filter((name) => !["chat", "embedding", "rerank"].includes(name));
 }
 
-/** @param {Model} model @returns {string} The facts that tell files of one model apart: "Q4_K_M · 3.2 B · 2 GB". */
+/** @param {Model} model @returns {string} The facts that distinguish files of one model: "Q4_K_M · 3.2 B · 2 GB". */
 export function shortFacts(model) {
   return [model.quantization, parametersOf(model), model.size_bytes === null ? null : bytes(model.size_bytes)]
     .filter((text) => text && text !== NO_VALUE)
