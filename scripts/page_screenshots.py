@@ -15,7 +15,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
 from scripts.page_pictures.chat import stored_chat
 from scripts.page_pictures.history import EXAMPLE_ID
-from scripts.page_pictures.scene import KEYS, SCRIPT, SETTINGS, in_progress, names_of, prepare
+from scripts.page_pictures.scene import ADMIN, KEYS, SCRIPT, SETTINGS, in_progress, names_of, prepare
 from scripts.png_palette import with_palette
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.support.page_server import PageServer, page_server
@@ -78,17 +78,13 @@ def main() -> int:
     if CHROMIUM is None:
         sys.exit("Not installed: chromium.")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with (
-        page_server(
-            models=(), script=SCRIPT, settings=SETTINGS, key=KEYS["ada"], prepare=prepare, program=MACHINE
-        ) as server,
-        in_progress(server),
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        for variant in VARIANTS:
-            _shoot(browser, server, variant, {name: VIEWS[name] for name in chosen})
-        browser.close()
+    with page_server(models=(), script=SCRIPT, settings=SETTINGS, prepare=prepare, program=MACHINE) as server:
+        server.key = KEYS[ADMIN]
+        with in_progress(server), sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+            for variant in VARIANTS:
+                _shoot(browser, server, variant, {name: VIEWS[name] for name in chosen})
+            browser.close()
     return 0
 
 

@@ -18,8 +18,11 @@ from tests.support.waiting import wait_until
 
 from gglib.testing import LocalHub, Script
 
+ADMIN = "ada"
 KEYS = {"ada": "example-key-of-ada", "ben": "example-key-of-ben", "ci": "example-key-of-ci"}
-SETTINGS = 'max_models = "auto"\n'
+SETTINGS = 'max_models = "auto"\n' + "".join(
+    f'[api_keys.{name}]\nkey = "{key}"\nadmin = {str(name == ADMIN).lower()}\n' for name, key in KEYS.items()
+)
 _LOAD_S = {"gpt-oss-20b": 1.9, "qwen3-coder-30b": 2.8, "gemma-3-12b": 1.4, "mistral-small-24b": 2.2}
 SCRIPT = Script(
     load_s=0.6,
@@ -55,12 +58,6 @@ def prepare(home: Path, hub: LocalHub) -> None:
     commits = fill(hub, home / "hub")
     asyncio.run(add_models(home, commits))
     asyncio.run(write_history(home / "history.db"))
-    config = home / "config.toml"
-    keys = "".join(
-        f'{name} = {{ key = "{key}", admin = {str(name == "ada").lower()} }}\n' for name, key in KEYS.items()
-    )
-    text, table, _ = config.read_text(encoding="utf-8").partition("[api_keys]\n")
-    config.write_text(text + table + keys, encoding="utf-8")
 
 
 @contextmanager
