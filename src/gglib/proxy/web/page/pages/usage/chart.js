@@ -56,11 +56,11 @@ function toneOf(name, index) {
  * @param {(index: number | null) => void} onPoint
  */
 function draw(element, steps, series, step, onPoint) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+  const style = getComputedStyle(element);
+  const colour = (/** @type {string} */ name) => colourOf(element, name);
   const tops = stacked(series);
   const bars = /** @type {NonNullable<typeof uPlot.paths.bars>} */ (uPlot.paths.bars)({ size: [0.72, 64], align: 0 });
-  const axis = { stroke: colour("text-2"), font: `12px ${colour("font")}`, grid: { show: false }, ticks: { show: false } };
+  const axis = { stroke: colour("text-2"), font: `12px ${style.getPropertyValue("--font")}`, grid: { show: false }, ticks: { show: false } };
   /** @type {uPlot.Options} */
   const options = {
     width: element.clientWidth,
@@ -81,6 +81,14 @@ function draw(element, steps, series, step, onPoint) {
     series: [{}, ...series.map(({ name }, index) => ({ paths: bars, points: { show: false }, fill: colour(toneOf(name, index).replace(/^s(?=\d)/, "series-")), width: 0 })).reverse()],
   };
   return new uPlot(options, [steps.map((_, index) => index), ...tops.toReversed()], element);
+}
+
+/** @param {HTMLElement} element @param {string} name @returns {string} A token's colour in the current theme, as a canvas takes it. */
+function colourOf(element, name) {
+  element.style.color = `var(--${name})`;
+  const colour = getComputedStyle(element).color;
+  element.style.color = "";
+  return colour;
 }
 
 function darkness() {
