@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import until
 
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime import LaunchConfig
@@ -17,6 +18,9 @@ pytestmark = pytest.mark.skipif(
     not EmbeddedEngine.is_installed() or sys.platform != "linux",
     reason="needs the embedded engine, and /proc",
 )
+
+THREADPOOL = "threadpool init, n_threads = "
+"""What llama.cpp logs while it loads a model."""
 
 
 async def launched(home: Path, *engine_args: str, engines: int = 1) -> tuple[SpawnedEngine, list[str], str]:
@@ -36,6 +40,8 @@ async def launched(home: Path, *engine_args: str, engines: int = 1) -> tuple[Spa
     )
     async with launch_engine(spec, context=256, name="tiny", config=config) as engine:
         await engine.wait_until_ready()
+        # The engine answers before what it wrote while it loaded has been read.
+        await until(lambda: any(THREADPOOL in line for line in engine.log.tail.lines))
         environment = await asyncio.to_thread(Path(f"/proc/{engine.process.pid}/environ").read_text)
         return engine, environment.split("\0"), "\n".join(engine.log.tail.lines)
 
@@ -48,7 +54,7 @@ async def test_threads_reach_the_engine(
 ) -> None:
     """One engine has a thread for each core, six have fewer, and the model's own argument wins."""
     engine, _, log = await launched(tmp_path, *engine_args, engines=engines)
-    assert re.findall(r"threadpool init, n_threads = (\d+)", log) == [str(threads)]
+    assert re.findall(rf"{THREADPOOL}(\d+)", log) == [str(threads)]
     assert engine.threads == threads
 
 
