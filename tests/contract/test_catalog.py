@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gglib.core.backends import Backend, CommandBackend, UrlBackend
 from gglib.core.errors import InvalidSettingError, ModelExistsError
 from gglib.core.models import (
     GgufFacts,
@@ -48,6 +50,20 @@ def new_model(
         facts=GgufFacts(architecture="llama"),
     )
 
+
+BACKENDS = (
+    CommandBackend(argv=("serve", "--port", "{port}")),
+    CommandBackend(
+        argv=("/opt/a b/serve", '--kwargs={{"a": "ä"}}', ""),
+        health_path="/v1/health",
+        routes=("/v1/audio/transcriptions", "/v1/images/*"),
+        stop_signal="INT",
+        memory=(("ram", 1_000_000_000), ("gpu0", 8_000_000_000)),
+        directory=Path(os.fsdecode(b"/srv/\xff")),
+    ),
+    UrlBackend(base_url="http://box:8000/v1"),
+    UrlBackend(base_url="https://[::1]:8000", key_env="BOX_KEY", model="other/name", routes=("/v1/*",)),
+)
 
 FULL = NewModel(
     name="Qwen/Qwen3-8B:Q4_K_M",
@@ -299,6 +315,18 @@ class TestChanging:
         with pytest.raises(error):
             await catalog.edit_model("a", lambda _: edit)
         assert await catalog.resolve_model("a") == before
+
+    @pytest.mark.parametrize("backend", BACKENDS)
+    async def test_the_backend_of_a_model_can_be_replaced(
+        self, catalog: ModelStorePort, backend: Backend
+    ) -> None:
+        """It replaces the former one; an edit without a backend keeps it."""
+        added = await catalog.add_model(replace(new_model("a"), paths=(), backend=BACKENDS[0]))
+        changed = await catalog.edit_model("a", lambda _: ModelEdit(backend=backend))
+        assert changed == replace(added, backend=backend)
+        assert await catalog.edit_model("a", lambda _: ModelEdit(tags=("x",))) == replace(
+            changed, tags=("x",)
+        )
 
     async def test_unknown_is_none(self, catalog: ModelStorePort) -> None:
         """Changing what is not there is None."""

@@ -143,6 +143,7 @@ def launch_spec(model: ModelSummary, path: Path, *, hold_path: Path | None = Non
         model_id=model.id,
         model_name=model.name,
         path=path,
+        backend=model.backend,
         paths=model.paths,
         size_bytes=model.size_bytes or 0,
         trained_context=max_context(model),

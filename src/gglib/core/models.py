@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
+from gglib.core.backends import Backend
 from gglib.core.priority import Priority
 
 ModelKind = Literal["chat", "embedding", "rerank"]
@@ -12,6 +13,10 @@ ModelKind = Literal["chat", "embedding", "rerank"]
 
 Pooling = Literal["mean", "cls", "last", "rank"]
 """How a model reduces a text to one vector, or to one score (``rank``), in llama.cpp's terms."""
+
+
+NO_FILE = Path()
+"""The path of a launch that reads no file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,10 @@ class ModelSettings:
     """Whether it stays in memory once it is loaded: not evicted for other models, nor unloaded after ``idle_ttl_s``."""
     priority: Priority | None = None
     """The priority of requests for the model; None: the default applies."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Environment variables of its engine, by name. Never set over HTTP."""
+    extra_args: tuple[str, ...] = ()
+    """Arguments that a llama-server gets unchecked, after all others. Never set over HTTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +175,11 @@ class ModelSummary:
     tags: tuple[str, ...] = ()
     settings: ModelSettings = field(default_factory=ModelSettings)
     source: ModelSource = field(default_factory=ModelSource)
+    backend: Backend | None = None
+    """What serves the model; None: llama.cpp, from its files."""
     paths: tuple[Path, ...] = ()
-    """All files of the model, in shard order. Never sent to clients of the proxy."""
+    """All files of the model, in shard order; a model with a backend may have none. Never sent to clients of the
+    proxy."""
     hashes: tuple[str | None, ...] = ()
     """The expected SHA-256 of each of ``paths``, from its source; empty if none is known."""
     projector: Path | None = None
@@ -224,6 +236,8 @@ class NewModel:
     projector_sha256: str | None = None
     is_downloaded: bool = False
     """Whether gglib wrote the files, if no version is recorded with them; a version implies it."""
+    backend: Backend | None = None
+    """What serves the model; None: llama.cpp, from its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +249,8 @@ class ModelEdit:
     aliases: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     settings: ModelSettings | None = None
+    backend: Backend | None = None
+    """Replaces the backend of a model that has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +284,10 @@ class ModelLaunchSpec:
     model_id: int
     model_name: str
     path: Path
-    """The file, or the first shard: the engine finds the others in the same directory."""
+    """The file, or the first shard: the engine finds the others in the same directory. ``NO_FILE`` for a model with a
+    backend and without files."""
+    backend: Backend | None = None
+    """What serves the model; None: llama.cpp, from its files."""
     size_bytes: int = 0
     """Sum over all shards; the start timeout depends on it."""
     trained_context: int | None = None
@@ -301,7 +320,7 @@ class ModelLaunchSpec:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that the engine reads: the shards, then the projector."""
-        shards = self.paths or (self.path,)
+        shards = self.paths or (() if self.path == NO_FILE else (self.path,))
         return shards if self.projector is None else (*shards, self.projector)
 
 

@@ -32,6 +32,7 @@ from gglib.db.rows import (
     load_model,
     load_models,
     record_uses,
+    replace_backend,
     replace_content,
     replace_names,
     replace_settings,
@@ -293,3 +294,5 @@ def _apply(connection: sqlite3.Connection, model: ModelSummary, edit: ModelEdit)
     if edit.settings is not None and edit.settings != model.settings:
         check_settings(edit.settings)
         replace_settings(connection, model.id, edit.settings)
+    if edit.backend is not None and edit.backend != model.backend:
+        replace_backend(connection, model.id, edit.backend)

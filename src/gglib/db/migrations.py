@@ -206,6 +206,13 @@ CREATE INDEX profiles_model ON profiles (model_id);
 {PROFILE_TRIGGERS}
 """
 
+# 9: backends other than llama.cpp, and what only the command line sets for an engine.
+KEEP_BACKENDS = """
+ALTER TABLE models ADD COLUMN backend TEXT; -- a JSON object (see ``backend_rows``); NULL: llama.cpp
+ALTER TABLE models ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'; -- a JSON object
+ALTER TABLE models ADD COLUMN extra_args TEXT NOT NULL DEFAULT '[]'; -- a JSON array of strings
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     CREATE_CATALOGUE,
     KEEP_SOURCES_AND_USES,
@@ -215,6 +222,7 @@ MIGRATIONS: tuple[str, ...] = (
     KEEP_PEAKS,
     KEEP_PINS_AND_PRIORITIES,
     KEEP_PROFILES,
+    KEEP_BACKENDS,
 )
 
 

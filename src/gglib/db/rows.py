@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gglib.core.backends import Backend
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import with_kind
@@ -22,6 +23,7 @@ from gglib.core.models import (
     NewModel,
 )
 from gglib.core.priority import Priority
+from gglib.db.backend_rows import backend_from_json, backend_to_json
 from gglib.db.home_paths import HomePaths, StoredPath
 from gglib.db.sqlite_errors import MissingRowsError, map_row_errors
 
@@ -33,7 +35,7 @@ SELECT_MODELS = """
         source_origin, source_repo, source_revision, source_file, source_sha256,
         projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at,
         can_rerank, pooling, kind, version_id, source_asked_revision, source_url,
-        is_pinned, priority
+        is_pinned, priority, backend, environment, extra_args
     FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
@@ -205,6 +207,11 @@ def replace_settings(connection: sqlite3.Connection, model_id: int, settings: Mo
     )
 
 
+def replace_backend(connection: sqlite3.Connection, model_id: int, backend: Backend) -> None:
+    """Replace the backend of a model."""
+    connection.execute("UPDATE models SET backend = ? WHERE id = ?", (backend_to_json(backend), model_id))
+
+
 def _load(connection: sqlite3.Connection, home: HomePaths, model_id: int | None) -> tuple[ModelSummary, ...]:
     rows = connection.execute(SELECT_MODELS, (model_id,)).fetchall()
     parts = {row[0]: _RelatedRows([], [], [], []) for row in rows}
@@ -219,7 +226,8 @@ def _load(connection: sqlite3.Connection, home: HomePaths, model_id: int | None)
         models = tuple(_summary(row, parts[row[0]], home) for row in rows)
     for model in models:
         numbers = (model.id, model.size_bytes, model.added_at)
-        if not model.paths or not all(isinstance(number, int) for number in numbers):
+        has_source = bool(model.paths) or model.backend is not None
+        if not has_source or not all(isinstance(number, int) for number in numbers):
             raise MissingRowsError(f"the rows of model {model.id} do not make a model")
     return models
 
@@ -229,7 +237,7 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
     projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
     can_rerank, pooling, kind, version_id, asked_revision, url = row[26:32]
-    is_pinned, priority = row[32:34]
+    is_pinned, priority, backend, environment, extra_args = row[32:37]
     model = ModelSummary(
         id=row[0],
         name=parts.names[0],
@@ -257,7 +265,10 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
             kind=kind,
             is_pinned=bool(is_pinned),
             priority=None if priority is None else Priority[priority.upper()],
+            environment=tuple(json.loads(environment).items()),
+            extra_args=tuple(json.loads(extra_args)),
         ),
+        backend=None if backend is None else backend_from_json(backend),
         source=ModelSource(
             origin=origin,
             repo=repo,
@@ -288,6 +299,8 @@ def _setting_columns(settings: ModelSettings) -> dict[str, str | float | None]:
         "kind": settings.kind,
         "is_pinned": settings.is_pinned,
         "priority": None if settings.priority is None else settings.priority.name.lower(),
+        "environment": json.dumps(dict(settings.environment)),
+        "extra_args": json.dumps(settings.extra_args),
     }
 
 
@@ -310,6 +323,7 @@ def _content_columns(
         "projector_sha256": model.projector_sha256,
         "version_id": version_id,
         "is_downloaded": model.is_downloaded and version_id is None,
+        "backend": None if model.backend is None else backend_to_json(model.backend),
     }
 
 

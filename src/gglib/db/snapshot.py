@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gglib.core.kinds import launch_spec
-from gglib.core.models import ModelLaunchSpec, ModelSummary
+from gglib.core.models import NO_FILE, ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.core.profiles import Profile, ProfiledModel, find_profiled
 from gglib.db.connections import reading
@@ -61,7 +61,9 @@ class Snapshot:
         if model is None:
             return None
         hold = None if model.version_id is None else self.holds.get(model.version_id)
-        spec = launch_spec(model, model.paths[0], hold_path=self.home.optional_path(hold))
+        spec = launch_spec(
+            model, model.paths[0] if model.paths else NO_FILE, hold_path=self.home.optional_path(hold)
+        )
         self.specs[model.name] = spec
         return spec
 

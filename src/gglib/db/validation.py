@@ -25,8 +25,8 @@ def check_entered(model: NewModel) -> None:
 
 
 def check_files(model: NewModel) -> None:
-    """Raise ``InvalidSettingError`` for a model without a file, or with hashes for other files."""
-    if not model.paths:
+    """Raise ``InvalidSettingError`` for a model with neither file nor backend, or with hashes for other files."""
+    if not model.paths and model.backend is None:
         raise InvalidSettingError(f"Model '{model.name}' has no file: give at least one.")
     if model.hashes and len(model.hashes) != len(model.paths):
         raise InvalidSettingError(

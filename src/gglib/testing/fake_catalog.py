@@ -95,6 +95,7 @@ class FakeCatalog(ModelStorePort, ProfileStorePort, VersionStorePort, MemoryPeak
                 aliases=aliases,
                 tags=model.tags if change.tags is None else change.tags,
                 settings=model.settings if change.settings is None else change.settings,
+                backend=model.backend if change.backend is None else change.backend,
             )
         )
         self._models[self._models.index(model)] = changed
@@ -382,6 +383,7 @@ def _summary_of(model: NewModel, model_id: int, version_id: int | None) -> Model
             tags=model.tags,
             settings=model.settings,
             source=model.source,
+            backend=model.backend,
             paths=model.paths,
             hashes=model.hashes if any(model.hashes) else (),
             projector=model.projector,

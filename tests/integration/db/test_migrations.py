@@ -234,6 +234,9 @@ async def test_format_3_gets_paths_relative_to_the_home(format_3: Path) -> None:
     async with SqliteCatalog(format_3) as catalog:
         coder, mine, odd, beside, linked, real = await catalog.list_models()
     folder = home / "models" / "ada" / "coder-GGUF"
+    assert {
+        (model.backend, model.settings.environment, model.settings.extra_args) for model in (coder, odd)
+    } == {(None, (), ())}
     assert coder.paths == tuple(folder / f"coder-Q4-0000{shard}-of-00002.gguf" for shard in (1, 2))
     assert (coder.projector, coder.last_used_at) == (folder / "mmproj.gguf", 1_700_000_060)
     assert (coder.version_id, coder.is_downloaded, mine.is_downloaded) == (None, True, False)

@@ -1,0 +1,57 @@
+"""Backends of a model other than llama.cpp: a command that gglib runs, and a server that it only reaches. Pure values.
+
+Both are set on the machine itself, by the command line or in files, and never over HTTP: a command is code, and the URL
+of a server makes this machine send requests there.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gglib.core.memory import RAM
+
+StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "KILL"]
+"""The signal that asks a program to exit. SIGKILL follows if it does not."""
+
+DEFAULT_HEALTH_PATH = "/health"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandBackend:
+    """A program that serves one model over HTTP, launched and supervised like an engine."""
+
+    argv: tuple[str, ...]
+    """Its words, the program first. In each word ``{port}``, ``{socket}``, ``{model}``, ``{ctx}`` and ``{name}`` are
+    replaced at the launch; ``{{`` and ``}}`` are braces. No shell interprets them."""
+    health_path: str = DEFAULT_HEALTH_PATH
+    """Its response with status 200 means that the program is ready."""
+    routes: tuple[str, ...] = ()
+    """The paths that the program serves, such as ``/v1/audio/transcriptions``; ``/v1/images/*`` stands for all below.
+    Empty: those of the model's kind."""
+    stop_signal: StopSignal = "TERM"
+    memory: tuple[tuple[str, int], ...] = ()
+    """The memory that it takes, as device name (``ram``, ``gpu0``) and bytes; empty: unknown."""
+    directory: Path | None = None
+    """Its working directory, absolute; None: ``/``."""
+
+    @property
+    def ram_bytes(self) -> int | None:
+        """The RAM that it takes; None if unknown."""
+        return dict(self.memory).get(RAM) if self.memory else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlBackend:
+    """A server that runs elsewhere: never launched, never evicted."""
+
+    base_url: str
+    """Scheme, authority and the path before OpenAI's routes, without a slash at its end: ``http://box:8000/v1``."""
+    key_env: str | None = None
+    """The environment variable with the server's key. The key itself is stored nowhere. None: the server needs none."""
+    model: str | None = None
+    """The model's name at that server; None: its name here."""
+    routes: tuple[str, ...] = ()
+    """As of ``CommandBackend.routes``."""
+
+
+Backend = CommandBackend | UrlBackend

@@ -1,0 +1,33 @@
+"""The JSON objects of backends, as they are stored."""
+
+import pytest
+
+from gglib.core.backends import CommandBackend
+from gglib.db.backend_rows import backend_from_json, backend_to_json
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"kind": "ssh", "routes": []}',
+        '{"kind": "url", "routes": []}',
+        '{"kind": "command", "routes": [], "argv": ["a"], "memory": [], "directory": null, "shell": true}',
+        '{"kind": "command", "routes": [], "argv": ["a"], "memory": [["ram"]], "directory": null}',
+    ],
+)
+def test_a_row_that_is_no_backend_is_an_error(text: str) -> None:
+    """Rows that another program wrote raise errors that the catalogue reports."""
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        backend_from_json(text)
+
+
+def test_the_ram_of_a_command_is_unknown_without_its_memory() -> None:
+    """Only a backend that says what it takes has a size; memory on a GPU alone means no RAM entry."""
+    assert CommandBackend(argv=("a",)).ram_bytes is None
+    assert CommandBackend(argv=("a",), memory=(("ram", 7),)).ram_bytes == 7
+    assert backend_from_json(backend_to_json(CommandBackend(argv=("a",), memory=(("gpu0", 7),)))) == (
+        CommandBackend(argv=("a",), memory=(("gpu0", 7),))
+    )
