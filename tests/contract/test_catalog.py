@@ -173,6 +173,7 @@ class TestReading:
             path=FULL.paths[0],
             size_bytes=FULL.size_bytes,
             trained_context=40_960,
+            architecture="qwen3",
             capabilities=FULL.facts.capabilities,
             settings=FULL.settings,
             projector=FULL.projector,

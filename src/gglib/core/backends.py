@@ -21,8 +21,8 @@ class CommandBackend:
     """A program that serves one model over HTTP, launched and supervised like an engine."""
 
     argv: tuple[str, ...]
-    """Its words, the program first. In each word ``{port}``, ``{socket}``, ``{model}``, ``{ctx}`` and ``{name}`` are
-    replaced at the launch; ``{{`` and ``}}`` are braces. No shell interprets them."""
+    """Its words, the program first. The launch replaces ``{port}``, ``{socket}``, ``{model}`` and so on in each of them
+    (``core.command_templates``). No shell interprets them."""
     health_path: str = DEFAULT_HEALTH_PATH
     """Its response with status 200 means that the program is ready."""
     routes: tuple[str, ...] = ()
@@ -33,6 +33,17 @@ class CommandBackend:
     """The memory that it takes, as device name (``ram``, ``gpu0``) and bytes; empty: unknown."""
     directory: Path | None = None
     """Its working directory, absolute; None: ``/``."""
+    start_timeout_s: float | None = None
+    """How long it may take to become ready, in seconds; None: ten minutes."""
+    slots: int | None = None
+    """How many requests it processes at a time; None: any number, or unknown."""
+    model: str | None = None
+    """The model's name in the program, which requests to it have; None: its name here."""
+
+    @property
+    def takes_context(self) -> bool:
+        """Whether it is launched with a context; else it has the same one for all requests."""
+        return any("{ctx}" in word for word in self.argv)
 
     @property
     def ram_bytes(self) -> int | None:
@@ -45,7 +56,8 @@ class UrlBackend:
     """A server that runs elsewhere: never launched, never evicted."""
 
     base_url: str
-    """Scheme, authority and the path before OpenAI's routes, without a slash at its end: ``http://box:8000/v1``."""
+    """As OpenAI's libraries take it: scheme, authority and the path that stands for ``/v1``, without a slash at its
+    end: ``http://box:8000/v1``, ``https://host/openai/v1``."""
     key_env: str | None = None
     """The environment variable with the server's key. The key itself is stored nowhere. None: the server needs none."""
     model: str | None = None

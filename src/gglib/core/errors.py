@@ -543,6 +543,29 @@ class EngineUnreachableError(UpstreamError):
     """The engine accepts no connection: no byte of the request was sent, so a retry is safe."""
 
 
+class BackendUnreachableError(UpstreamError):
+    """The server of a model elsewhere accepts no connection: no byte was sent, and gglib cannot replace it."""
+
+
+class BackendKeyMissingError(ModelRuntimeError):
+    """The environment variable with the key of a model's server is not set, or its value is no key.
+
+    ``variable`` is its name. The value appears in no message.
+    """
+
+    code = "backend_key_missing"
+    source = ErrorSource.OPERATOR
+
+    def __init__(self, model_name: str, variable: str, *, is_set: bool) -> None:
+        self.model_name = model_name
+        self.variable = variable
+        problem = "has characters that a key cannot have" if is_set else "is not set"
+        super().__init__(
+            f"Model '{model_name}' needs the key of its server, and the environment variable {variable} {problem}: "
+            "set it for gglib, and restart 'gglib serve'."
+        )
+
+
 class UpstreamStalledError(UpstreamError):
     """The engine accepted the request and stopped sending, before or after the first byte of its response."""
 
@@ -637,6 +660,13 @@ class DownloadInProgressError(HubError):
 
     code = "being_fetched"
     is_retryable = True
+
+
+class EngineInstallError(GglibError):
+    """An engine cannot be installed, used or removed; the message is written for the user of this machine."""
+
+    code = "engine_install_failed"
+    source = ErrorSource.OPERATOR
 
 
 class DownloadDoneError(GglibError):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from gglib.core.context_extension import extended_context
 from gglib.core.models import ModelCapabilities, ModelKind, ModelLaunchSpec, ModelSummary, Pooling
 
 # Architectures for which llama.cpp only computes embeddings (or ranks).
@@ -121,7 +122,8 @@ def launch_pooling(model: ModelSummary) -> Pooling | None:
 
 def max_context(model: ModelSummary) -> int | None:
     """Return the largest context that a model is served with, in tokens; None if unknown."""
-    return context_ceiling(model.trained_context, model.capabilities, launch_pooling(model))
+    extended = extended_context(model.trained_context, model.settings.engine_args)
+    return context_ceiling(extended, model.capabilities, launch_pooling(model))
 
 
 def with_kind(model: ModelSummary) -> ModelSummary:
@@ -147,6 +149,7 @@ def launch_spec(model: ModelSummary, path: Path, *, hold_path: Path | None = Non
         paths=model.paths,
         size_bytes=model.size_bytes or 0,
         trained_context=max_context(model),
+        architecture=model.architecture,
         capabilities=model.capabilities,
         pooling=launch_pooling(model),
         settings=model.settings,

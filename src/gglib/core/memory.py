@@ -85,6 +85,8 @@ class GpuMemory:
     name: str
     total_bytes: int
     free_bytes: int
+    vendor: str = ""
+    """The maker as users know it: ``NVIDIA``, ``AMD``, ``Intel``; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -291,7 +291,9 @@ class ModelLaunchSpec:
     size_bytes: int = 0
     """Sum over all shards; the start timeout depends on it."""
     trained_context: int | None = None
-    """Upper limit of the launch context, in tokens (see ``core.kinds.context_ceiling``)."""
+    """Upper limit of the launch context, in tokens (see ``core.kinds.max_context``)."""
+    architecture: str | None = None
+    """As in the header; None if unknown."""
     capabilities: ModelCapabilities = field(default_factory=ModelCapabilities)
     """The effective capabilities (see ``ModelSummary``): the engine is launched for them."""
     pooling: Pooling | None = None
@@ -338,6 +340,13 @@ class RunningTarget:
     """If set, connections use this path, and ``base_url`` is only used for the Host header."""
     bearer_key: str | None = field(default=None, repr=False)
     """Sent as ``Authorization: Bearer``; clients' own keys never reach the target. None: no such header."""
+    path_prefix: str = "/v1"
+    """The path that stands for ``/v1`` at this server, without a slash at its end: ``/openai/v1`` makes
+    ``/v1/chat/completions`` ``/openai/v1/chat/completions``."""
+    served_name: str | None = None
+    """The model's name at this server, for ``model`` in the bodies sent there; None: bodies are sent as they are."""
+    is_remote: bool = False
+    """Whether it is a server that gglib did not launch (``UrlBackend``)."""
 
     @classmethod
     def local(cls, port: int, model_id: int, model_name: str, effective_ctx: int) -> Self:

@@ -114,8 +114,12 @@ class TransportError(Exception):
 class ConnectError(TransportError):
     """No connection could be opened: no byte of the request was sent."""
 
-    def __init__(self) -> None:
-        super().__init__("cannot be reached")
+    def __init__(self, reason: str = "cannot be reached") -> None:
+        super().__init__(reason)
+
+
+class TlsError(ConnectError):
+    """TLS failed, for instance because of an untrusted certificate: a retry would fail the same way."""
 
 
 class StallPhase(Enum):

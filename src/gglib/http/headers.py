@@ -43,7 +43,9 @@ _NOT_FORWARDED = _HOP_BY_HOP | {
     b"x-request-id",  # the pool adds the request's id
 }
 
-_NOT_RELAYED = _HOP_BY_HOP | {b"server", b"date", b"x-request-id"}
+_OWN_ADDRESS = frozenset((b"set-cookie", b"strict-transport-security", b"alt-svc"))
+"""They are about the address of the upstream server, which the client does not know."""
+_NOT_RELAYED = _HOP_BY_HOP | _OWN_ADDRESS | {b"server", b"date", b"x-request-id"}
 _NOT_RELAYED_FOR_STREAMS = frozenset((b"content-length", b"cache-control", b"x-accel-buffering"))
 _SINGLE_VALUED = frozenset((b"content-type", b"content-length"))
 """Only the first value of these headers is relayed."""

@@ -37,6 +37,8 @@ class FormPart(NamedTuple):
     """Whether it has a file name."""
     content: memoryview
     """A view of the body."""
+    start: int
+    """Where the content begins in the body."""
 
 
 def read_boundary(content_type: bytes) -> bytes:
@@ -67,7 +69,7 @@ def read_form(body: bytes, boundary: bytes) -> list[FormPart]:
         if end < 0:
             raise MalformedFormError("A part of the form has no end, or its headers are too long.")
         name, is_file = _read_head(body[position + len(_CRLF) : head_end])
-        parts.append(FormPart(name, is_file, view[content:end]))
+        parts.append(FormPart(name, is_file, view[content:end], content))
         position = end + len(_CRLF) + len(delimiter)
     if body[position + len(_END) :] not in {b"", _CRLF}:
         raise MalformedFormError("The form has content after its end.")

@@ -69,10 +69,15 @@ def test_a_form() -> None:
         + part(b"name=model", b"m")
         + part(b"name=\"include[]\"; filename*=UTF-8''a", b"")
     )
-    assert [(name, is_file, bytes(text)) for name, is_file, text in read_form(body + END, B)] == [
+    assert [(found.name, found.is_file, bytes(found.content)) for found in read_form(body + END, B)] == [
         ("file", True, content),
         ("model", False, b"m"),
         ("include[]", False, b""),
+    ]
+    assert [body[found.start :][: len(found.content)] for found in read_form(body + END, B)] == [
+        content,
+        b"m",
+        b"",
     ]
     assert read_form(b"--xYz--", B) == []
     assert len(read_form(b"\r\n" + body + b"--xYz--", B)) == 3
@@ -117,7 +122,7 @@ def test_every_content_comes_back(fields: list[tuple[str, bytes]]) -> None:
     """Whatever does not contain the boundary."""
     fields = [(name, content) for name, content in fields if b"\r\n--xYz" not in b"\r\n" + content + b"\r\n"]
     body = b"".join(part(b'name="%b"' % name.encode(), content) for name, content in fields) + END
-    assert [(name, bytes(content)) for name, _, content in read_form(body, B)] == fields
+    assert [(found.name, bytes(found.content)) for found in read_form(body, B)] == fields
 
 
 @given(body=st.binary(), prefix=st.booleans())

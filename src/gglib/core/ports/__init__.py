@@ -1,7 +1,7 @@
 """The public ports for programs that embed gglib, with the values and errors that cross them.
 
 ``__all__`` is public and stable. The ports between gglib's own packages are in the other modules here: ``catalog``
-(``ModelStorePort``), ``profiles``, ``hub``, ``versions``, ``store``.
+(``ModelStorePort``), ``profiles``, ``hub``, ``releases``, ``versions``, ``store``.
 """
 
 from gglib.core.errors import CatalogError, ModelRuntimeError

@@ -46,6 +46,23 @@ class ResidentStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteStatus:
+    """A model that a server elsewhere serves, and the state of that server. Times in seconds."""
+
+    model_id: int
+    model_name: str
+    host: str
+    """Scheme and authority of the server."""
+    in_flight: int = 0
+    is_reachable: bool | None = None
+    """Whether the last exchange succeeded; None before the first one."""
+    last_failure: str = ""
+    """Why the last failed exchange failed, as a sentence; empty if none did."""
+    failed_ago_s: float | None = None
+    """Time since that failure; None if there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingStatus:
     """The waiting requests of one model. Times in seconds."""
 
@@ -116,6 +133,8 @@ class RuntimeStatus:
     """Snapshot of a runtime's state."""
 
     residents: tuple[ResidentStatus, ...] = ()
+    remotes: tuple[RemoteStatus, ...] = ()
+    """The models with a URL that were used since the start."""
     waiting: tuple[WaitingStatus, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     """Name and reason of each model whose last load failed, or whose process died too often."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from gglib.http.errors import ConnectError, TooManyConnectionsError
+from gglib.http.errors import ConnectError, TlsError, TooManyConnectionsError
 
 RECEIVE_BUFFER_BYTES = 32 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -68,9 +68,17 @@ def origin_header_lines(origin: Origin) -> bytes:
 
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
     """Map an exception raised by ``connect`` to the error that the request raises."""
+    if isinstance(error, ssl.SSLError):
+        return TlsError(_tls_reason(error))
     if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
         return TooManyConnectionsError()
     return ConnectError()
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not trusted ({error.verify_message})"
+    return f"cannot be reached: TLS failed ({(error.reason or str(error)).replace('_', ' ').lower()})"
 
 
 async def connect(

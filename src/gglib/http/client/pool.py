@@ -1,4 +1,4 @@
-"""Sends requests over connections that are pooled per origin. This module has no knowledge of clients.
+"""Sends requests over connections that are pooled per server and key. This module has no knowledge of clients.
 
 llama-server closes a connection after 5 s idle, after 100 requests, or after a chunked response. The pool does not
 reuse a connection that is about to be closed, because the request could race with the close.
@@ -6,12 +6,15 @@ reuse a connection that is about to be closed, because the request could race wi
 
 import asyncio
 import contextlib
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, origin_header_lines
 from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
 from gglib.http.client.stall import StallTimer
+from gglib.http.client.tls import tls_context
 from gglib.http.errors import StallError, StallPhase
 
 IDLE_TIMEOUT_S = 4.0
@@ -92,14 +95,26 @@ class _MethodExchange(UpstreamExchange):
 
 
 class UpstreamPool:
-    """Opens, reuses and closes connections to servers."""
+    """Opens, reuses and closes connections to servers.
 
-    def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float = IDLE_TIMEOUT_S) -> None:
+    ``tls_context`` makes the context that verifies servers; it is called for the first ``https`` address, because
+    reading the system's certificates takes 10 to 50 ms.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
+        tls_context: Callable[[], ssl.SSLContext] = tls_context,
+    ) -> None:
         self._connect_timeout_s = connect_timeout_s
         self._idle_timeout_s = idle_timeout_s
+        self._make_tls_context = tls_context
+        self._tls: ssl.SSLContext | None = None
         self._connections: set[UpstreamConnection] = set()
         self._idle: dict[str, list[tuple[UpstreamConnection, float]]] = {}
-        """By origin: idle connections and the time at which they expire; the most recently used connection is last."""
+        """By ``_pool_key``: idle connections and the time at which they expire; the most recently used one is last."""
         self._connect_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By origin: held by the request that retries connecting. A lock exists while requests wait."""
         self._expiry_timer: asyncio.TimerHandle | None = None
@@ -136,7 +151,7 @@ class UpstreamPool:
 
     def take_idle(self, origin: Origin) -> UpstreamConnection | None:
         """Return an idle connection, or None."""
-        idle = self._idle.get(origin.unix_socket or origin.base_url)
+        idle = self._idle.get(origin.unix_socket or _pool_key(origin))
         while idle:
             # The server is least likely to close the connection that was used last.
             connection, expires_at_s = idle.pop()
@@ -151,7 +166,7 @@ class UpstreamPool:
             connection.abort()
             return
         expires_at_s = self._loop.time() + self._idle_timeout_s
-        self._idle.setdefault(origin.unix_socket or origin.base_url, []).append((connection, expires_at_s))
+        self._idle.setdefault(origin.unix_socket or _pool_key(origin), []).append((connection, expires_at_s))
         if self._expiry_timer is None:
             self._expiry_timer = self._loop.call_later(self._idle_timeout_s, self._close_expired)
 
@@ -193,13 +208,15 @@ class UpstreamPool:
         return connection
 
     async def _connect_once(self, origin: Origin, connection: UpstreamConnection) -> None:
-        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s)
+        if self._tls is None and origin.unix_socket is None and origin.base_url.startswith("https:"):
+            self._tls = await asyncio.to_thread(self._make_tls_context)
+        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s, tls=self._tls)
 
     async def _connect_with_retries(
         self, origin: Origin, connection: UpstreamConnection, timeout_s: float
     ) -> UpstreamConnection | None:
         """Retry until the server accepts, one request at a time, or return a connection that became idle."""
-        key = origin.unix_socket or origin.base_url
+        key = origin.unix_socket or _pool_key(origin)
         lock = self._connect_locks.setdefault(key, asyncio.Lock())
         delay_s = _MIN_RETRY_DELAY_S
         try:
@@ -216,3 +233,8 @@ class UpstreamPool:
                     delay_s = min(delay_s * 2, _MAX_RETRY_DELAY_S)
         except TimeoutError as error:
             raise StallError(StallPhase.CONNECT, timeout_s) from error
+
+
+def _pool_key(origin: Origin) -> str:
+    """Return the key of connections to a TCP address: each connection sends the bearer key that it was opened with."""
+    return origin.base_url if origin.bearer_key is None else f"{origin.base_url} {origin.bearer_key}"

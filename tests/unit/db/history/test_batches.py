@@ -99,6 +99,25 @@ def test_usage_is_added_up() -> None:
     assert "w" not in batch.marks
 
 
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({"method": "GET", "route": "/gglib/models/{name}", "status": 404}, False),
+        ({"method": "GET", "route": "/v1/models", "status": 401}, False),
+        ({"method": "POST", "route": "/gglib/models/{name}/load"}, False),
+        ({"method": "POST", "route": "/v1/chat/completions", "status": 429}, True),
+        ({"method": "GET", "route": "/props", "waited_s": 0.1}, True),
+    ],
+)
+def test_usage_is_what_models_were_asked_for(change: dict[str, Any], counts: bool) -> None:  # noqa: FBT001
+    """The lookup of a wrong name and the load by an operator have a row, and no part in the usage; a refusal has."""
+    names, usage = Names(), Usage()
+    record = replace(PLAIN, **{"waited_s": None, **change})
+    batch = summarize([record], [1], names, names, hour_of, 1, usage)
+    assert len(batch.values) == ROW_VALUES
+    assert bool(usage) is counts
+
+
 def test_a_client_that_left_before_the_response() -> None:
     """Has neither error nor cut; it is stored as one."""
     names, usage = Names(), Usage()

@@ -17,6 +17,9 @@ _FIRST_NAME = 5
 SLICE_S = 900
 """Offsets of time zones, and their changes, are multiples of a quarter of an hour."""
 
+_OPERATORS_ROUTES = "/gglib/"
+"""Beginning of the routes of operators, which load, pin and remove models, and reach none."""
+
 Names = dict[str | None, int]
 """Ids by text; finds or creates what is missing (``NameTable``)."""
 HourOf = Callable[[float], int]
@@ -39,7 +42,7 @@ class Batch:
     longest_s: float
 
 
-def summarize(  # noqa: C901, PLR0913, PLR0917 - one loop without calls: it runs for each request
+def summarize(  # noqa: C901, PLR0912, PLR0913, PLR0917 - one loop without calls: it runs for each request
     records: Sequence[RequestRecord],
     counts: Iterable[int],
     names: Names,
@@ -50,7 +53,8 @@ def summarize(  # noqa: C901, PLR0913, PLR0917 - one loop without calls: it runs
 ) -> Batch:
     """Return the batch of ``records``, which get consecutive numbers from ``first_id``, and add to ``usage``.
 
-    Each record stands for as many requests as ``counts`` has for it; its tokens are those of all.
+    Each record stands for as many requests as ``counts`` has for it; its tokens are those of all. Usage is what models
+    were asked for: reads that failed, such as the lookup of an unknown name, and actions of operators are only rows.
     """
     values: list[object] = []
     oldest_s = newest_s = records[0].ended_at_s
@@ -107,6 +111,8 @@ def summarize(  # noqa: C901, PLR0913, PLR0917 - one loop without calls: it runs
             oldest_s = ended_s
         if duration_s > longest_s:  # noqa: PLR1730 - max() takes longer
             longest_s = duration_s
+        if waited_s is None and (record.method != "POST" or record.route.startswith(_OPERATORS_ROUTES)):
+            continue  # it was not for a model
         group = (hour, key, model, client)
         sums = usage.get(group)
         if sums is None:
