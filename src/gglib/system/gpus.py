@@ -1,89 +1,36 @@
-"""Queries NVIDIA's driver for the memory of its GPUs and of the processes that use them."""
+"""Reads the memory of the GPUs that have their own, and of the processes that use them: the only reader. Never raises.
 
-import importlib
-import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+NVIDIA's by NVML (``nvidia``), those of AMD and Intel from Linux's virtual files (``drm_cards``). A GPU that uses the
+RAM, as in a Mac, has no memory of its own and is not among them.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from gglib.core.memory import GpuMemory
+from gglib.system.drm_cards import read_drm_states
+from gglib.system.gpu_kinds import GpuState
+from gglib.system.nvidia import read_nvidia_states
 
-TIMEOUT_S = 2.0
-"""A driver that is not loaded yet takes about a second; a hanging driver never returns."""
-_PROCESS_LISTS = ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses")
-"""CUDA's processes, and Vulkan's."""
+__all__ = ["GpuState", "read_gpu_states", "read_gpus"]
 
-
-@dataclass(frozen=True, slots=True)
-class GpuState:
-    """The memory of one GPU and of its processes."""
-
-    memory: GpuMemory
-    process_bytes: Mapping[int, int] = field(default_factory=dict)
-    """Memory by process id. In a container the driver shows no processes, or the host's ids."""
+ROOT = Path("/")
 
 
-def read_gpus(
-    load: Callable[[], Any] = lambda: importlib.import_module("pynvml"), *, timeout_s: float = TIMEOUT_S
-) -> tuple[GpuMemory, ...]:
+def read_gpus() -> tuple[GpuMemory, ...]:
     """Return each GPU's memory, as ``read_gpu_states`` does."""
-    return tuple(state.memory for state in read_gpu_states(load, timeout_s=timeout_s))
+    return tuple(state.memory for state in read_gpu_states())
 
 
 def read_gpu_states(
-    load: Callable[[], Any] = lambda: importlib.import_module("pynvml"), *, timeout_s: float = TIMEOUT_S
+    platform: str = sys.platform,
+    root: Path = ROOT,
+    *,
+    read_nvidia: Callable[[], tuple[GpuState, ...]] = read_nvidia_states,
 ) -> tuple[GpuState, ...]:
-    """Return each GPU's state; empty without a driver, and without a response in ``timeout_s``. Never raises.
+    """Return each GPU's state: NVIDIA's in the order of its driver, then the others in the order of their addresses.
 
-    ``load`` returns the module ``pynvml``, which calls a library that comes with the driver.
+    Takes milliseconds, and two seconds with a driver that does not respond. Blocks: call it in a worker thread.
     """
-    found: list[tuple[GpuState, ...]] = []
-    # The calls cannot be interrupted: a daemon thread does not keep the process alive.
-    thread = threading.Thread(target=lambda: found.append(_query(load)), name="gpus", daemon=True)
-    thread.start()
-    thread.join(timeout_s)
-    return found[0] if found else ()
-
-
-def _query(load: Callable[[], Any]) -> tuple[GpuState, ...]:
-    try:
-        nvml = load()
-        nvml.nvmlInit()
-    except Exception:  # noqa: BLE001 - no library, no driver, no permission: there is no usable GPU
-        return ()
-    try:
-        return tuple(gpu for index in range(nvml.nvmlDeviceGetCount()) for gpu in _gpu(nvml, index))
-    except Exception:  # noqa: BLE001 - as above
-        return ()
-    finally:
-        _shut_down(nvml)
-
-
-def _gpu(nvml: Any, index: int) -> tuple[GpuState, ...]:  # noqa: ANN401 - the library is not typed
-    try:
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        memory, name = nvml.nvmlDeviceGetMemoryInfo(handle), nvml.nvmlDeviceGetName(handle)
-    except Exception:  # noqa: BLE001 - a GPU that fell off the bus, or that has no memory of its own
-        return ()
-    text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-    found = GpuMemory(name=text, total_bytes=int(memory.total), free_bytes=int(memory.free))
-    return (GpuState(found, _process_bytes(nvml, handle)),)
-
-
-def _process_bytes(nvml: Any, handle: Any) -> dict[int, int]:  # noqa: ANN401 - the library is not typed
-    """Return the memory of each process; a process in both lists has the same memory in both."""
-    found: dict[int, int] = {}
-    for name in _PROCESS_LISTS:
-        with suppress(Exception):  # not supported by this GPU, or not permitted
-            for process in getattr(nvml, name)(handle):
-                if process.usedGpuMemory is not None:  # not available under some drivers
-                    found[int(process.pid)] = int(process.usedGpuMemory)
-    return found
-
-
-def _shut_down(nvml: Any) -> None:  # noqa: ANN401 - the library is not typed
-    try:
-        nvml.nvmlShutdown()
-    except Exception:  # noqa: BLE001 - the values are read already
-        return
+    return (*read_nvidia(), *(read_drm_states(root) if platform == "linux" else ()))

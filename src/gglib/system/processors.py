@@ -40,6 +40,21 @@ def read_cores() -> int | None:
     return count_cores(_ROOT, os.sched_getaffinity(0))
 
 
+def read_cpus() -> int | None:
+    """Return the number of logical processors this process may use; None on systems other than Linux.
+
+    Blocks for a millisecond: call it in a worker thread.
+    """
+    if sys.platform != "linux":
+        return None
+    return count_cpus(_ROOT, os.sched_getaffinity(0))
+
+
+def count_cpus(root: Path, affinity: Collection[int]) -> int:
+    """Return the number of these CPUs, at most the CPU quota of the control groups; at least 1."""
+    return max(1, min([len(affinity), *_quotas(root)]))
+
+
 def count_cores(root: Path, affinity: Collection[int]) -> int:
     """Return the number of physical cores of these CPUs, at most the CPU quota of the control groups; at least 1.
 

@@ -1,98 +1,25 @@
-"""NVIDIA GPUs, by a driver that may be absent, broken or stuck."""
+"""All GPUs with memory of their own."""
 
-import threading
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
+
+from tests.unit.system.recorded_gpus import card
 
 from gglib.core.memory import GpuMemory
-from gglib.system.gpus import read_gpu_states, read_gpus
+from gglib.system.gpu_kinds import GpuState
+from gglib.system.gpus import read_gpu_states
+
+RTX = GpuState(GpuMemory(name="RTX 4090", total_bytes=24, free_bytes=8, vendor="NVIDIA"), {7: 5})
 
 
-class FakeNvml:
-    """A driver with some GPUs; those in ``lost`` raise errors."""
-
-    def __init__(self, names: list[Any], *, lost: frozenset[int] = frozenset()) -> None:
-        self.names = names
-        self.lost = lost
-        self.calls: list[str] = []
-
-    def nvmlInit(self) -> None:  # noqa: N802 - the library's name
-        self.calls.append("init")
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.calls.append("shutdown")
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        return len(self.names)
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        if index in self.lost:
-            raise RuntimeError("GPU is lost")
-        return index
-
-    def nvmlDeviceGetName(self, handle: int) -> Any:  # noqa: N802
-        return self.names[handle]
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> SimpleNamespace:  # noqa: N802
-        return SimpleNamespace(total=24 * (handle + 1), free=8 * (handle + 1), used=0)
+def test_those_of_nvidia_come_first(tmp_path: Path) -> None:
+    """In the order in which CUDA's devices are numbered; then the others."""
+    card(tmp_path, 0, "0000:03:00.0", "0x1002", mem_info_vram_total=8 << 30, mem_info_vram_used=1 << 30)
+    found = read_gpu_states("linux", tmp_path, read_nvidia=lambda: (RTX,))
+    assert found[0] == RTX
+    assert [state.memory.vendor for state in found] == ["NVIDIA", "AMD"]
 
 
-def _raise(error: BaseException) -> Any:
-    raise error
-
-
-def test_each_gpu_is_listed() -> None:
-    """Every GPU has its name, which older drivers give as bytes, and its memory."""
-    nvml = FakeNvml(["RTX 4090", b"Tesla T4"])
-
-    assert read_gpus(lambda: nvml) == (
-        GpuMemory(name="RTX 4090", total_bytes=24, free_bytes=8),
-        GpuMemory(name="Tesla T4", total_bytes=48, free_bytes=16),
-    )
-    assert nvml.calls == ["init", "shutdown"]
-
-
-def test_unresponsive_gpu_is_left_out() -> None:
-    """A lost GPU does not hide the others."""
-    gpus = read_gpus(lambda: FakeNvml(["a", "b"], lost=frozenset({0})))
-
-    assert [gpu.name for gpu in gpus] == ["b"]
-
-
-def test_without_library_or_driver_there_are_none() -> None:
-    """No library, no driver, or a driver that fails in the middle: no GPUs, no error."""
-    broken = FakeNvml(["a"])
-    broken.nvmlInit = lambda: _raise(RuntimeError("Driver Not Loaded"))  # type: ignore[method-assign]
-    uncountable = FakeNvml(["a"])
-    uncountable.nvmlDeviceGetCount = lambda: _raise(OSError())  # type: ignore[method-assign]
-    uncountable.nvmlShutdown = lambda: _raise(OSError())  # type: ignore[method-assign]
-
-    assert read_gpus(lambda: _raise(ImportError())) == ()
-    assert read_gpus(lambda: broken) == ()
-    assert read_gpus(lambda: uncountable) == ()
-
-
-def test_stuck_driver_times_out() -> None:
-    """A driver that does not respond in time counts as none."""
-    release = threading.Event()
-
-    def hang() -> FakeNvml:
-        release.wait()
-        return FakeNvml(["late"])
-
-    assert read_gpus(hang, timeout_s=0.01) == ()
-    release.set()
-
-
-def test_processes_of_a_gpu() -> None:
-    """Processes of CUDA and of Vulkan have their memory; one whose memory is hidden is left out."""
-    nvml: Any = FakeNvml(["a", "b"])
-    cuda = [SimpleNamespace(pid=7, usedGpuMemory=5), SimpleNamespace(pid=8, usedGpuMemory=None)]
-    vulkan = [SimpleNamespace(pid=7, usedGpuMemory=5), SimpleNamespace(pid=9, usedGpuMemory=6)]
-    nvml.nvmlDeviceGetComputeRunningProcesses = lambda handle: cuda if handle == 0 else []
-    nvml.nvmlDeviceGetGraphicsRunningProcesses = lambda handle: (
-        vulkan if handle == 0 else _raise(RuntimeError("Not Supported"))
-    )
-    first, second = read_gpu_states(lambda: nvml)
-    assert (first.memory.name, first.process_bytes) == ("a", {7: 5, 9: 6})
-    assert second.process_bytes == {}
+def test_only_linux_shows_the_others(tmp_path: Path) -> None:
+    """A Mac's GPU uses the RAM."""
+    card(tmp_path, 0, "0000:03:00.0", "0x1002", mem_info_vram_total=8 << 30)
+    assert read_gpu_states("darwin", tmp_path, read_nvidia=lambda: ()) == ()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.memory import GpuMemory
-from gglib.system.gpu_kinds import Gpu, GpuVendor
+from gglib.system.gpu_kinds import Gpu, GpuState, GpuVendor
 from gglib.system.present_gpus import read_present_gpus
 
 RTX = GpuMemory(name="NVIDIA GeForce RTX 3060", total_bytes=12 << 30, free_bytes=11 << 30)
@@ -21,7 +21,7 @@ def card(root: Path, number: int, **files: str) -> None:
 
 def read(root: Path, *nvidia: GpuMemory) -> tuple[Gpu, ...]:
     """Return the GPUs of a Linux machine."""
-    return read_present_gpus("linux", "x86_64", root, read_nvidia=lambda: nvidia)
+    return read_present_gpus("linux", "x86_64", root, read_nvidia=lambda: tuple(map(GpuState, nvidia)))
 
 
 def test_cards_of_three_makers_count(tmp_path: Path) -> None:
