@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gglib.runtime.local.launch import LaunchConfig
+    from gglib.runtime.local.launch_config import LaunchConfig
     from gglib.runtime.local.launcher import LocalLauncher
     from gglib.runtime.manager import EngineManager, RuntimeConfig
 
@@ -12,7 +12,7 @@ __all__ = ["EngineManager", "LaunchConfig", "LocalLauncher", "RuntimeConfig"]
 
 _MODULES = {
     "EngineManager": "manager",
-    "LaunchConfig": "local.launch",
+    "LaunchConfig": "local.launch_config",
     "LocalLauncher": "local.launcher",
     "RuntimeConfig": "manager",
 }

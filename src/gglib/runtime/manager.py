@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakSet
 
+from gglib.core.backends import CommandBackend, UrlBackend
 from gglib.core.context import ContextRequest
 from gglib.core.defaults import DRAIN_S, MODEL_WAIT_S, SWAP_WAIT_S
 from gglib.core.errors import (
@@ -42,6 +43,7 @@ from gglib.runtime.lease import Lease
 from gglib.runtime.memory import MemoryAccounts
 from gglib.runtime.memory_watch import MemoryWatch
 from gglib.runtime.model_watch import ModelWatch
+from gglib.runtime.remote_models import RemoteModels
 from gglib.runtime.resizing import read_launch_sizes
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -141,7 +143,10 @@ class EngineManager(ModelRuntimePort):
         self._dispatcher = Dispatcher(
             self._scheduler, self._execute, self._load_times.expected_s, self._now, self._swap_hint
         )
-        self._model_watch = ModelWatch(catalog, self._scheduler, self._runs, self._dispatcher.dispatch)
+        self._remotes = RemoteModels(self._now)
+        self._model_watch = ModelWatch(
+            catalog, self._scheduler, self._runs, self._dispatcher.dispatch, on_models=self._remotes.keep
+        )
         self._memory_watch = MemoryWatch(
             memory, self._scheduler, self._runs, self._dispatcher.dispatch, known_sizes
         )
@@ -174,7 +179,10 @@ class EngineManager(ModelRuntimePort):
     async def drain(self) -> None:
         """Refuse waiting and new requests; return after those in flight, or after ``drain_s``."""
         self._refuse_requests()
-        await self._dispatcher.wait_until_idle(self._config.drain_s)
+        await asyncio.gather(
+            self._dispatcher.wait_until_idle(self._config.drain_s),
+            self._remotes.wait_until_idle(self._config.drain_s),
+        )
 
     async def reconfigure(self, config: RuntimeConfig) -> None:
         """Replace the limits of models, memory, waits and drains; idle models beyond them are unloaded.
@@ -223,12 +231,16 @@ class EngineManager(ModelRuntimePort):
     @property
     def in_flight(self) -> int:
         """Number of requests in flight."""
-        return self._dispatcher.in_flight
+        return self._dispatcher.in_flight + self._remotes.in_flight
 
     def take_used_model_ids(self) -> set[int]:
         """Return the ids of models used since the last call, including those in use."""
         used, self._used = self._used, set()
-        return used | {r.spec.model_id for r in self._scheduler.residents if r.holders}
+        return (
+            used
+            | self._remotes.used_model_ids()
+            | {r.spec.model_id for r in self._scheduler.residents if r.holders}
+        )
 
     async def close(self) -> None:
         """Refuse waiting and new requests, and stop every engine at once."""
@@ -247,8 +259,13 @@ class EngineManager(ModelRuntimePort):
         self, model_name: str, num_ctx: int | None, default_ctx: int
     ) -> RunningTarget:
         """Return a target that runs the model. Without a lease (``admit``), the model may be evicted at once."""
-        async with self.admit(model_name, num_ctx, default_ctx) as target:
-            return target
+        lease = self.admit(model_name, num_ctx, default_ctx)
+        target = await self.acquire(lease)
+        if target.is_remote:
+            self._remotes.release(lease.ticket, was_used=False)
+        else:
+            self.release(lease.ticket)
+        return target
 
     async def current_model(self) -> RunningTarget | None:
         """Return the most recently used ready model, or None."""
@@ -294,7 +311,7 @@ class EngineManager(ModelRuntimePort):
 
     async def status(self) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
-        return self._status_reader.status(self._now())
+        return replace(self._status_reader.status(self._now()), remotes=self._remotes.status())
 
     def swap_of(self, request_id: str) -> SwapStatus | None:
         """Return the finished swap that a request caused, if it is one of the last."""
@@ -319,6 +336,10 @@ class EngineManager(ModelRuntimePort):
         spec = lease.spec or await self._catalog.resolve_for_launch(lease.model_name)
         if spec is None:
             raise not_found(lease.model_name, await self._catalog.list_models())
+        if spec.backend is not None:
+            if isinstance(spec.backend, UrlBackend):
+                return self._acquire_remote(lease, spec)
+            lease.num_ctx = lease.num_ctx if _takes_context(spec) else None
         needed, at_launch = _context(
             lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context
         )
@@ -344,6 +365,16 @@ class EngineManager(ModelRuntimePort):
             advice = await self._memory_watch.advice(spec, at_launch)
             raise ModelTooLargeError(spec.model_name, error.needed, error.budget, advice) from None
 
+    def _acquire_remote(self, lease: Lease, spec: ModelLaunchSpec) -> RunningTarget:
+        if self._is_closing:
+            raise ShuttingDownError
+        needed, _ = _context(lease.num_ctx, spec.settings.context, lease.default_ctx, spec.trained_context)
+        ticket = next(self._tickets)
+        target = self._remotes.acquire(ticket, spec, needed)
+        lease.ticket = ticket
+        self._used.add(spec.model_id)
+        return target
+
     async def _launch_size(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         """Return what a launch takes under the configuration that applies when this returns."""
         while True:
@@ -355,6 +386,8 @@ class EngineManager(ModelRuntimePort):
 
     def release(self, ticket: int) -> None:
         """End the lease of a request, or its wait."""
+        if self._remotes.leases and self._remotes.release(ticket):
+            return
         self._granted.pop(ticket, None)
         future = self._futures.pop(ticket, None)
         if future is None:  # granted without a wait
@@ -370,6 +403,8 @@ class EngineManager(ModelRuntimePort):
 
     async def abort(self, ticket: int, error: BaseException | None) -> None:
         """End the lease after an error. Raises a more specific error if the engine's exit explains this one."""
+        if self._remotes.leases and self._remotes.release(ticket, error):
+            return
         try:
             if isinstance(error, UpstreamStalledError):
                 self._dispatcher.dispatch(RequestStalled(ticket))
@@ -526,6 +561,11 @@ class EngineManager(ModelRuntimePort):
         if loop is None:  # cached: CPython 3.11 makes a system call each time
             loop = self._loop = asyncio.get_running_loop()
         return loop.time()
+
+
+def _takes_context(spec: ModelLaunchSpec) -> bool:
+    """Whether a launch depends on the context: a command without it has the same one for all requests."""
+    return not isinstance(spec.backend, CommandBackend) or spec.backend.takes_context
 
 
 @lru_cache(maxsize=256)

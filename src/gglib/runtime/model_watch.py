@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import ModelCatalogPort
@@ -22,12 +22,15 @@ class ModelWatch:
         scheduler: Scheduler,
         runs: Mapping[int, EngineRun],
         dispatch: Callable[[Event], None],
+        *,
+        on_models: Callable[[Collection[int]], None] = lambda _: None,
     ) -> None:
-        """Watch ``runs``, the current launches by generation."""
+        """Watch ``runs``, the current launches by generation; ``on_models`` gets the ids of all models that exist."""
         self._catalog = catalog
         self._scheduler = scheduler
         self._runs = runs
         self._dispatch = dispatch
+        self._on_models = on_models
         self._pinned: frozenset[int] = frozenset()
         self._pin_reads = 0
         """How often the pins were read, including reads that have not ended."""
@@ -72,6 +75,7 @@ class ModelWatch:
         if number < self._last_applied_read:
             return
         self._last_applied_read = number
+        self._on_models(frozenset(model.id for model in models))
         pinned = frozenset(model.id for model in models if model.settings.is_pinned)
         if pinned != self._pinned:
             self._pinned = pinned
@@ -133,4 +137,5 @@ def _launch_options(spec: ModelLaunchSpec) -> tuple[object, ...]:
     """
     settings = spec.settings
     projector = None if spec.projector is None else spec.projector.absolute()
-    return settings.context, settings.engine_args, settings.kind, projector
+    own = settings.context, settings.engine_args, settings.kind, settings.environment, settings.extra_args
+    return *own, projector, spec.backend

@@ -34,6 +34,7 @@ from gglib.core.errors import (
     UpstreamStalledError,
 )
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, RunningTarget
+from gglib.http.client.connect import ServerAddress
 from gglib.runtime import EngineManager
 from gglib.runtime.engines import LlamaServerEngine
 from gglib.runtime.local import launch
@@ -57,7 +58,7 @@ def living_members(group: int) -> list[str]:
 async def answers(target: RunningTarget) -> bool:
     """Whether a target's engine responds."""
     assert target.unix_socket is not None
-    return await is_healthy(socket_path=Path(target.unix_socket), port=None)
+    return await is_healthy(ServerAddress(target.base_url, unix_socket=target.unix_socket))
 
 
 async def test_a_request_launches_its_model_and_holds_it(world: World) -> None:
@@ -567,7 +568,7 @@ async def test_a_loopback_port_serves_where_unix_sockets_are_not_wanted(world: W
     async with world.manager(use_unix_socket=False) as manager:
         target = await manager.ensure_model_running("a", None, 8192)
         assert target.unix_socket is None
-        assert await is_healthy(socket_path=None, port=int(target.base_url.rpartition(":")[2]))
+        assert await is_healthy(ServerAddress(target.base_url))
 
 
 async def test_twenty_swaps_leak_nothing(world: World, open_descriptors: Callable[[], int]) -> None:

@@ -73,14 +73,26 @@ def test_kill_9_of_gglib_takes_the_engine_along(tmp_path: Path, script: Script) 
     assert is_gone(engine_pid, within_s=2)
 
 
-def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
-    """Without a parent-death signal the guardian detects the end of gglib and kills the group."""
+MODES = pytest.mark.parametrize(
+    "mode",
+    [
+        guard.WATCH,
+        pytest.param(
+            guard.TREE, marks=pytest.mark.skipif(sys.platform != "linux", reason="uses prctl and /proc")
+        ),
+    ],
+)
+
+
+@MODES
+def test_a_guard_that_stays_kills_the_engine_when_gglib_ends(tmp_path: Path, mode: str) -> None:
+    """It polls its parent and kills the group, or receives a signal and kills its descendants."""
     pid_file = tmp_path / "pid"
     engine = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
     parent = (
         "import os, subprocess, sys, time\n"
         f"engine = [sys.executable, '-c', {engine!r}]\n"
-        f"command = [sys.executable, {guard.__file__!r}, '--watch', str(os.getpid()), *engine]\n"
+        f"command = [sys.executable, {guard.__file__!r}, {mode!r}, str(os.getpid()), *engine]\n"
         "subprocess.Popen(command, start_new_session=True)\n"
         "time.sleep(60)\n"
     )
@@ -92,17 +104,40 @@ def test_the_guardian_does_it_where_the_kernel_does_not(tmp_path: Path) -> None:
     assert is_gone(engine_pid, within_s=2)
 
 
-def test_the_guardian_passes_on_how_the_engine_ended() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="uses prctl")
+def test_a_command_ends_with_its_guard(tmp_path: Path) -> None:
+    """``killall -9 python`` kills gglib and the guard together; the command is the guard's child then."""
+    pid_file = tmp_path / "pid"
+    engine = f"import os, pathlib, time; pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    command = [sys.executable, guard.__file__, guard.TREE, str(os.getpid()), sys.executable, "-c", engine]
+    with subprocess.Popen(command, start_new_session=True) as staying:
+        wait_until(lambda: pid_file.exists() and pid_file.read_text())
+        staying.kill()
+    assert is_gone(int(pid_file.read_text()), within_s=2)
+
+
+@MODES
+def test_a_guard_that_stays_passes_on_how_the_engine_ended(mode: str) -> None:
     """Its exit code is the engine's, or 128 plus the number of the signal that ended the engine."""
     for code, expected in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)):
-        command = [sys.executable, guard.__file__, "--watch", str(os.getpid()), sys.executable, "-c", code]
+        command = [sys.executable, guard.__file__, mode, str(os.getpid()), sys.executable, "-c", code]
         assert subprocess.run(command, check=False, start_new_session=True).returncode == expected
 
 
-def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [[], [guard.TREE]], ids=["exec", "tree"])
+@pytest.mark.skipif(sys.platform != "linux", reason="the guard polls elsewhere")
+def test_a_guard_whose_parent_is_gone_starts_nothing(tmp_path: Path, mode: list[str]) -> None:
     """The parent may die before the guard has registered for the signal."""
     pid_file = tmp_path / "started"
-    command = [sys.executable, guard.__file__, "1", sys.executable, "-c", f"open({str(pid_file)!r}, 'w')"]
+    command = [
+        sys.executable,
+        guard.__file__,
+        *mode,
+        "1",
+        sys.executable,
+        "-c",
+        f"open({str(pid_file)!r}, 'w')",
+    ]
     assert subprocess.run(command, check=False, capture_output=True).returncode != 0
     assert not pid_file.exists()
 
@@ -157,3 +192,37 @@ def test_a_socket_with_a_directory_of_its_own_is_swept_too(tmp_path: Path) -> No
     (engines / "1-1" / "process.json").write_text(kept)
     assert reap_orphans(engines) == []
     assert not elsewhere.exists()
+
+
+@MODES
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path, mode: str) -> None:
+    """The guard's last line is the reason of the exit."""
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    command = [sys.executable, guard.__file__, mode, str(os.getpid()), str(program)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, start_new_session=True)
+    assert done.returncode == 1
+    assert f"error: cannot run {program}: No such file or directory" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_next_start_ends_the_descendants_of_what_a_crash_left(tmp_path: Path) -> None:
+    """A descendant in a session of its own is not in the recorded process's group."""
+    pid_file = tmp_path / "pid"
+    child = "import time; time.sleep(60)"
+    parent = (
+        "import pathlib, subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+        f"pathlib.Path({str(pid_file)!r}).write_text(str(child.pid))\n"
+        "time.sleep(60)\n"
+    )
+    left = subprocess.Popen([sys.executable, "-c", parent], start_new_session=True)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text())
+    crashed = tmp_path / "engines" / "1-1"
+    crashed.mkdir(parents=True)
+    record = {"pid": left.pid, "mark": process_start_id(left.pid), "socket_path": ""}
+    (crashed / "process.json").write_text(json.dumps(record))
+    assert reap_orphans(tmp_path / "engines") == [left.pid]
+    assert left.wait(5) == -signal.SIGKILL
+    assert is_gone(int(pid_file.read_text()), within_s=2)

@@ -58,7 +58,9 @@ class Home:
         return self.path / "b.gguf"
 
     @asynccontextmanager
-    async def manager(self, script: Script | None = None) -> AsyncIterator[EngineManager]:
+    async def manager(
+        self, script: Script | None = None, *, watch_interval_s: float = 1.0
+    ) -> AsyncIterator[EngineManager]:
         """Run a manager whose engine follows the script, with ``a`` in memory."""
         scripted = replace(script or Script(), record=str(self.record))
         engine = find_engine(install_scripted_server(self.path / "bin", scripted))
@@ -69,7 +71,8 @@ class Home:
             resolve=self.catalog.resolve_for_launch,
         )
         launcher = LocalLauncher(config, preflight=self.facts.check)
-        async with EngineManager(self.catalog, launcher, RuntimeConfig()) as manager:
+        runtime_config = RuntimeConfig(watch_interval_s=watch_interval_s)
+        async with EngineManager(self.catalog, launcher, runtime_config) as manager:
             await manager.ensure_model_running("a", None, 4096)
             yield manager
 
@@ -183,8 +186,11 @@ async def test_a_good_model_is_not_evicted_for_an_argument_that_the_engine_refus
 
 
 async def test_a_larger_context_does_not_evict_a_model_whose_file_broke(home: Home) -> None:
-    """A relaunch of the running model would fail: it keeps its smaller context."""
-    async with home.manager() as manager:
+    """A relaunch of the running model would fail: it keeps its smaller context.
+
+    The watch of the files would unload it at its next look.
+    """
+    async with home.manager(watch_interval_s=0) as manager:
         cut(home.path / "a.gguf")
         with pytest.raises(ModelLoadFailedError, match="incomplete"):
             await manager.ensure_model_running("a", 8192, 4096)

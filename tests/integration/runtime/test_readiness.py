@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gglib.http.client.connect import ServerAddress
 from gglib.runtime.local import readiness
 from gglib.runtime.local.readiness import is_healthy, wait_until_healthy
 
@@ -47,6 +48,11 @@ class Engine:
                 await asyncio.sleep(0.001)
 
 
+def on_socket(path: Path) -> ServerAddress:
+    """Return the address of an engine that listens at ``path``."""
+    return ServerAddress("http://localhost", unix_socket=str(path))
+
+
 @asynccontextmanager
 async def on_unix_socket(engine: Engine, path: Path) -> AsyncIterator[None]:
     """Serve at ``path`` for the length of the block."""
@@ -63,13 +69,13 @@ def path(tmp_path: Path) -> Path:
 
 async def test_nothing_listens(path: Path) -> None:
     """A missing socket, and a socket whose server is gone, mean an engine that is not ready."""
-    assert not await is_healthy(socket_path=path, port=None)
+    assert not await is_healthy(on_socket(path))
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(path))
-    assert not await is_healthy(socket_path=path, port=None)
+    assert not await is_healthy(on_socket(path))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert not await is_healthy(socket_path=None, port=port)
+    assert not await is_healthy(ServerAddress(f"http://127.0.0.1:{port}"))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,7 @@ async def test_only_200_is_ready(
     monkeypatch.setattr(readiness, "_PROBE_TIMEOUT_S", 0.3)
     engine = Engine(answer)
     async with on_unix_socket(engine, path):
-        assert await is_healthy(socket_path=path, port=None) is is_ready
+        assert await is_healthy(on_socket(path)) is is_ready
     assert engine.probes == [PROBE]
 
 
@@ -102,7 +108,10 @@ async def test_over_tcp() -> None:
     engine = Engine(LOADING, READY)
     async with await asyncio.start_server(engine.handle, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        assert [await is_healthy(socket_path=None, port=port) for _ in range(2)] == [False, True]
+        assert [await is_healthy(ServerAddress(f"http://127.0.0.1:{port}")) for _ in range(2)] == [
+            False,
+            True,
+        ]
         await engine.all_closed()
 
 
@@ -118,7 +127,7 @@ async def test_a_silent_engine_is_not_waited_for(path: Path, monkeypatch: pytest
         closed.set()
 
     async with await asyncio.start_unix_server(keep_silent, path):
-        assert not await is_healthy(socket_path=path, port=None)
+        assert not await is_healthy(on_socket(path))
         async with asyncio.timeout(5):
             await closed.wait()
 
@@ -130,7 +139,7 @@ async def test_an_overrun_engine_is_not_ready(path: Path) -> None:
         server.listen(0)
         first.connect(str(path))
         before_s = time.monotonic()
-        assert not await is_healthy(socket_path=path, port=None)
+        assert not await is_healthy(on_socket(path))
         assert time.monotonic() - before_s < readiness._PROBE_TIMEOUT_S
 
 
@@ -138,7 +147,7 @@ async def test_it_is_asked_until_it_is_ready(path: Path) -> None:
     """The pauses grow; output of the engine ends a pause, so that a probe follows the last line."""
     engine, news = Engine(*[LOADING] * 3, READY), asyncio.Event()
     async with on_unix_socket(engine, path), asyncio.timeout(10):
-        await wait_until_healthy(socket_path=path, port=None, new_output=news)
+        await wait_until_healthy(on_socket(path), new_output=news)
     assert len(engine.probes) == 4
 
 
@@ -154,6 +163,6 @@ async def test_probes_leave_nothing_open(path: Path) -> None:
     async with on_unix_socket(engine, path):
         before = open_descriptors()
         for _ in range(50):
-            assert not await is_healthy(socket_path=path, port=None)
+            assert not await is_healthy(on_socket(path))
         await engine.all_closed()
         assert open_descriptors() <= before

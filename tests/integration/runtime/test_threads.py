@@ -11,7 +11,8 @@ from tests.support.waiting import until
 from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.runtime import LaunchConfig
 from gglib.runtime.engines import EmbeddedEngine
-from gglib.runtime.local.launch import SpawnedEngine, launch_engine
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.spawned_engine import SpawnedEngine
 from gglib.testing import write_tiny_gguf
 
 pytestmark = pytest.mark.skipif(
@@ -55,7 +56,7 @@ async def test_threads_reach_the_engine(
     """One engine has a thread for each core, six have fewer, and the model's own argument wins."""
     engine, _, log = await launched(tmp_path, *engine_args, engines=engines)
     assert re.findall(rf"{THREADPOOL}(\d+)", log) == [str(threads)]
-    assert engine.threads == threads
+    assert engine.launch.threads == threads
 
 
 async def test_bound_of_spinning_reaches_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,20 @@
-"""Engines: each builds the argv of a llama.cpp server from a launch plan."""
+"""Engines: each plans how its process is launched, and explains its exit."""
 
 import os
 import shutil
 from pathlib import Path
 
 from gglib.core.errors import EngineBrokenError, EngineNotFoundError
-from gglib.core.runtime.engine_choice import EMBEDDED
-from gglib.runtime.engines.base import Engine, FitSlots, LaunchPlan, PromptCacheLimit
+from gglib.core.runtime.engine_choice import EMBEDDED, plugin_name
+from gglib.runtime.engines.base import Engine, FitSlots, PromptCacheLimit
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
 from gglib.runtime.engines.llama_cpp.server import LlamaServerEngine
+from gglib.runtime.engines.registry import open_plugin
 
 __all__ = [
     "EmbeddedEngine",
     "Engine",
     "FitSlots",
-    "LaunchPlan",
     "LlamaServerEngine",
     "PromptCacheLimit",
     "find_engine",
@@ -27,7 +27,8 @@ _INSTALL = "run 'pip install xllamacpp', or install llama.cpp so that llama-serv
 def find_engine(configured: Path | None = None) -> Engine:
     """Return the engine to use: the configured one, else ``llama-server`` on PATH, else the embedded one.
 
-    ``configured`` is the path of a llama-server, or ``Path("embedded")`` for the embedded engine.
+    ``configured`` is the path of a llama-server, ``Path("embedded")`` for the embedded engine, or a plug-in
+    (``core.runtime.engine_choice.plugin_choice``).
 
     Runs the program with ``--help`` first, which may take 20 s: call this in a worker thread. An unusable program on
     PATH is skipped, and the engine used instead has a ``warning``; a configured one is never skipped.
@@ -39,6 +40,8 @@ def find_engine(configured: Path | None = None) -> Engine:
         if not EmbeddedEngine.is_installed():
             raise EngineNotFoundError("The embedded engine is not installed: run 'pip install xllamacpp'.")
         return EmbeddedEngine(reason="it is the configured engine")
+    if configured is not None and (plugin := plugin_name(configured)) is not None:
+        return open_plugin(plugin)
     if configured is not None:
         return _configured(configured.expanduser().absolute())
     on_path = shutil.which(_PROGRAM)

@@ -5,17 +5,17 @@ import asyncio
 from gglib.core.models import RunningTarget
 from gglib.http.client.one_shot import OneShotRequest, request_once
 from gglib.http.errors import TooManyConnectionsError, TransportError
-from gglib.runtime.engines.llama_cpp.prompt_cost import prompt_cost_s
+from gglib.runtime.engines.base import PromptCost
 
 _TIMEOUT_S = 2.0
 _MAX_BYTES = 1024 * 1024
 
 
-async def read_prompt_cost_s(target: RunningTarget) -> float | None:
-    """Return the time to process the prompts in an engine's slots again; None if it does not say within 2 s."""
+async def read_prompt_cost_s(target: RunningTarget, cost: PromptCost) -> float | None:
+    """Return the time to process the prompts in an engine's cache again; None if it does not say within 2 s."""
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            return prompt_cost_s(await _get(target, b"/slots"), await _get(target, b"/metrics"))
+            return cost.seconds(*[await _get(target, path) for path in cost.paths])
     except (TimeoutError, TransportError, TooManyConnectionsError):
         return None
 

@@ -13,9 +13,12 @@ from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.runtime.launcher import EngineRun, RunEvent, UnexpectedExit
 from gglib.runtime.local.engine_figures import read_prompt_cost_s
 from gglib.runtime.local.error_redaction import known_directories, redact_error
-from gglib.runtime.local.launch import LaunchConfig, SpawnedEngine, launch_engine
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.runtime.local.model_files import has_changed, is_overwritten
 from gglib.runtime.local.path_redaction import PathRedactor
+from gglib.runtime.local.process_engines import engine_of
+from gglib.runtime.local.spawned_engine import PortTakenError, SpawnedEngine
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 
 if TYPE_CHECKING:
@@ -61,8 +64,9 @@ class LocalEngineRun:
         return await asyncio.to_thread(is_overwritten, self.spec)
 
     async def prompt_cost_s(self) -> float | None:
-        """Return the time to process the prompts in its slots again, from the engine's own figures."""
-        return None if self.target is None else await read_prompt_cost_s(self.target)
+        """Return the time to process the prompts in its cache again, from the engine's own figures."""
+        cost = engine_of(self.spec, self._config).prompt_cost
+        return None if self.target is None or cost is None else await read_prompt_cost_s(self.target, cost)
 
     def stop(self) -> None:
         """Stop the process or the load."""
@@ -91,22 +95,30 @@ class LocalEngineRun:
     async def _run(self) -> None:
         spec = self.launch.spec
         logger.info("loading '%s' with a context of %d", spec.model_name, self.launch.context)
+        try:
+            await self._run_engine()
+        except PortTakenError as error:
+            logger.info("starting '%s' with another port: %s", spec.model_name, error.reason)
+            await self._run_engine()
+
+    async def _run_engine(self) -> None:
+        spec = self.launch.spec
         async with launch_engine(
             spec, context=self.launch.context, name=self._name, config=self._config
         ) as engine:
-            self.spec = engine.spec
-            self.pid, self.slots, self.threads = engine.process.pid, engine.slots, engine.threads
-            self.prompt_cache_mib = engine.prompt_cache_mib
+            self.spec, self.pid = engine.spec, engine.process.pid
+            self.slots, self.threads = engine.launch.slots, engine.launch.threads
+            self.prompt_cache_mib = engine.launch.prompt_cache_mib
             logger.info(
-                "'%s' runs as pid %d, slots: %d, threads: %s",
+                "'%s' runs as pid %d, slots: %s, threads: %s",
                 spec.model_name,
                 self.pid,
-                self.slots,
+                self.slots or "unknown",
                 self.threads or "default",
             )
             self.target = await engine.wait_until_ready()
             self.ready_at = asyncio.get_running_loop().time()
-            is_other_version = engine.spec.path != spec.path.absolute()
+            is_other_version = engine.spec.path.absolute() != spec.path.absolute()
             self._on_event(BecameReady(self.launch.generation, engine.spec if is_other_version else None))
             reason = await engine.reason_for_exit(was_ready=True)
             self._record_exit(engine, reason)

@@ -6,12 +6,14 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from gglib.core.errors import GglibError
-from gglib.core.models import ModelLaunchSpec
+from gglib.core.errors import GglibError, ModelLoadFailedError
+from gglib.core.models import ModelKind, ModelLaunchSpec
+from gglib.runtime.engines.base import Engine
 from gglib.runtime.launcher import EngineRun, RunEvent
 from gglib.runtime.local.engine_run import LocalEngineRun
 from gglib.runtime.local.error_redaction import redact_preflight_error
-from gglib.runtime.local.launch import LaunchConfig
+from gglib.runtime.local.launch_config import LaunchConfig
+from gglib.runtime.local.process_engines import engine_of
 from gglib.runtime.local.version_lock import lock_version
 from gglib.runtime.local.workspace import reap_orphans
 from gglib.runtime.scheduler.events import Launch
@@ -24,7 +26,7 @@ The ``marks`` of the given spec are current. Raises a ``GglibError`` for a model
 
 
 class LocalLauncher:
-    """A ``Launcher`` of llama.cpp servers. Each launch has a private directory below ``config.engines_dir``."""
+    """A ``Launcher`` of processes. Each launch has a private directory below ``config.engines_dir``."""
 
     def __init__(self, config: LaunchConfig, *, preflight: Preflight | None = None) -> None:
         self._config = config
@@ -43,13 +45,18 @@ class LocalLauncher:
             logger.warning("killed %d engine process(es) left by an earlier gglib", len(killed))
 
     async def check(self, spec: ModelLaunchSpec) -> ModelLaunchSpec:
-        """Check a model's files and engine arguments and run ``preflight``; raises a ``GglibError``."""
+        """Check a model's files and what its engine needs, and run ``preflight``; raises a ``GglibError``.
+
+        ``preflight`` reads headers, so it is not run for a model with a backend: its file may have any format.
+        """
         config = self._config
         try:
             async with lock_version(spec, config.resolve) as locked:
-                if locked.settings.engine_args:
-                    await asyncio.to_thread(config.engine.check_engine_args, locked.settings.engine_args)
-                return locked if self._preflight is None else await self._preflight(locked)
+                await asyncio.to_thread(engine_of(locked, config).check, locked)
+                _check_kind(locked, config.engine)
+                if self._preflight is None or locked.backend is not None:
+                    return locked
+                return await self._preflight(locked)
         except GglibError as error:
             redacted = await asyncio.to_thread(redact_preflight_error, error, spec, config)
             if redacted is error:
@@ -71,3 +78,15 @@ class LocalLauncher:
 
         run.start(end)
         return run
+
+
+def _check_kind(spec: ModelLaunchSpec, engine: Engine) -> None:
+    """Raise ``ModelLoadFailedError`` for a model of a kind that the engine for all models does not serve."""
+    capabilities = spec.capabilities
+    kind: ModelKind = "rerank" if capabilities.rerank else "embedding" if capabilities.embedding else "chat"
+    if spec.backend is None and kind not in engine.abilities.kinds:
+        raise ModelLoadFailedError(
+            spec.model_name,
+            f"the engine '{engine.kind}' does not serve {kind} models: "
+            "choose another one with 'gglib config set engine embedded'",
+        )

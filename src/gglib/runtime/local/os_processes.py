@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,3 +36,33 @@ def signal_group(group_id: int, signal_number: signal.Signals) -> bool:
         os.killpg(group_id, signal_number)
         return True
     return False
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the living descendants of a process, parents before children; empty where the system has no ``/proc``.
+
+    They may have groups and sessions of their own. Those whose parent has exited are missing, unless that parent was
+    below a process that adopts them (``guard --tree``).
+    """
+    children: dict[int, list[int]] = {}
+    for child, parent in _parents():
+        children.setdefault(parent, []).append(child)
+    found, left = [], children.get(pid, [])
+    while left:
+        found += left
+        left = [grandchild for child in left for grandchild in children.get(child, [])]
+    return found
+
+
+def kill_descendants(pid: int) -> None:
+    """Kill the descendants of a process, which itself goes on."""
+    for descendant in descendants(pid):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(descendant, signal.SIGKILL)
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield the pid and the parent of each process."""
+    for directory in _PROC.glob("[0-9]*"):
+        with suppress(OSError, IndexError, ValueError):
+            yield int(directory.name), int((directory / "stat").read_text().rpartition(")")[2].split()[1])

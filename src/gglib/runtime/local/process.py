@@ -11,12 +11,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
+from gglib.runtime.engines.base import PreparedLaunch, StopEscalation
+from gglib.runtime.environment import child_environment
 from gglib.runtime.local import guard
 from gglib.runtime.local.engine_log import EngineLog
-from gglib.runtime.local.os_processes import signal_group
+from gglib.runtime.local.os_processes import kill_descendants, signal_group
 
 logger = logging.getLogger("gglib.runtime")
 
@@ -24,53 +26,45 @@ _READ_BYTES = 65_536
 _DRAIN_READS = 64
 """Limit of the reads after the exit: a pipe buffers little, but grandchildren may write to it for ever."""
 
-STOP_ESCALATION = ((signal.SIGTERM, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 3.0))
-"""Signals with timeouts in seconds. With a request in flight, llama-server only exits at the second SIGTERM; when it
-hangs or is suspended (SIGSTOP), only at SIGKILL."""
-
-_DROPPED_PREFIXES = (
-    "LLAMA_",
-    "GGML_LOG",
-    "HF_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-    "GGLIB_",
-    "OPENAI_",
-    "ANTHROPIC_",
-)
-"""llama-server also reads options from the environment, which would apply silently. Secrets are not passed on."""
-
 
 class EngineProcess:
     """An engine process in its own session and process group."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: EngineLog) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], log: EngineLog, stop_escalation: StopEscalation
+    ) -> None:
         self._process = process
         self._log = log
+        self._stop_escalation = stop_escalation
         self._loop = asyncio.get_running_loop()
         self._exited: asyncio.Future[int] = self._loop.create_future()
-        self._pipe = process.stderr
+        self._pipe = process.stderr or process.stdout
         self._watch()
 
     @classmethod
     def spawn(
-        cls, command: Sequence[str], log: EngineLog, environment: Mapping[str, str] | None = None
+        cls, launch: PreparedLaunch, log: EngineLog, environment: Mapping[str, str] | None = None
     ) -> "EngineProcess":
-        """Start a command that is killed when this process dies. Raises ``OSError``.
+        """Start a launch's command, which is killed when this process dies. Raises ``OSError``.
 
-        ``environment`` is added to that of this process.
+        ``environment`` is added to that of the launch.
         """
+        mode = [guard.TREE] if launch.starts_processes else []
         # -I -S: the guard needs only the standard library and must start quickly.
-        guarded = [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), *command]
+        guarded = [sys.executable, "-I", "-S", guard.__file__, *mode, str(os.getpid()), *launch.argv]
+        launch.before_spawn()
         process = subprocess.Popen(
             guarded,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if launch.logs_stdout else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if launch.logs_stdout else subprocess.PIPE,
             start_new_session=True,
-            env=child_environment(os.environ) | dict(environment or {}),
-            cwd="/",
+            env=child_environment(os.environ, dropped=launch.dropped_variables)
+            | dict(launch.environment)
+            | dict(environment or {}),
+            cwd=launch.directory,
         )
-        return cls(process, log)
+        return cls(process, log, launch.stop_escalation)
 
     @property
     def pid(self) -> int:
@@ -87,10 +81,12 @@ class EngineProcess:
         return await asyncio.shield(self._exited)
 
     async def stop(self) -> None:
-        """Stop the process and its children. Bounded by ``STOP_ESCALATION``; does nothing after the exit."""
-        for signal_number, timeout_s in STOP_ESCALATION:
+        """Stop the process and its children. Bounded by its ``StopEscalation``; does nothing after the exit."""
+        for signal_number, timeout_s in self._stop_escalation:
             if self._exited.done():
                 break
+            if signal_number == signal.SIGKILL:
+                kill_descendants(self.pid)  # the group lacks those in sessions of their own
             signal_group(self.pid, signal_number)
             await asyncio.wait([self._exited], timeout=timeout_s)
         if not self._exited.done():
@@ -100,7 +96,7 @@ class EngineProcess:
     # --- output and exit ---
 
     def _watch(self) -> None:
-        assert self._pipe is not None  # noqa: S101 - stderr is a pipe
+        assert self._pipe is not None  # noqa: S101 - one of the outputs is a pipe
         os.set_blocking(self._pipe.fileno(), False)
         self._loop.add_reader(self._pipe.fileno(), self._read)
         try:
@@ -153,12 +149,3 @@ class EngineProcess:
             self._loop.remove_reader(self._pipe.fileno())
             self._pipe.close()
             self._pipe = None
-
-
-def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a child process: ``environment`` without engine options and secrets."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith(_DROPPED_PREFIXES) and not name.endswith(("_API_KEY", "_TOKEN", "_SECRET"))
-    }

@@ -1,7 +1,7 @@
 """The private directory of one launch: socket, key, plan, and a process record for the cleanup after a crash.
 
-``$GGLIB_HOME/run/engines/PID-GENERATION/``, mode 0700. The directory's mode protects the socket, which llama-server
-creates with mode 0755.
+``$GGLIB_HOME/run/engines/PID-GENERATION/``, mode 0700. The directory's mode protects the socket, which engines
+create with mode 0755.
 """
 
 import json
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gglib.runtime.local.os_processes import process_start_id, signal_group
+from gglib.runtime.local.os_processes import kill_descendants, process_start_id, signal_group
 from gglib.system.files.small_files import parse_json, read_small, warn_skipped_once
 
 MAX_SOCKET_PATH_BYTES = 100
@@ -42,7 +42,7 @@ class Workspace:
 
     @property
     def plan_file(self) -> Path:
-        """The file from which the embedded engine reads its parameters."""
+        """The file from which an engine may read its parameters."""
         return self.directory / "plan.json"
 
     def record(self, pid: int) -> None:
@@ -93,6 +93,7 @@ def _kill_recorded(record: Path, now: Callable[[], float]) -> int | None:
     pid, start_id = content.get("pid"), content.get("mark")
     if not isinstance(pid, int) or start_id is None or process_start_id(pid) != start_id:
         return None
+    kill_descendants(pid)
     signal_group(pid, signal.SIGKILL)
     deadline = now() + _KILL_TIMEOUT_S
     while process_start_id(pid) == start_id and now() < deadline:

@@ -2,15 +2,17 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gglib
+from gglib.core.backends import CommandBackend
 from gglib.core.errors import ModelLoadFailedError, ModelOutOfMemoryError
-from gglib.core.models import ModelLaunchSpec
+from gglib.core.models import NO_FILE, ModelLaunchSpec, ModelSettings
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine
 from gglib.runtime.local.error_redaction import redact_error, redact_preflight_error
-from gglib.runtime.local.launch import LaunchConfig
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.runtime.local.path_redaction import PathRedactor
 
 
@@ -28,6 +30,46 @@ def test_traceback_of_the_runner_shows_no_installation_path(
     shown = redact_preflight_error(error, spec, config)
     assert isinstance(shown, ModelLoadFailedError)
     assert shown.reason == 'File "runner.py", line 3'
+
+
+def test_the_directories_of_a_command_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither those that it names nor its program's own, which tracebacks show."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    program = tmp_path / "venv" / "bin" / "serve"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    config = LaunchConfig(
+        engine=EmbeddedEngine(reason="test"), engines_dir=tmp_path / "run/engines", log_dir=tmp_path / "logs"
+    )
+    backend = CommandBackend(argv=("serve", "/weights/private/m.bin", "{port}"), directory=Path("/srv/work"))
+    spec = ModelLaunchSpec(model_id=1, model_name="a", path=NO_FILE, backend=backend)
+    text = f"{tmp_path}/venv/lib/serve.py: /weights/private/m.bin or /srv/work/c.json is missing"
+    shown = redact_preflight_error(ModelLoadFailedError("a", text), spec, config)
+    assert isinstance(shown, ModelLoadFailedError)
+    assert shown.reason == "serve.py: m.bin or c.json is missing"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"backend": CommandBackend(argv=("serve", "--model=/private/a/m.bin", "{port}"))},
+        {"settings": ModelSettings(engine_args=("--lora", "m:0.5,/private/a/m.bin:0.5"))},
+        {"settings": ModelSettings(extra_args=("--file=/private/a/m.bin",))},
+        {"settings": ModelSettings(environment=(("WEIGHTS", "/private/a/m.bin"),))},
+    ],
+)
+def test_paths_within_words_are_not_shown(spec: dict[str, Any], tmp_path: Path) -> None:
+    """Those of options with their value in one word, of lists, and of the environment; URLs stay whole."""
+    config = LaunchConfig(
+        engine=EmbeddedEngine(reason="test"), engines_dir=tmp_path / "run/engines", log_dir=tmp_path / "logs"
+    )
+    launch = ModelLaunchSpec(**{"model_id": 1, "model_name": "a", "path": NO_FILE, **spec})
+    error = ModelLoadFailedError("a", "cannot open /private/a/m.bin of https://box/private")
+    shown = redact_preflight_error(error, launch, config)
+    assert isinstance(shown, ModelLoadFailedError)
+    assert shown.reason == "cannot open m.bin of https://box/private"
 
 
 def test_a_load_without_memory_keeps_its_class() -> None:

@@ -2,23 +2,25 @@
 
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from gglib.core.errors import EngineBrokenError
 from gglib.core.models import ModelLaunchSpec, ModelSettings
-from gglib.runtime.engines.base import Engine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.engines import EmbeddedEngine
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.system import Ram, read_ram
 
 GIB = 1024**3
 
 
-class PlanReader:
+class PlanReader(EmbeddedEngine):
     """An engine that records the requested plan, and cannot run."""
 
     def __init__(self) -> None:
+        super().__init__(reason="test")
         self.plan: LaunchPlan | None = None
 
     def command(self, plan: LaunchPlan) -> list[str]:
@@ -37,7 +39,7 @@ async def plan_of(
     engines.mkdir()
     engine = PlanReader()
     config = LaunchConfig(
-        engine=cast("Engine", engine),
+        engine=engine,
         engines_dir=engines,
         log_dir=home / "logs",
         slots=slots,

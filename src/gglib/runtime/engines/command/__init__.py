@@ -1,0 +1,1 @@
+"""The engine of models that are served by a command."""
