@@ -3,16 +3,18 @@
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gglib.core.errors import InvalidSettingError
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, ModelSettings, Pooling
-from gglib.runtime.engines.base import LaunchPlan
 from gglib.runtime.engines.llama_cpp import embedded_main
 from gglib.runtime.engines.llama_cpp.embedded import EmbeddedEngine, parameters
 from gglib.runtime.engines.llama_cpp.embedded_main import has_gpu
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
 from gglib.runtime.engines.llama_cpp.options import ENGINE_OPTIONS, launch_slots, parse_engine_args
+from gglib.runtime.engines.llama_cpp.options.encoding import embedded_fields
 from gglib.runtime.engines.llama_cpp.server import build_arguments
 
 SPEC = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/models/a.gguf"))
@@ -112,9 +114,8 @@ def test_pooling_models_get_the_batch_that_they_need(
     assert build_arguments(plan, EVERYTHING)[-len(words) :] == words
     fields = parameters(plan)
     assert fields["embedding"] is True
-    assert fields.get("pooling_type") == (
-        words[words.index("--pooling") + 1] if "--pooling" in words else None
-    )
+    name = words[words.index("--pooling") + 1].upper() if "--pooling" in words else None
+    assert fields.get("pooling_type") == (None if name is None else f"LLAMA_POOLING_TYPE_{name}")
     batch = 8192 if "--batch-size" in words else None
     assert (fields.get("n_batch"), fields.get("n_ubatch")) == (batch, batch)
 
@@ -133,7 +134,11 @@ def test_user_batch_and_pooling_win() -> None:
     words = build_arguments(plan, EVERYTHING)
     assert words[-6:] == ["--pooling", "cls", "--ubatch-size", "512", "--batch-size", "1024"]
     fields = parameters(plan)
-    assert (fields["pooling_type"], fields["n_ubatch"], fields["n_batch"]) == ("cls", 512, 1024)
+    assert (fields["pooling_type"], fields["n_ubatch"], fields["n_batch"]) == (
+        "LLAMA_POOLING_TYPE_CLS",
+        512,
+        1024,
+    )
 
 
 def test_binary_that_cannot_rerank_is_refused() -> None:
@@ -148,14 +153,16 @@ def test_unknown_pooling_is_refused() -> None:
         list(parse_engine_args(("--pooling", "max")))
 
 
-def test_embedded_engine_knows_every_pooling() -> None:
-    """A pooling is an enum of the wheel, and each name on the list is one of its members."""
+def test_embedded_engine_knows_every_choice() -> None:
+    """Enums of the wheel: each value of the table is a member, and the runner sets it by its name."""
     xllamacpp = pytest.importorskip("xllamacpp")
-    (option,) = (option for option in ENGINE_OPTIONS if option.field == "pooling_type")
-    for value in option.choices:
+    choices = [(option, text) for option in ENGINE_OPTIONS if option.members for text in option.choices]
+    assert len(choices) > 30
+    for option, text in choices:
         params = xllamacpp.CommonParams()
-        embedded_main._set(params, "pooling_type", value)
-        assert params.pooling_type.name == f"LLAMA_POOLING_TYPE_{value.upper()}"
+        for name, value in embedded_fields((option.name, text)).items():
+            embedded_main._set(params, name, value)
+            assert _value(params, name).name == option.members[text]
 
 
 def test_without_unix_sockets_it_listens_on_loopback() -> None:
@@ -267,8 +274,8 @@ def test_embedded_engine_names_unsupported_arguments() -> None:
     """The error comes before the launch, with a remedy."""
     engine = EmbeddedEngine(reason="")
     engine.check_engine_args(("--threads", "2"))
-    with pytest.raises(InvalidSettingError, match=r"\(xllamacpp\) does not take '--flash-attn': leave this"):
-        engine.check_engine_args(("--flash-attn", "on"))
+    with pytest.raises(InvalidSettingError, match=r"\(xllamacpp\) does not take '--rpc': leave this"):
+        engine.check_engine_args(("--rpc", "box:50052"))
 
 
 def test_unsupported_argument_is_refused_before_the_launch() -> None:
@@ -285,9 +292,14 @@ def test_every_field_of_the_table_exists_in_the_embedded_engine() -> None:
 
     params = xllamacpp.CommonParams()
     for name in [option.field for option in ENGINE_OPTIONS if option.field] + list(parameters(PLAN)):
-        value = params
-        for part in name.split("."):
-            value = getattr(value, part)
+        _value(params, name)
+
+
+def _value(params: object, name: str) -> Any:
+    """Return the value of a dotted field."""
+    for part in name.split("."):
+        params = getattr(params, part)
+    return params
 
 
 class Kind(Enum):
@@ -304,6 +316,16 @@ def test_fit_applies_only_to_gpus() -> None:
     assert not has_gpu([])
     assert not has_gpu([cpu, blas])
     assert has_gpu([cpu, gpu])
+
+
+def test_binary_without_a_gpu_does_not_fit_parameters() -> None:
+    """The model's own argument wins; a build without the option gets none."""
+    words = build_arguments(PLAN, EVERYTHING, has_gpu=False)
+    assert words[words.index("--fit") + 1] == "off"
+    own = build_arguments(plan_with("--fit", "on"), EVERYTHING, has_gpu=False)
+    assert own[-2:] == ["--fit", "on"]
+    assert "--fit" not in build_arguments(PLAN, EVERYTHING)
+    assert "--fit" not in build_arguments(PLAN, EVERYTHING - {"--fit"}, has_gpu=False)
 
 
 def test_projector_is_passed_to_either_engine() -> None:

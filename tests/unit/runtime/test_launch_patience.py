@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gglib.runtime.engines import LlamaServerEngine
-from gglib.runtime.local.launch import LaunchConfig, load_deadline_s, start_timeout_s
+from gglib.runtime.local.launch_config import LaunchConfig, load_deadline_s, start_timeout_s
 
 GIB = 1024**3
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gglib.core.backends import CommandBackend
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary
 from gglib.runtime.model_watch import ModelWatch
 from gglib.runtime.scheduler.events import (
@@ -145,9 +146,12 @@ async def test_an_older_list_of_pins_does_not_replace_a_newer_one() -> None:
         {"settings": ModelSettings(context=2048)},
         {"settings": ModelSettings(engine_args=("--parallel", "2"))},
         {"settings": ModelSettings(kind="embedding")},
+        {"settings": ModelSettings(environment=(("A", "b"),))},
+        {"settings": ModelSettings(extra_args=("--new",))},
         {"projector": Path("/models/mmproj.gguf")},
+        {"backend": CommandBackend(argv=("serve", "{port}"))},
     ],
-    ids=["context", "engine_args", "kind", "projector"],
+    ids=["context", "engine_args", "kind", "environment", "extra_args", "projector", "backend"],
 )
 async def test_a_model_with_other_launch_options_is_superseded(changed: dict[str, Any]) -> None:
     """Its engine has the former ones until it is launched again."""

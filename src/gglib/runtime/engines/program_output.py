@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gglib.runtime.environment import child_environment
 from gglib.runtime.local.os_processes import signal_group
-from gglib.runtime.local.process import child_environment
 
 MAX_OUTPUT_BYTES = 1024 * 1024
-"""llama-server's help page has 60 KB."""
+"""A help page has 60 KB."""
 _READ_BYTES = 65_536
 _POLL_S = 0.05
 """Poll interval for the exit of a program that prints nothing."""
@@ -28,18 +28,20 @@ class ProgramOutput:
     """None if it was killed because of a timeout or too much output."""
 
 
-def run_program(command: Sequence[str | Path], *, limit_s: float) -> ProgramOutput:
+def run_program(
+    command: Sequence[str | Path], *, limit_s: float, dropped_variables: Sequence[str] = ()
+) -> ProgramOutput:
     """Run a program and return its stdout and stderr. Blocks for at most ``limit_s``.
 
-    It has no input and, like an engine, no secrets in its environment. Its children are killed with it. Raises
-    ``OSError`` if the system cannot run it.
+    It has no input and, like an engine, no secrets in its environment, nor variables with one of the prefixes
+    ``dropped_variables``. Its children are killed with it. Raises ``OSError`` if the system cannot run it.
     """
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=child_environment(os.environ),
+        env=child_environment(os.environ, dropped=dropped_variables),
         start_new_session=True,
     )
     deadline = time.monotonic() + limit_s

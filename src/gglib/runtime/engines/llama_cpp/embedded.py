@@ -8,13 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gglib.core.errors import EngineArgumentError
-from gglib.runtime.engines.base import LaunchPlan
+from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.engines.llama_cpp import embedded_main
-from gglib.runtime.engines.llama_cpp.options import EngineOption, passed_arguments
+from gglib.runtime.engines.llama_cpp.engine import LlamaCppEngine
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.engines.llama_cpp.options.encoding import embedded_fields
+from gglib.runtime.engines.llama_cpp.options.files import check_files
+from gglib.runtime.engines.llama_cpp.options.rules import check_combinations
 from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
 
 
-class EmbeddedEngine:
+class EmbeddedEngine(LlamaCppEngine):
     """llama.cpp's server from a wheel: needs no compiler and no separate binary."""
 
     kind = "embedded"
@@ -61,10 +65,16 @@ class EmbeddedEngine:
             return False
         return embedded_main.has_gpu(xllamacpp.get_device_info())
 
+    def check(self, spec: ModelLaunchSpec) -> None:
+        """Raise ``EngineArgumentError`` for an argument of the model that this engine cannot be given."""
+        _refuse_extra_args(spec)
+        super().check(spec)
+
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``EngineArgumentError`` for an argument without a field in the wheel's parameters."""
-        for option, _ in passed_arguments(arguments):
-            _field_of(option)
+        """Raise ``EngineArgumentError`` for an argument that the wheel cannot be given, or whose file is missing."""
+        check_combinations(arguments)
+        check_files(arguments)
+        embedded_fields(arguments)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Write the parameters to the plan file, which only this user can read, and return the runner's argv."""
@@ -99,28 +109,26 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         fields |= {"cpuparams.n_threads": plan.threads, "cpuparams_batch.n_threads": plan.threads}
     if plan.spec.projector is not None:
         fields["mmproj.path"] = str(plan.spec.projector)
-    for option, text in passed_arguments(plan.spec.settings.engine_args):
-        fields[_field_of(option)] = True if text is None else option.kind(text)
-    return fields
+    _refuse_extra_args(plan.spec)
+    return fields | embedded_fields(plan.spec.settings.engine_args)
+
+
+def _refuse_extra_args(spec: ModelLaunchSpec) -> None:
+    if spec.settings.extra_args:
+        raise EngineArgumentError(
+            "The embedded engine (xllamacpp) has no command line, so it takes no arguments after '--': remove "
+            "them with 'gglib set MODEL --', or install llama.cpp so that llama-server is on the PATH."
+        )
 
 
 def _pooling_fields(plan: LaunchPlan) -> dict[str, object]:
-    """Return the fields for embedding or reranking. The pooling is an enum that the runner looks up by name."""
+    """Return the fields for embedding or reranking. The runner looks up enums by the names of their members."""
     launch = pooling_launch(plan)
     if launch is None:
         return {"embedding": False}
     fields: dict[str, object] = {"embedding": True}
     if launch.pooling is not None:
-        fields["pooling_type"] = launch.pooling
+        fields["pooling_type"] = f"LLAMA_POOLING_TYPE_{launch.pooling.upper()}"
     if launch.batch is not None:
         fields |= {"n_batch": launch.batch, "n_ubatch": launch.batch}
     return fields
-
-
-def _field_of(option: EngineOption) -> str:
-    if option.field is None:
-        raise EngineArgumentError(
-            f"The embedded engine (xllamacpp) does not take '{option.names[0]}': leave this argument out, "
-            "or install llama.cpp so that llama-server is on the PATH."
-        )
-    return option.field

@@ -50,11 +50,29 @@ def _set(params: Any, name: str, value: object) -> None:  # noqa: ANN401 - the l
 
 def _typed(params: Any, name: str, value: object) -> object:  # noqa: ANN401 - the library is not typed
     """Convert values that JSON cannot express to the library's types."""
-    if name == "model_alias" and isinstance(value, list):
-        return set(value)
-    if name == "pooling_type" and isinstance(value, str):
-        return type(params.pooling_type)[f"LLAMA_POOLING_TYPE_{value.upper()}"]
+    if isinstance(value, str):
+        own = type(getattr(params, name))
+        return own[value] if hasattr(own, "__members__") else value
+    if isinstance(value, list):
+        return _typed_list(params, name, value)
     return value
+
+
+def _typed_list(params: Any, name: str, values: list[Any]) -> object:  # noqa: ANN401 - the library is not typed
+    import xllamacpp  # noqa: PLC0415 - loaded by now
+
+    own = getattr(params, name)
+    converters: dict[str, Any] = {
+        "model_alias": set,
+        "lora_adapters": lambda pairs: [
+            xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in pairs
+        ],
+        "types": lambda members: [xllamacpp.common_speculative_type[member] for member in members],
+        # Devices without a share get none; one margin applies to each device.
+        "tensor_split": lambda shares: (shares + [0.0] * len(own))[: len(own)],
+        "fit_params_target": lambda margins: margins * len(own) if len(margins) == 1 else margins,
+    }
+    return converters.get(name, list)(values)
 
 
 if __name__ == "__main__":

@@ -10,33 +10,23 @@ In order:
    lines may be unrelated: then the first error of the last block and the first error of all are both shown.
 """
 
-import re
-import signal
 from collections.abc import Sequence
 from itertools import pairwise
 
-from gglib.core.sizes import format_size
-from gglib.runtime.local.log_lines import (
+from gglib.runtime.engines.exits import (
+    OUT_OF_MEMORY,
+    as_out_of_memory,
+    shortened,
+    signal_name,
+    signal_number,
+)
+from gglib.runtime.engines.llama_cpp.log_lines import (
     Level,
     LogLine,
     Role,
     parse_lines,
 )
-from gglib.system.ram import MemoryState
 
-MAX_REASON_CHARACTERS = 300
-_SHELL_SIGNAL_BASE = 128
-"""A shell, and the guard in ``supervise``, report a signal as 128 plus its number."""
-SCARCE_BYTES = 256 * 1024 * 1024
-"""Less free memory than this right after a kill means that memory was short."""
-
-_OUT_OF_MEMORY = re.compile(
-    # OutOfDeviceMemory: Vulkan; OutOfMemory: Metal.
-    r"out of memory|unable to allocate|failed to allocate|cannot allocate|bad_alloc|insufficient memory|MemoryError"
-    r"|OutOf(Device|Host)?Memory",
-    re.IGNORECASE,
-)
-_OUT_OF_MEMORY_PREFIX = "out of memory"
 _FIT_FAILED = "encountered an error"
 _MEANINGS = {
     "SIGILL": "it was built for another processor; install a build of llama.cpp for this processor",
@@ -57,7 +47,7 @@ def reason_for_exit(
     Earlier errors of a ready engine did not end it: only errors at the end of its log count.
     """
     parsed = parse_lines(lines)
-    number = _signal_number(exit_code)
+    number = signal_number(exit_code)
     if number is None:
         return _reason_for_code(parsed, exit_code, was_ready=was_ready)
     name = signal_name(number)
@@ -68,54 +58,6 @@ def reason_for_exit(
     return _reason_for_signal(parsed, number, was_ready=was_ready)
 
 
-def is_kill(exit_code: int) -> bool:
-    """Whether the engine was killed by SIGKILL. Its log cannot explain that."""
-    return _signal_number(exit_code) == signal.SIGKILL
-
-
-def is_out_of_memory(reason: str) -> bool:
-    """Whether a result of ``reason_for_exit`` says that the engine ran out of memory."""
-    return reason.lower().startswith(_OUT_OF_MEMORY_PREFIX)
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal, such as ``SIGSEGV`` for 11, or the number if it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
-
-
-def explain_kill(before: MemoryState | None, after: MemoryState | None, *, needed_bytes: int) -> str | None:
-    """Return the evidence that a SIGKILL was caused by a lack of memory; None if there is none.
-
-    ``before`` is from the launch, ``after`` from right after the exit; ``needed_bytes`` is the size of the files.
-    """
-    if before is None or after is None:
-        return None
-    if before.oom_kills is not None and after.oom_kills is not None and after.oom_kills > before.oom_kills:
-        return "out of memory: the system killed the engine"
-    if before.available_bytes is not None and before.available_bytes < needed_bytes:
-        return (
-            "out of memory, most likely: the engine was killed, and the model's files "
-            f"({format_size(needed_bytes)}) are larger than the memory that was free before "
-            f"({format_size(before.available_bytes)})"
-        )
-    if after.available_bytes is not None and after.available_bytes < SCARCE_BYTES:
-        return (
-            "out of memory, most likely: the engine was killed while "
-            f"{format_size(after.available_bytes)} of memory were free"
-        )
-    return None
-
-
-def _signal_number(exit_code: int) -> int | None:
-    if exit_code < 0:
-        return -exit_code
-    number = exit_code - _SHELL_SIGNAL_BASE
-    return number if number in signal.valid_signals() and number > 0 else None
-
-
 def _reason_for_kill(lines: Sequence[LogLine], memory: str | None, *, was_ready: bool) -> str:
     if memory is not None:
         return memory
@@ -124,7 +66,7 @@ def _reason_for_kill(lines: Sequence[LogLine], memory: str | None, *, was_ready:
     if message is None:
         return f"{killed}; nothing in its log says why, and nothing shows that memory was short"
     return (
-        _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else f"{killed}; its log says: {message}"
+        as_out_of_memory(message) if OUT_OF_MEMORY.search(message) else f"{killed}; its log says: {message}"
     )
 
 
@@ -137,8 +79,8 @@ def _reason_for_abort(lines: Sequence[LogLine]) -> str:
         )
     block = next(block for block in reversed(_error_blocks(lines)) if crash in block)
     first = next((line for line in block if line.role in {Role.CAUSE, Role.CRASH}), crash)
-    text = _truncate(crash.text) if first is crash else f"{_truncate(first.text)} ({_truncate(crash.text)})"
-    return _as_out_of_memory(text) if _OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
+    text = shortened(crash.text) if first is crash else f"{shortened(first.text)} ({shortened(crash.text)})"
+    return as_out_of_memory(text) if OUT_OF_MEMORY.search(text) else f"the engine aborted: {text}"
 
 
 def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool) -> str:
@@ -147,8 +89,8 @@ def _reason_for_signal(lines: Sequence[LogLine], number: int, *, was_ready: bool
     if name in _MEANINGS:
         killed += f": {_MEANINGS[name]}"
     message = _final_error(lines)
-    if message is not None and _OUT_OF_MEMORY.search(message):
-        return _as_out_of_memory(message)  # it used a failed allocation
+    if message is not None and OUT_OF_MEMORY.search(message):
+        return as_out_of_memory(message)  # it used a failed allocation
     unlevelled = _unlevelled_end(lines)
     if unlevelled is not None:
         return f"{killed}; its last line: {unlevelled}"
@@ -163,12 +105,12 @@ def _reason_for_code(lines: Sequence[LogLine], exit_code: int, *, was_ready: boo
         return exited if message is None else f"{exited}: {message}"
     message = _cause_in_log(lines)
     if message is not None:
-        return _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else message
+        return as_out_of_memory(message) if OUT_OF_MEMORY.search(message) else message
     weakest = next((line for line in reversed(lines) if line.level is not Level.INFO), None)
     if weakest is not None and weakest.level is Level.UNKNOWN:
-        message = _truncate(weakest.text)
-        return _as_out_of_memory(message) if _OUT_OF_MEMORY.search(message) else message
-    return exited if weakest is None else f"{exited}; its last warning: {_truncate(weakest.text)}"
+        message = shortened(weakest.text)
+        return as_out_of_memory(message) if OUT_OF_MEMORY.search(message) else message
+    return exited if weakest is None else f"{exited}; its last warning: {shortened(weakest.text)}"
 
 
 def _cause_in_log(lines: Sequence[LogLine]) -> str | None:
@@ -181,7 +123,7 @@ def _cause_in_log(lines: Sequence[LogLine]) -> str | None:
     for role in (Role.CONSEQUENCE, Role.RUNNER, Role.FIT):
         found = [line for line in lines if line.role is role and line.level is not Level.INFO]
         if found:
-            return _truncate(found[0].text)
+            return shortened(found[0].text)
     return None
 
 
@@ -212,8 +154,8 @@ def _error_blocks(lines: Sequence[LogLine]) -> list[list[LogLine]]:
 def _first_of_blocks(blocks: Sequence[Sequence[LogLine]]) -> str:
     firsts = [next(line.text for line in block if _is_cause(line)) for block in blocks]
     if firsts[0] in firsts[-1] or firsts[-1] in firsts[0]:
-        return _truncate(firsts[-1])
-    return f"{_truncate(firsts[-1])} (before that: {_truncate(firsts[0])})"
+        return shortened(firsts[-1])
+    return f"{shortened(firsts[-1])} (before that: {shortened(firsts[0])})"
 
 
 def _before_consequences(lines: Sequence[LogLine]) -> str | None:
@@ -227,9 +169,9 @@ def _before_consequences(lines: Sequence[LogLine]) -> str | None:
     while first > 0 and lines[last].source and lines[first - 1].source == lines[last].source:
         first -= 1
     if first == last:
-        return _truncate(lines[last].text)
+        return shortened(lines[last].text)
     # The failed function logged several lines: show the first and the last.
-    return f"{_truncate(lines[first].text)}; {_truncate(lines[last].text)}"
+    return f"{shortened(lines[first].text)}; {shortened(lines[last].text)}"
 
 
 def _is_explained(line: LogLine, after: LogLine, *, by_fit: bool = False) -> bool:
@@ -249,21 +191,11 @@ def _final_error(lines: Sequence[LogLine]) -> str | None:
         return None
     block = _error_blocks(lines)[-1] if _error_blocks(lines) else []
     found = [line for line in block if _is_cause(line)] or block
-    return _truncate(found[0].text) if found else None
+    return shortened(found[0].text) if found else None
 
 
 def _unlevelled_end(lines: Sequence[LogLine]) -> str | None:
     """Return the last line if it has no level in a log with levels: the engine's logger did not write it."""
     if not lines or not _has_levels(lines) or lines[-1].level is not Level.UNKNOWN:
         return None
-    return _truncate(lines[-1].text)
-
-
-def _as_out_of_memory(message: str) -> str:
-    """Prefix an allocation failure with "out of memory"."""
-    return message if is_out_of_memory(message) else f"{_OUT_OF_MEMORY_PREFIX}: {message}"
-
-
-def _truncate(text: str) -> str:
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return text if len(text) <= MAX_REASON_CHARACTERS else f"{text[:MAX_REASON_CHARACTERS]}..."
+    return shortened(lines[-1].text)

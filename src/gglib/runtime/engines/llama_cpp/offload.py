@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from gglib.core.runtime.offload import Offload
 from gglib.runtime.engines.llama_cpp.options import parse_engine_args
@@ -60,13 +59,14 @@ def _device_numbers(text: str | None) -> tuple[int, ...] | None:
 
 
 def _gpu_layers(values: Mapping[str, str | None]) -> int | None:
-    layers = int(values.get("--gpu-layers") or -1)
+    text = values.get("--gpu-layers") or "auto"
+    if text == "all":
+        return _ALL
+    layers = -1 if text == "auto" else int(text)
     if layers < 0:  # automatic: all, unless the engine reduces them to what fits
         return _ALL if values.get("--fit") == "off" else None
     return layers
 
 
 def _shares(text: str) -> tuple[float, ...]:
-    with suppress(ValueError):
-        return tuple(max(0.0, float(part)) for part in _SPLIT_SEPARATORS.split(text) if part)
-    return ()
+    return tuple(max(0.0, float(part)) for part in _SPLIT_SEPARATORS.split(text) if part)

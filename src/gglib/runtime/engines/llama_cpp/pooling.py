@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gglib.core.kinds import is_single_batch
 from gglib.core.models import Pooling
-from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

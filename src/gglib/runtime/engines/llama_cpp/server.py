@@ -5,15 +5,23 @@ Builds differ, and an unknown option ends the binary with "invalid argument". It
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gglib.core.errors import EngineArgumentError, EngineBrokenError
-from gglib.runtime.engines.base import LaunchPlan
 from gglib.runtime.engines.llama_cpp.device_list import LIST_OPTION, parse_devices
+from gglib.runtime.engines.llama_cpp.engine import OPTION_VARIABLES, LlamaCppEngine
+from gglib.runtime.engines.llama_cpp.help_entries import HelpEntry, parse_entries
 from gglib.runtime.engines.llama_cpp.help_page import exec_error_reason, parse_options, unusable_reason
-from gglib.runtime.engines.llama_cpp.options import passed_arguments
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.engines.llama_cpp.options.build_checks import check_build
+from gglib.runtime.engines.llama_cpp.options.context_override import context_override
+from gglib.runtime.engines.llama_cpp.options.files import check_files
+from gglib.runtime.engines.llama_cpp.options.parsing import final_values
+from gglib.runtime.engines.llama_cpp.options.reserved import check_extra_args
+from gglib.runtime.engines.llama_cpp.options.rules import check_combinations
+from gglib.runtime.engines.llama_cpp.options.spelling import binary_arguments
 from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
 from gglib.runtime.engines.program_output import ProgramOutput, run_program
 
@@ -35,9 +43,10 @@ class _Help:
 
     identity: _FileIdentity
     options: frozenset[str]
+    entries: Mapping[str, HelpEntry]
 
 
-class LlamaServerEngine:
+class LlamaServerEngine(LlamaCppEngine):
     """A llama-server executable."""
 
     kind = "llama-server"
@@ -76,11 +85,12 @@ class LlamaServerEngine:
         Blocks for up to 20 s, once for each version of the file: call it in a worker thread. Raises
         ``EngineBrokenError`` if the output is not a usable help page, and does not cache it.
         """
-        identity = self._identity()
-        with self._probe_lock:  # concurrent callers share one run
-            if self._help is None or self._help.identity != identity:
-                self._help = _Help(identity, self._read_options())
-            return self._help.options
+        return self._read_help().options
+
+    @property
+    def help_entries(self) -> Mapping[str, HelpEntry]:
+        """What its help says of each option, by name. Blocks and raises like ``known_options``."""
+        return self._read_help().entries
 
     def gpu_devices(self) -> tuple[str, ...] | None:
         """Return the names of its GPUs; None for a build that cannot list them. Blocks as ``known_options`` does."""
@@ -96,16 +106,20 @@ class LlamaServerEngine:
             return self._devices[1]
 
     def check_engine_args(self, arguments: Sequence[str]) -> None:
-        """Raise ``EngineArgumentError`` for an argument that this build does not know."""
+        """Raise ``EngineArgumentError`` for an argument that this build does not know, or whose file is missing."""
         if arguments:
-            _model_arguments(arguments, self.known_options)
+            check_combinations(arguments)
+            check_files(arguments)
+            binary_arguments(arguments, self.known_options)
+            check_build(arguments, self.help_entries)
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv, without the optional arguments that this build does not know.
 
         Blocks and raises like ``known_options``.
         """
-        return [str(self.path), *build_arguments(plan, self.known_options)]
+        known = self.known_options
+        return [str(self.path), *build_arguments(plan, known, has_gpu=self.gpu_devices() != ())]
 
     def _identity(self) -> _FileIdentity:
         """Return the file identities of the program and its libraries, which change with an upgrade."""
@@ -117,7 +131,15 @@ class LlamaServerEngine:
         places = (real.parent, real.parent.parent / "lib")
         return (own, *(_identity_or_zeros(place / name) for place in places for name in _LIBRARIES))
 
-    def _read_options(self) -> frozenset[str]:
+    def _read_help(self) -> _Help:
+        identity = self._identity()
+        with self._probe_lock:  # concurrent callers share one run
+            if self._help is None or self._help.identity != identity:
+                page = self._help_page()
+                self._help = _Help(identity, parse_options(page), parse_entries(page))
+            return self._help
+
+    def _help_page(self) -> str:
         try:
             output = self._run("--help")
         except OSError as error:
@@ -125,7 +147,7 @@ class LlamaServerEngine:
         why = unusable_reason(output.text, output.exit_code, limit_s=HELP_TIMEOUT_S)
         if why is not None:
             raise EngineBrokenError(self.path, why)
-        return parse_options(output.text)
+        return output.text
 
     def _read_version(self) -> str:
         try:
@@ -143,7 +165,7 @@ class LlamaServerEngine:
             return None
 
     def _run_program(self, option: str) -> ProgramOutput:
-        return run_program([self.path, option], limit_s=HELP_TIMEOUT_S)
+        return run_program([self.path, option], limit_s=HELP_TIMEOUT_S, dropped_variables=OPTION_VARIABLES)
 
 
 def _identity_of(path: Path) -> tuple[int, int, int, int]:
@@ -158,8 +180,11 @@ def _identity_or_zeros(path: Path) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
 
 
-def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
-    """Return the arguments of a launch for a binary that knows the options ``known``. Pure."""
+def build_arguments(plan: LaunchPlan, known: frozenset[str], *, has_gpu: bool = True) -> list[str]:
+    """Return the arguments of a launch for a binary that knows the options ``known``. Pure.
+
+    Without a GPU, the fit of parameters to devices is switched off: it takes 60 ms of a load and changes nothing.
+    """
     required = [
         *("--model", str(plan.spec.path)),
         *("--alias", plan.spec.model_name),
@@ -173,6 +198,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
     ]
     desired = (
         ("--no-kv-unified",),
+        *(() if has_gpu else (("--fit", "off"),)),
         *((("--threads", str(plan.threads)),) if plan.threads is not None else ()),
         ("--cache-ram", str(plan.cache_ram_mib)),
         ("--sse-ping-interval", str(plan.ping_s)),
@@ -181,12 +207,16 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         ("--slots",),
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
     )
-    optional = [argument for group in desired if group[0] in known for argument in group]
+    settings = plan.spec.settings
+    own = final_values(settings.engine_args)
+    optional = [word for group in desired if group[0] in known and group[0] not in own for word in group]
+    check_extra_args(settings.extra_args)
     return [
         *required,
         *optional,
         *_pooling_arguments(plan, known),
-        *_model_arguments(plan.spec.settings.engine_args, known),
+        *binary_arguments(context_override(plan.spec, plan.context), known),
+        *settings.extra_args,
     ]
 
 
@@ -203,17 +233,4 @@ def _pooling_arguments(plan: LaunchPlan, known: frozenset[str]) -> list[str]:
         result += ["--pooling", launch.pooling]
     if launch.batch is not None:
         result += ["--batch-size", str(launch.batch), "--ubatch-size", str(launch.batch)]
-    return result
-
-
-def _model_arguments(arguments: Sequence[str], known: frozenset[str]) -> list[str]:
-    result: list[str] = []
-    for option, value in passed_arguments(arguments):
-        name = next((name for name in option.names if name in known), None)
-        if name is None:
-            raise EngineArgumentError(
-                f"This llama-server does not know the engine argument '{option.names[0]}': leave it out, "
-                "or install a newer llama.cpp."
-            )
-        result += [name] if value is None else [name, value]
     return result

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from gglib.runtime.engines.llama_cpp.exit_reasons import (
-    MAX_REASON_CHARACTERS,
-    explain_kill,
-    is_kill,
-    is_out_of_memory,
-    reason_for_exit,
-)
+from gglib.runtime.engines.exits import MAX_REASON_CHARACTERS, explain_kill, is_kill, is_out_of_memory
+from gglib.runtime.engines.llama_cpp.exit_reasons import reason_for_exit
 from gglib.system.ram import MemoryState
 
 CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("engine_logs.toml").read_text())["case"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gglib.core.models import ModelCapabilities, ModelLaunchSpec, Pooling
-from gglib.runtime.engines.base import LaunchPlan
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
 from gglib.runtime.engines.llama_cpp.pooling import PoolingLaunch, pooling_launch
 
 CONTEXT = 4096

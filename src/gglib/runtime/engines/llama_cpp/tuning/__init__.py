@@ -1,0 +1,1 @@
+"""What ``gglib tune`` measures, in llama.cpp's words: engine arguments and the engine's own timings. Pure."""
