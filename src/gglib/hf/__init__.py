@@ -1,6 +1,8 @@
-"""Search and download from the Hugging Face hub; implements ``ModelHubPort``."""
+"""The Hugging Face hub (``ModelHubPort``) and the releases of engines (``EngineReleasesPort``)."""
 
 from gglib.hf.download.part_file import resumable_bytes
-from gglib.hf.hub import HubAccess, HubLimits, HuggingFaceHub
+from gglib.hf.fetcher import HubLimits
+from gglib.hf.hub import HubAccess, HuggingFaceHub
+from gglib.hf.releases import GitHubReleases
 
-__all__ = ["HubAccess", "HubLimits", "HuggingFaceHub", "resumable_bytes"]
+__all__ = ["GitHubReleases", "HubAccess", "HubLimits", "HuggingFaceHub", "resumable_bytes"]

@@ -1,15 +1,13 @@
 """``HuggingFaceHub``: the hub and the web as a ``ModelHubPort``."""
 
-import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from gglib.core.errors import HubBusyError, HubError, HubUnreachableError
+from gglib.core.errors import HubError, HubUnreachableError
 from gglib.core.hub.repository import (
     FetchedFile,
     HubRepository,
@@ -20,15 +18,9 @@ from gglib.core.ports.hub import OnFetchProgress
 from gglib.hf import threads
 from gglib.hf.api import HubApi
 from gglib.hf.cancellation import CancelToken
-from gglib.hf.download.download import Download, DownloadLimits
-from gglib.hf.download.hashing import hash_file
-from gglib.hf.download.part_file import open_part, remove_leftovers
-from gglib.hf.download.retries import Retries, RetryLimits
-from gglib.hf.download.storage import map_storage_errors
+from gglib.hf.fetcher import Fetcher, HubLimits
 from gglib.hf.transport.headers import Request
 from gglib.hf.transport.responses import (
-    RetryAfterError,
-    TransientError,
     describe_body,
     hub_request_for,
     linked_sha256,
@@ -36,12 +28,7 @@ from gglib.hf.transport.responses import (
     raise_for_status,
     validator_of,
 )
-from gglib.hf.transport.transport import (
-    OFFLINE,
-    Response,
-    Timeouts,
-    Transport,
-)
+from gglib.hf.transport.transport import OFFLINE, Response, Transport
 from gglib.hf.transport.urls import (
     Address,
     file_address,
@@ -50,12 +37,6 @@ from gglib.hf.transport.urls import (
     parse_address,
     parse_endpoint,
 )
-
-METADATA_RETRIES = RetryLimits(max_attempts=4, max_retry_after_s=15.0)
-"""For requests that a user waits for."""
-
-T = TypeVar("T")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +48,6 @@ class HubAccess:
     """Called before each use; None means no token."""
     is_offline: bool = False
     """Send no request to any network."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HubLimits:
-    """Timeouts and retries; tests use shorter ones."""
-
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    download: DownloadLimits = field(default_factory=DownloadLimits)
-    metadata: RetryLimits = METADATA_RETRIES
 
 
 class HuggingFaceHub:
@@ -130,7 +102,7 @@ class HuggingFaceHub:
                 filled += got
             return bytes(buffer[:filled])
 
-        return await threads.run(lambda cancel_token: self._request(request, read, cancel_token))
+        return await threads.run(lambda cancel_token: self._fetcher().request(request, read, cancel_token))
 
     async def fetch(self, file: RemoteFile, target: Path, progress: OnFetchProgress) -> FetchedFile:
         """Download a file to ``target``; ``ModelHubPort`` has the contract."""
@@ -139,30 +111,8 @@ class HuggingFaceHub:
     def _fetch(
         self, file: RemoteFile, target: Path, progress: OnFetchProgress, cancel_token: CancelToken
     ) -> FetchedFile:
-        with map_storage_errors(target, name=file.name):
-            before = _stat_key(target)
-            if (whole := _existing_file(file, target, progress, cancel_token)) is not None:
-                remove_leftovers(target)
-                return whole
-        address = self._address(file)
-        with map_storage_errors(target, name=file.name), open_part(file, target) as part:
-            # The previous holder of the lock may have finished the file.
-            if (
-                _stat_key(target) != before
-                and (whole := _existing_file(file, target, progress, cancel_token)) is not None
-            ):
-                return whole
-            if part.identity is None or part.received.size_bytes != part.identity.size_bytes:
-                self._refuse_offline()
-            return Download(
-                file,
-                target,
-                address=address,
-                transport=self._transport(),
-                limits=self._limits.download,
-                cancel_token=cancel_token,
-                on_progress=progress,
-            ).run(part)
+        fetcher = self._fetcher()
+        return fetcher.fetch(file, target, lambda: self._address(file), progress, cancel_token)
 
     def _locate(self, address: Address, cancel_token: CancelToken) -> RemoteFile:
         place = hub_location(address, self._endpoint)
@@ -181,36 +131,12 @@ class HuggingFaceHub:
             return _file_from_response(file, response)
 
         is_head = True
-        found = self._request(Request(address=address, method="HEAD"), read, cancel_token)
+        found = self._fetcher().request(Request(address=address, method="HEAD"), read, cancel_token)
         if found is None:  # signed addresses are often valid for GET only
             is_head = False
-            found = self._request(Request(address=address, end_byte=1), read, cancel_token)
+            found = self._fetcher().request(Request(address=address, end_byte=1), read, cancel_token)
         assert found is not None  # noqa: S101 - for the type checker: only a HEAD returns None
         return found
-
-    def _request(self, request: Request, read: Callable[[Response], T], cancel_token: CancelToken) -> T:
-        """Return what ``read`` makes of the response; retries transient failures."""
-        retries, transport = Retries(self._limits.metadata), self._transport()
-        while True:
-            try:
-                with transport.open(request, cancel_token) as response:
-                    return read(response)
-            except TransientError as error:
-                pause_s = retries.record_failure(0, random.random())  # noqa: S311 - not a secret
-                if pause_s is None:
-                    raise HubUnreachableError(
-                        f"{request.address.origin.authority} cannot be reached now, because {error}: "
-                        "check the network, and try again."
-                    ) from error
-            except RetryAfterError as error:
-                pause_s = retries.record_retry_after(error.wait_s, 0, random.random())  # noqa: S311 - not a secret
-                if pause_s is None:
-                    raise HubBusyError(
-                        f"{request.address.origin.authority} accepts requests again in {error.wait_s:.0f} s: "
-                        "try again then."
-                    ) from error
-            _log.info("retrying %s in %.1f s", request.address.origin.authority, pause_s)
-            cancel_token.sleep(pause_s)
 
     def _raise_for(self, response: Response, file: RemoteFile) -> None:
         has_token = self._access.token() is not None
@@ -223,6 +149,9 @@ class HuggingFaceHub:
         if file.repo is None or file.revision is None:
             raise HubError(f"{file.name} has neither a repository with a revision nor an address.")
         return file_address(self._access.endpoint, file.repo, file.revision, file.name)
+
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self._transport, self._limits)
 
     def _transport(self) -> Transport:
         token = (self._access.token() or "").strip()
@@ -238,32 +167,6 @@ class HuggingFaceHub:
     def _refuse_offline(self) -> None:
         if self._access.is_offline:
             raise HubUnreachableError(OFFLINE)
-
-
-def _stat_key(path: Path) -> tuple[int, ...] | None:
-    """Return values that change when the file is replaced; None if there is no file."""
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _existing_file(
-    file: RemoteFile, target: Path, progress: OnFetchProgress, cancel_token: CancelToken
-) -> FetchedFile | None:
-    """Return the file at its final place if it is the requested one, else None. Raises ``OSError``."""
-    try:
-        size = target.stat().st_size
-    except FileNotFoundError:
-        return None
-    if file.size_bytes not in {None, size}:
-        return None
-    sha256 = hash_file(target, cancel_token, lambda read_bytes: progress(read_bytes, size))
-    if file.sha256 not in {None, sha256}:
-        return None
-    progress(size, size)
-    return FetchedFile(size_bytes=size, sha256=sha256)
 
 
 def _file_from_response(file: RemoteFile, response: Response) -> RemoteFile:

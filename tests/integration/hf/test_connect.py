@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Self
 
 import pytest
 from tests.integration.hf.support import Pull, content
+from tests.support.certificates import write_certificate
 
 from gglib.core.errors import HubError, HubUnreachableError
 from gglib.core.hub.repository import RemoteFile
-from gglib.hf.transport import connect
+from gglib.http.client.tls import tls_context
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="no openssl to make a certificate with"
@@ -27,28 +27,10 @@ DATA = content(300_000)
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Create a certificate for localhost, and trust it."""
     path = tmp_path / "certificate.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "1",
-    ]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(
-        [*command, *names, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True
-    )
-    with path.open("a") as stream:
-        stream.write(Path(f"{path}.crt").read_text())
-    monkeypatch.setenv("SSL_CERT_FILE", f"{path}.crt")
-    connect.tls_context.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(write_certificate(path)))
+    tls_context.cache_clear()
     yield path
-    connect.tls_context.cache_clear()
+    tls_context.cache_clear()
 
 
 class Server:
@@ -129,7 +111,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_at_once(
     """A certificate for another name, or from an unknown authority, fails without a retry, before any request."""
     if host == "localhost":
         monkeypatch.delenv("SSL_CERT_FILE")
-        connect.tls_context.cache_clear()
+        tls_context.cache_clear()
     with pytest.raises(HubError, match="certificate that is not trusted"):
         await fetch(pull, f"https://{host}:{server.port}/m.gguf")
     assert not [head for head in server.heads if "HTTP" in head]

@@ -1,6 +1,5 @@
 """Opens connections: TCP, a proxy's tunnel, TLS. Each step can be cancelled."""
 
-import functools
 import socket
 import ssl
 from http.client import HTTPException, HTTPResponse
@@ -10,6 +9,7 @@ from gglib.hf.cancellation import CancelToken, OperationCancelledError
 from gglib.hf.transport.proxies import Proxy
 from gglib.hf.transport.responses import TransientError
 from gglib.hf.transport.urls import Origin
+from gglib.http.client.tls import tls_context
 
 
 class Connection:
@@ -87,16 +87,6 @@ def connect(
             raise TransientError(f"TLS failed ({_reason(error)})") from error
         raise
     return connection
-
-
-@functools.cache
-def tls_context() -> ssl.SSLContext:
-    """Return the context that verifies servers: with the system's certificates if ``truststore`` is installed."""
-    try:
-        import truststore  # noqa: PLC0415 - comes with huggingface_hub; loaded when the first address is https
-    except ImportError:
-        return ssl.create_default_context()
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _tunnel(connection: socket.socket, origin: Origin, proxy: Proxy) -> None:

@@ -1,0 +1,1 @@
+"""Installs, chooses and removes engines, composed of the releases, the store and the engines' own answers."""
