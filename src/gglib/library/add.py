@@ -86,7 +86,7 @@ async def add_model(
     that version and its source. All other files belong to the user, even below ``models_dir``. Raises
     ``InvalidGgufError`` and the store's errors.
     """
-    model = await asyncio.to_thread(_read, request, read_model)
+    model = await asyncio.to_thread(model_to_add, request, read_model)
     _reject_incoming(model, models_dir)
     try:
         return await adopted_or_added(model, store)
@@ -157,10 +157,11 @@ def absolute_path(path: Path) -> Path:
 
     Not resolved: caches keep files with readable names as links to files named by their hash.
     """
-    return Path(os.path.normpath(path.expanduser().absolute()))
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - no error for an unknown user
 
 
-def _read(request: AddRequest, read_model: ModelReader) -> NewModel:
+def model_to_add(request: AddRequest, read_model: ModelReader) -> NewModel:
+    """Return the row of a file, as ``add_model`` stores it. Blocks; raises ``InvalidGgufError`` for no usable file."""
     path = absolute_path(request.path)
     _require_utf8(path)
     _require_regular_file(path)

@@ -91,6 +91,8 @@ class ModelFacts:
         """Return the models whose recorded facts may be outdated, with the current marks of their files."""
         found = []
         for model in models:
+            if model.backend is not None:  # it may have no file, or one of another format
+                continue
             marks = tuple(map(self._read_mark, model.all_files))
             known = self._readings.get(model.id)
             is_known = known is not None and (known.files, known.marks) == (model.all_files, marks)

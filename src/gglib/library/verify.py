@@ -36,7 +36,7 @@ def known_hashes(model: ModelSummary) -> tuple[str | None, ...]:
     """Return the hash that the source named for each file, or None."""
     if model.hashes:
         return model.hashes
-    return (model.source.sha256, *(None for _ in model.paths[1:]))
+    return (model.source.sha256, *(None for _ in model.paths[1:])) if model.paths else ()
 
 
 def files_of(model: ModelSummary) -> Iterator[tuple[Path, str | None]]:

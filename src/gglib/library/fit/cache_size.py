@@ -2,7 +2,8 @@
 
 From the sources of build b11549: ``llama_model::create_memory`` (which kind of cache), ``llama_kv_cache``,
 ``llama_kv_cache_iswa`` (windows), ``llama_memory_recurrent`` (states), ``llama_hparams`` and ``load_arch_hparams``
-of each architecture (which layer has what). Keys and values are F16, states F32; each slot has a cache of its own.
+of each architecture (which layer has what). Keys and values are F16 by default, states F32; each slot has a
+cache of its own.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,6 @@ BATCH = 512
 MAX_LAYERS = 4096
 """More than any engine supports; a header with more layers is ignored."""
 _CELLS_MULTIPLE = 256
-_F16_BYTES = 2
 _F32_BYTES = 4
 
 
@@ -47,6 +47,31 @@ _DEFAULT_INTERVAL = 4
 _HYBRID_IN_EACH_LAYER = frozenset({"falcon-h1"})
 _SHARED_FROM_LAYER = {"gemma3n": 20}
 _DEFAULT_TOKEN_SHIFTS = 2
+
+
+_BLOCK = 32
+_BLOCK_BYTES: Mapping[str, int] = {
+    "f32": 128, "f16": 64, "bf16": 64, "q8_0": 34, "q5_1": 24, "q5_0": 22, "q4_1": 20, "q4_0": 18, "iq4_nl": 18,
+}  # fmt: skip
+"""The size of 32 elements in the types that a cache may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTypes:
+    """The types of the numbers in a cache."""
+
+    keys: str = "f16"
+    values: str = "f16"
+
+    def bytes_of(self, keys: int, values: int) -> int:
+        """Return the size of that many elements; unknown types count as F16."""
+        usual = _BLOCK_BYTES["f16"]
+        return (
+            keys * _BLOCK_BYTES.get(self.keys, usual) + values * _BLOCK_BYTES.get(self.values, usual)
+        ) // _BLOCK
+
+
+F16_CACHE = CacheTypes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +117,7 @@ _WINDOWS: Mapping[str, _Window] = {
 _EXAONE4_LAYERS = 64
 
 
-def cache_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
+def cache_bytes(facts: GgufFacts, context: int, slots: int, types: CacheTypes = F16_CACHE) -> int | None:
     """Return the size of a cache that holds ``context`` tokens for each of ``slots`` requests.
 
     None if the header lacks the shape.
@@ -118,7 +143,7 @@ def cache_bytes(facts: GgufFacts, context: int, slots: int) -> int | None:
         if recurrent[layer] and not keeps_both:
             continue
         size = window_cells if windows[layer] else cells
-        attention += size * _width(facts, heads[layer], has_window=windows[layer]) * _F16_BYTES
+        attention += size * types.bytes_of(*_width(facts, heads[layer], has_window=windows[layer]))
     return attention * slots + state
 
 
@@ -217,15 +242,15 @@ def _layers_with_own_cache(facts: GgufFacts) -> int:
     return _SHARED_FROM_LAYER.get(facts.architecture, count - (facts.layers.shared_cache_layers or 0))
 
 
-def _width(facts: GgufFacts, heads: int, *, has_window: bool) -> int:
-    """Return the number of elements of one token in the cache of one layer."""
+def _width(facts: GgufFacts, heads: int, *, has_window: bool) -> tuple[int, int]:
+    """Return the numbers of elements of one token in the cache of one layer: of keys, and of values."""
     layers = facts.layers
     usual = (facts.embedding_length or 0) // (facts.head_count or 1)
     key = (has_window and layers.window_key_length) or facts.key_length or usual
     if layers.latent_key_length:  # values are a part of the keys
-        return heads * key + (layers.indexer_key_length or 0)
+        return heads * key + (layers.indexer_key_length or 0), 0
     value = (has_window and layers.window_value_length) or facts.value_length or usual
-    return heads * (key + value)
+    return heads * key, heads * value
 
 
 def _filled(items: tuple[_Item, ...], count: int, *, last: _Item) -> tuple[_Item, ...]:

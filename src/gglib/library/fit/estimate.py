@@ -5,7 +5,7 @@ import math
 from gglib.core.kinds import ENCODERS, is_single_batch
 from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts
-from gglib.library.fit.cache_size import BATCH, cache_bytes, mask_cells
+from gglib.library.fit.cache_size import BATCH, F16_CACHE, CacheTypes, cache_bytes, mask_cells
 
 _MIB = 1024**2
 # Python, the engine's library and its threads, measured (bench/fit.py).
@@ -44,13 +44,14 @@ _MARGIN_BYTES = 256 * _MIB
 _USABLE_TENTHS = 8
 
 
-def estimate(
+def estimate(  # noqa: PLR0913 - what memory depends on
     facts: GgufFacts | None,
     *,
     weights_bytes: int,
     context: int,
     slots: int,
     parameter_count: int | None = None,
+    cache_types: CacheTypes = F16_CACHE,
 ) -> MemoryNeed:
     """Return the memory need of a model with ``context`` tokens for each of ``slots`` requests.
 
@@ -59,7 +60,7 @@ def estimate(
     cache of earlier prompts in RAM is not included: it grows with use, up to an eighth of the machine's memory, and is
     released by a restart.
     """
-    cache = cache_bytes(facts, context, slots) if facts else None
+    cache = cache_bytes(facts, context, slots, cache_types) if facts else None
     compute = _compute_bytes(facts, context, slots) if facts else None
     parameters = (
         parameter_count or (facts.parameter_count if facts else None) or _guessed_parameters(weights_bytes)

@@ -85,9 +85,11 @@ def launch_key(  # noqa: PLR0913 - what the memory depends on
 
     ``files`` are path, size and modification time of each file. The directory does not matter: a home may be moved.
     """
-    identity = [
+    identity: list[list[object]] = [
         [[path.name, size, modified_ns] for path, size, modified_ns in files],
         [context, slots, prompt_cache_mib, engine, spec.settings.engine_args],
         [spec.capabilities.names(), spec.pooling],
     ]
+    if spec.settings.environment or spec.settings.extra_args:
+        identity.append([spec.settings.environment, spec.settings.extra_args])
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Reads the configuration of llama-swap. Pure."""
