@@ -79,10 +79,17 @@ def check_config(path: Path, *, exists: bool, ignored: Sequence[str]) -> Finding
     return Finding(Verdict.OK, f"{path}" if exists else f"{path} does not exist: defaults")
 
 
-def check_engine(description: str, reason: str, warning: str | None) -> Finding:
-    """Report the engine in use; ``warning`` states why it is not the expected one, and what to do."""
+def check_engine(
+    description: str, reason: str, warning: str | None, plugin_faults: Sequence[str] = ()
+) -> Finding:
+    """Report the engine in use; ``warning`` states why it is not the expected one, and what to do.
+
+    ``plugin_faults`` are sentences on plug-ins that cannot be used.
+    """
     if warning is not None:
-        return Finding(Verdict.WARN, f"{warning} It is {description}.")
+        return Finding(Verdict.WARN, " ".join((f"{warning} It is {description}.", *plugin_faults)))
+    if plugin_faults:
+        return Finding(Verdict.WARN, " ".join((f"{description}: {reason}.", *plugin_faults)))
     return Finding(Verdict.OK, f"{description}: {reason}")
 
 

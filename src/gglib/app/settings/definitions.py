@@ -16,6 +16,7 @@ from gglib.app.settings.parsers import (
     parse_boolean,
     parse_choice,
     parse_context,
+    parse_download_url,
     parse_engine,
     parse_field_name,
     parse_integer,
@@ -87,8 +88,14 @@ class Settings:
         None,
         parse_engine,
         "the path of a llama-server, or 'embedded'",
-        "Path of llama-server, or `embedded` for the engine that ships with gglib.",
+        "Path of llama-server, `embedded` for the engine that ships with gglib, or `plugin:NAME`.",
         is_live=False,
+    )
+    engine_releases_url: str = setting(
+        "https://api.github.com/repos/ggml-org/llama.cpp/releases",
+        parse_download_url,
+        "an https address of releases as GitHub's API has them",
+        "Releases of llama.cpp for `gglib engine install`, as GitHub's API has them.",
     )
     slots: int = setting(
         DEFAULT_SLOTS,
@@ -319,6 +326,11 @@ class Settings:
     def log_dir(self) -> Path:
         """The directory of gglib's log and the engines' logs."""
         return self.home / "logs"
+
+    @property
+    def engines_dir(self) -> Path:
+        """The directory of installed engines."""
+        return self.home / "engines"
 
     @property
     def run_dir(self) -> Path:

@@ -1,15 +1,18 @@
 """Parsers for the values of settings, from text or TOML. Each raises ValueError for an invalid value."""
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
+from gglib.core.addresses import is_loopback
 from gglib.core.authorities import read_allowed_origin
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.memory import RAM, DeviceBytes
-from gglib.core.runtime.engine_choice import EMBEDDED
+from gglib.core.runtime.engine_choice import EMBEDDED, plugin_choice
 from gglib.core.sizes import parse_size
 
 T = TypeVar("T")
@@ -28,12 +31,24 @@ def parse_text(value: object) -> str:
 
 def parse_path(value: object) -> Path:
     """Return an absolute path; ``~`` is the user's home directory."""
-    return Path(parse_text(str(value))).expanduser().absolute()
+    text = os.path.expanduser(parse_text(str(value)))  # noqa: PTH111 - no error for an unknown user
+    return Path(text).absolute()
+
+
+def parse_download_url(value: object) -> str:
+    """Return an https address, or an http one of this machine, without credentials."""
+    text = parse_text(value)
+    parts = urlsplit(text)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not is_safe or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise InvalidValueError
+    return text.rstrip("/")
 
 
 def parse_engine(value: object) -> Path:
-    """Return the path of a program, or ``EMBEDDED``."""
-    return EMBEDDED if str(value) == str(EMBEDDED) else parse_path(value)
+    """Return the path of a program, ``EMBEDDED`` or the choice of a plug-in."""
+    text = str(value).strip()
+    return EMBEDDED if text == str(EMBEDDED) else plugin_choice(text) or parse_path(value)
 
 
 def parse_integer(lowest: int, highest: int) -> Callable[[object], int]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from tests.support.golden import Golden
 
 from gglib.app.clients.client import Client, ConfigFormat, Connection, Key, Kind, Launch, Places

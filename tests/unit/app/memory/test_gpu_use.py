@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gglib.app.memory.gpu_use import GpuUse, gpu_names, gpu_text, resident_gpu_text
+from gglib.app.memory.gpu_use import GpuUse, can_use, gpu_names, gpu_text, resident_gpu_text
+from gglib.core.memory import GpuMemory
 from gglib.system.gpu_kinds import Gpu, GpuVendor
 
 RTX = Gpu(vendor=GpuVendor.NVIDIA, name="NVIDIA RTX 3060", memory_bytes=12_884_901_888)
@@ -27,15 +28,15 @@ def use(*gpus: Gpu, devices: tuple[str, ...] | None = (), kind: str = "embedded"
         (
             use(RTX),
             (
-                "NVIDIA RTX 3060, 12.9 GB: not used, the included engine is a CPU build. Put a llama-server with CUDA "
-                "or Vulkan on the PATH (docs/models.md#gpus)."
+                "NVIDIA RTX 3060, 12.9 GB: not used, the included engine is a CPU build. 'gglib engine install' "
+                "installs one with CUDA or Vulkan (docs/models.md#gpus)."
             ),
         ),
         (
             use(RADEON, kind="llama-server"),
             (
-                "AMD RX 7800, 17.0 GB: not used, this llama-server finds no device. Install one with ROCm or Vulkan, "
-                "and its driver (docs/models.md#gpus)."
+                "AMD RX 7800, 17.0 GB: not used, this llama-server finds no device. 'gglib engine install' "
+                "installs one with ROCm or Vulkan; it needs the GPU's driver (docs/models.md#gpus)."
             ),
         ),
         (
@@ -82,5 +83,29 @@ def test_ps_says_which_models_use_it() -> None:
         ": used by a"
     )
     assert "not used by the models in memory" in str(resident_gpu_text([RTX], {"b": {"ram": 1}}))
-    for gpus, sizes in (([RTX], {}), ([RADEON], {"b": {"ram": 1}}), ([LOST], {"b": {"ram": 1}})):
+    assert str(resident_gpu_text([RTX, RADEON], {"a": {"ram": 1, "gpu1": 5}})).endswith(": used by a")
+    for gpus, sizes in (([RTX], {}), ([INTEL], {"b": {"ram": 1}}), ([LOST], {"b": {"ram": 1}})):
         assert "'gglib doctor' says whether" in str(resident_gpu_text(gpus, sizes))
+
+
+@pytest.mark.parametrize(
+    ("devices", "vendors"),
+    [
+        (("CUDA0", "CUDA1"), ["NVIDIA"]),
+        (("ROCm0",), ["AMD"]),
+        (("SYCL0",), ["Intel"]),
+        (("Vulkan0", "Vulkan1"), ["NVIDIA", "AMD", "Intel", ""]),
+        (("CUDA0", "Vulkan0"), ["NVIDIA", "AMD", "Intel", ""]),
+        (("ROCm0", "SYCL10"), ["AMD", "Intel"]),
+        ((), []),
+        (None, ["NVIDIA", ""]),
+    ],
+)
+def test_an_engine_uses_the_gpus_of_its_backends(devices: tuple[str, ...] | None, vendors: list[str]) -> None:
+    """Vulkan those of all makers; an engine that cannot list its devices those of NVIDIA, as far as is known."""
+    found = [
+        vendor
+        for vendor in ("NVIDIA", "AMD", "Intel", "")
+        if can_use(GpuMemory(name="g", total_bytes=1, free_bytes=1, vendor=vendor), devices)
+    ]
+    assert found == vendors

@@ -20,7 +20,7 @@ from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import InvalidSettingError
 from gglib.core.priority import Priority
-from gglib.core.runtime.engine_choice import EMBEDDED
+from gglib.core.runtime.engine_choice import EMBEDDED, plugin_name
 
 
 def configured(home: Path, text: str) -> dict[str, str]:
@@ -84,6 +84,17 @@ def test_embedded_engine_is_selected_by_its_name(tmp_path: Path) -> None:
     assert load_settings({"engine": "./embedded"}, {}).engine == Path("embedded").absolute()
 
 
+def test_an_engine_of_another_package_is_selected_by_its_name(tmp_path: Path) -> None:
+    """``plugin:NAME`` is no path; a file of that name is ``./plugin:NAME``."""
+    engine = load_settings({"engine": "plugin:mlx"}, {}).engine
+    assert engine is not None
+    assert (plugin_name(engine), str(engine)) == ("mlx", "plugin:mlx")
+    for path in ("./plugin:mlx", "plugin:", "plugin:a/b", "embedded", "plugin"):
+        other = load_settings({"engine": path}, {}).engine
+        assert other is not None
+        assert plugin_name(other) is None
+
+
 def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
     """A value has the same meaning in config.toml and in the environment."""
     raw: dict[str, object] = {
@@ -92,6 +103,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "ollama_port": 2,
         "ctx": 2048,
         "engine": "/opt/llama-server",
+        "engine_releases_url": "https://releases.example/llama.cpp/",
         "slots": 1,
         "max_models": "auto",
         "memory": {"ram": "20G", "gpu0": "512MiB"},
@@ -160,6 +172,8 @@ def as_variable(value: object) -> str:
         ("ctx", "0"),
         ("ctx", "much"),
         ("host", "  "),
+        ("engine_releases_url", "http://releases.example/x"),
+        ("engine_releases_url", "https://u:p@releases.example/x"),
         ("slots", "0"),
         ("max_models", "0"),
         ("max_models", "65"),
