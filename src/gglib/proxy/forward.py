@@ -48,9 +48,11 @@ from gglib.proxy.names.candidates import (
 )
 from gglib.proxy.names.default_model import default_model
 from gglib.proxy.names.fallback import CANNOT_RUN, next_candidate
+from gglib.proxy.names.served_paths import check_served
 from gglib.proxy.options import ProxyOptions, Services
 from gglib.proxy.profiles.apply import apply_profile
 from gglib.proxy.profiles.guards import check_guards
+from gglib.proxy.relay.backend_request import adapted_request
 from gglib.proxy.relay.event_relay import EventRelay
 from gglib.proxy.relay.exchange_relay import (
     relay_batches,
@@ -64,7 +66,7 @@ from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.tool_support import WARNING_HEADER, models_with_tools, tool_warning
-from gglib.proxy.upstream_errors import upstream_error
+from gglib.proxy.upstream_errors import check_backend_status, upstream_error
 
 log = logging.getLogger("gglib.proxy")
 
@@ -129,8 +131,10 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
     # Nearly all requests are chats with a model that is nothing else: for them this is two attributes.
     if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
         raise await with_hint(wrong_kind(name, kind), request, name, services)
-    exchange = request.exchange
+    exchange, header_lines = request.exchange, response.extra_header_lines
     while True:
+        if kind is None or (spec is not None and spec.backend is not None):
+            check_served(request.engine_path, name, capabilities, None if spec is None else spec.backend)
         if exchange is not None and spec is not None:
             spec = replace(spec, keep_alive_s=exchange.keep_alive_s)
         request.model, request.launch_spec = name, spec
@@ -149,7 +153,8 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
         except EngineDiedError as error:
             _record_crash(error, name, body, services)
             raise
-        except CANNOT_RUN as error:  # raised by the runtime: nothing was sent to an engine
+        except CANNOT_RUN as error:  # nothing was sent to an engine
+            response.extra_header_lines = header_lines
             (name, spec, capabilities), others = _next_candidate(others, error, request)
         else:
             return
@@ -239,7 +244,7 @@ def _read_envelope(body: bytes, options: ProxyOptions) -> Envelope:
     )
 
 
-async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost each request 0.3 us
+async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would cost each request 0.3 us
     request: ProxyRequest,
     response: Response,
     services: Services,
@@ -276,20 +281,22 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
             ) as target:
                 request.running_target, request.waited_s = target, monotonic() - queued_at_s
                 response.extra_header_lines = cors_header_lines + _context_line(target.effective_ctx)
+                sent = upstream_request
+                if target.served_name is not None:
+                    sent = await _adapted(upstream_request, target, request, services)
                 lock = services.target_locks.of(target)
                 while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
                 try:
                     # ``isinstance`` of an abstract class takes 0.4 us, so only for translated requests.
                     if exchange is None or not isinstance(exchange, BatchedExchange):
-                        async with services.pool.post(target, upstream_request) as upstream:
+                        async with services.pool.post(target, sent) as upstream:
+                            check_backend_status(upstream.head.status, target)
                             await relay(upstream, response, heartbeat, exchange)
                     else:
-                        await relay_batches(
-                            services.pool, target, upstream_request, response, heartbeat, exchange
-                        )
+                        await relay_batches(services.pool, target, sent, response, heartbeat, exchange)
                 except TransportError as error:
-                    raise upstream_error(error, target.model_name) from error
+                    raise upstream_error(error, target) from error
                 except ContextLengthExceededError as error:
                     if not (
                         error.is_cache_full
@@ -304,7 +311,7 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
                     lock.release_shared()
                 await _resend_exclusively(
                     target,
-                    upstream_request,
+                    sent,
                     response,
                     services,
                     heartbeat,
@@ -320,6 +327,16 @@ async def _exchange(  # noqa: PLR0913, PLR0917 - an object for them would cost e
             response.extra_header_lines = cors_header_lines  # the next engine may have another context size
             await asyncio.sleep(delay_s)
             wait_s = max(0.0, request.wait_s - (monotonic() - queued_at_s))
+
+
+async def _adapted(
+    upstream_request: UpstreamRequest, target: RunningTarget, request: ProxyRequest, services: Services
+) -> UpstreamRequest:
+    """Return the request as the server of a backend takes it. The body of a translated request is JSON."""
+    is_own = request.exchange is None
+    content_type = request.head.fields.get(b"content-type", b"") if is_own else b""
+    adapt = partial(adapted_request, upstream_request, target, content_type)
+    return await offloaded(services, len(upstream_request.body), adapt, short_bytes=_SHORT_BODY_BYTES)
 
 
 @lru_cache(maxsize=256)
@@ -362,7 +379,7 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
             await heartbeat.stop()
         raise cache_full_error from None
     except TransportError as error:
-        raise upstream_error(error, target.model_name) from error
+        raise upstream_error(error, target) from error
 
 
 async def relay(

@@ -21,6 +21,7 @@ from gglib.proxy.forward import relay, with_hint
 from gglib.proxy.names.candidates import Candidate, log_skip, resolve_candidates, resolve_request
 from gglib.proxy.names.fallback import first_that_runs
 from gglib.proxy.names.named_model import NamedModel, read_named_model
+from gglib.proxy.names.served_paths import check_served
 from gglib.proxy.options import Services
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -60,6 +61,7 @@ async def forward_query(
     forwarding = _Forwarding(request, response, services, route, body)
     candidates = await _candidates(named, services)
     for candidate in candidates:
+        _check_is_llama_cpp(candidate, request)
         target = await services.runtime.loaded_target(candidate.name)
         if target is not None:
             await forwarding.send_to(candidate, target)
@@ -67,6 +69,12 @@ async def forward_query(
     if not candidates or named.name is None or not (route.loads and named.may_load):
         raise ModelNotLoadedError(named.name)
     await first_that_runs(candidates, forwarding.load_and_send, on_skip=partial(log_skip, request.id))
+
+
+def _check_is_llama_cpp(candidate: Candidate, request: ProxyRequest) -> None:
+    """Raise ``UnsupportedByModelError`` for a model of a backend whose routes do not have the path of the request."""
+    if candidate.spec is not None and candidate.spec.backend is not None:
+        check_served(request.path, candidate.name, candidate.capabilities, candidate.spec.backend)
 
 
 async def _read_body(request: ProxyRequest) -> bytes:
@@ -142,6 +150,6 @@ class _Forwarding:
             async with self.services.pool.send(target, method, upstream_request) as upstream:
                 await relay(upstream, self.response, None, exchange)
         except TransportError as error:
-            raise upstream_error(error, target.model_name) from error
+            raise upstream_error(error, target) from error
         except EngineError as error:
             raise await with_hint(error, request, target.model_name, self.services) from error

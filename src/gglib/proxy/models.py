@@ -127,7 +127,7 @@ def _fields(model: ModelSummary, default_ctx: int) -> dict[str, object]:
         # Clients read the context size from different fields.
         "context_length": context,
         "max_model_len": context,
-        "max_context_length": model.trained_context,
+        "max_context_length": max_context(model),
         "meta": {
             "n_ctx": context,
             "n_ctx_train": model.trained_context,

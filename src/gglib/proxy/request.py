@@ -57,4 +57,4 @@ class ProxyRequest(Request):
     @property
     def engine_path(self) -> str:
         """The path of the request in the engine's dialect: its own, unless the request is translated."""
-        return self.path if self.exchange is None else self.exchange.path
+        return self.upstream_target.partition(b"?")[0].decode()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -129,7 +130,11 @@ async def _read_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 @contextlib.asynccontextmanager
 async def engine_running(
-    script: Script, *, unix_socket: str | None = None, limit: int = 2**16
+    script: Script,
+    *,
+    unix_socket: str | None = None,
+    limit: int = 2**16,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Engine]:
     """Run a scripted engine on a free port, or on a unix socket."""
     engine = Engine(script)
@@ -145,7 +150,7 @@ async def engine_running(
             connections.discard(task)
 
     if unix_socket is None:
-        server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=limit)
+        server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=limit, ssl=tls)
         engine.port = server.sockets[0].getsockname()[1]
     else:
         server = await asyncio.start_unix_server(handle, unix_socket, limit=limit)

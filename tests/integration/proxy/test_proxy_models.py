@@ -18,6 +18,7 @@ from gglib.core.ports import (
     SwapStatus,
     WaitingStatus,
 )
+from gglib.core.runtime.status import RemoteStatus
 from gglib.proxy.access.authorization import is_local_peer
 from gglib.testing import FakeCatalog, FakeRuntime
 
@@ -208,6 +209,7 @@ async def test_status_before_the_first_swap_says_so() -> None:
         "used": {},
         "devices": {},
         "hint": None,
+        "remotes": [],
     }
 
 
@@ -220,6 +222,7 @@ async def test_every_field_of_a_status_is_documented_and_no_other() -> None:
         last_swap=SWAP,
         swaps=(SwapCount(reason="idle", count=3),),
         loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
+        remotes=(RemoteStatus(model_id=7, model_name="d", host="http://box:8000"),),
     )
     fields = set()
     for key, value in (await status_of(runtime_status)).items():

@@ -17,7 +17,7 @@ GZIP = ("Accept-Encoding", "gzip, deflate, br")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types gglib dompurify"
+    "trusted-types 'none'"
 )
 SECURITY = {
     "x-content-type-options": ["nosniff"],

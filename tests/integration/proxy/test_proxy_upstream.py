@@ -344,8 +344,10 @@ async def test_one_request_at_a_time_tries_to_connect_to_a_busy_engine(
     seen: set[object] = set()
     attempts: list[asyncio.Event] = []
 
-    async def busy_at_first(_: RunningTarget, factory: ProtocolFactory, *, connect_timeout_s: float) -> None:
-        del connect_timeout_s
+    async def busy_at_first(
+        _: RunningTarget, factory: ProtocolFactory, *, connect_timeout_s: float, tls: object
+    ) -> None:
+        del connect_timeout_s, tls
         connection = factory()
         if connection not in seen:
             seen.add(connection)

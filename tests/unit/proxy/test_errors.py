@@ -80,6 +80,13 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.EngineNotFoundError("x"), 500, "server_error", None, "engine_not_found"),
     (errors.EngineBrokenError(Path("/x"), "y"), 500, "server_error", None, "engine_broken"),
     (
+        errors.BackendKeyMissingError("m", "KEY", is_set=False),
+        500,
+        "server_error",
+        None,
+        "backend_key_missing",
+    ),
+    (
         errors.ModelTooLargeError("x", {"ram": 2}, {"ram": 1}),
         500,
         "server_error",
@@ -120,6 +127,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.QueueFullError(1, 1), 503, "server_error", None, "queue_full"),
     (errors.BatchSlotsFullError("x", 1), 503, "server_error", None, "batch_slots_full"),
     (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
+    (errors.BackendUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.EngineUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamStalledError("x"), 504, "upstream_error", None, "upstream_timeout"),
     (ContentEncodingError(), 415, "invalid_request_error", None, "unsupported_encoding"),

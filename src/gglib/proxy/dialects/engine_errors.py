@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from shlex import quote
 from typing import Any, NamedTuple
 
+from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
 from gglib.core.shell_quoting import in_quotes
 from gglib.http.sse import read_events
@@ -210,14 +211,16 @@ def _explain_context(error: ContextLengthExceededError, model: ModelSummary) -> 
 
 
 def _context_hint(model: ModelSummary, prompt_tokens: int | None, n_ctx: int) -> str:
-    trained = model.trained_context
-    if trained is not None and n_ctx >= trained:
-        return f": shorten the request; the model was trained for {trained} tokens and supports no more."
+    most = max_context(model)
+    is_extended = most is not None and most > (model.trained_context or 0)
+    reason = f"the model {'is configured' if is_extended else 'was trained'} for {most}"
+    if most is not None and n_ctx >= most:
+        return f": shorten the request; {reason} tokens and supports no more."
     wanted = 1 << max(prompt_tokens or 0, n_ctx).bit_length()  # the context grows in powers of two
     suffix = ""
-    if trained is not None:
-        wanted = min(wanted, trained)
-        suffix = f" (the model was trained for {trained})"
+    if most is not None:
+        wanted = min(wanted, most)
+        suffix = f" ({reason})"
     return (
         f": shorten the request, send 'num_ctx': {wanted} with it, "
         f"or run {in_quotes(f'gglib set {quote(model.name)} --ctx {wanted}')}{suffix}."

@@ -14,6 +14,7 @@ from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.names.kind_defaults import require_for_kind
 from gglib.proxy.names.patterns import is_pattern
 from gglib.proxy.names.resolution import ResolvedName, require_name
+from gglib.proxy.names.served_paths import BACKEND_PATHS
 from gglib.proxy.options import Services
 
 log = logging.getLogger("gglib.proxy")
@@ -32,6 +33,7 @@ _KINDS: dict[str, ModelKind | None] = {
     "/tokenize": None,
     "/detokenize": None,
     "/apply-template": None,
+    **dict.fromkeys(BACKEND_PATHS),
 }
 """The kind of model that a path needs, None: any. All other forwarded paths need a chat model."""
 

@@ -17,8 +17,10 @@ CANNOT_RUN = (
     errors.ModelsPinnedError,
     errors.InsufficientMemoryError,
     errors.EngineArgumentError,
+    errors.BackendKeyMissingError,
+    errors.BackendUnreachableError,
 )
-"""Errors of one model: it cannot run now, another model may.
+"""Errors of one model: it cannot run now, another model may. No byte of the request was sent.
 
 Not among them: a busy or loading model (``ModelLoadingError``, ``QueueFullError``), a model that the user stopped, and
 failures that every model would have (no engine, shutdown, catalogue).

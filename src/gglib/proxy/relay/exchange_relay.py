@@ -15,6 +15,7 @@ from gglib.proxy.dialects.base import BatchedExchange, Exchange, Translated
 from gglib.proxy.errors import EngineError
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response, ResponseState
+from gglib.proxy.upstream_errors import check_backend_status
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """Limit on a response that is translated as a whole, and so kept in memory. 2,048 embeddings of 4,096 numbers have
@@ -58,6 +59,7 @@ async def relay_batches(  # noqa: PLR0913, PLR0917 - the parts of an exchange
         bodies = await asyncio.to_thread(list, bodies)
     for body in bodies:
         async with pool.post(target, replace(upstream_request, body=body)) as upstream:
+            check_backend_status(upstream.head.status, target)
             if upstream.head.status != 200:
                 raise await unexpected_response_error(upstream)
             part = await _read_body(upstream, room_bytes)

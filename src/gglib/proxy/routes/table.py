@@ -6,6 +6,7 @@ from functools import partial
 from gglib.core import errors
 from gglib.core.models import ModelKind
 from gglib.http.errors import MalformedFormError
+from gglib.proxy.dialects.media_forms import IMAGE, SOUND, MediaForm
 from gglib.proxy.docs import routes as docs_routes
 from gglib.proxy.errors import (
     ContextLengthExceededError,
@@ -18,6 +19,7 @@ from gglib.proxy.errors import (
 from gglib.proxy.forward import forward
 from gglib.proxy.guards.poison_requests import PoisonRequestError
 from gglib.proxy.names.candidates import CHAT, kind_of
+from gglib.proxy.names.served_paths import BACKEND_PATHS
 from gglib.proxy.routes import anthropic, lm_studio, odd_paths, ollama, responses, root
 from gglib.proxy.routes.admin import (
     aliases,
@@ -45,9 +47,9 @@ from gglib.proxy.routes.health import show_health
 from gglib.proxy.routes.llama_cpp import engine, router
 from gglib.proxy.routes.llama_cpp.rerank import COHERE_PATH, rerank
 from gglib.proxy.routes.metrics import show_metrics
-from gglib.proxy.routes.openai.audio import transcribe
 from gglib.proxy.routes.openai.completions import complete
 from gglib.proxy.routes.openai.embeddings import embed
+from gglib.proxy.routes.openai.media import forward_form
 from gglib.proxy.routes.openai.models import MODELS_PATH, list_models, show_model
 from gglib.proxy.routes.openai.responses import count_input_tokens, respond
 from gglib.proxy.routes.operation_spec import TEXT, Access, Metering, OperationSpec
@@ -110,7 +112,7 @@ def _forwarded(path: str, operation_id: str, summary: str, handler: Handler | No
 def _metering(path: str, kind: ModelKind | None) -> Metering:
     if path in _WITHOUT_INFERENCE:
         return Metering.REQUEST
-    return Metering.TOKENS if kind == CHAT else Metering.PROMPT
+    return Metering.TOKENS if kind == CHAT or path in BACKEND_PATHS else Metering.PROMPT
 
 
 def _translated(path: str, operation_id: str, summary: str, handler: Handler) -> Operation:
@@ -121,6 +123,25 @@ def _translated(path: str, operation_id: str, summary: str, handler: Handler) ->
         "`x-gglib-priority` (`interactive` or `batch`) is the priority of the request while it waits for its model."
     )
     return Operation(replace(forwarded, text=text), handler)
+
+
+def _form(path: str, operation_id: str, summary: str, form: MediaForm) -> Operation:
+    """Return an operation whose body is a form with a file."""
+    return Operation(
+        OperationSpec(
+            id=operation_id,
+            method="POST",
+            path=path,
+            group=_INFERENCE_GROUP,
+            summary=summary,
+            text=f"A form (`multipart/form-data`) with `{form.file}` and `model`, in any order. Forwarded to the "
+            "engine of the model as it is.",
+            access=Access.CLIENT,
+            errors=(*_FORWARDED_ERRORS, MalformedFormError),
+            metering=_metering(path, kind_of(path)),
+        ),
+        partial(forward_form, form=form),
+    )
 
 
 def _native(path: str, operation_id: str, summary: str) -> Operation:
@@ -171,21 +192,12 @@ OPERATIONS: tuple[Operation, ...] = (
         "Count the input tokens of a response",
         count_input_tokens,
     ),
-    Operation(
-        OperationSpec(
-            id="transcribe",
-            method="POST",
-            path="/v1/audio/transcriptions",
-            group=_INFERENCE_GROUP,
-            summary="Transcribe sound",
-            text="A form (`multipart/form-data`) with `file` and `model`, in any order. Forwarded to the engine of the "
-            "model as it is.",
-            access=Access.CLIENT,
-            errors=(*_FORWARDED_ERRORS, MalformedFormError),
-            metering=Metering.TOKENS,
-        ),
-        transcribe,
-    ),
+    _form("/v1/audio/transcriptions", "transcribe", "Transcribe sound", SOUND),
+    _form("/v1/audio/translations", "translateSound", "Translate sound into English text", SOUND),
+    _forwarded("/v1/audio/speech", "speak", "Read a text out"),
+    _forwarded("/v1/images/generations", "createImage", "Create images from a text"),
+    _form("/v1/images/edits", "editImage", "Change an image", IMAGE),
+    _form("/v1/images/variations", "varyImage", "Create variations of an image", IMAGE),
     _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect", anthropic.send_message),
     _forwarded(
         "/v1/messages/count_tokens", "countTokens", "Count the tokens of a chat", anthropic.count_tokens

@@ -1,10 +1,13 @@
 """No request sets a command, the environment, an engine argument or a path outside ``models/``."""
 
+import re
 from collections.abc import Iterator
 
+import click
 import msgspec
 import pytest
 
+from gglib.cli.app import cli
 from gglib.proxy.access.never_over_http import NEVER_OVER_HTTP, refuse_protected
 from gglib.proxy.errors import ForbiddenError
 from gglib.proxy.routes.parsing import read_body, read_query
@@ -176,6 +179,21 @@ def test_protected_field_is_forbidden(name: str) -> None:
         read_body(NoFields, b'{"%b": "x"}' % name.encode())
     with pytest.raises(ForbiddenError, match=f"'{name}' cannot be set over HTTP"):
         read_query(NoFields, b"%b=x" % name.encode())
+
+
+@pytest.mark.parametrize(
+    "hint", sorted(set(re.findall(r"'gglib ([^']+)'", " ".join(NEVER_OVER_HTTP.values()))))
+)
+def test_the_way_on_the_machine_has_its_options_where_they_are_taken(hint: str) -> None:
+    """``gglib --home DIR serve`` is a command, and ``gglib serve --home DIR`` is none."""
+    context = click.Context(cli)
+    name = next(word for word in hint.split() if cli.get_command(context, word) is not None)
+    command = cli.get_command(context, name)
+    assert command is not None
+    before, _, after = hint.partition(name)
+    for words, owner in ((before, cli), (after, command)):
+        options = {option for parameter in owner.params for option in parameter.opts}
+        assert {word for word in words.split() if word[:2] == "--" and word != "--"} <= options
 
 
 @pytest.mark.parametrize("name", sorted(NEVER_OVER_HTTP.keys() - {"path"}))

@@ -16,6 +16,8 @@ OF_ONE_MODEL: list[Exception] = [
     errors.ModelsPinnedError("a", ("b",)),
     errors.InsufficientMemoryError("a", BYTES, BYTES, 1.0),
     errors.EngineArgumentError("The engine does not support '--x'."),
+    errors.BackendKeyMissingError("a", "KEY", is_set=False),
+    errors.BackendUnreachableError("The server of model 'a', http://box, cannot be reached."),
 ]
 OF_ALL_MODELS: list[Exception] = [
     errors.ModelLoadingError("a", 1.0),

@@ -23,6 +23,7 @@ async def rerank(request: ProxyRequest, response: Response, services: Services) 
         exchange = await offloaded(services, len(body), translate, short_bytes=_SHORT_BODY_BYTES)
         await forward_exchange(request, response, services, exchange)
         return
-    if request.path == COHERE_PATH:
-        request.upstream_target = ENGINE_PATH.encode()
+    # llama.cpp treats all spellings of the path alike; other servers know this one.
+    _, mark, query = request.upstream_target.partition(b"?")
+    request.upstream_target = ENGINE_PATH.encode() + mark + query
     await forward(request, response, services, body, "rerank")

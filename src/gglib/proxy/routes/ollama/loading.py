@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gglib.core.backends import UrlBackend
 from gglib.http.headers import Headers
 from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.access.priority import request_priority
@@ -129,6 +130,11 @@ async def _hold_briefly(
     The model's time-to-live is then that of this request.
     """
     request.model = candidate.name
+    if candidate.spec is not None and isinstance(candidate.spec.backend, UrlBackend):  # never in memory
+        request.running_target = await services.runtime.load(
+            candidate.name, use.num_ctx, services.default_ctx
+        )
+        return
     spec = None if candidate.spec is None else replace(candidate.spec, keep_alive_s=use.keep_alive_s)
     priority = request_priority(request.caller_priority, None if spec is None else spec.settings.priority)
     async with services.runtime.admit(

@@ -63,6 +63,7 @@ class Gpu:
     name: str
     total_bytes: Bytes
     free_bytes: Bytes
+    vendor: Annotated[str, Meta(description="Its maker: `NVIDIA`, `AMD`, `Intel`; empty: unknown.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

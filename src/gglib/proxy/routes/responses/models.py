@@ -1,10 +1,12 @@
 """Responses about models of the catalogue. Values only."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from msgspec import Meta
 
+from gglib.core import backends
 from gglib.core.hub.shown_source import shown_url
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports import library
@@ -42,6 +44,73 @@ class Source:
             url=shown_url(source),
             file=source.file,
             sha256=source.sha256,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendLaunch:
+    """How the command of a model runs."""
+
+    directory: Annotated[str, Meta(description="Its working directory.")]
+    health_path: Annotated[str, Meta(description="Responds with 200 when it is ready.")]
+    start_timeout_s: Annotated[float | None, Meta(description="null: the default of gglib.")]
+    stop_signal: Annotated[str, Meta(description="`TERM`, `INT`, `QUIT`, `HUP` or `KILL`.")]
+    memory_bytes: Annotated[
+        dict[str, int], Meta(description="By device (`ram`, `gpu0`); empty: measured at its launches.")
+    ]
+    slots: Annotated[int | None, Meta(description="Requests at a time; null: unknown.")]
+
+    @classmethod
+    def of(cls, command: backends.CommandBackend) -> Self:
+        """Return the JSON form of a command's launch."""
+        return cls(
+            directory=str(command.directory or Path("/")),
+            health_path=command.health_path,
+            start_timeout_s=command.start_timeout_s,
+            stop_signal=command.stop_signal,
+            memory_bytes=dict(command.memory),
+            slots=command.slots,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What serves a model instead of llama.cpp: set on the server's machine only."""
+
+    kind: Annotated[str, Meta(description="`command`: gglib runs it; `url`: it runs elsewhere.")]
+    command: Annotated[
+        tuple[str, ...] | None, Meta(description="Its words; null for callers without admin rights.")
+    ]
+    url: Annotated[str | None, Meta(description="Its base URL; null for callers without admin rights.")]
+    key_env: Annotated[
+        str | None,
+        Meta(description="Environment variable with its key; null for callers without admin rights."),
+    ]
+    served_name: Annotated[str | None, Meta(description="The model's name there; null: its name here.")]
+    routes: Annotated[
+        tuple[str, ...], Meta(description="The paths that it serves; empty: those of the model's kind.")
+    ]
+    launch: Annotated[
+        BackendLaunch | None,
+        Meta(description="How the command runs; null for URLs, and for callers without admin rights."),
+    ]
+
+    @classmethod
+    def of(cls, backend: backends.Backend, *, is_for_admin: bool) -> Self:
+        """Return the JSON form of a backend."""
+        command, url = None, None
+        if isinstance(backend, backends.CommandBackend):
+            command = backend
+        else:
+            url = backend
+        return cls(
+            kind="url" if command is None else "command",
+            command=command.argv if command is not None and is_for_admin else None,
+            url=url.base_url if url is not None and is_for_admin else None,
+            key_env=url.key_env if url is not None and is_for_admin else None,
+            served_name=backend.model if is_for_admin else None,
+            routes=backend.routes,
+            launch=BackendLaunch.of(command) if command is not None and is_for_admin else None,
         )
 
 
@@ -96,6 +165,9 @@ class Model:
         tuple[str, ...] | None,
         Meta(description="Set on the server's machine only; null for callers without admin rights."),
     ]
+    backend: Annotated[
+        Backend | None, Meta(description="What serves the model; null: llama.cpp, from its files.")
+    ]
     is_downloaded: Annotated[
         bool, Meta(description="Whether gglib downloaded the files and may delete them.")
     ]
@@ -144,6 +216,7 @@ class Model:
             projector=str(model.projector) if is_for_admin and model.projector is not None else None,
             projector_sha256=model.projector_sha256,
             engine_args=model.settings.engine_args if is_for_admin else None,
+            backend=None if model.backend is None else Backend.of(model.backend, is_for_admin=is_for_admin),
             is_downloaded=model.is_downloaded,
             chat_template_sha256=model.chat_template_sha256,
             added_at=model.added_at,

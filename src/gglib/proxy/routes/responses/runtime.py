@@ -19,6 +19,7 @@ from gglib.core.runtime.events import (
 )
 from gglib.core.runtime.status import (
     LoadCount,
+    RemoteStatus,
     ResidentStatus,
     RuntimeStatus,
     SwapCount,
@@ -61,6 +62,12 @@ class Status:
         dict[str, DeviceMemory],
         Meta(description="Memory of the machine, by device, as of some seconds ago; empty if unknown."),
     ] = field(default_factory=dict)
+    remotes: Annotated[
+        tuple[RemoteStatus, ...],
+        Meta(
+            description="Models of servers elsewhere that were used since the start; they are never loaded."
+        ),
+    ] = ()
 
     @classmethod
     def of(cls, status: RuntimeStatus, version: str, devices: Mapping[str, DeviceMemory]) -> Self:
@@ -77,6 +84,7 @@ class Status:
             used=status.used,
             hint=status.hint,
             devices=dict(devices),
+            remotes=status.remotes,
         )
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from gglib.proxy.dialects.transcriptions import MAX_TEXT_BYTES, read_transcription
+from gglib.proxy.dialects.media_forms import IMAGE, MAX_TEXT_BYTES, SOUND, read_fields
 from gglib.proxy.envelope import read_envelope
 from gglib.proxy.errors import BadRequestError
 
 TYPE = b"multipart/form-data; boundary=b"
-SOUND = ('file"; filename="a.wav', b"RIFF")
+PART = ('file"; filename="a.wav', b"RIFF")
 
 
 def form(*fields: tuple[str, bytes]) -> bytes:
@@ -24,7 +24,7 @@ def form(*fields: tuple[str, bytes]) -> bytes:
 
 def fields_of(*fields: tuple[str, bytes]) -> dict[str, Any]:
     """Return the checked fields of a form with a sound."""
-    checked: dict[str, Any] = json.loads(read_transcription(form(SOUND, *fields), TYPE))
+    checked: dict[str, Any] = json.loads(read_fields(SOUND, form(PART, *fields), TYPE))
     return checked
 
 
@@ -57,16 +57,16 @@ def test_fields_have_their_types() -> None:
     [
         ((("model", b"m"),), "file"),
         ((("file", b"not a file"),), "file"),
-        ((SOUND, ("model", b"a"), ("model", b"b")), "model"),
-        ((SOUND, ('model"; filename="x', b"a")), "model"),
-        ((SOUND, ("prompt", b"\xff")), "prompt"),
-        ((SOUND, ("prompt", b"x" * (MAX_TEXT_BYTES + 1))), "prompt"),
+        ((PART, ("model", b"a"), ("model", b"b")), "model"),
+        ((PART, ('model"; filename="x', b"a")), "model"),
+        ((PART, ("prompt", b"\xff")), "prompt"),
+        ((PART, ("prompt", b"x" * (MAX_TEXT_BYTES + 1))), "prompt"),
     ],
 )
 def test_what_is_refused(fields: tuple[tuple[str, bytes], ...], param: str) -> None:
     """The error names the field."""
     with pytest.raises(BadRequestError) as caught:
-        read_transcription(form(*fields), TYPE)
+        read_fields(SOUND, form(*fields), TYPE)
     assert caught.value.param == param
 
 
@@ -82,7 +82,29 @@ def test_what_is_refused(fields: tuple[tuple[str, bytes], ...], param: str) -> N
 )
 def test_the_checks_of_a_body_apply(name: str, value: bytes) -> None:
     """What would crash or block the engine is refused in a form, too."""
-    checked = read_transcription(form(SOUND, ("model", b"m"), (name, value)), TYPE)
+    checked = read_fields(SOUND, form(PART, ("model", b"m"), (name, value)), TYPE)
     with pytest.raises(BadRequestError) as caught:
         read_envelope(checked)
     assert caught.value.param == name
+
+
+@pytest.mark.parametrize(
+    ("names", "is_accepted"),
+    [
+        (("image",), True),
+        (("image[]", "image[]", "mask"), True),
+        (("image", "mask"), True),
+        (("mask",), False),
+        (("image", "file"), False),
+        (("image", "mask[]"), False),
+    ],
+)
+def test_an_image_form_has_images_and_perhaps_a_mask(names: tuple[str, ...], *, is_accepted: bool) -> None:
+    """At least one image is required; other files are refused."""
+    parts = [(f'{name}"; filename="a.png', b"PNG") for name in names]
+    body = form(*parts, ("model", b"m"))
+    if is_accepted:
+        assert json.loads(read_fields(IMAGE, body, TYPE)) == {"model": "m"}
+    else:
+        with pytest.raises(BadRequestError):
+            read_fields(IMAGE, body, TYPE)
