@@ -10,6 +10,7 @@ GROUPS = {
         "list",
         "show",
         "set",
+        "tune",
         "alias",
         "profile",
         "rm",
@@ -19,6 +20,7 @@ GROUPS = {
         "backup",
         "restore",
     ),
+    "engines": ("engine",),
     "settings": ("config", "key"),
     "running": (
         "ps",
@@ -44,6 +46,7 @@ HEADINGS = {
     "clients": "Connect other programs",
     "hub": "Find and download models",
     "models": "Manage local models",
+    "engines": "Manage engines",
     "settings": "Settings and access",
     "running": "Load, inspect and stop",
 }

@@ -24,7 +24,7 @@ from tests.support.waiting import LIMIT_S, is_alive
 from gglib.cli.app import cli
 from gglib.testing import Script, install_scripted_server, read_record, write_tiny_gguf
 
-OWN_PROCESS = ("run", "up", "serve", "--home")
+OWN_PROCESS = ("run", "up", "serve", "tune", "--home")
 AS_STARTED = f"{shlex.quote(sys.executable)} -m gglib"
 """``python -m gglib`` in the messages of a process that was started so: see ``gglib.cli.help.hints``."""
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.support.waiting import wait_until
 
-from gglib.app.models import catalog
+from gglib.app.models import engine_settings
 from gglib.testing import Script, write_tiny_gguf
 
 from .conftest import Home
@@ -58,7 +58,7 @@ def test_an_engine_is_not_asked_on_an_event_loop(
             asyncio.get_running_loop()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalog, "find_engine", interrupted)
+    monkeypatch.setattr(engine_settings, "find_engine", interrupted)
     model = "tiny" if command == "set" else str(write_tiny_gguf(stocked.path / "other.gguf", seed=1))
     assert stocked.run(command, model, "--engine-args", "--threads 1").returncode == INTERRUPTED
 

@@ -365,11 +365,12 @@ ARGUMENTS = {
     "backup": ("--force", "backup.db"),
     "config": ("path",),
     "key": ("list",),
+    "engine": ("list",),
     "import": ("--dry-run",),
     "search": ("none",),
     "restore": ("none.db",),
 }
-NEEDS_A_MODEL = ("show", "set", "rm", "load", "unload", "pin", "unpin")
+NEEDS_A_MODEL = ("show", "set", "tune", "rm", "load", "unload", "pin", "unpin")
 
 
 @pytest.mark.parametrize("command", LOCAL)

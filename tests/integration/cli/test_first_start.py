@@ -12,6 +12,7 @@ import pytest
 from tests.support.terminal import CTRL_C, ENTER, Terminal, terminal
 from tests.support.waiting import wait_until
 
+from gglib.app.clients.table import CLIENTS
 from gglib.testing import Script
 
 from .conftest import Home
@@ -37,6 +38,8 @@ def test_start_fits_one_screen_with_the_proof_last(stocked: Home, columns: int) 
         assert shown == sorted(shown)
         assert shown[-1] < first_line(up, "Try it in another terminal")
         assert len(up.text.splitlines()) <= 24
+        words = {word.strip(",") for line in up.lines for word in line.split()}
+        assert {client.name for client in CLIENTS if client.program} <= words  # none is broken at the edge
         up.send(CTRL_C)
         assert up.wait_for_exit() == 0
 

@@ -213,7 +213,9 @@ VARIANT = responses.Variant(
     files=(FILE,),
 )
 MEMORY = responses.Memory(
-    total_bytes=64, available_bytes=32, gpus=(responses.Gpu(name="G", total_bytes=8, free_bytes=4),)
+    total_bytes=64,
+    available_bytes=32,
+    gpus=(responses.Gpu(name="G", total_bytes=8, free_bytes=4, vendor="NVIDIA"),),
 )
 REPOSITORY: dict[str, Any] = {
     "repo": "ada/tiny",

@@ -10,7 +10,7 @@ import pytest
 
 from gglib.app.models.catalog import add_starter, open_catalog
 from gglib.app.settings import Settings
-from gglib.core.models import ModelSummary
+from gglib.core.models import ModelEdit, ModelSummary
 from gglib.library.starter import (
     StarterError,
     StarterModel,
@@ -166,6 +166,21 @@ async def test_the_file_of_the_starter_is_gglibs_own(registry: Registry, tmp_pat
         await catalog.remove_model(added.name)
     again = await add(settings, registry, "--no-index")
     assert (again.version_id, again.source.origin) == (added.version_id, "starter")
+
+
+async def test_a_starter_whose_file_is_missing_is_restored(registry: Registry, tmp_path: Path) -> None:
+    """The model of the catalogue is the same one, with the name that it was given, and its file is gglib's own."""
+    settings = Settings(home=tmp_path / "home")
+    added = await add(settings, registry)
+    async with open_catalog(settings) as catalog:
+        await catalog.edit_model(added.name, lambda _: ModelEdit(name="mine"))
+    added.paths[0].unlink()
+    again = await add(settings, registry)
+    assert (again.id, again.name) == (added.id, "mine")
+    assert added.paths[0].read_bytes() == registry.content
+    async with open_catalog(settings) as catalog:
+        (version,) = await catalog.list_versions()
+    assert is_own(version.files[0])
 
 
 @pytest.mark.parametrize("is_equal", [True, False])

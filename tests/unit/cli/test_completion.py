@@ -26,6 +26,7 @@ HOME = HomeNames(
     keys=("alice",),
     profiles=(("creative", "smollm2"), ("brief", None)),
     repositories=("unsloth/Tiny-GGUF",),
+    engines=("b11462-vulkan", "b11463-cpu"),
 )
 
 
@@ -138,7 +139,14 @@ def test_exact_case_comes_before_others() -> None:
     assert matching(["Ab", "AB"], "a") == ["Ab", "AB"]
 
 
-FREE_ARGUMENTS = {"run.prompt", "search.query", "launch.arguments", "completion.shell", "requests.words"}
+FREE_ARGUMENTS = {
+    "run.prompt",
+    "search.query",
+    "launch.arguments",
+    "completion.shell",
+    "requests.words",
+    "engine.pattern",
+}
 """Arguments whose values cannot be known, or which are choices of click's."""
 
 
@@ -185,6 +193,7 @@ def values(*words: str) -> list[str]:
         (("set", "smollm2", "--priority", "b"), ["batch"]),
         (("key", "new", "laptop", "--priority", ""), ["interactive", "batch"]),
         (("import", "o"), ["ollama"]),
+        (("import", "llama"), ["llama-swap", "llama-cpp"]),
         (("requests", "--status", ""), ["2xx", "4xx", "5xx", "failed"]),
         (("requests", "--key", "al"), ["alice"]),
         (("requests", "--model", "sm"), ["smollm2"]),
@@ -193,6 +202,10 @@ def values(*words: str) -> list[str]:
         (("usage", "--by", "k"), ["key"]),
         (("usage", "--by", "key,"), ["key,day", "key,hour", "key,model", "key,client"]),
         (("usage", "--key", ""), ["alice"]),
+        (("engine", "use", "b11462"), ["b11462-vulkan"]),
+        (("engine", "use", "e"), ["embedded"]),
+        (("engine", "remove", ""), ["b11462-vulkan", "b11463-cpu"]),
+        (("engine", "install", "vu"), ["vulkan"]),
         (("completion", "z"), ["zsh"]),
         (("search", "--sort", "d"), ["downloads"]),
         (("run", "smollm2", "sm"), []),  # a prompt
@@ -212,9 +225,11 @@ def test_word_is_completed(words: tuple[str, ...], expected: list[str]) -> None:
         (("backup", ""), "file"),
         (("add", "f", "--mmproj", "x"), "file"),
         (("add", "f", "--mmproj", "no"), "plain"),
-        (("import", "./x"), "dir"),
+        (("import", "./x"), "file"),
         (("--home", "x"), "dir"),
         (("serve", "--engine", "/usr"), "file"),
+        (("engine", "install", "./x"), "file"),
+        (("engine", "use", "/usr"), "file"),
         (("list", ""), "plain"),
     ],
 )

@@ -84,7 +84,7 @@ class CommandActions:
             raise GglibError(f"'{name}' must be on or off.")
         if value is not None:
             self._options.set_switch(name, is_on=value)
-        click.echo(f"{name}: {'on' if self._options.switches[name] else 'off'}")
+        click.echo(f"{name}: {_on_or_off(self._options.switches[name])}")
 
     def _show_settings(self, only: str | None = None) -> None:
         conversation = self._session.conversation
@@ -95,6 +95,9 @@ class CommandActions:
                 render.echo(f"{name:<{width}}{value}")
             elif name == only:
                 render.echo(f"{name}: {value}")
+        if only is None:
+            for name, is_on in self._options.switches.items():
+                render.echo(f"{name:<{width}}{_on_or_off(is_on)}")
 
     def _show(self, _: str) -> None:
         session = self._session
@@ -170,6 +173,10 @@ class CommandActions:
         width = max((len(chat.name) for chat in chats), default=0) + 2
         for chat in chats:
             render.echo(f"{chat.name:<{width}}{render.ago(max(0.0, time.time() - chat.changed_s))}")
+
+
+def _on_or_off(is_on: bool) -> str:  # noqa: FBT001 - private
+    return "on" if is_on else "off"
 
 
 def unescaped(name: str) -> str:

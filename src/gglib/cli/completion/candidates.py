@@ -44,6 +44,8 @@ class HomeNames:
     """The sources of the models on the hub."""
     keys: tuple[str, ...] = ()
     """The names of the access keys."""
+    engines: tuple[str, ...] = ()
+    """The names of the installed engines."""
 
 
 def matching(values: Iterable[str], incomplete: str) -> list[str]:

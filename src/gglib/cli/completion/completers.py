@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from gglib.cli.app import LazyGroup, cli
+from gglib.cli.commands.models.tune import KINDS
 from gglib.cli.completion import candidates
 from gglib.cli.completion.candidates import HomeNames, matching
 
@@ -45,6 +46,14 @@ def profiles(ctx: click.Context, incomplete: str) -> list[str]:
 def keys(ctx: click.Context, incomplete: str) -> list[str]:
     """Complete the name of an access key."""
     return matching(home_names(ctx).keys, incomplete)
+
+
+def engines(ctx: click.Context, incomplete: str) -> Sequence[str | CompletionItem]:
+    """Complete an installed engine; for ``use`` also the other choices, else a file."""
+    installed = home_names(ctx).engines
+    if ctx.info_name == "remove":
+        return matching(installed, incomplete)
+    return words(*installed, "embedded", "auto", otherwise=files)(ctx, incomplete)
 
 
 def pull_targets(ctx: click.Context, incomplete: str) -> list[str]:
@@ -104,10 +113,11 @@ def words_of_list(*values: str) -> Completer:
 
 
 def import_sources(ctx: click.Context, incomplete: str) -> Sequence[str | CompletionItem]:
-    """Complete what is imported: a program, else a directory."""
-    from gglib.library.importers.sources import HF, LM_STUDIO, OLLAMA
+    """Complete what is imported: a program, else a directory or a file."""
+    from gglib.library.importers.configurations.programs import PROGRAMS
+    from gglib.library.importers.sources import NAMES
 
-    return words(HF, OLLAMA, LM_STUDIO, otherwise=directories)(ctx, incomplete)
+    return words(*NAMES, *PROGRAMS, otherwise=files)(ctx, incomplete)
 
 
 def setting_values(ctx: click.Context, incomplete: str) -> Sequence[str | CompletionItem]:
@@ -145,7 +155,15 @@ COMPLETERS: dict[str, Completer] = {
     "files": files,
     "mmproj": words("none", otherwise=files),
     "engine": words("embedded", otherwise=files),
+    "device": words("none", "default"),
+    "gpu_layers": words("all", "auto"),
+    "draft": words("auto", "off", otherwise=files),
+    "lora": words("none", otherwise=files),
+    "template": words("default", "chatml", otherwise=files),
+    "env": words("CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES="),
     "alias.name": aliases,
+    "engine.name": engines,
+    "engine.source": words("cpu", "cuda", "metal", "rocm", "sycl", "vulkan", otherwise=files),
     "profile.name": profiles,
     "config.key": settings,
     "config.value": setting_values,
@@ -156,6 +174,8 @@ COMPLETERS: dict[str, Completer] = {
     # Names of client programs are not completed: they are known to the server only.
     **{f"{command}.client": words() for command in ("requests", "usage")},
     "requests.profile": profiles,
+    "tune.only": words_of_list(*KINDS),
+    "tune.svg": files,
     "key.rpm": words("none"),
     "key.tpm": words("none"),
     "key.parallel": words("none"),

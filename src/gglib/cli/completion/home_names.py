@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from gglib.cli.completion.candidates import HomeNames
@@ -33,7 +34,16 @@ def read_home_names(root_options: Mapping[str, Any]) -> HomeNames:
         profiles=found.profiles,
         repositories=found.repositories,
         keys=tuple(settings.api_keys),
+        engines=_engine_names(settings.engines_dir),
     )
+
+
+def _engine_names(directory: Path) -> tuple[str, ...]:
+    """Return the names of the installed engines, without reading their records."""
+    try:
+        return tuple(sorted(path.parent.name for path in directory.glob("[!.]*/engine.json")))
+    except OSError:
+        return ()
 
 
 def _is_remote(root_options: Mapping[str, Any]) -> bool:

@@ -37,9 +37,21 @@ EXAMPLES = {
         "pull bartowski/Qwen2.5-7B-Instruct-GGUF:Q4_K_M --alias coder",
         "pull",
     ),
-    "add": ("add ~/models/coder-Q4_K_M.gguf", "add ./coder.gguf --name coder --ctx 16384"),
+    "add": (
+        "add ~/models/coder-Q4_K_M.gguf",
+        "add ./coder.gguf --name coder --ctx 16384",
+        "add --command 'python3 server.py {port}' --name mine",
+        "add --url http://box:8000/v1 --key-env BOX_KEY",
+    ),
     "set": ("set coder --ctx 32768 --idle-ttl 10m", "set coder --add-alias gpt-4o"),
+    "tune": ("tune coder --dry-run", "tune coder --ctx 16384 --only threads,batch"),
     "alias": ("alias gpt-4o coder", "alias fast qwen-4b smollm2", "alias --rm fast"),
+    "engine": (
+        "engine install",
+        "engine install cuda-12.8",
+        "engine install ~/Downloads/llama-b11462-bin-ubuntu-vulkan-x64.tar.gz",
+        "engine use --previous",
+    ),
     "requests": (
         "requests --failed --since today",
         "requests --model coder --slow 30",

@@ -7,6 +7,8 @@ SYNONYMS: Mapping[str, str] = {"ls": "list", "delete": "rm", "remove": "rm"}
 """Other names of commands with the same arguments. They are few, so that scripts and docs use one name."""
 
 INSTEAD: Mapping[str, str] = {
+    "bench": "'gglib tune MODEL' measures engine arguments, '--dry-run' without keeping the fastest.",
+    "benchmark": "'gglib tune MODEL' measures engine arguments, '--dry-run' without keeping the fastest.",
     "cancel": "'gglib requests --cancel ID' cancels a request in progress.",
     "chat": "Did you mean 'run'?",
     "cost": "Did you mean 'usage'?",
@@ -60,6 +62,12 @@ INSTEAD_IN: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("list", "ls", "show"), _CONFIG_SHOWS),
         **dict.fromkeys(("del", "delete", "remove", "reset", "rm"), "Did you mean 'unset'?"),
         **dict.fromkeys(("add", "change", "put"), "Did you mean 'set'?"),
+    },
+    "engine": {
+        **dict.fromkeys(("add", "download", "get", "pull", "update", "upgrade"), "Did you mean 'install'?"),
+        **dict.fromkeys(("del", "delete", "rm", "uninstall"), "Did you mean 'remove'?"),
+        **dict.fromkeys(("choose", "select", "set", "switch"), "Did you mean 'use'?"),
+        **dict.fromkeys(("ls", "show"), "Did you mean 'list'?"),
     },
     "profile": {
         **dict.fromkeys(("del", "delete", "remove"), "Did you mean 'rm'?"),

@@ -63,17 +63,23 @@ def fetch(settings: Settings, offer: Offer) -> None:
 
 
 def fetch_starter(settings: Settings) -> None:
-    """Add the small starter model, and say how to use it. Raises ``GglibError``."""
+    """Add the small starter model, or restore its file, and say how to use it. Raises ``GglibError``."""
     from gglib.app.models.catalog import add_starter
     from gglib.cli.sessions import with_catalog
     from gglib.cli.views.model_list import usage_hint
 
-    async def add(store: HomeStorePort) -> ModelSummary:
+    async def add(store: HomeStorePort) -> tuple[ModelSummary, bool]:
+        before = {model.id for model in await store.list_models()}
         with progress_bar() as progress:
-            return await add_starter(settings, store, progress)
+            model = await add_starter(settings, store, progress)
+        return model, model.id not in before
 
-    model = with_catalog(settings, add)
-    render.echo(f"Added '{model.name}' (id {model.id}, {render.size(model.size_bytes)}). {usage_hint(model)}")
+    model, is_new = with_catalog(settings, add)
+    if is_new:
+        done = f"Added '{model.name}' (id {model.id}, {render.size(model.size_bytes)})."
+    else:
+        done = f"'{model.name}' is in the catalogue, and its file is in place."
+    render.echo(f"{done} {usage_hint(model)}")
 
 
 def show(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gglib.core.backends import DEFAULT_HEALTH_PATH, Backend, CommandBackend, UrlBackend
 from gglib.core.hub.repository import Gating, HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, SearchResult, VariantResult
 from gglib.core.hub.variants import Variant, Variants
@@ -42,6 +43,7 @@ def model_of(fields: Json) -> ModelSummary:
             priority=_priority_of(fields.get("priority")),
         ),
         source=_source_of(fields.get("source") or {}),
+        backend=_backend_of(fields.get("backend")),
         paths=tuple(map(Path, paths)),
         hashes=hashes if len(hashes) == len(paths) else (),  # a key without admin rights gets no paths
         projector=None if fields.get("projector") is None else Path(fields["projector"]),
@@ -50,6 +52,32 @@ def model_of(fields: Json) -> ModelSummary:
         chat_template_sha256=fields.get("chat_template_sha256"),
         added_at=fields.get("added_at", 0),
         last_used_at=fields.get("last_used_at"),
+    )
+
+
+def _backend_of(fields: Json | None) -> Backend | None:
+    if fields is None:
+        return None
+    routes = tuple(fields.get("routes", ()))
+    if fields.get("kind") == "command":
+        launch = fields.get("launch") or {}  # null for a key without admin rights
+        directory = launch.get("directory")
+        return CommandBackend(
+            argv=tuple(fields.get("command") or ()),
+            model=fields.get("served_name"),
+            routes=routes,
+            directory=None if directory is None else Path(directory),
+            health_path=launch.get("health_path", DEFAULT_HEALTH_PATH),
+            start_timeout_s=launch.get("start_timeout_s"),
+            stop_signal=launch.get("stop_signal", "TERM"),
+            memory=tuple(launch.get("memory_bytes", {}).items()),
+            slots=launch.get("slots"),
+        )
+    return UrlBackend(
+        base_url=fields.get("url") or "",
+        key_env=fields.get("key_env"),
+        model=fields.get("served_name"),
+        routes=routes,
     )
 
 
@@ -81,7 +109,12 @@ def _memory_of(fields: Json) -> MachineMemory:
         total_bytes=fields["total_bytes"],
         available_bytes=fields["available_bytes"],
         gpus=tuple(
-            GpuMemory(name=gpu["name"], total_bytes=gpu["total_bytes"], free_bytes=gpu["free_bytes"])
+            GpuMemory(
+                name=gpu["name"],
+                total_bytes=gpu["total_bytes"],
+                free_bytes=gpu["free_bytes"],
+                vendor=gpu.get("vendor", ""),
+            )
             for gpu in fields.get("gpus", ())
         ),
     )

@@ -19,7 +19,6 @@ from gglib.cli.views import first_start, render
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError
 from gglib.core.models import ModelSummary
-from gglib.core.plain_text import escape_line
 from gglib.core.shell_quoting import quoted_command
 
 PROMPT = "Say hello in one short sentence."
@@ -63,7 +62,7 @@ async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
         reply = await asyncio.to_thread(_chat_once, server, model.name)
     now_s = time.monotonic()
     click.echo(f"Prompt   {PROMPT}")
-    render.echo(f"Answer   {escape_line(reply)}")
+    render.show_line(f"Answer   {reply}")
     click.echo(
         f"Time     {now_s - started_s:.1f} s for load and response, "
         f"{now_s - STARTED_S:.1f} s since the command started"
@@ -82,7 +81,10 @@ def show_next_steps(
     )
     click.echo()
     for line in first_start.next_step_lines(connection, model, places(), key_names=key_names):
-        render.echo(line)
+        show = (
+            render.echo if line.startswith(" ") else render.show_line
+        )  # a command stays whole, to be pasted
+        show(line)
     click.echo(f"\n{first_start.serving_line(url)}")
 
 

@@ -38,7 +38,7 @@ def show_running(settings: Settings, given: Mapping[str, str | bool | None]) -> 
         url, instance.pid, _loaded(instance), first_start.unapplied_options(given, url)
     )
     for line in (*lines, *first_start.connect_lines()):
-        render.echo(line)
+        render.show_line(line)
     return True
 
 

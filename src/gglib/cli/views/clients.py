@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from gglib.app.clients.client import Client, Settings
 
-COLUMNS = ("NAME", "CLIENT", "SPEAKS", "HOW", "RUN HERE")
-DROPPABLE = ("RUN HERE", "HOW", "SPEAKS", "CLIENT")
+COLUMNS = ("NAME", "CLIENT", "SPEAKS", "HOW", "TESTED")
+DROPPABLE = ("TESTED", "HOW", "SPEAKS", "CLIENT")
 API_NAMES = {
     "openai": "OpenAI",
     "responses": "OpenAI Responses",

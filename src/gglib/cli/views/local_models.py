@@ -57,7 +57,7 @@ def recovery_hint(model: ModelSummary) -> str:
         return f"{quoted_command('pull', target)} downloads {_REPLACEMENT[model.is_downloaded]}."
     match model.source.origin:
         case "starter":
-            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib up' downloads it again."
+            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib pull' offers it again."
         case "url":
             return "'gglib pull' with its full URL downloads it again."
         case "ollama":
@@ -201,6 +201,9 @@ def format_freed(freed_bytes: Sequence[int]) -> str:
 
 def forgotten_lines(model: ModelSummary, *, with_hint: bool = True) -> Iterator[str]:
     """Return the result of removing a model without its files; ``with_hint``: with the commands that delete these."""
+    if not model.all_files:
+        yield f"Removed '{escaped(model.name)}'."
+        return
     is_one = len(model.all_files) == 1
     files = ", ".join(map(_shown, model.all_files))
     yield f"Removed '{escaped(model.name)}'. {'Its file stays' if is_one else 'Its files stay'}: {files}"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gglib.cli.views import render
 from gglib.core import shell_quoting
+from gglib.core.backends import CommandBackend, UrlBackend
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.kinds import max_context
 from gglib.core.models import ModelSummary
@@ -16,12 +18,21 @@ SHORT_COMMIT_CHARACTERS = 7
 
 
 def format_source(model: ModelSummary) -> str | None:
-    """Return the source of a model in one word: its repository and commit, else its origin."""
+    """Return the source of a model in one word: its server, its repository and commit, or its origin."""
     source = model.source
+    if isinstance(model.backend, UrlBackend):
+        return urlsplit(model.backend.base_url).netloc or "url"
+    if isinstance(model.backend, CommandBackend):
+        return "command"
     if source.repo is None:
         return source.origin
     at = source.asked_revision or (source.revision or "")[:SHORT_COMMIT_CHARACTERS]
     return f"{source.repo}@{at}" if at else source.repo
+
+
+def format_model_size(model: ModelSummary) -> str:
+    """Return the size of a model's files; ``-`` for a model without files."""
+    return "-" if model.backend is not None and not model.size_bytes else render.size(model.size_bytes)
 
 
 def format_version(version: Version | None) -> str | None:

@@ -15,6 +15,7 @@ Status = Mapping[str, Any]
 MODEL = "MODEL"
 STATE = "STATE"
 MEMORY = "MEMORY"
+ESTIMATE = "ESTIMATE"
 THREADS = "THREADS"
 TTL = "TTL"
 LOAD = "LOAD"
@@ -22,9 +23,9 @@ PID = "PID"
 CONTEXT = "CONTEXT"
 IN_FLIGHT = "IN FLIGHT"
 UPTIME = "UPTIME"
-DROPPABLE_COLUMNS = (LOAD, PID, THREADS, UPTIME, CONTEXT, TTL, IN_FLIGHT, MEMORY, STATE)
+DROPPABLE_COLUMNS = (ESTIMATE, LOAD, PID, THREADS, UPTIME, CONTEXT, TTL, IN_FLIGHT, MEMORY, STATE)
 """Omitted in this order where the names leave no room for them."""
-_OPTIONAL_COLUMNS = (MEMORY, THREADS, TTL)
+_OPTIONAL_COLUMNS = (MEMORY, ESTIMATE, THREADS, TTL)
 """Omitted if no model has a value."""
 _NO_VALUE = "-"
 _FAILED = "Failed to load"
@@ -40,12 +41,13 @@ EMPTY_STATUS: Status = {
     "used": {},
     "devices": {},
     "hint": None,
+    "remotes": [],
 }
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
     """Return the columns and rows of the models in memory. Optional columns without a value are omitted."""
-    columns = [MODEL, STATE, CONTEXT, IN_FLIGHT, UPTIME, LOAD, MEMORY, THREADS, TTL, PID]
+    columns = [MODEL, STATE, CONTEXT, IN_FLIGHT, UPTIME, LOAD, MEMORY, ESTIMATE, THREADS, TTL, PID]
     rows = [_resident_row(resident) for resident in status["residents"]]
     kept = [
         index
@@ -65,6 +67,7 @@ def _resident_row(resident: Status) -> list[str]:
         render.duration(resident["uptime_s"]),
         render.seconds(resident["load_time_s"]),
         _memory_cell(resident),
+        _estimate_cell(resident),
         render.text(resident.get("threads")),
         _NO_VALUE if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
         render.text(resident["pid"]),
@@ -73,6 +76,12 @@ def _resident_row(resident: Status) -> list[str]:
 
 def _memory_cell(resident: Status) -> str:
     return memory_text(resident.get("size") or {}, is_measured=bool(resident.get("is_measured")))
+
+
+def _estimate_cell(resident: Status) -> str:
+    """Return what was estimated, beside what was measured; an expected size is made from the estimate."""
+    is_measured = bool(resident.get("is_measured"))
+    return memory_text(resident.get("estimated_size") or {}, is_measured=True) if is_measured else _NO_VALUE
 
 
 def memory_text(size: DeviceBytes, *, is_measured: bool) -> str:
@@ -93,6 +102,8 @@ def status_lines(status: Status) -> Iterator[str]:
     """
     if status.get("limits"):
         yield _memory_line(status["limits"], status["used"])
+    if (line := _devices_line(status.get("devices") or {})) is not None:
+        yield line
     for resident in status["residents"]:
         if resident["state"] == "loading":
             yield loading_line(resident)
@@ -105,8 +116,17 @@ def status_lines(status: Status) -> Iterator[str]:
             yield f"  error: {swap['error']}"
     for failed in status["failed"]:
         yield f"{_FAILED} '{failed['model_name']}': {failed['reason']}"
+    yield from map(_remote_line, status.get("remotes") or ())
     if status.get("hint"):
         yield f"Hint: {status['hint']}"
+
+
+def _remote_line(remote: Status) -> str:
+    """Return the state of a server elsewhere and of the requests there."""
+    line = f"'{remote['model_name']}' runs at {remote['host']}: {remote['in_flight']} in flight"
+    if remote["is_reachable"] is not False:
+        return line
+    return f"{line}, failed {render.ago(remote['failed_ago_s'])}: {remote['last_failure']}"
 
 
 def line_style(line: str) -> str:
@@ -121,6 +141,20 @@ def _memory_line(limits: Mapping[str, int], used: Mapping[str, int]) -> str:
         for device, limit in limits.items()
     )
     return f"Memory: {', '.join(parts)}"
+
+
+def _devices_line(devices: Mapping[str, Mapping[str, int | None]]) -> str | None:
+    """Return how much of each device any program uses; None without GPUs, of which nothing else shows that."""
+    shown = []
+    for device, memory in devices.items():
+        total, available = memory["total_bytes"], memory["available_bytes"]
+        if total is not None and available is not None:
+            used = f"{render.size(total - available)} of {render.size(total)}"
+            shown.append((device, used))
+    if all(device == RAM for device, _ in shown):
+        return None
+    parts = (used if device == RAM else f"{device} {used}" for device, used in shown)
+    return f"In use by all programs: {', '.join(parts)}"
 
 
 def loading_line(resident: Status) -> str:

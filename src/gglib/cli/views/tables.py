@@ -53,9 +53,10 @@ def fit_columns(  # noqa: PLR0913 - one option per rule of the layout
     the last dropped first. A column of ``wrapped`` counts ``MIN_WRAPPED_WIDTH``, or its longest word; of the column
     ``spilled`` long cells do not count, since ``table_lines`` gives them a line of their own.
     """
+    limit = None if width is None or len(columns) == 1 else _most_beside_others(width)
     needed = {
         column: _least_width(column, cells, column in wrapped)
-        for column, cells in _measured_cells(columns, rows, width, spilled)
+        for column, cells in _measured_cells(columns, rows, wrapped, spilled, limit)
     }
     kept = set(columns)
 
@@ -84,11 +85,12 @@ def table_lines(  # noqa: PLR0913 - one option per rule of the layout
 ) -> Iterator[list[Styled]]:
     """Yield the lines of a table; columns of numbers are right-aligned.
 
-    Columns of ``wrapped`` are wrapped between words where the table is wider than ``width``. After a long cell of the
-    column ``spilled`` (``is_long``) the row goes on in the next line, so that one long name does not cost all rows
-    their columns.
+    Columns of ``wrapped`` are wrapped between words where the table is wider than ``width``. After a cell of the
+    column ``spilled`` that is too long for a line with the others (``_spill_limit``) the row goes on in the next line,
+    so that one long name does not cost all rows their columns.
     """
-    widths = _column_widths(columns, rows, width, wrapped, spilled)
+    limit = _spill_limit(columns, rows, width, wrapped, spilled)
+    widths = _column_widths(columns, rows, width, wrapped, spilled, limit)
     is_right = [
         column not in _LEFT_ALIGNED and _are_numbers(cells) for column, cells in _cells(columns, rows)
     ]
@@ -99,17 +101,13 @@ def table_lines(  # noqa: PLR0913 - one option per rule of the layout
             _wrap(cell, widths[index]) if columns[index] in wrapped else [cell]
             for index, cell in enumerate(row)
         ]
-        end = _spill_end(columns, row, width, spilled)
+        end = _spill_end(columns, row, wrapped, spilled, limit)
         if end is not None:
-            parts = [["", *part] if index >= end else part for index, part in enumerate(parts)]
+            above = [""] * len(parts[end - 1])
+            parts = [[*above, *part] if index >= end else part for index, part in enumerate(parts)]
         for number in range(max(map(len, parts), default=0)):
             texts = [part[number] if number < len(part) else "" for part in parts]
             yield _line(texts, looks, widths, is_right)
-
-
-def is_long(cell: str, width: int) -> bool:
-    """Whether a cell leaves too little room for others in a terminal of ``width`` characters."""
-    return text_width(cell) * 4 > width * 3
 
 
 def text_width(text: str) -> int:
@@ -127,24 +125,60 @@ def _cells(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[tu
 
 
 def _measured_cells(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, spilled: str | None
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    wrapped: Collection[str],
+    spilled: str | None,
+    limit: int | None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield the cells that determine the width of each column: not those with a line of their own."""
     for column, cells in _cells(columns, rows):
-        if width is not None and column == spilled and len(columns) > 1:
-            yield column, [cell for cell in cells if not is_long(cell, width)]
+        if limit is not None and column == spilled:
+            yield column, [cell for cell in cells if _unbroken_width(cell, column in wrapped) <= limit]
         else:
             yield column, cells
 
 
+def _spill_limit(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int | None,
+    wrapped: Collection[str],
+    spilled: str | None,
+) -> int | None:
+    """Return the most characters of a cell of ``spilled`` in one line with the others; None: any number."""
+    if width is None or spilled not in columns or len(columns) == 1:
+        return None
+    others = sum(
+        _least_width(column, cells, column in wrapped) + GAP
+        for column, cells in _cells(columns, rows)
+        if column != spilled
+    )
+    return min(_most_beside_others(width), max(width - others, MIN_WRAPPED_WIDTH))
+
+
+def _most_beside_others(width: int) -> int:
+    """Return the most characters of a cell that leaves room for others in a terminal of ``width`` characters."""
+    return width * 3 // 4
+
+
 def _spill_end(
-    columns: Sequence[str], row: Sequence[str], width: int | None, spilled: str | None
+    columns: Sequence[str],
+    row: Sequence[str],
+    wrapped: Collection[str],
+    spilled: str | None,
+    limit: int | None,
 ) -> int | None:
     """Return the index of the first cell below a long one; None if the row has no long one."""
-    if width is None or spilled not in columns:
+    if limit is None or spilled is None:
         return None
     index = columns.index(spilled)
-    return index + 1 if is_long(row[index], width) else None
+    return index + 1 if _unbroken_width(row[index], spilled in wrapped) > limit else None
+
+
+def _unbroken_width(cell: str, is_wrapped: bool) -> int:  # noqa: FBT001 - private
+    """Return the width of the widest part of a cell that stays in one line."""
+    return max(map(text_width, cell.split(" "))) if is_wrapped else text_width(cell)
 
 
 def _natural_width(column: str, cells: Sequence[str]) -> int:
@@ -155,19 +189,20 @@ def _least_width(column: str, cells: Sequence[str], is_wrapped: bool) -> int:  #
     natural = _natural_width(column, cells)
     if not is_wrapped:
         return natural
-    longest_word = max(text_width(word) for cell in (column, *cells) for word in cell.split(" "))
+    longest_word = max(_unbroken_width(cell, is_wrapped) for cell in (column, *cells))
     return max(longest_word, min(natural, MIN_WRAPPED_WIDTH))
 
 
-def _column_widths(
+def _column_widths(  # noqa: PLR0913, PLR0917 - one argument per rule of the layout
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     width: int | None,
     wrapped: Collection[str],
     spilled: str | None,
+    limit: int | None,
 ) -> list[int]:
     """Return the width of each column; wrapped ones share what the others leave, the first one first."""
-    measured = list(_measured_cells(columns, rows, width, spilled))
+    measured = list(_measured_cells(columns, rows, wrapped, spilled, limit))
     natural = [_natural_width(column, cells) for column, cells in measured]
     if width is None:
         return natural

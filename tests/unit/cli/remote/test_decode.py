@@ -1,10 +1,13 @@
 """Decoding of responses into the values that the views show."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gglib.cli.remote.decode import model_of, repository_of, search_result_of
+from gglib.core.backends import Backend, CommandBackend, UrlBackend
 from gglib.core.hub.repository import Gating, HubFile, HubRepository
 from gglib.core.hub.search_results import RepositoryResult, SearchResult, VariantResult
 from gglib.core.hub.variants import Variant, Variants
@@ -83,6 +86,40 @@ def test_a_model_without_optional_fields_has_the_defaults() -> None:
     assert model_of(
         {"id": 1, "name": "m", "paths": None, "projector": None, "capabilities": ["levitation"]}
     ) == (ModelSummary(id=1, name="m"))
+
+
+COMMAND = CommandBackend(
+    argv=("serve", "{port}"),
+    health_path="/ready",
+    routes=("/v1/images/*",),
+    stop_signal="INT",
+    memory=(("ram", 5), ("gpu0", 7)),
+    directory=Path("/srv"),
+    start_timeout_s=9.0,
+    slots=2,
+    model="x",
+)
+URL = UrlBackend(base_url="http://box/v1", key_env="KEY", model="x", routes=("/v1/*",))
+
+
+@pytest.mark.parametrize("backend", [COMMAND, URL, UrlBackend(base_url="http://box")])
+def test_a_backend_is_the_same_after_the_response(backend: Backend) -> None:
+    """For admins."""
+    model = replace(MODEL, backend=backend)
+    assert model_of(msgspec.to_builtins(responses.Model.of(model, None))) == model
+
+
+@pytest.mark.parametrize(
+    ("backend", "shown"),
+    [
+        (COMMAND, CommandBackend(argv=(), routes=("/v1/images/*",))),
+        (URL, UrlBackend(base_url="", routes=("/v1/*",))),
+    ],
+)
+def test_a_key_without_admin_rights_sees_the_routes_of_a_backend(backend: Backend, shown: Backend) -> None:
+    """And neither words, address nor names."""
+    response = responses.Model.of(replace(MODEL, backend=backend), None, is_for_admin=False)
+    assert model_of(msgspec.to_builtins(response)).backend == shown
 
 
 def test_a_search_result_is_the_same_after_the_response() -> None:

@@ -75,6 +75,32 @@ def test_memory_threads_and_pin_are_shown_if_known() -> None:
     assert [row[6:8] for row in rows] == [["5.2 GB", "4"], ["~400 MB, 8.0 GB gpu0", "-"], ["-", "-"]]
 
 
+def test_the_estimate_is_beside_what_was_measured() -> None:
+    """On each device; an expected size is the estimate already."""
+    estimated = {"ram": 500_000_000, "gpu0": 7_900_000_000}
+    size = {"ram": 480_000_000, "gpu0": 8_100_000_000}
+    measured = resident(size=size, is_measured=True, estimated_size=estimated)
+    expected = a_load(size={"ram": 520_000_000}, is_measured=False, estimated_size=estimated)
+    columns, rows = running.resident_table(EMPTY | {"residents": [measured, expected]})
+    assert columns[6:8] == ["MEMORY", "ESTIMATE"]
+    assert [row[6:8] for row in rows] == [
+        ["480 MB, 8.1 GB gpu0", "500 MB, 7.9 GB gpu0"],
+        ["~520 MB", "-"],
+    ]
+
+
+def test_what_all_programs_use_of_the_gpus_is_a_line() -> None:
+    """The RAM beside them; without GPUs other programs show it, and what is unknown is left out."""
+    ram = {"total_bytes": 16_000_000_000, "available_bytes": 9_000_000_000}
+    gpu = {"total_bytes": 24_000_000_000, "available_bytes": 20_500_000_000}
+    unknown = {"total_bytes": 8_000_000_000, "available_bytes": None}
+    devices = {"ram": ram, "gpu0": gpu, "gpu1": unknown}
+    assert list(running.status_lines(EMPTY | {"devices": devices})) == [
+        "In use by all programs: 7.0 GB of 16.0 GB, gpu0 3.5 GB of 24.0 GB"
+    ]
+    assert list(running.status_lines(EMPTY | {"devices": {"ram": ram, "gpu1": unknown}})) == []
+
+
 def test_full_table_fits_80_columns_without_the_droppable_ones() -> None:
     """Model, state, memory and idle time stay."""
     full = resident(

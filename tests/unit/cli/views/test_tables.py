@@ -84,6 +84,19 @@ def test_a_long_name_does_not_cost_the_other_rows_their_columns(length: int) -> 
     assert len(whole) == len(rows) + 1  # a pipe: each model in one line
 
 
+def test_a_long_word_does_not_push_the_last_column_off_the_terminal() -> None:
+    """A URL among the settings: it fits alone, but not beside the others; lists are wrapped, not spilled."""
+    url = "https://releases.example.com/a/long/path"
+    rows = [("engine_releases_url", url, "default"), ("keys", "alice, bob, carol, dave, eve", "config.toml")]
+    lines = table_lines(("SETTING", "VALUE", "FROM"), rows, 64, wrapped=("VALUE",), spilled="VALUE")
+    assert ["".join(text for text, _ in line) for line in lines] == [
+        "SETTING              VALUE                         FROM",
+        f"engine_releases_url  {url}",
+        "                                                   default",
+        "keys                 alice, bob, carol, dave, eve  config.toml",
+    ]
+
+
 def test_a_column_alone_has_no_line_below() -> None:
     """A name that runs on is the whole row."""
     lines = list(table_lines(("NAME",), [("n" * 90,)], 40, spilled="NAME"))

@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
+from gglib.cli.models.backend_options import BackendOptions, backend_options, take_backend_options
+from gglib.cli.models.engine_words import (
+    ENGINE_ARGS_HELP,
+    EXTRA_ARGS,
+    ExtraArgsCommand,
+    engine_word_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,14 +24,16 @@ if TYPE_CHECKING:
     from gglib.library.add import AddRequest
 
 
-@click.command("add")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.command("add", cls=ExtraArgsCommand)
+@click.argument("files", metavar="[FILE]...", nargs=-1)
 @click.option("--name", help="Name of the model. Default: the file's name.")
 @click.option("--alias", "aliases", multiple=True, help="Alias of the model; may be repeated.")
 @click.option("--ctx", metavar="N|max", help="Context size in tokens for this model.")
-@click.option("--engine-args", metavar="ARGS", help="Additional llama-server arguments for this model.")
+@click.option("--engine-args", metavar="ARGS", help=f"{ENGINE_ARGS_HELP}.")
+@engine_word_options
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
 @kind_options
+@backend_options
 @click.option(
     "--mmproj",
     metavar="FILE|none",
@@ -46,17 +55,26 @@ def command(  # noqa: PLR0913 - click passes each option
 ) -> None:
     """Add GGUF files to the catalogue without moving them.
 
+    With --command or --url: add a model that another program serves, on this machine or elsewhere.
+
     For a model split into shards, FILE is any of the shards. A projector (mmproj) in the same directory is added too.
-    With --url, FILE is a path on the server.
+    With 'gglib --url', FILE is a path on the server.
 
     A directory is added as by 'gglib import', and owner/name[:QUANT] or a URL as by 'gglib pull', unless such a path
     exists.
+
+    Arguments after '--' are passed to a llama-server unchecked, after all others.
     """
     from gglib.cli.commands.hub.pull import command as pull
     from gglib.cli.commands.models.import_ import command as import_
     from gglib.cli.models.add_targets import TargetKind, check_hub_target
 
     options: Options = ctx.obj
+    backend = take_backend_options(settings)
+    if backend.makes_backend:
+        _add_backend(ctx, files, name, aliases, settings, backend, as_json=as_json)
+        return
+    _require_files(files, backend)
     kinds = {_kind_of(options, file) for file in files}
     if kinds == {TargetKind.FILE}:
         _require_one_model(files, name=name, aliases=aliases, mmproj=settings["mmproj"])
@@ -67,7 +85,11 @@ def command(  # noqa: PLR0913 - click passes each option
         raise click.UsageError(
             "Several arguments must be files: add a directory or a model of the hub alone."
         )
-    if any(settings.values()) or ((name or aliases) and kinds == {TargetKind.DIRECTORY}):
+    if (
+        any(settings.values())
+        or EXTRA_ARGS in ctx.meta
+        or ((name or aliases) and kinds == {TargetKind.DIRECTORY})
+    ):
         raise click.UsageError(
             "These options are for one file: add the model first, then change it with 'gglib set'."
         )
@@ -77,6 +99,66 @@ def command(  # noqa: PLR0913 - click passes each option
     else:
         check_hub_target(files[0])
         ctx.invoke(pull, target=files[0], name=name, aliases=aliases, yes=yes, as_json=as_json)
+
+
+def _require_files(files: "Sequence[str]", backend: BackendOptions) -> None:
+    """Raise ``click.UsageError`` without a file, or for options of a backend without one."""
+    if backend.is_given:
+        raise click.UsageError("These options need --command or --url.")
+    if not files:
+        raise click.UsageError("Missing argument 'FILE...': give a GGUF file, or --command or --url.")
+
+
+def _add_backend(  # noqa: PLR0913, PLR0917 - the options
+    ctx: click.Context,
+    files: "Sequence[str]",
+    name: str | None,
+    aliases: tuple[str, ...],
+    own: dict[str, Any],
+    backend: BackendOptions,
+    *,
+    as_json: bool,
+) -> None:
+    """Add a model that a command or a server elsewhere serves."""
+    from gglib.cli.models.adding_backends import NewBackend, add_backend
+    from gglib.cli.models.engine_words import backend_environment, is_given
+    from gglib.cli.models.model_json import model_json
+    from gglib.cli.models.model_settings import parse_model_settings
+    from gglib.cli.views import model_list, render
+    from gglib.core.models import ModelSettings
+    from gglib.library.backend_rules import describe_backend
+
+    options: Options = ctx.obj
+    if options.remote is not None:
+        raise click.UsageError(
+            "Commands and servers cannot be added over HTTP: run this on the server's machine."
+        )
+    base = ModelSettings(**parse_model_settings(ctx=own["ctx"], idle_ttl=own["idle_ttl"]))
+    if is_given(ctx, own) or own["mmproj"] is not None:
+        change = backend_environment(ctx, own, backend.made(has_file=bool(files)))
+        if change is None or own["mmproj"] is not None:
+            raise click.UsageError(
+                "--mmproj and engine options are for llama.cpp: write them into the command."
+            )
+        base = change(base)
+    settings = options.settings()
+    new = NewBackend(
+        name=name,
+        aliases=aliases,
+        capabilities=backend.model_capabilities(
+            embedding=own["embedding"], rerank=own["rerank"], chat=own["chat"]
+        ),
+        settings=base,
+        options=backend,
+    )
+    model, models = add_backend(new, files, settings)
+    if as_json:
+        render.show_json(
+            [{"path": None, "state": "added", "reason": None, "model": model_json(model, models, settings)}]
+        )
+    else:
+        render.echo(f"Added '{model.name}' (id {model.id}), served by: {describe_backend(model)}")
+        render.echo(model_list.usage_hint(model))
 
 
 def _kind_of(options: Options, file: str) -> "TargetKind":
@@ -126,9 +208,9 @@ def _add_files(  # noqa: PLR0913 - the options
 
     options: Options = ctx.obj
     settings = options.settings()
-    request = _request(name, aliases, own, settings)
     with catalog_session(settings) as catalog:
         models = catalog.run(lambda store: store.list_models())
+        request = _request(ctx, files, own, name=name, aliases=aliases, settings=settings, models=models)
         known = {path: model.name for model in models for path in model.paths}
         plan = plan_files((absolute_path(Path(file)) for file in files), known)
         if len(plan.models) == 1 and not plan.projectors:
@@ -143,11 +225,18 @@ def _add_files(  # noqa: PLR0913 - the options
         ctx.exit(1)
 
 
-def _request(
-    name: str | None, aliases: tuple[str, ...], own: dict[str, Any], settings: "Settings"
+def _request(  # noqa: PLR0913 - the options
+    ctx: click.Context,
+    files: "Sequence[str]",
+    own: dict[str, Any],
+    *,
+    name: str | None,
+    aliases: tuple[str, ...],
+    settings: "Settings",
+    models: "Sequence[ModelSummary]",
 ) -> "AddRequest":
     """Return what the options say of each model; the path is set for each."""
-    from gglib.app.models.catalog import validated_engine_args
+    from gglib.cli.models.engine_words import added_settings
     from gglib.cli.models.model_settings import kind_from_flags, parse_ctx, parse_idle_ttl, parse_mmproj
     from gglib.core.models import ModelSettings
     from gglib.library.add import AddRequest
@@ -157,11 +246,17 @@ def _request(
         path=Path(),
         name=name,
         aliases=aliases,
-        settings=ModelSettings(
-            context=parse_ctx(own["ctx"]),
-            engine_args=validated_engine_args(own["engine_args"] or "", settings),
-            idle_ttl_s=None if own["idle_ttl"] is None else parse_idle_ttl(own["idle_ttl"]),
-            kind=kind_from_flags(embedding=own["embedding"], rerank=own["rerank"], chat=own["chat"]),
+        settings=added_settings(
+            ctx,
+            own,
+            ModelSettings(
+                context=parse_ctx(own["ctx"]),
+                idle_ttl_s=None if own["idle_ttl"] is None else parse_idle_ttl(own["idle_ttl"]),
+                kind=kind_from_flags(embedding=own["embedding"], rerank=own["rerank"], chat=own["chat"]),
+            ),
+            files=files,
+            models=models,
+            settings=settings,
         ),
         projector=projector,
         has_projector=own["mmproj"] is None or projector is not None,
@@ -214,7 +309,7 @@ def _add_remote(  # noqa: PLR0913 - the options
     from gglib.cli.views import render
 
     options: Options = ctx.obj
-    if len(files) > 1 or any(own.values()) or not Path(files[0]).is_absolute():
+    if len(files) > 1 or any(own.values()) or EXTRA_ARGS in ctx.meta or not Path(files[0]).is_absolute():
         raise click.UsageError(
             "On a remote server, add takes one absolute path on the server, --name and --alias: "
             "run it there for the others."

@@ -1,4 +1,4 @@
-"""``gglib import``: adds the models of other programs in place."""
+"""``gglib import``: adds the models of other programs in place, and imports their configurations."""
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,23 +14,43 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("where", metavar="[WHERE]", required=False)
-@click.option("-y", "--yes", is_flag=True, help="Add new models without a prompt.")
-@click.option("--dry-run", is_flag=True, help="Only list the models.")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Import without a prompt.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be imported.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, where: str | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+def command(  # noqa: PLR0913 - click passes each option
+    ctx: click.Context,
+    where: str | None,
+    file: str | None,
+    *,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Add models of other programs without copying them.
 
     Lists the models first, and the skipped ones with the reason.
 
     WHERE is a directory, 'hf' (Hugging Face cache), 'ollama' or 'lm-studio'. Default: all three.
+
+    WHERE FILE imports a configuration: 'llama-swap config.yaml', or 'llama-cpp presets.ini' for the presets of
+    llama.cpp's router. A FILE that ends with .yaml or .ini is enough. Nothing in it is run, and what has no
+    counterpart is listed.
     """
+    from gglib.cli.models.configuration_import import configuration_file, import_configuration
+
+    options: Options = ctx.obj
+    found = configuration_file(where, file)
+    if found is not None:
+        if not import_configuration(options, *found, yes=yes, dry_run=dry_run, as_json=as_json):
+            ctx.exit(1)
+        return
     from gglib.app.models.catalog import add_imported, find_importable
     from gglib.cli.sessions import with_catalog
     from gglib.cli.views import local_models, render
     from gglib.library.importers.import_models import ImportState
 
-    options: Options = ctx.obj
     settings = options.settings()
     with _scan_progress() as on_file:
         items = with_catalog(settings, lambda store: find_importable(where, store, on_file))

@@ -100,7 +100,7 @@ def _show_models(
                     render.text(model.architecture),
                     render.count(model.parameter_count),
                     render.text(model.quantization),
-                    render.size(model.size_bytes),
+                    model_list.format_model_size(model),
                     model_list.format_context(model),
                     render.text(model_list.format_source(model)),
                     render.ago(None if model.last_used_at is None else now - model.last_used_at),

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gglib.cli.context import IDLE_TTL_HELP, MMPROJ_HELP, Options, kind_options
+from gglib.cli.models.backend_options import BackendOptions, backend_edit_options, take_backend_options
+from gglib.cli.models.engine_words import ENGINE_ARGS_HELP, WORDS, ExtraArgsCommand, engine_word_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
-    from gglib.core.models import ModelSummary
+    from gglib.core.models import ModelSettings, ModelSummary
     from gglib.core.ports.catalog import ModelStorePort
 
 
-@click.command("set")
+@click.command("set", cls=ExtraArgsCommand)
 @click.argument("model")
 @click.option("--name", "new_name", metavar="NAME", help="Rename the model.")
 @click.option("--ctx", metavar="N|max|default", help="Context size in tokens; 'default' resets it.")
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 @click.option(
     "--remove-alias", "removed", metavar="NAME", multiple=True, help="Remove one alias, keep the others."
 )
-@click.option("--engine-args", metavar="ARGS", help="llama-server arguments in one string; '' resets them.")
+@click.option("--engine-args", metavar="ARGS", help=f"{ENGINE_ARGS_HELP}; '' resets them.")
+@engine_word_options
 @click.option("--idle-ttl", metavar="TIME|off", help=IDLE_TTL_HELP)
 @click.option(
     "--priority",
@@ -35,12 +38,13 @@ if TYPE_CHECKING:
     help="Priority of its requests: 'interactive' or 'batch'; 'default' resets it.",
 )
 @kind_options
+@backend_edit_options
 @click.option("--auto", is_flag=True, help="Serve it as its header says; resets the three options above.")
 @click.option("--mmproj", metavar="FILE|none", help=f"{MMPROJ_HELP}; 'none' removes it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@click.pass_context
 def command(  # noqa: PLR0913 - click passes each option
-    options: Options,
+    ctx_: click.Context,
     /,
     model: str,
     *,
@@ -55,7 +59,7 @@ def command(  # noqa: PLR0913 - click passes each option
     priority: str | None,
     mmproj: str | None,
     as_json: bool,
-    **kinds: bool,
+    **others: Any,  # noqa: ANN401 - the kind, the options of a backend and of the engine
 ) -> None:
     """Change a model's name, aliases, settings, kind or projector.
 
@@ -64,11 +68,20 @@ def command(  # noqa: PLR0913 - click passes each option
     Names take effect immediately, the idle timeout and the priority at the next request. After a change of name,
     context, engine arguments, kind or projector, a running server unloads the model after its requests, and the next
     request loads it again.
+
+    Arguments after '--' are passed to a llama-server unchecked, after all others; '--' alone removes them.
     """
+    from gglib.cli.models.engine_words import is_given
     from gglib.cli.models.model_settings import kind_from_flags, parse_model_settings
 
+    options: Options = ctx_.obj
+    backend = take_backend_options(others)
+    words = {name: others.pop(name) for name in WORDS} | {"engine_args": engine_args}
+    kinds: dict[str, bool] = others
     kind = kind_from_flags(**kinds)
-    values = (new_name, ctx, engine_args, idle_ttl, priority, mmproj)
+    has_engine_words = is_given(ctx_, words)
+    given = (has_engine_words or None, backend.is_given or None)
+    values = (new_name, ctx, idle_ttl, priority, mmproj, *given)
     _require_change(*values, *filter(None, (aliases, no_alias, added, removed, any(kinds.values()))))
 
     replacement = aliases if aliases or no_alias else None
@@ -76,17 +89,25 @@ def command(  # noqa: PLR0913 - click passes each option
     if any(kinds.values()):
         settings["kind"] = kind
     if options.remote is not None:
-        if engine_args is not None or mmproj is not None or added or removed:
+        if has_engine_words or mmproj is not None or added or removed or backend.is_given:
             raise click.UsageError(
-                "On a remote server, set does not take --engine-args, --mmproj, --add-alias and --remove-alias: "
-                "run it there for these."
+                "On a remote server, set does not take options for the engine, commands and other servers, --mmproj, "
+                "--add-alias and --remove-alias: run it there for these."
             )
         _set_remote(options.remote, model, new_name, settings, aliases=replacement, as_json=as_json)
         return
     names = _NewNames(name=new_name, aliases=replacement, added=added, removed=removed)
     changes = _Changes(
-        names=names, settings=settings, engine_args=engine_args, mmproj=mmproj, is_reread=kinds["auto"]
+        names=names,
+        settings=settings,
+        has_engine_words=has_engine_words,
+        mmproj=mmproj,
+        backend=backend,
+        is_reread=kinds["auto"],
     )
+    if has_engine_words:
+        own = options.settings()
+        changes = replace(changes, edit_engine=_engine_change(ctx_, own, model, words))
     _set_here(options, model, changes, as_json=as_json)
 
 
@@ -107,32 +128,56 @@ class _Changes:
     names: _NewNames
     settings: dict[str, Any]
     """Fields of ``ModelSettings``."""
-    engine_args: str | None
+    has_engine_words: bool
     mmproj: str | None
+    backend: BackendOptions
     is_reread: bool
     """Whether to read the header of the file again, for ``--auto``."""
+    edit_engine: "Callable[[ModelSettings], ModelSettings] | None" = None
+    """Changes the engine's part of the settings; None: unchanged."""
 
     @property
     def is_launch_changed(self) -> bool:
         """Whether a running engine has to be replaced."""
         has_launch_setting = not self.settings.keys().isdisjoint(("context", "kind"))
-        given = (self.names.name, self.engine_args, self.mmproj)
-        return has_launch_setting or any(value is not None for value in given)
+        has_options = self.has_engine_words or self.backend.is_given
+        return has_launch_setting or has_options or self.names.name is not None or self.mmproj is not None
+
+
+def _engine_change(
+    ctx: click.Context, own: "Settings", model: str, words: "Mapping[str, Any]"
+) -> "Callable[[ModelSettings], ModelSettings]":
+    """Return the checked change of the engine's part of the settings."""
+    from gglib.app.models.engine_settings import model_facts
+    from gglib.cli.models.engine_words import backend_environment, checked_edit, plan_edit
+    from gglib.cli.models.typed_names import require_typed_model
+    from gglib.cli.sessions import with_catalog
+    from gglib.core.errors import InvalidSettingError
+
+    async def find(store: "ModelStorePort") -> "tuple[ModelSummary, list[ModelSummary]]":
+        return await require_typed_model(store, model, own.aliases), await store.list_models()
+
+    found, models = with_catalog(own, find)
+    if found.backend is not None:
+        change = backend_environment(ctx, words, found.backend)
+        if change is None:
+            raise InvalidSettingError(_not_llama_cpp(found.name))
+        return change
+    # Outside of the event loop, which would delay Ctrl-C: the engine may take 20 s to respond.
+    facts = model_facts(found)
+    edit = plan_edit(ctx, words, model=found, facts=facts, models=models)
+    return checked_edit(edit, found.settings, own, facts)
 
 
 def _set_here(options: Options, model: str, changes: _Changes, *, as_json: bool) -> None:
-    from gglib.app.models.catalog import validated_engine_args
     from gglib.app.settings.name_references import lost_references
     from gglib.cli.models.model_json import model_json
     from gglib.cli.server.instance import model_states
     from gglib.cli.sessions import with_catalog
     from gglib.cli.views import render
+    from gglib.core.kinds import max_context
 
     own = options.settings()
-    if changes.engine_args is not None:
-        # Outside of the event loop, which would delay Ctrl-C: the engine may take 20 s to respond.
-        arguments = validated_engine_args(changes.engine_args, own)
-        changes = replace(changes, settings={**changes.settings, "engine_args": arguments})
     before, changed, models = with_catalog(own, lambda store: _edit(store, model, changes, own))
     state = model_states(own).get(changed.id)
     if as_json:
@@ -142,7 +187,7 @@ def _set_here(options: Options, model: str, changes: _Changes, *, as_json: bool)
     if changes.names.aliases is not None:
         _note_lost_aliases(before, changed)
     _note_old_name(before.name, changed.name, models, tuple(lost_references(own, before, models)))
-    _warn_above_trained(changes.settings.get("context"), changed.trained_context)
+    _warn_above_trained(changes.settings.get("context"), max_context(changed))
 
 
 def _note_lost_aliases(before: "ModelSummary", changed: "ModelSummary") -> None:
@@ -164,8 +209,10 @@ async def _edit(
     """Change a model; return it as it was and as it is, and all models."""
     from gglib.app.models.catalog import change_projector, reread_header
     from gglib.cli.models.alias_edits import edit_aliases
+    from gglib.cli.models.backend_options import edited_backend
     from gglib.cli.models.model_settings import parse_mmproj
     from gglib.cli.models.typed_names import require_typed_model
+    from gglib.core.errors import InvalidSettingError
     from gglib.core.models import ModelEdit
     from gglib.library.edit import edit_model
 
@@ -175,22 +222,38 @@ async def _edit(
         aliases = edit_aliases(
             now, replacement=names.aliases, added=names.added, removed=names.removed, new_name=names.name
         )
-        return ModelEdit(name=names.name, aliases=aliases, settings=replace(now.settings, **changes.settings))
+        settings = replace(now.settings, **changes.settings)
+        if changes.edit_engine is not None:
+            settings = changes.edit_engine(settings)
+        return ModelEdit(
+            name=names.name,
+            aliases=aliases,
+            settings=settings,
+            backend=edited_backend(now, changes.backend),
+        )
 
     known = await require_typed_model(store, typed, own.aliases)
-    if changes.is_reread:
+    if known.backend is not None and changes.mmproj is not None:
+        raise InvalidSettingError(_not_llama_cpp(known.name))
+    if changes.is_reread and known.backend is None:
         await reread_header(known, store)
     if changes.mmproj is not None:
         await change_projector(known, parse_mmproj(changes.mmproj), store)
     return known, await edit_model(str(known.id), edit, store=store), await store.list_models()
 
 
+def _not_llama_cpp(name: str) -> str:
+    return f"Model '{name}' is not served by llama.cpp: write arguments into its command, with --command."
+
+
 def _require_change(*values: object) -> None:
     """Raise ``click.UsageError`` if no option is given."""
     if all(value is None for value in values):
         raise click.UsageError(
-            "Nothing to change: give --name, --ctx, --alias, --no-alias, --add-alias, --remove-alias, --engine-args, "
-            "--idle-ttl, --priority, --embedding, --rerank, --chat, --auto or --mmproj."
+            "Nothing to change: give --name, --ctx, --alias, --no-alias, --add-alias, --remove-alias, --idle-ttl, "
+            "--priority, --embedding, --rerank, --chat, --auto, --mmproj, --engine-args, --device, --gpu-layers, "
+            "--kv-type, --draft, --lora, --template, --thinking, --env, arguments for the engine after '--', or "
+            "an option of commands and servers."
         )
 
 

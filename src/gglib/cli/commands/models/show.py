@@ -152,8 +152,12 @@ def _print_model(
 ) -> None:
     import time
 
+    from gglib.cli.models import engine_words
     from gglib.cli.views import model_list, render
+    from gglib.cli.views.backends import backend_fields
+    from gglib.core.backends import UrlBackend
     from gglib.core.hub.shown_source import shown_url
+    from gglib.library.backend_rules import describe_backend
 
     idle_ttl_s = found.settings.idle_ttl_s
     lines = {
@@ -165,16 +169,18 @@ def _print_model(
         "Architecture": found.architecture,
         "Parameters": render.count(found.parameter_count),
         "Quantization": found.quantization,
-        "Size": render.size(found.size_bytes),
+        "Size": model_list.format_model_size(found),
         "Trained for": f"{found.trained_context} tokens" if found.trained_context else None,
         "Context": model_list.format_context(found) if found.settings.context else "the default",
         "Idle TTL": None if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
         "Pinned": "yes" if found.settings.is_pinned else None,
         "Priority": None if found.settings.priority is None else found.settings.priority.name.lower(),
-        "Engine args": " ".join(found.settings.engine_args),
+        "Served by": describe_backend(found),
+        **backend_fields(found),
+        **engine_words.shown_words(found.settings),
         "Profiles": ", ".join(f"{found.name}:{profile.name}" for profile in profiles),
         "Capabilities": model_list.format_kind(found),
-        "State": state or "not in memory",
+        "State": "runs elsewhere" if isinstance(found.backend, UrlBackend) else state or "not in memory",
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
         "Requested": found.source.asked_revision,

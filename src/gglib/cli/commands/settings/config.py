@@ -196,7 +196,7 @@ def _show_all(options: Options, *, as_json: bool) -> None:
         return
     missing = "" if settings.config_path.exists() else " (does not exist: all settings have their defaults)"
     render.echo(f"config.toml: {settings.config_path}{missing}\n")
-    render.show_table(view.COLUMNS, view.setting_rows(shown), wrapped=(view.VALUE,))
+    render.show_table(view.COLUMNS, view.setting_rows(shown), wrapped=(view.VALUE,), spilled=view.VALUE)
     for line in view.footer(server):
         render.echo(f"\n{line}")
 

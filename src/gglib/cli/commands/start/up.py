@@ -51,11 +51,14 @@ def _set_up(
 ) -> "Callable[[], Settings]":
     """Prompt for what is missing; return a function that loads the settings with the answers."""
     from gglib.app.settings import with_defaults
+    from gglib.cli.engines.offer import offer_engine
     from gglib.cli.sessions import with_catalog
 
     _require_not_running(settings)
     if not with_catalog(settings, lambda store: store.list_models()) and not yes:
         _choose_first_model(settings)
+    if not yes and overrides.get("engine") is None:
+        offer_engine(settings)
     unsaved = {} if yes else _ask_max_models(settings)
     return lambda: with_defaults(options.load(**overrides), unsaved)
 

@@ -1,0 +1,1 @@
+"""What ``gglib tune`` shows: progress, a table, bars, a plot, JSON."""
