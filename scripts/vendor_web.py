@@ -1,10 +1,9 @@
 """Write the libraries of the web page from their npm packages, pinned and verified (``make vendor-web``).
 
 Versions are the exact ones of ``package.json``, hashes those of ``package-lock.json``: a tarball with another hash is
-refused. The page has no build step, so each library is one ES module: bare imports become relative ones, references to
-source maps are removed, and a library that ships its small build only as a script gets an export. ``manifest.json``
-records both hashes of each file, ``LICENCES.md`` has the licence texts, and a ``.d.ts`` beside each module leads the
-type checker to the types of the package in ``node_modules``.
+refused. The page has no build step, so each library is one ES module: bare imports become relative ones, and references
+to source maps are removed. ``manifest.json`` records both hashes of each file, ``LICENCES.md`` has the licence texts,
+and a ``.d.ts`` beside each module leads the type checker to the types of the package in ``node_modules``.
 """
 
 import base64
@@ -15,7 +14,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,14 +31,6 @@ class VendorError(Exception):
     """A package is not what the lock says, or a file is not what this script expects of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How a file of a package becomes one of the page: ``note`` describes it in the manifest."""
-
-    note: str
-    apply: Callable[[str], str]
-
-
 def relative_imports(text: str) -> str:
     """Return an ES module whose imports are paths of files beside it. Raises ``VendorError`` for an unknown package."""
 
@@ -52,22 +42,6 @@ def relative_imports(text: str) -> str:
     return _IMPORT.sub(path_of, text)
 
 
-def exported_global(name: str) -> Callable[[str], str]:
-    """Return the change of a script ``var name=…`` into a module that exports it."""
-    return lambda text: f"{text.rstrip()}\nexport default {name};\n"
-
-
-def exported_umd(text: str) -> str:
-    """Return a UMD script as a module: it finds a CommonJS ``module``, so it sets no global name."""
-    head = "const module={exports:{}},exports=module.exports;"
-    return f"{head}\n{text.rstrip()}\nexport default module.exports;\n"
-
-
-MODULE = Change("imports relative", relative_imports)
-STYLE = Change("none", lambda text: text)
-UMD = Change("minified UMD build as a module: a CommonJS scope before it, an export after it", exported_umd)
-
-
 @dataclass(frozen=True, slots=True)
 class VendorFile:
     """One written file: ``specifier`` is the import that other packages and the type checker know it by."""
@@ -75,16 +49,13 @@ class VendorFile:
     written: str
     package: str
     upstream: str
-    change: Change = MODULE
-    specifier: str = ""
+    specifier: str
     has_names: bool = True
     has_default: bool = False
 
     @property
     def types(self) -> str:
-        """The ``.d.ts`` beside the module; empty for a style sheet."""
-        if not self.specifier:
-            return ""
+        """The ``.d.ts`` beside the module."""
         lines = [f'export * from "{self.specifier}";'] * self.has_names
         lines += [f'export {{ default }} from "{self.specifier}";'] * self.has_default
         return "".join(f"{line}\n" for line in lines)
@@ -101,24 +72,9 @@ FILES = (
     ),
     VendorFile("signals.js", "@preact/signals", "dist/signals.mjs", specifier="@preact/signals"),
     VendorFile("htm.js", "htm", "dist/htm.mjs", specifier="htm", has_names=False, has_default=True),
-    VendorFile(
-        "uplot.js",
-        "uplot",
-        "dist/uPlot.iife.min.js",
-        Change("minified script as a module: an export after it", exported_global("uPlot")),
-        specifier="uplot",
-        has_names=False,
-        has_default=True,
-    ),
-    VendorFile("uplot.css", "uplot", "dist/uPlot.min.css", STYLE),
     VendorFile("marked.js", "marked", "lib/marked.esm.js", specifier="marked"),
-    VendorFile(
-        "dompurify.js", "dompurify", "dist/purify.min.js", UMD, specifier="dompurify", has_default=True
-    ),
 )
-MODULES = {file.specifier: file.written for file in FILES if file.specifier}
-CHOSEN_LICENCES = {"dompurify": "Apache-2.0"}
-"""Where a package offers several licences: the one that is taken, whose text is its ``LICENSE`` file."""
+MODULES = {file.specifier: file.written for file in FILES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +88,9 @@ class Package:
 
     @property
     def licence(self) -> str:
-        """The SPDX identifier of the licence that is taken."""
+        """The SPDX identifier of its licence."""
         stated: str = json.loads(self.contents["package.json"])["license"]
-        return CHOSEN_LICENCES.get(self.name, stated)
+        return stated
 
 
 def locked(name: str) -> tuple[str, str]:
@@ -166,7 +122,7 @@ def fetch(name: str) -> Package:
 def written_text(file: VendorFile, package: Package) -> str:
     """Return what the page gets of a package's file."""
     text = package.contents[file.upstream].decode()
-    changed = file.change.apply(_SOURCE_MAP.sub("\n", text).rstrip() + "\n")
+    changed = relative_imports(_SOURCE_MAP.sub("\n", text).rstrip() + "\n")
     return changed.rstrip() + "\n"
 
 
@@ -181,7 +137,7 @@ def manifest_entry(file: VendorFile, package: Package, text: str) -> dict[str, A
         "upstream": file.upstream,
         "upstream_sha256": hashlib.sha256(package.contents[file.upstream]).hexdigest(),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
-        "changes": file.change.note,
+        "changes": "imports relative",
     }
 
 
@@ -205,8 +161,7 @@ def main() -> int:
         package = packages[file.package]
         text = written_text(file, package)
         (VENDOR / file.written).write_text(text, encoding="utf-8")
-        if file.types:
-            (VENDOR / file.written).with_suffix(".d.ts").write_text(file.types, encoding="utf-8")
+        (VENDOR / file.written).with_suffix(".d.ts").write_text(file.types, encoding="utf-8")
         entries.append(manifest_entry(file, package, text))
     (VENDOR / MANIFEST).write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
     (VENDOR / LICENCES).write_text(licences_text(list(packages.values())), encoding="utf-8")

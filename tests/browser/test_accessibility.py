@@ -13,9 +13,7 @@ from gglib.testing import Script
 from .conftest import Problems
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = re.findall(
-    r'\{ id: "(\w+)"', (ROOT / "src/gglib/proxy/web/page/shell/pages.js").read_text(encoding="utf-8")
-)
+PAGES = re.findall(r'\{ id: "(\w+)"', (ROOT / "src/gglib/proxy/web/page/app.js").read_text(encoding="utf-8"))
 DETAILS = (
     *("models/llama-3b", "models?tab=profiles", "models?tab=aliases", "models?tab=updates"),
     *("system/settings", "system/keys", "connect/claude", "find?q=noise", "requests/1", "nothing"),

@@ -8,8 +8,6 @@ import pytest
 from playwright.sync_api import Page, Route
 from tests.support.page_files import BASE, ORIGIN, fulfil_status, serve_page
 
-from .conftest import Problems
-
 HOSTILE: list[str] = json.loads(
     (Path(__file__).parents[1] / "support/hostile_markdown.json").read_text(encoding="utf-8")
 )
@@ -36,19 +34,24 @@ TAGS = {
 }
 ATTRIBUTES = {"href", "class", "start", "align", "target", "rel", "title"}
 _SHOWN = """
-async ([texts, render]) => {
+async (texts) => {
   globalThis.alert = (text) => { globalThis.alerted = text; };
-  const module = await import('BASE/lib/markdown.js');
+  const { render } = await import('BASE/lib/html.js');
+  const { renderMarkdown } = await import('BASE/ui/markdown.js');
   const place = document.createElement('div');
   document.body.append(place);
   const results = [];
   for (const text of texts) {
-    place.replaceChildren(module[render](text));
-    const elements = [...place.querySelectorAll('*')];
-    for (const element of elements) { element.click?.(); element.dispatchEvent(new Event('mouseover')); }
+    render(null, place);
+    render(renderMarkdown(text), place);
+    const all = [...place.querySelectorAll('*')];
+    for (const element of all) { element.click?.(); element.dispatchEvent(new Event('mouseover')); }
+    const blocks = [...place.querySelectorAll('.code-block')];
+    const elements = all.filter((element) => !element.closest('.code-block'));
     results.push({
       elements: elements.map((element) => [element instanceof HTMLElement ? element.tagName : 'foreign',
         Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value]))]),
+      blocks: blocks.map((block) => [...block.querySelectorAll('pre *, span *')].map(({ tagName }) => tagName)),
       text: place.textContent,
     });
   }
@@ -58,13 +61,13 @@ async ([texts, render]) => {
 """.replace("BASE", BASE)
 
 
-def _show(page: Page, texts: list[str], render: str) -> list[dict[str, Any]]:
+def _show(page: Page, texts: list[str]) -> list[dict[str, Any]]:
     """Return the elements and the visible text of each text; nothing may run, load or navigate."""
     elsewhere = serve_page(page, _no_api)
     page.context.on("page", lambda opened: opened.close())
     page.goto(f"{ORIGIN}/")
     page.evaluate("document.addEventListener('click', (event) => event.preventDefault())")
-    shown: dict[str, Any] = page.evaluate(_SHOWN, [texts, render])
+    shown: dict[str, Any] = page.evaluate(_SHOWN, texts)
     assert shown["alerted"] is None
     assert elsewhere == []
     results: list[dict[str, Any]] = shown["results"]
@@ -80,19 +83,14 @@ def _check(text: str, shown: dict[str, Any]) -> None:
             assert attributes["rel"].startswith("noopener"), (text, attributes)
             assert attributes["target"] == "_blank", (text, attributes)
         for name in attributes.get("class", "").split():
-            assert name.startswith(("language-", "depth-")), (text, attributes)
+            assert name.startswith("depth-") or name == "plain", (text, attributes)
+    for elements in shown["blocks"]:
+        assert elements == ["CODE"], (text, elements)
 
 
 def test_hostile_markdown_is_text(page: Page) -> None:
-    """Nothing beyond the allowed elements; the policy has nothing to block, because raw HTML is never parsed."""
-    for text, shown in zip(HOSTILE, _show(page, HOSTILE, "renderMarkdown"), strict=True):
-        _check(text, shown)
-
-
-def test_hostile_html_is_removed_by_the_second_wall(page: Page, problems: Problems) -> None:
-    """The sanitizer alone, as if the Markdown parser passed everything; the policy blocks what it parses."""
-    problems.expect("CSP: |Content Security Policy|violates the following|requires 'Trusted")
-    for text, shown in zip(HOSTILE, _show(page, HOSTILE, "sanitized"), strict=True):
+    """Nothing beyond the allowed elements; the policy has nothing to block, because no text is parsed as HTML."""
+    for text, shown in zip(HOSTILE, _show(page, HOSTILE), strict=True):
         _check(text, shown)
 
 
@@ -103,7 +101,7 @@ def test_hostile_html_is_removed_by_the_second_wall(page: Page, problems: Proble
 )
 def test_texts_that_the_parser_cannot_bear_are_shown_as_they_are(page: Page, text: str) -> None:
     """No exception, and no text is lost: a model in a loop must not stop the page."""
-    (shown,) = _show(page, [text], "renderMarkdown")
+    (shown,) = _show(page, [text])
     if text[0] != "-":
         assert len(shown["text"].strip()) == len(text)
 
@@ -117,7 +115,7 @@ def test_without_trusted_types_the_result_is_the_same(page: Page) -> None:
         f"{ORIGIN}/plain", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html")
     )
     page.goto(f"{ORIGIN}/plain")
-    shown = page.evaluate(_SHOWN, [[text], "renderMarkdown"])["results"][0]
+    shown = page.evaluate(_SHOWN, [text])["results"][0]
     assert [tag for tag, _ in shown["elements"]] == ["P", "STRONG", "A"]
 
 

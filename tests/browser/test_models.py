@@ -87,7 +87,8 @@ def test_an_update_that_is_made_is_none_any_more(page: Page, server: PageServer)
     page.route(
         "**/gglib/downloads/*/events", lambda route: route.fulfill(body="", content_type="text/event-stream")
     )
-    page.goto(f"{server.url}/#/models?tab=updates")
+    with page.expect_request("**/gglib/hub/updates"):
+        page.goto(f"{server.url}/#/models?tab=updates")
     expect(page.get_by_text("Asking the sources")).to_be_visible()
     asked.pop().fulfill(json={"updates": updates})
     expect(page.get_by_text("3 models have a newer version.")).to_be_visible()

@@ -14,7 +14,7 @@ BASE = "/web/test"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types gglib dompurify"
+    "trusted-types 'none'"
 )
 
 Answer = Callable[[Route], None]

@@ -9,14 +9,11 @@ from scripts.vendor_web import (
     FILES,
     LICENCES,
     MANIFEST,
-    MODULE,
     ROOT,
-    UMD,
     VENDOR,
     Package,
     VendorError,
     VendorFile,
-    exported_global,
     locked,
     relative_imports,
     written_text,
@@ -35,7 +32,7 @@ def test_each_file_is_the_one_of_the_manifest(entry: dict[str, str]) -> None:
 
 
 def test_the_manifest_names_every_vendored_file() -> None:
-    """No script or style sheet without an origin."""
+    """No script without an origin."""
     found = {path.name for path in VENDOR.iterdir() if path.suffix in {".js", ".css"}}
     assert found == {entry["file"] for entry in ENTRIES} == {file.written for file in FILES}
 
@@ -61,7 +58,7 @@ def test_every_package_has_its_licence() -> None:
     assert {entry["licence"] for entry in ENTRIES} == {"MIT", "Apache-2.0"}
 
 
-@pytest.mark.parametrize("name", [file.written for file in FILES if file.specifier])
+@pytest.mark.parametrize("name", [file.written for file in FILES])
 def test_a_module_imports_only_files_beside_it(name: str) -> None:
     """A browser resolves no bare imports, and a source map that is not shipped is a failed request."""
     text = (VENDOR / name).read_text(encoding="utf-8")
@@ -86,11 +83,5 @@ def test_imports_become_relative() -> None:
 )
 def test_source_maps_are_removed(source: str) -> None:
     """They are not shipped."""
-    file = VendorFile("a.js", "a", "a.mjs", MODULE)
+    file = VendorFile("a.js", "a", "a.mjs", "a")
     assert written_text(file, Package("a", "1.0.0", "", {"a.mjs": source.encode()})) == "a;\n"
-
-
-def test_scripts_become_modules() -> None:
-    """A script that declares a name exports it; a UMD script gets a CommonJS scope and sets no global name."""
-    assert exported_global("plot")("var plot=1;\n") == "var plot=1;\nexport default plot;\n"
-    assert UMD.apply("umd();\n").splitlines()[1:] == ["umd();", "export default module.exports;"]

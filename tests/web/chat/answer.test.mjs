@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { canContinue, emptyAnswer, ended, endText, joined, partsOf, received } from "../../../src/gglib/proxy/web/page/pages/chat/answer.js";
+import { canContinue, emptyAnswer, ended, endText, joined, partsOf, received } from "../../../src/gglib/proxy/web/page/pages/chat/conversation.js";
 
 const delta = (delta, finish_reason = null) => ({ choices: [{ index: 0, delta, finish_reason }] });
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { emptyAnswer } from "../../../src/gglib/proxy/web/page/pages/chat/answer.js";
-import { asJson, asMarkdown, askedContinuationBody, before, continuationBody, nextId, requestBody, withoutExchange } from "../../../src/gglib/proxy/web/page/pages/chat/conversation.js";
+import { asJson, asMarkdown, askedContinuationBody, before, continuationBody, emptyAnswer, nextId, requestBody, withoutExchange } from "../../../src/gglib/proxy/web/page/pages/chat/conversation.js";
 
 const prompt = (id, text, images = []) => ({ role: "user", id, text, images });
 const answer = (id, content, more = {}) => ({ ...emptyAnswer(id, "m"), content, finish: "stop", ...more });

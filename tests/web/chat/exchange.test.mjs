@@ -10,8 +10,7 @@ globalThis.fetch = async (_, { body }) => {
   return new Response(`data: {"choices":[{"delta":{"content":"x"},"finish_reason":"length"}]}\n\ndata: [DONE]\n\n`);
 };
 
-const { ask, continueAnswer } = await import("../../../src/gglib/proxy/web/page/pages/chat/exchange.js");
-const { addPrompt, chooseModel, messages, startNew, wantedModel } = await import("../../../src/gglib/proxy/web/page/pages/chat/state.js");
+const { addPrompt, ask, chooseModel, continueAnswer, messages, startNew, wantedModel } = await import("../../../src/gglib/proxy/web/page/pages/chat/exchange.js");
 
 test("a model that was shown, but not chosen, is chosen by the first message to it", async () => {
   assert.equal(wantedModel.value, "");

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { imageBytes, imageProblem } from "../../../src/gglib/proxy/web/page/pages/chat/images.js";
-import { choiceLabel, choicesOf, chosen } from "../../../src/gglib/proxy/web/page/pages/chat/models.js";
-import { NO_SETTINGS, areValid, changedCount, problemOf, requestFields } from "../../../src/gglib/proxy/web/page/pages/chat/settings.js";
-import { waitText } from "../../../src/gglib/proxy/web/page/pages/chat/waiting.js";
+import { areValid, changedCount, imageBytes, imageProblem, NO_SETTINGS, problemOf, requestFields } from "../../../src/gglib/proxy/web/page/pages/chat/conversation.js";
+import { waitText } from "../../../src/gglib/proxy/web/page/pages/chat/exchange.js";
+import { choiceLabel, choicesOf, chosen } from "../../../src/gglib/proxy/web/page/pages/chat/page.js";
 
 const MODEL = { isProfile: false };
 

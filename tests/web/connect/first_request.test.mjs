@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { knownRequests, nextRequest, observe, observeOn } from "../../../src/gglib/proxy/web/page/pages/connect/first_request.js";
+import { knownRequests, nextRequest, observe, observeOn } from "../../../src/gglib/proxy/web/page/pages/connect/texts.js";
 
 const CHAT = "/v1/chat/completions";
 const running = (request_id, values = {}) => ({ request_id, route: CHAT, state: "waiting", client: "aider", model: "m", ...values });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isSecret, listedTarget, questionOf, repositoryOf, targetOf } from "../../../src/gglib/proxy/web/page/pages/find/target.js";
+import { isSecret, listedTarget, questionOf, repositoryOf, targetOf } from "../../../src/gglib/proxy/web/page/pages/find/results.js";
 
 test("a repository is recognized by its name and by the URL of its page", () => {
   assert.equal(repositoryOf(" ada/coder-GGUF "), "ada/coder-GGUF");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { modelOf, shownVariants } from "../../../src/gglib/proxy/web/page/pages/find/variants.js";
+import { modelOf, shownVariants } from "../../../src/gglib/proxy/web/page/pages/find/results.js";
 
 const variant = (label, gigabytes) => ({ label, size_bytes: gigabytes * 1e9, files: [{ name: `${label}.gguf` }] });
 const variants = ["Q2", "Q3", "Q4", "Q5", "Q6", "Q8", "F16"].map((label, index) => variant(label, index + 2));

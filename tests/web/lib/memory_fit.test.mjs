@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { deviceTitle, fitReason, freeMemory, heldText, memoryText, needParts, needText } from "../../../src/gglib/proxy/web/page/lib/memory_fit.js";
+import { deviceTitle, fitReason, freeMemory, heldText, memoryText, needParts, needText } from "../../../src/gglib/proxy/web/page/lib/format.js";
 
 const need = { weights_bytes: 5e9, kv_bytes: 1e9, compute_bytes: 2e8, overhead_bytes: 1e8, total_bytes: 6.3e9, is_exact: true };
 const ram = { total_bytes: 16e9, available_bytes: 12e9, gpus: [] };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { parseEvents } from "../../../src/gglib/proxy/web/page/lib/sse.js";
+import { parseEvents } from "../../../src/gglib/proxy/web/page/lib/api.js";
 
 /** A stream that a test writes. */
 function connection() {

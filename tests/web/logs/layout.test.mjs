@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { linesOf, mayWrap, offsetsOf, partsOf, rowAt, rowsInView, widestOf } from "../../../src/gglib/proxy/web/page/pages/logs/layout.js";
+import { linesOf, mayWrap, offsetsOf, partsOf, rowAt, rowsInView, widestOf } from "../../../src/gglib/proxy/web/page/pages/logs/rows.js";
 
 const row = (width, values = {}) => ({ width, isAscii: true, measured: null, ...values });
 

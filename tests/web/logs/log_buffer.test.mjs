@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LogBuffer, firstAfter } from "../../../src/gglib/proxy/web/page/pages/logs/log_buffer.js";
+import { firstAfter, LogBuffer } from "../../../src/gglib/proxy/web/page/pages/logs/rows.js";
 
 const line = (text, level = null, time = null) => ({ text, time, level, source: null });
 const lines = (first, end) => Array.from({ length: end - first }, (_, index) => line(`line ${first + index}`));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { engineArgsCommand, quoted } from "../../../src/gglib/proxy/web/page/pages/models/commands.js";
+import { engineArgsCommand, quoted } from "../../../src/gglib/proxy/web/page/pages/models/forms.js";
 
 test("words are quoted where a shell needs it", () => {
   assert.deepEqual(["llama-3b", "ada/x:Q4", "my model", "it's", ""].map(quoted), ["llama-3b", "ada/x:Q4", "'my model'", `'it'"'"'s'`, "''"]);

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formOf, profileOf, summaryOf } from "../../../src/gglib/proxy/web/page/pages/models/profile_form.js";
+import { profileForm, profileOf, summaryOf } from "../../../src/gglib/proxy/web/page/pages/models/forms.js";
 
 const profile = {
   name: "precise", model: "llama", description: "For code", system: "Be brief.",
   defaults: { temperature: 0.1, top_k: 20, stop: ["END"], seed: "odd" }, template_kwargs: { enable_thinking: false }, strip: ["user", "n"],
 };
-const blank = { ...formOf(null, "llama"), name: "new" };
+const blank = { ...profileForm(null, "llama"), name: "new" };
 const errorsOf = (fields) => profileOf({ ...blank, ...fields }).errors;
 
 test("a stored profile goes through the form unchanged", () => {
   const { name, model, ...body } = profile;
-  assert.deepEqual(profileOf(formOf(profile)), { profile: body, errors: {} });
-  assert.equal(formOf(profile).model, "llama");
-  assert.equal(formOf({ ...profile, model: null }).model, "");
+  assert.deepEqual(profileOf(profileForm(profile)), { profile: body, errors: {} });
+  assert.equal(profileForm(profile).model, "llama");
+  assert.equal(profileForm({ ...profile, model: null }).model, "");
 });
 
 test("a new profile sets nothing", () => {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  changesOf, formOf, namesIn, rebased, secondsIn, secondsText,
-} from "../../../src/gglib/proxy/web/page/pages/models/settings_form.js";
+  changesOf, namesIn, rebased, secondsIn, secondsText, settingsForm,
+} from "../../../src/gglib/proxy/web/page/pages/models/forms.js";
 
 const model = {
   name: "llama", aliases: ["a", "b"], tags: [], context: 8192, idle_ttl_s: 600, kind: null, priority: "batch", is_pinned: false,
 };
-const changed = (fields) => changesOf(formOf(model), { ...formOf(model), ...fields });
+const changed = (fields) => changesOf(settingsForm(model), { ...settingsForm(model), ...fields });
 
 test("an unchanged form changes nothing", () => {
   assert.deepEqual(changed({}), { changes: {}, errors: {} });
@@ -46,7 +46,7 @@ test("durations are read and written in the forms of the command line", () => {
 });
 
 test("unset settings are empty fields", () => {
-  const form = formOf({ ...model, context: null, idle_ttl_s: null, kind: "rerank", priority: null, tags: ["x", "y"] });
+  const form = settingsForm({ ...model, context: null, idle_ttl_s: null, kind: "rerank", priority: null, tags: ["x", "y"] });
   assert.deepEqual(
     [form.context, form.idle_ttl_s, form.kind, form.priority, form.tags, form.aliases],
     ["", "", "rerank", "", "x, y", "a, b"],
@@ -54,8 +54,8 @@ test("unset settings are empty fields", () => {
 });
 
 test("what was typed stays when the model changes meanwhile", () => {
-  const before = formOf(model);
-  const now = formOf({ ...model, is_pinned: true, context: 4096, tags: ["x"] });
+  const before = settingsForm(model);
+  const now = settingsForm({ ...model, is_pinned: true, context: 4096, tags: ["x"] });
   assert.deepEqual(rebased(before, { ...before, tags: "mine" }, now), { ...now, tags: "mine" });
   assert.deepEqual(rebased(before, before, now), now);
   assert.deepEqual(rebased(before, { ...before, name: "coder" }, { ...before, name: "coder" }), { ...before, name: "coder" });

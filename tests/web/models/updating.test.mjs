@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { doneIds, pullOf } from "../../../src/gglib/proxy/web/page/pages/models/updating.js";
+import { doneIds, pullOf } from "../../../src/gglib/proxy/web/page/pages/models/listing.js";
 
 const update = { state: "changed", pull: "ada/a:Q4" };
 const download = (id, state, target = "ada/a:Q4") => ({ id, state, target });

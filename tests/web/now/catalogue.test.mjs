@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { matching, MOST_SHOWN } from "../../../src/gglib/proxy/web/page/pages/now/catalogue.js";
+import { matching, MOST_SHOWN } from "../../../src/gglib/proxy/web/page/pages/now/models.js";
 
 const model = (name, aliases = []) => ({ name, aliases });
 

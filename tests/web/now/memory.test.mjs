@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { assignColours, COLOURS, deviceBars, solidAndLighter, sumOf } from "../../../src/gglib/proxy/web/page/pages/now/memory.js";
+import { deviceBars, solidAndLighter } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
+import { assignColours, COLOURS, sumOf } from "../../../src/gglib/proxy/web/page/pages/now/models.js";
 
 const resident = (id, size, changes = {}) => ({ model_id: id, model_name: `m${id}`, size, is_measured: false, measured_size: {}, estimated_size: {}, ...changes });
 const status = (changes) => ({ residents: [], devices: {}, limits: {}, ...changes });

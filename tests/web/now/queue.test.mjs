@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clientText, queueGroups, runsInText, waitsForText } from "../../../src/gglib/proxy/web/page/pages/now/queue.js";
+import { clientText, queueGroups, runsInText, waitsForText } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
 
 const waiting = (model, longest, changes = {}) => ({ model_name: model, waiting: 1, longest_wait_s: longest, runs_in_s: null, is_minimum: false, waits_for: "", ...changes });
 
@@ -14,12 +14,12 @@ test("the longest wait is first, with its requests", () => {
     { request_id: "5", state: "waiting", model: "not in the queue yet" },
   ];
   const groups = queueGroups([waiting("a", 3), waiting("b", 9)], requests);
-  assert.deepEqual(groups.map((group) => [group.model, group.requests.map((request) => request.request_id)]), [["b", ["3"]], ["a", ["1"]]]);
+  assert.deepEqual(groups.map((group) => [group.model_name, group.requests.map((request) => request.request_id)]), [["b", ["3"]], ["a", ["1"]]]);
 });
 
 test("the list of the status is not changed", () => {
   const entries = Object.freeze([waiting("a", 3), waiting("b", 9)]);
-  assert.equal(queueGroups(entries, [])[0].model, "b");
+  assert.equal(queueGroups(entries, [])[0].model_name, "b");
 });
 
 test("a server without expectations", () => {
@@ -29,11 +29,11 @@ test("a server without expectations", () => {
 });
 
 test("the expected time is counted down", () => {
-  assert.equal(runsInText({ runsIn: 12, isMinimum: false }, 3), "about 9 s");
-  assert.equal(runsInText({ runsIn: 12, isMinimum: true }, 3), "at least 9 s");
-  assert.equal(runsInText({ runsIn: 12, isMinimum: false }, 30), "now");
-  assert.equal(runsInText({ runsIn: 12, isMinimum: true }, 30), "not known");
-  assert.equal(waitsForText({ waitsFor: "its load" }), "its load");
+  assert.equal(runsInText({ runs_in_s: 12, is_minimum: false }, 3), "about 9 s");
+  assert.equal(runsInText({ runs_in_s: 12, is_minimum: true }, 3), "at least 9 s");
+  assert.equal(runsInText({ runs_in_s: 12, is_minimum: false }, 30), "now");
+  assert.equal(runsInText({ runs_in_s: 12, is_minimum: true }, 30), "not known");
+  assert.equal(waitsForText({ waits_for: "its load" }), "its load");
 });
 
 test("a client is its program, or its address", () => {

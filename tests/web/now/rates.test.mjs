@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { NO_RATES, RateMeter, WINDOW_MS } from "../../../src/gglib/proxy/web/page/pages/now/rates.js";
+import { NO_RATES, RateMeter, WINDOW_MS } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
 
 const reading = (seenAt, chunks, changes = {}) => ({ request_id: "a", model: "small", age_s: 0, waited_s: 0, chunks, seenAt, ...changes });
 const ended = (changes = {}) => ({ id: null, request_id: "a", model: "small", count: 1, duration_s: 2, waited_s: 0, completion_tokens: null, ...changes });

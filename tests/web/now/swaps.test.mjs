@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { keyOf, lengthOf, moveText, scaleOf, segmentsOf } from "../../../src/gglib/proxy/web/page/pages/now/swaps.js";
+import { keyOf, lengthOf, moveText, scaleOf, segmentsOf } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
 
 const swap = (changes) => ({ from_model: "a", to_model: "b", why: "", waited_s: 0, drain_s: 0, stop_s: 0, load_s: 0, total_s: 0, ended_at: null, ...changes });
 

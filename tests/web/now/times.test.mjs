@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { counting, loadProgress, secondsSince, unloadsText } from "../../../src/gglib/proxy/web/page/pages/now/times.js";
+import { counting, secondsSince } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
+import { loadProgress, unloadsText } from "../../../src/gglib/proxy/web/page/pages/now/models.js";
 
 const resident = (changes) => ({ state: "ready", is_pinned: false, idle_ttl_s: null, idle_s: null, loading_for_s: null, expected_load_s: null, ...changes });
 

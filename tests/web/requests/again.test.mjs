@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 
-import { curlCommand, quoted } from "../../../src/gglib/proxy/web/page/pages/requests/curl.js";
-import { replayable } from "../../../src/gglib/proxy/web/page/pages/requests/replay.js";
+import { curlCommand, quoted, replayable } from "../../../src/gglib/proxy/web/page/pages/requests/facts.js";
 
 const ORIGIN = "http://127.0.0.1:8080";
 const request = { route: "/v1/chat/completions", model: "llama", requested_model: null, profile: null, is_streamed: false, count: 1 };

@@ -3,10 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { folded, readable } from "../../../src/gglib/proxy/web/page/pages/requests/body_text.js";
-import { fitting } from "../../../src/gglib/proxy/web/page/pages/requests/column_widths.js";
-import { isFailed, modelName, phases, shortRoute, shortTime, statusBadge } from "../../../src/gglib/proxy/web/page/pages/requests/facts.js";
-import { textOfPart } from "../../../src/gglib/proxy/web/page/pages/requests/response_text.js";
+import {
+  fitting, folded, isFailed, modelName, phases, readable, shortRoute, shortTime, statusBadge, textOfPart,
+} from "../../../src/gglib/proxy/web/page/pages/requests/facts.js";
 
 test("the parts of the time add up to the duration", () => {
   const parts = phases({ waited_s: 3, first_byte_s: 3.5, duration_s: 8, is_streamed: true });

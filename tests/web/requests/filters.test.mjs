@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { filtersOf, isFiltered, matchesRunning, NO_FILTERS, NONE, pathOf, queryOf } from "../../../src/gglib/proxy/web/page/pages/requests/filters.js";
+import { filtersOf, isFiltered, matchesRunning, NO_FILTERS, NONE, pathOf, queryOf } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
 
 const filters = (/** @type {object} */ changes) => ({ ...NO_FILTERS, ...changes });
 const request = { request_id: "req_1", route: "/v1/chat/completions", model: "llama", requested_model: "gpt-4o", profile: null, key: null, client: "curl", address: "10.0.0.1" };

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NO_FILTERS } from "../../../src/gglib/proxy/web/page/pages/requests/filters.js";
-import { Listing, requestOf } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
+import { Listing, NO_FILTERS, requestOf } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
 
 /** A server with the requests 1 to `last`, which answers like the API. */
 function server(last) {

@@ -3,9 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NO_FILTERS } from "../../../src/gglib/proxy/web/page/pages/requests/filters.js";
-import { Listing } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
-import { newestOfClients } from "../../../src/gglib/proxy/web/page/pages/requests/refreshing.js";
+import { Listing, newestOfClients, NO_FILTERS } from "../../../src/gglib/proxy/web/page/pages/requests/listing.js";
 
 const request = (id, route, fields = {}) => ({ request_id: id, ended_at_s: 1, route, model: null, status: 200, ...fields });
 

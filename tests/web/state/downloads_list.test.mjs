@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inOrder, isActive, merged, replaced, shareOf, stateText } from "../../../src/gglib/proxy/web/page/state/downloads_list.js";
+import { inOrder, isActive, merged, replaced, shareOf, stateText } from "../../../src/gglib/proxy/web/page/state/downloads.js";
 
 const download = (id, state, fields = {}) => ({
   id, state, phase: null, done_bytes: 0, total_bytes: null, bytes_per_s: null, left_s: null, created_at: 1, ...fields,

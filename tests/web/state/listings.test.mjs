@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { applyEvent, emptyState, replaceRunning, withHistory, withSwaps } from "../../../src/gglib/proxy/web/page/state/reduce.js";
+import { applyEvent, emptyState, replaceRunning, withHistory, withSwaps } from "../../../src/gglib/proxy/web/page/state/live.js";
 
 const started = (state, id) => applyEvent(state, "request_started", { request_id: id }, 1);
 const finished = (state, id, end = 1) => applyEvent(state, "request_finished", { id: null, request_id: id, ended_at_s: end }, 1);

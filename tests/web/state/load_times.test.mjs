@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { applyEvent, emptyState } from "../../../src/gglib/proxy/web/page/state/reduce.js";
+import { applyEvent, emptyState } from "../../../src/gglib/proxy/web/page/state/live.js";
 
 test("a load that begins after the snapshot does not move the times of other models", () => {
   const idle = { model_id: 1, model_name: "a", state: "ready", idle_s: 30 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { byUrgency, messageParts, summaryOf } from "../../../src/gglib/proxy/web/page/pages/system/checks.js";
+import { byUrgency, messageParts, summaryOf } from "../../../src/gglib/proxy/web/page/pages/system/texts.js";
 
 const checks = (...verdicts) => verdicts.map((verdict, index) => ({ name: `c${index}`, verdict, message: "" }));
 

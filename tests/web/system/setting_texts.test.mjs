@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { changeCommand, changeNote, foundSettings, limitsOf, reloadText, sourceText } from "../../../src/gglib/proxy/web/page/pages/system/setting_texts.js";
+import { changeCommand, changeNote, foundSettings, limitsOf, reloadText, sourceText } from "../../../src/gglib/proxy/web/page/pages/system/texts.js";
 
 const setting = (values) => ({ setting: "port", value: 8080, shown: "8080", source: "default", overrides: [], is_live: false, help: "Port to listen on.", ...values });
 

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cell, usageCsv } from "../../../src/gglib/proxy/web/page/pages/usage/csv.js";
-import { PERIODS, periodOf, queryOf, requestsSince, stepDate, stepLabel, viewOf } from "../../../src/gglib/proxy/web/page/pages/usage/ranges.js";
-import { groupsOf, OTHERS, seriesOf, servedTime, sorted, speedOf, stacked, stepsOf, tokensOf } from "../../../src/gglib/proxy/web/page/pages/usage/series.js";
+import { axisTicks, barPaths, groupsOf, labelEvery, OTHERS, seriesOf, stepDate, stepLabel, stepsOf, tokensOf } from "../../../src/gglib/proxy/web/page/pages/usage/chart.js";
+import { cell, PERIODS, periodOf, queryOf, requestsSince, servedTime, sorted, speedOf, usageCsv, viewOf } from "../../../src/gglib/proxy/web/page/pages/usage/page.js";
 
 const DAY = 86_400;
 const row = (start_s, model, numbers = {}) => ({ start_s, model, key: null, client: null, requests: 1, failed: 0, prompt_tokens: 10, completion_tokens: 5, cached_tokens: 4, busy_s: 2, ...numbers });
@@ -54,8 +53,35 @@ test("the smallest groups are one", () => {
   assert.deepEqual(series.at(-1), { name: OTHERS, values: [94 + 93 + 92 + 91] });
 });
 
-test("a stack adds its parts up", () => {
-  assert.deepEqual(stacked([{ name: "a", values: [1, 2] }, { name: "b", values: [3, 0] }]), [[1, 2], [4, 2]]);
+test("a bar stands on the parts below it, and a part without a value has none", () => {
+  const plot = { width: 100, height: 50, limit: 10 };
+  assert.deepEqual(barPaths([{ values: [2, 4] }, { values: [0, 6] }], plot), [
+    "M7.00 50.00h36.00v-10.00h-36.00zM57.00 50.00h36.00v-20.00h-36.00z",
+    "M57.00 30.00h36.00v-30.00h-36.00z",
+  ]);
+  assert.deepEqual(barPaths([{ values: [1] }], { width: 500, height: 50, limit: 1 }), ["M218.00 50.00h64.00v-50.00h-64.00z"]);
+  assert.deepEqual(barPaths([], plot), []);
+  assert.deepEqual(barPaths([{ values: [] }], plot), [""]);
+});
+
+test("an axis has round integers, a few of them", () => {
+  assert.deepEqual(axisTicks(1), [0, 1]);
+  assert.deepEqual(axisTicks(3.2), [0, 1, 2, 3]);
+  assert.deepEqual(axisTicks(10.6), [0, 5, 10]);
+  assert.deepEqual(axisTicks(212_000), [0, 50_000, 100_000, 150_000, 200_000]);
+  for (let limit = 1; limit < 1e12; limit *= 1.37) {
+    const ticks = axisTicks(limit);
+    assert.ok(ticks.length >= 2 && ticks.length <= 6, String(limit));
+    assert.ok(ticks.every(Number.isInteger) && ticks.at(-1) <= limit, String(limit));
+  }
+});
+
+test("labels have space between them, and there is always one", () => {
+  assert.equal(labelEvery(7, 700), 1);
+  assert.equal(labelEvery(24, 400), 4);
+  assert.equal(labelEvery(30, 350), 6);
+  assert.equal(labelEvery(4000, 300), 4000);
+  assert.equal(labelEvery(3, 0), 3);
 });
 
 test("groups are sums, and can be sorted by any column", () => {

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from gglib.http.response_writer import encode_header_lines
 from gglib.proxy.access.public_paths import PAGE_FILES
-from gglib.proxy.web.comments import without_comments
+from gglib.proxy.web.comments import without_comments, without_indentation
 from gglib.proxy.web.headers import SECURITY_HEADERS
 from gglib.proxy.web.modules import imported_modules
 from gglib.proxy.web.styles import join_styles
@@ -102,11 +102,11 @@ def _revision(served: Mapping[str, bytes]) -> str:
 
 
 def _served_content(path: str, content: bytes) -> bytes:
-    """Return a file without comments; libraries are served as they were published."""
+    """Return a file without comments and indentation; libraries are served as they were published."""
     suffix = PurePosixPath(path).suffix
     if path.startswith(VENDOR) or suffix not in _COMMENTED:
         return content
-    return without_comments(content.decode()).encode()
+    return without_indentation(without_comments(content.decode())).encode()
 
 
 def _filled(template: bytes, base: str, sources: Mapping[str, bytes]) -> bytes:

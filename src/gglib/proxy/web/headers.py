@@ -16,7 +16,7 @@ _POLICY = (
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types gglib dompurify",
+    "trusted-types 'none'",
 )
 
 SECURITY_HEADERS: Headers = [

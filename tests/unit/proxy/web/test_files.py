@@ -51,7 +51,7 @@ def test_style_sheets_are_joined() -> None:
 
 
 def test_comments_of_own_files_are_removed_and_libraries_are_kept() -> None:
-    """Comments are for developers; a library is served as it was published."""
+    """Comments and indentation are for developers; a library is served as it was published."""
     page = build_page(
         SOURCES
         | {
@@ -60,7 +60,7 @@ def test_comments_of_own_files_are_removed_and_libraries_are_kept() -> None:
             "style/base.css": b"/* why */\na{}",
         }
     )
-    assert page.files["lib/a.js"].content == b"  one();\n"
+    assert page.files["lib/a.js"].content == b"one();\n"
     assert page.files["style/base.css"].content == b"a{}"
     assert page.files["vendor/x.js"].content == b"  /* licence */\n"
 

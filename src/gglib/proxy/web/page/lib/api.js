@@ -1,15 +1,14 @@
-/** Requests to the server's API. Every request carries the key of the session in a header, never a cookie. */
+/** Requests to the server's API and the events of its streams. Every request carries the key of the session in a header, never a cookie. */
 
-import { key, rejectKey } from "../state/session.js";
-import { parseEvents } from "./sse.js";
+import { key, rejectKey, urlOf } from "../state/session.js";
 
 /**
- * @typedef {{[name: string]: string | number | boolean | null | undefined}} Query
- * @typedef {{query?: Query, signal?: AbortSignal, headers?: Record<string, string>}} Options
+ * @typedef {{query?: import("../state/session.js").Query, signal?: AbortSignal, headers?: Record<string, string>}} Options
  */
 
 /** `idleMs` for streams that the server keeps up: thrice the usual time between heartbeats. */
 export const IDLE_MS = 30_000;
+const LINK = /^(?:https?:\/\/|mailto:)/i;
 
 /** An error response, or a server that cannot be reached (status 0). */
 export class ApiError extends Error {
@@ -31,16 +30,6 @@ export class ApiError extends Error {
 /** @param {any} error Whether another attempt with the same key would fail, too: it has no such right, or the server no such function. */
 export function isDenied(error) {
   return error?.status === 403 || error?.status === 501;
-}
-
-/** @param {string} path @param {Query} [query] Entries that are null, undefined or "" are left out. */
-export function urlOf(path, query = {}) {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== "") parameters.set(name, String(value));
-  }
-  const text = parameters.toString();
-  return text ? `${path}?${text}` : path;
 }
 
 /**
@@ -119,4 +108,79 @@ export async function* streamEvents(path, { method = "GET", body, idleMs, ...opt
   const response = await send(method, path, body, { ...options, headers: { accept: "text/event-stream" } });
   if (response.body === null) return;
   yield* parseEvents(response.body, { idleMs });
+}
+
+/**
+ * Yield the events of a stream. Comments, ids and retry times are ignored; an event without data is not yielded.
+ *
+ * A connection may be dead without an end, such as after the machine slept. So a stream that has sent comments, which
+ * are its heartbeats, fails when it is silent for `idleMs`, or for thrice the time between its heartbeats. Without
+ * heartbeats, which a server's settings can turn off, silence means nothing.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {{idleMs?: number}} [limits] In milliseconds; by default a stream may be silent for ever.
+ * @returns {AsyncGenerator<{event: string, data: string}, void, void>}
+ */
+export async function* parseEvents(stream, { idleMs = Infinity } = {}) {
+  const parse = eventParser();
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let limitMs = Infinity;
+  let readAt = performance.now();
+  try {
+    for (;;) {
+      const { done, value } = await within(limitMs, reader.read());
+      if (done) return;
+      const { events, hasComments } = parse(decoder.decode(value, { stream: true }));
+      if (hasComments) limitMs = Math.max(idleMs, 3 * (performance.now() - readAt));
+      yield* events;
+      readAt = performance.now();
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** @template T @param {number} limitMs @param {Promise<T>} promise @returns {Promise<T>} Rejects if it takes longer. */
+async function within(limitMs, promise) {
+  if (limitMs === Infinity) return promise;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The connection to the server went silent.")), limitMs);
+  });
+  try {
+    return await Promise.race([promise, /** @type {Promise<never>} */ (silence)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @returns {(text: string) => {events: {event: string, data: string}[], hasComments: boolean}} An incremental parser: pieces of text in, events out when they are complete. */
+function eventParser() {
+  let rest = "";
+  let event = "";
+  /** @type {string[]} */
+  let data = [];
+  return (text) => {
+    const events = [];
+    let hasComments = false;
+    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
+      if (line === "") {
+        if (data.length > 0) events.push({ event: event || "message", data: data.join("\n") });
+        event = "";
+        data = [];
+      } else if (field === "") hasComments = true;
+      else if (field === "data") data.push(value);
+      else if (field === "event") event = value;
+    }
+    return { events, hasComments };
+  };
+}
+
+/** @param {string} href @returns {boolean} Whether it may be followed: never a script, a local file or a part of this page. */
+export function isSafeLink(href) {
+  return LINK.test(href) && URL.canParse(href);
 }

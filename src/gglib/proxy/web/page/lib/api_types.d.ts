@@ -20,6 +20,40 @@ export interface Aliases {
   aliases: Array<Alias>;
 }
 
+/** What serves a model instead of llama.cpp: set on the server's machine only. */
+export interface Backend {
+  /** `command`: gglib runs it; `url`: it runs elsewhere. */
+  kind: string;
+  /** Its words; null for callers without admin rights. */
+  command: Array<string> | null;
+  /** Its base URL; null for callers without admin rights. */
+  url: string | null;
+  /** Environment variable with its key; null for callers without admin rights. */
+  key_env: string | null;
+  /** The model's name there; null: its name here. */
+  served_name: string | null;
+  /** The paths that it serves; empty: those of the model's kind. */
+  routes: Array<string>;
+  /** How the command runs; null for URLs, and for callers without admin rights. */
+  launch: BackendLaunch | null;
+}
+
+/** How the command of a model runs. */
+export interface BackendLaunch {
+  /** Its working directory. */
+  directory: string;
+  /** Responds with 200 when it is ready. */
+  health_path: string;
+  /** null: the default of gglib. */
+  start_timeout_s: number | null;
+  /** `TERM`, `INT`, `QUIT`, `HUP` or `KILL`. */
+  stop_signal: string;
+  /** By device (`ram`, `gpu0`); empty: measured at its launches. */
+  memory_bytes: Record<string, number>;
+  /** Requests at a time; null: unknown. */
+  slots: number | null;
+}
+
 /** The recorded bodies of a request. */
 export interface BodyTexts {
   request: string;
@@ -249,6 +283,8 @@ export interface Gpu {
   name: string;
   total_bytes: number;
   free_bytes: number;
+  /** Its maker: `NVIDIA`, `AMD`, `Intel`; empty: unknown. */
+  vendor: string;
 }
 
 /** A file that was not deleted. */
@@ -397,6 +433,8 @@ export interface Model {
   projector_sha256: string | null;
   /** Set on the server's machine only; null for callers without admin rights. */
   engine_args: Array<string> | null;
+  /** What serves the model; null: llama.cpp, from its files. */
+  backend: Backend | null;
   /** Whether gglib downloaded the files and may delete them. */
   is_downloaded: boolean;
   /** SHA-256 of the content, in hexadecimal. */
@@ -545,6 +583,17 @@ export interface Reloaded {
   /** Models in memory whose options changed: unloaded after their requests. */
   replaced_models: Array<string>;
   warnings: Array<string>;
+}
+
+/** A model that a server elsewhere serves, and the state of that server. Times in seconds. */
+export interface RemoteStatus {
+  model_id: number;
+  model_name: string;
+  host: string;
+  in_flight: number;
+  is_reachable: boolean | null;
+  last_failure: string;
+  failed_ago_s: number | null;
 }
 
 /** What the removal of a model with its files would delete. */
@@ -773,6 +822,8 @@ export interface Status {
   hint: string | null;
   /** Memory of the machine, by device, as of some seconds ago; empty if unknown. */
   devices: Record<string, DeviceMemory>;
+  /** Models of servers elsewhere that were used since the start; they are never loaded. */
+  remotes: Array<RemoteStatus>;
 }
 
 /** The unloaded models. */

@@ -1,7 +1,6 @@
 /** A table of which only the rows in view are in the document: for hundreds of models and thousands of requests. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib/html.js";
-import { visibleRows } from "../lib/virtual.js";
 
 /**
  * @template T
@@ -36,11 +35,12 @@ export function VirtualTable({ items, columns, rowKey, label, rowHeight = 40, on
   }, [rows.last, items.length]);
   const shown = items.slice(rows.first, rows.last);
   const [active, onKeyDown, onFocusIn] = useActiveRow({ scroller, items, rowKey, rowHeight, shown });
+  const spacer = (/** @type {number} */ height) => (height > 0 ? html`<tr class="spacer" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>` : null);
   return html`<div class="virtual" ref=${scroller} onScroll=${read} tabindex=${onOpen ? -1 : 0} role="region" aria-label=${label}>
     <table aria-rowcount=${items.length + 1}>
       <thead><tr>${columns.map((column) => html`<th scope="col" class=${column.class ?? ""} aria-sort=${column.sort}>${column.title}</th>`)}</tr></thead>
       <tbody onKeyDown=${onOpen ? onKeyDown : undefined} onFocusIn=${onOpen ? onFocusIn : undefined}>
-        ${rows.before > 0 ? html`<tr class="spacer" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${rows.before}px` }}></td></tr>` : null}
+        ${spacer(rows.before)}
         ${shown.map((item, index) => {
           const id = rowKey(item);
           return html`<tr key=${id} aria-rowindex=${rows.first + index + 2} style=${{ height: `${rowHeight}px` }}
@@ -51,7 +51,7 @@ export function VirtualTable({ items, columns, rowKey, label, rowHeight = 40, on
             ${columns.map((column) => html`<td class=${column.class ?? ""}>${column.cell(item)}</td>`)}
           </tr>`;
         })}
-        ${rows.after > 0 ? html`<tr class="spacer" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${rows.after}px` }}></td></tr>` : null}
+        ${spacer(rows.after)}
       </tbody>
     </table>
   </div>`;
@@ -122,4 +122,16 @@ function topFor(row, scroller, rowHeight) {
   const top = row * rowHeight;
   if (top < scroller.scrollTop) return top;
   return Math.max(scroller.scrollTop, top + rowHeight + head - scroller.clientHeight);
+}
+
+/**
+ * @param {{count: number, rowHeight: number, top: number, height: number, margin?: number}} view In pixels; `margin`
+ *   is the number of rows that are drawn beyond each edge.
+ * @returns {{first: number, last: number, before: number, after: number}} Rows from `first` up to `last` (exclusive),
+ *   and the heights of what is not drawn.
+ */
+export function visibleRows({ count, rowHeight, top, height, margin = 8 }) {
+  const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight)) - margin);
+  const last = Math.min(count, Math.max(0, Math.ceil((top + height) / rowHeight)) + margin);
+  return { first, last: Math.max(first, last), before: first * rowHeight, after: (count - Math.max(first, last)) * rowHeight };
 }

@@ -1,48 +1,141 @@
-/** Sends the requests of the chat, and feeds the page with the answer as it comes. */
+/** The chat of this tab, its storage, its requests and what they wait for. It outlives the page's view: an answer continues while another page is open. */
 
-import { ApiError, streamEvents } from "../../lib/api.js";
-import { emptyAnswer, ended, joined, received } from "./answer.js";
-import { askedContinuationBody, continuationBody, nextId, requestBody } from "./conversation.js";
-import { requestFields } from "./settings.js";
-import { chooseModel, keepAnswer, live, messages, settings, wantedModel } from "./state.js";
+import { ApiError, batch, computed, duration, signal, streamEvents } from "../../ui/kit.js";
+import { askedContinuationBody, before, continuationBody, emptyAnswer, ended, joined, nextId, NO_SETTINGS, received, requestBody, requestFields, withoutExchange } from "./conversation.js";
 
-/** @typedef {import("./models.js").Choice} Choice */
+/**
+ * @typedef {import("./conversation.js").Message} Message
+ * @typedef {import("./conversation.js").Picture} Picture
+ * @typedef {import("./conversation.js").Answer} Answer
+ * @typedef {{id: string, base: string, isProfile: boolean, hasVision: boolean, canThink: boolean, description: string}} Choice `base`: the model of a profile.
+ * @typedef {{model_name: string, state: string, in_flight: number, loading_for_s?: number | null, expected_load_s?: number | null}} Resident
+ * @typedef {{model_name: string, runs_in_s?: number | null}} Waiting
+ * @typedef {{model: string, settings: import("./conversation.js").Settings, messages: Message[]}} Stored
+ */
 
+const STORED = "gglib.chat";
+/** Browsers keep about 5 million characters. */
+const MAX_IMAGE_CHARS = 3_000_000;
 const RENDER_SHARE = 4;
+
+const stored = readChat();
+
+/** @type {import("../../vendor/signals.js").Signal<Message[]>} */
+export const messages = signal(stored?.messages ?? []);
+
+/** @type {import("../../vendor/signals.js").Signal<import("./conversation.js").Settings>} */
+export const settings = signal({ ...NO_SETTINGS, ...stored?.settings });
+
+/** The name of the chosen model; empty: none was chosen. */
+export const wantedModel = signal(stored?.model ?? "");
+
+/** The models to choose from; null: not loaded. @type {import("../../vendor/signals.js").Signal<Choice[] | null>} */
+export const choices = signal(null);
+
+/**
+ * The answer that is being received. `continues`: the answer before it, which it goes on from.
+ * @type {import("../../vendor/signals.js").Signal<{answer: Answer, continues: Answer | null, startedAt: number, stop: () => void} | null>}
+ */
+export const live = signal(null);
+
+export const isAnswering = computed(() => live.value !== null);
+
+/** @param {string} model */
+export function chooseModel(model) {
+  wantedModel.value = model;
+  save();
+}
+
+/** @param {import("./conversation.js").Settings} changed Those that change. */
+export function changeSettings(changed) {
+  settings.value = { ...settings.value, ...changed };
+  save();
+}
+
+export function resetSettings() {
+  settings.value = NO_SETTINGS;
+  save();
+}
+
+/** @param {string} text @param {Picture[]} images @param {number} [replacedId] A prompt that it replaces, with what follows it. */
+export function addPrompt(text, images, replacedId) {
+  const kept = replacedId === undefined ? messages.value : before(messages.value, replacedId);
+  keep([...kept, { role: "user", id: nextId(messages.value), text, images }]);
+}
+
+/** Remove an answer and what follows it. @param {number} id */
+export function cutFrom(id) {
+  keep(before(messages.value, id));
+}
+
+/** @param {number} id A prompt. */
+export function removeExchange(id) {
+  keep(withoutExchange(messages.value, id));
+}
+
+/** Remove all messages; the model and the settings stay. */
+export function startNew() {
+  const stop = live.value?.stop;
+  batch(() => {
+    live.value = null;
+    keep([]);
+  });
+  stop?.();
+}
+
+/** @param {Choice} choice The chat as it would be sent to this model. */
+export function chatWith(choice) {
+  return { model: choice.id, system: settings.value.system ?? "", messages: messages.value, fields: requestFields(settings.value, choice) };
+}
 
 /** Ask for the answer to the last prompt. @param {Choice} choice @returns {Promise<void>} Never rejects: errors belong to the answer. */
 export function ask(choice) {
-  return exchange(choice, null, [body(choice)]);
+  return exchange(choice, null, [requestBody(chatWith(choice))]);
 }
 
 /**
  * Continue the last answer: by the engine, or, if it refuses, by asking the model.
- * @param {Choice} choice @param {import("./answer.js").Answer} answer
+ * @param {Choice} choice @param {Answer} answer
  */
 export function continueAnswer(choice, answer) {
-  const whole = body(choice);
+  const whole = requestBody(chatWith(choice));
   return exchange(choice, answer, [continuationBody(whole), askedContinuationBody(whole)]);
 }
 
-/** @param {Choice} choice */
-export function body(choice) {
-  const fields = requestFields(settings.value, { isProfile: choice.isProfile });
-  return requestBody({ model: choice.id, system: settings.value.system ?? "", messages: messages.value, fields });
+/**
+ * Why a request has no answer yet, as one sentence.
+ * @param {{residents: readonly Resident[], waiting: readonly Waiting[]} | null} status
+ * @param {string} model Its name in the catalogue. @param {number} waitedS @param {number} ageS The age of the status.
+ * @returns {string}
+ */
+export function waitText(status, model, waitedS, ageS) {
+  const { residents = [], waiting = [] } = status ?? {};
+  const own = residents.find((resident) => resident.model_name === model);
+  if (own?.state === "loading") {
+    const expected = own.expected_load_s ? ` of about ${whole(own.expected_load_s)}` : "";
+    return `Loading ${model}, ${whole((own.loading_for_s ?? 0) + ageS)}${expected}`;
+  }
+  const so = `${whole(waitedS)} so far`;
+  const queued = waiting.find((entry) => entry.model_name === model);
+  if (queued === undefined) return waitedS < 1 ? "Waiting for the answer" : `Waiting for the first token of ${model}, ${so}`;
+  const runsInS = (queued.runs_in_s ?? 0) - ageS;
+  const expected = runsInS > 0.5 ? `, about ${whole(runsInS)} more` : "";
+  return `${reasonOf(residents, model)}, ${so}${expected}`;
 }
 
 /**
- * @param {Choice} choice @param {import("./answer.js").Answer | null} continues
+ * @param {Choice} choice @param {Answer | null} continues
  * @param {Record<string, any>[]} bodies The next one is sent if the server refuses one before an answer.
  */
 async function exchange(choice, continues, bodies) {
   if (live.value !== null) return;
-  if (wantedModel.value !== choice.id) chooseModel(choice.id); // else the next message might go to another model
+  // Else the next message might go to another model.
+  if (wantedModel.value !== choice.id) chooseModel(choice.id);
   const controller = new AbortController();
   const startedAt = performance.now();
   const afterS = () => (performance.now() - startedAt) / 1000;
   let answer = emptyAnswer(nextId(messages.value), choice.id);
   const stop = () => controller.abort();
-  const isCurrent = () => live.value?.stop === stop; // not after "New chat"
   const show = showing(() => {
     if (live.value?.stop === stop) live.value = { ...live.value, answer };
   });
@@ -54,31 +147,37 @@ async function exchange(choice, continues, bodies) {
     show();
   };
   try {
-    for (const [index, next] of bodies.entries()) {
-      try {
-        await receive(next, controller.signal, onEvent);
-        break;
-      } catch (error) {
-        if (!isRefusal(error) || answer.parts > 0 || index === bodies.length - 1) throw error;
-      }
-    }
+    await receiveFirst(bodies, controller.signal, onEvent, () => answer.parts > 0);
   } catch (error) {
     end = controller.signal.aborted ? { finish: "interrupted" } : { finish: "failed", error: textOf(error) };
   }
   show.cancel();
-  if (!isCurrent()) return;
+  // Not after "New chat".
+  if (live.value?.stop !== stop) return;
   const whole = ended(answer, afterS(), end);
-  keepAnswer(continues === null ? whole : joined(continues, whole));
+  const kept = continues === null ? whole : joined(continues, whole);
+  batch(() => {
+    keep([...messages.value.filter(({ id }) => id !== kept.id), kept]);
+    live.value = null;
+  });
 }
 
-/** @param {unknown} body @param {AbortSignal} signal @param {(event: unknown) => void} onEvent */
-async function receive(body, signal, onEvent) {
-  let isComplete = false;
-  for await (const { data } of streamEvents("/v1/chat/completions", { method: "POST", body, signal })) {
-    if (data === "[DONE]") isComplete = true;
-    else onEvent(eventOf(data));
+/**
+ * @param {Record<string, any>[]} bodies @param {AbortSignal} signal @param {(event: unknown) => void} onEvent
+ * @param {() => boolean} hasBegun Whether there is a part of an answer: then no other request is sent.
+ */
+async function receiveFirst([body, ...others], signal, onEvent, hasBegun) {
+  try {
+    let isComplete = false;
+    for await (const { data } of streamEvents("/v1/chat/completions", { method: "POST", body, signal })) {
+      if (data === "[DONE]") isComplete = true;
+      else onEvent(eventOf(data));
+    }
+    if (!isComplete) throw new Error("The answer ended early: the connection to the model broke.");
+  } catch (error) {
+    if (!isRefusal(error) || hasBegun() || others.length === 0) throw error;
+    await receiveFirst(others, signal, onEvent, hasBegun);
   }
-  if (!isComplete) throw new Error("The answer ended early: the connection to the model broke.");
 }
 
 /** @param {string} data @returns {unknown} Raises the error that a stream reports. */
@@ -87,11 +186,12 @@ function eventOf(data) {
   try {
     event = JSON.parse(data);
   } catch {
-    return null; // cut off by the end of the engine, which the next event or the end of the stream reports
+    // Cut off by the end of the engine, which the next event or the end of the stream reports.
+    return null;
   }
   if (!event?.error) return event;
-  const [sentence = ""] = String(event.error.message ?? "The model failed during its answer.").split("\n"); // the engine's log may follow
-  throw new Error(sentence);
+  // The engine's log may follow.
+  throw new Error(String(event.error.message ?? "The model failed during its answer.").split("\n")[0]);
 }
 
 /** @param {unknown} error Whether the server refused the request for what it contains. */
@@ -99,10 +199,9 @@ function isRefusal(error) {
   return error instanceof ApiError && error.status >= 400 && ![401, 403, 429, 503].includes(error.status);
 }
 
-/** @param {unknown} error */
+/** @param {any} error */
 function textOf(error) {
-  if (error instanceof TypeError) return "The connection to the server broke.";
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof TypeError ? "The connection to the server broke." : error.message;
 }
 
 /**
@@ -122,9 +221,10 @@ function showing(update) {
     }
     isWaiting = false;
     update();
-    setTimeout(() => { // after the frame was painted
-      const took = performance.now() - at;
-      notBefore = performance.now() + took * (RENDER_SHARE - 1);
+    // After the frame was painted.
+    setTimeout(() => {
+      const now = performance.now();
+      notBefore = now + (now - at) * (RENDER_SHARE - 1);
     });
   };
   const show = () => {
@@ -136,4 +236,58 @@ function showing(update) {
     isOver = true;
   };
   return show;
+}
+
+/** @param {Message[]} changed All messages from now on. */
+function keep(changed) {
+  messages.value = changed;
+  save();
+}
+
+/** Write the chat to the storage of the tab: without its images if there is no room for them, which is said where they were. */
+function save() {
+  const chat = { model: wantedModel.value, settings: settings.value, messages: messages.value };
+  const images = chat.messages.flatMap((message) => (message.role === "user" ? message.images : []));
+  const size = images.reduce((sum, { url }) => sum + url.length, 0);
+  if (size < MAX_IMAGE_CHARS && write(chat)) return;
+  const withoutUrls = (/** @type {Message} */ message) => message.role === "user" ? { ...message, images: message.images.map(({ name }) => ({ name, url: "" })) } : message;
+  write({ ...chat, messages: chat.messages.map(withoutUrls) });
+}
+
+/** @param {Stored} chat @returns {boolean} Whether there was room. */
+function write(chat) {
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify(chat));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Stored | null} */
+function readChat() {
+  try {
+    const chat = JSON.parse(sessionStorage.getItem(STORED) ?? "null");
+    return Array.isArray(chat?.messages) && typeof chat.settings === "object" && typeof chat.model === "string" ? chat : null;
+  } catch {
+    // Storage is disabled, or another version wrote it.
+    return null;
+  }
+}
+
+/** @param {readonly Resident[]} residents @param {string} model */
+function reasonOf(residents, model) {
+  const others = residents.filter((resident) => resident.model_name !== model);
+  const inState = (/** @type {string} */ state) => others.find((resident) => resident.state === state);
+  const stopping = inState("stopping");
+  if (stopping) return `Unloading ${stopping.model_name} to load ${model}`;
+  const busy = inState("draining") ?? others.find((resident) => resident.in_flight > 0);
+  if (busy) return `Waiting for ${busy.model_name} to finish its requests`;
+  const loading = inState("loading");
+  return loading ? `Waiting for ${loading.model_name} to load` : `Queued for ${model}`;
+}
+
+/** @param {number} seconds At least one second, in whole seconds. */
+function whole(seconds) {
+  return duration(Math.max(1, Math.round(seconds))).replace(".0 ", " ");
 }

@@ -1,18 +1,28 @@
-/** Texts for programs that connect to this server. Pure. */
+/** Texts for programs that connect to this server; and the next request of one of them, among those that the server reports. Pure. */
 
 /**
  * @typedef {import("../../lib/api_types.js").ClientSettings} Client
  * @typedef {import("../../lib/api_types.js").ClientTable} Table
+ * @typedef {import("../../lib/api_types.js").RunningRequest} Running
+ * @typedef {import("../../lib/api_types.js").StoredRequest} Stored
+ * @typedef {{running: readonly Running[], finished: readonly Stored[]}} Seen
+ * @typedef {"expected" | "waiting" | "answering" | "answered" | "failed"} Stage
+ * @typedef {{stage: Stage, id: string, client: string | null, model: string | null, route: string,
+ *   running: Running | null, stored: Stored | null}} Observed
  */
 
-const GROUPS = /** @type {const} */ ([
-  { kind: "program", title: "Programs for the terminal" },
-  { kind: "application", title: "Applications and editors" },
-  { kind: "library", title: "Libraries and commands" },
-]);
+/** The titles of the kinds of clients. */
+const KINDS = {
+  program: "Programs for the terminal",
+  application: "Applications and editors",
+  library: "Libraries and commands",
+};
 
 /** @type {Record<string, string>} */
 const APIS = { openai: "OpenAI", responses: "OpenAI Responses", anthropic: "Anthropic", ollama: "Ollama" };
+
+/** Routes of the admin API, which this page uses itself. */
+const OWN = "/gglib/";
 
 /** @param {string} name An API in `speaks`. */
 export function apiTitle(name) {
@@ -22,11 +32,7 @@ export function apiTitle(name) {
 /** @param {string} url Without a path. @returns {{api: string, url: string}[]} What to enter as base URL. */
 export function baseUrls(url) {
   const base = url.replace(/\/+$/, "");
-  return [
-    { api: "OpenAI", url: `${base}/v1` },
-    { api: "Anthropic", url: base },
-    { api: "Ollama", url: base },
-  ];
+  return ["openai", "anthropic", "ollama"].map((name, index) => ({ api: apiTitle(name), url: index === 0 ? `${base}/v1` : base }));
 }
 
 /** @param {string} text Whether the API takes it as the address of a server. */
@@ -44,13 +50,12 @@ export function isLoopback(url) {
  * @returns {{title: string, clients: Client[]}[]} Without empty groups.
  */
 export function groupsOf(clients, search) {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const isFound = (/** @type {Client} */ client) => {
+  const words = search.toLowerCase().split(/\s+/);
+  const found = clients.filter((client) => {
     const text = [client.title, client.name, client.how, ...client.speaks.map(apiTitle)].join(" ").toLowerCase();
     return words.every((word) => text.includes(word));
-  };
-  const found = clients.filter(isFound);
-  return GROUPS.map(({ kind, title }) => ({ title, clients: found.filter((client) => client.kind === kind) }))
+  });
+  return Object.entries(KINDS).map(([kind, title]) => ({ title, clients: found.filter((client) => client.kind === kind) }))
     .filter((group) => group.clients.length > 0);
 }
 
@@ -59,7 +64,7 @@ export function groupsOf(clients, search) {
  * @param {string | null} key The key to insert; null: the placeholder stays.
  */
 export function withKey(text, clientKey, key) {
-  return clientKey === null || key === null ? text : text.replaceAll(clientKey.placeholder, () => key);
+  return clientKey && key !== null ? text.replaceAll(clientKey.placeholder, () => key) : text;
 }
 
 /**
@@ -69,4 +74,46 @@ export function withKey(text, clientKey, key) {
 export function variableCommand(texts, clientKey) {
   if (clientKey === null || !texts.some((text) => text?.includes(clientKey.variable))) return null;
   return `export ${clientKey.variable}='${clientKey.placeholder}'`;
+}
+
+/** @param {Seen} seen @returns {ReadonlySet<string>} The requests that are none of the next ones. */
+export function knownRequests({ running, finished }) {
+  return new Set([...running, ...finished].map((request) => request.request_id));
+}
+
+/**
+ * @param {ReadonlySet<string>} known @param {Seen} seen
+ * @returns {string | null} The id of the oldest request that is not known; null: none has come.
+ */
+export function nextRequest(known, { running, finished }) {
+  const requests = [...finished.toReversed(), ...running];
+  return requests.find(({ route, request_id: id }) => !route.startsWith(OWN) && !known.has(id))?.request_id ?? null;
+}
+
+/**
+ * @param {string} id @param {Seen} seen
+ * @returns {Observed | null} The state of a request; null if it is in neither list, as after a restart of the server.
+ */
+export function observe(id, { running, finished }) {
+  const hasId = (/** @type {Running | Stored} */ request) => request.request_id === id;
+  const stored = finished.find(hasId) ?? null;
+  const current = stored ? null : running.find(hasId) ?? null;
+  const request = stored ?? current;
+  if (request === null) return null;
+  const { client, model, route } = request;
+  return { stage: stageOf(current, stored), id, client, model, route, running: current, stored };
+}
+
+/**
+ * @param {Observed | null} before What was observed last. @param {string} id @param {Seen} seen
+ * @returns {Observed | null} As `observe`; a request that has ended stays so when newer ones have taken its place in the list.
+ */
+export function observeOn(before, id, seen) {
+  return observe(id, seen) ?? (before?.id === id && before.stored ? before : null);
+}
+
+/** @param {Running | null} running @param {Stored | null} stored @returns {Stage} */
+function stageOf(running, stored) {
+  if (stored === null) return running?.state === "waiting" ? "waiting" : "answering";
+  return stored.error === null && stored.status !== null && stored.status < 400 ? "answered" : "failed";
 }

@@ -12,9 +12,9 @@ export async function loadModel(name) {
 }
 
 /** Unload a model after its responses in flight. @param {string} name */
-export async function unloadModel(name) {
+async function unloadModel(name) {
   const { stopped } = await api.post(`${modelPath(name)}/unload`);
-  toast(stopped.length > 0 ? `${name} is unloaded.` : `${name} was not in memory.`);
+  toast(`${name} ${stopped.length > 0 ? "is unloaded" : "was not in memory"}.`);
 }
 
 /**
@@ -31,5 +31,5 @@ export function memoryAction(name, resident) {
 /** @param {string} name @param {boolean} isPinned */
 export async function pinModel(name, isPinned) {
   await api.post(`${modelPath(name)}/${isPinned ? "pin" : "unpin"}`);
-  toast(isPinned ? `${name} stays in memory once it is loaded.` : `${name} may be unloaded for other models.`);
+  toast(`${name} ${isPinned ? "stays in memory once it is loaded" : "may be unloaded for other models"}.`);
 }

@@ -1,74 +1,72 @@
-/** The rows of the list of models: joined with their fit and state, filtered and sorted. Pure. */
+/** The rows of the list of models: joined with their fit and state, filtered and sorted; and their updates. Pure. */
 
 import { NO_VALUE, ago, bytes, shortCount } from "../../lib/format.js";
+import { isActive } from "../../state/downloads.js";
 
 /**
  * @typedef {import("../../lib/api_types.js").Model} Model
  * @typedef {import("../../lib/api_types.js").ModelFit} ModelFit
  * @typedef {import("../../lib/api_types.js").ResidentStatus} Resident
+ * @typedef {import("../../lib/api_types.js").Download} Download
+ * @typedef {import("../../lib/api_types.js").Update} Update
  * @typedef {{model: Model, fit: ModelFit | null, resident: Resident | null}} Row
- * @typedef {"chat" | "embedding" | "rerank"} Kind
- * @typedef {"name" | "quantization" | "parameters" | "size" | "context" | "fit" | "state" | "used"} SortKey
+ * @typedef {"used" | "name" | "quantization" | "parameters" | "size" | "context" | "fit" | "state"} SortKey
  * @typedef {{key: SortKey, isDescending: boolean}} Sort
  */
 
-/** The values of the filter: kinds, capabilities and states. */
-export const FILTERS = [
-  { value: "", label: "All models" },
-  { value: "memory", label: "In memory" },
-  { value: "pinned", label: "Pinned" },
-  { value: "chat", label: "Chat" },
-  { value: "tools", label: "Chat with tools" },
-  { value: "vision", label: "Chat with images" },
-  { value: "embedding", label: "Embedding" },
-  { value: "rerank", label: "Rerank" },
-  { value: "fits", label: "Fits now" },
-];
-
-/** @type {Record<SortKey, string>} */
-export const SORT_LABELS = {
-  used: "Last used",
-  name: "Name",
-  quantization: "Quantization",
-  parameters: "Parameters",
-  size: "Size",
-  context: "Context",
-  fit: "Fit",
-  state: "State",
+/** The values of the filter, with their titles: kinds, capabilities and states. */
+export const FILTERS = {
+  "": "All models",
+  memory: "In memory",
+  pinned: "Pinned",
+  chat: "Chat",
+  tools: "Chat with tools",
+  vision: "Chat with images",
+  embedding: "Embedding",
+  rerank: "Rerank",
+  fits: "Fits now",
 };
 
-const collator = new Intl.Collator(undefined, { numeric: true });
+const KINDS = ["rerank", "embedding", "chat"];
 const FIT_ORDER = ["fits", "tight", "too large", "unknown"];
 const STATE_ORDER = ["ready", "draining", "loading", "stopping"];
+const collator = new Intl.Collator(undefined, { numeric: true });
 
-/** Keys whose most interesting rows have the highest values. @type {readonly SortKey[]} */
-const DESCENDING_FIRST = ["parameters", "size", "context", "used"];
+/**
+ * The sort orders, with their titles and the values of rows. `true`: the most interesting rows have the highest values.
+ * @type {Record<SortKey, [title: string, valueOf: (row: Row) => string | number | null, isDescendingFirst?: true]>}
+ */
+export const SORTS = {
+  used: ["Last used", ({ model }) => model.last_used_at, true],
+  name: ["Name", ({ model }) => model.name],
+  quantization: ["Quantization", ({ model }) => model.quantization],
+  parameters: ["Parameters", ({ model }) => model.parameter_count, true],
+  size: ["Size", ({ model }) => model.size_bytes, true],
+  context: ["Context", ({ model }) => model.context ?? model.trained_context, true],
+  fit: ["Fit", ({ fit }) => fit && FIT_ORDER.indexOf(fit.fit)],
+  state: ["State", ({ resident }) => resident && STATE_ORDER.indexOf(resident.state)],
+};
 
-/** @param {Model} model @returns {Kind} How the model is served. */
+/** @param {Model} model @returns {string} How the model is served: "chat", "embedding" or "rerank". */
 export function kindOf(model) {
-  if (model.kind !== null) return /** @type {Kind} */ (model.kind);
-  return model.capabilities.includes("rerank") ? "rerank" : model.capabilities.includes("embedding") ? "embedding" : "chat";
+  return model.kind ?? KINDS.find((kind) => model.capabilities.includes(kind)) ?? "chat";
 }
 
 /** @param {Model} model @returns {string[]} What it can do beside its kind. */
 export function abilitiesOf(model) {
-  return model.capabilities.filter((name) => !["chat", "embedding", "rerank"].includes(name));
+  return model.capabilities.filter((name) => !KINDS.includes(name));
 }
 
 /** @param {Model} model @returns {string} The facts that distinguish files of one model: "Q4_K_M · 3.2 B · 2 GB". */
 export function shortFacts(model) {
-  return [model.quantization, parametersOf(model), model.size_bytes === null ? null : bytes(model.size_bytes)]
-    .filter((text) => text && text !== NO_VALUE)
-    .join(" · ");
+  return [model.quantization, parametersOf(model), bytes(model.size_bytes)].filter((text) => text && text !== NO_VALUE).join(" · ");
 }
 
 /** @param {{parameter_count: number | null}} model @returns {string} The number of parameters: "7.6 B", "494 M". */
-export function parametersOf(model) {
-  const total = model.parameter_count;
-  if (total === null) return NO_VALUE;
-  if (total < 999_500_000) return shortCount(total);
+export function parametersOf({ parameter_count: total }) {
+  if (total === null || total < 999_500_000) return shortCount(total);
   const billions = total / 1e9;
-  return `${billions < 99.5 ? Number(billions.toFixed(1)) : Math.round(billions)} B`;
+  return `${Number(billions.toFixed(billions < 99.5 ? 1 : 0))} B`;
 }
 
 /** @param {number | null} unixSeconds @param {number} now Unix seconds. @returns {string} */
@@ -83,35 +81,31 @@ export function usedAgo(unixSeconds, now) {
 export function joined(models, fits, residents) {
   const fitById = new Map(fits.map((fit) => [fit.model_id, fit]));
   const residentById = new Map(residents.map((resident) => [resident.model_id, resident]));
-  return models.map((model) => ({
-    model,
-    fit: fitById.get(model.id) ?? null,
-    resident: residentById.get(model.id) ?? null,
-  }));
+  return models.map((model) => ({ model, fit: fitById.get(model.id) ?? null, resident: residentById.get(model.id) ?? null }));
 }
 
-/** @param {readonly Row[]} rows @param {string} text Words that names or facts must contain. @param {string} filter A value of `FILTERS`. */
+/** @param {readonly Row[]} rows @param {string} text Words that names or facts must contain. @param {string} filter A key of `FILTERS`. */
 export function filtered(rows, text, filter) {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = text.toLowerCase().split(/\s+/);
   return rows.filter((row) => matchesFilter(row, filter) && words.every((word) => searchedText(row.model).includes(word)));
 }
 
 /** @param {readonly Row[]} rows @param {Sort} sort @returns {Row[]} Rows without a value are last in both directions. */
 export function sorted(rows, { key, isDescending }) {
-  const sign = isDescending ? -1 : 1;
-  return [...rows].sort((one, other) => {
-    const [a, b] = [valueOf(one, key), valueOf(other, key)];
-    if (a === null || b === null) return a === b ? byName(one, other) : a === null ? 1 : -1;
-    const order = typeof a === "string" ? collator.compare(a, String(b)) : a - Number(b);
-    return order === 0 ? byName(one, other) : sign * order;
+  const [, valueOf] = SORTS[key];
+  return rows.toSorted((one, other) => {
+    const [a, b] = [valueOf(one), valueOf(other)];
+    if (a === null && b !== null) return 1;
+    if (b === null && a !== null) return -1;
+    const order = typeof a === "string" ? collator.compare(a, String(b)) : Number(a) - Number(b);
+    return (isDescending ? -order : order) || collator.compare(one.model.name, other.model.name);
   });
 }
 
 /** @param {string | null} text A sort order in a URL: "size" or "-size". @returns {Sort} */
 export function sortOf(text) {
-  const key = (text ?? "").replace(/^-/, "");
-  if (!(key in SORT_LABELS)) return { key: "used", isDescending: true };
-  return { key: /** @type {SortKey} */ (key), isDescending: (text ?? "").startsWith("-") };
+  const [, sign, key = ""] = /^(-?)(.*)$/.exec(text ?? "") ?? [];
+  return Object.hasOwn(SORTS, key) ? { key: /** @type {SortKey} */ (key), isDescending: sign === "-" } : { key: "used", isDescending: true };
 }
 
 /** @param {Sort} sort @returns {string} The form for a URL. */
@@ -121,49 +115,34 @@ export function sortText({ key, isDescending }) {
 
 /** @param {Sort} current @param {SortKey} key @returns {Sort} The order after the heading of a column is pressed. */
 export function nextSort(current, key) {
-  if (current.key === key) return { key, isDescending: !current.isDescending };
-  return { key, isDescending: DESCENDING_FIRST.includes(key) };
+  return { key, isDescending: current.key === key ? !current.isDescending : SORTS[key][2] === true };
 }
 
 /** @param {Row} row @param {string} filter */
 function matchesFilter({ model, fit, resident }, filter) {
   if (filter === "memory") return resident !== null;
   if (filter === "pinned") return model.is_pinned;
-  if (filter === "fits") return fit?.fit === "fits";
+  if (filter === "fits") return fit?.fit === filter;
   if (filter === "tools" || filter === "vision") return model.capabilities.includes(filter);
-  return filter === "" || kindOf(model) === filter;
+  return !filter || kindOf(model) === filter;
 }
 
 /** @param {Model} model */
 function searchedText(model) {
-  return [model.name, ...model.aliases, ...model.tags, model.architecture, model.quantization, model.source.repo]
-    .join(" ")
-    .toLowerCase();
+  return [model.name, ...model.aliases, ...model.tags, model.architecture, model.quantization, model.source.repo].join(" ").toLowerCase();
 }
 
-/** @param {Row} row @param {SortKey} key @returns {string | number | null} */
-function valueOf({ model, fit, resident }, key) {
-  switch (key) {
-    case "name":
-      return model.name;
-    case "quantization":
-      return model.quantization;
-    case "parameters":
-      return model.parameter_count;
-    case "size":
-      return model.size_bytes;
-    case "context":
-      return model.context ?? model.trained_context;
-    case "fit":
-      return fit === null ? null : FIT_ORDER.indexOf(fit.fit);
-    case "state":
-      return resident === null ? null : STATE_ORDER.indexOf(resident.state);
-    case "used":
-      return model.last_used_at;
-  }
+/** @param {readonly Download[]} downloads @returns {Set<string>} The ids of those that are done. */
+export function doneIds(downloads) {
+  return new Set(downloads.filter(({ state }) => state === "done").map(({ id }) => id));
 }
 
-/** @param {Row} one @param {Row} other */
-function byName(one, other) {
-  return collator.compare(one.model.name, other.model.name);
+/**
+ * @param {Update} update @param {readonly Download[]} downloads Active ones first. @param {ReadonlySet<string>} known Those
+ *   that were done when the sources were asked: the update is newer than they are.
+ * @returns {Download | null} The one that makes this update, or has made it.
+ */
+export function pullOf({ state, pull }, downloads, known) {
+  const isMade = (/** @type {Download} */ download) => isActive(download) || (download.state === "done" && !known.has(download.id));
+  return state === "changed" ? downloads.find((download) => download.target === pull && isMade(download)) ?? null : null;
 }

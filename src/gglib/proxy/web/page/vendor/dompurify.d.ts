@@ -1,2 +1,0 @@
-export * from "dompurify";
-export { default } from "dompurify";
