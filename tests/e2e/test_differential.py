@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from scripts.differential import compare, running_gglib
 from scripts.differential_requests import paths
+from tests.e2e.conftest import Gglib
 
 pytestmark = pytest.mark.e2e
 
 
 def test_generated_requests_have_the_same_responses(tmp_path: Path) -> None:
     """Every forwarded route, with and without streams."""
-    with running_gglib(tmp_path) as setup:
+    with running_gglib(tmp_path, engine=Gglib.engine) as setup:
         outcome = compare(setup, seed=7, count=60)
     assert outcome.differences == []
     assert set(outcome.compared) == set(paths())

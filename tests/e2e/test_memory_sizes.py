@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.conftest import Gglib
+from tests.support.engines import EMBEDDED
 
 from gglib.app.memory.accounts import LocalMemoryAccounts, open_accounts
 from gglib.core.kinds import launch_spec
 from gglib.core.memory import RAM
 from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningTarget
 from gglib.gguf import read_model
-from gglib.runtime.engines import EmbeddedEngine
-from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.engines import EmbeddedEngine, Engine, LlamaServerEngine
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.runtime.memory import LaunchedEngine
 from gglib.system.process_memory import read_groups
 from gglib.testing import FakeCatalog, write_tiny_encoder, write_tiny_gguf
@@ -43,6 +46,13 @@ WRITERS: dict[str, Write] = {
         path, context_length=LONGEST, pooling_type=4, has_classifier=True
     ),
 }
+
+
+def selected_engine() -> Engine:
+    """Return the engine that the tests run on."""
+    if Gglib.engine == EMBEDDED:
+        return EmbeddedEngine(reason="test")
+    return LlamaServerEngine(Path(Gglib.engine), reason="test")
 
 
 async def spec_of(kind: str, path: Path, catalog: FakeCatalog) -> ModelLaunchSpec:
@@ -98,13 +108,12 @@ async def test_a_size_covers_the_engine(tmp_path: Path, kind: str, context: int)
     WRITERS[kind](path)
     catalog = FakeCatalog()
     spec = await spec_of(kind, path, catalog)
-    accounts: LocalMemoryAccounts = await open_accounts(
-        EmbeddedEngine(reason="test"), catalog, slots=SLOTS, memory={}
-    )
+    engine_to_launch = selected_engine()
+    accounts: LocalMemoryAccounts = await open_accounts(engine_to_launch, catalog, slots=SLOTS, memory={})
     expected = (await accounts.size_of(spec, context))[RAM]
     (tmp_path / "engines").mkdir()
     config = LaunchConfig(
-        engine=EmbeddedEngine(reason="test"),
+        engine=engine_to_launch,
         engines_dir=tmp_path / "engines",
         log_dir=tmp_path / "logs",
         slots=SLOTS,
@@ -116,7 +125,10 @@ async def test_a_size_covers_the_engine(tmp_path: Path, kind: str, context: int)
         pid = engine.process.pid
         at_start = await asyncio.to_thread(pss, pid)
         launched = LaunchedEngine(
-            spec=spec, context=context, slots=engine.slots, prompt_cache_mib=engine.prompt_cache_mib
+            spec=spec,
+            context=context,
+            slots=engine.launch.slots,
+            prompt_cache_mib=engine.launch.prompt_cache_mib,
         )
         early = await accounts.measure(launched, pid)
         with ThreadPoolExecutor(SLOTS) as pool:

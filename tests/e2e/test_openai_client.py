@@ -7,6 +7,7 @@ import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
+from tests.support.engines import EMBEDDED
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Gglib
@@ -178,7 +179,9 @@ def test_an_overflow_in_anthropics_dialect_has_its_words(gglib: Gglib) -> None:
 @pytest.mark.parametrize("path", ["/chat/completions", "/completions", "/responses", "/messages"])
 def test_engine_fields_that_ask_for_nothing_are_served(gglib: Gglib, path: str) -> None:
     """A request with every field of llama-server set to its default is served."""
-    neutral = {"id_slot": -1, "lora": [], "n_discard": 0, "grammar_triggers": [], "chat_parser": ""}
+    neutral: dict[str, object] = {"id_slot": -1, "lora": [], "n_discard": 0, "grammar_triggers": []}
+    if gglib.engine == EMBEDDED:  # b10068 parses the empty text as JSON, and refuses it
+        neutral["chat_parser"] = ""
     content: dict[str, object] = {
         "messages": [{"role": "user", "content": "hi"}],
         "prompt": "hi",

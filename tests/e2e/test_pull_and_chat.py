@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.e2e.conftest import Gglib
 
 from gglib.library.starter import SMOLLM2
 from gglib.testing.local_hub import LocalHub
@@ -23,6 +24,7 @@ def test_the_starter_model_is_pulled_and_answers(tmp_path: Path, smollm2: Path) 
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "HF_"))},
             "GGLIB_HOME": str(tmp_path),
+            "GGLIB_ENGINE": Gglib.engine,
             "HF_ENDPOINT": hub.url,
             "NO_PROXY": "127.0.0.1,localhost",
         }

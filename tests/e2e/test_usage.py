@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.e2e.conftest import Gglib
+
 
 def test_usage_equals_what_clients_were_told() -> None:
     """Of mixed requests in three dialects: each kind of ``bench.usage_check`` about four times, to the token."""
@@ -14,6 +16,8 @@ def test_usage_equals_what_clients_were_told() -> None:
         "176",
         "--concurrency",
         "8",
+        "--engine",
+        Gglib.engine,
         "--kinds",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

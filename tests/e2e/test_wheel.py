@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.engines import EMBEDDED
 from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.testing import write_tiny_gguf
@@ -20,7 +21,11 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "src" / "gglib" / "proxy" / "web" / "page"
 INSTALL_LIMIT_S = 300
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),
+    pytest.mark.only_engine(EMBEDDED),  # the installed gglib runs the engine that comes with it
+]
 
 
 def run(*command: str | Path, **environment: str) -> str:

@@ -11,11 +11,11 @@ REPORT = '<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/>
 
 
 def parts_with(file: Path) -> list[str]:
-    """Return the names of the parts that run a test file, except the serial one."""
+    """Return the names of the parts that run a test file, except the serial one and that of the second engine."""
     return [
         part.name
         for part in PARTS
-        if not part.is_quiet
+        if not (part.is_quiet or part.options)
         and any(file.is_relative_to(ROOT / path) for path in part.paths)
         and not any(file.is_relative_to(ROOT / path) for path in part.ignored)
     ]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from gglib.app.memory import fitting as of_this_machine
-from gglib.app.memory.accounts import open_accounts
+from gglib.app.memory.accounts import MemoryReaders, open_accounts
 from gglib.app.memory.fitting import (
     default_fit,
+    engine_memory,
     fit_slots,
     launch_facts,
     launch_fit,
@@ -22,6 +23,7 @@ from gglib.gguf import read_model
 from gglib.library.fit.estimate import estimate
 from gglib.runtime.engines import EmbeddedEngine, LlamaServerEngine
 from gglib.runtime.engines.llama_cpp.options import launch_slots
+from gglib.system.gpus import GpuState
 from gglib.testing import FakeCatalog, write_tiny_gguf
 
 WITH_GPU = MachineMemory(
@@ -53,6 +55,36 @@ async def test_gpu_counts_if_the_engine_uses_it(
     memory = await usable_memory(Settings(home=tmp_path))
     assert bool(memory.gpus) is counts
     assert memory.available_bytes == WITH_GPU.available_bytes
+
+
+@pytest.mark.parametrize(
+    ("devices", "names"),
+    [
+        (("CUDA0",), ["nvidia"]),
+        (("ROCm0",), ["amd"]),
+        (("Vulkan0", "Vulkan1"), ["nvidia", "amd"]),
+        ((), []),
+        (None, ["nvidia"]),
+    ],
+)
+async def test_gpus_that_a_build_has_no_backend_for_do_not_count(
+    monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...] | None, names: list[str]
+) -> None:
+    """Neither for the size of a model, nor for the limits of the memory later."""
+    gpus = tuple(
+        GpuMemory(name=vendor.lower(), total_bytes=24 << 30, free_bytes=20 << 30, vendor=vendor)
+        for vendor in ("NVIDIA", "AMD")
+    )
+    memory = MachineMemory(total_bytes=16 << 30, available_bytes=8 << 30, gpus=gpus)
+    monkeypatch.setattr(of_this_machine, "read_memory", lambda: memory)
+    monkeypatch.setattr(LlamaServerEngine, "gpu_devices", lambda _engine: devices)
+    engine = LlamaServerEngine(Path("/bin/true"), reason="")
+    assert [gpu.name for gpu in engine_memory(engine).gpus] == names
+    readers = MemoryReaders(gpus=lambda: tuple(map(GpuState, gpus)))
+    accounts = await open_accounts(engine, FakeCatalog(), slots=4, memory={}, readers=readers)
+    assert list(accounts.budget) == ["ram", *(f"gpu{number}" for number in range(len(names)))]
+    read = accounts.read_gpus
+    assert [state.memory.name for state in (read() if read else ())] == names
 
 
 @pytest.mark.parametrize("has_gpu", [True, False])

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from gglib.testing.fake_machine import FakeMachine
     from gglib.testing.fake_runtime import FakeRuntime, Lease
     from gglib.testing.local_hub import LocalHub
+    from gglib.testing.local_releases import LocalReleases
     from gglib.testing.scripted_server.install import install_scripted_server
     from gglib.testing.scripted_server.record import read_record
     from gglib.testing.scripted_server.script import Script
+    from gglib.testing.tiny_adapters import write_tiny_control_vector, write_tiny_lora
     from gglib.testing.tiny_gguf import write_tiny_encoder, write_tiny_gguf, write_tiny_projector
 
 __all__ = [
@@ -28,11 +30,14 @@ __all__ = [
     "FakeRuntime",
     "Lease",
     "LocalHub",
+    "LocalReleases",
     "Script",
     "install_scripted_server",
     "read_record",
+    "write_tiny_control_vector",
     "write_tiny_encoder",
     "write_tiny_gguf",
+    "write_tiny_lora",
     "write_tiny_projector",
 ]
 
@@ -45,11 +50,14 @@ _MODULES = {
     "FakeMachine": "fake_machine",
     "FakeRuntime": "fake_runtime",
     "LocalHub": "local_hub",
+    "LocalReleases": "local_releases",
     "Script": "scripted_server.script",
     "install_scripted_server": "scripted_server.install",
     "read_record": "scripted_server.record",
+    "write_tiny_control_vector": "tiny_adapters",
     "write_tiny_encoder": "tiny_gguf",
     "write_tiny_gguf": "tiny_gguf",
+    "write_tiny_lora": "tiny_adapters",
     "write_tiny_projector": "tiny_gguf",
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gglib.core import models
 from gglib.core.chat_templates import template_sha256
 from gglib.core.errors import ModelExistsError
 from gglib.core.kinds import launch_spec, with_kind
@@ -65,7 +66,8 @@ class FakeCatalog(ModelStorePort, ProfileStorePort, VersionStorePort, MemoryPeak
             return None
         version = None if model.version_id is None else self._versions.get(model.version_id)
         hold_path = None if version is None else version.hold_path
-        return launch_spec(model, model.paths[0] if model.paths else NO_FILE, hold_path=hold_path)
+        no_file = NO_FILE if model.backend is None else models.NO_FILE
+        return launch_spec(model, model.paths[0] if model.paths else no_file, hold_path=hold_path)
 
     async def add_model(self, model: NewModel) -> ModelSummary:
         """Store a model under an unused id; raises ``ModelExistsError`` as the port says."""

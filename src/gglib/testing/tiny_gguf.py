@@ -25,9 +25,9 @@ DEFAULT_CONTEXT_LENGTH = 32_768
 DEFAULT_ENCODER_CONTEXT_LENGTH = 512
 """BERT's."""
 
-_BLOCKS = 2
-_WIDTH = 64
-_HEADS = 4
+BLOCKS = 2
+WIDTH = 64
+DEFAULT_HEAD_COUNT = 4
 _FEED_FORWARD = 128
 _NORM_EPSILON = 1e-5
 
@@ -60,20 +60,22 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
     chat_template: str | None = CHATML_TEMPLATE,
     pooling_type: int | None = None,
     has_infill_tokens: bool = False,
+    head_count: int = DEFAULT_HEAD_COUNT,
 ) -> Path:
     """Write a llama model with a byte-level vocabulary of 354 tokens to ``path`` and return it.
 
     The same arguments give the same bytes. ``context_length`` is the trained context in the header, in tokens. Without
     ``chat_template`` the header has none. A ``pooling_type`` (llama.cpp's number: 1 mean, 2 cls, 3 last, 4 rank) makes
-    an embedding model of a decoder, or a reranker. With ``has_infill_tokens`` it can fill in the middle. Raises
-    ``ImportError`` without the package ``gguf``.
+    an embedding model of a decoder, or a reranker. With ``has_infill_tokens`` it can fill in the middle. With a
+    ``head_count`` of 2 its heads have 32 elements, so that the engine can quantize its KV cache. Raises ``ImportError``
+    without the package ``gguf``.
 
     Run it with one thread (``--threads 1``): the engine's threads wait for each other by spinning, and on a busy
     machine a model this small then takes a hundred times as long.
     """
-    gguf = _gguf()
+    gguf = require_gguf()
     writer = gguf.GGUFWriter(path, "llama")
-    _add_header(writer, name=name, context_length=context_length)
+    _add_header(writer, name=name, context_length=context_length, head_count=head_count)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     if pooling_type is not None:
         writer.add_pooling_type(gguf.PoolingType(pooling_type))
@@ -82,7 +84,7 @@ def write_tiny_gguf(  # noqa: PLR0913 - what a header may say
         _add_infill_tokens(writer, gguf.Keys.Tokenizer)
     if chat_template is not None:
         writer.add_chat_template(chat_template)
-    return _written(writer, path, _tensors(seed))
+    return written_gguf(writer, path, _tensors(seed))
 
 
 def write_tiny_encoder(  # noqa: PLR0913 - as above
@@ -100,7 +102,7 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
     and a classifier (``cls``, ``cls.output``) it is a reranker; a classifier without a pooling type makes one, too:
     this is how converters write rerankers of its family. Raises ``ImportError`` without the package ``gguf``.
     """
-    gguf = _gguf()
+    gguf = require_gguf()
     writer = gguf.GGUFWriter(path, "bert")
     _add_encoder_header(writer, name=name, context_length=context_length)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -108,7 +110,7 @@ def write_tiny_encoder(  # noqa: PLR0913 - as above
         writer.add_pooling_type(gguf.PoolingType(pooling_type))
     _add_vocabulary(writer, gguf.TokenType)
     writer.add_sep_token_id(_END)
-    return _written(writer, path, _encoder_tensors(seed, context_length, has_classifier=has_classifier))
+    return written_gguf(writer, path, _encoder_tensors(seed, context_length, has_classifier=has_classifier))
 
 
 def write_tiny_projector(path: str | Path, *, seed: int = 0) -> Path:
@@ -117,13 +119,14 @@ def write_tiny_projector(path: str | Path, *, seed: int = 0) -> Path:
     It is LLaVA's: a vision transformer for images of 28 x 28, and two layers that map each of its four patches to a
     token. The same arguments give the same bytes. Raises ``ImportError`` without the package ``gguf``.
     """
-    writer = _gguf().GGUFWriter(path, "clip")
+    writer = require_gguf().GGUFWriter(path, "clip")
     writer.add_type("mmproj")
     _add_projector_header(writer)
-    return _written(writer, path, _projector_tensors(seed))
+    return written_gguf(writer, path, _projector_tensors(seed))
 
 
-def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
+def require_gguf() -> Any:  # noqa: ANN401 - gguf has no types
+    """Return the module ``gguf``. Raises ``ImportError`` with the command that installs it."""
     try:
         import gguf  # noqa: PLC0415 - only writing a model needs it
     except ImportError as error:
@@ -131,7 +134,8 @@ def _gguf() -> Any:  # noqa: ANN401 - gguf has no types
     return gguf
 
 
-def _written(writer: Any, path: str | Path, tensors: "Iterator[tuple[str, NDArray[np.float32]]]") -> Path:  # noqa: ANN401
+def written_gguf(writer: Any, path: str | Path, tensors: "Iterator[tuple[str, NDArray[np.float32]]]") -> Path:  # noqa: ANN401
+    """Write a file with the given tensors to ``path`` and return it."""
     for tensor_name, tensor in tensors:
         writer.add_tensor(tensor_name, tensor)
     writer.write_header_to_file()
@@ -150,8 +154,8 @@ def _add_projector_header(writer: Any) -> None:  # noqa: ANN401 - gguf has no ty
         "patch_size": _PATCH_PIXELS,
         "embedding_length": _VISION_WIDTH,
         "feed_forward_length": _VISION_FEED_FORWARD,
-        "projection_dim": _WIDTH,
-        "block_count": _BLOCKS,
+        "projection_dim": WIDTH,
+        "block_count": BLOCKS,
         "attention.head_count": _VISION_HEADS,
     }.items():
         writer.add_uint32(f"clip.vision.{name}", value)
@@ -180,26 +184,26 @@ def _projector_tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]"
     yield "v.patch_embd.weight", normal(_VISION_WIDTH, 3, _PATCH_PIXELS, _PATCH_PIXELS)
     yield "v.position_embd.weight", normal((_IMAGE_PIXELS // _PATCH_PIXELS) ** 2 + 1, _VISION_WIDTH)
     yield from norm("v.pre_ln")
-    for block in range(_BLOCKS):
+    for block in range(BLOCKS):
         for name in ("attn_q", "attn_k", "attn_v", "attn_out"):
             yield from layer(f"v.blk.{block}.{name}", _VISION_WIDTH, _VISION_WIDTH)
         yield from layer(f"v.blk.{block}.ffn_up", _VISION_FEED_FORWARD, _VISION_WIDTH)
         yield from layer(f"v.blk.{block}.ffn_down", _VISION_WIDTH, _VISION_FEED_FORWARD)
         yield from norm(f"v.blk.{block}.ln1")
         yield from norm(f"v.blk.{block}.ln2")
-    yield from layer("mm.0", _WIDTH, _VISION_WIDTH)
-    yield from layer("mm.2", _WIDTH, _WIDTH)
+    yield from layer("mm.0", WIDTH, _VISION_WIDTH)
+    yield from layer("mm.2", WIDTH, WIDTH)
 
 
-def _add_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa: ANN401 - gguf has no types
+def _add_header(writer: Any, *, name: str, context_length: int, head_count: int) -> None:  # noqa: ANN401 - gguf has no types
     writer.add_name(name)
     writer.add_context_length(context_length)
-    writer.add_block_count(_BLOCKS)
-    writer.add_embedding_length(_WIDTH)
+    writer.add_block_count(BLOCKS)
+    writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(_FEED_FORWARD)
-    writer.add_head_count(_HEADS)
-    writer.add_head_count_kv(_HEADS)
-    writer.add_rope_dimension_count(_WIDTH // _HEADS)
+    writer.add_head_count(head_count)
+    writer.add_head_count_kv(head_count)
+    writer.add_rope_dimension_count(WIDTH // head_count)
     writer.add_layer_norm_rms_eps(_NORM_EPSILON)
     writer.add_vocab_size(_FIRST_PRINTABLE_ID + len(_PRINTABLE))
 
@@ -207,10 +211,10 @@ def _add_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa
 def _add_encoder_header(writer: Any, *, name: str, context_length: int) -> None:  # noqa: ANN401 - gguf has no types
     writer.add_name(name)
     writer.add_context_length(context_length)
-    writer.add_block_count(_BLOCKS)
-    writer.add_embedding_length(_WIDTH)
+    writer.add_block_count(BLOCKS)
+    writer.add_embedding_length(WIDTH)
     writer.add_feed_forward_length(_FEED_FORWARD)
-    writer.add_head_count(_HEADS)
+    writer.add_head_count(DEFAULT_HEAD_COUNT)
     writer.add_layer_norm_eps(_NORM_EPSILON)
     writer.add_causal_attention(False)
     writer.add_token_type_count(1)
@@ -245,28 +249,28 @@ def _tensors(seed: int) -> "Iterator[tuple[str, NDArray[np.float32]]]":
     """Yield every tensor by name, in an order that is part of what the seed means."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
-    uniform = _uniform(seed)
+    uniform = random_matrices(seed)
 
     def without_bias_row(matrix: "NDArray[np.float32]") -> "NDArray[np.float32]":
         matrix[_BIAS_COLUMN, :] = 0.0
         return matrix
 
     vocabulary = _FIRST_PRINTABLE_ID + len(_PRINTABLE)
-    embedding = uniform(vocabulary, _WIDTH, 1.0)
+    embedding = uniform(vocabulary, WIDTH, 1.0)
     embedding[:, _BIAS_COLUMN] = _BIAS_INPUT
     yield "token_embd.weight", embedding
-    ones = np.ones(_WIDTH, dtype=np.float32)
-    for block in (f"blk.{number}" for number in range(_BLOCKS)):
+    ones = np.ones(WIDTH, dtype=np.float32)
+    for block in (f"blk.{number}" for number in range(BLOCKS)):
         yield f"{block}.attn_norm.weight", ones
         for part in ("attn_q", "attn_k", "attn_v"):
-            yield f"{block}.{part}.weight", uniform(_WIDTH, _WIDTH, 0.2)
-        yield f"{block}.attn_output.weight", without_bias_row(uniform(_WIDTH, _WIDTH, 0.2))
+            yield f"{block}.{part}.weight", uniform(WIDTH, WIDTH, 0.2)
+        yield f"{block}.attn_output.weight", without_bias_row(uniform(WIDTH, WIDTH, 0.2))
         yield f"{block}.ffn_norm.weight", ones
-        yield f"{block}.ffn_gate.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
-        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
-        yield f"{block}.ffn_down.weight", without_bias_row(uniform(_WIDTH, _FEED_FORWARD, 0.2))
+        yield f"{block}.ffn_gate.weight", uniform(_FEED_FORWARD, WIDTH, 0.2)
+        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, WIDTH, 0.2)
+        yield f"{block}.ffn_down.weight", without_bias_row(uniform(WIDTH, _FEED_FORWARD, 0.2))
     yield "output_norm.weight", ones
-    yield "output.weight", _output(uniform(vocabulary, _WIDTH, 0.25))
+    yield "output.weight", _output(uniform(vocabulary, WIDTH, 0.25))
 
 
 def _encoder_tensors(
@@ -275,32 +279,32 @@ def _encoder_tensors(
     """Yield every tensor by name, in an order that is part of what the seed means."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 
-    uniform = _uniform(seed)
-    ones, zeros = np.ones(_WIDTH, dtype=np.float32), np.zeros(_WIDTH, dtype=np.float32)
-    yield "token_embd.weight", uniform(_FIRST_PRINTABLE_ID + len(_PRINTABLE), _WIDTH, 1.0)
-    yield "token_types.weight", np.zeros((1, _WIDTH), dtype=np.float32)
-    yield "position_embd.weight", uniform(context_length, _WIDTH, 0.2)
+    uniform = random_matrices(seed)
+    ones, zeros = np.ones(WIDTH, dtype=np.float32), np.zeros(WIDTH, dtype=np.float32)
+    yield "token_embd.weight", uniform(_FIRST_PRINTABLE_ID + len(_PRINTABLE), WIDTH, 1.0)
+    yield "token_types.weight", np.zeros((1, WIDTH), dtype=np.float32)
+    yield "position_embd.weight", uniform(context_length, WIDTH, 0.2)
     yield "token_embd_norm.weight", ones
     yield "token_embd_norm.bias", zeros
-    for block in (f"blk.{number}" for number in range(_BLOCKS)):
+    for block in (f"blk.{number}" for number in range(BLOCKS)):
         for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            yield f"{block}.{part}.weight", uniform(_WIDTH, _WIDTH, 0.2)
+            yield f"{block}.{part}.weight", uniform(WIDTH, WIDTH, 0.2)
             yield f"{block}.{part}.bias", zeros
-        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, _WIDTH, 0.2)
+        yield f"{block}.ffn_up.weight", uniform(_FEED_FORWARD, WIDTH, 0.2)
         yield f"{block}.ffn_up.bias", np.zeros(_FEED_FORWARD, dtype=np.float32)
-        yield f"{block}.ffn_down.weight", uniform(_WIDTH, _FEED_FORWARD, 0.2)
+        yield f"{block}.ffn_down.weight", uniform(WIDTH, _FEED_FORWARD, 0.2)
         yield f"{block}.ffn_down.bias", zeros
         for norm in ("attn_output_norm", "layer_output_norm"):
             yield f"{block}.{norm}.weight", ones
             yield f"{block}.{norm}.bias", zeros
     if has_classifier:
-        yield "cls.weight", uniform(_WIDTH, _WIDTH, 0.2)
+        yield "cls.weight", uniform(WIDTH, WIDTH, 0.2)
         yield "cls.bias", zeros
-        yield "cls.output.weight", uniform(1, _WIDTH, 1.0)
+        yield "cls.output.weight", uniform(1, WIDTH, 1.0)
         yield "cls.output.bias", np.zeros(1, dtype=np.float32)
 
 
-def _uniform(seed: int) -> "Callable[[int, int, float], NDArray[np.float32]]":
+def random_matrices(seed: int) -> "Callable[[int, int, float], NDArray[np.float32]]":
     """Return a function that draws matrices of numbers between plus and minus a scale."""
     import numpy as np  # noqa: PLC0415 - comes with gguf
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gglib.runtime.local.process import STOP_ESCALATION
+from gglib.runtime.engines.base import STOP_ESCALATION
 from gglib.testing import Script
 
 from .caller import Caller

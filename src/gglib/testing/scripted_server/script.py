@@ -35,8 +35,12 @@ class Script:
     """How long the bound port responds with 503."""
     load_fails_with: str | None = None
     """Printed to stderr at the end of the load, after which the process exits with ``load_exit_code``."""
+    load_errors: Mapping[str, str] = field(default_factory=dict)
+    """As ``load_fails_with``, for launches with an argument: ``{"--flash-attn=on": "not supported"}``."""
     load_exit_code: int = 1
     """Negative: the process dies of this signal, as after an illegal instruction."""
+    speeds: Mapping[str, float] = field(default_factory=dict)
+    """Factors of the rates that ``/completion`` reports, by argument of the launch: ``{"--threads=4": 1.5}``."""
     die_while_loading_after_s: float | None = None
     """The process is killed this long after the port was bound."""
     stderr_noise_bytes: int = 0

@@ -5,12 +5,13 @@ import base64
 import hashlib
 import itertools
 import json
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from gglib.testing.scripted_server import messages, payloads
+from gglib.testing.scripted_server import messages, native, payloads
 from gglib.testing.scripted_server.formats import FORMATS, TextFormat
 from gglib.testing.scripted_server.http1 import Request, WatchedReader, read_request
 from gglib.testing.scripted_server.options import Options
@@ -152,7 +153,7 @@ class ScriptedServer:
             await self._embed(request, response)
         elif path == "/v1/rerank":
             await self._rerank(request, response)
-        elif (body := self._report(path)) is not None:
+        elif (body := self._report(path) or self._native(path, request)) is not None:
             await response.send(200, body)
         else:
             await _send_error(response, payloads.NOT_FOUND)
@@ -169,6 +170,11 @@ class ScriptedServer:
         if path == "/metrics" and self._options.has("--metrics"):
             return b"llamacpp:requests_processing %d\n" % self._generating
         return None
+
+    def _native(self, path: str, request: Request) -> bytes | None:
+        """Return the body of llama.cpp's own routes; it comes at once, whatever the timings in it."""
+        speed = math.prod(native.values_for(self._script.speeds, self._options))
+        return native.response(path, _json_object(request.body), speed=speed)
 
     async def _embed(self, request: Request, response: ResponseWriter) -> None:
         if not (self._options.has("--embeddings") or self._options.has("--reranking")):

@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from gglib.testing.scripted_server.exiting import LIFETIME_EXIT_CODE, exit_process
+from gglib.testing.scripted_server.native import values_for
 from gglib.testing.scripted_server.options import Options
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.script import Script
@@ -25,6 +26,7 @@ def serve(
 class _Process:
     def __init__(self, script: Script, options: Options, recorder: Recorder) -> None:
         self._script = script
+        self._options = options
         self._recorder = recorder
         self._server = ScriptedServer(script, options, recorder, on_idle=self._leave_when_idle)
 
@@ -52,8 +54,10 @@ class _Process:
             exit_process(self._recorder, -signal.SIGKILL)
         if script.load_s:
             await asyncio.sleep(script.load_s)
-        if script.load_fails_with is not None:
-            sys.stderr.write(f"{script.load_fails_with}\n")
+        errors = [script.load_fails_with, *values_for(script.load_errors, self._options)]
+        error = next((text for text in errors if text is not None), None)
+        if error is not None:
+            sys.stderr.write(f"{error}\n")
             exit_process(self._recorder, script.load_exit_code)
 
     def _on_term(self) -> None:
