@@ -11,11 +11,14 @@
 #   make hooks                            run the linters at each commit (pre-commit)
 #   make module-tables                    write the tables of modules into the packages' READMEs
 #   make access-table                     write the tables of docs/access.md from the table of routes
+#   make import-tables                    write the tables of docs/import.md from the rules of the importers
+#   make engine-options                   write the tables of docs/engine-options.md from the table of engine options
 #   make grafana-dashboard                write the Grafana dashboard from the description of its panels
 #   make diagrams                         write the diagrams of docs/architecture.md from the tables of states
 #   make first-run-picture                draw docs/first-run.svg from a real first run; fetches the starter model
 #   make terminal-transcripts             write docs/terminal.md from a real terminal; needs tmux, zsh and fish
 #   make top-frames                       write docs/top.md: gglib top while models are swapped; needs tmux
+#   make tune-transcripts                 write docs/tune.md: gglib tune with the starter model; needs tmux
 #   make check-first-models               compare the list of first models with the hub
 #   make web-check                        the page's types and its modules' tests; needs Node.js
 #   make web-types                        write the page's types of the admin API
@@ -30,7 +33,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS   ?=
 
-.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
+.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table import-tables engine-options grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames tune-transcripts check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -73,6 +76,12 @@ module-tables: $(VENV)/.ready-to-test
 access-table: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.access_table $(ARGS)
 
+import-tables: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.import_tables $(ARGS)
+
+engine-options: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.engine_options_table $(ARGS)
+
 grafana-dashboard: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.grafana_dashboard $(ARGS)
 
@@ -87,6 +96,9 @@ terminal-transcripts: $(VENV)/.ready-to-test
 
 top-frames: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.top_frames $(ARGS)
+
+tune-transcripts: $(VENV)/.ready-to-test
+	@$(BIN)/python -m scripts.tune_transcripts $(ARGS)
 
 check-first-models: $(VENV)/.ready-to-test
 	@$(BIN)/python -m scripts.check_first_models $(ARGS)

@@ -35,8 +35,10 @@ from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.gguf import read_model
 from gglib.library.fit.estimate import estimate
 from gglib.library.starter import SMOLLM2, fetch_starter
-from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.engines import EmbeddedEngine
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.testing.tiny_gguf import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -32,8 +32,10 @@ from bench.swap import served, starter
 from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningTarget
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
-from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
-from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.engines import EmbeddedEngine
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.testing import write_tiny_gguf
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -38,9 +38,11 @@ from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
 from gglib.library.starter import SMOLLM2, fetch_starter
-from gglib.runtime.engines import EmbeddedEngine, LaunchPlan
+from gglib.runtime.engines import EmbeddedEngine
 from gglib.runtime.engines.llama_cpp import embedded_main
-from gglib.runtime.local.process import child_environment
+from gglib.runtime.engines.llama_cpp.engine import OPTION_VARIABLES
+from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
+from gglib.runtime.environment import child_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "bench/results/swap.md"
@@ -208,7 +210,7 @@ class Bare:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ, dropped=OPTION_VARIABLES),
         )
         deadline = time.monotonic() + LIMIT_S
         while not is_healthy(model.socket_path):

@@ -33,7 +33,8 @@ from bench.swap import starter
 
 from gglib.core.models import RunningTarget
 from gglib.runtime.engines import EmbeddedEngine
-from gglib.runtime.local.launch import LaunchConfig, launch_engine
+from gglib.runtime.local.launch import launch_engine
+from gglib.runtime.local.launch_config import LaunchConfig
 from gglib.system import read_cores
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,10 +1,10 @@
 """Whether the usage equals what responses report: ``python -m bench.usage_check --requests 5000``.
 
-One gglib with tiny models of its own and the embedded engine serves mixed requests in three dialects at once: whole
-responses and streams, several answers to one request, embeddings, rankings, tools, streams that the client leaves or
-an admin cancels, and errors. Each client adds up what the responses say, parsed as JSON by the rules of its dialect,
-independent of gglib. Each dialect has its own key, so ``GET /gglib/usage`` has one row for each. The exit code is 1 if
-a number differs; then the first requests whose row differs are printed.
+One gglib with tiny models of its own serves mixed requests in three dialects at once: whole responses and streams,
+several answers to one request, embeddings, rankings, tools, streams that the client leaves or an admin cancels, and
+errors. Each client adds up what the responses say, parsed as JSON by the rules of its dialect, independent of gglib.
+Each dialect has its own key, so ``GET /gglib/usage`` has one row for each. The exit code is 1 if a number differs; then
+the first requests whose row differs are printed.
 """
 
 import argparse
@@ -353,10 +353,10 @@ class Clients:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[str]:
-    """Serve the models of a home on a free port, and yield the URL."""
+def server(home: Path, engine: str) -> Iterator[str]:
+    """Serve the models of a home on a free port with an engine, and yield the URL."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
-    environment = {**own, "GGLIB_HOME": str(home)}
+    environment = {**own, "GGLIB_HOME": str(home), "GGLIB_ENGINE": engine}
     for path in sorted((home / "files").iterdir()):
         subprocess.run(
             [sys.executable, "-m", "gglib", "add", str(path), "--name", path.stem, "--engine-args", "--threads 1"],
@@ -463,6 +463,9 @@ def main() -> int:
     )
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--concurrency", type=int, default=24)
+    parser.add_argument(
+        "--engine", default="embedded", help="embedded (default), or the path of a llama-server"
+    )
     parser.add_argument("--kinds", action="store_true", help="also print the statuses of each kind")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -471,7 +474,7 @@ def main() -> int:
         write_tiny_gguf(home / "files" / f"{CHAT}.gguf", name=CHAT, seed=1)
         write_tiny_encoder(home / "files" / f"{EMBED}.gguf", name=EMBED)
         write_tiny_encoder(home / "files" / f"{RANK}.gguf", name=RANK, pooling_type=4, has_classifier=True)
-        with server(home) as url:
+        with server(home, options.engine) as url:
             reported, usage, stored = asyncio.run(measure(url, options.requests, options.concurrency))
     if options.kinds:
         for name, statuses in sorted(reported.statuses.items()):

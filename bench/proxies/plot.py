@@ -4,7 +4,8 @@ import math
 
 from bench.proxies.report import LABELS, OURS
 from bench.proxies.results import Results
-from bench.svg import text_at
+
+from gglib.cli.tuning.svg import text_at
 
 LABELS_PX, BARS_PX, NUMBER_PX, ROW_PX = 60, 170, 60, 22
 PANEL_WIDTH_PX = LABELS_PX + BARS_PX + NUMBER_PX

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gglib.proxy.options import LiveOptions, ProxyOptions
     from gglib.proxy.server import serve
     from gglib.runtime.engines import find_engine
-    from gglib.runtime.local.launch import LaunchConfig
+    from gglib.runtime.local.launch_config import LaunchConfig
     from gglib.runtime.local.launcher import LocalLauncher
     from gglib.runtime.manager import EngineManager, RuntimeConfig
 
@@ -63,7 +63,7 @@ _MODULES = {
     "EngineManager": "runtime.manager",
     "GglibError": "core.errors",
     "KeyLimits": "core.api_keys",
-    "LaunchConfig": "runtime.local.launch",
+    "LaunchConfig": "runtime.local.launch_config",
     "LiveOptions": "proxy.options",
     "LocalLauncher": "runtime.local.launcher",
     "ModelCatalogPort": "core.ports.catalog",

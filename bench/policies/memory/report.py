@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from bench.policies.memory.lineup import OURS, RULES
 from bench.policies.memory.metrics import MemoryFigures
 from bench.policies.memory.traces import GIB, READ_S_PER_GIB, SEEDS, SMALL_GIB, START_S, MemoryTrace
-from bench.svg import text_at
+
+from gglib.cli.tuning.svg import text_at
 
 LABELS_PX, PANEL_PX, GAP_PX, ROW_PX, TOP_PX = 210, 200, 70, 26, 72
 OURS_COLOUR, OTHERS_COLOUR = "#2458a6", "#a9b4c2"
