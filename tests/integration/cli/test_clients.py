@@ -77,7 +77,7 @@ def test_all_clients_are_listed(home: Home) -> None:
     """Without a catalogue, a server or a key; as a table and as JSON."""
     table = home.ok("connect").splitlines()
     assert len(table) == len(CLIENTS) + 2
-    assert table[0].split() == ["NAME", "CLIENT", "SPEAKS", "HOW", "RUN", "HERE"]
+    assert table[0].split() == ["NAME", "CLIENT", "SPEAKS", "HOW", "TESTED"]
     assert [client["name"] for client in json.loads(home.ok("connect", "--json"))] == [
         client.name for client in CLIENTS
     ]

@@ -152,6 +152,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "used": {},
         "devices": {},
         "hint": None,
+        "remotes": [],
     }
     assert json.loads(stocked.ok("ps", "--json")) == nothing
     assert "No gglib is running" in stocked.refused("stop")

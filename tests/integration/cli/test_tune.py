@@ -166,9 +166,9 @@ def test_a_model_that_llama_cpp_does_not_serve_is_refused(stocked: Home) -> None
     """Before anything is launched or requested."""
     stocked.ok("add", "--command", "false {port}", "--name", "command")
     stocked.ok("add", "--url", "http://127.0.0.1:9/v1", "--name", "url")
-    for name in ("command", "url"):
+    for name, what in (("command", "a command"), ("url", "a server elsewhere")):
         assert stocked.refused("tune", name) == (
-            f"'{name}' is served by another program: 'gglib tune' measures models that llama.cpp serves."
+            f"'{name}' is served by {what}: 'gglib tune' measures models that llama.cpp serves."
         )
 
 

@@ -1,5 +1,6 @@
 """``gglib import`` for the configuration file of another program: shows the plan, asks, applies it."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def configuration_file(where: str | None, file: str | None) -> tuple[str, Path] 
         return where, Path(file)
     if file is not None:
         raise InvalidSettingError(f"'{where}' takes no file: name one of {', '.join(PROGRAMS)} before it.")
-    if where is None or Path(where).is_dir():
+    if where is None or os.path.isdir(where):  # noqa: PTH112 - False for what cannot be looked at
         return None
     program = program_of(where)
     return None if program is None else (program, Path(where))
