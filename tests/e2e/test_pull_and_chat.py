@@ -36,7 +36,7 @@ def test_the_starter_model_is_pulled_and_answers(tmp_path: Path, smollm2: Path) 
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=600,  # threads of an engine alone spin, also beside other busy programs
                 check=False,
             )
             assert done.returncode == 0, done.stderr
