@@ -101,7 +101,7 @@ def test_requests_that_failed(watch: Watch, page: Page, server: PageServer) -> N
 def test_usage(watch: Watch, page: Page, server: PageServer, by: str) -> None:
     """The table and the chart."""
     page.goto(f"{server.url}/#/usage?by={by}")
-    shows(page, {"model": hostile.TALKER, "key": "page", "client": "page-test"}[by])
+    shows(page, {"model": hostile.TALKER, "key": "page", "client": "Unknown client"}[by])
     assert watch.found(page) == []
 
 

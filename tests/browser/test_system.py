@@ -25,7 +25,7 @@ def test_settings_are_searched_and_reloaded(
 ) -> None:
     """A changed setting is named with its old and new value, and whether it needs a restart."""
     page.goto(f"{server.url}/#/system/settings")
-    row = page.get_by_role("row").filter(has_text="gglib config set engine ")
+    row = page.get_by_role("row", name="engine Path of llama-server")
     expect(row).to_contain_text("config.toml")
     expect(row).to_contain_text("Applied by a restart")
     assert axe(page) == []

@@ -89,7 +89,7 @@ def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
     started = time.monotonic()
     _names("{{" + piece * (1024**2 // len(piece)))
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(
