@@ -3,13 +3,12 @@
 Each table stands between two markers, so that the text around it is written by hand.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.marked_text import with_marked
+from scripts.marked_document import write_parts
 
 from gglib.proxy.access.never_over_http import NEVER_OVER_HTTP
 from gglib.proxy.routes.operation_spec import Access, OperationSpec
@@ -57,19 +56,9 @@ def _as_code(quoted: re.Match[str]) -> str:
 
 def main() -> int:
     """Write the tables, or check them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    return write_parts(
+        DOCUMENT, tables, markers=(BEGIN, END), about=__doc__ or "", command="make access-table"
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is out of date")
-    options = parser.parse_args()
-    old = DOCUMENT.read_text(encoding="utf-8")
-    new = old
-    for name, table in tables().items():
-        new = with_marked(new, BEGIN.format(name), END.format(name), table)
-    if options.check:
-        return int(new != old)
-    DOCUMENT.write_text(new, encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Write the tables of ``docs/engine-options.md`` from the table of engine options (``make engine-options``)."""
 
-import argparse
 import sys
 from pathlib import Path
 
-from scripts.marked_text import with_marked
+from scripts.marked_document import write_parts
 
 from gglib.runtime.engines.llama_cpp.environment import ALLOWED_VARIABLES
 from gglib.runtime.engines.llama_cpp.options import OPTION_GROUPS, EngineOption
@@ -69,18 +68,9 @@ def tables() -> dict[str, str]:
 
 def main() -> int:
     """Write the tables, or check them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a table is out of date")
-    arguments = parser.parse_args()
-    old = new = DOCUMENT.read_text()
-    for name, text in tables().items():
-        new = with_marked(new, BEGIN.format(name), END.format(name), text)
-    if not arguments.check:
-        DOCUMENT.write_text(new)
-    elif new != old:
-        print(f"{DOCUMENT.name} is out of date: run 'make engine-options'", file=sys.stderr)
-        return 1
-    return 0
+    return write_parts(
+        DOCUMENT, tables, markers=(BEGIN, END), about=__doc__ or "", command="make engine-options"
+    )
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 Each table stands between two markers, so that the text around it is written by hand.
 """
 
-import argparse
 import re
 import sys
 from pathlib import Path
 
-from scripts.marked_text import with_marked
+from scripts.marked_document import write_parts
 
 from gglib.library.importers.configurations.files.field_rules import FieldRule, FieldRules
 from gglib.library.importers.configurations.llama_swap.rules import (
@@ -86,19 +85,9 @@ def _outcome(rule: FieldRule) -> str:
 
 def main() -> int:
     """Write the tables, or check them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    return write_parts(
+        DOCUMENT, tables, markers=(BEGIN, END), about=__doc__ or "", command="make import-tables"
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a table is out of date")
-    options = parser.parse_args()
-    old = DOCUMENT.read_text(encoding="utf-8")
-    new = old
-    for name, table in tables().items():
-        new = with_marked(new, BEGIN.format(name), END.format(name), table)
-    if options.check:
-        return int(new != old)
-    DOCUMENT.write_text(new, encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":

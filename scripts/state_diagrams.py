@@ -4,7 +4,6 @@ Each stands between two markers, so that the text around it is written by hand. 
 a diagram differs from its table.
 """
 
-import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.marked_text import with_marked
+from scripts.marked_document import write_parts
 
 from gglib.http.server import connection, deadlines
 from gglib.proxy import response
@@ -86,18 +85,7 @@ def diagrams() -> dict[str, str]:
 
 def main() -> int:
     """Write all diagrams, or check them."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where one is out of date")
-    options = parser.parse_args()
-    old = new = DOCUMENT.read_text(encoding="utf-8")
-    for name, text in diagrams().items():
-        new = with_marked(new, BEGIN.format(name), END.format(name), text)
-    if options.check:
-        return int(new != old)
-    DOCUMENT.write_text(new, encoding="utf-8")
-    return 0
+    return write_parts(DOCUMENT, diagrams, markers=(BEGIN, END), about=__doc__ or "", command="make diagrams")
 
 
 if __name__ == "__main__":
