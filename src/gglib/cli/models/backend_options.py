@@ -2,18 +2,20 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
+
+from gglib.core.backends import StopSignal
 
 if TYPE_CHECKING:
     from gglib.core.backends import Backend, CommandBackend, UrlBackend
     from gglib.core.models import ModelCapabilities, ModelSummary
 
 _CAPABILITIES = ("tools", "vision", "reasoning")
-_SIGNALS = ("TERM", "INT", "QUIT", "HUP", "KILL")
 _CAPABILITY = click.option(
     "--capability",
     "capabilities",
@@ -41,7 +43,7 @@ _OPTIONS = (
     click.option(
         "--stop-signal",
         metavar="NAME",
-        type=click.Choice(_SIGNALS),
+        type=click.Choice(get_args(StopSignal)),
         help="Signal that ends it: TERM, INT, QUIT, HUP or KILL. Default: TERM.",
     ),
     click.option(
@@ -53,20 +55,17 @@ _OPTIONS = (
     click.option("--slots", type=int, metavar="N", help="How many requests it processes at a time."),
     click.option("--directory", metavar="DIR", help="Its working directory. Default: where it was added."),
 )
-_URL_ONLY = ("key_env",)
-_COMMAND_ONLY = ("health_path", "start_timeout", "stop_signal", "memory", "slots", "directory")
-_FLAGS = {
+_URL_FLAGS = {"server_url": "--url", "key_env": "--key-env"}
+_COMMAND_FLAGS = {
+    "command": "--command",
     "health_path": "--health",
     "start_timeout": "--start-timeout",
     "stop_signal": "--stop-signal",
     "memory": "--memory",
     "slots": "--slots",
     "directory": "--directory",
-    "key_env": "--key-env",
-    "served_name": "--served-name",
-    "routes": "--route",
-    "capabilities": "--capability",
 }
+"""The options of one kind of backend alone, by the names of their values."""
 _TIME = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smh]?)", re.ASCII)
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -91,7 +90,7 @@ class BackendOptions:
     @property
     def is_given(self) -> bool:
         """Whether any of them is given."""
-        return any(value not in {None, ()} for value in self._values().values())
+        return any(getattr(self, name) not in {None, ()} for name in self.__slots__)
 
     @property
     def makes_backend(self) -> bool:
@@ -123,7 +122,7 @@ class BackendOptions:
     def _url(self, backend: "UrlBackend") -> "Backend":
         from gglib.library.backend_rules import checked_url
 
-        self._refuse(("command", *_COMMAND_ONLY), "a model that is served by a command")
+        self._refuse(_COMMAND_FLAGS, "a model that is served by a command")
         return checked_url(
             replace(
                 backend,
@@ -139,7 +138,7 @@ class BackendOptions:
 
         from gglib.library.backend_rules import checked_command, parse_memory, split_command
 
-        self._refuse(("server_url", *_URL_ONLY), "a model that is served by a server elsewhere")
+        self._refuse(_URL_FLAGS, "a model that is served by a server elsewhere")
         changes: dict[str, Any] = {
             "argv": None if self.command is None else split_command(self.command),
             "health_path": self.health_path,
@@ -162,16 +161,11 @@ class BackendOptions:
         extra = dict.fromkeys(self.capabilities, True)
         return ModelCapabilities(chat=chats, embedding=embedding, rerank=rerank, **extra)
 
-    def _refuse(self, names: tuple[str, ...], what: str) -> None:
+    def _refuse(self, flags: Mapping[str, str], what: str) -> None:
         """Raise ``click.UsageError`` if an option for another kind of backend is given."""
-        values = self._values()
-        given = [name for name in names if values[name] not in {None, ()}]
-        if given:
-            option = _FLAGS.get(given[0], "--command" if given[0] == "command" else "--url")
-            raise click.UsageError(f"{option} is for {what}.")
-
-    def _values(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        for name, flag in flags.items():
+            if getattr(self, name) not in {None, ()}:
+                raise click.UsageError(f"{flag} is for {what}.")
 
 
 def backend_options(command: "click.decorators.FC") -> "click.decorators.FC":
