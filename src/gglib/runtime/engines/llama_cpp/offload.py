@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gglib.core.runtime.offload import Offload
-from gglib.runtime.engines.llama_cpp.options import parse_engine_args
+from gglib.runtime.engines.llama_cpp.options import final_values
 
 _ALL = 2**31 - 1
 _DEVICE_NUMBER = re.compile(r"\d+$")
@@ -19,7 +19,7 @@ def parse_offload(arguments: Sequence[str]) -> Offload:
     A device is identified by the number in its name (``CUDA1``, ``Vulkan0``). The last of repeated options applies, as
     in llama.cpp. Raises ``EngineArgumentError`` like ``parse_engine_args``.
     """
-    values = {option.names[0]: text for option, text in parse_engine_args(arguments)}
+    values = final_values(arguments)
     return Offload(
         gpus=_gpus(values),
         gpu_layers=_gpu_layers(values),
@@ -33,13 +33,11 @@ def prompt_cache_argument(arguments: Sequence[str]) -> int | None:
 
     Raises ``EngineArgumentError`` like ``parse_engine_args``.
     """
-    values = [
-        text for option, text in parse_engine_args(arguments) if option.names[0] == "--cache-ram" and text
-    ]
-    return int(values[-1]) if values else None
+    text = final_values(arguments).get("--cache-ram")
+    return None if text is None else int(text)
 
 
-def _gpus(values: Mapping[str, str | None]) -> tuple[int, ...] | None:
+def _gpus(values: Mapping[str, str]) -> tuple[int, ...] | None:
     gpus = _device_numbers(values.get("--device"))
     if values.get("--split-mode") != "none":
         return gpus
@@ -58,7 +56,7 @@ def _device_numbers(text: str | None) -> tuple[int, ...] | None:
     return tuple(int(match[0]) for match in found if match is not None)
 
 
-def _gpu_layers(values: Mapping[str, str | None]) -> int | None:
+def _gpu_layers(values: Mapping[str, str]) -> int | None:
     text = values.get("--gpu-layers") or "auto"
     if text == "all":
         return _ALL

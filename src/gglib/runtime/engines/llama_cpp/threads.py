@@ -9,7 +9,7 @@ program on the same cores, such as a second engine, each barrier may take that l
 
 from collections.abc import Mapping, Sequence
 
-from gglib.runtime.engines.llama_cpp.options import parse_engine_args
+from gglib.runtime.engines.llama_cpp.options import final_values
 
 MAX_THREADS_PER_CORE = 3
 """Limit for the threads of all engines that may compute at once. Up to here, engines with a thread for each core take
@@ -58,7 +58,5 @@ def wait_environment(environment: Mapping[str, str], machine: str, *, engines: i
 
 def _argument(arguments: Sequence[str]) -> int | None:
     """Return the last ``--threads`` of a model's arguments; None without one."""
-    values = [
-        int(text) for option, text in parse_engine_args(arguments) if "--threads" in option.names and text
-    ]
-    return values[-1] if values else None
+    text = final_values(arguments).get("--threads")
+    return None if text is None else int(text)

@@ -40,8 +40,8 @@ def launch_slots(arguments: Sequence[str], *, setting: int, context: int) -> int
     The model's arguments set it, the last one if there are several; otherwise, and for values below 1 (automatic in
     llama-server), it is ``setting``. Raises like ``parse_engine_args``.
     """
-    wanted = [int(text) for option, text in parse_engine_args(arguments) if option is SLOTS]
-    return clamp_slots(wanted[-1] if wanted and wanted[-1] > 0 else setting, context)
+    wanted = int(final_values(arguments).get(SLOTS.name, 0))
+    return clamp_slots(wanted if wanted > 0 else setting, context)
 
 
 def passed_arguments(arguments: Sequence[str]) -> Iterator[tuple[EngineOption, str]]:
