@@ -127,21 +127,22 @@ def _translated(path: str, operation_id: str, summary: str, handler: Handler) ->
 
 def _form(path: str, operation_id: str, summary: str, form: MediaForm) -> Operation:
     """Return an operation whose body is a form with a file."""
-    return Operation(
-        OperationSpec(
-            id=operation_id,
-            method="POST",
-            path=path,
-            group=_INFERENCE_GROUP,
-            summary=summary,
-            text=f"A form (`multipart/form-data`) with `{form.file}` and `model`, in any order. Forwarded to the "
-            "engine of the model as it is.",
-            access=Access.CLIENT,
-            errors=(*_FORWARDED_ERRORS, MalformedFormError),
-            metering=_metering(path, kind_of(path)),
-        ),
-        partial(forward_form, form=form),
+    forwarded = _forwarded(path, operation_id, summary).spec
+    text = (
+        f"A form (`multipart/form-data`) with `{form.file}` and `model`, in any order. Forwarded to the "
+        "engine of the model as it is."
     )
+    spec = replace(forwarded, text=text, body=None, errors=(*forwarded.errors, MalformedFormError))
+    return Operation(spec, partial(forward_form, form=form))
+
+
+def _elsewhere(path: str, operation_id: str, summary: str) -> Operation:
+    """Return an operation that llama.cpp's server lacks."""
+    forwarded = _forwarded(path, operation_id, summary)
+    text = (
+        "Forwarded to a model that a command or another server serves (docs/engines.md), as is its response."
+    )
+    return replace(forwarded, spec=replace(forwarded.spec, text=text))
 
 
 def _native(path: str, operation_id: str, summary: str) -> Operation:
@@ -194,8 +195,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     _form("/v1/audio/transcriptions", "transcribe", "Transcribe sound", SOUND),
     _form("/v1/audio/translations", "translateSound", "Translate sound into English text", SOUND),
-    _forwarded("/v1/audio/speech", "speak", "Read a text out"),
-    _forwarded("/v1/images/generations", "createImage", "Create images from a text"),
+    _elsewhere("/v1/audio/speech", "speak", "Read a text out"),
+    _elsewhere("/v1/images/generations", "createImage", "Create images from a text"),
     _form("/v1/images/edits", "editImage", "Change an image", IMAGE),
     _form("/v1/images/variations", "varyImage", "Create variations of an image", IMAGE),
     _forwarded("/v1/messages", "message", "Chat, in Anthropic's dialect", anthropic.send_message),
