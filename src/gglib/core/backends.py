@@ -4,6 +4,7 @@ Both are set on the machine itself, by the command line or in files, and never o
 of a server makes this machine send requests there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -67,3 +68,14 @@ class UrlBackend:
 
 
 Backend = CommandBackend | UrlBackend
+
+
+def key_of(backend: UrlBackend, environment: Mapping[str, str]) -> str | None:
+    """Return the server's key, without white space around it; None if it needs none or its variable has none.
+
+    Raises ``ValueError`` for a value that cannot stand in a header line. The key appears in no message.
+    """
+    key = "" if backend.key_env is None else environment.get(backend.key_env, "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ValueError(f"the value of {backend.key_env} cannot be a key")
+    return key or None

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gglib.core.backends import UrlBackend
+from gglib.core.backends import UrlBackend, key_of
 from gglib.core.errors import BackendKeyMissingError, UpstreamError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.status import RemoteStatus
@@ -125,18 +125,19 @@ def target_of(
         model_id=spec.model_id,
         model_name=spec.model_name,
         effective_ctx=context,
-        bearer_key=_key(spec.model_name, backend.key_env, environment),
+        bearer_key=_key(spec.model_name, backend, environment),
         path_prefix=parts.path.rstrip("/"),
         served_name=backend.model or spec.model_name,
         is_remote=True,
     )
 
 
-def _key(model_name: str, variable: str | None, environment: Mapping[str, str]) -> str | None:
-    """Return the key for a header. Its value appears in no message."""
-    if variable is None:
-        return None
-    key = environment.get(variable, "").strip()
-    if not key or not key.isascii() or not key.isprintable():
-        raise BackendKeyMissingError(model_name, variable, is_set=bool(key))
+def _key(model_name: str, backend: UrlBackend, environment: Mapping[str, str]) -> str | None:
+    """Return the key for a header; None if the server needs none. Raises ``BackendKeyMissingError``."""
+    try:
+        key = key_of(backend, environment)
+    except ValueError:
+        raise BackendKeyMissingError(model_name, str(backend.key_env), is_set=True) from None
+    if key is None and backend.key_env is not None:
+        raise BackendKeyMissingError(model_name, backend.key_env, is_set=False)
     return key

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from gglib.core.backends import UrlBackend
+from gglib.core.backends import UrlBackend, key_of
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.one_shot import OneShotRequest, request_once
 from gglib.http.client.tls import tls_context
@@ -31,10 +31,11 @@ class ServerModels:
 async def list_server_models(backend: UrlBackend) -> ServerModels:
     """Return the models of a server. It is asked with its key, if the variable is set in this process."""
     parts = urlsplit(backend.base_url)
-    key = "" if backend.key_env is None else os.environ.get(backend.key_env, "").strip()
-    if not key.isascii() or not key.isprintable():
+    try:
+        key = key_of(backend, os.environ)
+    except ValueError:
         return ServerModels(problem=f"was not asked: {backend.key_env} has a value that cannot be a key")
-    address = ServerAddress(f"{parts.scheme}://{parts.netloc}", bearer_key=key or None)
+    address = ServerAddress(f"{parts.scheme}://{parts.netloc}", bearer_key=key)
     request = OneShotRequest(b"GET", f"{parts.path}/models".encode(), b"accept: application/json\r\n")
     try:
         async with asyncio.timeout(TIMEOUT_S):
