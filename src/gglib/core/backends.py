@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gglib.core.memory import RAM
-
 StopSignal = Literal["TERM", "INT", "QUIT", "HUP", "KILL"]
 """The signal that asks a program to exit. SIGKILL follows if it does not."""
 
@@ -45,11 +43,6 @@ class CommandBackend:
     def takes_context(self) -> bool:
         """Whether it is launched with a context; else it has the same one for all requests."""
         return any("{ctx}" in word for word in self.argv)
-
-    @property
-    def ram_bytes(self) -> int | None:
-        """The RAM that it takes; None if unknown."""
-        return dict(self.memory).get(RAM) if self.memory else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
