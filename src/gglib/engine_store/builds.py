@@ -7,7 +7,7 @@ libraries of CUDA, which are an archive of their own (``cudart-llama-…``) sinc
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gglib.core.hub.releases import Release, ReleaseFile
@@ -148,7 +148,7 @@ def builds_in(release: Release, platform: Platform) -> tuple[Build, ...]:
         if build is None or build.platform != platform or build.tag != release.tag:
             continue
         found_libraries = libraries.get((platform.system, platform.processor, build.variant))
-        builds.append(_with_libraries(build, found_libraries if build.backend is Backend.CUDA else None))
+        builds.append(replace(build, libraries=found_libraries if build.backend is Backend.CUDA else None))
     return tuple(sorted(builds, key=lambda build: build.kind))
 
 
@@ -176,25 +176,9 @@ def matching_builds(builds: Iterable[Build], kind: str) -> tuple[Build, ...]:
     return tuple(build for build in builds if word in (build.kind, build.backend.value))
 
 
-def build_number(tag: str) -> int | None:
-    """Return the number of a build's tag (``b11462``); None for other tags."""
-    return int(tag[1:]) if re.fullmatch(r"b\d{1,9}", tag, re.ASCII) else None
-
-
 def _default_backend(platform: Platform) -> Backend:
     """Return the backend of an archive that names none. Metal is off in the builds for Intel's Macs."""
     return Backend.METAL if platform == Platform("macos", "arm64") else Backend.CPU
-
-
-def _with_libraries(build: Build, libraries: ReleaseFile | None) -> Build:
-    return Build(
-        tag=build.tag,
-        platform=build.platform,
-        backend=build.backend,
-        variant=build.variant,
-        archive=build.archive,
-        libraries=libraries,
-    )
 
 
 def _runs_on(build: Build, machine: Machine) -> bool:

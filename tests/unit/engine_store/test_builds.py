@@ -10,7 +10,6 @@ from gglib.engine_store.builds import (
     Machine,
     Platform,
     best_build,
-    build_number,
     builds_in,
     matching_builds,
     platform_of,
@@ -221,9 +220,3 @@ def test_the_processor_is_always_an_option() -> None:
 def test_platforms_have_the_names_of_the_releases(system: str, processor: str, platform: Platform) -> None:
     """Python has others."""
     assert platform_of(system, processor) == platform
-
-
-def test_the_number_of_a_build_is_in_its_tag() -> None:
-    """Announced versions have none."""
-    assert build_number("b11462") == 11462
-    assert [build_number(tag) for tag in ("v0.6.0", "b", "b1x", "11462")] == [None] * 4
