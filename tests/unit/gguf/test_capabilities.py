@@ -86,10 +86,10 @@ def test_pooling(architecture: str, pooling_type: int | None, expected: set[str]
 @pytest.mark.parametrize("piece", ["{{'\\", "{{", "{#", "'\\", "\"'", "{{ a }", "a"])
 def test_hostile_template_is_read_in_one_pass(piece: str) -> None:
     """A megabyte of unclosed tags and quotes takes about as long as any other megabyte."""
-    started = time.monotonic()
+    started_s = time.process_time()  # other programs do not count
     _names("{{" + piece * (1024**2 // len(piece)))
 
-    assert time.monotonic() - started < 60
+    assert time.process_time() - started_s < 5
 
 
 @pytest.mark.parametrize(
