@@ -62,13 +62,13 @@ def engine_edit(words: EngineWords) -> EngineEdit:
     removed: list[str] = []
     added: list[str] = []
     for names, arguments in (
-        _device(words.device),
-        _gpu_layers(words.gpu_layers),
+        _value(words.device, "--device", resets=(DEFAULT, AUTO)),
+        _value(words.gpu_layers, "--gpu-layers", resets=(DEFAULT, AUTO)),
         _kv_type(words.kv_type),
-        _draft(words.draft),
+        _value(words.draft, "--model-draft", "--spec-type", resets=(OFF, NONE, DEFAULT)),
         _lora(words.lora),
         _template(words.template),
-        _thinking(words.thinking),
+        _value(words.thinking, "--reasoning", resets=(AUTO, DEFAULT)),
     ):
         removed += names
         added += arguments
@@ -86,18 +86,11 @@ _Change = tuple[Sequence[str], Sequence[str]]
 _UNCHANGED: _Change = ((), ())
 
 
-def _device(text: str | None) -> _Change:
-    names = ("--device",)
+def _value(text: str | None, name: str, *also_removed: str, resets: Sequence[str]) -> _Change:
+    """Return the change of a word whose text is the value of the option ``name``, or resets it."""
     if text is None:
         return _UNCHANGED
-    return (names, ()) if text in {DEFAULT, AUTO} else (names, ("--device", text))
-
-
-def _gpu_layers(text: str | None) -> _Change:
-    names = ("--gpu-layers",)
-    if text is None:
-        return _UNCHANGED
-    return (names, ()) if text in {DEFAULT, AUTO} else (names, ("--gpu-layers", text))
+    return ((name, *also_removed), () if text in resets else (name, text))
 
 
 def _kv_type(text: str | None) -> _Change:
@@ -107,13 +100,6 @@ def _kv_type(text: str | None) -> _Change:
     if text in {DEFAULT, _PLAIN_CACHE}:
         return (names, ())
     return (names, ("--flash-attn", "on", "--cache-type-k", text, "--cache-type-v", text))
-
-
-def _draft(text: str | None) -> _Change:
-    names = ("--model-draft", "--spec-type")
-    if text is None:
-        return _UNCHANGED
-    return (names, ()) if text in {OFF, NONE, DEFAULT} else (names, ("--model-draft", text))
 
 
 def _lora(texts: Sequence[str]) -> _Change:
@@ -145,13 +131,6 @@ def _template(text: str | None) -> _Change:
         return (names, ())
     is_name = text in BUILT_IN_TEMPLATES
     return (names, ("--chat-template" if is_name else "--chat-template-file", text))
-
-
-def _thinking(text: str | None) -> _Change:
-    names = ("--reasoning",)
-    if text is None:
-        return _UNCHANGED
-    return (names, ()) if text in {AUTO, DEFAULT} else (names, ("--reasoning", text))
 
 
 def _variable(text: str) -> tuple[str, str]:

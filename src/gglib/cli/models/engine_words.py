@@ -22,7 +22,8 @@ EXTRA_ARGS = "gglib.extra_args"
 WORDS = ("device", "gpu_layers", "kv_type", "draft", "lora", "template", "thinking", "env")
 """The parameters of ``engine_word_options``."""
 ENGINE_ARGS_HELP = "llama-server arguments in one string; 'gglib engine options' lists them"
-_KV_TYPES = ("f16", "bf16", "f32", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+KV_TYPES = ("f16", "bf16", "f32", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+"""Those of the table of options, which is not imported to parse a command."""
 
 
 class ExtraArgsCommand(click.Command):
@@ -51,7 +52,7 @@ class ExtraArgsCommand(click.Command):
 
 def engine_word_options(command: Command) -> Command:
     """Add the options to a command."""
-    kv_types, thinking = click.Choice(_KV_TYPES), click.Choice(("on", "off", "auto"))
+    kv_types, thinking = click.Choice(KV_TYPES), click.Choice(("on", "off", "auto"))
     several: dict[str, Any] = {"multiple": True}
     for option in reversed(
         (
