@@ -113,14 +113,14 @@ def test_a_built_in_template_makes_the_prompt(gglib: Gglib, model: Path) -> None
     assert response.json()["prompt"] == "USER: Hello\nASSISTANT:"
 
 
-def test_a_quantized_cache_is_used(gglib: Gglib, model: Path) -> None:
+def test_a_quantized_cache_is_used(gglib: Gglib, model: Path, base: str) -> None:
     """The engine serves with it; its type changes the numbers slightly, which 4 bits show."""
     add(gglib, model, "quantized", "--kv-type", "q4_0")
     ask(gglib, "base")
     assert text_of(ask(gglib, "quantized", "Hello " * 20)) != text_of(ask(gglib, "base", "Hello " * 20))
 
 
-def test_yarn_serves_a_context_above_the_trained_one(gglib: Gglib, model: Path) -> None:
+def test_yarn_serves_a_context_above_the_trained_one(gglib: Gglib, model: Path, base: str) -> None:
     """A prompt of more tokens than the model was trained for is answered; without YaRN it is refused."""
     words = "--rope-scaling yarn --rope-scale 4 --threads 1"
     gglib.command("add", str(copied(model, "long")), "--name", "long", "--ctx", "max", "--engine-args", words)
