@@ -129,7 +129,7 @@ def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpo
         )
     if remote is None:
         return None
-    if (warning := plaintext_key_warning(remote)) is not None:
+    if (warning := plaintext_key_warning(remote, os.environ)) is not None:
         render.echo(warning, is_error=True)
     for warning in unknown_variables(os.environ):  # commands on a remote server load no settings
         render.warn(warning)

@@ -249,13 +249,16 @@ def test_a_key_without_admin_rights_may_list_and_show(stocked: Home, here: Home)
 
 
 def test_a_key_over_http_is_warned_of_once(here: Home) -> None:
-    """On stderr, before the request; not for a loopback address."""
+    """On stderr, before the request; not for a loopback address, nor for a host whose network the user trusts."""
     done = here.run("--url", "http://box.invalid", "list", "--json")
     first, *rest = done.stderr.splitlines()
     assert first.startswith("Warning: the API key is sent to http://box.invalid without encryption")
     assert len(rest) == 1
     assert done.stdout == ""
+    assert first.endswith("set GGLIB_PLAIN_HTTP_HOSTS=box.invalid.")
     assert "Warning" not in here.run("--url", "http://127.0.0.1:9", "list").stderr
+    here.variables["GGLIB_PLAIN_HTTP_HOSTS"] = "box.invalid"
+    assert "Warning" not in here.run("--url", "http://box.invalid", "list", "--json").stderr
 
 
 def test_an_unreachable_server_is_one_sentence(here: Home) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
+from gglib.app.settings.loading import PLAIN_HTTP_HOSTS_VARIABLE
 from gglib.core.addresses import Endpoint, is_loopback
 from gglib.core.errors import InvalidSettingError
 
@@ -67,14 +68,23 @@ def server_url(text: str, *, source: str) -> str:
     return _written(parts, port)
 
 
-def plaintext_key_warning(server: Endpoint) -> str | None:
-    """Return the warning about a key that is sent over http to another machine; None if there is no reason."""
+def plaintext_key_warning(server: Endpoint, environ: Mapping[str, str]) -> str | None:
+    """Return the warning about a key that is sent over http to another machine; None if there is no reason.
+
+    There is none for hosts that ``GGLIB_PLAIN_HTTP_HOSTS`` lists: their user trusts the network. ``environ`` has it.
+    """
     parts = urlsplit(server.url)
-    if server.key is None or parts.scheme != "http" or is_loopback(parts.hostname or ""):
+    host = parts.hostname or ""
+    if server.key is None or parts.scheme != "http" or is_loopback(host):
+        return None
+    listed = [
+        name.strip().strip("[]").lower() for name in environ.get(PLAIN_HTTP_HOSTS_VARIABLE, "").split(",")
+    ]
+    if host in listed:
         return None
     return (
-        f"Warning: the API key is sent to {server.url} without encryption: use an https:// address or an SSH tunnel "
-        "unless you trust the network."
+        f"Warning: the API key is sent to {server.url} without encryption: use an https:// address or an SSH tunnel, "
+        f"or, if you trust the network, set {PLAIN_HTTP_HOSTS_VARIABLE}={','.join((*filter(None, listed), host))}."
     )
 
 

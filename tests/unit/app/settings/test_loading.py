@@ -432,9 +432,13 @@ def test_no_option_takes_a_key() -> None:
         assert not [option for option in options - names if "key" in option]
 
 
-def test_the_key_for_remote_servers_is_a_known_variable(tmp_path: Path) -> None:
-    """It is read by the commands, not by the settings."""
-    environ = {"GGLIB_HOME": str(tmp_path), "GGLIB_REMOTE_KEY": "SECRET-key"}
+def test_variables_for_remote_servers_are_known(tmp_path: Path) -> None:
+    """They are read by the commands, not by the settings."""
+    environ = {
+        "GGLIB_HOME": str(tmp_path),
+        "GGLIB_REMOTE_KEY": "SECRET-key",
+        "GGLIB_PLAIN_HTTP_HOSTS": "box",
+    }
     assert load_settings({}, environ) == Settings(home=tmp_path)
 
 

@@ -128,12 +128,32 @@ def test_a_key_over_http_to_another_machine_is_warned_of(
     expected: bool,  # noqa: FBT001 - a row's value
 ) -> None:
     """The warning names the address and a remedy, and never the key."""
-    warning = plaintext_key_warning(Endpoint(url, key, is_remote=True))
+    warning = plaintext_key_warning(Endpoint(url, key, is_remote=True), {})
     assert (warning is not None) is expected
     if warning is not None:
         assert url in warning
         assert "https://" in warning
         assert "SECRET" not in warning
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "expected"),
+    [
+        ("http://box:8080", "box", None),
+        ("http://box:8080", "nas, BOX ,", None),
+        ("http://[fe80::1]:8080", "fe80::1", None),
+        ("http://[fe80::1]:8080", "[fe80::1]", None),
+        ("http://box:8080", "", "GGLIB_PLAIN_HTTP_HOSTS=box."),
+        ("http://box:8080", "nas,", "GGLIB_PLAIN_HTTP_HOSTS=nas,box."),
+        ("http://box.example", "box", "GGLIB_PLAIN_HTTP_HOSTS=box,box.example."),
+    ],
+)
+def test_trusted_hosts_are_not_warned_of(url: str, hosts: str, expected: str | None) -> None:
+    """Each by its name; the warning of another one shows the variable as it would have to be set."""
+    server = Endpoint(url, "SECRET", is_remote=True)
+    warning = plaintext_key_warning(server, {"GGLIB_PLAIN_HTTP_HOSTS": hosts})
+    assert (warning is None) is (expected is None)
+    assert expected is None or (warning is not None and warning.endswith(f"set {expected}"))
 
 
 def test_a_key_without_a_server_is_an_error() -> None:
