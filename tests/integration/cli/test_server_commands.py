@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -262,11 +263,36 @@ def test_up_without_a_model_or_a_terminal_says_what_to_type(home: Home) -> None:
     assert "gglib add" in sentence
 
 
-def test_up_with_a_model_that_does_not_load_fails_with_the_reason(stocked: Home) -> None:
-    """``up`` does not serve a model that fails to load: it exits with the engine's reason and leaves no process."""
+def test_up_serves_although_no_model_answers_its_test(stocked: Home) -> None:
+    """It names the model, the reason and what to type next, offers no request to it, and serves models added later."""
+    stocked.script(Script(scripts={"tiny": {"load_fails_with": "error: no such tensor"}}))
+    with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
+        assert running.process.stdout is not None
+        shown = "".join(takewhile(lambda line: "Ctrl-C" not in line, running.process.stdout))
+        assert "gglib connect" in shown
+        assert "Try it" not in shown
+        warned = (stocked.path / "stderr.txt").read_text()
+        assert "no such tensor" in warned
+        assert "'gglib logs tiny'" in warned
+        assert "Warning: No model has answered the test. gglib serves anyway; 'gglib doctor' checks" in warned
+        assert "Trying the next model" not in warned
+        assert stocked.engine_pids() == []
+        stocked.ok("add", str(write_tiny_gguf(stocked.path / "other.gguf", seed=5)), "--name", "whole")
+        assert stocked.ok("run", "whole", "Hello")
+        assert running.end(signal.SIGINT) == 0
+
+
+def test_up_tests_three_models_at_most(stocked: Home) -> None:
+    """Three failures have a common cause, which a fourth load would only show later."""
     stocked.script(Script(load_fails_with="error: no such tensor"))
-    assert "no such tensor" in stocked.refused("up")
-    assert stocked.engine_pids() == []
+    for seed in (5, 6, 7):
+        stocked.ok("add", str(write_tiny_gguf(stocked.path / f"other-{seed}.gguf", seed=seed)))
+    with stocked.foreground("up", "--port", "0", first_words="Serving  http") as running:
+        assert running.process.stdout is not None
+        assert any("Ctrl-C" in line for line in running.process.stdout)
+        warned = (stocked.path / "stderr.txt").read_text()
+        assert (warned.count("Warning: "), warned.count("Trying the next model")) == (4, 2)
+        assert running.end(signal.SIGINT) == 0
 
 
 def test_up_is_not_kept_from_serving_by_one_broken_model(stocked: Home) -> None:

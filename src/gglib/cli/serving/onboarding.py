@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -27,29 +27,33 @@ MAX_TOKENS = 40
 
 
 MAX_ATTEMPTS = 3
-"""One broken model must not prevent serving the others; three failures have a common cause."""
+"""One broken model must not hide that the others answer; three failures have a common cause."""
 
 
-async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary:
-    """Print the test answer of the first model that responds; return the model. Raises ``GglibError`` if none does."""
-    for model in models[: MAX_ATTEMPTS - 1]:
+async def smoke_test_any(server: Endpoint, models: Sequence[ModelSummary]) -> ModelSummary | None:
+    """Print the test answer of the first model that responds, and return the model; None if none does.
+
+    Prints a warning for each model that does not respond: the server serves the others, and models added later.
+    """
+    tested = models[:MAX_ATTEMPTS]
+    for model in tested:
         try:
             await smoke_test(server, model)
         except GglibError as error:
-            if model is models[-1]:
-                raise
-            # The engine, a setting or the memory may be the cause of a failed load: the message must not advise
-            # removing the model.
-            render.echo(
-                f"Warning: {error}\n         {quoted_command('logs', model.name)} shows the engine's log, "
-                f"{quoted_command('verify', model.name)} checks its file. Trying the next model.",
-                is_error=True,
-            )
+            _warn_of_failure(model, error, goes_on=model is not tested[-1])
         else:
             return model
-    last = models[min(MAX_ATTEMPTS, len(models)) - 1]
-    await smoke_test(server, last)
-    return last
+    render.warn("No model has answered the test. gglib serves anyway; 'gglib doctor' checks this machine.")
+    return None
+
+
+def _warn_of_failure(model: ModelSummary, error: GglibError, *, goes_on: bool) -> None:
+    # The engine, a setting or the memory may be the cause of a failed load: the message must not advise removing the
+    # model.
+    render.warn(
+        f"{error}\n         {quoted_command('logs', model.name)} shows the engine's log, "
+        f"{quoted_command('verify', model.name)} checks its file.{' Trying the next model.' if goes_on else ''}"
+    )
 
 
 async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
@@ -70,22 +74,31 @@ async def smoke_test(server: Endpoint, model: ModelSummary) -> None:
 
 
 def show_next_steps(
-    url: str, model: ModelSummary, *, default_ctx: int, key_names: Sequence[str] = ()
+    url: str, model: ModelSummary | None, *, default_ctx: int, key_names: Sequence[str] = ()
 ) -> None:
-    """Print what to type next, with the names of the access keys."""
-    connection = Connection(
-        url=reachable(url),
-        model=model.name,
-        context=context_of(model, default_ctx),
-        key=client_key(key_names),
-    )
+    """Print what to type next: a request to the model, if one has answered, and the commands that connect programs.
+
+    ``key_names`` are the names of the access keys that may use the model.
+    """
     click.echo()
-    for line in first_start.next_step_lines(connection, model, places(), key_names=key_names):
-        show = (
-            render.echo if line.startswith(" ") else render.show_line
-        )  # a command stays whole, to be pasted
-        show(line)
+    if model is not None:
+        connection = Connection(
+            url=reachable(url),
+            model=model.name,
+            context=context_of(model, default_ctx),
+            key=client_key(key_names),
+        )
+        _show_lines(first_start.request_lines(connection, model, places(), key_names=key_names))
+        click.echo()
+    _show_lines(first_start.connect_lines())
     click.echo(f"\n{first_start.serving_line(url)}")
+
+
+def _show_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        # A command stays whole, to be pasted.
+        show = render.echo if line.startswith(" ") else render.show_line
+        show(line)
 
 
 def _chat_once(server: Endpoint, model_name: str) -> str:

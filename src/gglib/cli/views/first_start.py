@@ -18,10 +18,10 @@ SNIPPET_CLIENT = "curl"
 """The client of the snippet: a program that almost every machine has."""
 
 
-def next_step_lines(
+def request_lines(
     connection: Connection, model: ModelSummary, places: Places, *, key_names: Sequence[str] = ()
 ) -> Iterator[str]:
-    """Yield a request to paste, and the commands that connect programs."""
+    """Yield a request to paste, or how to use a model that does not chat."""
     if model.capabilities.chat:
         snippet = find_client(SNIPPET_CLIENT).settings(connection, places).text
         yield "Try it in another terminal:"
@@ -31,8 +31,6 @@ def next_step_lines(
             yield hint
     else:
         yield usage_hint(model)
-    yield ""
-    yield from connect_lines()
 
 
 def connect_lines() -> Iterator[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gglib.app.clients.client import Connection, Key, Places
-from gglib.cli.views.first_start import next_step_lines, running_lines, unapplied_options
+from gglib.app.clients.table import CLIENTS
+from gglib.cli.views.first_start import connect_lines, request_lines, running_lines, unapplied_options
 from gglib.core.models import ModelCapabilities, ModelSummary
 
 URL = "http://127.0.0.1:8080"
@@ -17,16 +18,23 @@ EMBEDDER = ModelSummary(id=2, name="e", capabilities=ModelCapabilities(chat=Fals
 def steps(model: ModelSummary, key: Key | None = None) -> str:
     """Return the lines as one text."""
     connection = Connection(url=URL, model=model.name, context=8192, key=key)
-    return "\n".join(next_step_lines(connection, model, PLACES, key_names=("alice",) if key else ()))
+    return "\n".join(request_lines(connection, model, PLACES, key_names=("alice",) if key else ()))
 
 
 def test_one_request_can_be_pasted() -> None:
-    """With the address and the name; then the commands that connect programs."""
+    """With the address and the name."""
     text = steps(CHAT)
     assert text.count("curl ") == 1
     assert f"{URL}/v1/chat/completions" in text
     assert "gglib run 'a model'" in text
-    assert text.index("curl ") < text.index("gglib connect") < text.index("gglib launch")
+    assert text.index("curl ") < text.index("gglib run")
+
+
+def test_commands_connect_programs() -> None:
+    """One line each; the programs that can be started are named."""
+    connect, launch = connect_lines()
+    assert connect.startswith(f"gglib connect  shows the settings of {len(CLIENTS)} programs")
+    assert "claude, codex" in launch
 
 
 def test_key_is_a_variable() -> None:

@@ -214,7 +214,7 @@ def _show_addresses(settings: "Settings", server: "Server") -> None:
 async def _test_and_explain(
     settings: "Settings", server: "Server", engine: "Engine", models: "Sequence[ModelSummary]"
 ) -> None:
-    """Print the test answer of a model, the GPU, and what to type next. Raises ``GglibError`` if no model responds."""
+    """Print the test answer of a model, the GPU, and what to type next."""
     import asyncio
 
     from gglib.app.clients.keys import key_names_for
@@ -231,7 +231,7 @@ async def _test_and_explain(
         server.url,
         model,
         default_ctx=settings.default_ctx,
-        key_names=key_names_for(settings.api_keys, model),
+        key_names=() if model is None else key_names_for(settings.api_keys, model),
     )
 
 
