@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +39,12 @@ def exit_on_click_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
+        from gglib.cli.views.render import fit_terminal  # commands without an error start without it
+
         shown = io.StringIO()
         error.show(shown)
-        click.echo(marked(shown.getvalue()), err=True, nl=False, color=colour_choice(os.environ))
+        text = fit_terminal(shown.getvalue(), sys.stderr)
+        click.echo(marked(text), err=True, nl=False, color=colour_choice(os.environ))
         raise click.exceptions.Exit(error.exit_code) from error
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -148,3 +149,15 @@ def test_gglib_alone_shows_how_to_begin(env: Mapping[str, str]) -> None:
     lines = shown(env, 80)
     assert len(lines) < 15
     assert "  gglib up                 set up, start, and test that a model answers" in lines
+
+
+def test_errors_and_fields_are_wrapped_between_words(env: Mapping[str, str]) -> None:
+    """Of every command: a terminal would break a word at its edge, and commands could not be copied."""
+    misspelt = {**env, "GGLIB_MAX_MODLES": "3"}
+    for words in (("list",), ("show", "nothing"), ("doctor",)):
+        with terminal([*GGLIB, *words], env=misspelt, columns=60) as screen:
+            screen.wait_for_exit()
+        printed = screen.raw.decode().split("\r\n")
+        plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in printed]
+        long = [line for line in plain if len(line) > 60]
+        assert not [line for line in long if " " in line.strip() and "gglib " not in line], words

@@ -89,11 +89,11 @@ class TextReporter:
             f"{render.seconds(pulled.took_s)}{verified}).\n{usage_hint(model)}"
         )
         if result.freed_bytes:
-            click.echo(f"Deleted the older version and freed {render.size(result.freed_bytes)}.")
+            render.echo(f"Deleted the older version and freed {render.size(result.freed_bytes)}.")
         for name in result.refused_names:
             render.echo(f"The alias '{name}' belongs to another model and was not added.", is_error=True)
         if pulled.is_in_memory:
-            click.echo(
+            render.echo(
                 "The older version stays loaded until its requests complete; the next request loads the new one."
             )
 

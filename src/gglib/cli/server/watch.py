@@ -72,7 +72,7 @@ async def _print_events(server: Endpoint, *, as_json: bool) -> None:
                 line = running.event_line(event.name, data)
             is_first = False
             if line is not None:
-                render.echo(line)
+                (render.show_verbatim if as_json else render.echo)(line)
             sys.stdout.flush()
             if event.name == UNNAMED:
                 raise_unless_stopping(server, event, data)

@@ -10,6 +10,7 @@ import click
 from gglib.cli.help.hints import runnable
 from gglib.cli.serving.log_files import ON_CONSOLE
 from gglib.cli.terminal.streams import ignore_output_errors
+from gglib.cli.views import render
 from gglib.core.log_lines import TEXT
 from gglib.core.plain_text import escape_line
 
@@ -49,5 +50,6 @@ def _log(text: str) -> None:
 
 def _print_and_log(text: str, *, is_error: bool) -> None:
     with ignore_output_errors():  # the same Ctrl-C may have ended the reader (``gglib serve 2>&1 | tee``)
-        click.echo(escape_line(runnable(text)), err=is_error)
+        shown = render.fit_terminal(escape_line(runnable(text)), sys.stderr if is_error else sys.stdout)
+        click.echo(shown, err=is_error)
     _logger.info("%s", text, extra={ON_CONSOLE: True})

@@ -51,7 +51,7 @@ def _warn_of_failure(model: ModelSummary, error: GglibError, *, goes_on: bool) -
     # The engine, a setting or the memory may be the cause of a failed load: the message must not advise removing the
     # model.
     render.warn(
-        f"{error}\n         {quoted_command('logs', model.name)} shows the engine's log, "
+        f"{error}\n  {quoted_command('logs', model.name)} shows the engine's log, "
         f"{quoted_command('verify', model.name)} checks its file.{' Trying the next model.' if goes_on else ''}"
     )
 
@@ -97,7 +97,7 @@ def show_next_steps(
 def _show_lines(lines: Iterable[str]) -> None:
     for line in lines:
         # A command stays whole, to be pasted.
-        show = render.echo if line.startswith(" ") else render.show_line
+        show = render.show_verbatim if line.startswith(" ") else render.show_line
         show(line)
 
 

@@ -1,10 +1,11 @@
 """Formats and prints values: numbers with units, tables, JSON. Pure except for printing."""
 
 import math
+import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TextIO
 
 import click
@@ -17,8 +18,10 @@ from gglib.core.file_names import escaped
 from gglib.core.plain_text import escape_block, escape_line, json_text
 from gglib.core.sizes import format_size
 
-_COMMAND = re.compile(r"""(?<!\w)'\S*gglib [^']*'|"\S*gglib [^"]*"|(?<=: )\S*gglib .*$""")
-"""A command in quotes, or the rest of a line after a colon."""
+_COMMAND = re.compile(
+    r"""(?<!\w)'(?:[^' ]+ )*[^' ]*gglib [^']*'|"(?:[^" ]+ )*[^" ]*gglib [^"]*"|(?:(?<=: )|^ +)\S*gglib .*$"""
+)
+"""A command in quotes, the rest of a line after a colon, or a line of its own."""
 _NO_BREAK = "\0"
 """Stands for a space of a command: no line has this character, because it is escaped."""
 PIPE_WIDTH = 1000
@@ -49,9 +52,10 @@ def echo(text: str, *, is_error: bool = False) -> None:
     """Print a text with untrusted parts, escaped: names, messages of engines and hubs. See ``plain_text``.
 
     Its gglib commands are printed as the user has to type them: see ``help.hints``.
+    On a terminal, lines that do not fit are wrapped (``wrap_line``); ``show_verbatim`` is for texts to copy.
     Output to stderr (``is_error``) is informational: write errors are ignored, and ``Warning:`` has a colour.
     """
-    text = escape_block(runnable(text))
+    text = fit_terminal(escape_block(runnable(text)), sys.stderr if is_error else sys.stdout)
     with ignore_output_errors() if is_error else nullcontext():
         click.echo(marked(text) if is_error else text, err=is_error)
 
@@ -59,6 +63,12 @@ def echo(text: str, *, is_error: bool = False) -> None:
 def warn(sentence: str) -> None:
     """Print a warning to stderr. See ``echo``."""
     echo(f"Warning: {sentence}", is_error=True)
+
+
+def show_verbatim(text: str, *, is_error: bool = False) -> None:
+    """Print a text that is copied or belongs to others: escaped as by ``echo``, and never wrapped."""
+    with ignore_output_errors() if is_error else nullcontext():
+        click.echo(escape_block(runnable(text)), err=is_error)
 
 
 def show_table(  # noqa: PLR0913 - one option per rule of the layout
@@ -80,12 +90,18 @@ def show_table(  # noqa: PLR0913 - one option per rule of the layout
     show_styled(table_lines(columns, rows, width, wrapped=wrapped, styles=styles, spilled=spilled))
 
 
-def show_fields(fields: Mapping[str, str | None], *, width: int | None = None) -> None:
-    """Print a line for each label and its value, aligned at ``width``; those without a value are left out."""
+def show_fields(
+    fields: Mapping[str, str | None], *, width: int | None = None, wrapped: Collection[str] = ()
+) -> None:
+    """Print a line for each label and its value, aligned at ``width``; those without a value are left out.
+
+    On a terminal the values of ``wrapped`` labels are wrapped between words; others, such as paths, are copied.
+    """
     width = max(map(len, fields)) + 2 if width is None else width
     for label, value in fields.items():
         if value:
-            click.echo(f"{f'{label}:':<{width}}{escaped(value)}")
+            line = f"{f'{label}:':<{width}}{escaped(value)}"
+            click.echo(fit_terminal(line, sys.stdout, hanging=width) if label in wrapped else line)
 
 
 def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
@@ -95,10 +111,28 @@ def show_styled(lines: Iterable[Sequence[Styled]]) -> None:
 
 
 def terminal_width() -> int:
-    """Return the number of characters per line."""
+    """Return the number of characters per line of stdout."""
+    return _width_of(sys.stdout) if sys.stdout.isatty() else PIPE_WIDTH
+
+
+def _width_of(terminal: TextIO) -> int:
+    """Return the number of characters per line of a terminal: stderr may be one although stdout is a pipe."""
     import shutil
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE_WIDTH
+    with suppress(OSError, ValueError):  # a replaced stream without a descriptor
+        if "COLUMNS" not in os.environ and (columns := os.get_terminal_size(terminal.fileno()).columns):
+            return columns
+    return shutil.get_terminal_size().columns
+
+
+def fit_terminal(text: str, stream: TextIO, *, hanging: int | None = None) -> str:
+    """Return an escaped text with lines that fit the stream, if that is a terminal: see ``wrap_line``."""
+    if not stream.isatty():
+        return text
+    width = _width_of(stream)
+    return "\n".join(
+        line if len(line) <= width else wrap_line(line, width, hanging) for line in text.split("\n")
+    )
 
 
 def can_encode(text: str, stream: TextIO) -> bool:
@@ -112,9 +146,7 @@ def can_encode(text: str, stream: TextIO) -> bool:
 
 def show_line(line: str, style: str = "") -> None:
     """Print a line in a style; on a narrow terminal it is wrapped (``wrap_line``)."""
-    line = escape_line(runnable(line))
-    lines = wrap_line(line, terminal_width()).split("\n") if sys.stdout.isatty() else [line]
-    for part in lines:
+    for part in fit_terminal(escape_line(runnable(line)), sys.stdout).split("\n"):
         click.echo(styled(part, style))
 
 
@@ -126,14 +158,17 @@ def show_note(line: str) -> None:
         echo(line, is_error=True)
 
 
-def wrap_line(line: str, width: int) -> str:
-    """Wrap a line at spaces and indent the lines below; names and commands stay in one line, to be copied."""
+def wrap_line(line: str, width: int, hanging: int | None = None) -> str:
+    """Wrap a line at spaces; names and commands stay in one line, to be copied.
+
+    The lines below are indented by ``hanging`` characters, else by two more than the line.
+    """
     import textwrap
 
     whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
-    indent = " " * (len(line) - len(line.lstrip()))
+    indent = len(line) - len(line.lstrip()) + 2 if hanging is None else hanging
     wrapped = textwrap.fill(
-        whole, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
+        whole, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )
     return wrapped.replace(_NO_BREAK, " ")
 

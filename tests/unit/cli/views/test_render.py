@@ -2,6 +2,7 @@
 
 import sys
 
+import click
 import pytest
 
 from gglib.cli.pull.reporters import TextReporter
@@ -95,12 +96,43 @@ def test_long_line_is_wrapped_on_a_terminal_only(
     assert capsys.readouterr().out == "  error: tensor\n    x-y-z is not\n    within the file\n"
 
 
+def test_long_message_is_wrapped_on_its_own_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each stream by itself, each line by itself; short lines, and texts to copy, stay as they are."""
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "Warning: no model has answered.\nShort,  as it is.\n   A line that is indented."
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    render.echo(text)
+    render.echo(text, is_error=True)
+    render.show_verbatim(text, is_error=True)
+    printed = capsys.readouterr()
+    assert printed.out == text + "\n"
+    wrapped = "Warning: no model\n  has answered.\nShort,  as it is.\n   A line that is\n     indented.\n"
+    assert click.unstyle(printed.err) == f"{wrapped}{text}\n"
+
+
+def test_fields_are_wrapped_beside_their_labels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that are prose: a path is copied."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    fields = {"Text": "words that are wrapped", "File": "/a directory/with a file", "None": None}
+    render.show_fields(fields, width=6, wrapped=("Text",))
+    expected = "Text: words that are\n      wrapped\nFile: /a directory/with a file\n"
+    assert capsys.readouterr().out == expected
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("Run 'gglib set a --ctx N' or stop.", "Run\n  'gglib set a --ctx N'\n  or stop."),
         ("Run \"gglib rm 'a b'\" now.", "Run\n  \"gglib rm 'a b'\"\n  now."),
         ("Update it: gglib pull owner/name:Q8_0", "Update it:\n  gglib pull owner/name:Q8_0"),
+        ("Run 'python -m gglib up' or stop.", "Run\n  'python -m gglib up'\n  or stop."),
+        ("  gglib pull owner/name:Q8_0  (9 GB)", "  gglib pull owner/name:Q8_0  (9 GB)"),
         ("What gglib wrote and keeps, always", "What gglib wrote\n  and keeps,\n  always"),
         ("a-name-of-more-than-sixteen-characters", "a-name-of-more-than-sixteen-characters"),
     ],

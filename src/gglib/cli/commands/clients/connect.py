@@ -95,7 +95,7 @@ def _show_settings(client: "Client", settings: "Settings") -> None:
     click.echo(
         click.style(client.title, bold=True) + f"  ({escape_line(shown_path(settings.where))})\n", err=True
     )
-    render.echo(settings.text)
+    render.show_verbatim(settings.text)
     hints = [*clients.settings_lines(settings)]
     if settings.file is not None:
         hints.append(
@@ -104,7 +104,15 @@ def _show_settings(client: "Client", settings: "Settings") -> None:
     if client.launch_command is not None:
         hints.append(f"Or without any of this: {client.launch_command}")
     for line in hints:
-        render.echo(f"\n{line}" if line is hints[0] else line, is_error=True)
+        _show_hint(f"\n{line}" if line is hints[0] else line, settings, is_error=True)
+
+
+def _show_hint(line: str, settings: "Settings", *, is_error: bool = False) -> None:
+    """Print a line below the settings; the one with the command that starts the client stays whole."""
+    from gglib.cli.views import render
+
+    show = render.show_verbatim if settings.start and line.endswith(settings.start) else render.echo
+    show(line, is_error=is_error)
 
 
 def _show_json(client: "Client", target: "Target", settings: "Settings") -> None:
@@ -142,16 +150,16 @@ def _write(client: "Client", settings: "Settings", *, is_confirmed: bool) -> Non
     try:
         change = plan_change(settings.file)
     except GglibError:
-        render.echo(settings.text)
+        render.show_verbatim(settings.text)
         raise
     if not change.is_needed:
         render.echo(f"{change.path} has these settings.")
         return
-    render.echo(change.diff())
+    render.show_verbatim(change.diff())
     if not is_confirmed:
         require_interactive("written", f"'gglib connect {client.name} --write --yes' writes it")
         click.confirm(f"Write {change.path}?", default=True, abort=True)
     backup = write_change(change)
     render.echo(f"Wrote {change.path}." + (f" The old file is {backup.name}." if backup else ""))
     for line in clients.settings_lines(settings):
-        render.echo(line)
+        _show_hint(line, settings)

@@ -83,11 +83,11 @@ def _launch(
     launch = program.launch(target.connection, launching.files_directory(options.settings().home))
     if is_dry:
         for file in launch.files:
-            render.echo(f"# {file.path}:")
+            render.show_verbatim(f"# {file.path}:")
             for line in file.content.splitlines():
-                render.echo(f"#   {line}")
+                render.show_verbatim(f"#   {line}")
         reference = target.connection.key_as("$%s")
-        render.echo(launching.command_line(launch, program, arguments, reference))
+        render.show_verbatim(launching.command_line(launch, program, arguments, reference))
         return
     path = launching.find_executable(client, program)
     launching.write_files(launch.files)

@@ -87,7 +87,7 @@ def show(options: Options, name: str, *, model: str | None, as_json: bool) -> No
         "Strips": ", ".join(profile.strip),
         "System": profile.system,
     }
-    render.show_fields(lines)
+    render.show_fields(lines, wrapped=("Description", "System"))
 
 
 @command.command("set")

@@ -262,7 +262,9 @@ def _show_changed(before: str, name: str, *, is_replaced: bool) -> None:
 
     render.echo(f"Changed '{name}'." if name == before else f"Renamed '{before}' to '{name}'.")
     if is_replaced:
-        click.echo("It is in memory: it is unloaded after its requests, and the next request loads it again.")
+        render.echo(
+            "It is in memory: it is unloaded after its requests, and the next request loads it again."
+        )
 
 
 def _note_old_name(

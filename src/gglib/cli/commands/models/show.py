@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gglib.core.versions import Version
 
 _LABEL_WIDTH = 14
+_WRAPPED = ("Description", "Aliases", "Alias lists", "Profiles", "Capabilities")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +189,7 @@ def _print_model(
         "Version": model_list.format_version(version),
         "Template": found.chat_template_sha256,
     }
-    render.show_fields(lines, width=_LABEL_WIDTH)
+    render.show_fields(lines, width=_LABEL_WIDTH, wrapped=_WRAPPED)
 
 
 def _print_local_files(shown: _ModelDetails) -> None:

@@ -197,6 +197,9 @@ def _show(result: "TuningResult", model: str, engine: str, *, is_kept: bool) -> 
 def _note_loaded(settings: "Settings", model: "ModelSummary", *, is_kept: bool) -> None:
     """Say when the new arguments apply to a model in memory, which ``--beside`` allows."""
     from gglib.cli.server.instance import model_states
+    from gglib.cli.views import render
 
     if is_kept and model.id in model_states(settings):
-        click.echo("It is in memory: it is unloaded after its requests, and the next request loads it again.")
+        render.echo(
+            "It is in memory: it is unloaded after its requests, and the next request loads it again."
+        )

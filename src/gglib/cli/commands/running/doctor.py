@@ -1,5 +1,6 @@
 """``gglib doctor``: checks this machine for problems."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -7,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from gglib.cli.context import Options
 
+_DETAIL_COLUMN = 16
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
 
@@ -40,7 +42,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     else:
         for result in results:
             mark, colour = MARKS[result["verdict"]]
-            detail = escape_line(runnable(result["detail"]))
-            click.echo(f"{click.style(mark, fg=colour)}  {result['name']:<10}{detail}")
+            line = f"{mark}  {result['name']:<10}{escape_line(runnable(result['detail']))}"
+            shown = render.fit_terminal(line, sys.stdout, hanging=_DETAIL_COLUMN)
+            click.echo(click.style(mark, fg=colour) + shown[len(mark) :])
     if any(result["verdict"] == "fail" for result in results):
         ctx.exit(1)

@@ -50,7 +50,7 @@ def command(options: Options, model: str | None, lines: int, *, follow: bool, as
             _print_json(shown, pieces)
             return
         for line in shown:
-            render.echo(readable_line(line))
+            render.show_verbatim(readable_line(line))
         escaper, stream = StreamEscaper(), ReadableStream()
         for piece in pieces:
             click.echo(escaper.feed(stream.feed(piece)), nl=False)

@@ -205,7 +205,7 @@ def _show_one(options: Options, request: str, *, with_body: bool, as_json: bool)
         return
     now = datetime.now().astimezone()
     if shown.request is not None:
-        render.show_fields(requests.request_fields(shown.request, now))
+        render.show_fields(requests.request_fields(shown.request, now), wrapped=("Error",))
     elif shown.running is not None:
         render.show_fields(requests.running_fields(shown.running, now))
     if shown.bodies is None:

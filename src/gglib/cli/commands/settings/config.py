@@ -64,7 +64,7 @@ def get(options: Options, key: str, *, as_json: bool) -> None:
             {"setting": key, "value": value, "source": setting.source, "overrides": setting.overrides}
         )
     else:
-        render.echo(setting.shown_as_text(value))
+        render.show_verbatim(setting.shown_as_text(value))
 
 
 @command.command("set")
@@ -143,7 +143,7 @@ def path(options: Options, *, as_json: bool) -> None:
     if as_json:
         render.show_json({"path": str(config_path), "exists": config_path.exists()})
     else:
-        render.echo(str(config_path))
+        render.show_verbatim(str(config_path))
 
 
 @command.command("edit")

@@ -84,7 +84,7 @@ def new(  # noqa: PLR0913 - click passes each option
     if as_json:
         render.show_json({"name": name, **entry})
     else:
-        render.echo(key)
+        render.show_verbatim(key)
     for line in keys.made_lines(name, str(settings.config_path), is_first=not existing):
         render.echo(line, is_error=True)
     is_quiet = apply_change(options.tolerant_settings(is_quiet=True))
