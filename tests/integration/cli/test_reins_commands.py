@@ -117,6 +117,18 @@ def test_up_warns_about_models_of_the_settings(twice: Home) -> None:
         wait_until(lambda: "Warning: Setting 'default_model'" in (twice.path / "stderr.txt").read_text())
 
 
+def test_a_chat_without_a_model_uses_the_default_one(twice: Home) -> None:
+    """Several models can chat: without the setting, a name is needed."""
+    assert "several models" in twice.run("run", stdin="Hello").stderr.lower()
+    twice.set('default_model = "other"')
+    with twice.serving():
+        assert twice.run("run", stdin="Hello").stdout.strip() == "t0 t1 t2"
+        residents = json.loads(twice.ok("ps", "--json"))["residents"]
+        assert [resident["model_name"] for resident in residents] == ["Org/other:Q4"]
+    twice.ok("config", "set", "default_model", "otter")
+    assert "Error: Setting 'default_model': Model 'otter' is not" in twice.run("run", stdin="Hello").stderr
+
+
 def test_up_shows_the_default_model_and_reloads(twice: Home) -> None:
     """The settings for clients name the default model; a change of the file is reported where the user looks."""
     twice.set('default_model = "other"')
