@@ -1,5 +1,6 @@
 """The docs agree with the code."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -239,3 +240,39 @@ def test_every_module_that_the_docs_name_exists() -> None:
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")):
         for name in re.findall(r"`([\w/]+\.py)`", page.read_text()):
             assert any(f"/{module}".endswith(f"/{name}") for module in modules), f"{page.name}: {name}"
+
+
+def _tests_of(module: Path) -> set[str]:
+    """Return the tests of a module as pytest names them: ``test_x``, ``TestY::test_x``."""
+    found = set()
+    for node in ast.parse(module.read_text()).body:
+        members = node.body if isinstance(node, ast.ClassDef) else [node]
+        prefix = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+        functions = (
+            member for member in members if isinstance(member, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+        found |= {f"{prefix}{function.name}" for function in functions if function.name.startswith("test_")}
+    return found
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    """``tests/unit/test_docs.py::test_x`` in a page can be passed to pytest, so renames reach the docs."""
+    named: dict[str, set[str]] = {}
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")):
+        for module, test in re.findall(r"`(tests/[\w/.]+\.\w+)::([^`]+)`", page.read_text()):
+            named.setdefault(module, set()).add(test)
+    assert named
+    missing = {
+        module: tests - known
+        for module, tests in named.items()
+        if tests - (known := _tests_of(ROOT / module) if (ROOT / module).is_file() else set())
+    }
+    assert not missing
+
+
+def test_every_row_about_the_command_line_names_a_test() -> None:
+    """A behaviour without a test is not recorded as one that holds."""
+    page = (ROOT / "docs" / "cli-behaviour.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| Typed")]
+    assert len(rows) > 50
+    assert not [row for row in rows if "`tests/" not in row or row.count(" | ") != 3]
