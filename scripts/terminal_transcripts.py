@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,10 @@ LIMIT_S = 120.0
 POLL_S = 0.1
 SETTLED_S = 1.0
 """A screen without change for this time is complete."""
+CHANGE_S = 8.0
+"""Longest wait for the effect of a key: a busy machine takes seconds to complete a word, and some keys have none."""
+PROMPT_ENDS = ("\n$", "\n>>>")
+"""Ends of a screen after a command, in the shells and in a chat: a prompt in a line of its own."""
 INTRODUCTION = f"""\
 # In the terminal
 
@@ -58,7 +62,7 @@ class Line:
 
     text: str
     is_awaited: bool = True
-    """Whether to wait until the screen is complete."""
+    """Whether to wait for the next prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ COMPLETION = (
     Line("gglib completion {shell} > completion; . ./completion"),
     Line("clear"),
     *(Paste("gglib sh"), Keys(["Tab"]), Keys(["Tab"]), Paste("smol"), Keys(["Tab"]), Keys(["Enter"])),
+    Wait(r"SHA-256:.*\n\$$"),
     *(Paste("gglib serve --log-l"), Keys(["Tab"]), Keys(["C-c"])),
     *(Paste("gglib pull Qwen/Qwen2.5-7B-Instruct-GGUF:Q4_K_"), Keys(["Tab"]), Keys(["Tab"]), Keys(["C-c"])),
 )
@@ -112,7 +117,14 @@ SCENES = (
                 Line("Write a long story about the sea.", is_awaited=False),
                 Wait(r"sea\.\n\S.*\n.*\w"),
             ),
-            *(Keys(["C-c"]), Keys(["C-c"]), Keys(["C-c"])),
+            *(
+                Keys(["C-c"]),
+                Wait(r"goes on\)\n+>>>"),
+                Keys(["C-c"]),
+                Wait(r"leaves\)\n>>>"),
+                Keys(["C-c"]),
+                Wait(r"\n\$$"),
+            ),
         ),
     ),
     Scene("Lists", (Line("gglib ls"), Line("gglib ps"), Line("gglib show smol"))),
@@ -157,14 +169,19 @@ class Tmux:
         """Do one step, and wait until the screen is complete."""
         match step:
             case Keys(names, is_awaited):
+                before = self.shown()
                 self._run("send-keys", *names)
                 if not is_awaited:
                     return
+                self._wait_until(lambda: self.shown() != before, CHANGE_S)
             case Line(text, is_awaited):
+                before = self.shown()
                 self._run("send-keys", "-l", text)
                 self._run("send-keys", "Enter")
                 if not is_awaited:
                     return
+                if not self._wait_until(lambda: self._has_prompt(before), LIMIT_S):
+                    raise SystemExit(f"There is no prompt after {text!r}:\n{self.shown()}")
             case Paste(text):
                 self._run("set-buffer", text)
                 self._run("paste-buffer", "-p")
@@ -182,12 +199,23 @@ class Tmux:
         """Return the screen alone."""
         return "\n".join(line.rstrip() for line in self._run("capture-pane", "-p").splitlines())
 
+    def _has_prompt(self, before: str) -> bool:
+        """Whether a prompt has followed the screen ``before``."""
+        shown = self.shown()
+        return shown != before and f"\n{shown}".endswith(PROMPT_ENDS)
+
     def _wait_for(self, pattern: re.Pattern[str]) -> None:
-        deadline_s = time.monotonic() + LIMIT_S
-        while not pattern.search(self.shown()):
+        if not self._wait_until(lambda: pattern.search(self.shown()) is not None, LIMIT_S):
+            raise SystemExit(f"{pattern.pattern!r} is not shown:\n{self.shown()}")
+
+    def _wait_until(self, is_done: Callable[[], bool], limit_s: float) -> bool:
+        """Return whether a condition of the screen has come true within ``limit_s``."""
+        deadline_s = time.monotonic() + limit_s
+        while not is_done():
             if time.monotonic() > deadline_s:
-                raise SystemExit(f"{pattern.pattern!r} is not shown:\n{self.shown()}")
+                return False
             time.sleep(POLL_S)
+        return True
 
     def _settle(self) -> None:
         deadline_s, last, since_s = time.monotonic() + LIMIT_S, "", time.monotonic()
