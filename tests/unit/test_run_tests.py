@@ -67,6 +67,20 @@ def test_only_a_whole_run_measures_coverage(
     assert ("--cov=gglib" in unit.command(tmp_path, profile, arguments)) is is_measured
 
 
+def test_quiet_part_collects_the_files_with_quiet_tests_alone(tmp_path: Path) -> None:
+    """Each file that uses the mark, and no other."""
+    mark = "@pytest." + run_tests.QUIET_MARK  # in two pieces: this file has no quiet test
+    marked = {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "tests").rglob("test_*.py")
+        if mark in file.read_text()
+    }
+    quiet = next(part for part in PARTS if part.is_quiet)
+    command = quiet.command(tmp_path, "ci", ["-k", "x"])
+    assert len(marked) > 1
+    assert {word for word in command if word.startswith("tests/")} == marked
+
+
 def test_line_has_time_budget_and_warnings() -> None:
     """The line shows the part's time, its budget, and what needs a review."""
     assert str(Outcome(PART, 0, 7.4, passed=6)) == "some: 6 passed in 7 s (budget 10 s)"
