@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.engines import EMBEDDED, ENGINES
 from tests.support.golden import Golden
+from tests.support.tls_contexts import share_tls_contexts
 
 # No test depends on the machine's speed: the default deadline of 200 ms an example fails on a busy one, and so does the
 # check for slow input generation. Counts that tests set themselves are multiples of the profile's. The result of
@@ -22,6 +23,8 @@ settings.load_profile("dev")
 # that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+share_tls_contexts()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

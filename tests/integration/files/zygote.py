@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import httpcore2
+from tests.support.tls_contexts import share_tls_contexts
+
 import gglib
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -251,6 +254,8 @@ def main() -> None:
     for command in COMMANDS:
         gglib.cli.app.cli.get_command(None, command)  # type: ignore[arg-type] # only the name is read
     importlib.import_module("gglib.hf.session")  # imported lazily by hub requests
+    share_tls_contexts()
+    httpcore2.default_ssl_context()  # the children inherit it
     for line in sys.stdin:
         order = json.loads(line)
         child = os.fork()
