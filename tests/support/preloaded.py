@@ -2,15 +2,16 @@
 
 Starting Python and importing gglib takes 0.3 to 0.5 s of CPU, which was most of the time of the tests of the command
 line. ``PreloadedProcess`` is a ``subprocess.Popen`` whose child is such a fork: it has its own files, environment,
-directory, signal handlers and standard streams, and runs ``gglib.cli.main``. What belongs to the interpreter is not as
-in a fresh process: options such as ``PYTHONUTF8``, the locale, and the command line in ``/proc``. Tests of these start
-the program.
+directory, signal handlers and standard streams, and runs ``gglib.cli.main``. With ``start_new_session`` it has its own
+session, and a terminal on stdin is that of the session. What belongs to the interpreter is not as in a fresh process:
+options such as ``PYTHONUTF8``, the locale, and the command line in ``/proc``. Tests of these start the program.
 
 Run as a program, this module is the fork server. It has one thread and no event loop.
 """
 
 import atexit
 import contextlib
+import fcntl
 import functools
 import gc
 import importlib
@@ -24,13 +25,26 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
+
+import httpcore2
+from tests.support.tls_contexts import share_tls_contexts
+
+import gglib
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCE = Path(gglib.__file__).resolve().parents[1]
+"""The tested package is the one that this process imported, wherever it is installed."""
+GGLIB = (sys.executable, "-m", "gglib")
+"""``python -m gglib``: its messages name the program so."""
+PROGRAM = "gglib"
+"""The name of the installed program."""
 _START_S = 120.0
 _MAX_ORDER_BYTES = 1024 * 1024
 _MODULES = (
@@ -40,14 +54,20 @@ _MODULES = (
 """What most commands import. Commands themselves are imported with ``gglib.cli.app``."""
 
 
-class PreloadedProcess(subprocess.Popen[str]):
-    """A gglib process; the arguments are those of ``subprocess.Popen``, and ``args[0]`` is ``sys.argv[0]`` there."""
+class PreloadedProcess(subprocess.Popen[AnyStr]):
+    """A gglib process; the arguments are those of ``subprocess.Popen``.
+
+    The command begins with ``GGLIB``, or its first word is ``sys.argv[0]`` there.
+    """
 
     def _execute_child(self, *values: Any) -> None:  # the hook of CPython's Popen that starts the process
         args, _, _, _, _, cwd, env, _, _, _, *pipes = values[:16]
+        command = _Command(
+            list(map(str, args)), str(cwd or Path.cwd()), dict(env or os.environ), bool(values[21])
+        )
         with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - for its descriptor
             streams = [nothing.fileno() if descriptor == -1 else descriptor for descriptor in _ends(pipes)]
-            self._server = _server().start([str(arg) for arg in args], cwd, env or os.environ, streams)
+            self._server = _server().start(command, streams)
         self.pid = int(self._server.recv(64))
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined] # CPython's
@@ -69,6 +89,21 @@ class PreloadedProcess(subprocess.Popen[str]):
         return self.pid, int(status)
 
 
+def is_gglib(command: Sequence[object]) -> bool:
+    """Whether a command is ``python -m gglib``, or an installed ``gglib``."""
+    return tuple(command[: len(GGLIB)]) == GGLIB or Path(str(command[0])).name == PROGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What the child needs beside its standard streams."""
+
+    words: list[str]
+    directory: str
+    environment: dict[str, str]
+    is_session_leader: bool
+
+
 def _ends(pipes: Sequence[int]) -> Sequence[int]:
     """Return the child's ends of Popen's pipes, which are (read, write) for stdin, stdout and stderr."""
     return pipes[0], pipes[3], pipes[5]
@@ -85,18 +120,16 @@ class _ForkServer:
             listener.listen(64)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(listener.fileno())],
-                env=dict(os.environ, PYTHONPATH=os.pathsep.join((str(ROOT / "src"), str(ROOT)))),
+                env=dict(os.environ, PYTHONPATH=os.pathsep.join((str(SOURCE), str(ROOT)))),
                 cwd=ROOT,
                 pass_fds=[listener.fileno()],
                 stdin=subprocess.PIPE,
             )
         atexit.register(self.close)
 
-    def start(
-        self, argv: Sequence[str], cwd: object, env: Mapping[str, str], streams: Sequence[int]
-    ) -> socket.socket:
+    def start(self, command: _Command, streams: Sequence[int]) -> socket.socket:
         """Start a process; the socket gets its process id and, at its end, its wait status."""
-        order = json.dumps([list(argv), str(cwd or Path.cwd()), dict(env)]).encode()
+        order = json.dumps(asdict(command)).encode()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(_START_S)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MAX_ORDER_BYTES)
@@ -136,8 +169,7 @@ def _serve(listener: socket.socket) -> None:
             child = os.fork()
             if child == 0:
                 signal.set_wakeup_fd(-1)
-                argv, cwd, env = json.loads(order)
-                _become_gglib(argv, cwd, env, streams)
+                _become_gglib(_Command(**json.loads(order)), streams)
             for descriptor in streams:
                 os.close(descriptor)
             connection.send(str(child).encode())
@@ -153,22 +185,33 @@ def _send_statuses(children: dict[int, socket.socket]) -> None:
             connection.send(str(status).encode())
 
 
-def _become_gglib(argv: list[str], cwd: str, env: dict[str, str], streams: Sequence[int]) -> None:
+def _become_gglib(command: _Command, streams: Sequence[int]) -> None:
     """Run gglib with these standard streams, and exit as the interpreter would."""
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
     os.closerange(3, 1024)
+    if command.is_session_leader:
+        os.setsid()
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
-    os.environ.update(env)
-    os.chdir(cwd)
-    sys.argv, sys.orig_argv = argv, [sys.executable, *argv]
+    os.environ.update(command.environment)
+    os.chdir(command.directory)
+    sys.argv, sys.orig_argv = _arguments(command.words)
     for name, stream in (("stdin", _text(0, "r")), ("stdout", _text(1, "w")), ("stderr", _text(2, "w"))):
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     importlib.import_module("gglib.cli").__dict__["STARTED_S"] = time.monotonic()
     os._exit(_exit_code_of_main())
+
+
+def _arguments(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return ``sys.argv`` and ``sys.orig_argv`` of a command."""
+    if tuple(words[: len(GGLIB)]) == GGLIB:
+        return [str(SOURCE / "gglib/__main__.py"), *words[len(GGLIB) :]], words
+    return words, [sys.executable, *words]
 
 
 def _text(descriptor: int, mode: str) -> io.TextIOWrapper:
@@ -205,6 +248,8 @@ def _exit_code_of_main() -> int:
 
 
 def _main() -> None:
+    share_tls_contexts()
+    httpcore2.default_ssl_context()  # the children inherit it
     for name in _MODULES:
         importlib.import_module(name)
     app, names = (importlib.import_module(f"gglib.cli.{name}") for name in ("app", "command_names"))

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pyte
+from tests.support.preloaded import PreloadedProcess, is_gglib
 
 WAIT_S = 60.0
 """Longest wait for a text."""
@@ -30,7 +32,7 @@ _PASTE = "\x1b[200~{}\x1b[201~"
 class Terminal:
     """A running program and its screen."""
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int, columns: int, rows: int) -> None:
+    def __init__(self, process: subprocess.Popen[Any], master: int, columns: int, rows: int) -> None:
         self.process = process
         self.raw = b""
         """All output so far."""
@@ -125,19 +127,21 @@ def terminal(
     rows: int = 24,
     cwd: Path | None = None,
 ) -> Iterator[Terminal]:
-    """Run a program as the leader of a session with a terminal; its process group is killed at the end."""
+    """Run a program as the leader of a session with a terminal; its process group is killed at the end.
+
+    gglib is forked from a process that has imported it, see ``tests/support/preloaded.py``.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    options: dict[str, Any] = {"env": _environment(env), "cwd": cwd}
+    options |= dict.fromkeys(("stdin", "stdout", "stderr"), slave)
+    process: subprocess.Popen[Any]
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=_environment(env),
-            cwd=cwd,
-            preexec_fn=_own_terminal,  # noqa: PLW1509 - a test has no other threads here
-        )
+        if is_gglib(command):
+            process = PreloadedProcess(command, start_new_session=True, **options)
+        else:
+            # A test has no other threads here.
+            process = subprocess.Popen(command, preexec_fn=_own_terminal, **options)  # noqa: PLW1509
     finally:
         os.close(slave)
     try:

@@ -213,7 +213,7 @@ class Home:
     def watched(self, *arguments: str) -> Iterator[Watched]:
         """Run a command whose stderr is a terminal of 80 columns."""
         terminal, end = pty.openpty()
-        process = subprocess.Popen(
+        process = PreloadedProcess(
             [installed_program(), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

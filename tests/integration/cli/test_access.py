@@ -3,11 +3,11 @@
 import json
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 
 from gglib.app.serving.instance import lock_instance
 from gglib.cli.server.client import get_json, post_json
@@ -121,8 +121,8 @@ def test_a_watch_ends_when_its_key_is_removed(stocked: Home) -> None:
     config.chmod(0o600)
     with stocked.serving() as server:
         watching = [
-            subprocess.Popen(
-                [sys.executable, "-m", "gglib", *options, "ps", "--watch"],
+            PreloadedProcess(
+                [*GGLIB, *options, "ps", "--watch"],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -5,13 +5,13 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.terminal import CTRL_C, CTRL_D, CTRL_J, ENTER, TAB, Terminal, terminal
 
 from .chat_server import ChatServer, Reply, chat_server
@@ -44,7 +44,7 @@ class Chat:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command of a chat."""
-        return [sys.executable, "-m", "gglib", "--url", self._server.url, "run", *arguments]
+        return [*GGLIB, "--url", self._server.url, "run", *arguments]
 
     def terminal(
         self, *arguments: str, columns: int = 80, rows: int = 24
@@ -54,14 +54,15 @@ class Chat:
 
     def piped(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run the command with pipes."""
-        return subprocess.run(
+        with PreloadedProcess[bytes](
             self.command(*arguments),
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=self.environment,
-            timeout=60,
-            check=False,
-        )
+        ) as process:
+            output, errors = process.communicate(stdin, timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.app.clients.table import CLIENTS
@@ -162,8 +163,8 @@ def test_a_question_at_a_terminal_is_answered(user: User) -> None:
     with user.home.serving():
         for answer, is_written in ((b"n\n", False), (b"\n", True)):
             terminal, end = pty.openpty()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gglib", "connect", "codex", "--write"],
+            process = PreloadedProcess(
+                [*GGLIB, "connect", "codex", "--write"],
                 stdin=end,
                 stdout=end,
                 stderr=end,

@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S, wait_until
 
 from gglib.db.lock import exclusive
@@ -29,8 +29,8 @@ def at_once(home: Home, commands: Sequence[Sequence[str]]) -> list[str]:
     lock = home.path / "gglib.db.lock"
     with exclusive(lock):
         processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "gglib", *command],
+            PreloadedProcess(
+                [*GGLIB, *command],
                 env=home.environment,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S, is_asleep, wait_until
 
 from gglib.core.models import ModelSource, NewModel
@@ -59,8 +60,8 @@ def pulled(home: Home, name: str = "coder", *, sha256: str | None = None) -> Pat
 def on_a_terminal(home: Home, *arguments: str, answer: str) -> tuple[int, str]:
     """Run a command on a terminal of 80 columns, type an answer, and return its exit code and its output."""
     terminal, end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gglib", *arguments],
+    process = PreloadedProcess(
+        [*GGLIB, *arguments],
         stdin=end,
         stdout=end,
         stderr=end,

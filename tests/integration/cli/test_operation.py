@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.terminal import CTRL_C, terminal
 from tests.support.waiting import LIMIT_S, wait_until
 
@@ -48,8 +49,8 @@ def stderr_of(home: Home) -> str:
 def serving_silently(home: Home, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``gglib serve``, whose stdout stays empty."""
     with (home.path / "stderr.txt").open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gglib", "serve", *arguments],
+        process = PreloadedProcess[bytes](
+            [*GGLIB, "serve", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import wait_until
 
 from gglib.db import SqliteCatalog
@@ -343,8 +344,8 @@ class TestTwoAtOnce:
         hub.add_repository("ada/mid", {**files, "mmproj-F16.gguf": projector})
         gate = hub.pause_after("mmproj-F16.gguf", 4_500_000)
         with _pulling(home, "ada/mid:Q4_K_M", "--mmproj", parts_of="mmproj-F16.gguf") as first:
-            second = subprocess.Popen(
-                [sys.executable, "-m", "gglib", "pull", "--mmproj", "ada/mid:Q8_0"],
+            second = PreloadedProcess(
+                [*GGLIB, "pull", "--mmproj", "ada/mid:Q8_0"],
                 env=home.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -541,8 +542,8 @@ def _pulling(
     home: Home, *arguments: str, least_bytes: int = 4_000_000, parts_of: str | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     """Pull in a separate process, and yield it when the part (of ``parts_of``, or any) has reached a size."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "gglib", "pull", *arguments],
+    with PreloadedProcess(
+        [*GGLIB, "pull", *arguments],
         env=home.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

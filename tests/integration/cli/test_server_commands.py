@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S, is_alive, wait_until
 
 from gglib.cli.errors import EXIT_INTERRUPTED
@@ -205,7 +206,7 @@ def test_run_needs_no_server(stocked: Home) -> None:
 def test_ctrl_c_ends_the_answer_of_run(stocked: Home, *, is_loading: bool) -> None:
     """The command exits immediately without a message and cancels its request: the server has none in flight."""
     stocked.script(replace(SLOW, load_s=30.0) if is_loading else SLOW)
-    command = [sys.executable, "-m", "gglib", "run", "tiny", "Hello"]
+    command = [*GGLIB, "run", "tiny", "Hello"]
     pipe = subprocess.PIPE
 
     def residents() -> list[dict[str, Any]]:
@@ -214,7 +215,7 @@ def test_ctrl_c_ends_the_answer_of_run(stocked: Home, *, is_loading: bool) -> No
 
     with (
         stocked.serving(),
-        subprocess.Popen(command, text=True, env=stocked.environment, stdout=pipe, stderr=pipe) as run,
+        PreloadedProcess(command, text=True, env=stocked.environment, stdout=pipe, stderr=pipe) as run,
     ):
         assert run.stdout is not None
         assert run.stderr is not None

@@ -4,12 +4,11 @@ import json
 import os
 import pty
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S, is_asleep, wait_until
 
 from .conftest import Home, Watched
@@ -21,8 +20,8 @@ QUESTION = "Keep several models in memory while they fit? [Y/n]"
 def up_at_terminal(home: Home, *options: str) -> Iterator[Watched]:
     """Run ``up`` with a terminal as stdin, stdout and stderr."""
     terminal, end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gglib", "up", "--port", "0", *options],
+    process = PreloadedProcess(
+        [*GGLIB, "up", "--port", "0", *options],
         stdin=end,
         stdout=end,
         stderr=end,

@@ -4,9 +4,9 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from contextlib import ExitStack
 
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import LIMIT_S
 
 from gglib.cli.errors import EXIT_INTERRUPTED
@@ -86,10 +86,10 @@ def test_a_long_load_is_followed_and_not_polled(stocked: Home) -> None:
 
 def test_ps_follows_until_ctrl_c(stocked: Home) -> None:
     """Each event is a line, printed immediately; Ctrl-C ends ps like any other command."""
-    command = [sys.executable, "-m", "gglib", "ps", "--watch", "--json"]
+    command = [*GGLIB, "ps", "--watch", "--json"]
     with (
         stocked.serving(),
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=stocked.environment) as watching,
+        PreloadedProcess(command, stdout=subprocess.PIPE, text=True, env=stocked.environment) as watching,
     ):
         assert watching.stdout is not None
         events = (json.loads(line)["event"] for line in watching.stdout)

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import wait_until
 
 from gglib.cli.app import cli
@@ -193,8 +193,8 @@ class Home:
     @contextmanager
     def serving(self) -> Iterator["subprocess.Popen[str]"]:
         """Run ``gglib serve`` on a free port, and yield once it listens; kill it at the end unless it has exited."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gglib", "serve", "--port", "0"],
+        process = PreloadedProcess(
+            [*GGLIB, "serve", "--port", "0"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
