@@ -5,7 +5,6 @@ import fcntl
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from tests.support.engines import EMBEDDED, LLAMA_SERVER, llama_server_path
+from tests.support.preloaded import GGLIB, PreloadedProcess
 from tests.support.waiting import wait_until
 
 from gglib.app.serving.instance import running_instance
@@ -57,6 +57,7 @@ class Gglib:
         self.home = home
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
+        self._clients: list[OpenAI] = []
         # One thread each: several threads would spin while they wait for each other, which makes a model this small 100
         # times slower on a busy machine.
         for seed, name in enumerate(("tiny-a", "Tiny-B")):
@@ -72,22 +73,26 @@ class Gglib:
 
     def command(self, *arguments: str) -> str:
         """Run a gglib command that must succeed, and return its output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gglib", *arguments],
+        with PreloadedProcess(
+            [*GGLIB, *arguments],
             env=self.environment,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=LIMIT_S,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=LIMIT_S)
+            finally:
+                process.kill()
+        assert process.returncode == 0, errors
+        return output
 
     def serve(self, *arguments: str) -> "Gglib":
         """Start serving on a free port and return when the server responds."""
         with (self.home / "serve.out").open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gglib", "serve", "--port", "0", *arguments],
+            self.process = PreloadedProcess(
+                [*GGLIB, "serve", "--port", "0", *arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -117,7 +122,9 @@ class Gglib:
             return False
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """Stop the server process and return its exit code."""
+        """Close its clients, stop the server process and return its exit code."""
+        while self._clients:
+            self._clients.pop().close()
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -178,8 +185,9 @@ class Gglib:
         wait_until(is_true, within_s=within_s, poll_s=0.02, explain=lambda: output.read_text()[-3000:])
 
     def openai(self, **options: Any) -> OpenAI:
-        """Return the official client with this server as its base URL."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key="any", **options)
+        """Return the official client with this server as its base URL; ``stop`` closes it."""
+        self._clients.append(OpenAI(base_url=f"{self.url}/v1", api_key="any", **options))
+        return self._clients[-1]
 
     def async_openai(self, **options: Any) -> AsyncOpenAI:
         """Return the official asynchronous client with this server as its base URL."""
