@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from tests.e2e.backends import PROGRAM, add_backend, add_program
 from tests.e2e.conftest import Gglib
+from tests.support.engines import EMBEDDED
 from tests.support.waiting import is_alive, wait_until
 
 from gglib.core.backends import CommandBackend, UrlBackend
@@ -69,6 +70,7 @@ def test_commands_are_swapped_with_a_model_of_the_engine(home: Gglib) -> None:
     assert not any(map(is_alive, started(record)))
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_a_program_that_dies_in_a_stream_ends_it_with_an_error(home: Gglib) -> None:
     """What arrived is delivered, then the reason from its log, and no [DONE]; the next request starts it again."""
     record = add_program(home.home, "dies", "--port", "{port}", "--die-in-stream")
@@ -96,6 +98,7 @@ def test_a_broken_command_is_an_error_that_says_what_to_look_at(home: Gglib) -> 
     assert content_of(chat(home, "tiny-a"))
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_kill_9_of_gglib_leaves_no_command(home: Gglib) -> None:
     """Neither the program, which ignores signals, nor its child in a session of its own."""
     pids = home.home / "pids"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import openai
 import pytest
+from tests.support.engines import EMBEDDED
 
 from gglib.testing import write_tiny_gguf
 
@@ -47,6 +48,7 @@ def error_of(answer: httpx2.Response) -> dict[str, Any]:
     return error
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 @pytest.mark.parametrize(
     ("body", "param"),
     [
@@ -68,6 +70,7 @@ def test_a_broken_request_is_a_400_that_says_which_field(
     assert error_of(answer)["param"] == param
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_unknown_paths_methods_and_sizes_are_json_errors(gglib: Gglib) -> None:
     """The responses are 404, 405 with Allow, and 413."""
     unknown = httpx2.get(f"{gglib.url}/v1/nothing")
@@ -78,6 +81,7 @@ def test_unknown_paths_methods_and_sizes_are_json_errors(gglib: Gglib) -> None:
     assert (large.status_code, bool(error_of(large))) == (413, True)
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_a_missing_file_is_a_404_that_leaks_no_path(home: Gglib) -> None:
     """The model is in the catalogue, but its file is missing."""
     (home.home / "files" / "tiny-a.gguf").unlink()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 from tests.support import command_program
+from tests.support.engines import EMBEDDED
 
 from gglib.testing import write_tiny_gguf
 
@@ -65,6 +66,7 @@ def test_imported_models_answer(gglib: Gglib, tmp_path: Path, monkeypatch: pytes
         assert reply.status_code == 200, reply.text
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_imported_commands_and_urls_answer(gglib: Gglib, tmp_path: Path, port_elsewhere: int) -> None:
     """A command runs in the directory of its configuration, on the port that gglib chose; a URL is only reached."""
     command = f"{' '.join(PROGRAM)} --port ${{PORT}} --health /ready --start-on started"

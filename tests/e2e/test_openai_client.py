@@ -61,6 +61,7 @@ def test_a_stream_arrives_chunk_by_chunk(gglib: Gglib) -> None:
     assert len(chunks) > 500
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:
     """The list matches the catalogue; a model is retrieved by name and by alias."""
     client = gglib.openai()
@@ -69,6 +70,7 @@ def test_models_are_listed_and_retrieved(gglib: Gglib) -> None:
     assert client.models.retrieve("alias-b").id == "Tiny-B"
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_an_unknown_model_is_not_found(gglib: Gglib) -> None:
     """The client raises NotFoundError with the code that programs check, and suggests similar names."""
     client = gglib.openai()

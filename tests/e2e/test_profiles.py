@@ -6,6 +6,7 @@ import httpx2
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
+from tests.support.engines import EMBEDDED
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Gglib
@@ -56,6 +57,7 @@ def test_the_engine_reports_the_sampling(gglib: Gglib) -> None:
     assert (round(hot["temperature"], 3), hot["top_k"]) == (1.5, 3)
 
 
+@pytest.mark.only_engine(EMBEDDED)  # no engine runs
 def test_profiles_are_listed_and_retrieved(gglib: Gglib) -> None:
     """An unknown profile is not found, with the code that programs check."""
     gglib.command("profile", "set", "cold", "--model", "Tiny-B", "--temperature", "0")
