@@ -58,6 +58,8 @@ class UrlBackend:
     """The model's name at that server; None: its name here."""
     routes: tuple[str, ...] = ()
     """As of ``CommandBackend.routes``."""
+    ca_file: str | None = None
+    """The file of the certificates that are trusted for an https server, absolute; None: those of the system."""
 
 
 Backend = CommandBackend | UrlBackend

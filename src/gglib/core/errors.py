@@ -566,6 +566,41 @@ class BackendKeyMissingError(ModelRuntimeError):
         )
 
 
+class NodeLostError(UpstreamError):
+    """A node did not answer a request that was sent to it: it died, was cut off, or refuses this gglib.
+
+    ``node`` is its name. If nothing of the response has arrived, the request can be sent to another node.
+    """
+
+    code = "node_lost"
+    is_retryable = True
+
+    def __init__(self, node: str, reason: str) -> None:
+        self.node = node
+        super().__init__(f"Node '{node}' {reason}.")
+
+
+class NoNodeError(ModelRuntimeError):
+    """No node can serve the model now; the message has the reason of each."""
+
+    code = "no_node"
+    is_retryable = True
+
+
+class NodeError(GglibError):
+    """Base of the errors of a command to a node."""
+
+    code = "node_failed"
+
+
+class NodeUnreachableError(NodeError):
+    """A node accepts no connection, or the exchange with it broke off."""
+
+
+class NodeRefusedError(NodeError):
+    """A node answered with an error; the message is the node's own."""
+
+
 class UpstreamStalledError(UpstreamError):
     """The engine accepted the request and stopped sending, before or after the first byte of its response."""
 

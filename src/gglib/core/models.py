@@ -347,6 +347,10 @@ class RunningTarget:
     """The model's name at this server, for ``model`` in the bodies sent there; None: bodies are sent as they are."""
     is_remote: bool = False
     """Whether it is a server that gglib did not launch (``UrlBackend``)."""
+    node: str | None = None
+    """The node, if it is another gglib (``core.nodes``): it gets the request as a client would send it."""
+    ca_file: str | None = None
+    """Of an https server: the file of the certificates that are trusted; None: those of the system."""
 
     @classmethod
     def local(cls, port: int, model_id: int, model_name: str, effective_ctx: int) -> Self:

@@ -14,6 +14,8 @@ def backend_to_json(backend: Backend) -> str:
     if isinstance(backend, CommandBackend) and backend.directory is not None:
         # Any bytes may be in a path; JSON keeps them as lone surrogates.
         fields["directory"] = os.fspath(backend.directory)
+    if fields.get("ca_file", "") is None:
+        del fields["ca_file"]  # a gglib that does not know it reads the row, too
     return json.dumps({"kind": "command" if isinstance(backend, CommandBackend) else "url", **fields})
 
 

@@ -129,6 +129,7 @@ def target_of(
         path_prefix=parts.path.rstrip("/"),
         served_name=backend.model or spec.model_name,
         is_remote=True,
+        ca_file=backend.ca_file,
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.addresses import Endpoint, is_loopback, reachable_url
+from gglib.core.addresses import Endpoint, base_url, http_url, is_loopback, reachable_url
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,49 @@ def test_any_other_address_may_be_another_machine(host: str) -> None:
 def test_a_key_does_not_appear_in_a_log() -> None:
     """The representation of an endpoint has only its URL."""
     assert "SECRET" not in repr(Endpoint("http://127.0.0.1:8080", "SECRET"))
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("box", "http://box:8080"),
+        (" box:9000 ", "http://box:9000"),
+        ("http://box", "http://box"),
+        ("http://box:8080/", "http://box:8080"),
+        ("https://BOX:8443", "https://box:8443"),
+        ("192.168.1.2", "http://192.168.1.2:8080"),
+        ("fe80::1", "http://[fe80::1]:8080"),
+        ("[fe80::1]:9000", "http://[fe80::1]:9000"),
+    ],
+)
+def test_an_address_of_a_server_becomes_its_url(text: str, url: str) -> None:
+    """Without a scheme http and gglib's port; with one the scheme's port."""
+    assert base_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "http://",
+        "ftp://box",
+        "box:port",
+        "box:99999",
+        "http://box/v1",
+        "box?x=1",
+        "http://u@box",
+        "[::1",
+        "a b",
+    ],
+)
+def test_other_texts_are_no_address_of_a_server(text: str) -> None:
+    """A path would be another server's, and a name or a password does not belong into a URL."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the messages are those of the standard library, too
+        base_url(text)
+
+
+def test_other_schemes_and_ports() -> None:
+    """Without a port the scheme's own is meant."""
+    assert http_url("::1", None, scheme="https") == "https://[::1]"
+    assert http_url("box", 8443, scheme="https") == "https://box:8443"
+    assert reachable_url("0.0.0.0", 8443, scheme="https") == "https://127.0.0.1:8443"  # noqa: S104 - not bound

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.backends import CommandBackend
+from gglib.core.backends import CommandBackend, UrlBackend
 from gglib.db.backend_rows import backend_from_json, backend_to_json
 
 
@@ -28,3 +28,12 @@ def test_memory_of_a_gpu_alone_is_kept() -> None:
     """A backend need not state its RAM."""
     backend = CommandBackend(argv=("a",), memory=(("gpu0", 7),))
     assert backend_from_json(backend_to_json(backend)) == backend
+
+
+def test_trusted_certificates_are_stored_only_if_there_are_any() -> None:
+    """An older gglib reads the other rows."""
+    plain = UrlBackend(base_url="https://box:8443/v1")
+    assert "ca_file" not in backend_to_json(plain)
+    assert backend_from_json(backend_to_json(plain)) == plain
+    trusting = UrlBackend(base_url="https://box:8443/v1", ca_file="/etc/box.crt")
+    assert backend_from_json(backend_to_json(trusting)) == trusting

@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass
 
+_UNMEASURED_LOAD_S = 2.0
+_UNMEASURED_LOAD_BYTES_S = 500 * 1024 * 1024
+"""The estimate before the first load assumes an ordinary SSD."""
 _MAX_SHARE = 0.99
 """A load that takes longer than expected never reports 1."""
+
+
+def estimated_load_s(size_bytes: int) -> float:
+    """Return the expected duration in seconds of a load that was never measured, from the size of the files."""
+    return _UNMEASURED_LOAD_S + size_bytes / _UNMEASURED_LOAD_BYTES_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

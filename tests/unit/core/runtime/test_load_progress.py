@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.core.runtime.load_progress import LoadProgress
+from gglib.core.runtime.load_progress import LoadProgress, estimated_load_s
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,9 @@ def test_a_load_that_has_not_begun_is_queued() -> None:
     """It has no share yet, and all of the expected time remains."""
     progress = LoadProgress(elapsed_s=None, expected_s=8.0)
     assert (progress.state, progress.share, progress.eta_s) == ("queued", None, 8.0)
+
+
+def test_the_first_load_is_estimated_from_the_size() -> None:
+    """A fixed part, and the time to read the files from an ordinary SSD."""
+    assert estimated_load_s(0) == 2.0
+    assert estimated_load_s(5 * 1000 * 1024**2) == 12.0
