@@ -103,6 +103,15 @@ class TooManyBodiesError(HttpError):
         super().__init__("The memory for request bodies is used up: try again in a moment.")
 
 
+class PlainHttpError(HttpError):
+    """The client sent plain HTTP to a port that serves HTTPS."""
+
+    code = "https_required"
+
+    def __init__(self) -> None:
+        super().__init__("This port serves HTTPS: use an address that begins with https://.")
+
+
 class TransportError(Exception):
     """An exchange with a server failed. ``reason`` completes a sentence that begins with "The server"."""
 

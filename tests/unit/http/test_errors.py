@@ -10,6 +10,7 @@ from gglib.proxy.errors import to_error_response
 STATUSES = {
     errors.MalformedFormError("x"): 400,
     errors.MalformedMessageError("x"): 400,
+    errors.PlainHttpError(): 400,
     errors.RequestTimeoutError("x"): 408,
     errors.BodyTooLargeError(5): 413,
     errors.TargetTooLongError("x"): 414,

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from gglib.http.client.tls import CaFileError
 from gglib.http.errors import ConnectError, TlsError, TooManyConnectionsError
 
 RECEIVE_BUFFER_BYTES = 32 * 1024
@@ -44,6 +45,11 @@ class Origin(Protocol):
         """Bearer token sent with every request; None for none."""
         ...
 
+    @property
+    def ca_file(self) -> str | None:
+        """Of an https server: the file of the certificates that are trusted; None: those of the system."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
@@ -52,6 +58,7 @@ class ServerAddress:
     base_url: str
     unix_socket: str | None = None
     bearer_key: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
 
 
 class ServerBusyError(Exception):
@@ -68,6 +75,8 @@ def origin_header_lines(origin: Origin) -> bytes:
 
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
     """Map an exception raised by ``connect`` to the error that the request raises."""
+    if isinstance(error, CaFileError):
+        return TlsError(f"cannot be verified: {error}")
     if isinstance(error, ssl.SSLError):
         return TlsError(_tls_reason(error))
     if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:

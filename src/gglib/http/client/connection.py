@@ -216,6 +216,16 @@ class UpstreamConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def break_off(self, reason: str, silent_s: float) -> None:
+        """End an exchange in which the server has sent no content for ``silent_s`` seconds: reads raise an error.
+
+        ``reason`` completes a sentence that begins with "The server".
+        """
+        if self._is_exchange_open and self._stall_timer.silence_s(self._loop.time()) >= silent_s:
+            self._fail(TransportError(reason))
+            self.abort()
+            self._wake()
+
     async def _wait_until_writable(self) -> None:
         while self._is_writing_paused and self._reader.head is None and self._fault is None:
             await self._wait_for_change()

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from gglib.http.client.connect import Origin, ServerBusyError, connect, connect_error, origin_header_lines
 from gglib.http.client.connection import SMALL_BODY_BYTES, UpstreamConnection
 from gglib.http.client.stall import StallTimer
-from gglib.http.client.tls import tls_context
+from gglib.http.client.tls import ca_context, tls_context
 from gglib.http.errors import StallError, StallPhase
 
 IDLE_TIMEOUT_S = 4.0
@@ -137,6 +137,15 @@ class UpstreamPool:
         """Send ``request`` with any method but HEAD, whose response has no body; otherwise like ``post``."""
         return _MethodExchange(self, origin, request, method)
 
+    def break_off_silent(self, origin: Origin, reason: str, silent_s: float) -> None:
+        """End the exchanges with a server that is gone, except those in which it has sent content lately.
+
+        ``silent_s`` seconds without content, while a task waited for it, count. ``reason`` as for ``TransportError``.
+        """
+        lines = origin_header_lines(origin)
+        for connection in [c for c in self._connections if c.origin_header_lines == lines]:
+            connection.break_off(reason, silent_s)
+
     async def close(self) -> None:
         """Close all connections, and wait until their sockets are closed."""
         if self._expiry_timer is not None:
@@ -208,9 +217,17 @@ class UpstreamPool:
         return connection
 
     async def _connect_once(self, origin: Origin, connection: UpstreamConnection) -> None:
-        if self._tls is None and origin.unix_socket is None and origin.base_url.startswith("https:"):
+        is_tls = origin.unix_socket is None and origin.base_url.startswith("https:")
+        tls = await self._tls_for(origin.ca_file) if is_tls else None
+        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s, tls=tls)
+
+    async def _tls_for(self, ca_file: str | None) -> ssl.SSLContext:
+        """Return the context; that of ``ca_file`` is made anew, as the file may have changed."""
+        if ca_file is not None:
+            return await asyncio.to_thread(ca_context, ca_file)
+        if self._tls is None:
             self._tls = await asyncio.to_thread(self._make_tls_context)
-        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s, tls=self._tls)
+        return self._tls
 
     async def _connect_with_retries(
         self, origin: Origin, connection: UpstreamConnection, timeout_s: float

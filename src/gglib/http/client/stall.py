@@ -80,6 +80,10 @@ class StallTimer:
         elif self._started_s is None:
             self._started_s = now_s
 
+    def silence_s(self, now_s: float) -> float:
+        """Return how long the server has sent no content while a task waited for it."""
+        return self._elapsed_s + (0.0 if self._started_s is None else now_s - self._started_s)
+
     def is_expired(self, now_s: float) -> bool:
         """Whether the current limit is reached."""
         left_s = self._left_s(now_s)
@@ -105,8 +109,7 @@ class StallTimer:
         limit_s = self._chunk_gap_s if self._has_begun else self.first_byte_s
         if limit_s <= 0:
             return None
-        waited_s = 0.0 if self._started_s is None else now_s - self._started_s
-        return limit_s - self._elapsed_s - waited_s
+        return limit_s - self.silence_s(now_s)
 
 
 class SseCommentFilter:

@@ -1,7 +1,11 @@
-"""The context that verifies servers."""
+"""The contexts that verify servers."""
 
 import functools
 import ssl
+
+
+class CaFileError(OSError):
+    """A file with trusted certificates cannot be used; the message says why."""
 
 
 @functools.cache
@@ -15,3 +19,33 @@ def tls_context() -> ssl.SSLContext:
     except ImportError:
         return ssl.create_default_context()
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def ca_context(ca_file: str) -> ssl.SSLContext:
+    """Return a context that trusts the certificates of a PEM file, and no others.
+
+    They are those of authorities, or of the servers themselves. Blocks: reads the file. Raises ``CaFileError``.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate of a server is enough
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError:
+        raise CaFileError(f"{ca_file} has no certificate in PEM") from None
+    except OSError as error:
+        raise CaFileError(f"{ca_file} cannot be read ({error.strerror or error})") from None
+    return context
+
+
+def context_for(ca_file: str | None) -> ssl.SSLContext:
+    """Return the context for the servers of ``ca_file``; None: of the system's authorities. Raises ``CaFileError``."""
+    return tls_context() if ca_file is None else ca_context(ca_file)
+
+
+def pinned_context(certificate: str) -> ssl.SSLContext:
+    """Return a context that trusts one certificate alone, in PEM, whatever name the server is reached by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the certificate is known: its names add nothing
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificate)
+    return context

@@ -261,7 +261,7 @@ class ClientConnection(asyncio.Protocol):
             case None | Phase.RESPONSE:
                 pass
             case Phase.HEAD:
-                self._refuse(RequestTimeoutError("The request head did not arrive in time."))
+                self.refuse(RequestTimeoutError("The request head did not arrive in time."))
             case Phase.BODY if self._request is not None:
                 self._fail_body(RequestTimeoutError("The request body did not arrive in time."))
             case Phase.QUEUE:
@@ -303,6 +303,16 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def refuse(self, error: HttpError) -> None:
+        """Send an error response and close."""
+        request_id = new_request_id()
+        self._server.record_refusal(error, request_id)
+        path = self._reader.path_hint
+        self.write(self._server.format_refusal(error, request_id, self.date_line, path))
+        self._is_response_complete = True
+        self._transition(ConnectionEvent.FAIL)
+        self._close()
+
     # -- what the event loop calls --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -317,7 +327,7 @@ class ClientConnection(asyncio.Protocol):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _limit_unsent(transport, NOTSENT_LOWAT_BYTES)
         if not self._server.add(self):
-            self._refuse(TooManyConnectionsError())
+            self.refuse(TooManyConnectionsError())
 
     def data_received(self, data: bytes) -> None:
         """Parse received data."""
@@ -378,7 +388,7 @@ class ClientConnection(asyncio.Protocol):
         except HttpError as error:
             self._transition(ConnectionEvent.FAIL)
             if self._request is None:
-                self._refuse(error)
+                self.refuse(error)
             else:
                 self._fail_body(error)
             return
@@ -582,16 +592,6 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
 
     # -- ends -----------------------------------------------------------------------------------------------
-
-    def _refuse(self, error: HttpError) -> None:
-        """Send an error response and close."""
-        request_id = new_request_id()
-        self._server.record_refusal(error, request_id)
-        path = self._reader.path_hint
-        self.write(self._server.format_refusal(error, request_id, self.date_line, path))
-        self._is_response_complete = True
-        self._transition(ConnectionEvent.FAIL)
-        self._close()
 
     def _close(self) -> None:
         """Close after buffered output is sent, with a lingering close if the client may still be sending."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
@@ -16,6 +17,7 @@ from gglib.http.server.deadlines import DeadlineLimits
 from gglib.http.server.disconnects import DisconnectWatcher
 from gglib.http.server.refusal import plain_refusal
 from gglib.http.server.request import Request, new_request_id
+from gglib.http.server.tls_transport import HandshakeQueue, TlsTransport
 
 BACKLOG = 2_048
 _CHECK_INTERVAL_S = 1.0
@@ -29,7 +31,10 @@ _ABORT_GRACE_S = 0.1
 
 
 class HttpServer:
-    """Serves HTTP/1.1 on one bound socket. At shutdown it calls ``on_stop``, which must cancel the open requests."""
+    """Serves HTTP/1.1 on one bound socket. At shutdown it calls ``on_stop``, which must cancel the open requests.
+
+    With ``tls``, the context of a server with a certificate, it serves HTTPS.
+    """
 
     def __init__(  # noqa: PLR0913 - the composition of the server
         self,
@@ -44,6 +49,7 @@ class HttpServer:
         is_blocking_others: Callable[[Any], bool] = lambda _: False,
         request_class: type[Request] = Request,
         format_refusal: Callable[[HttpError, str, bytes, str], bytes] = plain_refusal,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.handle = handle
         self.request_class = request_class
@@ -56,6 +62,8 @@ class HttpServer:
         self.body_budget = BodyBudget[ClientConnection](max_bodies_bytes, max_body_bytes=max_body_bytes)
         self.disconnect_watcher = DisconnectWatcher()
         self._max_connections = max_connections
+        self._tls = tls
+        self._handshakes = HandshakeQueue()
         self._on_stop = on_stop
         self._on_refusal = on_refusal
         self._connections: set[ClientConnection] = set()
@@ -70,10 +78,20 @@ class HttpServer:
         return len(self._connections)
 
     def reconfigure(
-        self, *, limits: DeadlineLimits, max_connections: int, max_body_bytes: int, max_bodies_bytes: int
+        self,
+        *,
+        limits: DeadlineLimits,
+        max_connections: int,
+        max_body_bytes: int,
+        max_bodies_bytes: int,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Replace the limits while serving. Open connections stay open, even those beyond ``max_connections``."""
+        """Replace the limits while serving. Open connections stay open, even those beyond ``max_connections``.
+
+        ``tls`` is for new connections; None: the context stays.
+        """
         self.limits = limits
+        self._tls = self._tls and (tls or self._tls)
         self.max_body_bytes = max_body_bytes
         self._max_connections = max_connections
         self.body_budget.set_limit(max_bodies_bytes, max_body_bytes=max_body_bytes)
@@ -147,14 +165,20 @@ class HttpServer:
 
     async def _attach(self, sock: socket.socket) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: ClientConnection(self), sock)
+            await asyncio.get_running_loop().connect_accepted_socket(self._new_protocol, sock)
         except OSError:  # the client has disconnected
             sock.close()
 
+    def _new_protocol(self) -> asyncio.Protocol:
+        connection = ClientConnection(self)
+        return connection if self._tls is None else TlsTransport(connection, self._tls, self._handshakes)
+
     def _build_refusal(self) -> bytes:
-        """Record the refusal of a connection, and return the response."""
+        """Record the refusal of a connection, and return the response; none with TLS, which needs a handshake."""
         error, request_id = TooManyConnectionsError(), new_request_id()
         self.record_refusal(error, request_id)
+        if self._tls is not None:
+            return b""
         return self.format_refusal(error, request_id, self.date_line, "")
 
     def _check_connections(self) -> float:

@@ -268,3 +268,21 @@ async def test_many_small_chunks_yield_to_the_loop_after_each_read() -> None:
     connection.data_received(END)
     await relaying
     assert target.all == b"x" * 5003
+
+
+async def test_a_silent_exchange_can_be_broken_off() -> None:
+    """One in which the server has sent content lately, and one that has ended, are left alone."""
+    async with relaying() as (connection, target, task):
+        connection.abort = lambda: None  # type: ignore[method-assign]
+        connection.data_received(framed(EVENTS[0]))
+        connection.break_off("is gone", silent_s=60)
+        connection.data_received(framed(EVENTS[1]))
+        assert target.all == EVENTS[0] + EVENTS[1]
+        connection.break_off("is gone", silent_s=0)
+        with pytest.raises(TransportError, match="The server is gone"):
+            await task
+    async with relaying() as (connection, target, task):
+        connection.data_received(END)
+        connection.break_off("is gone", silent_s=0)
+        await task
+        assert target.is_ended

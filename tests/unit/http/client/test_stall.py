@@ -225,3 +225,17 @@ def test_content_is_a_line_that_is_no_comment(lines: list[tuple[str, str]], cuts
     for begin, end_at in pairwise(places):
         if begin < end_at:
             assert sieve.has_content(stream[begin:end_at]) == any(kinds[begin:end_at])
+
+
+def test_silence_is_the_time_without_content_in_which_a_task_waited() -> None:
+    """Comments do not end it, content does."""
+    timer = stall_timer()
+    assert timer.silence_s(4) == 4
+    timer.pause(4)
+    assert timer.silence_s(100) == 4
+    timer.start(100)
+    timer.record_head(is_event_stream=True)
+    timer.record_part(COMMENT, 101)
+    assert timer.silence_s(102) == 6
+    timer.record_part(WORD, 103)
+    assert timer.silence_s(104) == 1
