@@ -1,0 +1,1 @@
+"""The choice of a node compared with other rules, in virtual time."""
