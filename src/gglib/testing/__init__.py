@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gglib.testing.fake_hub import FakeHub
     from gglib.testing.fake_library import FakeLibrary
     from gglib.testing.fake_machine import FakeMachine
+    from gglib.testing.fake_nodes import FakeNodes, NodeCommand
     from gglib.testing.fake_runtime import FakeRuntime, Lease
     from gglib.testing.local_hub import LocalHub
     from gglib.testing.local_releases import LocalReleases
@@ -27,10 +28,12 @@ __all__ = [
     "FakeHub",
     "FakeLibrary",
     "FakeMachine",
+    "FakeNodes",
     "FakeRuntime",
     "Lease",
     "LocalHub",
     "LocalReleases",
+    "NodeCommand",
     "Script",
     "install_scripted_server",
     "read_record",
@@ -48,6 +51,8 @@ _MODULES = {
     "FakeHub": "fake_hub",
     "FakeLibrary": "fake_library",
     "FakeMachine": "fake_machine",
+    "FakeNodes": "fake_nodes",
+    "NodeCommand": "fake_nodes",
     "FakeRuntime": "fake_runtime",
     "LocalHub": "local_hub",
     "LocalReleases": "local_releases",
