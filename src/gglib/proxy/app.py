@@ -25,6 +25,7 @@ from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.access.priority import caller_priority, requested_priority
 from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.proxy.access.visible_errors import visible_error
+from gglib.proxy.cluster.hops import is_forwarded
 from gglib.proxy.dialects.base import ErrorDialect
 from gglib.proxy.dialects.errors import dialect_for
 from gglib.proxy.errors import EngineError, to_error_response
@@ -185,14 +186,14 @@ class ProxyApp:
     ) -> "_RequestPlan":
         """Derive the plan of a request with these rights. Raises an error if they do not suffice."""
         head, services = request.head, self._services
-        operation, path = find_operation(head.method, head.raw_path, head.fields.get(b"host"))
+        operation, path = find_operation(head.method, head.raw_path, head.fields.get(b"host"), request.scheme)
         spec = operation.spec
         check_access(spec.access, caller_of(request))
         key_name = None if grant is None else grant.key_name
         has_recordable_bodies = spec.metering in {Metering.PROMPT, Metering.TOKENS}
         return _RequestPlan(
             handler=operation.handler,
-            services=self._services_for(grant),
+            services=self._services_for(grant, self._own_services(head)),
             policy=self._policy,
             response_header_lines=response_header_lines,
             path=path,
@@ -215,11 +216,22 @@ class ProxyApp:
         head, policy = request.head, self._policy
         policy.check_host_and_origin(head, request.server_host)
         grant = policy.check_key(head)
-        check_access(access, Caller(head.fields, request.peer_host, request.server_host, grant))
+        caller = Caller(head.fields, request.peer_host, request.server_host, grant, request.scheme)
+        check_access(access, caller)
 
-    def _services_for(self, grant: Grant | None) -> Services:
-        """Return the services for a request with these rights: those of the app if it may use all models."""
-        services = self._services
+    def _own_services(self, head: RequestHead) -> Services | None:
+        """Return the services of this machine alone if another gglib has forwarded the request; else None."""
+        cluster = self._services.cluster
+        if cluster is None or not is_forwarded(head.headers):
+            return None
+        return replace(self._services, runtime=cluster.own_runtime, catalog=cluster.own_catalog, cluster=None)
+
+    def _services_for(self, grant: Grant | None, own: Services | None) -> Services:
+        """Return the services for a request with these rights: those of the app if it may use all models.
+
+        ``own`` are those of this machine alone, for a request that another gglib has forwarded.
+        """
+        services = self._services if own is None else own
         if grant is None or grant.models is None:
             return services
         catalog = VisibleCatalog(services.catalog, grant.models)
@@ -366,4 +378,5 @@ def _record(  # noqa: PLR0913 - what a record is made of
         requested_model=request.other_name,
         profile=request.profile_name,
         error_message=message,
+        node=None if request.running_target is None else request.running_target.node,
     )

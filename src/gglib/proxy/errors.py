@@ -58,9 +58,9 @@ class UnknownPathError(errors.GglibError):
     code = "not_found"
     source = errors.ErrorSource.CLIENT
 
-    def __init__(self, method: str, path: str, host: bytes | None = None) -> None:
+    def __init__(self, method: str, path: str, host: bytes | None = None, scheme: str = "http") -> None:
         """``host`` is the request's ``Host``, from which the message builds the base URL."""
-        address = "" if host is None else f"http://{_truncated(host.decode('ascii', 'backslashreplace'))}"
+        address = "" if host is None else f"{scheme}://{_truncated(host.decode('ascii', 'backslashreplace'))}"
         super().__init__(
             f"There is no route {method} {_truncated(path)}. The base URL is {address}/v1 for OpenAI's clients and "
             f"{address or '/'} for Anthropic's; {address}/docs lists every path."
@@ -479,6 +479,8 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
+    errors.NoNodeError: (503, _SERVER_ERROR),
+    errors.NodeError: (502, _SERVER_ERROR),
     # Instances of these have their own status; the rows are the usual values, for the OpenAPI document.
     EngineError: (500, _SERVER_ERROR),
     RefusedByEngineError: (400, _INVALID_REQUEST),
@@ -501,9 +503,10 @@ _RETRY_AFTER_S: dict[type[Exception], float] = {
     errors.HubUnreachableError: 10.0,
     errors.HubBusyError: 60.0,
     errors.DownloadInProgressError: 30.0,
+    errors.NoNodeError: 5.0,
     http.TooManyBodiesError: 5.0,
 }
-"""``Retry-After`` of errors that do not carry one: network failures, rate limits, another gglib's download."""
+"""``Retry-After`` of errors that do not carry one: network failures, rate limits, another gglib's download, nodes."""
 
 
 _MESSAGES: dict[type[Exception], str] = {

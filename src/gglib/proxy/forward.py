@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from time import monotonic
 
-from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError
+from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, NodeLostError
 from gglib.core.models import ModelCapabilities, ModelKind, RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
@@ -26,6 +26,8 @@ from gglib.http.errors import TransportError
 from gglib.http.headers import is_encoded, is_json_within_limit
 from gglib.proxy.access.priority import request_priority
 from gglib.proxy.bodies import offloaded
+from gglib.proxy.cluster.conversation import conversation_key
+from gglib.proxy.cluster.hops import hop_lines, node_line
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.dialects.base import BatchedExchange, Exchange
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
@@ -61,6 +63,7 @@ from gglib.proxy.relay.exchange_relay import (
     unexpected_response_error,
 )
 from gglib.proxy.relay.heartbeat import Heartbeat
+from gglib.proxy.relay.node_relay import FIRST_ERROR_STATUS, relay_node_error
 from gglib.proxy.relay.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -132,6 +135,8 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
     if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
         raise await with_hint(wrong_kind(name, kind), request, name, services)
     exchange, header_lines = request.exchange, response.extra_header_lines
+    if services.cluster is not None and (conversation := conversation_key(body)) is not None:
+        services.cluster.note_conversation(request.id, conversation)
     while True:
         if kind is None or (spec is not None and spec.backend is not None):
             check_served(request.engine_path, name, capabilities, None if spec is None else spec.backend)
@@ -280,7 +285,10 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
                 priority=priority,
             ) as target:
                 request.running_target, request.waited_s = target, monotonic() - queued_at_s
-                response.extra_header_lines = cors_header_lines + _context_line(target.effective_ctx)
+                node = target.node
+                response.extra_header_lines = cors_header_lines + (
+                    _context_line(target.effective_ctx) if node is None else node_line(node)
+                )
                 sent = upstream_request
                 if target.served_name is not None:
                     sent = await _adapted(upstream_request, target, request, services)
@@ -292,7 +300,7 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
                     if exchange is None or not isinstance(exchange, BatchedExchange):
                         async with services.pool.post(target, sent) as upstream:
                             check_backend_status(upstream.head.status, target)
-                            await relay(upstream, response, heartbeat, exchange)
+                            await relay(upstream, response, heartbeat, exchange, node)
                     else:
                         await relay_batches(services.pool, target, sent, response, heartbeat, exchange)
                 except TransportError as error:
@@ -321,8 +329,8 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
                     limit_s=wait_s,
                 )
                 return
-        except EngineUnreachableError:
-            if delay_s is None:
+        except (EngineUnreachableError, NodeLostError):
+            if delay_s is None or not _has_sent_only_comments(response):
                 raise
             response.extra_header_lines = cors_header_lines  # the next engine may have another context size
             await asyncio.sleep(delay_s)
@@ -332,11 +340,19 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
 async def _adapted(
     upstream_request: UpstreamRequest, target: RunningTarget, request: ProxyRequest, services: Services
 ) -> UpstreamRequest:
-    """Return the request as the server of a backend takes it. The body of a translated request is JSON."""
+    """Return the request as the server of a backend, or a node, takes it. The body of a translated request is JSON."""
     is_own = request.exchange is None
     content_type = request.head.fields.get(b"content-type", b"") if is_own else b""
     adapt = partial(adapted_request, upstream_request, target, content_type)
-    return await offloaded(services, len(upstream_request.body), adapt, short_bytes=_SHORT_BODY_BYTES)
+    adapted = await offloaded(services, len(upstream_request.body), adapt, short_bytes=_SHORT_BODY_BYTES)
+    if target.node is not None:
+        spec = request.launch_spec
+        model_priority = None if spec is None else spec.settings.priority
+        adapted.header_lines += hop_lines(
+            request.wait_s - (request.waited_s or 0.0),
+            request_priority(request.caller_priority, model_priority),
+        )
+    return adapted
 
 
 @lru_cache(maxsize=256)
@@ -383,9 +399,16 @@ async def _resend_exclusively(  # noqa: PLR0913 - the parts of an exchange
 
 
 async def relay(
-    upstream: UpstreamConnection, response: Response, heartbeat: Heartbeat | None, exchange: Exchange | None
+    upstream: UpstreamConnection,
+    response: Response,
+    heartbeat: Heartbeat | None,
+    exchange: Exchange | None,
+    node: str | None = None,
 ) -> None:
-    """Relay the engine's response. Raises ``EngineError`` for an error response and for an error event in a stream."""
+    """Relay the engine's response. Raises ``EngineError`` for an error response and for an error event in a stream.
+
+    ``node`` is the node that responds, if one does.
+    """
     if heartbeat is not None:
         await heartbeat.stop()
     head, length = upstream.head, upstream.content_length
@@ -396,6 +419,9 @@ async def relay(
         return
     if head.is_event_stream:
         await _relay_events(upstream, response)
+        return
+    if node is not None and head.status >= FIRST_ERROR_STATUS:
+        await relay_node_error(upstream, response, node)
         return
     if head.status >= 400 and is_json_within_limit(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
         await _relay_error(upstream, response)

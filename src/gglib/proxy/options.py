@@ -1,6 +1,7 @@
 """The options of ``serve``, and the services that handlers use."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.tasks import BackgroundTasks
+from gglib.proxy.cluster.services import ClusterPorts
 from gglib.proxy.guards.engine_fields import SchemaLimits
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.limits.limiter import RateLimiter
@@ -102,6 +104,9 @@ class ProxyOptions:
     for storage."""
     has_page: bool = True
     """Whether ``/`` is the web page, for browsers. False: every client gets "Ollama is running"."""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """The context of HTTPS (``http.server.tls_context.server_context``); None: HTTP. Another context applies to new
+    connections. Whether there is one cannot change while serving."""
 
     @property
     def field_limits(self) -> FieldLimits:
@@ -185,9 +190,13 @@ class Services:
     """None: the settings cannot be reloaded over HTTP."""
     machine: MachinePorts | None = None
     """None: logs, system, settings and clients are not shown over HTTP."""
+    cluster: ClusterPorts | None = None
+    """None: there are no nodes."""
     live_history: LiveHistory = field(default_factory=LiveHistory)
     open_requests: OpenRequests = field(default_factory=lambda: OpenRequests(lambda path, _: path))
     readiness: Readiness = field(default_factory=Readiness)
+    instance: str = ""
+    """Random id of this run of the server: a front recognizes itself by it, and a node that was restarted."""
     limiter: RateLimiter = field(default_factory=RateLimiter)
     """What the keys with limits use."""
     background: BackgroundTasks = field(default_factory=BackgroundTasks)

@@ -43,6 +43,8 @@ class ProxyRequest(Request):
     """How long the request waited for its model, in seconds; None before admission."""
     capture: BodyCapture | None = None
     """Keeps the bodies; None if they are not recorded."""
+    scheme: str = "http"
+    """The scheme of the server's URLs."""
 
     @property
     def key_name(self) -> str | None:
@@ -58,3 +60,9 @@ class ProxyRequest(Request):
     def engine_path(self) -> str:
         """The path of the request in the engine's dialect: its own, unless the request is translated."""
         return self.upstream_target.partition(b"?")[0].decode()
+
+
+class HttpsRequest(ProxyRequest):
+    """One request to a server with TLS."""
+
+    scheme = "https"

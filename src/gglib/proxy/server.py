@@ -4,6 +4,7 @@ The module installs no signal handlers, configures no logging and chooses no eve
 """
 
 import asyncio
+import secrets
 import socket
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,8 @@ from gglib.proxy.access.hosts import HostRules
 from gglib.proxy.access.keys import AccessKeys
 from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.app import ProxyApp
+from gglib.proxy.cluster.services import ClusterPorts
+from gglib.proxy.cluster.watch import break_off_lost
 from gglib.proxy.guards.poison_requests import PoisonRequests
 from gglib.proxy.json_scan import compile_expressions
 from gglib.proxy.limits.limiter import RateLimiter
@@ -32,7 +35,7 @@ from gglib.proxy.options import LiveHistory, LiveOptions, ProxyOptions, Services
 from gglib.proxy.readiness import Readiness
 from gglib.proxy.refusal import format_refusal
 from gglib.proxy.relay.target_locks import TargetLocks
-from gglib.proxy.request import ProxyRequest
+from gglib.proxy.request import HttpsRequest, ProxyRequest
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.serve_arguments import as_runtime, check_arguments, checked_history
 from gglib.proxy.telemetry.open_requests import OpenRequests
@@ -52,6 +55,8 @@ class SharedState:
     limiter: RateLimiter = field(default_factory=RateLimiter)
     """What the keys with limits use; the calls need the same keys."""
     use_restoration: UseRestoration = field(default_factory=UseRestoration)
+    instance: str = field(default_factory=partial(secrets.token_hex, 8))
+    """Random id of this run, in ``GET /gglib/status``."""
 
 
 def new_recorder(log_format: str = TEXT) -> RequestRecorder:
@@ -72,6 +77,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     reload: ReloadFunction | None = None,
     history: RequestHistoryPort | LiveHistory | None = None,
     machine: MachinePorts | None = None,
+    cluster: ClusterPorts | None = None,
     shared: SharedState | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
@@ -83,6 +89,8 @@ async def serve(  # noqa: PLR0913 - the public entry point
     Finished requests are stored in ``history``; without it none are. ``LiveOptions`` and ``LiveHistory`` can be
     replaced while serving. ``POST /gglib/reload`` calls ``reload``; without it, it sends 501.
     ``machine`` shows logs, system, settings and clients below ``/gglib``; without it these routes send 501.
+    With a ``cluster``, the runtime may return targets on nodes: requests there are sent again elsewhere if the node is
+    lost before the response begins.
     The history also restores what keys with limits used in the last minute.
     Calls on several listeners with the same runtime pass one ``shared``, so that ``/metrics`` counts the requests of
     all and ``/gglib/requests`` lists them; they pass the same ``history``.
@@ -112,6 +120,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         target_locks=shared.target_locks,
         poison_requests=shared.poison_requests,
         readiness=shared.readiness,
+        instance=shared.instance,
         limiter=shared.limiter,
         default_ctx=default_ctx,
         options=options,
@@ -120,6 +129,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         profiles=profiles,
         reload=reload,
         machine=machine,
+        cluster=cluster,
         live_history=live_history,
         open_requests=shared.open_requests,
     )
@@ -127,7 +137,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     app = ProxyApp(services, _access_policy(listener, options))
     http_server = HttpServer(
         app.handle,
-        request_class=ProxyRequest,
+        request_class=ProxyRequest if options.tls is None else HttpsRequest,
         format_refusal=format_refusal,
         limits=_deadline_limits(options),
         max_connections=options.max_connections,
@@ -136,6 +146,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
         on_stop=app.stop,
         on_refusal=app.record_refusal,
         is_blocking_others=partial(_is_blocking_swap, services.runtime),
+        tls=options.tls,
     )
     # In threads: the first requests need not wait for them.
     asyncio.get_running_loop().run_in_executor(None, compile_expressions)
@@ -148,6 +159,8 @@ async def serve(  # noqa: PLR0913 - the public entry point
             shared.recorder.storing(lambda: live_history.current, services.runtime.swap_of),
             live.attached(partial(_apply, live, listener, services, app, http_server)),
         ):
+            if cluster is not None:
+                services.background.start(break_off_lost(cluster.nodes, pool))
             await http_server.serve(listener, cancel, grace_s=options.shutdown_grace_s)
     finally:
         listener.close()
@@ -176,6 +189,7 @@ def _apply(
         max_connections=options.max_connections,
         max_body_bytes=options.max_body_bytes,
         max_bodies_bytes=options.max_bodies_bytes,
+        tls=options.tls,
     )
 
 

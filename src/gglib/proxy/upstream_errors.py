@@ -3,6 +3,7 @@
 from gglib.core.errors import (
     BackendUnreachableError,
     EngineUnreachableError,
+    NodeLostError,
     UpstreamError,
     UpstreamStalledError,
 )
@@ -13,6 +14,10 @@ from gglib.http.errors import ConnectError, StallError, TransportError
 
 def upstream_error(error: TransportError, target: RunningTarget) -> UpstreamError:
     """Return the domain error for a failed exchange with the engine of a model, or its server elsewhere."""
+    if target.node is not None:
+        is_stalled = isinstance(error, StallError)
+        lost = NodeLostError(target.node, error.reason)
+        return UpstreamStalledError(str(lost)) if is_stalled else lost
     if target.is_remote:
         sentence = f"The server of model '{target.model_name}', {target.base_url}, {error.reason}."
         if isinstance(error, ConnectError):
@@ -33,6 +38,11 @@ def check_backend_status(status: int, target: RunningTarget) -> None:
     a redirect would leave gglib.
     """
     is_redirect = 300 <= status < 400
+    if target.node is not None:
+        if is_redirect or status == 401:
+            problem = "redirects to another address" if is_redirect else "does not accept gglib's key"
+            raise NodeLostError(target.node, f"{problem} (status {status})")
+        return
     if target.served_name is None or not (is_redirect or status == 401):
         return
     name = target.model_name

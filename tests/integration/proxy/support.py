@@ -7,9 +7,10 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
 
+from tests.support.sockets import bound_socket
 from tests.support.waiting import until
 
 from gglib.core.models import ModelSummary, RunningTarget
@@ -25,6 +26,18 @@ DEADLINE_S = 30.0
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CHAT = "/v1/chat/completions"
 MODEL = ModelSummary(id=1, name="tiny")
+
+
+@dataclass(slots=True)
+class Tls:
+    """Both ends of HTTPS between the tests' clients and the proxy; None: HTTP."""
+
+    server: ssl.SSLContext | None = None
+    client: ssl.SSLContext | None = None
+
+
+USED_TLS = Tls()
+"""Set by the tests that run other tests again over HTTPS."""
 
 
 async def standing_still(read: Callable[[], int]) -> int:
@@ -164,14 +177,6 @@ async def engine_running(
         await server.wait_closed()
 
 
-def bound_socket() -> socket.socket:
-    """Return a listener on a free loopback port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    return listener
-
-
 @dataclass
 class Proxy:
     """A running proxy."""
@@ -207,6 +212,9 @@ async def proxy_running(
 ) -> AsyncIterator[Proxy]:
     """Serve on a free port for a block, and check that no task or connection is left afterwards."""
     catalog = catalog or FakeCatalog([MODEL])
+    options = options or ProxyOptions()
+    if USED_TLS.server is not None and isinstance(options, ProxyOptions):
+        options = replace(options, tls=USED_TLS.server)
     before = asyncio.all_tasks()
     listener, cancel = bound_socket(), asyncio.Event()
     port: int = listener.getsockname()[1]
@@ -217,7 +225,7 @@ async def proxy_running(
             runtime,
             catalog,
             cancel,
-            options=options or ProxyOptions(),
+            options=options,
             library=library,
             profiles=profiles,
             reload=reload,
@@ -369,7 +377,9 @@ async def connect(port: int, *, receive_buffer_bytes: int | None = None) -> Clie
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-    return Client(*await asyncio.open_connection(sock=sock))
+    if USED_TLS.client is None:
+        return Client(*await asyncio.open_connection(sock=sock))
+    return Client(*await asyncio.open_connection(sock=sock, ssl=USED_TLS.client, server_hostname="localhost"))
 
 
 async def ask(

@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from tests.support.sockets import bound_socket
 
 from gglib.core import errors
 from gglib.core.ports import (
@@ -19,7 +20,7 @@ from gglib.core.ports import (
 )
 from gglib.proxy import serve
 
-from .support import CHAT, Exchange, ask, bound_socket, chat_body, engine_running, json_answer, proxy_running
+from .support import CHAT, Exchange, ask, chat_body, engine_running, json_answer, proxy_running
 
 
 class MockRuntime(ModelRuntimePort):

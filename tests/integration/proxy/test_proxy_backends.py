@@ -1,13 +1,12 @@
 """Models of commands and of servers elsewhere, over sockets: what their servers get, and what clients see."""
 
 import json
-import shutil
 import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.certificates import write_certificate
+from tests.support.certificates import needs_openssl, write_certificate
 
 from gglib.core.backends import CommandBackend, UrlBackend
 from gglib.core.models import ModelCapabilities, ModelSummary, RunningTarget
@@ -313,7 +312,7 @@ async def test_a_command_whose_server_knows_the_name_of_the_catalogue() -> None:
     assert engine.exchanges[0].body == body("box")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@needs_openssl
 @pytest.mark.parametrize("is_trusted", [True, False])
 async def test_https_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_trusted: bool
@@ -339,3 +338,22 @@ async def test_https_is_verified(
     assert message.startswith(
         f"The server of model 'box', {target.base_url}, has a certificate that is not trusted"
     )
+
+
+@needs_openssl
+async def test_https_of_an_own_authority(tmp_path: Path) -> None:
+    """The file of a backend is trusted instead of the system; without it nothing is sent."""
+    public = write_certificate(tmp_path / "own.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    async with engine_running(answer, tls=context) as engine:
+        target = replace(target_of(engine), base_url=f"https://localhost:{engine.port}")
+        for ca_file, status in ((public, 200), (tmp_path / "missing.pem", 502), (tmp_path / "own.key", 502)):
+            (tmp_path / "own.key").write_text("no certificate")
+            runtime = FakeRuntime({"box": replace(target, ca_file=str(ca_file))})
+            async with proxy_running(runtime, FakeCatalog([model()])) as proxy:
+                reply = await ask(proxy.port, path=CHAT, body=body())
+            assert reply.status == status
+            if status != 200:
+                assert f"cannot be verified: {ca_file} " in reply.error["message"]
+    assert len(engine.exchanges) == 1

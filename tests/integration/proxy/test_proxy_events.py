@@ -26,7 +26,7 @@ from gglib.core.runtime.events import (
     SwapFinished,
 )
 from gglib.core.runtime.status import RuntimeStatus, SwapStatus, WaitingStatus
-from gglib.proxy import ProxyOptions
+from gglib.proxy import ProxyOptions, Readiness, ReadyState, SharedState
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.admin.events import have_changed
 from gglib.testing import FakeRuntime
@@ -320,3 +320,25 @@ async def test_web_pages_of_others_see_nothing(origin: str) -> None:
         reply = await ask(proxy.port, "GET", PATH, headers=(("Origin", origin),))
     assert reply.status == 403
     assert TARGET.model_name.encode() not in reply.body
+
+
+async def test_the_status_says_which_run_it_is_and_whether_it_is_ready() -> None:
+    """Another id for each run; a change of readiness is sent, although no value of the runtime changed."""
+    seen: list[str] = []
+    for _ in range(2):
+        shared = SharedState(readiness=Readiness(ReadyState.STARTING))
+        async with proxy_running(FakeRuntime(), shared=shared) as proxy, following(proxy) as stream:
+            name, first = await stream.next()
+            assert (name, first["readiness"], first["instance"]) == ("snapshot", "starting", shared.instance)
+            for change, state in (
+                (shared.readiness.finish_start, "ready"),
+                (shared.readiness.begin_drain, "draining"),
+            ):
+                change()
+                name, changed = await stream.next()
+                assert (name, changed["readiness"]) == ("snapshot", state)
+            status = (await ask(proxy.port, "GET", "/gglib/status")).json()
+            assert (status["readiness"], status["instance"]) == ("draining", shared.instance)
+            seen.append(shared.instance)
+    assert all(seen)
+    assert seen[0] != seen[1]

@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from tests.support.sockets import bound_socket
 from tests.support.waiting import until
 
 from gglib.core.errors import (
@@ -31,7 +32,6 @@ from .support import (
     SSE_HEAD,
     Exchange,
     ask,
-    bound_socket,
     chat_body,
     chunked,
     connect,

@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+from tests.support.sockets import bound_socket
 from tests.support.waiting import until
 
 from gglib.core.models import ModelLaunchSpec, ModelSummary, RunningTarget
@@ -19,7 +20,6 @@ from .support import (
     SSE_HEAD,
     Exchange,
     ask,
-    bound_socket,
     chat_body,
     chunked,
     connect,

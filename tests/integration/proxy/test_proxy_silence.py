@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.sockets import bound_socket
 from tests.support.waiting import until
 
 from gglib.core.errors import UpstreamStalledError
@@ -28,7 +29,6 @@ from .support import (
     Engine,
     Exchange,
     ask,
-    bound_socket,
     chat_body,
     chunked,
     connect,

@@ -5,6 +5,7 @@ import errno
 from dataclasses import replace
 
 import pytest
+from tests.support.sockets import bound_socket
 from tests.support.waiting import until
 
 from gglib.core.models import RunningTarget
@@ -21,7 +22,6 @@ from .support import (
     Engine,
     Exchange,
     ask,
-    bound_socket,
     chat_body,
     chunked,
     connect,

@@ -128,6 +128,8 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.BatchSlotsFullError("x", 1), 503, "server_error", None, "batch_slots_full"),
     (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
     (errors.BackendUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
+    (errors.NodeLostError("a", "closed the connection"), 502, "upstream_error", None, "node_lost"),
+    (errors.NoNodeError("x"), 503, "server_error", None, "no_node"),
     (errors.EngineUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamStalledError("x"), 504, "upstream_error", None, "upstream_timeout"),
     (ContentEncodingError(), 415, "invalid_request_error", None, "unsupported_encoding"),
@@ -289,6 +291,7 @@ def test_a_response_of_the_engine_below_500_is_an_error_of_the_client(
 def test_an_unknown_path_names_the_base_urls(host: bytes | None, base_urls: tuple[str, ...]) -> None:
     """They begin with the host that the client used, if it sent one."""
     message = str(UnknownPathError("GET", "/x", host))
+    assert message.replace("http://", "https://") == str(UnknownPathError("GET", "/x", host, "https"))
     assert all(url in message for url in base_urls)
 
 

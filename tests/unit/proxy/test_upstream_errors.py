@@ -7,6 +7,7 @@ import pytest
 from gglib.core.errors import (
     BackendUnreachableError,
     EngineUnreachableError,
+    NodeLostError,
     UpstreamError,
     UpstreamStalledError,
 )
@@ -114,3 +115,26 @@ def test_other_statuses_concern_the_client(status: int) -> None:
     """They are relayed, as are all of llama.cpp's own server."""
     check_backend_status(status, REMOTE)
     check_backend_status(401, RunningTarget.local(1, 1, "tiny", 4096))
+
+
+NODE = replace(RunningTarget.local(1, 1, "tiny", 4096), node="gpu-1", served_name="tiny", is_remote=True)
+
+
+def test_a_node_that_breaks_off_is_lost() -> None:
+    """The request can go to another node; one that stalls keeps it."""
+    lost = upstream_error(TransportError("closed the connection"), NODE)
+    assert isinstance(lost, NodeLostError)
+    assert (lost.node, str(lost)) == ("gpu-1", "Node 'gpu-1' closed the connection.")
+    assert isinstance(upstream_error(ConnectError(), NODE), NodeLostError)
+    stalled = upstream_error(StallError(StallPhase.FIRST_BYTE, 5), NODE)
+    assert type(stalled) is UpstreamStalledError
+    assert "Node 'gpu-1' accepted the request" in str(stalled)
+
+
+@pytest.mark.parametrize(("status", "problem"), [(401, "does not accept gglib's key"), (302, "redirects")])
+def test_a_node_that_does_not_serve_this_gglib_is_lost(status: int, problem: str) -> None:
+    """Other statuses are the client's."""
+    with pytest.raises(NodeLostError, match=problem):
+        check_backend_status(status, NODE)
+    for other in (200, 400, 403, 404, 429, 500, 503):
+        check_backend_status(other, NODE)

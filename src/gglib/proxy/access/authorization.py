@@ -27,6 +27,8 @@ class Caller:
     peer_host: str | None
     server_host: str | None
     grant: Grant | None
+    scheme: str = "http"
+    """Of the server's URLs."""
 
     @property
     def is_page(self) -> bool:
@@ -57,7 +59,8 @@ class Caller:
         origin, site = self.fields.get(b"origin"), self.fields.get(b"sec-fetch-site")
         if origin is None:  # browsers omit it from same-origin GET requests
             return site == SAME_ORIGIN
-        return origin.lower() == b"http://" + host.lower() and site in {None, SAME_ORIGIN}
+        own_origin = b"%b://%b" % (self.scheme.encode(), host.lower())
+        return origin.lower() == own_origin and site in {None, SAME_ORIGIN}
 
 
 def check_access(required: Access, caller: Caller) -> None:

@@ -72,7 +72,7 @@ def operation(endpoint: Endpoint, spec: OperationSpec) -> Operation:
 
 def caller_of(request: ProxyRequest) -> Caller:
     """Return the caller of a request."""
-    return Caller(request.fields, request.peer_host, request.server_host, request.grant)
+    return Caller(request.fields, request.peer_host, request.server_host, request.grant, request.scheme)
 
 
 async def _parse_and_call(

@@ -328,17 +328,19 @@ def route_of(path: str, method: str = "GET") -> str:
     )
 
 
-def find_operation(method: str, path: str, host: bytes | None = None) -> tuple[Operation, str]:
+def find_operation(
+    method: str, path: str, host: bytes | None = None, scheme: str = "http"
+) -> tuple[Operation, str]:
     """Return the operation of a request, and its normalized path.
 
-    Raises ``UnknownPathError``, which names the base URL at ``host``, or ``MethodNotAllowedError``.
+    Raises ``UnknownPathError``, which names the base URL by ``scheme`` and ``host``, or ``MethodNotAllowedError``.
     """
     normalized, by_method = path, _methods_at(path)
     if by_method is None:
         normalized = normalize_path(path)
         by_method = _methods_at(normalized)
     if by_method is None:
-        raise UnknownPathError(method, path, host)
+        raise UnknownPathError(method, path, host, scheme)
     operation = by_method.get("GET" if method == "HEAD" else method)
     if operation is None:
         raise MethodNotAllowedError(method, normalized, _allowed(by_method))

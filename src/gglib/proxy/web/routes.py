@@ -33,7 +33,7 @@ async def show_file(call: Call[None, None], response: Response) -> None:
     """
     request = call.request
     if not call.services.options.has_page:
-        raise UnknownPathError(request.method, request.path, request.fields.get(b"host"))
+        raise UnknownPathError(request.method, request.path, request.fields.get(b"host"), request.scheme)
     page = await call.services.page_reader.page()
     file = page.files.get(call.path["path"])
     if file is None or call.path["revision"] != page.revision:

@@ -1,5 +1,7 @@
 """Which callers may use the admin API."""
 
+from dataclasses import replace
+
 import pytest
 
 from gglib.proxy.access.authorization import Caller, check_access, is_local_peer
@@ -56,6 +58,13 @@ def test_admins(who: Caller) -> None:
     assert who.is_admin
     for access in Access:
         check_access(access, who)
+
+
+def test_over_https_its_own_page_has_that_scheme() -> None:
+    """A page of the same name and port without TLS is another server's."""
+    own, other = (caller(origin=scheme + b"://127.0.0.1:8080") for scheme in (b"https", b"http"))
+    assert replace(own, scheme="https").is_admin
+    assert not replace(other, scheme="https").is_admin
 
 
 @pytest.mark.parametrize(

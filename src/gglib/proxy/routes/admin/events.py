@@ -10,15 +10,16 @@ import msgspec
 
 from gglib.core.history.requests import RunningRequest, StoredRequest
 from gglib.core.memory import DeviceMemory
-from gglib.core.ports import EventSubscription, ModelRuntimePort
+from gglib.core.ports import EventSubscription
 from gglib.core.runtime.events import EventsLost, RuntimeEvent
 from gglib.core.runtime.status import RuntimeStatus
-from gglib.core.version import __version__
 from gglib.http.headers import EVENT_STREAM_HEADERS
 from gglib.http.sse import HEARTBEAT
 from gglib.proxy.errors import NoEventsError
+from gglib.proxy.options import Services
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
+from gglib.proxy.routes.admin.status import shown_status
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import EVENTS, OperationSpec
 from gglib.proxy.routes.requests import EventsQuery
@@ -58,7 +59,7 @@ async def follow_runtime(call: Call[EventsQuery, None], response: Response) -> N
     with ExitStack() as stack:
         events = None if subscription is None else stack.enter_context(subscription)
         requests = stack.enter_context(services.recorder.feed.subscribe()) if follows_requests else None
-        stream = _Stream(response, services.runtime, services.options.heartbeat_s)
+        stream = _Stream(response, services)
         await stream.send_snapshot()
         while True:
             event = await _next(
@@ -85,14 +86,16 @@ async def _next(events: EventSubscription | None, timeout_s: float) -> RuntimeEv
 class _Stream:
     """The event stream of one client. Times are those of ``time.monotonic``."""
 
-    def __init__(self, response: Response, runtime: ModelRuntimePort, heartbeat_s: float) -> None:
+    def __init__(self, response: Response, services: Services) -> None:
         self._response = response
-        self._runtime = runtime
-        self._heartbeat_s = heartbeat_s
+        self._services = services
+        self._runtime = services.runtime
+        self._heartbeat_s = services.options.heartbeat_s
         self._sent_values: Sequence[object] = ()
         """The values in the last snapshot, as of ``_values``."""
         self._sent_devices: Mapping[str, DeviceMemory] = {}
         """The memory of the devices in the last snapshot."""
+        self._sent_readiness = services.readiness.state
         self._sent_at_s = self._polled_at_s = monotonic()
 
     @property
@@ -105,7 +108,11 @@ class _Stream:
         self._polled_at_s = now_s = monotonic()
         devices = await self._runtime.devices()
         status = await self._runtime.status()
-        if _values(status) != self._sent_values or have_changed(devices, self._sent_devices):
+        if (
+            _values(status) != self._sent_values
+            or self._services.readiness.state is not self._sent_readiness
+            or have_changed(devices, self._sent_devices)
+        ):
             await self._send_status(status, devices)
         elif 0 < self._heartbeat_s <= now_s - self._sent_at_s:
             await self._send(HEARTBEAT)
@@ -129,7 +136,8 @@ class _Stream:
 
     async def _send_status(self, status: RuntimeStatus, devices: Mapping[str, DeviceMemory]) -> None:
         self._sent_values, self._sent_devices = _values(status), devices
-        await self._send(_event(SNAPSHOT, responses.Status.of(status, __version__, devices)))
+        self._sent_readiness = self._services.readiness.state
+        await self._send(_event(SNAPSHOT, shown_status(status, devices, self._services)))
 
     async def _send(self, part: bytes) -> None:
         await self._response.write(part)

@@ -1,8 +1,12 @@
 """Status of the runtime, its last swaps, and unloading all models. For admins."""
 
-from gglib.core.ports import ModelRuntimePort
+from collections.abc import Mapping
+
+from gglib.core.memory import DeviceMemory
 from gglib.core.ports.runtime import MAX_SWAPS
+from gglib.core.runtime.status import RuntimeStatus
 from gglib.core.version import __version__
+from gglib.proxy.options import Services
 from gglib.proxy.response import Response
 from gglib.proxy.routes import responses
 from gglib.proxy.routes.admin.groups import RUNTIME_GROUP
@@ -13,13 +17,22 @@ from gglib.proxy.routes.requests import SwapsQuery
 
 async def show_status(call: Call[None, None], response: Response) -> None:
     """Send resident models, waiting requests, failures, the last swap, and counts since the start."""
-    await response.send(await current_status(call.services.runtime))
-
-
-async def current_status(runtime: ModelRuntimePort) -> responses.Status:
-    """Return the status of a runtime with the memory of its machine."""
+    runtime = call.services.runtime
     devices = await runtime.devices()
-    return responses.Status.of(await runtime.status(), __version__, devices)
+    await response.send(shown_status(await runtime.status(), devices, call.services))
+
+
+def shown_status(
+    status: RuntimeStatus, devices: Mapping[str, DeviceMemory], services: Services
+) -> responses.Status:
+    """Return the status of a runtime with the memory of its machine and what is known of the server."""
+    return responses.Status.of(
+        status,
+        __version__,
+        devices,
+        instance=services.instance,
+        readiness=services.readiness.state.value,
+    )
 
 
 async def list_swaps(call: Call[SwapsQuery, None], response: Response) -> None:

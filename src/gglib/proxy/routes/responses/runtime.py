@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
@@ -68,9 +68,23 @@ class Status:
             description="Models of servers elsewhere that were used since the start; they are never loaded."
         ),
     ] = ()
+    instance: Annotated[
+        str, Meta(description="Random id of this run of the server: another one after each start.")
+    ] = ""
+    readiness: Annotated[
+        Literal["starting", "ready", "draining"], Meta(description="As `GET /ready` shows it.")
+    ] = "ready"
 
     @classmethod
-    def of(cls, status: RuntimeStatus, version: str, devices: Mapping[str, DeviceMemory]) -> Self:
+    def of(
+        cls,
+        status: RuntimeStatus,
+        version: str,
+        devices: Mapping[str, DeviceMemory],
+        *,
+        instance: str = "",
+        readiness: Literal["starting", "ready", "draining"] = "ready",
+    ) -> Self:
         """Return the JSON form of a status."""
         return cls(
             version=version,
@@ -85,6 +99,8 @@ class Status:
             hint=status.hint,
             devices=dict(devices),
             remotes=status.remotes,
+            instance=instance,
+            readiness=readiness,
         )
 
 

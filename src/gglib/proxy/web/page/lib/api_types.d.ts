@@ -824,6 +824,10 @@ export interface Status {
   devices: Record<string, DeviceMemory>;
   /** Models of servers elsewhere that were used since the start; they are never loaded. */
   remotes: Array<RemoteStatus>;
+  /** Random id of this run of the server: another one after each start. */
+  instance: string;
+  /** As `GET /ready` shows it. */
+  readiness: "draining" | "ready" | "starting";
 }
 
 /** The unloaded models. */

@@ -1,0 +1,1 @@
+"""Requests that go to nodes: other gglibs behind this one."""
