@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import socket
+import ssl
 import statistics
 import time
 from array import array
@@ -42,6 +43,8 @@ class Target:
     proxy_pids: tuple[int, ...]
     upstream_pids: tuple[int, ...]
     upstream_socket: str
+    tls: ssl.SSLContext | None = None
+    """None: HTTP."""
 
     @property
     def host(self) -> str:
@@ -158,7 +161,9 @@ class Client:
         if self.exchange is None or not self.exchange.is_open:
             loop, target = asyncio.get_running_loop(), self._target
             if target.port:
-                _, self.exchange = await loop.create_connection(Exchange, "127.0.0.1", target.port)
+                _, self.exchange = await loop.create_connection(
+                    Exchange, "127.0.0.1", target.port, ssl=target.tls
+                )
             else:
                 _, self.exchange = await loop.create_unix_connection(Exchange, target.upstream_socket)
         self.exchange.on_part = on_part
@@ -465,13 +470,18 @@ def main() -> None:
     parser.add_argument("--proxy-pids", default="")
     parser.add_argument("--upstream-pids", default="")
     parser.add_argument("--upstream-socket", default="")
+    parser.add_argument("--ca", default="")
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--chunks", type=int, default=200)
     options = parser.parse_args()
     raise_descriptor_limit()
     target = Target(
-        options.port, _pids(options.proxy_pids), _pids(options.upstream_pids), options.upstream_socket
+        options.port,
+        _pids(options.proxy_pids),
+        _pids(options.upstream_pids),
+        options.upstream_socket,
+        ssl.create_default_context(cafile=options.ca) if options.ca else None,
     )
     modes: dict[str, Callable[[], Awaitable[dict[str, float]]]] = {
         "streams": lambda: streams(

@@ -86,12 +86,15 @@ def _json(connections: int) -> Scenario:
     )
 
 
+def measure_streams(side: Side, tools: Tools, at_once: int) -> Figures:
+    """Keep streams running at full speed."""
+    return _load(side, "streams", at_once=at_once, seconds=tools.scale.seconds, chunks=STREAM_CHUNKS)
+
+
 def _streams(at_once: int) -> Scenario:
     return Scenario(
         f"sse-{at_once}",
-        lambda side, tools: _load(
-            side, "streams", at_once=at_once, seconds=tools.scale.seconds, chunks=STREAM_CHUNKS
-        ),
+        lambda side, tools: measure_streams(side, tools, at_once),
     )
 
 
@@ -138,6 +141,7 @@ def _load(side: Side, mode: str, *, look_after_s: float | None = None, **options
         "proxy_pids": ",".join(map(str, side.pids)),
         "upstream_pids": side.upstream_pid or "",
         "upstream_socket": side.upstream_socket,
+        "ca": side.ca or "",
         **options,
     }
     command = [sys.executable, "-m", "bench.proxies.load", mode]

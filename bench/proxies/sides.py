@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -37,11 +38,26 @@ class Side:
     """The proxy's processes; none for ``direct``."""
     upstream_pid: int
     upstream_socket: Path
+    ca: Path | None = None
+    """The certificate of a side with HTTPS; None: HTTP."""
 
     @property
     def host(self) -> str:
         """The value of the ``Host`` header."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Scheme and authority."""
+        return f"{'http' if self.ca is None else 'https'}://{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A self-signed certificate for 127.0.0.1, and its key."""
+
+    certificate: Path
+    key: Path
 
 
 # --- processes ---
@@ -105,9 +121,13 @@ def is_listening(address: int | Path) -> bool:
         return probe.connect_ex(str(address) if isinstance(address, Path) else ("127.0.0.1", address)) == 0
 
 
-def ask(port: int, method: str, path: str, body: bytes = b"") -> bytes:
-    """Send one request and return the response body; any status but 200 is an error."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT_S)
+def ask(port: int, method: str, path: str, body: bytes = b"", *, ca: Path | None = None) -> bytes:
+    """Send one request and return the response body; any status but 200 is an error. ``ca`` is for HTTPS."""
+    if ca is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_LIMIT_S)
+    else:
+        context = ssl.create_default_context(cafile=str(ca))
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=START_LIMIT_S, context=context)
     connection.request(method, path, body or None, HEADERS)
     response = connection.getresponse()
     answer = response.read()
@@ -140,12 +160,13 @@ def direct(directory: Path, cores: Cores) -> Iterator[Side]:
 
 
 @contextmanager
-def gglib(directory: Path, cores: Cores) -> Iterator[Side]:
+def gglib(directory: Path, cores: Cores, tls: Certificate | None = None) -> Iterator[Side]:
     """``gglib serve`` as shipped, which launches the scripted upstream as its engine."""
     from gglib.testing import write_tiny_gguf  # noqa: PLC0415 - needs packages that only this side needs
 
     model = write_tiny_gguf(directory / "bench.gguf")
-    with serving(directory, cores, model, serve=("--engine", str(write_engine(directory)))) as side:
+    serve = ("--engine", str(write_engine(directory)))
+    with serving(directory, cores, model, serve=serve, tls=tls) as side:
         yield side
 
 
@@ -166,11 +187,15 @@ def serving(  # noqa: PLR0913 - the options of two commands
     serve: Sequence[str] = (),
     add: Sequence[str] = (),
     variables: Mapping[str, str] = MappingProxyType({}),
+    tls: Certificate | None = None,
 ) -> Iterator[Side]:
     """Run ``gglib serve`` with one loaded model, whose engine has been moved to the load's cores.
 
-    ``serve`` and ``add`` are the arguments of these commands.
+    ``serve`` and ``add`` are the arguments of these commands. With ``tls`` it serves HTTPS.
     """
+    if tls is not None:
+        serve = (*serve, "--tls-cert", str(tls.certificate), "--tls-key", str(tls.key))
+    ca = None if tls is None else tls.certificate
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GGLIB_", "LLAMA_"))}
     environment |= {"GGLIB_HOME": str(directory / "home"), **variables}
     program = [sys.executable, "-m", "gglib"]
@@ -185,11 +210,11 @@ def serving(  # noqa: PLR0913 - the options of two commands
         wait_until(lambda: "Listening on" in log.read_text(), child, log)
         url = next(line.split()[-1] for line in log.read_text().splitlines() if "Listening on" in line)
         port = urlsplit(url).port or 80
-        ask(port, "POST", PATH, chat_body(chunks=1))
-        (resident,) = json.loads(ask(port, "GET", "/gglib/status"))["residents"]
+        ask(port, "POST", PATH, chat_body(chunks=1), ca=ca)
+        (resident,) = json.loads(ask(port, "GET", "/gglib/status", ca=ca))["residents"]
         pin(resident["pid"], cores.load)
         (path,) = (directory / "home/run/engines").glob("*/engine.sock")
-        yield Side("gglib", port, (child.pid,), resident["pid"], path)
+        yield Side("gglib", port, (child.pid,), resident["pid"], path, ca)
 
 
 NGINX_CONFIG = """\
@@ -261,7 +286,9 @@ CADDY_CONFIG = """\
     protocols h1
   }}
 }}
-http://127.0.0.1:{port} {{
+{site} {{
+  bind 127.0.0.1
+  {tls}
   reverse_proxy unix/{socket} {{
     flush_interval -1
     transport http {{
@@ -275,18 +302,25 @@ http://127.0.0.1:{port} {{
 
 
 @contextmanager
-def caddy(directory: Path, cores: Cores, backend: tuple[int, Path] | None = None) -> Iterator[Side]:
+def caddy(
+    directory: Path,
+    cores: Cores,
+    backend: tuple[int, Path] | None = None,
+    tls: Certificate | None = None,
+) -> Iterator[Side]:
     """Go's reverse proxy, with immediate flushing, on one processor."""
     with ExitStack() as stack:
         upstream_pid, path = backend or stack.enter_context(scripted(directory, cores))
         port, log, config = free_port(), directory / "caddy.log", directory / "Caddyfile"
-        config.write_text(CADDY_CONFIG.format(socket=path, port=port, idle=IDLE_CONNECTIONS))
+        site = f"http://127.0.0.1:{port}" if tls is None else f"https://:{port}"
+        shown = "" if tls is None else f"tls {tls.certificate} {tls.key}"
+        config.write_text(CADDY_CONFIG.format(site=site, tls=shown, socket=path, idle=IDLE_CONNECTIONS))
         own = {name: str(directory) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
         command = [_found("caddy"), "run", "--config", str(config), "--adapter", "caddyfile"]
         environment = {**os.environ, **own, "GOMAXPROCS": "1"}
         child = stack.enter_context(process(command, cores.proxy, log, environment))
         wait_until(lambda: is_listening(port), child, log)
-        yield Side("caddy", port, (child.pid,), upstream_pid, path)
+        yield Side("caddy", port, (child.pid,), upstream_pid, path, None if tls is None else tls.certificate)
 
 
 STARTERS = {"direct": direct, "gglib": gglib, "nginx": nginx, "caddy": caddy}
