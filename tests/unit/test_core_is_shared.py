@@ -13,7 +13,6 @@ REASONS = {
     "gglib.core.history.times": "commands take the forms of the API, also without a server",
     "gglib.core.runtime.engine_choice": "settings are read without loading the runtime",
     "gglib.core.runtime.expectation": "gglib top counts its seconds on without loading the runtime",
-    "gglib.core.version": "proxy may import nothing of what is above it, the package itself included",
     "gglib.core.ports.memory_peaks": "a port: app asks for it and puts the database there",
     "gglib.core.ports.releases": "a port: app asks for it, hf has the adapter",
     "gglib.core.ports.store": "a port: library asks for it, app puts the database there",

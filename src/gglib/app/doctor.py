@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from gglib.app.serving.exposure import Exposure, exposure_of
+from gglib.app.certificates.facts import CertificateFacts, expiry_warning, validity_problem
+from gglib.app.serving.exposure import Exposure, exposure_of, plaintext_warning
 from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.memory import Fit
@@ -118,6 +119,20 @@ def check_access(
     what = f"access keys: {', '.join(key_names)}" if key_names else "no access key required"
     text = f"{who} ({host}); {what}"
     return Finding(Verdict.WARN, f"{text}. {' '.join(warnings)}") if warnings else Finding(Verdict.OK, text)
+
+
+def check_tls(facts: CertificateFacts | None, host: str, now_s: float) -> Finding:
+    """Check the certificate of HTTPS, None for HTTP, at ``now_s`` (Unix time)."""
+    if facts is None:
+        warning = plaintext_warning(host, has_tls=False)
+        if warning is not None:
+            return Finding(Verdict.WARN, warning)
+        return Finding(Verdict.OK, "HTTP, for this machine only")
+    problem = validity_problem(facts, now_s)
+    if problem is not None:
+        return Finding(Verdict.FAIL, f"The certificate of tls_cert {problem}.")
+    warning = expiry_warning(facts, now_s)
+    return Finding(Verdict.OK, facts.text) if warning is None else Finding(Verdict.WARN, warning)
 
 
 def check_recording(recorded: str) -> Finding:

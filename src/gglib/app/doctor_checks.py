@@ -4,10 +4,12 @@ import asyncio
 import os
 import shutil
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from gglib.app.certificates.loading import read_certificate
 from gglib.app.doctor import (
     Check,
     Finding,
@@ -21,6 +23,7 @@ from gglib.app.doctor import (
     check_models,
     check_python,
     check_recording,
+    check_tls,
 )
 from gglib.app.memory.fitting import default_fit, usable_memory
 from gglib.app.memory.gpu_use import gpu_names, gpu_text, read_gpu_use
@@ -109,6 +112,7 @@ def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> 
         *_with_names((home, models, address)),
         *ollama,
         *_with_names((access,)),
+        ("tls", partial(_tls, settings)),
         *recording,
         *_with_names((disk, memory)),
     ]
@@ -124,6 +128,14 @@ async def _config(settings: Settings) -> Finding:
     path = settings.config_path
     problems = await asyncio.to_thread(config_reader.check_config, path)
     return check_config(path, exists=settings.config_state is not None, ignored=settings.ignored or problems)
+
+
+async def _tls(settings: Settings) -> Finding:
+    if settings.ignored:  # the files and the address may be among the values that are not used
+        return Finding(Verdict.FAIL, "not checked: the settings cannot be used")
+    files = settings.certificate_files
+    facts = None if files is None else (await asyncio.to_thread(read_certificate, files)).facts
+    return check_tls(facts, settings.host, time.time())
 
 
 async def _recording(clause: str) -> Finding:

@@ -93,25 +93,32 @@ class LazyGroup(HelpGroup):
 @click.option(
     "--key-env", metavar="NAME", help="Environment variable with its API key. Default: GGLIB_REMOTE_KEY."
 )
+@click.option(
+    "--ca",
+    metavar="FILE",
+    help="Certificates that are trusted for its https URL, in PEM. Default: $GGLIB_CA.",
+)
 @click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 @click.pass_context
-def cli(ctx: click.Context, home: str | None, url: str | None, key_env: str | None, *, debug: bool) -> None:
+def cli(  # noqa: PLR0913 - the global options
+    ctx: click.Context, home: str | None, url: str | None, key_env: str | None, ca: str | None, *, debug: bool
+) -> None:
     """Serve every GGUF model on this machine at one OpenAI-compatible address.
 
     Start with 'gglib up'.
     """
-    use_options(home=home, url=url, key_env=key_env)
+    use_options(home=home, url=url, key_env=key_env, ca=ca)
     if ctx.invoked_subcommand is None:
         click.echo(START_PAGE, nl=False)
         return
     remote = None
-    is_remote = url is not None or key_env is not None or os.environ.get("GGLIB_HOST")
+    is_remote = any(given is not None for given in (url, key_env, ca)) or os.environ.get("GGLIB_HOST")
     if is_remote and ctx.invoked_subcommand not in HIDDEN_COMMANDS:
-        remote = _remote_server(ctx.invoked_subcommand or "", url, key_env)
+        remote = _remote_server(ctx.invoked_subcommand or "", url, key_env, ca)
     ctx.obj = Options(home=home, is_debug=debug, remote=remote, key_variable=key_env)
 
 
-def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpoint | None":
+def _remote_server(command: str, url: str | None, key_env: str | None, ca: str | None) -> "Endpoint | None":
     """Return the remote server, if one is named; warn of a key that others in the network can read.
 
     Raises ``InvalidSettingError`` for a command that has to be local.
@@ -121,7 +128,7 @@ def _remote_server(command: str, url: str | None, key_env: str | None) -> "Endpo
     from gglib.cli.views import render
     from gglib.core.errors import InvalidSettingError
 
-    remote = find_remote(url, key_env, os.environ, listens=command in SERVING_COMMANDS)
+    remote = find_remote(url, key_env, os.environ, listens=command in SERVING_COMMANDS, ca_file=ca)
     if remote is not None and command not in REMOTE_COMMANDS:
         raise InvalidSettingError(
             f"'gglib {command}' works only on the server's own machine: run it there, or leave out --url and "

@@ -22,6 +22,7 @@ GROUPS = {
     ),
     "engines": ("engine",),
     "settings": ("config", "key"),
+    "nodes": ("node",),
     "running": (
         "ps",
         "top",
@@ -48,6 +49,7 @@ HEADINGS = {
     "models": "Manage local models",
     "engines": "Manage engines",
     "settings": "Settings and access",
+    "nodes": "Use other machines",
     "running": "Load, inspect and stop",
 }
 

@@ -90,9 +90,28 @@ def kind_options(command: Command) -> Command:
     return command
 
 
+def absolute_path(text: str) -> str:
+    """Return a typed path as an absolute one, with links as they are."""
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - keeps links
+
+
+def _typed_path(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return an absolute path: paths in ``config.toml`` are relative to the home, typed ones are not."""
+    return None if value is None else absolute_path(value)
+
+
 def server_options(command: Command) -> Command:
     """Add the options of commands that start a server. Values are texts, which ``load_settings`` validates."""
     for decorate in (
+        click.option(
+            "--tls-key", metavar="FILE", callback=_typed_path, help="PEM file with the key of --tls-cert."
+        ),
+        click.option(
+            "--tls-cert",
+            metavar="FILE",
+            callback=_typed_path,
+            help="Serve HTTPS, with the certificate in this PEM file.",
+        ),
         click.option(
             "--insecure", is_flag=True, default=None, help="Serve other machines without an access key."
         ),

@@ -365,6 +365,7 @@ ARGUMENTS = {
     "backup": ("--force", "backup.db"),
     "config": ("path",),
     "key": ("list",),
+    "node": ("list",),
     "engine": ("list",),
     "import": ("--dry-run",),
     "search": ("none",),

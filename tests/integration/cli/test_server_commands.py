@@ -359,6 +359,7 @@ def test_doctor_finds_the_machine_well(stocked: Home) -> None:
         "models",
         "address",
         "access",
+        "tls",
         "disk",
         "memory",
     }

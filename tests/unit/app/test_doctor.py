@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gglib.app.certificates.facts import CertificateFacts
 from gglib.app.doctor import (
     Finding,
     Verdict,
@@ -15,6 +16,7 @@ from gglib.app.doctor import (
     check_memory,
     check_models,
     check_python,
+    check_tls,
     run_checks,
 )
 from gglib.core.errors import EngineNotFoundError
@@ -140,3 +142,17 @@ def test_gpu_that_is_not_used_is_a_warning() -> None:
     assert check_gpu(None, is_lost=False) == Finding(Verdict.OK, "none found: models run on the processor")
     assert check_gpu("Intel GPU: not used", is_lost=False).verdict is Verdict.OK
     assert check_gpu("RTX: not used", is_lost=True) == Finding(Verdict.WARN, "RTX: not used")
+
+
+def test_https_is_checked_by_its_certificate() -> None:
+    """It fails with an expired one, as a start does, and warns before; HTTP is fine on this machine."""
+    facts = CertificateFacts(
+        names=("box.lan",), not_before_s=0, not_after_s=10**8, fingerprint="0123", pem="PEM"
+    )
+    assert check_tls(None, "127.0.0.1", 0).verdict is Verdict.OK
+    assert check_tls(None, "0.0.0.0", 0).verdict is Verdict.WARN  # noqa: S104 - only judged
+    assert check_tls(facts, "0.0.0.0", 1) == Finding(Verdict.OK, facts.text)  # noqa: S104 - only judged
+    assert check_tls(facts, "127.0.0.1", 10**8 - 1).verdict is Verdict.WARN
+    ended = check_tls(facts, "127.0.0.1", 10**8)
+    assert ended.verdict is Verdict.FAIL
+    assert ended.detail.startswith("The certificate of tls_cert expired on")

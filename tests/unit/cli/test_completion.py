@@ -146,6 +146,7 @@ FREE_ARGUMENTS = {
     "completion.shell",
     "requests.words",
     "engine.pattern",
+    "node.url",
 }
 """Arguments whose values cannot be known, or which are choices of click's."""
 

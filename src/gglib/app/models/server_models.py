@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from gglib.core.backends import UrlBackend, key_of
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.one_shot import OneShotRequest, request_once
-from gglib.http.client.tls import tls_context
+from gglib.http.client.tls import CaFileError, context_for
 from gglib.http.errors import TooManyConnectionsError, TransportError
 from gglib.system.files.small_files import parse_json
 
@@ -35,15 +35,16 @@ async def list_server_models(backend: UrlBackend) -> ServerModels:
         key = key_of(backend, os.environ)
     except ValueError:
         return ServerModels(problem=f"was not asked: {backend.key_env} has a value that cannot be a key")
-    address = ServerAddress(f"{parts.scheme}://{parts.netloc}", bearer_key=key)
+    address = ServerAddress(f"{parts.scheme}://{parts.netloc}", bearer_key=key, ca_file=backend.ca_file)
     request = OneShotRequest(b"GET", f"{parts.path}/models".encode(), b"accept: application/json\r\n")
     try:
         async with asyncio.timeout(TIMEOUT_S):
             names = await _ask(address, request)
     except _UnusableListError as error:
         return ServerModels(problem=str(error), has_responded=True)
-    except TransportError as error:
-        return ServerModels(problem=error.reason)
+    except (TransportError, CaFileError) as error:
+        reason = error.reason if isinstance(error, TransportError) else f"cannot be verified: {error}"
+        return ServerModels(problem=reason)
     except TooManyConnectionsError as error:
         return ServerModels(problem=f"was not asked: {error}")
     except TimeoutError:
@@ -57,7 +58,8 @@ class _UnusableListError(Exception):
 
 async def _ask(address: ServerAddress, request: OneShotRequest) -> tuple[str, ...]:
     path = request.path.decode()
-    tls = await asyncio.to_thread(tls_context) if address.base_url.startswith("https:") else None
+    is_tls = address.base_url.startswith("https:")
+    tls = await asyncio.to_thread(context_for, address.ca_file) if is_tls else None
     async with request_once(address, request, connect_timeout_s=TIMEOUT_S, tls=tls) as upstream:
         if upstream.head.status != 200:
             raise _UnusableListError(f"responds to {path} with status {upstream.head.status}")

@@ -52,6 +52,8 @@ def recognize(headers: dict[bytes, bytes], body: bytes) -> Program | None:
     """
     if headers.get(b"server", b"").lower().startswith(b"llama.cpp"):
         return Program.LLAMA_SERVER
+    if b"x-request-id" in headers and b"This port serves HTTPS" in body:
+        return Program.GGLIB
     if not body.startswith(b"Ollama is running"):
         return None
     return Program.GGLIB if b"x-request-id" in headers else Program.OLLAMA

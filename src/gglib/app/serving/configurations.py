@@ -1,7 +1,9 @@
 """Derives the configurations of the proxy, the launcher and the runtime from the settings."""
 
+from contextlib import suppress
 from dataclasses import replace
 
+from gglib.app.certificates.loading import ServerCertificate
 from gglib.app.memory.accounts import LocalMemoryAccounts
 from gglib.app.memory.fitting import fit_slots
 from gglib.app.memory.policy import memory_policy
@@ -21,8 +23,14 @@ from gglib.system import read_memory_state
 MIB = 1024 * 1024
 
 
-def proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOptions:
-    """Return the options; with access keys, ``local_key`` is accepted too."""
+def proxy_options(
+    settings: Settings, local_key: str | None = None, certificate: ServerCertificate | None = None
+) -> ProxyOptions:
+    """Return the options; with access keys, ``local_key`` is accepted too.
+
+    The names of the certificate are allowed hosts: no page can take them over by DNS rebinding, because its browser
+    would refuse the certificate.
+    """
     own = {} if local_key is None or not settings.api_keys else {LOCAL_KEY_NAME: ApiKey.admin(local_key)}
     return ProxyOptions(
         max_body_bytes=settings.max_body_mb * MIB,
@@ -33,7 +41,7 @@ def proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpti
         chunk_gap_s=settings.chunk_gap_s,
         stalled_client_s=settings.stalled_client_s,
         api_keys={**settings.api_keys, **own},
-        allowed_hosts=settings.allowed_hosts + _listen_name(settings.host),
+        allowed_hosts=settings.allowed_hosts + _listen_name(settings.host) + _certificate_hosts(certificate),
         cors_origins=settings.cors_origins,
         default_model=settings.default_model,
         aliases=dict(settings.aliases),
@@ -41,6 +49,7 @@ def proxy_options(settings: Settings, local_key: str | None = None) -> ProxyOpti
         max_connections=settings.max_connections,
         schema_limits=schema_limits(settings),
         record_bodies=recording_rule(settings),
+        tls=None if certificate is None else certificate.context,
     )
 
 
@@ -53,9 +62,23 @@ def _listen_name(host: str) -> tuple[str, ...]:
     return () if is_plain_loopback(name) else (name,)
 
 
+def _certificate_hosts(certificate: ServerCertificate | None) -> tuple[str, ...]:
+    """Return the names of a certificate that are whole names; a wildcard is none."""
+    hosts = []
+    for name in () if certificate is None else certificate.facts.names:
+        with suppress(ValueError):
+            hosts.append(read_host(name))
+    return tuple(hosts)
+
+
 def proxy_config(settings: Settings) -> ProxyConfig:
     """Return the address of the proxy."""
-    return ProxyConfig(host=settings.host, port=settings.port, default_ctx=settings.default_ctx)
+    return ProxyConfig(
+        host=settings.host,
+        port=settings.port,
+        default_ctx=settings.default_ctx,
+        scheme="http" if settings.certificate_files is None else "https",
+    )
 
 
 def ollama_config(settings: Settings, port: int) -> ProxyConfig:

@@ -34,6 +34,16 @@ def check_exposure(host: str, *, has_keys: bool, is_insecure: bool) -> None:
         raise InvalidSettingError(problem)
 
 
+def plaintext_warning(host: str, *, has_tls: bool) -> str | None:
+    """Return a sentence for a server that other machines reach over plain HTTP; None for others."""
+    if has_tls or is_loopback(host):
+        return None
+    return (
+        f"PLAIN HTTP: everyone on the network between {host} and its clients can read prompts, answers and keys: set "
+        "tls_cert and tls_key (docs/tls.md), or use a VPN."
+    )
+
+
 def problem_of(host: str, *, has_keys: bool, is_insecure: bool) -> str | None:
     """Return why a server must not start, and what to do; None if it may."""
     if exposure_of(host, has_keys=has_keys, is_insecure=is_insecure) is not Exposure.UNPROTECTED:

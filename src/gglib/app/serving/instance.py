@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from gglib.core.addresses import Endpoint
+from gglib.core.addresses import Endpoint, PinnedAddress
 from gglib.core.errors import AlreadyRunningError, InvalidSettingError
 from gglib.runtime.local.os_processes import process_start_id
 from gglib.system.files.small_files import (
@@ -22,6 +22,8 @@ from gglib.system.files.small_files import (
 
 _LOCK_NAME = "gglib.lock"
 _STATE_NAME = "instance.json"
+_OPTIONAL_FIELDS = frozenset(("key", "local_url", "certificate"))
+"""Left out without a value: an older gglib reads the state, too."""
 _LOCK_ATTEMPTS = 15
 _LOCK_RETRY_S = 0.02
 
@@ -41,11 +43,19 @@ class Instance:
     """The key for gglib's own commands; None if no key is required."""
     is_private: bool = False
     """Whether it serves one chat only, and ends with it."""
+    local_url: str | None = None
+    """Of an HTTPS server: its address on this machine, whatever names its certificate has."""
+    certificate: str | None = field(default=None, repr=False)
+    """Of an HTTPS server: its certificate in PEM."""
 
     @property
     def endpoint(self) -> Endpoint | None:
         """The URL and key for requests; None until the server listens."""
-        return None if self.url is None else Endpoint(self.url, self.key)
+        if self.url is None:
+            return None
+        is_pinned = self.local_url is not None and self.certificate is not None
+        pinned = PinnedAddress(self.local_url or "", self.certificate or "") if is_pinned else None
+        return Endpoint(self.url, self.key, pinned=pinned)
 
 
 class InstanceLock:
@@ -56,8 +66,10 @@ class InstanceLock:
         self._is_private = is_private
         self._started_at = time.time()
 
-    def publish(self, url: str | None, *, key: str | None = None) -> None:
-        """Write the state file with the URL and the key, readable for its user only."""
+    def publish(
+        self, url: str | None, *, key: str | None = None, pinned: PinnedAddress | None = None
+    ) -> None:
+        """Write the state file with the URL, the key and an HTTPS server's own address, readable for its user only."""
         pid = os.getpid()
         instance = Instance(
             pid=pid,
@@ -66,11 +78,15 @@ class InstanceLock:
             mark=process_start_id(pid),
             key=key,
             is_private=self._is_private,
+            local_url=None if pinned is None else pinned.url,
+            certificate=None if pinned is None else pinned.certificate,
         )
         draft = self._run_dir / f"{_STATE_NAME}.new"
         # A draft that a crash left may be an older gglib's, readable for other users.
         draft.unlink(missing_ok=True)
-        state = {name: value for name, value in asdict(instance).items() if name != "key" or key}
+        state = {
+            name: value for name, value in asdict(instance).items() if name not in _OPTIONAL_FIELDS or value
+        }
         with open(draft, "x", encoding="utf-8", opener=_owner_only) as file:
             json.dump(state, file)
         draft.replace(self._run_dir / _STATE_NAME)
@@ -153,7 +169,8 @@ def _from_json(fields: Any) -> Instance:  # noqa: ANN401 - JSON
     """Return the instance. Raises TypeError or ValueError for invalid fields."""
     instance: Any = Instance(**fields)
     is_text = all(
-        value is None or isinstance(value, str) for value in (instance.url, instance.mark, instance.key)
+        value is None or isinstance(value, str)
+        for value in (instance.url, instance.mark, instance.key, instance.local_url, instance.certificate)
     )
     if not is_text or not isinstance(instance.pid, int) or not isinstance(instance.started_at, int | float):
         raise ValueError("it is not a state of a running gglib")

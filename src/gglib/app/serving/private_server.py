@@ -28,7 +28,9 @@ def private_server(settings: Settings, engine: Engine) -> Iterator[Endpoint]:
     The thread has its own event loop, so that the caller remains a blocking program that Ctrl-C interrupts. The engine
     exits when the thread ends, for any reason.
     """
-    private = replace(settings, host="127.0.0.1", port=0, ollama_port=None, preload=())
+    private = replace(
+        settings, host="127.0.0.1", port=0, ollama_port=None, tls_cert=None, tls_key=None, preload=()
+    )
     ready: Future[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = threading.Thread(
         target=_serve_in_thread, args=(private, engine, ready), name="private-server", daemon=True

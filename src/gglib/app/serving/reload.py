@@ -1,4 +1,7 @@
-"""Reloads the settings and the catalogue of a running server: on request, and when ``config.toml`` changes."""
+"""Reloads the settings and the catalogue of a running server: on request, and when one of its files changes.
+
+The files are ``config.toml`` and those of the certificate.
+"""
 
 import asyncio
 import logging
@@ -14,10 +17,14 @@ from gglib.core.ports.reload import ReloadResult, SettingChange
 logger = logging.getLogger("gglib.reload")
 
 
+async def _no_certificate() -> None:
+    """Reload nothing: HTTP has no certificate."""
+
+
 class Reloader:
     """Loads the settings again and applies the changes. One reload runs at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a reload changes
         self,
         settings: Settings,
         source: SettingsSource,
@@ -25,18 +32,21 @@ class Reloader:
         apply: Callable[[Settings], Awaitable[None]],
         check_names: Callable[[Settings], Awaitable[tuple[str, ...]]],
         replace_changed: Callable[[], Awaitable[tuple[str, ...]]],
+        reload_certificate: Callable[[], Awaitable[SettingChange | None]] = _no_certificate,
     ) -> None:
         """Reload from ``source``; ``settings`` are those in use.
 
         ``apply`` applies others, or raises ``InvalidSettingError`` and changes nothing. ``check_names`` returns
         a warning for each name in settings that is no model's. ``replace_changed`` compares the loaded models with the
-        catalogue, and returns the names of those that are unloaded.
+        catalogue, and returns the names of those that are unloaded. ``reload_certificate`` loads the files of the
+        certificate again, and raises ``InvalidSettingError`` if the server keeps the one that it has.
         """
         self._settings = settings
         self._source = source
         self._apply = apply
         self._check_names = check_names
         self._replace_changed = replace_changed
+        self._reload_certificate = reload_certificate
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[ReloadResult]] = set()
         self._is_closing = False
@@ -49,7 +59,9 @@ class Reloader:
 
         A reload that has begun completes, even if the caller is cancelled: half of it would leave the settings
         applied and the loaded models unchecked. If the catalogue fails after settings were applied, the result has a
-        warning; otherwise ``CatalogError`` is raised. Raises ``ShuttingDownError`` after ``close``.
+        warning; otherwise ``CatalogError`` is raised. A certificate that cannot be used does not prevent the other
+        changes: a removed key is refused whatever its state. It is a warning if there are others, else raised. Raises
+        ``ShuttingDownError`` after ``close``.
         """
         if self._is_closing:
             raise ShuttingDownError
@@ -82,16 +94,30 @@ class Reloader:
             if has_applied:
                 await self._apply(settings)
                 self._settings = settings
+            renewed, problem = await self._certificate_change()
+            changes += renewed
             if changes:
                 logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
             try:
                 replaced, warnings = await self._replace_changed(), await self._check_names(settings)
             except CatalogError as error:
-                if not has_applied:
+                if not has_applied and not renewed:
                     raise
                 replaced = ()
                 warnings = (f"The settings are applied, but the loaded models could not be checked: {error}",)
-        return ReloadResult(changes=changes, replaced_models=replaced, warnings=(*loaded.warnings, *warnings))
+            if problem and not (changes or replaced):
+                raise InvalidSettingError(problem[0])
+        return ReloadResult(
+            changes=changes, replaced_models=replaced, warnings=(*problem, *loaded.warnings, *warnings)
+        )
+
+    async def _certificate_change(self) -> tuple[tuple[SettingChange, ...], tuple[str, ...]]:
+        """Load the certificate again; return the change and the problem, each in a tuple of one or none."""
+        try:
+            change = await self._reload_certificate()
+        except InvalidSettingError as error:
+            return (), (f"{str(error).rstrip('.')}; the server keeps the certificate that it has.",)
+        return () if change is None else (change,), ()
 
 
 def _log_failure(task: asyncio.Task[ReloadResult]) -> None:
@@ -108,7 +134,7 @@ def describe(change: SettingChange) -> str:
 
 @asynccontextmanager
 async def reloaded_on_changes(reloader: Reloader, source: SettingsSource) -> AsyncIterator[None]:
-    """During the block, reload when ``config.toml`` changes and when ``source`` requests it. Failures are logged.
+    """During the block, reload when a file of ``source`` changes and when ``source`` requests it. Failures are logged.
 
     At its end, closes the reloader.
     """

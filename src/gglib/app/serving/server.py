@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from gglib.app.certificates.expiry import warned_of_expiry
+from gglib.app.certificates.facts import CertificateFacts, pinned_endpoint
+from gglib.app.certificates.loading import load_server_certificate
 from gglib.app.memory.accounts import open_accounts
 from gglib.app.models.library import open_library
 from gglib.app.monitoring.machine import open_machine_ports
@@ -16,6 +19,7 @@ from gglib.app.serving.configurations import (
     proxy_config,
     runtime_config,
 )
+from gglib.app.serving.front import Front
 from gglib.app.serving.history import open_history
 from gglib.app.serving.live_parts import LiveParts, check_server_exposure
 from gglib.app.serving.open_home import OpenHome
@@ -58,11 +62,12 @@ class Server:
     """The key for gglib's own commands; None if no key is required."""
     ollama: ProxySupervisor | None = None
     """Runs the proxy on the second port, for clients of Ollama; None without that port."""
-
-    @property
-    def ollama_url(self) -> str | None:
-        """The URL on the second port; None without it."""
-        return None if self.ollama is None else self.ollama.status().url
+    ollama_url: str | None = None
+    """The URL on the second port; None without it."""
+    local_url: str = ""
+    """The address on this machine; over HTTPS ``url`` has a name of the certificate."""
+    certificate: CertificateFacts | None = None
+    """The certificate at the start; None: HTTP."""
 
     async def wait(self) -> None:
         """Wait until a proxy has ended. Raises ``GglibError`` if it crashed."""
@@ -73,7 +78,7 @@ class Server:
     @property
     def endpoint(self) -> Endpoint:
         """The URL and key for requests."""
-        return Endpoint(self.url, self.local_key)
+        return pinned_endpoint(self.url, self.local_key, self.local_url, self.certificate)
 
 
 @asynccontextmanager
@@ -95,13 +100,15 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
     and for each model that cannot be loaded at the start; the log has the same. With a ``source``, changed settings are
     applied without a restart (``app.serving.reload``). Installs no signal handlers and configures no logging.
 
-    Raises ``InvalidSettingError`` if the address is not available, or if the server would be reachable from other
-    machines without a key while ``insecure`` is not set (``app.serving.exposure``).
+    Raises ``InvalidSettingError`` if the address is not available, if the server would be reachable from other
+    machines without a key while ``insecure`` is not set (``app.serving.exposure``), or if the certificate of HTTPS
+    cannot be used.
     """
     check_server_exposure(settings)
+    certificate = await asyncio.to_thread(load_server_certificate, settings.certificate_files, time.time())
     facts = ModelFacts(home.catalog, read_model, read_mark)
     accounts = await open_accounts(engine, home.catalog, slots=settings.slots, memory=settings.memory)
-    live = LiveParts(settings, home, engine, facts, accounts)
+    live = LiveParts(settings, home, engine, facts, accounts, certificate=certificate)
     async with (
         open_library(settings, home.catalog, lambda: live.settings) as library,
         collected_periodically(
@@ -122,6 +129,9 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         reload = None if reloader is None else reloader.reload
         readiness = Readiness(ReadyState.STARTING)
         shared = SharedState(recorder=new_recorder(settings.log_format), readiness=readiness)
+        shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
+        front = Front(settings, manager, shown, instance=shared.instance)
+        live.followers.append(front.apply)
         serve_all = partial(
             serve,
             library=library,
@@ -129,27 +139,42 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
             reload=reload,
             history=history.live,
             machine=machine,
+            cluster=front.ports,
             shared=shared,
         )
         supervisor = ProxySupervisor(partial(serve_all, options=live.options))
         ollama = ProxySupervisor(partial(serve_all, options=live.ollama_options))
         try:
-            shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
-            live.url = await supervisor.start(proxy_config(settings), manager, shown)
+            live.local_url = await supervisor.start(proxy_config(settings), front.runtime, front.catalog)
+            ollama_url = None
             if settings.ollama_port is not None:
-                await ollama.start(ollama_config(settings, settings.ollama_port), manager, shown)
+                config = ollama_config(settings, settings.ollama_port)
+                ollama_url = live.client_url(await ollama.start(config, front.runtime, front.catalog))
             live.publish()
             warn = partial(_warn, on_warning)
             for warning in await live.warnings(settings):
                 warn(warning)
             async with AsyncExitStack() as stack:
+                await stack.enter_async_context(front.running(settings))
                 if reloader is not None and source is not None:
                     await stack.enter_async_context(reloaded_on_changes(reloader, source))
                 await stack.enter_async_context(
                     preloading(settings, home.catalog, manager, warn, readiness.finish_start)
                 )
+                if certificate is not None:
+                    await stack.enter_async_context(warned_of_expiry(live.expiry_warning, warn))
                 second = None if settings.ollama_port is None else ollama
-                yield Server(live.url, supervisor, manager, library, live.published_key, second)
+                yield Server(
+                    live.url,
+                    supervisor,
+                    manager,
+                    library,
+                    live.published_key,
+                    second,
+                    ollama_url,
+                    live.local_url,
+                    live.facts,
+                )
         finally:
             readiness.begin_drain()  # before the drain, in which the server still accepts connections
             await _drain(manager, on_drain or (lambda _: None))

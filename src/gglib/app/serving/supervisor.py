@@ -60,6 +60,8 @@ class ProxyConfig:
     """A TCP port; 0: the kernel chooses a free port."""
     default_ctx: int = 8192
     """In tokens, for requests that set none."""
+    scheme: str = "http"
+    """Of its URL: ``https`` with TLS."""
     busy_advice: str = BUSY_ADVICE
     """What to do if the port is in use, as the end of the error message."""
 
@@ -106,7 +108,7 @@ class ProxySupervisor:
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is already running at {self._url}.")
         listener = bind(config.host, config.port, busy_advice=config.busy_advice)
-        self._url = reachable_url(*listener.getsockname()[:2])
+        self._url = reachable_url(*listener.getsockname()[:2], scheme=config.scheme)
         self._cancel = asyncio.Event()
         self._task = asyncio.create_task(
             self._serve(listener, config.default_ctx, runtime, catalog, self._cancel), name="proxy"

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from gglib.app.certificates.facts import CertificateFiles
 from gglib.app.settings.access_keys import parse_keys
 from gglib.app.settings.alias_lists import parse_aliases
+from gglib.app.settings.node_tables import NodeSetting, parse_nodes
 from gglib.app.settings.parsers import (
     MAX_MODELS,
     parse_boolean,
@@ -19,6 +21,7 @@ from gglib.app.settings.parsers import (
     parse_download_url,
     parse_engine,
     parse_field_name,
+    parse_home_path,
     parse_integer,
     parse_list,
     parse_max_models,
@@ -42,6 +45,7 @@ from gglib.core.defaults import (
     STALLED_CLIENT_S,
     SWAP_WAIT_S,
 )
+from gglib.core.errors import InvalidSettingError
 from gglib.core.log_lines import LOG_FORMATS, LOG_LEVELS, TEXT
 from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.slots import DEFAULT_SLOTS
@@ -204,6 +208,21 @@ class Settings:
     insecure: bool = setting(
         False, parse_boolean, "true or false", "Serve other machines without an access key."
     )
+    tls_cert: Path | None = setting(
+        None,
+        parse_home_path,
+        "the path of a PEM file",
+        "PEM file with the certificate for HTTPS and its chain; with `tls_key`, gglib serves HTTPS instead of HTTP.",
+        is_live=False,
+    )
+    """Relative to the home; ``certificate_files`` has the paths."""
+    tls_key: Path | None = setting(
+        None,
+        parse_home_path,
+        "the path of a PEM file",
+        "PEM file with the key of `tls_cert`, without a password.",
+        is_live=False,
+    )
     allowed_hosts: tuple[str, ...] = setting(
         (),
         parse_list(read_host),
@@ -275,6 +294,12 @@ class Settings:
         "Format of the log: text, or json (an object per line).",
         is_live=False,
     )
+    nodes: Mapping[str, NodeSetting] = setting(
+        MappingProxyType({}),
+        parse_nodes,
+        "a table of addresses of other gglibs by name, or of tables [nodes.NAME]",
+        "Gglibs of other machines by name, each with its address.",
+    )
     warnings: tuple[str, ...] = ()
     """Problems that do not prevent a start, one sentence each."""
     ignored: tuple[str, ...] = field(default=(), compare=False)
@@ -286,6 +311,18 @@ class Settings:
     """
     config_state: FileState | None = field(default=None, compare=False)
     """The state of ``config.toml`` before it was read; None: it was missing."""
+
+    @property
+    def certificate_files(self) -> CertificateFiles | None:
+        """The files of HTTPS; None: HTTP. Raises ``InvalidSettingError`` if only one of them is set."""
+        if self.tls_cert is None and self.tls_key is None:
+            return None
+        if self.tls_cert is None or self.tls_key is None:
+            given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            raise InvalidSettingError(
+                f"{given} is set and {missing} is not: HTTPS needs both, such as 'gglib config set {missing} FILE'."
+            )
+        return CertificateFiles(certificate=self.home / self.tls_cert, key=self.home / self.tls_key)
 
     @property
     def explicit(self) -> frozenset[str]:

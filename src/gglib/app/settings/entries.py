@@ -17,9 +17,10 @@ from gglib.app.settings.suggestions import suggestion
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import InvalidSettingError
 
-KEYS, ALIASES, MEMORY = "api_keys", "aliases", "memory"
-_TABLES = (KEYS, ALIASES, MEMORY)
+KEYS, ALIASES, MEMORY, NODES = "api_keys", "aliases", "memory", "nodes"
+_TABLES = (KEYS, ALIASES, MEMORY, NODES)
 _NO_KEYS = "A key on the command line is visible to other users: 'gglib key new NAME' generates one."
+_ADD_NODES = "'gglib node add URL' adds a node, and changes the address or the key of one."
 _NAMES_FOR_NONE = {"max_models": "auto", "ollama_port": "off"}
 
 
@@ -77,6 +78,8 @@ def config_value(entry: Entry, text: str, config: Mapping[str, Any]) -> object:
     spec = entry.spec
     if spec.key == KEYS:
         raise InvalidSettingError(_NO_KEYS)
+    if spec.key == NODES:
+        raise InvalidSettingError(_ADD_NODES)
     if spec.key == ALIASES:
         raise InvalidSettingError(
             "Set one alias: 'gglib config set aliases.NAME MODEL', or 'gglib alias NAME MODEL'."
@@ -116,6 +119,8 @@ def _table_value(entry: Entry, text: str, config: Mapping[str, Any]) -> object:
     existing = config.get(table, {})
     if table == KEYS:
         return _key_field(entry, text, config)
+    if table == NODES:
+        raise InvalidSettingError(_ADD_NODES)
     if table == ALIASES:
         models = [model.strip() for model in text.split(",")]
         value: object = models[0] if len(models) == 1 else models

@@ -26,6 +26,8 @@ REMOTE_KEY_VARIABLE = "GGLIB_REMOTE_KEY"
 """The key that commands send to a remote server (``cli.remote.address``)."""
 PLAIN_HTTP_HOSTS_VARIABLE = "GGLIB_PLAIN_HTTP_HOSTS"
 """The remote servers that commands may send a key to over http without a warning, by host names and addresses."""
+CA_VARIABLE = "GGLIB_CA"
+"""The certificates that commands trust for a remote server (``cli.remote.address``)."""
 
 
 def load_settings(
@@ -106,8 +108,8 @@ def with_defaults(settings: Settings, defaults: Mapping[str, Any]) -> Settings:
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a warning for each unknown ``GGLIB_*`` variable: an access key in a misspelt variable protects nothing."""
-    of_commands = (HOME_VARIABLE, REMOTE_KEY_VARIABLE, PLAIN_HTTP_HOSTS_VARIABLE, CLIENT_KEY_VARIABLE)
-    known = [*of_commands, *(spec.env for spec in SETTINGS)]
+    commands = (REMOTE_KEY_VARIABLE, CA_VARIABLE, PLAIN_HTTP_HOSTS_VARIABLE, CLIENT_KEY_VARIABLE)
+    known = [HOME_VARIABLE, *commands, *(spec.env for spec in SETTINGS)]
     unknown = sorted(name for name in environ if name.startswith("GGLIB_") and name not in known)
     return [f"Unknown environment variable {name}{suggestion(name, known)}" for name in unknown]
 

@@ -35,6 +35,11 @@ def parse_path(value: object) -> Path:
     return Path(text).absolute()
 
 
+def parse_home_path(value: object) -> Path:
+    """Return a path as it is, also a relative one; ``~`` is the user's home directory."""
+    return Path(os.path.expanduser(parse_text(value)))  # noqa: PTH111 - no error for an unknown user
+
+
 def parse_download_url(value: object) -> str:
     """Return an https address, or an http one of this machine, without credentials."""
     text = parse_text(value)

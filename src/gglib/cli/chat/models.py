@@ -35,10 +35,21 @@ class ChatModel:
 
 
 def find_local_model(settings: "Settings", name: str) -> ChatModel:
-    """Return the model in the catalogue of this home. Raises ``ModelNotFoundError``, ``GglibError``."""
-    from gglib.cli.sessions import with_catalog
+    """Return the model in the catalogue of this home, else of its nodes, which its running server knows.
 
-    return with_catalog(settings, lambda store: _find_in(store, name, settings))
+    Raises ``ModelNotFoundError``, ``GglibError``.
+    """
+    from gglib.cli.server.instance import find_instance
+    from gglib.cli.sessions import with_catalog
+    from gglib.core.errors import ModelNotFoundError
+
+    try:
+        return with_catalog(settings, lambda store: _find_in(store, name, settings))
+    except ModelNotFoundError:
+        instance = find_instance(settings) if settings.nodes else None
+        if instance is None or instance.endpoint is None:
+            raise
+        return find_served_model(instance.endpoint, name)
 
 
 async def _find_in(store: "HomeStorePort", name: str, settings: "Settings") -> ChatModel:

@@ -13,7 +13,7 @@ from gglib.app.clients.keys import client_key, key_names_for
 from gglib.cli.clients.keys import checked_variable
 from gglib.cli.clients.model_choice import check_chats, choose_model
 from gglib.cli.context import Options
-from gglib.core.addresses import Endpoint, reachable_url
+from gglib.core.addresses import Endpoint
 from gglib.core.context import ContextRequest
 from gglib.core.errors import GglibError
 from gglib.core.kinds import max_context
@@ -142,6 +142,7 @@ def _summary(name: str, models: Sequence[ModelSummary]) -> ModelSummary:
 
 def _configured_target(settings: "Settings", model: str | None, variable: str | None) -> Target:
     """Return the target of the server that would be started with these settings. Raises ``GglibError``."""
+    from gglib.app.certificates.configured import configured_url
     from gglib.cli.models.typed_names import find_typed
     from gglib.cli.sessions import with_catalog
 
@@ -158,7 +159,7 @@ def _configured_target(settings: "Settings", model: str | None, variable: str | 
     names = key_names_for(settings.api_keys, found)
     return Target(
         connection=Connection(
-            url=reachable_url(settings.host, settings.port),
+            url=configured_url(settings),
             model=found.name,
             context=context_of(found, settings.default_ctx),
             key=client_key(names, variable),

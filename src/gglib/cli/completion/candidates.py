@@ -44,6 +44,8 @@ class HomeNames:
     """The sources of the models on the hub."""
     keys: tuple[str, ...] = ()
     """The names of the access keys."""
+    nodes: tuple[str, ...] = ()
+    """The names of the nodes."""
     engines: tuple[str, ...] = ()
     """The names of the installed engines."""
 

@@ -48,6 +48,11 @@ def keys(ctx: click.Context, incomplete: str) -> list[str]:
     return matching(home_names(ctx).keys, incomplete)
 
 
+def nodes(ctx: click.Context, incomplete: str) -> list[str]:
+    """Complete the name of a node."""
+    return matching(home_names(ctx).nodes, incomplete)
+
+
 def engines(ctx: click.Context, incomplete: str) -> Sequence[str | CompletionItem]:
     """Complete an installed engine; for ``use`` also the other choices, else a file."""
     installed = home_names(ctx).engines
@@ -127,8 +132,8 @@ def setting_values(ctx: click.Context, incomplete: str) -> Sequence[str | Comple
     key = ctx.params.get("key") or ""
     if key in ("default_model", "preload") or key.startswith("aliases."):
         return models(ctx, incomplete)
-    if key == "engine":
-        return COMPLETERS["engine"](ctx, incomplete)
+    if key in {"engine", "tls_cert", "tls_key"}:
+        return COMPLETERS[key](ctx, incomplete)
     fixed = {
         "log_level": LOG_LEVELS,
         "log_format": LOG_FORMATS,
@@ -155,6 +160,7 @@ COMPLETERS: dict[str, Completer] = {
     "files": files,
     "mmproj": words("none", otherwise=files),
     "engine": words("embedded", otherwise=files),
+    **dict.fromkeys(("ca", "ca_file", "tls_cert", "tls_key"), files),
     "device": words("none", "default"),
     "gpu_layers": words("all", "auto"),
     "draft": words("auto", "off", otherwise=files),
@@ -168,6 +174,8 @@ COMPLETERS: dict[str, Completer] = {
     "config.key": settings,
     "config.value": setting_values,
     "key.name": keys,
+    "node.name": nodes,
+    "node.ca": files,
     "requests.status": words("2xx", "4xx", "5xx", "failed"),
     "usage.by": words_of_list("day", "hour", "key", "model", "client"),
     **{f"{command}.key": keys for command in ("requests", "usage")},

@@ -34,6 +34,7 @@ def read_home_names(root_options: Mapping[str, Any]) -> HomeNames:
         profiles=found.profiles,
         repositories=found.repositories,
         keys=tuple(settings.api_keys),
+        nodes=tuple(settings.nodes),
         engines=_engine_names(settings.engines_dir),
     )
 

@@ -21,10 +21,10 @@ def use_command_line() -> None:
     _Current.is_started_by_user = True
 
 
-def use_options(*, home: str | None, url: str | None, key_env: str | None) -> None:
+def use_options(*, home: str | None, url: str | None, key_env: str | None, ca: str | None = None) -> None:
     """Use the global options as they were given for all later messages."""
     _Current.home = home
-    options = (("--url", url), ("--key-env", key_env))
+    options = (("--url", url), ("--key-env", key_env), ("--ca", ca))
     _Current.remote = (
         ()
         if url is None

@@ -58,6 +58,12 @@ INSTEAD_IN: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("ls", "show"), "Did you mean 'list'?"),
         **dict.fromkeys(("change", "edit", "limits", "quota", "rate", "set"), "Did you mean 'limit'?"),
     },
+    "node": {
+        **dict.fromkeys(("del", "delete", "rm"), "Did you mean 'remove'?"),
+        **dict.fromkeys(("join", "new"), "Did you mean 'add'?"),
+        **dict.fromkeys(("ls", "show", "status"), "Did you mean 'list'?"),
+        **dict.fromkeys(("resume", "undrain"), "Did you mean 'drain --undo'?"),
+    },
     "config": {
         **dict.fromkeys(("list", "ls", "show"), _CONFIG_SHOWS),
         **dict.fromkeys(("del", "delete", "remove", "reset", "rm"), "Did you mean 'unset'?"),

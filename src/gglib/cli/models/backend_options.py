@@ -32,6 +32,9 @@ _OPTIONS = (
         "--url", "server_url", metavar="URL", help="Serve it by the server at URL, which runs elsewhere."
     ),
     click.option("--key-env", metavar="NAME", help="Environment variable with that server's key."),
+    click.option(
+        "--ca", "ca_file", metavar="FILE", help="Certificates that are trusted for its https URL, in PEM."
+    ),
     click.option("--served-name", metavar="NAME", help="The model's name in that program or at that server."),
     click.option(
         "--route", "routes", metavar="PATH", multiple=True, help="A path that it serves; may be repeated."
@@ -55,7 +58,7 @@ _OPTIONS = (
     click.option("--slots", type=int, metavar="N", help="How many requests it processes at a time."),
     click.option("--directory", metavar="DIR", help="Its working directory. Default: where it was added."),
 )
-_URL_FLAGS = {"server_url": "--url", "key_env": "--key-env"}
+_URL_FLAGS = {"server_url": "--url", "key_env": "--key-env", "ca_file": "--ca"}
 _COMMAND_FLAGS = {
     "command": "--command",
     "health_path": "--health",
@@ -77,6 +80,7 @@ class BackendOptions:
     command: str | None = None
     server_url: str | None = None
     key_env: str | None = None
+    ca_file: str | None = None
     served_name: str | None = None
     routes: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -130,6 +134,7 @@ class BackendOptions:
                 key_env=backend.key_env if self.key_env is None else self.key_env or None,
                 model=backend.model if self.served_name is None else self.served_name or None,
                 routes=self.routes or backend.routes,
+                ca_file=backend.ca_file if self.ca_file is None else _checked_ca(self.ca_file),
             )
         )
 
@@ -198,6 +203,13 @@ def edited_backend(model: "ModelSummary", options: BackendOptions) -> "Backend |
             "'gglib add --command' or '--url'."
         )
     return options.applied_to(model.backend, has_file=bool(model.paths))
+
+
+def _checked_ca(text: str) -> str | None:
+    """Return the absolute path of a file with certificates; None for an empty text."""
+    from gglib.cli.remote.ca_files import checked_ca_file
+
+    return checked_ca_file(text, source="--ca") if text else None
 
 
 def _directory(text: str) -> Path:

@@ -4,46 +4,51 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from gglib.app.settings.loading import PLAIN_HTTP_HOSTS_VARIABLE
-from gglib.core.addresses import Endpoint, is_loopback
+from gglib.core.addresses import Endpoint, base_url, is_loopback
 from gglib.core.errors import InvalidSettingError
 
+CA_VARIABLE = "GGLIB_CA"
+"""The default of ``--ca``."""
 HOST_VARIABLE = "GGLIB_HOST"
 """Names a server for commands. For ``serve`` and ``up`` it is the address to listen on, as in Ollama."""
 KEY_VARIABLE = "GGLIB_REMOTE_KEY"
 """The default of ``--key-env``. Not ``GGLIB_API_KEY``: it has the keys that a server on this machine accepts, and they
 must not be sent to another machine."""
-DEFAULT_PORT = 8080
-"""The port of an address without a scheme; with one it is the scheme's, 80 or 443."""
 _KEY = re.compile(r"[!-~]+")
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
-def find_remote(
+def find_remote(  # noqa: PLR0913 - the global options
     url: str | None,
     key_variable: str | None,
     environ: Mapping[str, str],
     *,
     listens: bool,
+    ca_file: str | None = None,
     is_own_address: Callable[[str], bool] | None = None,
 ) -> Endpoint | None:
     """Return the server that the user named; None: the one of this home.
 
-    ``url`` and ``key_variable`` are ``--url`` and ``--key-env``. ``listens``: the command starts a server, so that
-    ``GGLIB_HOST`` is its address. Raises ``InvalidSettingError``.
+    ``url``, ``key_variable`` and ``ca_file`` are ``--url``, ``--key-env`` and ``--ca``. ``listens``: the command starts
+    a server, so that ``GGLIB_HOST`` is its address. Raises ``InvalidSettingError``.
     """
-    base_url = None
+    server = None
     if url is not None:
-        base_url = server_url(url, source="--url")
+        server = server_url(url, source="--url")
     elif not listens and (host := environ.get(HOST_VARIABLE, "").strip()):
-        base_url = _url_of_variable(host, is_own_address or is_address_of_this_machine)
-    if base_url is None:
-        if key_variable is not None:
-            raise InvalidSettingError(f"--key-env is for a remote server: pass --url or set {HOST_VARIABLE}.")
+        server = _url_of_variable(host, is_own_address or is_address_of_this_machine)
+    if server is None:
+        for option, value in (("--key-env", key_variable), ("--ca", ca_file)):
+            if value is not None:
+                raise InvalidSettingError(
+                    f"{option} is for a remote server: pass --url or set {HOST_VARIABLE}."
+                )
         return None
-    return Endpoint(base_url, _find_key(key_variable, environ), is_remote=True)
+    trusted = ca_file or environ.get(CA_VARIABLE) or None
+    return Endpoint(server, _find_key(key_variable, environ), is_remote=True, ca_file=trusted)
 
 
 def server_url(text: str, *, source: str) -> str:
@@ -51,21 +56,10 @@ def server_url(text: str, *, source: str) -> str:
 
     Raises ``InvalidSettingError``, which names ``source`` and never shows a password.
     """
-    text = text.strip()
-    has_scheme = "://" in text
-    if not has_scheme and text.count(":") > 1 and not text.startswith("["):
-        text = f"[{text}]"  # an IPv6 address without a port
     try:
-        parts = urlsplit(text if has_scheme else f"http://{text}")
-        port = parts.port
+        return base_url(text)
     except ValueError as error:
         raise _address_error(source) from error
-    is_whole = parts.path in {"", "/"} and not parts.query and not parts.fragment
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not is_whole or "@" in parts.netloc:
-        raise _address_error(source)
-    if port is None and not has_scheme:
-        port = DEFAULT_PORT
-    return _written(parts, port)
 
 
 def plaintext_key_warning(server: Endpoint, environ: Mapping[str, str]) -> str | None:
@@ -128,12 +122,6 @@ def _find_key(variable: str | None, environ: Mapping[str, str]) -> str | None:
             f"The key in {variable or KEY_VARIABLE} must be visible ASCII characters without spaces."
         )
     return key
-
-
-def _written(parts: SplitResult, port: int | None) -> str:
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}" if port is None else f"{parts.scheme}://{host}:{port}"
 
 
 def _address_error(source: str) -> InvalidSettingError:

@@ -8,10 +8,12 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.cli.chat.response import error_message
+from gglib.cli.remote.ca_files import checked_ca_file
 from gglib.cli.server.remote_errors import describe, local_refusal, remote_refusal, unreachable
 from gglib.cli.server.response_json import MAX_BODY_BYTES, ResponseName, parse_response
 from gglib.core.addresses import Endpoint, reachable_url
@@ -21,6 +23,7 @@ from gglib.core.version import __version__
 from gglib.http.client.connect import ServerAddress
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.one_shot import OneShotRequest, request_once
+from gglib.http.client.tls import ca_context, pinned_context, tls_context
 from gglib.http.errors import ConnectError, TooManyConnectionsError, TransportError
 from gglib.http.headers import is_event_stream
 from gglib.http.sse import SseEvent, SseReader
@@ -38,7 +41,7 @@ _USER_AGENT = f"user-agent: gglib/{__version__}\r\n".encode()
 def reachable(url: str) -> str:
     """Return the URL with a loopback host if the server listens on all addresses."""
     parts = urlsplit(url)
-    return reachable_url(parts.hostname or "", parts.port)
+    return reachable_url(parts.hostname or "", parts.port, scheme=parts.scheme)
 
 
 def get_json(
@@ -201,8 +204,8 @@ async def _response(
 
     Raises ``GglibError``: with the server's message for an error status, else that the server stopped responding.
     """
-    origin = ServerAddress(server.url if server.is_remote else reachable(server.url), bearer_key=server.key)
-    tls = ssl.create_default_context() if server.url.startswith("https:") else None
+    origin = ServerAddress(_address(server), bearer_key=server.key)
+    tls = _tls(server) if origin.base_url.startswith("https:") else None
     connect_timeout_s = min(idle_timeout_s, CONNECT_TIMEOUT_S) if server.is_remote else idle_timeout_s
     sent = request_once(origin, request, connect_timeout_s=connect_timeout_s, tls=tls)
     async with AsyncExitStack() as stack:
@@ -219,6 +222,32 @@ async def _response(
                 _error_text(head.status, body)
             )
         yield connection, chunks
+
+
+def _address(server: Endpoint) -> str:
+    """Return the URL to connect to."""
+    if server.is_remote:
+        return server.url
+    return reachable(server.url) if server.pinned is None else server.pinned.url
+
+
+def _tls(server: Endpoint) -> ssl.SSLContext:
+    """Return the context that verifies a server. Raises ``InvalidSettingError`` for an unusable ``--ca``."""
+    if server.pinned is not None:
+        return _pinned_context(server.pinned.certificate)
+    return _context_for(server.ca_file)
+
+
+@lru_cache(maxsize=1)
+def _pinned_context(certificate: str) -> ssl.SSLContext:
+    return pinned_context(certificate)
+
+
+@lru_cache(maxsize=1)
+def _context_for(ca_file: str | None) -> ssl.SSLContext:
+    if ca_file is None:
+        return tls_context()
+    return ca_context(checked_ca_file(ca_file, source="--ca"))
 
 
 async def _read_body(server: Endpoint, chunks: AsyncIterator[bytes]) -> bytes:

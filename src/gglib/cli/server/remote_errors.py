@@ -20,7 +20,10 @@ def unreachable(server: Endpoint, error: ConnectError) -> UpstreamError:
     """Return the error for a server to which no connection could be opened."""
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return UpstreamError(f"The certificate of {server.url} is not trusted: {cause.verify_message}.")
+        advice = _certificate_advice(getattr(cause, "verify_code", 0))
+        return UpstreamError(
+            f"The certificate of {server.url} is not trusted ({cause.verify_message}): {advice}."
+        )
     if isinstance(cause, ssl.SSLError):
         reason = getattr(cause, "reason", None) or cause
         return UpstreamError(f"{server.url} does not speak TLS ({reason}): try an http:// address.")
@@ -28,6 +31,16 @@ def unreachable(server: Endpoint, error: ConnectError) -> UpstreamError:
     return UpstreamError(
         f"{server.url} cannot be reached ({why}): check the address, and that gglib listens there for other machines."
     )
+
+
+def _certificate_advice(verify_code: int) -> str:
+    """Return what to do about a certificate that OpenSSL refuses for this reason (``X509_V_ERR_…``)."""
+    match verify_code:
+        case 62 | 64:  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
+            return "use a name or an address that it is for"
+        case 10:  # CERT_HAS_EXPIRED
+            return "renew it on that machine"
+    return "--ca FILE trusts the certificate in FILE, that of the server or of its authority"
 
 
 def remote_refusal(

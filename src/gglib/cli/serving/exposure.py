@@ -1,4 +1,4 @@
-"""Warns of a server that other machines can use without a key."""
+"""Warns of a server that other machines can use without a key, or without encryption."""
 
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,24 @@ if TYPE_CHECKING:
     from gglib.app.settings import Settings
 
 
-def exposure_warning(settings: "Settings") -> str | None:
-    """Return a sentence if other machines can use this server without a key."""
-    from gglib.app.serving.exposure import Exposure, exposure_of
+def exposure_warnings(settings: "Settings") -> list[str]:
+    """Return a sentence if other machines can use this server without a key, and one if they use plain HTTP."""
+    from gglib.app.serving.exposure import Exposure, exposure_of, plaintext_warning
 
     exposure = exposure_of(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
-    if exposure is not Exposure.INSECURE:
-        return None
-    return f"INSECURE: anyone who can reach {settings.host} can use your models without an access key."
+    insecure = f"INSECURE: anyone who can reach {settings.host} can use your models without an access key."
+    plaintext = plaintext_warning(settings.host, has_tls=settings.certificate_files is not None)
+    return [
+        *([insecure] if exposure is Exposure.INSECURE else []),
+        *([plaintext] if plaintext is not None else []),
+    ]
 
 
 def warn_if_exposed(settings: "Settings") -> None:
-    """Warn if other machines can use this server without a key."""
-    exposure = exposure_warning(settings)
-    if exposure is not None:
+    """Print the warnings of this server, if it has any."""
+    warnings = exposure_warnings(settings)
+    if warnings:
         bar = "!" * 80
-        for line in (bar, exposure, bar):
+        for line in (bar, *warnings, bar):
             with ignore_output_errors():
                 click.echo(click.style(escape_line(line), fg="red", bold=True), err=True)

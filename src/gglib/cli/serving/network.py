@@ -6,20 +6,21 @@ from urllib.parse import urlsplit
 from gglib.cli.terminal.streams import ignore_output_errors
 
 if TYPE_CHECKING:
+    from gglib.app.serving.server import Server
     from gglib.app.settings import Settings
 
 
-def show_network_addresses(settings: "Settings", url: str) -> None:
-    """Print the URLs for other machines, after the start of a server at ``url``; nothing for one on loopback."""
+def show_network_addresses(settings: "Settings", server: "Server") -> None:
+    """Print the URLs for other machines, after the start of a server; nothing for one on loopback."""
     from gglib.cli.views import render
 
-    lines = network_address_lines(settings, url)
+    lines = network_address_lines(settings, server)
     with ignore_output_errors():
         for line in lines:
             render.echo(line)
 
 
-def network_address_lines(settings: "Settings", url: str) -> list[str]:
+def network_address_lines(settings: "Settings", server: "Server") -> list[str]:
     """Return the lines that ``show_network_addresses`` prints."""
     from gglib.cli.views.addresses import Machine, address_lines
     from gglib.core.addresses import is_loopback
@@ -29,8 +30,9 @@ def network_address_lines(settings: "Settings", url: str) -> list[str]:
         return []
     return address_lines(
         settings.host,
-        urlsplit(url).port or settings.port,
+        urlsplit(server.url).port or settings.port,
         Machine(addresses=network_addresses(), name=host_name()),
         allowed_hosts=settings.allowed_hosts,
         has_keys=bool(settings.api_keys),
+        certificate_names=None if server.certificate is None else server.certificate.names,
     )

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gglib.app.certificates.facts import is_for, whole_names
 from gglib.core.addresses import http_url, is_loopback
 
 ALL_IPV4, ALL_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
@@ -19,26 +20,41 @@ class Machine:
     """Without a domain; None: it has none."""
 
 
-def address_lines(
-    host: str, port: int, machine: Machine, *, allowed_hosts: Sequence[str], has_keys: bool
+def address_lines(  # noqa: PLR0913 - two facts of the settings, one of the machine, one of the certificate
+    host: str,
+    port: int,
+    machine: Machine,
+    *,
+    allowed_hosts: Sequence[str],
+    has_keys: bool,
+    certificate_names: Sequence[str] | None = None,
 ) -> list[str]:
     """Return the URLs for other machines, and what their clients need; nothing for a server on loopback.
 
     ``host`` is the setting. A request with a valid key may use any name; others, such as that of a browser for the
-    page, only names in ``allowed_hosts``.
+    page, only names in ``allowed_hosts``. ``certificate_names`` are those of a server with HTTPS, which clients have to
+    use; None: HTTP.
     """
     if is_loopback(host):
         return []
     names = [name for name in allowed_hosts if not _is_address(name)]
-    urls = [http_url(name, port) for name in dict.fromkeys([*_hosts(host, machine.addresses), *names])]
+    hosts = [*_hosts(host, machine.addresses), *names]
+    scheme = "http"
+    if certificate_names is not None:
+        names, scheme = whole_names(certificate_names), "https"
+        hosts = [*(name for name in hosts if is_for(certificate_names, name)), *names]
+    urls = [http_url(name, port, scheme=scheme) for name in dict.fromkeys(hosts)]
     lines = [f"{LABEL if index == 0 else '':<9}{url}" for index, url in enumerate(urls)]
-    if not urls:
+    if not urls and certificate_names is not None:
+        lines = [f"{LABEL:<9}none: the certificate is for {', '.join(certificate_names) or 'no name'}"]
+    elif not urls:
         lines = [f"{LABEL:<9}no address for other machines was found: is the network up?"]
     if has_keys:
         lines.append(
             f"{'':<9}Clients need a key: 'gglib key list' shows their names, 'gglib key new NAME' makes another."
         )
-    if machine.name is not None and host in {ALL_IPV4, ALL_IPV6} and not _covers(names, machine.name):
+    listens_everywhere = host in {ALL_IPV4, ALL_IPV6} and certificate_names is None
+    if machine.name is not None and listens_everywhere and not _covers(names, machine.name):
         lines.append(f"{'':<9}{_name_hint(machine.name, allowed_hosts, has_keys=has_keys)}")
     return lines
 

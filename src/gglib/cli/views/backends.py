@@ -12,7 +12,7 @@ def backend_fields(model: ModelSummary) -> dict[str, str | None]:
         return {}
     common = {"Named there": backend.model, "Paths": " ".join(backend.routes)}
     if isinstance(backend, UrlBackend):
-        return {**common, "Key from": backend.key_env}
+        return {**common, "Key from": backend.key_env, "Trusts": backend.ca_file}
     return {**common, **_launch_fields(backend)}
 
 

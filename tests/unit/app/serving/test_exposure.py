@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.app.serving.exposure import Exposure, check_exposure, exposure_of
+from gglib.app.serving.exposure import Exposure, check_exposure, exposure_of, plaintext_warning
 from gglib.core.errors import InvalidSettingError
 
 HERE = ["127.0.0.1", "127.8.9.1", "localhost", "::1", "::ffff:127.0.0.1"]
@@ -30,6 +30,15 @@ def test_other_addresses_need_a_key_or_the_override(host: str) -> None:
     assert exposure_of(host, has_keys=False, is_insecure=False) is Exposure.UNPROTECTED
     check_exposure(host, has_keys=True, is_insecure=False)
     check_exposure(host, has_keys=False, is_insecure=True)
+
+
+def test_plain_http_is_warned_of_where_others_may_read_it() -> None:
+    """On loopback, and with TLS, there is nothing to read."""
+    for host in THERE:
+        assert str(plaintext_warning(host, has_tls=False)).startswith("PLAIN HTTP: ")
+        assert plaintext_warning(host, has_tls=True) is None
+    for host in HERE:
+        assert plaintext_warning(host, has_tls=False) is None
 
 
 @pytest.mark.parametrize("host", THERE)

@@ -22,6 +22,9 @@ class World:
         self.error: InvalidSettingError | None = None
         self.applied: list[Settings] = []
         self.catalog_error: CatalogError | None = None
+        self.certificate_error: InvalidSettingError | None = None
+        self.renewed: SettingChange | None = None
+        self.replaced: tuple[str, ...] = ("tiny",)
         self.can_compare = asyncio.Event()
         """Cleared: the comparison with the catalogue waits for it."""
         self.can_compare.set()
@@ -35,6 +38,7 @@ class World:
             apply=self._apply,
             check_names=self._check_names,
             replace_changed=self._replace_changed,
+            reload_certificate=self._reload_certificate,
         )
 
     def _load(self) -> Settings:
@@ -52,6 +56,11 @@ class World:
             raise self.catalog_error
         return tuple(f"'{name}' is no model." for name in settings.aliases)
 
+    async def _reload_certificate(self) -> SettingChange | None:
+        if self.certificate_error is not None:
+            raise self.certificate_error
+        return self.renewed
+
     async def _replace_changed(self) -> tuple[str, ...]:
         self.compared.append("begin")
         self.has_compared.set()
@@ -59,7 +68,7 @@ class World:
         self.compared.append("end")
         if self.catalog_error is not None:
             raise self.catalog_error
-        return ("tiny",)
+        return self.replaced
 
 
 @pytest.fixture
@@ -102,6 +111,48 @@ async def test_invalid_settings_change_nothing(world: World) -> None:
         await world.reloader.reload()
     world.next, world.error = Settings(home=world.running.home, slots=9), None
     assert [change.setting for change in (await world.reloader.reload()).changes] == ["slots"]
+
+
+RENEWED = SettingChange(setting="tls_cert", old="old", new="new", is_applied=True)
+
+
+async def test_a_renewed_certificate_is_a_change(world: World) -> None:
+    """Although no setting differs; a failure of the catalogue afterwards is a warning."""
+    world.renewed = RENEWED
+    assert (await world.reloader.reload()).changes == (RENEWED,)
+    assert world.applied == []
+    world.catalog_error = CatalogError("The catalogue is broken.")
+    (warning,) = (await world.reloader.reload()).warnings
+    assert "could not be checked: The catalogue is broken." in warning
+
+
+async def test_a_broken_certificate_does_not_keep_a_removed_key(world: World) -> None:
+    """Other changes are applied, and the result says what was kept; alone it is an error."""
+    sentence = "The key does not fit; the server keeps the certificate that it has."
+    world.certificate_error = InvalidSettingError("The key does not fit.")
+    world.replaced = ()
+    with pytest.raises(InvalidSettingError) as refused:
+        await world.reloader.reload()
+    assert str(refused.value) == sentence
+    assert world.compared == ["begin", "end"]
+    world.next = Settings(home=world.running.home, slots=9, warnings=("w",))
+    result = await world.reloader.reload()
+    assert [change.setting for change in result.changes] == ["slots"]
+    assert result.warnings == (sentence, "w")
+    assert world.applied == [world.next]
+
+
+async def test_http_has_no_certificate_to_reload(tmp_path: Path) -> None:
+    """The default of the reloader."""
+    world = World(tmp_path)
+    reloader = Reloader(
+        world.running,
+        world.source,
+        apply=world._apply,
+        check_names=world._check_names,
+        replace_changed=world._replace_changed,
+    )
+    assert (await reloader.reload()).changes == ()
 
 
 async def test_a_request_reloads_and_failures_are_logged(

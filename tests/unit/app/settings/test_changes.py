@@ -67,6 +67,8 @@ def test_the_settings_that_need_a_restart() -> None:
         "host",
         "port",
         "ollama_port",
+        "tls_cert",
+        "tls_key",
         "engine",
         "preload",
         "log_format",

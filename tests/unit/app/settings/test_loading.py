@@ -117,6 +117,8 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "stalled_client_s": 0.5,
         "drain_s": 0,
         "insecure": True,
+        "tls_cert": "box.crt",
+        "tls_key": "/etc/box.key",
         "allowed_hosts": ["Box.lan", "[2001:DB8::1]", "box.lan"],
         "cors_origins": ["https://Chat.example.com", "http://box.lan:3000"],
         "allowed_engine_fields": ["id_slot", "lora"],
@@ -133,6 +135,7 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "aliases": {"fast": "tiny"},
         "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
         "record_bodies": ["key:alice", "model:qwen*"],
+        "nodes": {"box": "box:8080", "tower": "https://tower"},
     }
     assert set(raw) == {spec.key for spec in SETTINGS}
     lines = [f"{key} = {as_toml(value)}" for key, value in raw.items()]
@@ -423,12 +426,17 @@ def test_readable_file_with_keys_is_a_warning(tmp_path: Path, mode: int, *, is_w
 
 
 def test_no_option_takes_a_key() -> None:
-    """The process list would show it; ``--key-env`` takes the name of a variable, ``--key`` that of a key."""
+    """The process list would show it; ``--key-env`` takes the name of a variable, ``--key`` that of a key.
+
+    ``--tls-key`` takes the path of a file.
+    """
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
         options = {option for parameter in command.params for option in parameter.opts}
-        names = {"--key-env", "key_env"} | ({"--key"} if name in {"requests", "usage"} else set())
+        names = {"--key-env", "key_env", "--tls-key"} | (
+            {"--key"} if name in {"requests", "usage"} else set()
+        )
         assert not [option for option in options - names if "key" in option]
 
 
@@ -479,3 +487,20 @@ def test_invalid_option_is_refused_even_by_tolerant_commands(tmp_path: Path) -> 
     """The user has just typed it."""
     with pytest.raises(InvalidSettingError, match="--port"):
         load_settings({"home": tmp_path, "port": "x"}, {}, is_tolerant=True)
+
+
+def test_files_of_https(tmp_path: Path) -> None:
+    """Relative paths are in the home; both files are needed."""
+    assert load_settings({"home": tmp_path}, {}).certificate_files is None
+    settings = load_settings({}, configured(tmp_path, 'tls_cert = "box.crt"\ntls_key = "/etc/box.key"'))
+    files = settings.certificate_files
+    assert files is not None
+    assert (files.certificate, files.key) == (tmp_path / "box.crt", Path("/etc/box.key"))
+
+
+@pytest.mark.parametrize(("given", "missing"), [("tls_cert", "tls_key"), ("tls_key", "tls_cert")])
+def test_one_file_of_https_is_not_enough(tmp_path: Path, given: str, missing: str) -> None:
+    """The sentence has the command that sets the other one."""
+    settings = load_settings({"home": tmp_path, given: "~/box.pem"}, {})
+    with pytest.raises(InvalidSettingError, match=f"{given} is set .* 'gglib config set {missing} FILE'"):
+        _ = settings.certificate_files

@@ -63,3 +63,28 @@ async def test_an_edit_between_the_load_and_the_watch_is_yielded(tmp_path: Path)
     source = SettingsSource(load, settings)
     async with aclosing(source.config_changes(POLLED_S)) as changes, asyncio.timeout(10):
         await anext(changes)
+
+
+async def test_the_files_of_the_certificate_are_watched(tmp_path: Path) -> None:
+    """Each of them; a link is followed, as certbot replaces links."""
+    (tmp_path / "one.crt").write_text("one")
+    (tmp_path / "two.crt").write_text("another")
+    (tmp_path / "box.crt").symlink_to("one.crt")
+    settings = Settings(home=tmp_path, tls_cert=Path("box.crt"), tls_key=tmp_path / "box.key")
+    source = SettingsSource(lambda: settings, settings)
+    async with aclosing(source.config_changes(POLLED_S)) as changes, asyncio.timeout(10):
+        (tmp_path / "box.key").write_text("key")
+        await anext(changes)
+        source.load()
+        (tmp_path / "box.crt").unlink()
+        (tmp_path / "box.crt").symlink_to("two.crt")
+        await anext(changes)
+
+
+async def test_half_a_pair_of_files_is_not_watched(tmp_path: Path) -> None:
+    """The start fails with it; the settings file is watched."""
+    settings = Settings(home=tmp_path, tls_cert=Path("box.crt"))
+    source = SettingsSource(lambda: settings, settings)
+    async with aclosing(source.config_changes(POLLED_S)) as changes, asyncio.timeout(10):
+        (tmp_path / "config.toml").write_text("slots = 9")
+        await anext(changes)

@@ -66,16 +66,24 @@ def test_a_missing_key_is_named() -> None:
     assert "wrong-key" not in refused
 
 
-def _certificate_error() -> ssl.SSLCertVerificationError:
+def _certificate_error(
+    message: str = "self-signed certificate", code: int = 18
+) -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError("failed")
-    error.verify_message = "self-signed certificate"
+    error.verify_message, error.verify_code = message, code
     return error
 
 
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
-        (_certificate_error(), "certificate of https://box is not trusted: self-signed certificate"),
+        (
+            _certificate_error(),
+            "certificate of https://box is not trusted (self-signed certificate): --ca FILE",
+        ),
+        (_certificate_error("Hostname mismatch", 62), "(Hostname mismatch): use a name or an address"),
+        (_certificate_error("IP address mismatch", 64), "(IP address mismatch): use a name or an address"),
+        (_certificate_error("expired", 10), "(expired): renew it on that machine"),
         (ssl.SSLError(1, "wrong version number"), "does not speak TLS"),
         (ConnectionRefusedError(111, "Connection refused"), "cannot be reached (Connection refused)"),
         (TimeoutError(), "cannot be reached (no connection)"),

@@ -60,3 +60,25 @@ def test_a_machine_without_a_network_says_so() -> None:
     assert address_lines(ALL_IPV4, 1, Machine(), allowed_hosts=(), has_keys=False) == [
         "Network  no address for other machines was found: is the network up?"
     ]
+
+
+def test_with_a_certificate_only_its_names_are_listed() -> None:
+    """Clients refuse it at other addresses; names for this machine alone are for no other."""
+    lines = address_lines(
+        ALL_IPV4,
+        8443,
+        BOX,
+        allowed_hosts=("a.lan", "b.org"),
+        has_keys=True,
+        certificate_names=("*.lan", "10.0.0.2", "box.example.com", "localhost", "127.0.0.1"),
+    )
+    assert lines == [
+        "Network  https://10.0.0.2:8443",
+        "         https://a.lan:8443",
+        "         https://box.example.com:8443",
+        HAS_KEYS,
+    ]
+    none = address_lines(ALL_IPV4, 1, BOX, allowed_hosts=(), has_keys=False, certificate_names=("*.lan",))
+    assert none == ["Network  none: the certificate is for *.lan"]
+    nameless = address_lines(ALL_IPV4, 1, BOX, allowed_hosts=(), has_keys=False, certificate_names=())
+    assert nameless == ["Network  none: the certificate is for no name"]

@@ -62,9 +62,9 @@ def _server(options: Options) -> tuple[str, bool]:
 
     Raises ``GglibError`` if its port is not known yet.
     """
+    from gglib.app.certificates.configured import configured_url
     from gglib.cli.server.client import reachable
     from gglib.cli.server.instance import find_instance
-    from gglib.core.addresses import reachable_url
     from gglib.core.errors import GglibError
 
     if options.remote is not None:
@@ -77,7 +77,7 @@ def _server(options: Options) -> tuple[str, bool]:
         raise GglibError(
             "The port is chosen when gglib starts: start it first, with 'gglib serve' or 'gglib up'."
         )
-    return reachable_url(settings.host, settings.port), bool(settings.api_keys)
+    return configured_url(settings), bool(settings.api_keys)
 
 
 def _explain_on_a_terminal(advice: str) -> None:

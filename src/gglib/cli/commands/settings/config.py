@@ -82,11 +82,14 @@ def set_(options: Options, key: str, value: str, *, as_json: bool) -> None:
     from gglib.app.settings.entries import config_value, find_entry, value_of
     from gglib.app.settings.home import prepare_home
     from gglib.app.toml_editing import entry_line
+    from gglib.cli.context import absolute_path
     from gglib.cli.setting_names import warn_of_unknown_names
 
     entry = find_entry(key)
     settings = options.tolerant_settings(is_quiet=True)
     before = _content_of(options)
+    if entry.spec.key in {"tls_cert", "tls_key"}:
+        value = absolute_path(value)  # as the shell completes it; a relative one in the file is in the home
     wanted = config_value(entry, value, before)
     if value_of(before, entry.path) == wanted:
         unchanged = f"config.toml has {entry_line(entry.path[-1], wanted)} already."

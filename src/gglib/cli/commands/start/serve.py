@@ -7,6 +7,7 @@ import click
 from gglib.cli.context import Options, server_options
 
 if TYPE_CHECKING:
+    from gglib.app.serving.server import Server
     from gglib.app.settings import Settings
     from gglib.app.settings.source import SettingsSource
     from gglib.cli.serving.foreground import DrainReporter
@@ -26,7 +27,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
 
     from gglib.app.serving.busy_port import require_free_ports
     from gglib.app.serving.file_limits import fit_to_machine
-    from gglib.app.serving.live_parts import check_server_exposure
+    from gglib.app.serving.live_parts import check_server_certificate, check_server_exposure
     from gglib.app.serving.stop_requests import take_announced_stop
     from gglib.app.settings.source import SettingsSource
     from gglib.cli.server.instance import find_instance
@@ -40,6 +41,7 @@ def command(options: Options, /, **overrides: str | bool | None) -> None:
             settings, "serve"
         )  # first: a key would not help with the address of another machine
     check_server_exposure(settings)
+    check_server_certificate(settings)
     start_logging(settings.log_dir, level=settings.log_level, log_format=settings.log_format)
     announce = server_announcer(settings.log_format)
     source = SettingsSource(lambda: fit_to_machine(options.load(**overrides)), settings)
@@ -66,36 +68,36 @@ async def _serve(settings: "Settings", source: "SettingsSource", drain: "DrainRe
         open_home(settings) as home,
         running_server(settings, home, engine, on_drain=drain, source=source) as server,
     ):
-        _announce_start(settings, server.url, server.ollama_url, engine.description)
+        _announce_start(settings, server, engine.description)
         if not await home.catalog.list_models():
             _announce_empty_catalog(settings)
         tune_gc()
         await server.wait()
 
 
-def _announce_start(settings: "Settings", url: str, ollama_url: str | None, engine: str) -> None:
+def _announce_start(settings: "Settings", server: "Server", engine: str) -> None:
     """Print the addresses and the engine to stdout, and warnings to stderr; with JSON, all of it to the log."""
     import logging
 
     from gglib.cli.serving.announcements import result_announcer
-    from gglib.cli.serving.exposure import exposure_warning, warn_if_exposed
+    from gglib.cli.serving.exposure import exposure_warnings, warn_if_exposed
     from gglib.cli.serving.network import network_address_lines
     from gglib.cli.views import render
     from gglib.core.log_lines import JSON
 
     announce = result_announcer(settings.log_format)
-    announce(f"Listening on {url}")
-    announce(f"Page: {url}/")
-    if ollama_url is not None:
-        announce(f"For clients of Ollama: {ollama_url}")
+    announce(f"Listening on {server.url}")
+    announce(f"Page: {server.url}/")
+    if server.ollama_url is not None:
+        announce(f"For clients of Ollama: {server.ollama_url}")
     if settings.log_format == JSON:
-        for warning in filter(None, (exposure_warning(settings), *settings.warnings)):
+        for warning in (*exposure_warnings(settings), *settings.warnings):
             logging.getLogger("gglib").warning("%s", warning)
     else:
         warn_if_exposed(settings)
         for warning in settings.warnings:
             render.warn(warning)
-    for line in network_address_lines(settings, url):
+    for line in network_address_lines(settings, server):
         announce(line)
     announce(f"Engine: {engine}")
 

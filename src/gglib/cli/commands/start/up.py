@@ -29,7 +29,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
     If gglib already runs with this home, prints where.
     """
     from gglib.app.serving.busy_port import require_free_ports
-    from gglib.app.serving.live_parts import check_server_exposure
+    from gglib.app.serving.live_parts import check_server_certificate, check_server_exposure
     from gglib.cli.serving.running_server import show_running
     from gglib.core.errors import AlreadyRunningError
 
@@ -39,6 +39,7 @@ def command(options: Options, /, *, yes: bool, **overrides: str | bool | None) -
         return
     require_free_ports(settings, "up")  # this and the keys before a prompt or a download
     check_server_exposure(settings)
+    check_server_certificate(settings)
     try:
         _serve_in_foreground(_set_up(options, settings, overrides, yes=yes))
     except AlreadyRunningError:  # another one was faster
@@ -208,7 +209,7 @@ def _show_addresses(settings: "Settings", server: "Server") -> None:
     if server.ollama_url is not None:
         click.echo(f"Ollama   {server.ollama_url}")
     warn_if_exposed(settings)
-    show_network_addresses(settings, server.url)
+    show_network_addresses(settings, server)
 
 
 async def _test_and_explain(

@@ -87,7 +87,7 @@ _ROLES: dict[Role, tuple[str, ...]] = {
 }
 
 _NEW_KEY = "'gglib key new NAME' makes a key of gglib"
-_TLS = "a reverse proxy with TLS in front of gglib"
+_TLS = "HTTPS is a setting of the server, not of a model"
 UNAVAILABLE = {
     "--api-key": ("keys are never copied from another program", _NEW_KEY),
     "--api-key-file": ("keys are never copied from another program", _NEW_KEY),
@@ -99,8 +99,8 @@ UNAVAILABLE = {
         "tokens are never copied from another program",
         "'hf auth login', whose token 'gglib pull' uses",
     ),
-    "--ssl-key-file": ("HTTP is served without TLS", _TLS),
-    "--ssl-cert-file": ("HTTP is served without TLS", _TLS),
+    "--ssl-key-file": (_TLS, "'gglib config set tls_key FILE'"),
+    "--ssl-cert-file": (_TLS, "'gglib config set tls_cert FILE'"),
     "--slot-save-path": ("clients cannot save slots to files", None),
     "--log-file": ("the log of each engine is in the home of gglib", "'gglib logs --help'"),
     "--models-dir": ("it is of the router, not of a model", "'gglib import DIRECTORY'"),

@@ -1,0 +1,1 @@
+"""Commands for the gglibs of other machines."""
