@@ -193,17 +193,14 @@ class _Candidate:
             is_conversation_node=self.is_conversation_node,
         )
 
-    def rank(self) -> tuple[object, ...]:
+    def rank(self) -> tuple[bool, Step, float]:
         found = self.estimate
-        return (
-            not self.is_conversation_node,
-            found.step,
-            found.requests / found.slots,
-            self.view.all_requests(),
-            -self.view.free_bytes(),
-            self.view.order,
-            self.view.name,
-        )
+        return (not self.is_conversation_node, found.step, found.requests / found.slots)
+
+    def rank_of_node(self) -> tuple[int, int, int, str]:
+        """Return what decides between nodes that are equal for the model: it takes longer to find out."""
+        view = self.view
+        return (view.all_requests(), -view.free_bytes(), view.order, view.name)
 
 
 def _candidate(request: PlacementRequest, view: NodeView, times: ResponseTimes, now: float) -> _Candidate:
@@ -243,4 +240,7 @@ def _best(candidates: Sequence[_Candidate], load_weight: float) -> _Candidate:
             candidate.cost_s += load_weight * candidate.estimate.load_s
     least_s = min(candidate.cost_s for candidate in candidates)
     equal_s = least_s + max(EQUAL_S, EQUAL_SHARE * least_s)
-    return min((c for c in candidates if c.cost_s <= equal_s), key=_Candidate.rank)
+    equal = [candidate for candidate in candidates if candidate.cost_s <= equal_s]
+    best = min(map(_Candidate.rank, equal))
+    equal = [candidate for candidate in equal if candidate.rank() == best]
+    return equal[0] if len(equal) == 1 else min(equal, key=_Candidate.rank_of_node)

@@ -7,13 +7,18 @@ from typing import Protocol
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
+from gglib.nodes.model_index import ClusterModel
 from gglib.nodes.placement import Choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The parameters of a request, as in ``ModelRuntimePort.admit``."""
+    """The parameters of a request, as in ``ModelRuntimePort.admit``, and what follows from them."""
 
+    model: ClusterModel | None
+    """The model in the cluster; None if no node has it."""
+    context: int
+    """The needed context in tokens."""
     model_name: str
     num_ctx: int | None
     default_ctx: int

@@ -23,6 +23,7 @@ from gglib.nodes.estimates import Estimate, Step
 from gglib.nodes.front.cluster import Cluster
 from gglib.nodes.front.lease import Admission, NodeLease
 from gglib.nodes.front.recent import Recent
+from gglib.nodes.model_index import ClusterModel
 from gglib.nodes.placement import Choice, NoNode, PlacementRequest
 
 logger = logging.getLogger("gglib.nodes")
@@ -78,7 +79,10 @@ class FrontRuntime(ModelRuntimePort):
                 spec=spec,
                 priority=priority,
             )
+        model = self._cluster.model(model_name)
         admission = Admission(
+            model=model,
+            context=_context(model, num_ctx, default_ctx),
             model_name=model_name,
             num_ctx=num_ctx,
             default_ctx=default_ctx,
@@ -87,7 +91,6 @@ class FrontRuntime(ModelRuntimePort):
             spec=spec,
             priority=priority,
         )
-        model = self._cluster.model(model_name)
         if model is None or model.copies.keys() == {self._cluster.own.name}:
             return self.admit_here(admission)
         return NodeLease(self, admission)
@@ -107,11 +110,13 @@ class FrontRuntime(ModelRuntimePort):
     async def choose(self, admission: Admission) -> Choice:
         """Return the node of a request; waits a moment for a node that may return."""
         deadline_s = monotonic() + min(RETURN_WAIT_S, admission.wait_s or 0.0)
+        model = admission.model
         while True:
             seen = self._cluster.nodes.changes
-            found = self._choice(admission)
+            found = self._choice(admission, model)
             if isinstance(found, Choice):
-                logger.debug("%s: %s: %s", admission.request_id, found.node, found.reason)
+                if logger.isEnabledFor(logging.DEBUG):
+                    logger.debug("%s: %s: %s", admission.request_id, found.node, found.reason)
                 return found
             if self._is_for_own_error(found, admission):
                 return Choice(
@@ -125,6 +130,7 @@ class FrontRuntime(ModelRuntimePort):
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._cluster.nodes.wait_for_change(seen)
+            model = self._cluster.model(admission.model_name)
 
     def target(self, admission: Admission, choice: Choice) -> RunningTarget | None:
         """Return the address of the model at a node; None for this machine. Raises ``NodeLostError``."""
@@ -137,7 +143,7 @@ class FrontRuntime(ModelRuntimePort):
             base_url=endpoint.url,
             model_id=0 if admission.spec is None else admission.spec.model_id,
             model_name=admission.model_name,
-            effective_ctx=self._context(admission),
+            effective_ctx=admission.context,
             bearer_key=endpoint.key,
             served_name=choice.model_name,
             is_remote=True,
@@ -165,29 +171,17 @@ class FrontRuntime(ModelRuntimePort):
     def _failed_nodes(self, admission: Admission) -> frozenset[str]:
         return self._failed.get(admission.request_id) or frozenset()
 
-    def _choice(self, admission: Admission) -> Choice | NoNode:
-        model = self._cluster.model(admission.model_name)
+    def _choice(self, admission: Admission, model: ClusterModel | None) -> Choice | NoNode:
         if model is None:
             return NoNode(model=admission.model_name, reasons=(), with_files=())
         request = PlacementRequest(
             model=model.name,
             copies=model.copies,
-            context=self._context(admission),
+            context=admission.context,
             conversation_node=self._conversations.get(self._conversation_of.get(admission.request_id)),
             excluded=self._failed_nodes(admission),
         )
         return self._cluster.choose(request)
-
-    def _context(self, admission: Admission) -> int:
-        """Return the context that a request needs, in tokens."""
-        model = self._cluster.model(admission.model_name)
-        summary = None if model is None else model.summary
-        return ContextRequest(
-            requested=admission.num_ctx,
-            model_setting=None if summary is None else summary.settings.context,
-            default=admission.default_ctx,
-            trained=None if summary is None else max_context(summary),
-        ).needed
 
     def _is_for_own_error(self, found: NoNode, admission: Admission) -> bool:
         """Whether this machine has the files: its own runtime knows best why it cannot run the model."""
@@ -254,3 +248,14 @@ class FrontRuntime(ModelRuntimePort):
     def subscribe(self) -> EventSubscription | None:
         """Return the events of this machine."""
         return self._own.subscribe()
+
+
+def _context(model: ClusterModel | None, num_ctx: int | None, default_ctx: int) -> int:
+    """Return the context that a request needs, in tokens."""
+    summary = None if model is None else model.summary
+    return ContextRequest(
+        requested=num_ctx,
+        model_setting=None if summary is None else summary.settings.context,
+        default=default_ctx,
+        trained=None if summary is None else max_context(summary),
+    ).needed

@@ -1,6 +1,5 @@
 """Why a node by address is not used, one sentence each. Pure."""
 
-
 from gglib.core.plain_text import escape_line
 from gglib.core.sizes import format_size
 from gglib.core.version import __version__
