@@ -86,6 +86,8 @@ def test_a_text_becomes_a_value_of_toml(name: str, text: str, value: object) -> 
         ("aliases.a b ", "c", "'aliases' has 'a b ' as an alias"),
         ("aliases.fast", "1", "with the number '1' instead of a model's name"),
         ("aliases", "fast=a", "'gglib config set aliases.NAME MODEL'"),
+        ("nodes", "box=http://box:8080", "'gglib node add URL' adds a node"),
+        ("nodes.box", "http://box:8080", "'gglib node add URL' adds a node"),
         ("api_keys", "s3cret-of-hers", "'gglib key new NAME' generates one"),
         ("api_keys.jobs", "s3cret-of-hers", "'gglib key new NAME' generates one"),
         ("api_keys.jobs.key", "s3cret-of-hers", "'gglib key new NAME' generates one"),
