@@ -581,10 +581,18 @@ class NodeLostError(UpstreamError):
 
 
 class NoNodeError(ModelRuntimeError):
-    """No node can serve the model now; the message has the reason of each."""
+    """No node can serve the model now; ``reasons`` has that of each node, as clauses."""
 
     code = "no_node"
     is_retryable = True
+
+    def __init__(self, model_name: str, reasons: str = "") -> None:
+        self.model_name = model_name
+        super().__init__(f"No node can serve '{model_name}'{f': {reasons}' if reasons else ' now'}.")
+
+    def redacted(self) -> "NoNodeError":
+        """Return the error without the names and the state of the nodes."""
+        return NoNodeError(self.model_name)
 
 
 class NodeError(GglibError):

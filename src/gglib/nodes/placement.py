@@ -103,11 +103,8 @@ class NoNode:
     """The nodes that have the model's files."""
 
     def __str__(self) -> str:
-        """Return a sentence with all reasons."""
-        if not self.reasons:
-            return f"No node can serve '{self.model}': there are none; add one with: gglib node add URL"
-        clauses = "; ".join(f"{node} {reason}" for node, reason in self.reasons)
-        return f"No node can serve '{self.model}': {clauses}."
+        """Return all reasons, as clauses."""
+        return "; ".join(f"{node} {reason}" for node, reason in self.reasons)
 
 
 def choose(

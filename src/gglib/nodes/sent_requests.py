@@ -39,6 +39,15 @@ class SentRequests:
         """Return how many requests for a model are at a node."""
         return self._now.get(node, {}).get(model_name, 0)
 
+    @property
+    def total(self) -> int:
+        """How many requests are at all nodes together."""
+        return sum(map(self.total_at, self._now))
+
+    def total_at(self, node: str) -> int:
+        """Return how many requests are at a node."""
+        return sum(self._now.get(node, {}).values())
+
     def since_snapshot(self, node: str, model_name: str) -> int:
         """Return how many more there are than when the last snapshot arrived; negative if more ended than started."""
         return self.count(node, model_name) - self._at_snapshot.get(node, {}).get(model_name, 0)

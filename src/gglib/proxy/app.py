@@ -94,7 +94,8 @@ class ProxyApp:
             message = recorded_message(error)
             _log_error(request, error)
             dialect = dialect_for(request.path, head.fields)
-            await response.fail(visible_error(error, caller_of(request)), dialect)
+            shown = visible_error(error, caller_of(request), is_forwarded=is_forwarded(head.headers))
+            await response.fail(shown, dialect)
         finally:
             del self._open[request]
             record = _record(request, response, outcome, message, started_s=started_s, ended_s=monotonic())

@@ -28,6 +28,7 @@ from gglib.proxy.access.priority import request_priority
 from gglib.proxy.bodies import offloaded
 from gglib.proxy.cluster.conversation import conversation_key
 from gglib.proxy.cluster.hops import hop_lines, node_line
+from gglib.proxy.cluster.services import ClusterPorts
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.dialects.base import BatchedExchange, Exchange
 from gglib.proxy.envelope import Envelope, apply_edits, read_envelope
@@ -135,8 +136,8 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
     if (kind is not CHAT or capabilities.embedding or capabilities.rerank) and lacks_kind(capabilities, kind):
         raise await with_hint(wrong_kind(name, kind), request, name, services)
     exchange, header_lines = request.exchange, response.extra_header_lines
-    if services.cluster is not None and (conversation := conversation_key(body)) is not None:
-        services.cluster.note_conversation(request.id, conversation)
+    if services.cluster is not None and services.cluster.has_nodes:
+        _note_conversation(request, body, services.cluster)
     while True:
         if kind is None or (spec is not None and spec.backend is not None):
             check_served(request.engine_path, name, capabilities, None if spec is None else spec.backend)
@@ -163,6 +164,12 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
             (name, spec, capabilities), others = _next_candidate(others, error, request)
         else:
             return
+
+
+def _note_conversation(request: ProxyRequest, body: bytes, cluster: ClusterPorts) -> None:
+    conversation = conversation_key(body)
+    if conversation is not None:
+        cluster.note_conversation(request.id, conversation)
 
 
 async def forward_exchange(
@@ -348,10 +355,10 @@ async def _adapted(
     if target.node is not None:
         spec = request.launch_spec
         model_priority = None if spec is None else spec.settings.priority
-        adapted.header_lines += hop_lines(
-            request.wait_s - (request.waited_s or 0.0),
-            request_priority(request.caller_priority, model_priority),
-        )
+        wait_s = request.wait_s - (request.waited_s or 0.0)
+        adapted.header_lines += hop_lines(wait_s, request_priority(request.caller_priority, model_priority))
+        if adapted.first_byte_s:
+            adapted.first_byte_s += max(0.0, wait_s)  # the request waits for its model there
     return adapted
 
 

@@ -7,7 +7,7 @@ Changes and streams hold a lease like every other request.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gglib.core.models import RunningTarget
@@ -52,8 +52,11 @@ async def forward_query(
 ) -> None:
     """Forward a request to the engine of the model that it names, else of the one that was used last.
 
-    Raises ``ModelNotLoadedError`` if that is not in memory and not to be loaded, and the errors of ``forward``.
+    Only engines of this machine: what a slot or an adapter is called depends on the engine. Raises
+    ``ModelNotLoadedError`` if the model is not in memory and not to be loaded, and the errors of ``forward``.
     """
+    if services.cluster is not None:
+        services = replace(services, runtime=services.cluster.own_runtime)
     body = await _read_body(request)
     named = read_named_model(request.query, body)
     if route.check_body is not None:

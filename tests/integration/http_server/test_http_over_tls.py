@@ -31,9 +31,6 @@ from .test_http_floods import (  # noqa: F401 - collected here again
     test_disconnect_behind_pipelined_data_is_detected,
     test_flood_of_one_byte_chunks_is_refused_and_others_are_served,
 )
-from .test_http_slow_readers import (  # noqa: F401 - collected here again
-    test_client_that_reads_none_of_many_responses_is_closed,
-)
 from .test_http_stalled_clients import (  # noqa: F401 - collected here again
     test_client_closed_after_the_ordinary_timeout_is_logged,
     test_disconnect_in_mid_stream_is_logged,

@@ -49,3 +49,13 @@ def test_a_copy_is_independent() -> None:
     trial.started("b", "m")
     assert (sent.count("a", "m"), sent.count("b", "m"), trial.count("a", "m")) == (1, 0, 2)
     assert trial.since_snapshot("a", "m") == 1
+
+
+def test_totals_are_those_of_one_node_or_of_all() -> None:
+    """For all models."""
+    sent = SentRequests()
+    for node, model in (("a", "m"), ("a", "n"), ("b", "m")):
+        sent.started(node, model)
+    assert (sent.total, sent.total_at("a"), sent.total_at("c")) == (3, 2, 0)
+    sent.ended("a", "m")
+    assert (sent.total, sent.total_at("a")) == (2, 1)

@@ -129,7 +129,7 @@ CASES: list[tuple[Exception, int, str, str | None, str | None]] = [
     (errors.ShuttingDownError("x"), 503, "server_error", None, "shutting_down"),
     (errors.BackendUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.NodeLostError("a", "closed the connection"), 502, "upstream_error", None, "node_lost"),
-    (errors.NoNodeError("x"), 503, "server_error", None, "no_node"),
+    (errors.NoNodeError("x", "a is down"), 503, "server_error", None, "no_node"),
     (errors.EngineUnreachableError("x"), 502, "upstream_error", None, "upstream_error"),
     (errors.UpstreamStalledError("x"), 504, "upstream_error", None, "upstream_timeout"),
     (ContentEncodingError(), 415, "invalid_request_error", None, "unsupported_encoding"),

@@ -11,13 +11,12 @@ from pathlib import Path
 from gglib.app.certificates.facts import CertificateFacts, CertificateFiles, facts_of, validity_problem
 from gglib.core.errors import InvalidSettingError
 from gglib.core.shell_quoting import in_quotes
+from gglib.http.client.tls import NO_CHECK_TIME
 from gglib.http.server.tls_context import EncryptedKeyError, server_context
 from gglib.system.files.small_files import read_small
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
-_NO_CHECK_TIME = 0x200000
-"""``X509_V_FLAG_NO_CHECK_TIME`` of OpenSSL: an expired certificate is read, too, and then judged here."""
 _FLIGHTS = 4
 """Rounds after which both ends of a handshake are done, in TLS 1.2 and 1.3."""
 
@@ -82,7 +81,7 @@ def _read(setting: str, path: Path) -> bytes:
         if error.errno == errno.ENOENT:
             what = "which does not exist: correct the path"
         elif error.errno in {errno.EACCES, errno.EPERM}:
-            what = "which this user cannot read: give it read access, with 'chmod' or 'setfacl'"
+            what = "which this user cannot read: give it read access, with 'chmod' or 'setfacl', and run 'gglib reload'"
         else:
             what = f"which cannot be read ({error.strerror or error}): name another file"
         raise InvalidSettingError(f"{setting} is '{path}', {what}.") from error
@@ -110,7 +109,7 @@ def _inspect(server: ssl.SSLContext, pem: str) -> CertificateFacts:
     """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(NO_CHECK_TIME)  # judged here
     client.load_verify_locations(cadata=pem)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client_end = client.wrap_bio(to_client, to_server)

@@ -144,7 +144,9 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         )
         supervisor = ProxySupervisor(partial(serve_all, options=live.options))
         ollama = ProxySupervisor(partial(serve_all, options=live.ollama_options))
+        watching = AsyncExitStack()
         try:
+            await watching.enter_async_context(front.running(settings))
             live.local_url = await supervisor.start(proxy_config(settings), front.runtime, front.catalog)
             ollama_url = None
             if settings.ollama_port is not None:
@@ -155,7 +157,6 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
             for warning in await live.warnings(settings):
                 warn(warning)
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(front.running(settings))
                 if reloader is not None and source is not None:
                     await stack.enter_async_context(reloaded_on_changes(reloader, source))
                 await stack.enter_async_context(
@@ -177,8 +178,9 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
                 )
         finally:
             readiness.begin_drain()  # before the drain, in which the server still accepts connections
-            await _drain(manager, on_drain or (lambda _: None))
+            await _drain(manager, front, settings.drain_s, on_drain or (lambda _: None))
             await asyncio.gather(supervisor.stop(), ollama.stop())
+            await watching.aclose()
 
 
 def _warn(on_warning: Callable[[str], None] | None, warning: str) -> None:
@@ -187,8 +189,10 @@ def _warn(on_warning: Callable[[str], None] | None, warning: str) -> None:
         on_warning(warning)
 
 
-async def _drain(manager: EngineManager, on_drain: Callable[[int], None]) -> None:
-    on_drain(manager.in_flight)
+async def _drain(
+    manager: EngineManager, front: Front, drain_s: float, on_drain: Callable[[int], None]
+) -> None:
+    on_drain(manager.in_flight + front.requests_elsewhere)
     with suppress(asyncio.CancelledError):
-        await manager.drain()
+        await asyncio.gather(manager.drain(), front.drain(drain_s))
     on_drain(0)

@@ -11,7 +11,7 @@ from gglib.app.settings.home import prepare_home
 from gglib.app.settings.node_tables import NodeSetting, is_node_name, is_variable_name, name_of
 from gglib.app.settings.node_writer import set_node
 from gglib.cli.nodes.listing import show_table
-from gglib.cli.remote.address import plaintext_key_warning
+from gglib.cli.remote.address import check_ca_address, plaintext_key_warning
 from gglib.cli.views import nodes, render
 from gglib.core.addresses import Endpoint, base_url
 from gglib.core.errors import InvalidSettingError
@@ -44,6 +44,7 @@ def new_node(
         raise InvalidSettingError(
             "--key-env must be the name of an environment variable that has the key, not the key itself."
         )
+    check_ca_address(address, ca)
     chosen = name_of(address) if name is None else name
     if not is_node_name(chosen):
         raise InvalidSettingError(

@@ -47,8 +47,17 @@ def find_remote(  # noqa: PLR0913 - the global options
                     f"{option} is for a remote server: pass --url or set {HOST_VARIABLE}."
                 )
         return None
+    check_ca_address(server, ca_file)
     trusted = ca_file or environ.get(CA_VARIABLE) or None
     return Endpoint(server, _find_key(key_variable, environ), is_remote=True, ca_file=trusted)
+
+
+def check_ca_address(url: str, ca_file: str | None) -> None:
+    """Raise ``InvalidSettingError`` for certificates without TLS: the user believes that it is encrypted."""
+    if ca_file is not None and url.startswith("http:"):
+        raise InvalidSettingError(
+            f"--ca is for an https:// address: write {url.replace('http:', 'https:', 1)}."
+        )
 
 
 def server_url(text: str, *, source: str) -> str:

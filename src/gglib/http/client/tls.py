@@ -3,6 +3,9 @@
 import functools
 import ssl
 
+NO_CHECK_TIME = 0x200000
+"""``X509_V_FLAG_NO_CHECK_TIME`` of OpenSSL, which the ``ssl`` module does not name."""
+
 
 class CaFileError(OSError):
     """A file with trusted certificates cannot be used; the message says why."""
@@ -43,9 +46,9 @@ def context_for(ca_file: str | None) -> ssl.SSLContext:
 
 
 def pinned_context(certificate: str) -> ssl.SSLContext:
-    """Return a context that trusts one certificate alone, in PEM, whatever name the server is reached by."""
+    """Return a context that trusts one certificate alone, in PEM, whatever name the server is reached by, and when."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # the certificate is known: its names add nothing
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False  # the certificate is known: its names and its end add nothing
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(NO_CHECK_TIME)
     context.load_verify_locations(cadata=certificate)
     return context

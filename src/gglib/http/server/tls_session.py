@@ -15,6 +15,8 @@ FEED_BYTES = 32 * 1024
 """How much OpenSSL gets at a time: its memory buffers never shrink, and each connection has its own."""
 _RECORD_BYTES = 16 * 1024
 """The most plaintext of a record (RFC 8446 section 5.1); one read of OpenSSL returns no more."""
+MAX_CONTROL_BYTES = 64 * 1024
+"""How much a client may send without data for the application: key updates cost the server more than the client."""
 HANDSHAKE_RECORD = 0x16
 """The first byte of every TLS connection: the type of its first record."""
 
@@ -22,7 +24,7 @@ HANDSHAKE_RECORD = 0x16
 class TlsSession:
     """The server's side of one session. Each method may leave bytes to send: ``take_output`` returns them."""
 
-    __slots__ = ("_has_ended", "_incoming", "_outgoing", "_tls", "_unfed")
+    __slots__ = ("_control_bytes", "_has_ended", "_incoming", "_outgoing", "_tls", "_unfed")
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -30,6 +32,8 @@ class TlsSession:
         self._unfed = memoryview(b"")
         """Received bytes that OpenSSL has not got yet."""
         self._has_ended = False
+        self._control_bytes = 0
+        """What OpenSSL got since it last returned data."""
 
     @property
     def unread_bytes(self) -> int:
@@ -43,6 +47,7 @@ class TlsSession:
         elif len(data) > FEED_BYTES:
             self._unfed = memoryview(data)
         else:
+            self._control_bytes += len(data)
             self._incoming.write(data)
 
     def shake_hands(self) -> bool:
@@ -64,7 +69,7 @@ class TlsSession:
     def read(self) -> bytes | None:
         """Return decrypted bytes, at most ``READ_BYTES``; None: more have to be received; empty: the client has closed.
 
-        Raises ``ssl.SSLError`` for a record that is not valid.
+        Raises ``ssl.SSLError`` for a record that is not valid, and for too many without data.
         """
         records: list[bytes] = []
         size_bytes = 0
@@ -72,9 +77,12 @@ class TlsSession:
             try:
                 record = self._tls.read(_RECORD_BYTES)
             except ssl.SSLWantReadError:
+                if self._control_bytes > MAX_CONTROL_BYTES:
+                    raise ssl.SSLError("too much input without data") from None
                 if self._feed():
                     continue
                 break
+            self._control_bytes = 0
             if not record:
                 self._has_ended = True
                 break
@@ -88,6 +96,7 @@ class TlsSession:
         """Pass the next received bytes to OpenSSL; False if there are none."""
         if not self._unfed:
             return False
+        self._control_bytes += min(FEED_BYTES, len(self._unfed))
         self._incoming.write(self._unfed[:FEED_BYTES])
         self._unfed = self._unfed[FEED_BYTES:]
         return True

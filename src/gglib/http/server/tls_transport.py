@@ -20,6 +20,8 @@ from typing import Any, Protocol
 from gglib.http.errors import HttpError, PlainHttpError
 from gglib.http.server.tls_session import HANDSHAKE_RECORD, TlsSession
 
+MAX_UNREAD_CONTROL_BYTES = 256 * 1024
+"""The write buffer in front of an answer to a key update: more than a response ever leaves in it."""
 MAX_HANDSHAKE_BYTES = 64 * 1024
 """How much a client may send ahead of its turn in the queue."""
 
@@ -166,7 +168,14 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Encrypt and write."""
         if self._phase is TlsPhase.OPEN:
-            self._raw.write(self._session.encrypt(data))
+            try:
+                encrypted = self._session.encrypt(data)
+            except (
+                ssl.SSLError
+            ) as error:  # the client's last record is half a handshake, as for a renegotiation
+                self._break_off(_reason(error))
+                return
+            self._raw.write(encrypted)
         elif self._phase is TlsPhase.HANDSHAKE:
             self._held += data
         elif self._phase is TlsPhase.PLAINTEXT:
@@ -272,7 +281,22 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         except ssl.SSLError as error:
             self._fail(error)
             return
-        self._send(self._session.take_output())  # a key update of the client has an answer
+        self._send_control()
+
+    def _send_control(self) -> None:
+        """Send the answers to key updates of the client, unless it reads none of them."""
+        answers = self._session.take_output()
+        if answers and self._raw.get_write_buffer_size() > MAX_UNREAD_CONTROL_BYTES:
+            self._break_off("the client does not read the answers to its key updates")
+        else:
+            self._send(answers)
+
+    def _break_off(self, reason: str) -> None:
+        """Close at once: nothing can be sent in this session any more."""
+        logger.debug("TLS with %s is broken off: %s", self._peer, reason)
+        self._phase = TlsPhase.CLOSED
+        self._connection.eof_received()
+        self._raw.abort()
 
     def _refuse_plaintext(self, data: bytes) -> None:
         """Send an error to a client of plain HTTP; close the connection of another protocol."""
@@ -288,7 +312,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def _fail(self, error: ssl.SSLError) -> None:
         """Send the alert that OpenSSL has prepared, and close."""
         what = "the TLS handshake" if self._phase is TlsPhase.HANDSHAKE else "TLS"
-        logger.debug("%s with %s failed: %s", what, self._peer, error.reason or error)
+        logger.debug("%s with %s failed: %s", what, self._peer, _reason(error))
         self._send(self._session.take_output())
         self._phase = TlsPhase.CLOSED
         self._connection.eof_received()
@@ -308,3 +332,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def _peer(self) -> str:
         address = self._raw.get_extra_info("peername")
         return str(address[0]) if isinstance(address, tuple) else "a client"
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Return OpenSSL's word for an error, which those that are raised here do not have."""
+    return getattr(error, "reason", None) or str(error)

@@ -5,10 +5,26 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+from gglib.core.errors import (
+    InsufficientMemoryError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+)
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
 from gglib.nodes.model_index import ClusterModel
 from gglib.nodes.placement import Choice
+
+CANNOT_RUN_HERE = (
+    InsufficientMemoryError,
+    ModelFileNotFoundError,
+    ModelLoadFailedError,
+    ModelsPinnedError,
+    ModelTooLargeError,
+)
+"""Errors of this machine's own runtime: it cannot run the model now, another node may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +51,16 @@ class NodeChooser(Protocol):
         """Return the node of a request; waits a moment for a node that may return. Raises ``NoNodeError``."""
         ...
 
+    def choose_other(self, admission: Admission) -> Choice | None:
+        """Return another node for a request that its node cannot run; None if there is none."""
+        ...
+
     def target(self, admission: Admission, choice: Choice) -> RunningTarget | None:
         """Return the address of the model at a node; None for this machine. Raises ``NodeLostError``."""
         ...
 
-    def admit_here(self, admission: Admission) -> AbstractAsyncContextManager[RunningTarget]:
-        """Return a lease of this machine's own runtime."""
+    def admit_here(self, admission: Admission, model_name: str) -> AbstractAsyncContextManager[RunningTarget]:
+        """Return a lease of this machine's own runtime, for a model by its name here."""
         ...
 
     def started(self, choice: Choice) -> None:
@@ -63,11 +83,20 @@ class NodeLease:
 
     async def __aenter__(self) -> RunningTarget:
         choice = await self._chooser.choose(self._admission)
+        try:
+            return await self._enter(choice)
+        except CANNOT_RUN_HERE:
+            other = self._chooser.choose_other(self._admission)
+            if other is None:
+                raise
+            return await self._enter(other)
+
+    async def _enter(self, choice: Choice) -> RunningTarget:
         self._chooser.started(choice)
         try:
             target = self._chooser.target(self._admission, choice)
             if target is None:
-                own = self._chooser.admit_here(self._admission)
+                own = self._chooser.admit_here(self._admission, choice.model_name)
                 target = await own.__aenter__()
                 self._own = own
         except BaseException as error:

@@ -1,18 +1,11 @@
 """This machine as a node: read from its own runtime and catalogue, as the others are read over the network."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 
-from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelSummary
 from gglib.core.nodes import ModelContent, NodeModel, NodeSnapshot, NodeState
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
-
-logger = logging.getLogger("gglib.nodes")
-
-Needs = Mapping[int, DeviceBytes]
-"""The expected memory of a launch, in bytes by device, by the id of the model."""
 
 
 class OwnNode:
@@ -32,7 +25,7 @@ class OwnNode:
         self.snapshot = NodeSnapshot(name=name, url="", state=NodeState.READY, max_models=max_models)
         self._runtime = runtime
         self._catalog = catalog
-        self._max_models = max_models
+        self.max_models = max_models
         self._clock = clock
         self._listed: tuple[ModelSummary, ...] = ()
         self._models: tuple[NodeModel, ...] = ()
@@ -48,7 +41,7 @@ class OwnNode:
             state=NodeState.READY,
             models=self._models,
             status=await self._runtime.status(),
-            max_models=self._max_models,
+            max_models=self.max_models,
             devices=await self._runtime.devices(),
             seen_at_s=self._clock(),
         )

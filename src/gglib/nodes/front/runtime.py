@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from time import monotonic
 
 from gglib.core.context import ContextRequest
@@ -43,8 +44,8 @@ class FrontRuntime(ModelRuntimePort):
     def __init__(self, own: ModelRuntimePort, cluster: Cluster) -> None:
         self._own = own
         self._cluster = cluster
-        self._failed = Recent[frozenset[str]](MAX_REQUESTS)
-        """The nodes that failed a request, by its id: it is not sent there again."""
+        self._failed = Recent[dict[str, float]](MAX_REQUESTS)
+        """The nodes that failed a request, by its id, with the time: others come first."""
         self._conversations = Recent[str](MAX_CONVERSATIONS)
         """The node of the last answer, by conversation."""
         self._conversation_of = Recent[str](MAX_REQUESTS)
@@ -92,18 +93,19 @@ class FrontRuntime(ModelRuntimePort):
             priority=priority,
         )
         if model is None or model.copies.keys() == {self._cluster.own.name}:
-            return self.admit_here(admission)
+            return self.admit_here(admission, model_name)
         return NodeLease(self, admission)
 
-    def admit_here(self, admission: Admission) -> AbstractAsyncContextManager[RunningTarget]:
-        """Return a lease of this machine's own runtime."""
+    def admit_here(self, admission: Admission, model_name: str) -> AbstractAsyncContextManager[RunningTarget]:
+        """Return a lease of this machine's own runtime, for a model by its name here."""
+        spec = admission.spec
         return self._own.admit(
-            admission.model_name,
+            model_name,
             admission.num_ctx,
             admission.default_ctx,
             wait_s=admission.wait_s,
             request_id=admission.request_id,
-            spec=admission.spec,
+            spec=spec if spec is not None and spec.model_name == model_name else None,
             priority=admission.priority,
         )
 
@@ -125,12 +127,19 @@ class FrontRuntime(ModelRuntimePort):
                     estimate=Estimate(step=Step.LOAD, wait_s=0.0),
                 )
             left_s = deadline_s - monotonic()
-            if left_s <= 0 or not self._may_return(found):
-                raise NoNodeError(str(found))
+            if left_s <= 0 or not self._may_return(found, admission):
+                raise NoNodeError(admission.model_name, str(found))
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._cluster.nodes.wait_for_change(seen)
             model = self._cluster.model(admission.model_name)
+
+    def choose_other(self, admission: Admission) -> Choice | None:
+        """Return a node beside this machine, which cannot run the model; None if there is none."""
+        self._note_failure(admission, self._cluster.own.name)
+        found = self._choice(admission, self._cluster.model(admission.model_name))
+        is_other = isinstance(found, Choice) and found.node != self._cluster.own.name
+        return found if is_other and isinstance(found, Choice) else None
 
     def target(self, admission: Admission, choice: Choice) -> RunningTarget | None:
         """Return the address of the model at a node; None for this machine. Raises ``NodeLostError``."""
@@ -166,10 +175,24 @@ class FrontRuntime(ModelRuntimePort):
             return
         logger.warning("%s: %s", admission.request_id, error)
         self._cluster.nodes.report_failure(choice.node)
-        self._failed.set(admission.request_id, self._failed_nodes(admission) | {choice.node})
+        self._note_failure(admission, choice.node)
+
+    def _note_failure(self, admission: Admission, node: str) -> None:
+        failed = self._failed.get(admission.request_id) or {}
+        self._failed.set(admission.request_id, failed | {node: monotonic()})
 
     def _failed_nodes(self, admission: Admission) -> frozenset[str]:
-        return self._failed.get(admission.request_id) or frozenset()
+        """Return the nodes that failed the request and have not been seen since."""
+        failed = self._failed.get(admission.request_id)
+        if failed is None:
+            return frozenset()
+        return frozenset(node for node, failed_at_s in failed.items() if not self._is_back(node, failed_at_s))
+
+    def _is_back(self, node: str, failed_at_s: float) -> bool:
+        snapshot = self._cluster.snapshot(node)
+        if snapshot is None or snapshot.seen_at_s is None or node == self._cluster.own.name:
+            return False
+        return snapshot.seen_at_s > failed_at_s
 
     def _choice(self, admission: Admission, model: ClusterModel | None) -> Choice | NoNode:
         if model is None:
@@ -179,18 +202,28 @@ class FrontRuntime(ModelRuntimePort):
             copies=model.copies,
             context=admission.context,
             conversation_node=self._conversations.get(self._conversation_of.get(admission.request_id)),
-            excluded=self._failed_nodes(admission),
         )
-        return self._cluster.choose(request)
+        failed = self._failed.get(admission.request_id)
+        if failed is None:
+            return self._cluster.choose(request)
+        found = self._cluster.choose(replace(request, excluded=frozenset(failed)))
+        if isinstance(found, Choice):
+            return found
+        return self._cluster.choose(replace(request, excluded=self._failed_nodes(admission)))
 
     def _is_for_own_error(self, found: NoNode, admission: Admission) -> bool:
         """Whether this machine has the files: its own runtime knows best why it cannot run the model."""
         return self._cluster.own.name in found.with_files and not self._failed_nodes(admission)
 
-    def _may_return(self, found: NoNode) -> bool:
+    def _may_return(self, found: NoNode, admission: Admission) -> bool:
         """Whether a node with the model's files may be back in a moment."""
+        failed = self._failed_nodes(admission)
         snapshots = (self._cluster.snapshot(node) for node in found.with_files)
-        return any(snapshot is not None and snapshot.state in _AWAITED for snapshot in snapshots)
+        return any(
+            snapshot is not None and (snapshot.state in _AWAITED or snapshot.name in failed)
+            for snapshot in snapshots
+            if snapshot is None or snapshot.name != self._cluster.own.name
+        )
 
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int

@@ -31,7 +31,10 @@ CONNECT_TIMEOUT_S = 5.0
 """For requests that have no shorter limit."""
 HEAD_TIMEOUT_S = 5.0
 """For the head of a response whose body has no limit."""
-_HEADER_LINES = f"user-agent: gglib/{__version__}\r\ncontent-type: application/json\r\n".encode()
+_HEADER_LINES = (
+    f"user-agent: gglib/{__version__}\r\ncontent-type: application/json\r\nx-gglib-hop: 1\r\n".encode()
+)
+"""``x-gglib-hop``: of a node that has nodes itself, only its own models count."""
 
 
 @dataclass(frozen=True, slots=True)

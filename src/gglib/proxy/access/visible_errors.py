@@ -8,24 +8,27 @@ from gglib.core.errors import (
     ModelNotFoundError,
     ModelsPinnedError,
     ModelTooLargeError,
+    NoNodeError,
 )
 from gglib.proxy.access.authorization import Caller
 
 
-def visible_error(error: Exception, caller: Caller) -> Exception:
+def visible_error(error: Exception, caller: Caller, *, is_forwarded: bool = False) -> Exception:
     """Return ``error`` without what the caller may not see; the same object if nothing changes.
 
     Names of models are only those that its key may use. Without admin rights: no path of this machine and no engine
-    argument, and with a key no log lines of the engine.
+    argument, no node, and with a key no log lines of the engine. The request of another gglib (``is_forwarded``) has
+    its admin key; the rights of its client are not known here, so the error is for one with the least rights.
     """
-    if caller.is_admin:
+    if caller.is_admin and not is_forwarded:
         return error
     grant = caller.grant
-    if isinstance(error, EngineBrokenError | EngineArgumentError):
+    if isinstance(error, EngineBrokenError | EngineArgumentError | NoNodeError):
         return error.redacted()
-    if grant is not None and isinstance(error, ModelLoadFailedError | EngineDiedError):
+    if (grant is not None or is_forwarded) and isinstance(error, ModelLoadFailedError | EngineDiedError):
         return error.without_log()
-    return error if grant is None or grant.models is None else _without_other_models(error)
+    may_see_all = not is_forwarded and (grant is None or grant.models is None)
+    return error if may_see_all else _without_other_models(error)
 
 
 def _without_other_models(error: Exception) -> Exception:

@@ -4,8 +4,8 @@ from hashlib import blake2b
 
 import msgspec
 
-MAX_BODY_BYTES = 1024 * 1024
-"""Longer bodies are not read for it: that would take more than some milliseconds."""
+MAX_BODY_BYTES = 128 * 1024
+"""Longer bodies are not read for it, which takes 0.4 ms for as many bytes, on the event loop."""
 _KEY_BYTES = 16
 
 

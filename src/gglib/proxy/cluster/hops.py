@@ -1,5 +1,6 @@
 """The headers between gglibs: a forwarded request is marked, and a response names the node. Pure."""
 
+import math
 from functools import lru_cache
 
 from gglib.core.priority import Priority
@@ -24,7 +25,7 @@ def hop_lines(wait_s: float, priority: Priority) -> bytes:
     """
     return b"%b: 1\r\nprefer: wait=%d\r\n%b: %b\r\n" % (
         HOP_HEADER,
-        max(0, int(wait_s)),
+        max(0, math.ceil(wait_s)),
         PRIORITY_HEADER,
         priority.name.lower().encode(),
     )

@@ -19,3 +19,8 @@ class ClusterPorts:
     own_catalog: ModelCatalogPort
     note_conversation: Callable[[str, str], None]
     """Called with the id of a request and the key of its conversation, before its admission."""
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether there are nodes now: the settings may change."""
+        return bool(self.nodes.snapshots())

@@ -19,6 +19,7 @@ CANNOT_RUN = (
     errors.EngineArgumentError,
     errors.BackendKeyMissingError,
     errors.BackendUnreachableError,
+    errors.NoNodeError,
 )
 """Errors of one model: it cannot run now, another model may. No byte of the request was sent.
 

@@ -167,3 +167,14 @@ def test_own_addresses_can_be_bound() -> None:
     assert is_address_of_this_machine("127.0.0.1")
     assert not is_address_of_this_machine("192.0.2.1")
     assert not is_address_of_this_machine("box.invalid")
+
+
+def test_certificates_without_tls_are_refused() -> None:
+    """The user believes that the connection is encrypted; the variable is for other servers, too."""
+    with pytest.raises(InvalidSettingError, match="--ca is for an https:// address: write https://box:8443"):
+        find_remote("box:8443", None, {}, listens=False, ca_file="root.pem")
+    found = find_remote("box:8443", None, {"GGLIB_CA": "root.pem"}, listens=False)
+    assert found is not None
+    secure = find_remote("https://box:8443", None, {}, listens=False, ca_file="root.pem")
+    assert secure is not None
+    assert secure.ca_file == "root.pem"

@@ -1,14 +1,17 @@
 """The contexts that verify servers: what they trust, and files that cannot be used."""
 
 import ssl
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.certificates import needs_openssl, write_certificate
+from tests.support.certificates import Authority, needs_openssl, write_certificate
 
 from gglib.http.client.connect import connect_error
 from gglib.http.client.tls import CaFileError, ca_context, context_for, pinned_context, tls_context
 from gglib.http.errors import TlsError
+from gglib.http.server.tls_context import server_context
 
 
 @needs_openssl
@@ -23,6 +26,31 @@ def test_only_the_file_is_trusted(tmp_path: Path) -> None:
     assert pinned.verify_mode is ssl.CERT_REQUIRED
     assert not pinned.check_hostname
     assert len(pinned.get_ca_certs()) == 1
+
+
+@needs_openssl
+def test_a_pinned_certificate_may_have_expired(tmp_path: Path) -> None:
+    """A running server goes on with one, and its own commands have to reach it."""
+    issued = Authority(tmp_path / "ca").issue("own", ends=timedelta(minutes=-1))
+    server = server_context(issued.certificate, issued.key)
+    own = issued.certificate.read_text().partition("-----END CERTIFICATE-----")
+    shake_hands(pinned_context("".join(own[:2])), server)
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        shake_hands(ca_context(str(tmp_path / "ca" / "ca.crt")), server)
+
+
+def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+    """Complete a handshake in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    for _ in range(3):
+        for end in ends:
+            with suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert ends[0].version() is not None
 
 
 def test_the_system_is_trusted_by_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.certificates import client_context, needs_openssl, write_certificate
 
 from gglib.http.server.tls_context import server_context
-from gglib.http.server.tls_session import READ_BYTES, TlsSession
+from gglib.http.server.tls_session import MAX_CONTROL_BYTES, READ_BYTES, TlsSession
 
 pytestmark = needs_openssl
 
@@ -184,3 +184,33 @@ def test_tls_1_2_is_the_oldest(certificate: tuple[Path, Path]) -> None:
     client.handshake()
     assert client.tls.version() == "TLSv1.2"
     assert server_context(own, own).minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+class ControlRecords:
+    """An ``SSLObject`` whose client sends key updates and no data."""
+
+    def read(self, size: int) -> bytes:
+        """Find nothing."""
+        del size
+        raise ssl.SSLWantReadError
+
+    def pending(self) -> int:
+        """Have nothing."""
+        return 0
+
+
+def test_input_without_data_is_bounded(certificate: tuple[Path, Path]) -> None:
+    """Each key update costs the server more than the client; data resets the count."""
+    path, trusted = certificate
+    session = TlsSession(server_context(path, path))
+    client = MemoryClient(session, client_context(trusted))
+    client.handshake()
+    client.send(b"x" * READ_BYTES)
+    while session.read() is not None:
+        pass
+    session._tls = ControlRecords()  # type: ignore[assignment]
+    session.receive(b"k" * (MAX_CONTROL_BYTES - 1024))
+    assert session.read() is None
+    session.receive(b"k" * 2048)
+    with pytest.raises(ssl.SSLError, match="too much input without data"):
+        session.read()

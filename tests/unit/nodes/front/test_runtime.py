@@ -1,12 +1,13 @@
 """The runtime of a front: where requests go, and what happens if a node fails them."""
 
 import asyncio
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.support.node_values import snapshot
 
-from gglib.core.errors import NodeLostError, NoNodeError
+from gglib.core.errors import ModelTooLargeError, NodeLostError, NoNodeError
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.nodes import NodeState
 from gglib.core.priority import Priority
@@ -28,10 +29,13 @@ class Front:
     cluster: Cluster
 
 
-async def front(nodes: FakeNodes, *own_models: str) -> Front:
+async def front(nodes: FakeNodes, *own_models: str | ModelSummary) -> Front:
     """Return a front with nodes and models of its own."""
-    own = FakeRuntime(dict.fromkeys(own_models, HERE))
-    models = [ModelSummary(id=number, name=name) for number, name in enumerate(own_models, 1)]
+    models = [
+        ModelSummary(id=number, name=model) if isinstance(model, str) else model
+        for number, model in enumerate(own_models, 1)
+    ]
+    own = FakeRuntime({model.name: HERE for model in models})
     catalog = FakeCatalog(models)
     this = OwnNode("this", own, catalog, max_models=1)
     await this.refresh()
@@ -82,8 +86,8 @@ async def test_this_machine_is_a_candidate_like_the_others() -> None:
     assert here.own.holds == 0
 
 
-async def test_a_node_that_failed_a_request_does_not_get_it_again() -> None:
-    """The next admission of the same request goes elsewhere; another request may go there."""
+async def test_a_request_that_a_node_failed_goes_elsewhere() -> None:
+    """The next admission of the same request; another request may go there."""
     here = await front(FakeNodes([snapshot("a", "n"), snapshot("b", "n")]))
 
     async def ask(request_id: str) -> str | None:
@@ -92,26 +96,69 @@ async def test_a_node_that_failed_a_request_does_not_get_it_again() -> None:
 
     first = await ask("r")
     assert first is not None
-    with pytest.raises(NodeLostError):
-        async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id="r"):
-            raise NodeLostError(first, "closed the connection")
+    await fail(here, "r", first)
     assert here.nodes.failures == [first]
     assert await ask("r") != first
     assert await ask("other") == first
+
+
+async def test_the_only_node_gets_a_request_again_once_it_has_been_seen() -> None:
+    """It failed while its process was replaced."""
+    here = await front(FakeNodes([snapshot("a", "n")]))
+    await fail(here, "r", "a")
+    asked = asyncio.create_task(node_of(here, "r"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not asked.done()
+    here.nodes.put(replace(here.nodes.snapshots()[0], seen_at_s=math.inf))
+    assert await asked == "a"
 
 
 async def test_failures_of_many_requests_are_bounded() -> None:
     """A client that never retries leaves nothing behind."""
     here = await front(FakeNodes([snapshot("a", "n")]))
     for number in range(MAX_REQUESTS + 10):
-        with pytest.raises(NodeLostError):
-            async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id=str(number)):
-                raise NodeLostError("a", "closed the connection")
+        await fail(here, str(number), "a")
     with pytest.raises(NoNodeError):
-        async with here.runtime.admit("n", None, 4096, wait_s=0.0, request_id=str(MAX_REQUESTS + 9)):
+        await node_of(here, str(MAX_REQUESTS + 9), wait_s=0.0)
+    assert await node_of(here, "0", wait_s=0.0) == "a"
+
+
+async def fail(here: Front, request_id: str, node: str) -> None:
+    """Admit a request, whose node breaks off."""
+    with pytest.raises(NodeLostError):
+        async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id=request_id):
+            raise NodeLostError(node, "closed the connection")
+
+
+async def node_of(here: Front, request_id: str, *, wait_s: float = 60.0) -> str | None:
+    """Return the node of a request."""
+    async with here.runtime.admit("n", None, 4096, wait_s=wait_s, request_id=request_id) as target:
+        return target.node
+
+
+async def test_a_model_that_this_machine_cannot_run_goes_to_a_node() -> None:
+    """Its own runtime knows the memory better than the placement."""
+    own = ModelSummary(id=1, name="m", size_bytes=1000, hashes=("hash of m",))
+    here = await front(FakeNodes([snapshot("a", "m")]), own)
+    here.own.fails_with = ModelTooLargeError("m", {"ram": 2}, {"ram": 1})
+    for number in range(4):
+        async with here.runtime.admit("m", None, 4096, wait_s=1.0, request_id=str(number)) as target:
+            assert target.node == "a"
+    assert here.own.admitted
+    here.nodes.set_state("a", NodeState.REFUSED)
+    with pytest.raises(ModelTooLargeError):
+        async with here.runtime.admit("m", None, 4096, wait_s=1.0, request_id="last"):
             pass
-    async with here.runtime.admit("n", None, 4096, wait_s=0.0, request_id="0") as target:
-        assert target.node == "a"
+
+
+async def test_a_file_has_its_own_name_on_this_machine() -> None:
+    """The spec of the node's name has no file here."""
+    own = ModelSummary(id=1, name="m", size_bytes=1000, hashes=("hash of other",))
+    here = await front(FakeNodes([snapshot("a", "other", state=NodeState.DRAINING)]), own)
+    async with here.runtime.admit("other", None, 4096, wait_s=1.0) as target:
+        assert target is HERE
+    assert here.own.admitted[0].model_name == "m"
 
 
 async def test_without_a_node_that_may_return_the_error_is_immediate() -> None:
@@ -142,7 +189,7 @@ async def test_the_own_runtime_explains_why_it_cannot_run_a_model() -> None:
     """It has the files, so its error is more exact than that of the placement."""
     node = snapshot("a", "m", state=NodeState.DOWN)
     here = await front(FakeNodes([node]), "m")
-    here.own.fails_with = NoNodeError("the own error")
+    here.own.fails_with = NoNodeError("m", "the own error")
     with pytest.raises(NoNodeError, match="the own error"):
         async with here.runtime.admit("m", None, 4096, wait_s=0.0):
             pass

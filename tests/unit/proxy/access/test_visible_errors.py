@@ -16,6 +16,7 @@ from gglib.core.errors import (
     ModelOutOfMemoryError,
     ModelsPinnedError,
     ModelTooLargeError,
+    NoNodeError,
     ProfileNotFoundError,
 )
 from gglib.proxy.access.authorization import Caller
@@ -88,3 +89,18 @@ def test_a_limited_key_learns_that_the_key_decides() -> None:
 def test_other_errors_stay_as_they_are(error: Exception) -> None:
     """A key that may use the model may know its profiles."""
     assert visible_error(error, LIMITED) is error
+
+
+def test_only_admins_see_the_state_of_the_nodes() -> None:
+    """Others see that there is none."""
+    error = NoNodeError("chat", "gpu-1 is down")
+    assert visible_error(error, ADMIN) is error
+    for other in (LIMITED, ALL_MODELS, REMOTE):
+        assert str(visible_error(error, other)) == "No node can serve 'chat' now."
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_errors_of_a_forwarded_request_have_no_secrets(error: GglibError) -> None:
+    """The front has an admin key; the rights of its client are not known here."""
+    shown = str(visible_error(error, ADMIN, is_forwarded=True))
+    assert "secret" not in shown

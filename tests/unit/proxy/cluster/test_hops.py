@@ -11,9 +11,9 @@ def test_a_forwarded_request_is_marked() -> None:
 
 
 def test_the_rest_of_the_wait_and_the_priority_go_on() -> None:
-    """In whole seconds, at least 0."""
+    """In whole seconds, at least 0: a rest of a second is no order not to wait."""
     assert (
-        hop_lines(12.7, Priority.BATCH) == b"x-gglib-hop: 1\r\nprefer: wait=12\r\nx-gglib-priority: batch\r\n"
+        hop_lines(12.2, Priority.BATCH) == b"x-gglib-hop: 1\r\nprefer: wait=13\r\nx-gglib-priority: batch\r\n"
     )
     assert b"wait=0\r\n" in hop_lines(-1.0, Priority.INTERACTIVE)
 

@@ -18,6 +18,7 @@ OF_ONE_MODEL: list[Exception] = [
     errors.EngineArgumentError("The engine does not support '--x'."),
     errors.BackendKeyMissingError("a", "KEY", is_set=False),
     errors.BackendUnreachableError("The server of model 'a', http://box, cannot be reached."),
+    errors.NoNodeError("a", "b is down"),
 ]
 OF_ALL_MODELS: list[Exception] = [
     errors.ModelLoadingError("a", 1.0),
