@@ -164,7 +164,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         (engine,) = stocked.engine_pids()
         status = json.loads(stocked.ok("ps", "--json"))
         assert status["server"] == {"pid": server.process.pid, "url": server.url}
-        assert status.keys() - nothing.keys() == {"version"}
+        assert status.keys() - nothing.keys() == {"version", "instance", "readiness"}
         assert [resident["pid"] for resident in status["residents"]] == [engine]
         assert "ready" in stocked.ok("ps")
         assert json.loads(stocked.ok("list", "--json"))[0]["state"] == "ready"
