@@ -59,7 +59,7 @@ class Cluster(ABC):
 
     @abstractmethod
     async def pulled(self, name: str) -> list[str]:
-        """Return what a node was told to download."""
+        """Return what a node has to download."""
 
 
 class FakeCluster(Cluster):

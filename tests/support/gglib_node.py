@@ -60,7 +60,7 @@ class GglibNode:
         await self.stop()
 
     async def pulled(self) -> list[str]:
-        """Return what it was told to download."""
+        """Return what it has to download."""
         return [download.target for download in await self.library.list_downloads()]
 
     async def start(self, *models: str) -> None:
