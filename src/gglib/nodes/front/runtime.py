@@ -218,12 +218,9 @@ class FrontRuntime(ModelRuntimePort):
     def _may_return(self, found: NoNode, admission: Admission) -> bool:
         """Whether a node with the model's files may be back in a moment."""
         failed = self._failed_nodes(admission)
-        snapshots = (self._cluster.snapshot(node) for node in found.with_files)
-        return any(
-            snapshot is not None and (snapshot.state in _AWAITED or snapshot.name in failed)
-            for snapshot in snapshots
-            if snapshot is None or snapshot.name != self._cluster.own.name
-        )
+        others = (node for node in found.with_files if node != self._cluster.own.name)
+        snapshots = filter(None, map(self._cluster.snapshot, others))
+        return any(snapshot.state in _AWAITED or snapshot.name in failed for snapshot in snapshots)
 
     async def ensure_model_running(
         self, model_name: str, num_ctx: int | None, default_ctx: int
