@@ -44,7 +44,9 @@ def run(side: Side, script: Path, *, connections: int, seconds: float) -> dict[s
     ]
     window = UsageWindow(side.pids, (side.upstream_pid,))
     before_s = _children_s()
-    output = subprocess.run([*command, f"{side.url}{PATH}"], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [*command, f"{side.url}{PATH}"], capture_output=True, text=True, check=True
+    ).stdout
     usage = window.close(_children_s() - before_s)
     found: dict[str, float] = json.loads(output.rpartition("FIGURES ")[2])
     return {
