@@ -28,6 +28,7 @@ from gglib.db.watcher import ChangeWatcher, Revision
 FRESH_S = 0.02
 """How long a check is valid. A check is about ten system calls, a tenth of the cost of a short request. Shorter than
 the runtime of a command that adds a model: a request after the command finds the model."""
+MAX_UNKNOWN, MAX_UNKNOWN_CHARACTERS = 256, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Snapshot:
     """Launch specs computed so far, by the model's own name."""
     profiled: dict[str, ProfiledModel] = field(default_factory=dict)
     """Resolved ``model:profile`` names so far, by the canonical name: no more entries than models times profiles."""
+    unknown: set[str] = field(default_factory=set)
+    """Names that mean no model, a bounded number: a front resolves the names of its nodes' models here first, and
+    a miss compares all names."""
 
     def find(self, name: str) -> ModelSummary | None:
         """Return the model that ``name`` means; the index is a shortcut for the first rule of ``find_model``."""
@@ -57,8 +61,12 @@ class Snapshot:
         known = self.specs.get(name)
         if known is not None:
             return known
-        model = None if name in self.profiled else self.find(name)
+        if name in self.unknown or name in self.profiled:
+            return None
+        model = self.find(name)
         if model is None:
+            if len(self.unknown) < MAX_UNKNOWN and len(name) <= MAX_UNKNOWN_CHARACTERS:
+                self.unknown.add(name)
             return None
         hold = None if model.version_id is None else self.holds.get(model.version_id)
         spec = launch_spec(

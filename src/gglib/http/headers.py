@@ -97,7 +97,12 @@ def is_encoded(content_encoding: bytes) -> bool:
 def valid_request_id(fields: Mapping[bytes, bytes]) -> str | None:
     """Return the client's ``x-request-id`` if it is 1 to 128 visible ASCII characters, and not ``.`` or ``..``."""
     value = fields.get(b"x-request-id")
-    return value.decode() if value is not None and _VALID_REQUEST_ID.fullmatch(value) else None
+    return None if value is None else read_request_id(value)
+
+
+def read_request_id(value: bytes) -> str | None:
+    """Return a value of ``x-request-id`` if it is valid (``valid_request_id``)."""
+    return value.decode() if _VALID_REQUEST_ID.fullmatch(value) else None
 
 
 def preferred_wait_s(headers: Headers) -> int | None:

@@ -18,7 +18,7 @@ from gglib.http.errors import (
     UnsupportedTransferCodingError,
     UnsupportedVersionError,
 )
-from gglib.http.headers import Headers, connection_options
+from gglib.http.headers import Headers, connection_options, read_request_id, valid_request_id
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_LINE_BYTES = 16 * 1024
@@ -40,7 +40,10 @@ _ABSOLUTE_FORM = re.compile(rb"http://([^/?]+)(.*)", re.IGNORECASE)
 _CODINGS = re.compile(rb"%b(?:[ \t]*,[ \t]*%b)*" % (_TOKEN, _TOKEN))
 _MAX_LENGTH_DIGITS = 18
 _LENGTH = re.compile(rb"[0-9]{1,%d}" % _MAX_LENGTH_DIGITS)
-_LENGTH_LINE = re.compile(rb"\r\ncontent-length: ([0-9]+)(?=\r\n|\Z)", re.IGNORECASE)
+_VARYING_LINES = re.compile(
+    rb"(?:\r\nx-request-id: ([!-~]{1,128}))?(\r\ncontent-length: )([0-9]+)(?=\r\n|\Z)", re.IGNORECASE
+)
+"""The lines that differ between requests of one client: a gglib that forwards requests sends both, in this order."""
 
 
 class RepeatRule(Enum):
@@ -99,8 +102,8 @@ class RequestHead:
     """The value of each header by name: all values of a repeated header if ``REPEAT_RULES`` joins them, else the last.
     ``host`` may be missing in HTTP/1.0, which does not define it (RFC 1945)."""
     content_length: int | None
-    """In bytes; 0 without a body, None for a chunked body. A cached head has the length of the first request with
-    it: ``HeadParser.parse`` returns the current length separately."""
+    """In bytes; 0 without a body, None for a chunked body. A cached head has the length and the ``x-request-id`` of the
+    first request with it: ``HeadParser.parse`` returns the current ones separately."""
     wants_continue: bool
     may_keep_alive: bool
     derived: object = field(default=None, repr=False)
@@ -114,30 +117,46 @@ class RequestHead:
 class HeadParser:
     """Parses the heads of the requests on one connection, and caches the last one.
 
-    Most clients repeat the same head with another ``Content-Length``: then the cached head is returned, with its
-    ``derived`` value.
+    Most clients repeat the same head with another ``Content-Length``, and some with another ``x-request-id`` before it:
+    then the cached head is returned, with its ``derived`` value.
     """
 
-    __slots__ = ("_head", "_prefix", "_suffix")
+    __slots__ = ("_head", "_prefix", "_request_id", "_separator", "_suffix")
 
     def __init__(self) -> None:
         self._prefix = self._suffix = b""
+        self._separator = b""
+        """What is between the request id and the length; empty if the id is not before the length."""
         self._head: RequestHead | None = None
+        self._request_id: str | None = None
 
-    def parse(self, block: bytes) -> tuple[RequestHead, int | None]:
-        """Return the head, and the body length of this request as in ``content_length``. Raises ``HttpError``."""
+    def parse(self, block: bytes) -> tuple[RequestHead, int | None, str | None]:
+        """Return the head, and what differs from request to request. Raises ``HttpError``.
+
+        These are the body length as in ``content_length``, and the request id as of ``valid_request_id``.
+        """
         prefix, suffix = self._prefix, self._suffix
         if self._head is not None and block.startswith(prefix) and block.endswith(suffix):
             length = block[len(prefix) : len(block) - len(suffix)]
-            if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
-                return self._head, int(length)
+            request_id = self._request_id
+            if self._separator:
+                value, _, length = length.partition(self._separator)
+                request_id = read_request_id(value)
+            if length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS and (request_id or not self._separator):
+                return self._head, int(length), request_id
         head = parse_head(block)
-        found = _LENGTH_LINE.search(block)
+        request_id = valid_request_id(head.fields)
+        self._remember(block, head, request_id)
+        return head, head.content_length, request_id
+
+    def _remember(self, block: bytes, head: RequestHead, request_id: str | None) -> None:
+        found = _VARYING_LINES.search(block)
         if found is None:
             self._head = None
-        else:
-            self._head, self._prefix, self._suffix = head, block[: found.start(1)], block[found.end(1) :]
-        return head, head.content_length
+            return
+        self._separator = b"" if found[1] is None else found[2]
+        self._head, self._request_id = head, request_id
+        self._prefix, self._suffix = block[: found.start(1 if found[1] else 3)], block[found.end(3) :]
 
 
 def parse_head(block: bytes) -> RequestHead:

@@ -41,6 +41,8 @@ class NewRequest(NamedTuple):
     """The body length in bytes: 0 without a body, None for a chunked body."""
     body: bytes | None = None
     """The whole body, if it was received with the head: then no event follows for this request. None otherwise."""
+    request_id: str | None = None
+    """The client's ``x-request-id``; None if there is none, or if it is invalid."""
 
 
 Event = NewRequest | bytes | End
@@ -168,13 +170,13 @@ class RequestReader:
         end = data.find(_END_OF_HEAD)
         if not 0 < end <= MAX_HEAD_BYTES or data.startswith(_CRLF):
             return None
-        head, length = self._head_parser.parse(data[:end])
+        head, length, request_id = self._head_parser.parse(data[:end])
         begin = end + len(_END_OF_HEAD)
         if length is None or len(data) < begin + length:
             return None
         self._state, self._empty_lines = _PAUSED, 0
         self._buffer = data[begin + length :]
-        return NewRequest(head, length, data[begin : begin + length])
+        return NewRequest(head, length, data[begin : begin + length], request_id)
 
     def _parse_buffer(self, events: list[Event]) -> None:
         if self._state is _HEAD:
@@ -197,10 +199,10 @@ class RequestReader:
                 self._checked_bytes = len(self._buffer)
             return
         self._checked_bytes = 0
-        head, length = self._head_parser.parse(self._buffer[:end])
+        head, length, request_id = self._head_parser.parse(self._buffer[:end])
         self._buffer = self._buffer[end + len(_END_OF_HEAD) :]
         self._empty_lines = 0
-        events.append(NewRequest(head, length))
+        events.append(NewRequest(head, length, None, request_id))
         if length is None:
             self._state = _CHUNKED_BODY
             self._chunks = ChunkedReader(limit_bytes=self.max_body_bytes)

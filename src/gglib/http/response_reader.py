@@ -23,6 +23,7 @@ MAX_HEAD_BYTES = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
 _LENGTH_LINE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n|\Z)", re.IGNORECASE)
+_REQUEST_ID_LINE = re.compile(rb"\r\nx-request-id:([ \t]*[!-~]+)(?=\r\n|\Z)", re.IGNORECASE)
 _BODYLESS_STATUSES = frozenset((204, 304))
 _MAX_CACHED_HEADS = 256
 _MAX_INTERIM_RESPONSES = 16
@@ -35,7 +36,10 @@ _NOT_HTTP = "sent a response that is not HTTP"
 
 @dataclass(slots=True)
 class ResponseHead:
-    """A response head without its ``Content-Length``. Immutable by convention: equal heads share one object."""
+    """A response head without its ``Content-Length``, and without the value of ``x-request-id``.
+
+    Immutable by convention: equal heads share one object.
+    """
 
     status: int
     headers: Headers
@@ -48,7 +52,7 @@ class ResponseHead:
 
 
 _head_cache: dict[bytes, ResponseHead] = {}
-"""Parsed heads: the response heads of one server differ only in their ``Content-Length``. Bounded."""
+"""Parsed heads: those of one server differ only in their ``Content-Length`` and ``x-request-id``. Bounded."""
 
 
 def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
@@ -58,6 +62,9 @@ def parse_response_head(block: bytes) -> tuple[ResponseHead, int | None]:
     """
     found = _LENGTH_LINE.search(block)
     key = block if found is None else block[: found.start()] + block[found.end() :]
+    request_id = _REQUEST_ID_LINE.search(key)
+    if request_id is not None:
+        key = key[: request_id.start(1)] + key[request_id.end(1) :]
     head = _head_cache.get(key)
     if head is None:
         head = _parse_head(key)

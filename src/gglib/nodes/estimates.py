@@ -39,9 +39,9 @@ class Step(IntEnum):
     """The files can be downloaded there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Estimate:
-    """What a request may expect at one node."""
+    """What a request may expect at one node. Immutable by convention: creating a frozen dataclass takes longer."""
 
     step: Step
     wait_s: float

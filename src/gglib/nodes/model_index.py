@@ -8,9 +8,10 @@ file that most nodes have. The others are reported as conflicts: they are never 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from gglib.core.models import ModelSummary
+from gglib.core.kinds import launch_spec
+from gglib.core.models import NO_FILE, ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
 from gglib.core.nodes import NodeModel, NodeSnapshot
 
@@ -25,6 +26,11 @@ class ClusterModel:
     summary: ModelSummary
     """That of the first node with the name. A name that the front's own catalogue lacks has a negative id."""
     copies: Copies
+    launch_spec: ModelLaunchSpec = field(init=False)
+    """Without files: a node launches it. Made once, as each request needs it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "launch_spec", launch_spec(self.summary, NO_FILE))
 
     @property
     def name(self) -> str:
@@ -80,6 +86,9 @@ class ModelIndex:
 
     def find(self, name: str) -> ClusterModel | None:
         """Return the model that a name, an alias or an id resolves to; None if none or more than one does."""
+        known = self._models.get(name)
+        if known is not None:
+            return known
         summary = find_model(name, self.summaries)
         return None if summary is None else self._models[summary.name]
 

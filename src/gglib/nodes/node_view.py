@@ -46,7 +46,7 @@ class NodeView:
         self.snapshot = snapshot
         self.order = order
         self.name = snapshot.name
-        self._sent, self._loads = sent, loads
+        self._sent, self._loads = sent.at(snapshot.name), loads
         status = snapshot.status
         self._residents = {resident.model_name: resident for resident in status.residents}
         self._remotes = {remote.model_name: remote for remote in status.remotes}
@@ -55,6 +55,7 @@ class NodeView:
         self._waiting = {waiting.model_name: waiting.waiting for waiting in status.waiting}
         for name, number in self._waiting.items():
             self._seen[name] = self._seen.get(name, 0) + number
+        self._usable = {name for name, resident in self._residents.items() if resident.state in _USABLE}
         self._failed = frozenset(name for name, _ in status.failed)
 
     def with_sent(self, sent: SentRequests) -> "NodeView":
@@ -65,12 +66,14 @@ class NodeView:
 
     def requests(self, model_name: str) -> int:
         """Return the requests for a model that run or wait at the node, those of other clients among them."""
-        seen = self._seen.get(model_name, 0) + self._sent.since_snapshot(self.name, model_name)
-        return max(seen, self._sent.count(self.name, model_name))
+        sent = self._sent
+        own = sent.now.get(model_name, 0)
+        seen = self._seen.get(model_name, 0) + own - sent.at_snapshot.get(model_name, 0)
+        return max(seen, own)
 
     def all_requests(self) -> int:
         """Return the requests that run or wait at the node, for all models."""
-        return sum(self.requests(name) for name in {*self._seen, *self._sent.models(self.name)})
+        return sum(map(self.requests, {*self._seen, *self._sent.now}))
 
     # --- models ---
 
@@ -144,8 +147,7 @@ class NodeView:
 
     def free_bytes(self) -> int:
         """Return the free memory on all devices together, after the loads that requests wait for."""
-        free = self._after_awaited().free
-        return sum(left for device, left in free.items() if device != MODELS)
+        return _sum(self._after_awaited().free) if self.awaited() else self._free_bytes
 
     def room(self, model: NodeModel) -> Room:
         """Return how room is made for a load of a model that is not in memory, or with too small a context."""
@@ -167,11 +169,11 @@ class NodeView:
 
     def awaited(self, model_name: str = "") -> Sequence[NodeModel]:
         """Return the models that requests wait for and that are not in memory, without the given one."""
-        if not self._waiting and not self._sent.models(self.name):
+        if not self._waiting and self._sent.now.keys() <= self._usable:
             return []  # the usual case
         return [
             self._models[name]
-            for name in sorted({*self._waiting, *self._sent.models(self.name)})
+            for name in sorted({*self._waiting, *self._sent.now})
             if name != model_name and name in self._models and self._is_awaited(name)
         ]
 
@@ -193,6 +195,10 @@ class NodeView:
             _add(free, _size(idle[0]))
             evicted.append(idle.pop(0))
         return _Memory(free, evicted, idle)
+
+    @cached_property
+    def _free_bytes(self) -> int:
+        return _sum(self._free)
 
     @cached_property
     def _free(self) -> Vector:
@@ -228,6 +234,11 @@ class _Memory:
     evicted: list[ResidentStatus]
     idle: list[ResidentStatus]
     """The idle models that stay, longest idle first."""
+
+
+def _sum(free: Vector) -> int:
+    """Return the bytes on all devices together."""
+    return sum(left for device, left in free.items() if device != MODELS)
 
 
 def _footprint(model: NodeModel) -> DeviceBytes:

@@ -41,9 +41,9 @@ PULL_BYTES_S = 50e6
 """Expected speed of a download, in bytes for each second."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PlacementRequest:
-    """What the choice depends on, of a request."""
+    """What the choice depends on, of a request. Immutable by convention: creating a frozen dataclass takes longer."""
 
     model: str
     """The name of the model in the cluster."""
@@ -63,9 +63,9 @@ class PlacementRequest:
     """Size of the model's download; None if it has no source to download it from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Choice:
-    """The node of a request."""
+    """The node of a request. Immutable by convention."""
 
     node: str
     model_name: str
@@ -116,17 +116,18 @@ def choose(
     load_weight: float = LOAD_WEIGHT,
 ) -> Choice | NoNode:
     """Return the node of a request. ``now`` is the time of the clock of the snapshots, in seconds."""
-    candidates: list[_Candidate] = []
-    reasons: list[tuple[str, str]] = []
-    for view in views:
-        reason = _exclusion(request, view)
-        if reason is None:
-            candidates.append(_candidate(request, view, times, now))
-        else:
-            reasons.append((view.name, reason))
+    with_files = [view for view in views if view.name in request.copies]
+    considered = with_files if request.pull_bytes is None else views
+    candidates = [
+        _candidate(request, view, times, now) for view in considered if _exclusion(request, view) is None
+    ]
     if not candidates:
-        with_files = tuple(view.name for view in views if view.name in request.copies)
-        return NoNode(model=request.model, reasons=tuple(reasons), with_files=with_files)
+        reasons = ((view.name, _exclusion(request, view)) for view in views)
+        return NoNode(
+            model=request.model,
+            reasons=tuple((name, reason) for name, reason in reasons if reason is not None),
+            with_files=tuple(view.name for view in with_files),
+        )
     return _best(_serious(candidates), load_weight).choice()
 
 
@@ -223,6 +224,8 @@ _WITH_CACHE = (Step.READY, Step.SLOTS_BUSY)
 
 def _serious(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
     """Return the candidates that count: failed loads and downloads are the last resorts."""
+    if len(candidates) == 1:
+        return candidates
     for last_resorts in ((Step.FAILED, Step.PULL), (Step.PULL,)):
         kept = [candidate for candidate in candidates if candidate.estimate.step not in last_resorts]
         if kept:
@@ -232,6 +235,8 @@ def _serious(candidates: Sequence[_Candidate]) -> Sequence[_Candidate]:
 
 def _best(candidates: Sequence[_Candidate], load_weight: float) -> _Candidate:
     """Return the candidate with the least cost, or the best one of those that cost nearly the same."""
+    if len(candidates) == 1:
+        return candidates[0]
     if not any(c.estimate.step in _IN_MEMORY and not c.estimate.requests for c in candidates):
         for candidate in candidates:
             candidate.cost_s += load_weight * candidate.estimate.load_s

@@ -348,18 +348,31 @@ async def _adapted(
     upstream_request: UpstreamRequest, target: RunningTarget, request: ProxyRequest, services: Services
 ) -> UpstreamRequest:
     """Return the request as the server of a backend, or a node, takes it. The body of a translated request is JSON."""
+    if target.node is not None and target.served_name == request.named_model:
+        return _marked(upstream_request, request)
     is_own = request.exchange is None
     content_type = request.head.fields.get(b"content-type", b"") if is_own else b""
     adapt = partial(adapted_request, upstream_request, target, content_type)
     adapted = await offloaded(services, len(upstream_request.body), adapt, short_bytes=_SHORT_BODY_BYTES)
-    if target.node is not None:
-        spec = request.launch_spec
-        model_priority = None if spec is None else spec.settings.priority
-        wait_s = request.wait_s - (request.waited_s or 0.0)
-        adapted.header_lines += hop_lines(wait_s, request_priority(request.caller_priority, model_priority))
-        if adapted.first_byte_s:
-            adapted.first_byte_s += max(0.0, wait_s)  # the request waits for its model there
-    return adapted
+    return adapted if target.node is None else _marked(adapted, request)
+
+
+def _marked(upstream_request: UpstreamRequest, request: ProxyRequest) -> UpstreamRequest:
+    """Return the request with the headers for a node, where it waits for its model as long as it may."""
+    spec = request.launch_spec
+    model_priority = None if spec is None else spec.settings.priority
+    wait_s = max(0.0, request.wait_s - (request.waited_s or 0.0))
+    first_byte_s = upstream_request.first_byte_s
+    return UpstreamRequest(
+        upstream_request.path,
+        upstream_request.header_lines
+        + hop_lines(wait_s, request_priority(request.caller_priority, model_priority)),
+        upstream_request.request_id,
+        upstream_request.body,
+        first_byte_s + wait_s if first_byte_s else first_byte_s,
+        upstream_request.chunk_gap_s,
+        reuses_after_chunks=True,
+    )
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ import hashlib
 import os
 import resource
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gglib.core.errors import CatalogError, InvalidSettingError, ModelExistsError
-from gglib.core.models import GgufFacts, ModelEdit, ModelSettings, NewModel
+from gglib.core.models import GgufFacts, ModelEdit, ModelSettings, ModelSummary, NewModel
+from gglib.core.names import find_model
 from gglib.db import SqliteCatalog
 from gglib.db.connections import writing
 from gglib.db.home_paths import HomePaths
@@ -297,6 +298,28 @@ class TestReadingFromMemory:
         assert second == other
         assert await catalog.resolve_model("used") is first
         assert await catalog.resolve_for_launch("used") is spec
+
+    async def test_an_unknown_name_is_compared_with_all_names_once(
+        self, path: Path, catalog: SqliteCatalog, new_model: Maker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Until the catalogue changes: a front asks for the names of its nodes' models with each request."""
+        compared: list[str] = []
+
+        def find(name: str, models: Sequence[ModelSummary]) -> ModelSummary | None:
+            compared.append(name)
+            return find_model(name, models)
+
+        monkeypatch.setattr("gglib.db.snapshot.find_model", find)
+        await catalog.add_model(new_model("a"))
+        long = "x" * 300
+        for name in ("remote", "remote", long, long):
+            assert await catalog.resolve_for_launch(name) is None
+        assert compared == ["remote", long, long]
+        async with SqliteCatalog(path) as other:
+            await other.add_model(new_model("Remote"))
+        spec = await catalog.resolve_for_launch("remote")
+        assert spec is not None
+        assert spec.model_name == "Remote"
 
     async def test_what_is_known_is_not_written(
         self, path: Path, catalog: SqliteCatalog, new_model: Maker

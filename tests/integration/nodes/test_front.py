@@ -66,6 +66,13 @@ async def test_a_name_that_no_node_has_is_unknown(front: FrontServer) -> None:
     assert "only-a" in response.json()["error"]["message"]
 
 
+async def test_a_node_gets_its_own_name_of_the_model(front: FrontServer) -> None:
+    """Names resolve at the front: the body has the name that the node knows."""
+    response = await front.chat("ONLY-A")
+    assert response.status_code == 200, response.text
+    assert response.headers["x-gglib-node"] == "a"
+
+
 async def test_an_error_of_a_node_reaches_the_client_unchanged(front: FrontServer) -> None:
     """With its status, its code and its headers."""
     body = {"model": "only-a", "messages": HELLO}

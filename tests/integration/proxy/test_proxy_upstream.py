@@ -125,13 +125,28 @@ async def test_connection_that_cannot_be_trusted_is_not_used_again(raw: bytes) -
         await pool.close()
 
 
+async def test_a_server_that_keeps_its_word_is_reused_after_chunks() -> None:
+    """A node is a gglib: its connections stay open after streams, too."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.write(chunked)
+
+    pool = UpstreamPool(connect_timeout_s=5)
+    async with engine_running(answer) as engine:
+        for _ in range(3):
+            assert await post(pool, engine, replace(REQUEST, reuses_after_chunks=True)) == b"{}"
+        assert engine.accepted == 1
+        await pool.close()
+
+
 async def test_rubbish_on_an_idle_connection_spoils_it() -> None:
     """Unexpected bytes on an idle connection prevent its reuse."""
     pool = UpstreamPool(connect_timeout_s=5)
     async with engine_running(answer_ok) as engine:
         await post(pool, engine)
         await engine.exchanges[0].write(json_answer({"not": "yours"}))
-        await until(lambda: not any(c.is_reusable for c in pool._connections))
+        await until(lambda: not any(c.may_be_reused() for c in pool._connections))
         assert await post(pool, engine) == b"{}"
         assert engine.accepted == 2
         await pool.close()

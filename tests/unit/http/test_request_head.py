@@ -16,6 +16,7 @@ from gglib.http.errors import (
     UnsupportedTransferCodingError,
     UnsupportedVersionError,
 )
+from gglib.http.headers import valid_request_id
 from gglib.http.request_head import (
     MAX_FIELDS,
     MAX_HEAD_BYTES,
@@ -256,14 +257,17 @@ def test_parsed_field() -> None:
 # -- the memory of one connection -------------------------------------------------------------------------------
 
 
+VARYING = (b"content-length", b"x-request-id")
+
+
 def outcome(block: bytes, memory: HeadParser | None = None) -> object:
-    """Return the result of parsing the head: its values without the spelling of the length, or the error's class."""
+    """Return the result of parsing the head, or the error's class: the length as a number, and the valid request id."""
     try:
         if memory is None:
             head = parse_head(block)
-            length = head.content_length
+            length, request_id = head.content_length, valid_request_id(head.fields)
         else:
-            head, length = memory.parse(block)
+            head, length, request_id = memory.parse(block)
     except HttpError as error:
         return type(error)
     return [
@@ -275,9 +279,10 @@ def outcome(block: bytes, memory: HeadParser | None = None) -> object:
             head.wants_continue,
             head.may_keep_alive,
         ),
-        [(name, value) for name, value in head.headers if name != b"content-length"],
+        [(name, value) for name, value in head.headers if name not in VARYING],
         [name for name, _ in head.headers],
         length,
+        request_id,
     ]
 
 
@@ -311,6 +316,24 @@ LINES = st.sampled_from(
         b"Connection: close",
         b"Content-Length: 5",
         b"x-content-length: 5",
+        b"x-request-id: a",
+        b"X-Request-Id: b",
+        b"x-request-id:",
+    ]
+)
+IDS = st.sampled_from(
+    [
+        b"",
+        b"x-request-id: a",
+        b"x-request-id: req_2",
+        b"x-request-id: .",
+        b"x-request-id: a b",
+        b"x-request-id: a,b",
+        b"x-request-id: a\r\nx-request-id: b",
+        b"x-request-id: " + b"a" * 128,
+        b"x-request-id: " + b"a" * 129,
+        b"x-request-id: a\r\ncontent-length: 6",
+        b"x-request-id: \xff",
     ]
 )
 FIRSTS = st.sampled_from([b"POST /a HTTP/1.1", b"POST /a HTTP/1.0", b"POST /b HTTP/1.1", b"PUT /a HTTP/1.1"])
@@ -318,12 +341,14 @@ FIRSTS = st.sampled_from([b"POST /a HTTP/1.1", b"POST /a HTTP/1.0", b"POST /b HT
 
 @st.composite
 def heads_alike(draw: st.DrawFn) -> bytes:
-    """Return heads that differ in the length alone, almost so, or in one line."""
+    """Return heads that differ in the length and the request id alone, almost so, or in one line."""
     name = draw(
         st.sampled_from([b"Content-Length: ", b"content-length: ", b"Content-Length:", b"Content-Length:  "])
     )
     before, after = draw(st.lists(LINES, max_size=1)), draw(st.lists(LINES, max_size=1))
-    return a_head(*before, name + draw(LENGTHS), *after, first=draw(FIRSTS))
+    request_id = draw(IDS)
+    varying = [line for line in (request_id, name + draw(LENGTHS)) if line]
+    return a_head(*before, *varying, *after, first=draw(FIRSTS))
 
 
 @given(st.lists(heads_alike(), min_size=1, max_size=12))
@@ -362,6 +387,27 @@ def test_cache_matches_heads_that_differ_in_the_length_alone() -> None:
     assert read(b"5", b"x: z").derived is None
     assert memory.parse(a_head())[0].derived is None
     assert memory.parse(a_head())[0] is not memory.parse(a_head())[0]
+
+
+def test_cache_matches_heads_that_differ_in_the_request_id_before_the_length() -> None:
+    """A gglib that forwards requests sends each with an id of its own: it is returned with the cached head."""
+    memory = HeadParser()
+
+    def read(*lines: bytes) -> tuple[RequestHead, int | None, str | None]:
+        return memory.parse(a_head(*lines))
+
+    first, *_ = read(b"x-request-id: one", b"content-length: 5")
+    assert read(b"x-request-id: two", b"content-length: 67") == (first, 67, "two")
+    assert read(b"x-request-id: two", b"content-length: 67")[0] is first
+    assert read(b"content-length: 5", b"x-request-id: one")[0] is not first
+    assert read(b"content-length: 5", b"x-request-id: two")[2] == "two"
+
+
+def test_an_invalid_request_id_is_none() -> None:
+    """One that the server does not use is none, after a valid one too."""
+    memory = HeadParser()
+    for value, expected in ((b"one", "one"), (b"..", None), (b"two", "two"), (b"a b", None)):
+        assert memory.parse(a_head(b"x-request-id: " + value, b"content-length: 5"))[2] == expected
 
 
 @pytest.mark.parametrize("length", [b"", b"+7", b"7 ", b"7\r\nX: y", b"\xb2", b"0" * 19])

@@ -183,6 +183,16 @@ def test_heads_that_differ_in_the_length_alone_share_a_cache_entry() -> None:
     assert parse_response_head(OK + b"X: y") == (first, None)
 
 
+def test_heads_that_differ_in_the_request_id_share_a_cache_entry() -> None:
+    """A gglib that responds to a gglib sends each response with its own id: it is not part of the cached head."""
+    first, _ = parse_response_head(OK + b"x-request-id: one\r\nX: y\r\nContent-Length: 5")
+    assert parse_response_head(OK + b"x-request-id:\ttwo\r\nX: y\r\nContent-Length: 7") == (first, 7)
+    assert parse_response_head(OK + b"x-request-id: three\r\nX: y")[0] is first
+    assert dict(first.headers) == {b"x-request-id": b"", b"x": b"y"}
+    assert parse_response_head(OK + b"x-request-id: a b\r\nX: y")[0] is not first
+    assert parse_response_head(OK + b"x-request-id: one\r\nX: z")[0] is not first
+
+
 def test_cached_head_is_checked_against_its_length() -> None:
     """A cached chunked head is still refused when a length is added."""
     assert parse_response_head(OK + b"Transfer-Encoding: chunked")[0].is_chunked

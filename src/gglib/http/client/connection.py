@@ -90,9 +90,13 @@ class UpstreamConnection(asyncio.Protocol):
         transport = self._transport
         return not self._is_unusable and transport is not None and not transport.is_closing()
 
-    @property
-    def is_reusable(self) -> bool:
-        """Whether the exchange ended such that another may follow. Check ``is_alive`` before the next exchange."""
+    def may_be_reused(self, *, after_chunks: bool = False) -> bool:
+        """Whether the exchange ended such that another may follow. Check ``is_alive`` before the next exchange.
+
+        ``after_chunks``: also after a chunked response, whose head says so. Not for engines: llama-server closes the
+        connection right after a chunked response although its head says Keep-Alive (seen in its system calls): the next
+        request raced with the close, and one in two failed.
+        """
         reader = self._reader
         head = reader.head
         if (
@@ -103,9 +107,7 @@ class UpstreamConnection(asyncio.Protocol):
             or not self._is_sent
         ):
             return False
-        # llama-server closes the connection right after a chunked response although its head says Keep-Alive (seen
-        # in its system calls): the next request raced with the close, and one in two failed.
-        return head.may_keep_alive and not head.is_chunked
+        return head.may_keep_alive and (after_chunks or not head.is_chunked)
 
     @property
     def is_fully_read(self) -> bool:

@@ -42,6 +42,8 @@ class UpstreamRequest:
     """Timeout for the start of the response, and for connecting while the server's backlog is full. 0 is no limit."""
     chunk_gap_s: float = 0
     """Timeout between two parts of the response. 0 is no limit."""
+    reuses_after_chunks: bool = False
+    """Whether the connection stays open after a chunked response, as HTTP/1.1 has it: see ``may_be_reused``."""
 
 
 class UpstreamExchange:
@@ -81,7 +83,8 @@ class UpstreamExchange:
         return connection
 
     async def __aexit__(self, *_: object) -> None:
-        self._pool.release(self._origin, self._connection)
+        reuses = self._request.reuses_after_chunks
+        self._pool.release(self._origin, self._connection, reuses_after_chunks=reuses)
 
 
 class _MethodExchange(UpstreamExchange):
@@ -169,9 +172,11 @@ class UpstreamPool:
             connection.abort()
         return None
 
-    def release(self, origin: Origin, connection: UpstreamConnection) -> None:
+    def release(
+        self, origin: Origin, connection: UpstreamConnection, *, reuses_after_chunks: bool = False
+    ) -> None:
         """Return a connection to the pool, or close it if it is not reusable."""
-        if not connection.is_reusable:
+        if not connection.may_be_reused(after_chunks=reuses_after_chunks):
             connection.abort()
             return
         expires_at_s = self._loop.time() + self._idle_timeout_s

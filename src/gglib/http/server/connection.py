@@ -468,7 +468,12 @@ class ClientConnection(asyncio.Protocol):
         if self._task is None:
             self._task = self._server.start_task(self._serve())
         self._request = self._server.request_class(
-            event.head, event.content_length, event.body or self._body or b"", self, task=self._task
+            event.head,
+            event.content_length,
+            event.body or self._body or b"",
+            self,
+            task=self._task,
+            request_id=event.request_id,
         )
         if not event.head.may_keep_alive:
             self._transition(ConnectionEvent.DISABLE_KEEP_ALIVE)

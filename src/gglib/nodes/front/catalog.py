@@ -1,7 +1,6 @@
 """The catalogue of a front: its own models, and those of its nodes."""
 
-from gglib.core.kinds import launch_spec
-from gglib.core.models import NO_FILE, ModelLaunchSpec, ModelSummary
+from gglib.core.models import ModelLaunchSpec, ModelSummary
 from gglib.core.ports import ModelCatalogPort
 from gglib.nodes.front.cluster import Cluster
 
@@ -34,4 +33,4 @@ class FrontCatalog(ModelCatalogPort):
         if own is not None:
             return own
         found = self._cluster.index.find(name)
-        return None if found is None else launch_spec(found.summary, NO_FILE)
+        return None if found is None else found.launch_spec

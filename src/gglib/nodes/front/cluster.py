@@ -25,7 +25,10 @@ class Cluster:
         self._load_times = LoadTimes()
         self._clock = clock
         self._views: dict[str, NodeView] = {}
+        self._ordered: tuple[NodeView, ...] = ()
         self._snapshots: tuple[NodeSnapshot, ...] = ()
+        self._of_nodes: Sequence[NodeSnapshot] = ()
+        """What the port returned last: adapters return the same object as long as nothing has changed."""
         self._index = ModelIndex(())
 
     @property
@@ -47,8 +50,7 @@ class Cluster:
     def choose(self, request: PlacementRequest) -> Choice | NoNode:
         """Return the node of a request."""
         self._refresh()
-        views = [self._views[snapshot.name] for snapshot in self._snapshots]
-        return choose(request, views, self.response_times, self._clock())
+        return choose(request, self._ordered, self.response_times, self._clock())
 
     def snapshot(self, node: str) -> NodeSnapshot | None:
         """Return the last state of a node; None if there is no such node (any more)."""
@@ -58,7 +60,10 @@ class Cluster:
 
     def _refresh(self) -> None:
         """Take the snapshots that have arrived since the last call. Compares identities: called for each request."""
-        snapshots = (self.own.snapshot, *self.nodes.snapshots())
+        of_nodes, own = self.nodes.snapshots(), self.own.snapshot
+        if of_nodes is self._of_nodes and self._snapshots and own is self._snapshots[0]:
+            return
+        self._of_nodes, snapshots = of_nodes, (own, *of_nodes)
         if len(snapshots) == len(self._snapshots) and all(map(_is_same, snapshots, self._snapshots)):
             return
         views: dict[str, NodeView] = {}
@@ -72,7 +77,7 @@ class Cluster:
             views[snapshot.name] = view
         if _models_of(snapshots) != _models_of(self._snapshots):
             self._index = ModelIndex(snapshots)
-        self._views, self._snapshots = views, snapshots
+        self._views, self._ordered, self._snapshots = views, tuple(views.values()), snapshots
 
 
 def _is_same(one: NodeSnapshot, other: NodeSnapshot) -> bool:

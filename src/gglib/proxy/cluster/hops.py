@@ -23,9 +23,14 @@ def hop_lines(wait_s: float, priority: Priority) -> bytes:
 
     ``wait_s`` is how long the request may still wait for its model, in seconds.
     """
+    return _hop_lines(max(0, math.ceil(wait_s)), priority)
+
+
+@lru_cache(maxsize=256)
+def _hop_lines(wait_s: int, priority: Priority) -> bytes:
     return b"%b: 1\r\nprefer: wait=%d\r\n%b: %b\r\n" % (
         HOP_HEADER,
-        max(0, math.ceil(wait_s)),
+        wait_s,
         PRIORITY_HEADER,
         priority.name.lower().encode(),
     )

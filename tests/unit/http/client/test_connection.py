@@ -149,7 +149,8 @@ async def test_the_last_part_is_marked() -> None:
         connection.data_received(framed(EVENTS[0]) + END)
         await task
         assert (target.offered, target.written, target.is_ended) == ([EVENTS[0]], [], True)
-        assert not connection.is_reusable  # the engine closes it
+        assert not connection.may_be_reused()  # an engine closes it
+        assert connection.may_be_reused(after_chunks=True)
 
 
 async def test_cancelling_at_the_end_does_not_truncate_a_whole_response() -> None:
@@ -203,7 +204,7 @@ async def test_a_body_with_a_content_length_is_relayed() -> None:
         connection.data_received(b"bc")
         await task
         assert (target.all, target.is_ended) == (b"5\r\nabc", True)
-        assert connection.is_reusable
+        assert connection.may_be_reused()
 
 
 @given(
