@@ -127,8 +127,26 @@ class ConnectError(TransportError):
         super().__init__(reason)
 
 
+class TlsFault(Enum):
+    """Why TLS failed, as far as it decides what to do about it."""
+
+    UNTRUSTED = "untrusted"
+    """No trusted authority has issued the certificate."""
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    WRONG_NAME = "wrong name"
+    """The certificate is for other names and addresses."""
+    NOT_TLS = "not TLS"
+    """The server speaks something else at this port: plain HTTP."""
+    OTHER = "other"
+
+
 class TlsError(ConnectError):
     """TLS failed, for instance because of an untrusted certificate: a retry would fail the same way."""
+
+    def __init__(self, reason: str, fault: TlsFault = TlsFault.OTHER) -> None:
+        super().__init__(reason)
+        self.fault = fault
 
 
 class StallPhase(Enum):

@@ -1,13 +1,12 @@
 """Explains failures of requests to a remote gglib, one sentence each. Pure."""
 
 import json
-import ssl
 
 from gglib.cli.chat.response import error_message
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.client.one_shot import OneShotRequest
-from gglib.http.errors import ConnectError
+from gglib.http.errors import ConnectError, TlsError, TlsFault
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 _GATEWAY_ERRORS = {502, 503, 504}
@@ -19,28 +18,22 @@ _NO_SUCH_ROUTE = {(NOT_FOUND, "not_found"), (405, "method_not_allowed")}
 def unreachable(server: Endpoint, error: ConnectError) -> UpstreamError:
     """Return the error for a server to which no connection could be opened."""
     cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        advice = _certificate_advice(getattr(cause, "verify_code", 0))
-        return UpstreamError(
-            f"The certificate of {server.url} is not trusted ({cause.verify_message}): {advice}."
-        )
-    if isinstance(cause, ssl.SSLError):
-        reason = getattr(cause, "reason", None) or cause
-        return UpstreamError(f"{server.url} does not speak TLS ({reason}): try an http:// address.")
+    if isinstance(error, TlsError):
+        return UpstreamError(f"{server.url} {error.reason}: {_TLS_ADVICE[error.fault]}.")
     why = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
     return UpstreamError(
         f"{server.url} cannot be reached ({why}): check the address, and that gglib listens there for other machines."
     )
 
 
-def _certificate_advice(verify_code: int) -> str:
-    """Return what to do about a certificate that OpenSSL refuses for this reason (``X509_V_ERR_…``)."""
-    match verify_code:
-        case 62 | 64:  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
-            return "use a name or an address that it is for"
-        case 10:  # CERT_HAS_EXPIRED
-            return "renew it on that machine"
-    return "--ca FILE trusts the certificate in FILE, that of the server or of its authority"
+_TLS_ADVICE = {
+    TlsFault.UNTRUSTED: "--ca FILE trusts the certificate in FILE, that of the server or of its authority",
+    TlsFault.EXPIRED: "renew it on that machine",
+    TlsFault.NOT_YET_VALID: "check the clocks of both machines",
+    TlsFault.WRONG_NAME: "use a name or an address that it is for",
+    TlsFault.NOT_TLS: "try an http:// address",
+    TlsFault.OTHER: "'gglib logs' on that machine has the reason with log_level = \"debug\"",
+}
 
 
 def remote_refusal(

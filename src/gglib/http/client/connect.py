@@ -18,7 +18,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from gglib.http.client.tls import CaFileError
-from gglib.http.errors import ConnectError, TlsError, TooManyConnectionsError
+from gglib.http.errors import ConnectError, TlsError, TlsFault, TooManyConnectionsError
 
 RECEIVE_BUFFER_BYTES = 32 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -76,9 +76,9 @@ def origin_header_lines(origin: Origin) -> bytes:
 def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
     """Map an exception raised by ``connect`` to the error that the request raises."""
     if isinstance(error, CaFileError):
-        return TlsError(f"cannot be verified: {error}")
+        return TlsError(f"cannot be verified: {error}", TlsFault.UNTRUSTED)
     if isinstance(error, ssl.SSLError):
-        return TlsError(_tls_reason(error))
+        return TlsError(_tls_reason(error), tls_fault(error))
     if isinstance(error, OSError) and error.errno in _OUT_OF_DESCRIPTORS:
         return TooManyConnectionsError()
     return ConnectError()
@@ -87,7 +87,29 @@ def connect_error(error: Exception) -> ConnectError | TooManyConnectionsError:
 def _tls_reason(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"has a certificate that is not trusted ({error.verify_message})"
-    return f"cannot be reached: TLS failed ({(error.reason or str(error)).replace('_', ' ').lower()})"
+    words = (error.reason or str(error)).replace("_", " ").lower()
+    if tls_fault(error) is TlsFault.NOT_TLS:
+        return f"does not speak TLS ({words})"
+    return f"cannot be reached: TLS failed ({words})"
+
+
+_FAULT_OF_CODE = {
+    9: TlsFault.NOT_YET_VALID,  # X509_V_ERR_CERT_NOT_YET_VALID
+    10: TlsFault.EXPIRED,  # CERT_HAS_EXPIRED
+    62: TlsFault.WRONG_NAME,  # HOSTNAME_MISMATCH
+    64: TlsFault.WRONG_NAME,  # IP_ADDRESS_MISMATCH
+}
+_NOT_TLS = frozenset(
+    ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+)
+"""OpenSSL's reasons for a first response that is no TLS record."""
+
+
+def tls_fault(error: ssl.SSLError) -> TlsFault:
+    """Return why a handshake failed."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _FAULT_OF_CODE.get(getattr(error, "verify_code", 0), TlsFault.UNTRUSTED)
+    return TlsFault.NOT_TLS if error.reason in _NOT_TLS else TlsFault.OTHER
 
 
 async def connect(

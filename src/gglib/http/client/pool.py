@@ -227,7 +227,7 @@ class UpstreamPool:
         await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s, tls=tls)
 
     async def _tls_for(self, ca_file: str | None) -> ssl.SSLContext:
-        """Return the context; that of ``ca_file`` is made anew, as the file may have changed."""
+        """Return the context that verifies a server."""
         if ca_file is not None:
             return await asyncio.to_thread(ca_context, ca_file)
         if self._tls is None:

@@ -1,6 +1,7 @@
 """The contexts that verify servers."""
 
 import functools
+import os
 import ssl
 
 NO_CHECK_TIME = 0x200000
@@ -27,8 +28,18 @@ def tls_context() -> ssl.SSLContext:
 def ca_context(ca_file: str) -> ssl.SSLContext:
     """Return a context that trusts the certificates of a PEM file, and no others.
 
-    They are those of authorities, or of the servers themselves. Blocks: reads the file. Raises ``CaFileError``.
+    They are those of authorities, or of the servers themselves. One context for a file, until it changes. Blocks: reads
+    the file. Raises ``CaFileError``.
     """
+    try:
+        status = os.stat(ca_file)  # noqa: PTH116 - as cheap as it gets: done for each connection
+    except OSError as error:
+        raise CaFileError(f"{ca_file} cannot be read ({error.strerror or error})") from None
+    return _ca_context(ca_file, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=32)
+def _ca_context(ca_file: str, _revision: tuple[int, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate of a server is enough
     try:

@@ -102,7 +102,7 @@ class PeerClient:
                 self._is_connected = True
                 yield connection
         except TlsError as error:
-            raise PeerFailedError(untrusted(self.peer, error.reason)) from error
+            raise PeerFailedError(untrusted(self.peer, error.reason, error.fault)) from error
         except TransportError as error:
             raise PeerFailedError(unreachable(self.peer, error.reason)) from error
         except TooManyConnectionsError as error:

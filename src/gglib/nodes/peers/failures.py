@@ -3,6 +3,7 @@
 from gglib.core.plain_text import escape_line
 from gglib.core.sizes import format_size
 from gglib.core.version import __version__
+from gglib.http.errors import TlsFault
 from gglib.nodes.peers.peer import Peer
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
@@ -25,12 +26,18 @@ def unreachable(peer: Peer, reason: str) -> str:
     )
 
 
-def untrusted(peer: Peer, reason: str) -> str:
-    """Return the sentence for TLS that failed; ``reason`` is that of ``TlsError``."""
-    return (
-        f"Node '{peer.name}' at {peer.url} {reason}: pass the certificate of its CA with 'gglib node add {peer.url} "
-        f"--name {peer.name} --ca FILE'."
-    )
+def untrusted(peer: Peer, reason: str, fault: TlsFault) -> str:
+    """Return the sentence for TLS that failed; ``reason`` and ``fault`` are those of ``TlsError``."""
+    again = f"'gglib node add {peer.url} --name {peer.name} --ca FILE'"
+    advice = {
+        TlsFault.UNTRUSTED: f"pass the certificate of its CA with {again}",
+        TlsFault.EXPIRED: "renew it there",
+        TlsFault.NOT_YET_VALID: "check the clocks of both machines",
+        TlsFault.WRONG_NAME: f"use a name that it is for: 'gglib node add URL --name {peer.name}'",
+        TlsFault.NOT_TLS: f"add its http:// address with 'gglib node add URL --name {peer.name}'",
+        TlsFault.OTHER: "'gglib logs' there has the reason with log_level = \"debug\"",
+    }
+    return f"Node '{peer.name}' at {peer.url} {reason}: {advice[fault]}."
 
 
 def no_certificates(problem: str) -> str:

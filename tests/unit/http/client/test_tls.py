@@ -10,7 +10,7 @@ from tests.support.certificates import Authority, needs_openssl, write_certifica
 
 from gglib.http.client.connect import connect_error
 from gglib.http.client.tls import CaFileError, ca_context, context_for, pinned_context, tls_context
-from gglib.http.errors import TlsError
+from gglib.http.errors import TlsError, TlsFault
 from gglib.http.server.tls_context import server_context
 
 
@@ -37,6 +37,20 @@ def test_a_pinned_certificate_may_have_expired(tmp_path: Path) -> None:
     shake_hands(pinned_context("".join(own[:2])), server)
     with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
         shake_hands(ca_context(str(tmp_path / "ca" / "ca.crt")), server)
+
+
+def verify_error(message: str, code: int) -> ssl.SSLCertVerificationError:
+    """Return OpenSSL's error for a certificate."""
+    error = ssl.SSLCertVerificationError("failed")
+    error.verify_message, error.verify_code = message, code
+    return error
+
+
+def handshake_error(reason: str) -> ssl.SSLError:
+    """Return OpenSSL's error for a handshake."""
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
 
 
 def shake_hands(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
@@ -69,3 +83,46 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     error = connect_error(CaFileError("x cannot be read"))
     assert isinstance(error, TlsError)
     assert str(error) == "The server cannot be verified: x cannot be read."
+
+
+@needs_openssl
+def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
+    """Connections to the servers of one file share a context, until it changes."""
+    first, second = (write_certificate(tmp_path / name).read_bytes() for name in ("one.pem", "two.pem"))
+    file = tmp_path / "ca.pem"
+    file.write_bytes(first)
+    before = ca_context(str(file))
+    assert ca_context(str(file)) is before
+    file.write_bytes(second + b"\n")
+    after = ca_context(str(file))
+    assert [entry["serialNumber"] for entry in after.get_ca_certs()] != [
+        entry["serialNumber"] for entry in before.get_ca_certs()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "fault", "reason"),
+    [
+        (
+            verify_error("self-signed certificate", 18),
+            TlsFault.UNTRUSTED,
+            "not trusted (self-signed certificate)",
+        ),
+        (verify_error("Hostname mismatch", 62), TlsFault.WRONG_NAME, "not trusted (Hostname mismatch)"),
+        (verify_error("IP address mismatch", 64), TlsFault.WRONG_NAME, "not trusted (IP address mismatch)"),
+        (verify_error("expired", 10), TlsFault.EXPIRED, "not trusted (expired)"),
+        (verify_error("not yet", 9), TlsFault.NOT_YET_VALID, "not trusted (not yet)"),
+        (
+            handshake_error("WRONG_VERSION_NUMBER"),
+            TlsFault.NOT_TLS,
+            "does not speak TLS (wrong version number)",
+        ),
+        (handshake_error("UNSUPPORTED_PROTOCOL"), TlsFault.OTHER, "TLS failed (unsupported protocol)"),
+    ],
+)
+def test_each_failed_handshake_has_its_fault(error: ssl.SSLError, fault: TlsFault, reason: str) -> None:
+    """The fault decides what is advised."""
+    found = connect_error(error)
+    assert isinstance(found, TlsError)
+    assert found.fault is fault
+    assert reason in found.reason

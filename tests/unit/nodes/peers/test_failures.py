@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gglib.core.version import __version__
+from gglib.http.errors import TlsFault
 from gglib.nodes.peers import failures
 from gglib.nodes.peers.peer import Peer
 
@@ -24,10 +25,23 @@ WITH_KEY = replace(WITH_VARIABLE, key="secret-of-the-box")
             ),
         ),
         (
-            failures.untrusted(PEER, "has a certificate that is not trusted (expired)"),
+            failures.untrusted(
+                PEER, "has a certificate that is not trusted (self-signed)", TlsFault.UNTRUSTED
+            ),
             (
-                "Node 'box' at http://10.0.0.2:8080 has a certificate that is not trusted (expired): pass the "
+                "Node 'box' at http://10.0.0.2:8080 has a certificate that is not trusted (self-signed): pass the "
                 "certificate of its CA with 'gglib node add http://10.0.0.2:8080 --name box --ca FILE'."
+            ),
+        ),
+        (
+            failures.untrusted(PEER, "has a certificate that is not trusted (expired)", TlsFault.EXPIRED),
+            "Node 'box' at http://10.0.0.2:8080 has a certificate that is not trusted (expired): renew it there.",
+        ),
+        (
+            failures.untrusted(PEER, "does not speak TLS (wrong version number)", TlsFault.NOT_TLS),
+            (
+                "Node 'box' at http://10.0.0.2:8080 does not speak TLS (wrong version number): add its http:// address "
+                "with 'gglib node add URL --name box'."
             ),
         ),
         (
