@@ -33,6 +33,7 @@ from gglib.core.models import ModelLaunchSpec, ModelSettings, NewModel, RunningT
 from gglib.db import SqliteCatalog
 from gglib.gguf import read_gguf
 from gglib.runtime.engines import EmbeddedEngine
+from gglib.runtime.engines.base import Engine
 from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan
 from gglib.runtime.local.launch import launch_engine
 from gglib.runtime.local.launch_config import LaunchConfig
@@ -150,7 +151,7 @@ def spec_of(path: Path, *engine_args: str) -> ModelLaunchSpec:
 
 @asynccontextmanager
 async def engine(
-    spec: ModelLaunchSpec, kind: EmbeddedEngine, slots: int, context: int, home: Path
+    spec: ModelLaunchSpec, kind: Engine, slots: int, context: int, home: Path
 ) -> AsyncIterator[tuple[RunningTarget, int]]:
     """Run an engine for the block; yield its target and its pid."""
     engines = home / "engines"

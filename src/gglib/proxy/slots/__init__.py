@@ -1,0 +1,1 @@
+"""Which slot of an engine a conversation's next request goes to."""
