@@ -12,6 +12,7 @@ from pathlib import Path
 from gglib.core.memory import DeviceBytes, describe_device_bytes, exceeded_devices
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.shell_quoting import quoted_command
+from gglib.core.sizes import format_size
 
 
 class ErrorSource(Enum):
@@ -399,6 +400,21 @@ class ModelLoadingError(ModelRuntimeError):
         )
 
 
+class ModelDownloadingError(ModelLoadingError):
+    """The caller's wait expired before the model was downloaded to a node; the download continues."""
+
+    code = "model_downloading"
+
+    def __init__(
+        self, model_name: str, retry_after_s: float, *, done_bytes: int = 0, total_bytes: int | None = None
+    ) -> None:
+        super().__init__(model_name, retry_after_s)
+        share = f" ({format_size(done_bytes)} of {format_size(total_bytes)})" if total_bytes else ""
+        self.args = (
+            f"Model '{model_name}' is being downloaded{share}; try again in {max(1, math.ceil(retry_after_s))} s.",
+        )
+
+
 class ModelTooLargeError(ModelRuntimeError):
     """The model needs more memory than all models together may take, so no eviction makes room for it.
 
@@ -580,6 +596,22 @@ class NodeLostError(UpstreamError):
         super().__init__(f"Node '{node}' {reason}.")
 
 
+class RequestWithdrawnError(ModelRuntimeError):
+    """The gglib that forwarded the request has withdrawn it while it waited here: it sends the request elsewhere.
+
+    Nothing of it was computed. Never an error of a client: only requests that another gglib has forwarded get it.
+    """
+
+    code = "withdrawn"
+    source = ErrorSource.CLIENT
+    is_retryable = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request was withdrawn while it waited: the gglib that forwarded it sends it elsewhere."
+        )
+
+
 class NoNodeError(ModelRuntimeError):
     """No node can serve the model now; ``reasons`` has that of each node, as clauses."""
 
@@ -607,6 +639,40 @@ class NodeUnreachableError(NodeError):
 
 class NodeRefusedError(NodeError):
     """A node answered with an error; the message is the node's own."""
+
+
+class NodeNotFoundError(GglibError):
+    """This gglib has no node of this name."""
+
+    code = "node_not_found"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"There is no node '{node}': list the nodes with 'gglib node list'.")
+
+
+class ModelNotOnNodeError(GglibError):
+    """The catalogue of the named node lacks the model; ``others`` are the nodes that have it."""
+
+    code = "model_not_on_node"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, model_name: str, node: str, others: tuple[str, ...]) -> None:
+        where = f": it is on {', '.join(others)}" if others else ""
+        super().__init__(f"Model '{model_name}' is not on node '{node}'{where}.")
+
+
+class NodeNeededError(GglibError):
+    """A command for one node names none, and several nodes, but not this machine, have the model."""
+
+    code = "node_needed"
+    source = ErrorSource.CLIENT
+
+    def __init__(self, model_name: str, nodes: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Model '{model_name}' is on several nodes ({', '.join(nodes)}): name one of them with "
+            f"'--node {nodes[0]}', over HTTP with the field 'node'."
+        )
 
 
 class UpstreamStalledError(UpstreamError):

@@ -4,13 +4,15 @@ A node has its own catalogue, scheduler and engines. The front sees it as a snap
 forwards the request to the node's address.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gglib.core.hub.downloads import DownloadState
 from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelSummary
-from gglib.core.runtime.status import RuntimeStatus
+from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
+from gglib.core.shell_quoting import in_quotes, shell_command
 
 
 class NodeState(Enum):
@@ -54,6 +56,35 @@ class NodeModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredResponse:
+    """What a finished response says of the speed of a node."""
+
+    node: str | None
+    """The node that computed it; None: this machine."""
+    model: str
+    """The model's name in the cluster."""
+    tokens: int
+    seconds: float
+    """From its first token to its last one: neither the wait nor the prompt is part of it."""
+    prompt_tokens_per_s: float | None = None
+    """Speed of the prompt, without cached tokens; None if it is not reported, or too short to be measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeDownload:
+    """The state of a download at a node."""
+
+    state: DownloadState
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    """None if it is not known yet."""
+    bytes_per_s: int | None = None
+    """None while no data arrives."""
+    error: str | None = None
+    """Why it failed, as a sentence; None if it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSnapshot:
     """The state of a node when it was last seen. Times in seconds."""
 
@@ -80,3 +111,67 @@ class NodeSnapshot:
     def takes_requests(self) -> bool:
         """Whether new requests may be sent to it."""
         return self.state is NodeState.READY
+
+    @property
+    def answers(self) -> bool:
+        """Whether its status is a current one: it answers, and lets this gglib read it."""
+        return self.state in _ANSWERING
+
+    @property
+    def residents(self) -> tuple[ResidentStatus, ...]:
+        """Its models in memory; none that is only remembered of a node that does not answer."""
+        return self.status.residents if self.answers else ()
+
+
+_ANSWERING = frozenset((NodeState.READY, NodeState.DRAINING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCopy:
+    """A model at one node."""
+
+    node: str
+    model_name: str
+    """Its name there: the same file can have several names."""
+    state: str | None
+    """``loading``, ``ready``, ``draining`` or ``stopping``; None if it is not in memory there, or the node is down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameConflict:
+    """Nodes that have different files under one name."""
+
+    name: str
+    served: tuple[str, ...]
+    """The nodes with the file that the name stands for."""
+    others: tuple[str, ...]
+    """The nodes whose file is another one."""
+
+    @property
+    def command(self) -> str:
+        """The command that ends the conflict, on the machines of ``others``."""
+        return shell_command("set", "--name", "NEW", self.name)
+
+    def __str__(self) -> str:
+        verb = "serves" if len(self.served) == 1 else "serve"
+        return (
+            f"'{self.name}' is another file on {_and(self.others)} than on {_and(self.served)}, which {verb} it: "
+            f"give it another name there with {in_quotes(self.command)}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterOverview:
+    """All nodes at one moment."""
+
+    nodes: tuple[NodeSnapshot, ...] = ()
+    """The front's own machine first; empty if there are no other nodes."""
+    sent: Mapping[str, int] = field(default_factory=dict)
+    """The front's requests in progress, by node."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """How many of its requests a node has lost since the start, by node; those that another one then served count."""
+    conflicts: tuple[NameConflict, ...] = ()
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

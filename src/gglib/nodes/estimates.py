@@ -110,4 +110,4 @@ def _loads_for_s(view: NodeView, resident: ResidentStatus, now: float) -> float:
 
 def _lost_s(view: NodeView, victim: ResidentStatus) -> float:
     """Return what the eviction of an idle model is expected to cost: less, the longer it has been idle."""
-    return view.reload_s(victim) * RETURN_S / (RETURN_S + (victim.idle_s or 0.0))
+    return view.reload_s(victim) * RETURN_S / (RETURN_S + max(0.0, victim.idle_s or 0.0))

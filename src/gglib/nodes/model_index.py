@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from gglib.core.kinds import launch_spec
 from gglib.core.models import NO_FILE, ModelLaunchSpec, ModelSummary
 from gglib.core.names import find_model
-from gglib.core.nodes import NodeModel, NodeSnapshot
+from gglib.core.nodes import NameConflict, NodeModel, NodeSnapshot
 
 Copies = Mapping[str, NodeModel]
 """The model at each node that has it, by the node's name."""
@@ -36,24 +36,6 @@ class ClusterModel:
     def name(self) -> str:
         """Its name in the cluster. Its names at the nodes may be others: the same file can have several."""
         return self.summary.name
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameConflict:
-    """Nodes that have different files under one name."""
-
-    name: str
-    served: tuple[str, ...]
-    """The nodes with the file that the name stands for."""
-    others: tuple[str, ...]
-    """The nodes whose file is another one."""
-
-    def __str__(self) -> str:
-        verb = "serves" if len(self.served) == 1 else "serve"
-        return (
-            f"'{self.name}' is another file on {_and(self.others)} than on {_and(self.served)}, which {verb} it: "
-            f"give it another name there with: gglib set {self.name} --name NEW"
-        )
 
 
 class ModelIndex:
@@ -164,7 +146,3 @@ def _model(name: str, content: _Content, own: str, *, number: int) -> ClusterMod
     first = content.nodes_with(name)[0]
     summary = copies[first].summary
     return ClusterModel(summary=summary if first == own else replace(summary, id=-number), copies=copies)
-
-
-def _and(nodes: Sequence[str]) -> str:
-    return nodes[0] if len(nodes) == 1 else f"{', '.join(nodes[:-1])} and {nodes[-1]}"

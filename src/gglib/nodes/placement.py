@@ -15,14 +15,14 @@ another one. ``bench/nodes`` compares the rules (``bench/results/nodes-placement
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from gglib.core.memory import describe_device_bytes
 from gglib.core.nodes import NodeModel, NodeState
 from gglib.core.runtime.load_progress import estimated_load_s
 from gglib.nodes.estimates import Estimate, Step, estimate
-from gglib.nodes.node_view import NodeView
+from gglib.nodes.node_view import MODELS, NodeView
 from gglib.nodes.response_times import ResponseTimes
 
 LOAD_WEIGHT = -0.75
@@ -60,7 +60,9 @@ class PlacementRequest:
     excluded: frozenset[str] = frozenset()
     """Nodes that failed to serve this request."""
     pull_bytes: int | None = None
-    """Size of the model's download; None if it has no source to download it from."""
+    """Size of the model's download; None if it is not downloaded: it has no source, or the user does not want it."""
+    no_pull: Mapping[str, str] = field(default_factory=dict)
+    """Nodes that it cannot be downloaded to, each with why, as a clause."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,13 +153,27 @@ def _exclusion(request: PlacementRequest, view: NodeView) -> str | None:
         return f"is not among the model's nodes ({', '.join(request.nodes)})"
     model = request.copies.get(view.name)
     if model is None:
-        return None if request.pull_bytes is not None else "does not have its files"
+        return _pull_exclusion(request, view)
     return _memory_exclusion(view, model)
 
 
 def is_allowed(node: str, patterns: Collection[str]) -> bool:
     """Whether one of the patterns matches the node's name, ignoring case; ``*`` stands for any characters."""
     return any(fnmatchcase(node.casefold(), pattern.casefold()) for pattern in patterns)
+
+
+def _pull_exclusion(request: PlacementRequest, view: NodeView) -> str | None:
+    """Return why a model cannot be downloaded to a node, as a clause; None if it can.
+
+    The memory that it needs is that of its files, or at other nodes.
+    """
+    if request.pull_bytes is None:
+        return "does not have its files"
+    limits = [limit for device, limit in view.limits.items() if device != MODELS]
+    needs = (sum(copy.need.values()) for copy in request.copies.values())
+    if limits and sum(limits) < max((request.pull_bytes, *needs)):
+        return "allows less memory than it needs"
+    return request.no_pull.get(view.name)
 
 
 def _memory_exclusion(view: NodeView, model: NodeModel) -> str | None:

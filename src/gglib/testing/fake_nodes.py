@@ -1,12 +1,12 @@
 """Nodes in memory: the nodes port without a network. Tests set what is known of each node."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import NodeRefusedError, NodeUnreachableError
-from gglib.core.nodes import NodeSnapshot, NodeState
+from gglib.core.nodes import NodeDownload, NodeSnapshot, NodeState
 from gglib.core.ports.nodes import NodesPort
 from gglib.core.runtime.status import ResidentStatus
 
@@ -19,10 +19,10 @@ class NodeCommand:
     """A command that a node was given."""
 
     kind: str
-    """``load``, ``unload`` or ``pull``."""
+    """``load``, ``unload``, ``pull`` or ``withdraw``."""
     node: str
     target: str
-    """The model's name at the node, or the source of a pull."""
+    """The model's name at the node, the source of a pull, or the id of a request."""
     num_ctx: int | None = None
 
 
@@ -30,7 +30,9 @@ class FakeNodes(NodesPort):
     """Nodes that are what ``put`` says.
 
     A command to a node that is neither down nor refuses this gglib succeeds: ``load`` and ``unload`` change the models
-    in memory of its snapshot. Set by tests: ``slow_nodes``, whose loads end when ``gate`` is set; ``keys`` by node.
+    in memory of its snapshot. Set by tests: ``slow_nodes``, whose loads end when ``gate`` is set; ``keys`` by node;
+    ``downloads`` by node and source; ``waiting``, by node and id the requests that can be withdrawn,
+    with a function that ends the request or None.
     Read by tests: ``commands``, also those that failed; ``failures``, the nodes of ``report_failure``; ``is_closed``.
     """
 
@@ -38,8 +40,10 @@ class FakeNodes(NodesPort):
         self.slow_nodes: Collection[str] = ()
         self.gate = asyncio.Event()
         self.keys: dict[str, str] = {}
+        self.waiting: dict[tuple[str, str], Callable[[], None] | None] = {}
         self.commands: list[NodeCommand] = []
         self.failures: list[str] = []
+        self.downloads: dict[tuple[str, str], NodeDownload] = {}
         self.is_closed = False
         self._snapshots = {snapshot.name: snapshot for snapshot in snapshots}
         self._changes = 0
@@ -117,6 +121,21 @@ class FakeNodes(NodesPort):
         """Record the command: the snapshot does not change."""
         self.commands.append(NodeCommand("pull", node, source))
         self._checked(node, None)
+
+    async def download(self, node: str, source: str) -> NodeDownload | None:
+        """Return what ``downloads`` has."""
+        self._checked(node, None)
+        return self.downloads.get((node, source))
+
+    async def withdraw(self, node: str, request_id: str) -> bool:
+        """Remove a request from ``waiting`` and end it; False if it is not there, or the node is lost."""
+        self.commands.append(NodeCommand("withdraw", node, request_id))
+        if not self._is_reached(node) or (node, request_id) not in self.waiting:
+            return False
+        end = self.waiting.pop((node, request_id))
+        if end is not None:
+            end()
+        return True
 
     async def close(self) -> None:
         """Set ``is_closed``."""

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from gglib.core.errors import ModelLoadingError, ModelNotFoundError
-from gglib.core.memory import DeviceMemory
+from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
@@ -71,7 +71,8 @@ class FakeRuntime(ModelRuntimePort):
     """Serves ``targets`` by model name.
 
     Set by tests: ``gate``, an event that grants wait for, and ``fails_with``, raised after the gate instead of a grant;
-    ``ended_swaps``, newest first, and ``device_memory``, which ``swaps`` and ``devices`` return.
+    ``ended_swaps``, newest first, and ``device_memory``, which ``swaps`` and ``devices`` return; ``limits`` are those
+    of ``status``.
     Read by tests: ``admitted``, every entered call of ``admit``, including failed ones; ``holds``, the number of
     requests that hold a target; ``waiting``, the number of requests that wait at the gate; ``stops``, the number of
     calls of ``stop_current``; ``subscriptions``, which receive what ``publish`` is given.
@@ -94,6 +95,7 @@ class FakeRuntime(ModelRuntimePort):
         self.subscriptions: set[FakeSubscription] = set()
         self.ended_swaps: list[SwapStatus] = []
         self.device_memory: Mapping[str, DeviceMemory] = {}
+        self.limits: DeviceBytes = {}
         self._current: RunningTarget | None = None
 
     async def ensure_model_running(
@@ -162,7 +164,8 @@ class FakeRuntime(ModelRuntimePort):
     async def status(self) -> RuntimeStatus:
         """Return the current model with the number of holds."""
         status = await super().status()
-        return RuntimeStatus(residents=tuple(self._with_holds(resident) for resident in status.residents))
+        residents = tuple(self._with_holds(resident) for resident in status.residents)
+        return RuntimeStatus(residents=residents, limits=self.limits)
 
     @asynccontextmanager
     async def _hold(self, lease: Lease) -> AsyncIterator[RunningTarget]:

@@ -62,8 +62,8 @@ def test_the_fronts_own_file_has_a_name_against_all_others() -> None:
     (conflict,) = found.conflicts
     assert (conflict.served, conflict.others) == (("a",), ("b", "c"))
     assert str(conflict) == (
-        "'m' is another file on b and c than on a, which serves it: give it another name there with: "
-        "gglib set m --name NEW"
+        "'m' is another file on b and c than on a, which serves it: give it another name there with "
+        "'gglib set --name NEW m'."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.nodes.cluster import Cluster, a_model, a_node, cluster, resident, waiting
+from tests.unit.nodes.cluster import GIB, Cluster, a_model, a_node, cluster, resident, waiting
 
 from gglib.core.nodes import NodeSnapshot, NodeState
 from gglib.core.runtime.status import LoadCount
@@ -326,3 +326,20 @@ def test_a_burst_spreads_over_equal_nodes(count: int, size: int, slots: int) -> 
     nodes = cluster(*(node(f"n{number}", resident(slots=slots)) for number in range(size)))
     counts = Counter(nodes.send(count))
     assert max(counts.values()) - min(counts[f"n{number}"] for number in range(size)) <= 1
+
+
+def test_a_download_goes_to_a_node_that_can_run_the_model() -> None:
+    """By the size of its files, or by what it needs elsewhere; others have their reasons."""
+    small, large = a_node("small", models=(), gib=3), a_node("large", models=(), gib=8)
+    down = a_node("down", models=(a_model(need_gib=6),), state=NodeState.DOWN)
+    found = cluster(small, large, down).choice(pull_bytes=4 * GIB)
+    assert (found.node, found.estimate.step) == ("large", Step.PULL)
+    middle = a_node("middle", models=(), gib=5)
+    refused = cluster(small, middle, down, large).result(
+        pull_bytes=4 * GIB, no_pull={"large": "failed to download it (The disk is full)"}
+    )
+    assert str(refused) == (
+        "small allows less memory than it needs; middle allows less memory than it needs; down is down; "
+        "large failed to download it (The disk is full)"
+    )
+    assert cluster(a_node("any", models=(), gib=None)).node(pull_bytes=4 * GIB) == "any"

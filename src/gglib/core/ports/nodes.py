@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 from gglib.core.addresses import Endpoint
-from gglib.core.nodes import NodeSnapshot
+from gglib.core.nodes import ClusterOverview, ModelCopy, NodeDownload, NodeSnapshot
 
 
 class NodesPort(ABC):
@@ -56,6 +57,34 @@ class NodesPort(ABC):
         Errors as for ``load``.
         """
 
+    async def download(self, node: str, source: str) -> NodeDownload | None:  # noqa: ARG002 - for adapters that know it
+        """Return the state of the download that ``pull`` has queued; None if it is unknown.
+
+        Errors as for ``load``. Not abstract: without it a download that fails is noticed by nothing but time.
+        """
+        return None
+
+    @abstractmethod
+    async def withdraw(self, node: str, request_id: str) -> bool:
+        """Have a request given back that this gglib has sent there, if it waits for its model.
+
+        It ends with the code ``withdrawn`` then. False if it is unknown, in an engine already, or was not withdrawn for
+        another reason: the node cannot be reached, refuses this gglib, or is of a version without the command. Raises
+        nothing: the end of the request itself says what became of it.
+        """
+
     @abstractmethod
     async def close(self) -> None:
         """Stop watching the nodes. They keep running, with their requests."""
+
+
+class ClusterView(Protocol):
+    """What a front shows of its nodes. Reads values in memory: never waits."""
+
+    def overview(self) -> ClusterOverview:
+        """Return all nodes, this machine first; an empty overview if there are no others."""
+        ...
+
+    def copies(self, model_name: str) -> tuple[ModelCopy, ...]:
+        """Return where the model with exactly this name is, this machine first; empty if there are no nodes."""
+        ...

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
@@ -10,14 +11,21 @@ from typing import Self
 from urllib.parse import quote
 
 from gglib.core.addresses import Endpoint
-from gglib.core.errors import NodeRefusedError, NodeUnreachableError
-from gglib.core.nodes import NodeSnapshot, NodeState
+from gglib.core.errors import NodeError, NodeRefusedError, NodeUnreachableError
+from gglib.core.hub.downloads import DownloadState
+from gglib.core.nodes import NodeDownload, NodeSnapshot, NodeState
 from gglib.core.ports.nodes import NodesPort
 from gglib.http.tasks import run_until_first_ends
 from gglib.nodes.peers import failures
 from gglib.nodes.peers.client import PeerResponse
 from gglib.nodes.peers.failures import PeerFailedError
-from gglib.nodes.peers.messages import UnreadableError, read_error, read_was_stopped
+from gglib.nodes.peers.messages import (
+    UnreadableError,
+    read_download,
+    read_error,
+    read_was_stopped,
+    read_was_withdrawn,
+)
 from gglib.nodes.peers.peer import Peer
 from gglib.nodes.peers.watcher import PeerWatcher
 
@@ -25,6 +33,8 @@ MAX_ANSWER_BYTES = 1_000_000
 """The largest response to a command."""
 QUEUED_TIMEOUT_S = 30.0
 """For a command that does not wait for a model."""
+WITHDRAW_TIMEOUT_S = 2.0
+"""For a withdrawal. Without a result the request stays, or comes back later: nothing is lost."""
 _FIRST_ERROR_STATUS = 400
 
 
@@ -46,6 +56,8 @@ class PeerNodes(NodesPort):
         self._has_changed = asyncio.Event()
         """Set at the next change, which replaces it."""
         self._snapshots: tuple[NodeSnapshot, ...] = ()
+        self._download_ids: dict[tuple[str, str], str] = {}
+        """The id of the last download at a node, by node and source."""
 
     async def __aenter__(self) -> Self:
         self.start()
@@ -120,7 +132,36 @@ class PeerNodes(NodesPort):
 
     async def pull(self, node: str, source: str) -> None:
         """Have the node download a model; return when the download is queued."""
-        await self._command(node, "/gglib/downloads", {"target": source}, timeout_s=QUEUED_TIMEOUT_S)
+        response = await self._command(
+            node, "/gglib/downloads", {"target": source}, timeout_s=QUEUED_TIMEOUT_S
+        )
+        with suppress(UnreadableError):
+            self._download_ids[node, source] = read_download(response.body)[0]
+
+    async def download(self, node: str, source: str) -> NodeDownload | None:
+        """Return the state of a download of ``pull``; its models are read at once when it is done."""
+        number = self._download_ids.get((node, source))
+        if number is None:
+            return None
+        path = f"/gglib/downloads/{quote(number, safe='')}"
+        response = await self._command(node, path, None, method=b"GET", timeout_s=QUEUED_TIMEOUT_S)
+        try:
+            _, found = read_download(response.body)
+        except UnreadableError:
+            return None
+        if found.state is DownloadState.DONE and node in self._watchers:
+            self._watchers[node].read_models_now()
+        return found
+
+    async def withdraw(self, node: str, request_id: str) -> bool:
+        """Have a request given back that waits there; False if it was not."""
+        front = quote(self._own_instance, safe="")
+        path = f"/gglib/requests/{quote(request_id, safe='')}/withdraw?front={front}"
+        try:
+            response = await self._command(node, path, None, timeout_s=WITHDRAW_TIMEOUT_S)
+            return read_was_withdrawn(response.body)
+        except (NodeError, UnreadableError):
+            return False
 
     async def close(self) -> None:
         """Stop watching the nodes. They keep running, with their requests."""
@@ -128,7 +169,7 @@ class PeerNodes(NodesPort):
         await asyncio.gather(*(watcher.close() for watcher in watchers.values()))
 
     async def _command(
-        self, node: str, path: str, body: object, *, timeout_s: float | None = None
+        self, node: str, path: str, body: object, *, method: bytes = b"POST", timeout_s: float | None = None
     ) -> PeerResponse:
         """Send a command, and return its response. A node that is lost meanwhile ends the wait."""
         watcher = self._watchers.get(node)
@@ -136,7 +177,7 @@ class PeerNodes(NodesPort):
             raise NodeUnreachableError(f"There is no node '{node}': list the nodes with 'gglib node list'.")
         content = b"" if body is None else json.dumps(body).encode()
         exchange = watcher.client.request(
-            b"POST", path, content, limit_bytes=MAX_ANSWER_BYTES, timeout_s=timeout_s
+            method, path, content, limit_bytes=MAX_ANSWER_BYTES, timeout_s=timeout_s
         )
         response: PeerResponse | None = None
         try:

@@ -1,6 +1,9 @@
 """Why a node by address is not used, one sentence each. Pure."""
 
+from dataclasses import replace
+
 from gglib.core.plain_text import escape_line
+from gglib.core.shell_quoting import quoted_command
 from gglib.core.sizes import format_size
 from gglib.core.version import __version__
 from gglib.http.errors import TlsFault
@@ -28,13 +31,12 @@ def unreachable(peer: Peer, reason: str) -> str:
 
 def untrusted(peer: Peer, reason: str, fault: TlsFault) -> str:
     """Return the sentence for TLS that failed; ``reason`` and ``fault`` are those of ``TlsError``."""
-    again = f"'gglib node add {peer.url} --name {peer.name} --ca FILE'"
     advice = {
-        TlsFault.UNTRUSTED: f"pass the certificate of its CA with {again}",
+        TlsFault.UNTRUSTED: f"pass the certificate of its CA with {_add_again(peer, peer.url, ca='FILE')}",
         TlsFault.EXPIRED: "renew it there",
         TlsFault.NOT_YET_VALID: "check the clocks of both machines",
-        TlsFault.WRONG_NAME: f"use a name that it is for: 'gglib node add URL --name {peer.name}'",
-        TlsFault.NOT_TLS: f"add its http:// address with 'gglib node add URL --name {peer.name}'",
+        TlsFault.WRONG_NAME: f"use a name that it is for: {_add_again(peer, 'URL')}",
+        TlsFault.NOT_TLS: f"add its http:// address with {_add_again(replace(peer, ca_file=None), 'URL')}",
         TlsFault.OTHER: "'gglib logs' there has the reason with log_level = \"debug\"",
     }
     return f"Node '{peer.name}' at {peer.url} {reason}: {advice[fault]}."
@@ -73,9 +75,14 @@ def starting(peer: Peer) -> str:
 def not_gglib(peer: Peer) -> str:
     """Return the sentence for another server."""
     return (
-        f"No gglib answers at {peer.url}: set the address of a gglib server with 'gglib node add URL --name "
-        f"{peer.name}'."
+        f"No gglib answers at {peer.url}: set the address of a gglib server with {_add_again(peer, 'URL')}."
     )
+
+
+def https_required(peer: Peer) -> str:
+    """Return the sentence for a gglib that serves HTTPS, at an address with ``http``."""
+    address = peer.url.replace("http://", "https://", 1)
+    return f"Node '{peer.name}' at {peer.url} serves HTTPS: add it with {_add_again(peer, address)}."
 
 
 def other_version(peer: Peer, version: str) -> str:
@@ -102,10 +109,13 @@ def key_refused(peer: Peer, status: int) -> str:
     if peer.key_env is None:
         return (
             f"Node '{peer.name}' requires a key: set an environment variable to {remedy}, and name it with "
-            f"'gglib node add {peer.url} --name {peer.name} --key-env VARIABLE'."
+            f"{_add_again(peer, peer.url, key_env='VARIABLE')}."
         )
     if peer.key is None:
-        return f"Node '{peer.name}' requires a key, and {peer.key_env} has none: set it to {remedy}."
+        return (
+            f"Node '{peer.name}' requires a key, and {peer.key_env} has none: set it to {remedy}, also for "
+            "'gglib serve', which reads it when it starts."
+        )
     if status == UNAUTHORIZED:
         return f"Node '{peer.name}' does not accept the key in {peer.key_env}: set it to {remedy}."
     return f"The key in {peer.key_env} has no admin rights at node '{peer.name}': set it to {remedy}."
@@ -117,3 +127,12 @@ def refused_command(peer: Peer, status: int, message: str | None) -> str:
         return key_refused(peer, status)
     lines = (message or "").strip().splitlines()  # the last log lines of an engine may follow
     return escape_line(lines[0])[:MAX_MESSAGE_CHARS] if lines else failing(peer, status)
+
+
+def _add_again(peer: Peer, url: str, *, key_env: str | None = None, ca: str | None = None) -> str:
+    """Return the command that changes a node, in quotes. Key and certificates that it does not name are removed."""
+    key_env = key_env or peer.key_env
+    ca = ca or (None if peer.ca_file is None else str(peer.ca_file))
+    options = [("--name", peer.name), ("--key-env", key_env), ("--ca", ca)]
+    words = [word for option, value in options if value is not None for word in (option, value)]
+    return quoted_command("node", "add", url, *words)

@@ -7,14 +7,16 @@ fields, or with others of a wrong type, raises ``UnreadableError``: the sizes ar
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 import msgspec
 
+from gglib.core.hub.downloads import DownloadState
 from gglib.core.memory import RAM, DeviceBytes, DeviceMemory
 from gglib.core.models import ModelCapabilities, ModelKind, ModelSettings, ModelSource, ModelSummary
 from gglib.core.name_rules import is_name
-from gglib.core.nodes import ModelContent, NodeModel
+from gglib.core.nodes import ModelContent, NodeDownload, NodeModel
+from gglib.core.plain_text import escape_line
 from gglib.core.priority import Priority
 from gglib.core.runtime.status import (
     LoadCount,
@@ -25,6 +27,8 @@ from gglib.core.runtime.status import (
     SwapStatus,
     WaitingStatus,
 )
+from gglib.nodes.peers.failures import MAX_MESSAGE_CHARS
+from gglib.nodes.peers.plausible import LARGEST_INTEGER, is_plausible
 
 MAX_MODELS = 10_000
 """Models beyond this number are ignored."""
@@ -33,6 +37,7 @@ STARTING, READY, DRAINING = "starting", "ready", "draining"
 """The values of ``readiness``, as of ``GET /ready``."""
 
 T = TypeVar("T")
+_Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
 
 
 class UnreadableError(Exception):
@@ -85,11 +90,11 @@ class _Model:
     aliases: tuple[str, ...] = ()
     description: str = ""
     architecture: str | None = None
-    parameter_count: int | None = None
+    parameter_count: _Count | None = None
     quantization: str | None = None
-    size_bytes: int | None = None
-    trained_context: int | None = None
-    context: int | None = None
+    size_bytes: _Count | None = None
+    trained_context: _Count | None = None
+    context: _Count | None = None
     idle_ttl_s: float | None = None
     kind: str | None = None
     is_pinned: bool = False
@@ -110,7 +115,7 @@ class _Models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Need:
-    total_bytes: int
+    total_bytes: _Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +134,39 @@ class _Stopped:
     stopped: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Error:
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Download:
+    id: str
+    state: DownloadState
+    done_bytes: _Count = 0
+    total_bytes: _Count | None = None
+    bytes_per_s: _Count | None = None
+    error: _Error | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Withdrawn:
+    withdrawn: bool
+
+
 _STATUS = msgspec.json.Decoder(_Status)
 _MODELS = msgspec.json.Decoder(_Models)
 _FITS = msgspec.json.Decoder(_Fits)
 _STOPPED = msgspec.json.Decoder(_Stopped)
+_DOWNLOAD = msgspec.json.Decoder(_Download)
+_WITHDRAWN = msgspec.json.Decoder(_Withdrawn)
 
 
 def read_status(body: bytes) -> PeerStatus:
     """Return the status in a response of ``GET /gglib/status``. Raises ``UnreadableError``."""
     status = _decoded(_STATUS, body)
+    if not is_plausible(status):
+        raise UnreadableError(status.version)
     return PeerStatus(
         version=status.version,
         instance=status.instance,
@@ -185,13 +214,34 @@ def read_was_stopped(body: bytes) -> bool:
     return bool(_decoded(_STOPPED, body).stopped)
 
 
+def read_download(body: bytes) -> tuple[str, NodeDownload]:
+    """Return the id and the state of a download in a response of ``/gglib/downloads/{id}``.
+
+    Raises ``UnreadableError``.
+    """
+    found = _decoded(_DOWNLOAD, body)
+    return found.id, NodeDownload(
+        state=found.state,
+        done_bytes=found.done_bytes,
+        total_bytes=found.total_bytes,
+        bytes_per_s=found.bytes_per_s,
+        error=None if found.error is None else escape_line(found.error.message)[:MAX_MESSAGE_CHARS],
+    )
+
+
+def read_was_withdrawn(body: bytes) -> bool:
+    """Return whether the response of ``POST /gglib/requests/{id}/withdraw`` says so. Raises ``UnreadableError``."""
+    return _decoded(_WITHDRAWN, body).withdrawn
+
+
 def read_error(body: bytes) -> str | None:
     """Return the message of an error response; None if it has none."""
-    try:
-        message = json.loads(body)["error"]["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return message if isinstance(message, str) else None
+    return _error_text(body, "message")
+
+
+def read_error_code(body: bytes) -> str | None:
+    """Return the code of an error response; None if it has none."""
+    return _error_text(body, "code")
 
 
 def need_by_device(total_bytes: int, devices: Mapping[str, DeviceMemory]) -> DeviceBytes:
@@ -214,6 +264,14 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         return decoder.decode(body)
     except (ValueError, RecursionError):  # msgspec's errors, and texts that are not UTF-8, are ValueErrors
         raise UnreadableError(_version_of(body)) from None
+
+
+def _error_text(body: bytes, field: str) -> str | None:
+    try:
+        value = json.loads(body)["error"][field]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _version_of(body: bytes) -> str | None:

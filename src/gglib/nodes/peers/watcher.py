@@ -19,14 +19,21 @@ from typing import Any
 
 from gglib.core.nodes import NodeSnapshot
 from gglib.http.client.connection import UpstreamConnection
-from gglib.http.errors import TransportError
+from gglib.http.errors import PlainHttpError, TransportError
 from gglib.http.tasks import BackgroundTasks, run_until_first_ends
 from gglib.nodes.peers import failures
 from gglib.nodes.peers.catalogue import OK, PeerCatalogue
 from gglib.nodes.peers.client import PeerClient
 from gglib.nodes.peers.differences import has_changed
 from gglib.nodes.peers.failures import PeerFailedError, PeerRefusedError
-from gglib.nodes.peers.messages import DRAINING, STARTING, PeerStatus, UnreadableError, read_status
+from gglib.nodes.peers.messages import (
+    DRAINING,
+    STARTING,
+    PeerStatus,
+    UnreadableError,
+    read_error_code,
+    read_status,
+)
 from gglib.nodes.peers.peer import Peer
 from gglib.nodes.peers.probing import PROBE_TIMEOUT_S, PeerProbing
 
@@ -98,6 +105,10 @@ class PeerWatcher:
         self._probing.hurry(self._clock())
         self._is_probe_hurried.set()
 
+    def read_models_now(self) -> None:
+        """Read the catalogue now: the node has another model."""
+        self._is_catalogue_due.set()
+
     def set_drained(self, peer: Peer) -> None:
         """Take the order to drain, or its end, from another ``Peer`` that differs in nothing else."""
         self.peer = peer
@@ -159,7 +170,9 @@ class PeerWatcher:
         if response.status >= _SERVER_ERROR:
             raise PeerFailedError(failures.failing(self.peer, response.status))
         if response.status != OK:
-            raise PeerRefusedError(failures.not_gglib(self.peer))
+            needs_https = read_error_code(response.body) == PlainHttpError.code
+            refusal = failures.https_required if needs_https else failures.not_gglib
+            raise PeerRefusedError(refusal(self.peer))
         try:
             return read_status(response.body)
         except UnreadableError as error:

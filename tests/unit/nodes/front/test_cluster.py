@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from tests.support.node_values import snapshot
+from tests.support.node_values import node_model, snapshot
 
-from gglib.core.nodes import NodeState
+from gglib.core.nodes import ClusterOverview, NodeState
 from gglib.nodes.front.cluster import Cluster
 from gglib.nodes.front.own_node import OwnNode
 from gglib.nodes.placement import Choice, NoNode, PlacementRequest
@@ -81,3 +81,32 @@ def test_a_snapshot_without_a_new_report_keeps_the_counts() -> None:
     nodes.put(replace(nodes.snapshots()[0], seen_at_s=2.0))
     assert cluster.model("m") is not None
     assert cluster.sent.since_snapshot("a", "m") == 0
+
+
+def test_the_overview_has_this_machine_first() -> None:
+    """And the front's requests in progress at each node, and the names with different files."""
+    nodes = FakeNodes([snapshot("a", "m"), snapshot("b")])
+    nodes.put(replace(snapshot("b"), models=(node_model("m", sha256="other"),)))
+    cluster = new_cluster(nodes)
+    cluster.sent.started("a", "m")
+    overview = cluster.overview()
+    assert [node.name for node in overview.nodes] == ["this", "a", "b"]
+    assert overview.sent == {"this": 0, "a": 1, "b": 0}
+    assert [(conflict.name, conflict.others) for conflict in overview.conflicts] == [("m", ("b",))]
+
+
+def test_copies_say_where_a_model_is_in_memory() -> None:
+    """Not at a node that does not answer: what is remembered of it may be over."""
+    nodes = FakeNodes([snapshot("a", "m", ready=("m",)), snapshot("b", "m")])
+    cluster = new_cluster(nodes)
+    assert [(copy.node, copy.state) for copy in cluster.copies("m")] == [("a", "ready"), ("b", None)]
+    nodes.set_state("a", NodeState.DOWN)
+    assert [(copy.node, copy.state) for copy in cluster.copies("m")] == [("a", None), ("b", None)]
+    assert cluster.copies("other") == ()
+
+
+def test_without_nodes_there_is_nothing_to_show() -> None:
+    """Not even this machine: its state is not kept then."""
+    cluster = new_cluster(FakeNodes())
+    assert cluster.overview() == ClusterOverview()
+    assert cluster.copies("m") == ()

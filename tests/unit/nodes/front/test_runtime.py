@@ -8,8 +8,9 @@ import pytest
 from tests.support.node_values import snapshot
 
 from gglib.core.errors import ModelTooLargeError, NodeLostError, NoNodeError
+from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelSummary, RunningTarget
-from gglib.core.nodes import NodeState
+from gglib.core.nodes import MeasuredResponse, NodeState
 from gglib.core.priority import Priority
 from gglib.nodes.front.cluster import Cluster
 from gglib.nodes.front.own_node import OwnNode
@@ -124,6 +125,17 @@ async def test_failures_of_many_requests_are_bounded() -> None:
     assert await node_of(here, "0", wait_s=0.0) == "a"
 
 
+async def test_lost_requests_are_counted_by_node() -> None:
+    """Those that another node serves then, too; other errors are none of the node's."""
+    here = await front(FakeNodes([snapshot("a", "n")]))
+    for number in range(2):
+        await fail(here, str(number), "a")
+    with pytest.raises(ModelTooLargeError):
+        async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id="other"):
+            raise ModelTooLargeError("n", {}, {})
+    assert here.cluster.overview().lost == {"a": 2}
+
+
 async def fail(here: Front, request_id: str, node: str) -> None:
     """Admit a request, whose node breaks off."""
     with pytest.raises(NodeLostError):
@@ -149,6 +161,65 @@ async def test_a_model_that_this_machine_cannot_run_goes_to_a_node() -> None:
     here.nodes.set_state("a", NodeState.REFUSED)
     with pytest.raises(ModelTooLargeError):
         async with here.runtime.admit("m", None, 4096, wait_s=1.0, request_id="last"):
+            pass
+
+
+async def test_what_this_machine_cannot_run_says_nothing_of_the_next_model() -> None:
+    """The models of an alias list are tried under the id of one request."""
+    own = [
+        ModelSummary(id=1, name=name, size_bytes=1000, hashes=(f"hash of {name}",)) for name in ("large", "m")
+    ]
+    here = await front(FakeNodes([snapshot("a", "large", "m", state=NodeState.REFUSED)]), *own)
+    here.own.fails_with = ModelTooLargeError("large", {"ram": 2}, {"ram": 1})
+    with pytest.raises(ModelTooLargeError):
+        async with here.runtime.admit("large", None, 4096, wait_s=0.0, request_id="r"):
+            pass
+    here.own.fails_with = None
+    async with here.runtime.admit("m", None, 4096, wait_s=0.0, request_id="r") as target:
+        assert target is HERE
+
+
+async def test_a_client_may_use_an_id_again_after_this_machine_could_not_run_its_model() -> None:
+    """The memory may be free then."""
+    own = ModelSummary(id=1, name="m", size_bytes=1000, hashes=("hash of m",))
+    here = await front(FakeNodes([snapshot("a", "m", state=NodeState.REFUSED)]), own)
+    here.own.fails_with = ModelTooLargeError("m", {"ram": 2}, {"ram": 1})
+    with pytest.raises(ModelTooLargeError):
+        async with here.runtime.admit("m", None, 4096, wait_s=0.0, request_id="r"):
+            pass
+    here.own.fails_with = None
+    async with here.runtime.admit("m", None, 4096, wait_s=0.0, request_id="r") as target:
+        assert target is HERE
+
+
+async def test_a_node_that_failed_a_request_does_not_get_it_because_this_machine_fails_it_too() -> None:
+    """Its failure is remembered until the request has ended."""
+    own = ModelSummary(id=1, name="n", size_bytes=1000, hashes=("hash of n",))
+    here = await front(FakeNodes([snapshot("a", "n", ready=("n",))]), own)
+    here.own.fails_with = ModelTooLargeError("n", {"ram": 2}, {"ram": 1})
+    await fail(here, "r", "a")
+    with pytest.raises(ModelTooLargeError):
+        await node_of(here, "r", wait_s=0.0)
+
+
+async def test_a_model_that_does_not_fit_here_goes_to_a_node_at_once() -> None:
+    """Its size is known before the own runtime is asked, which explains it if no node is left."""
+
+    async def need_of(model: ModelSummary) -> DeviceBytes:
+        return {"ram": 20}
+
+    own = ModelSummary(id=1, name="m", size_bytes=1000, hashes=("hash of m",))
+    here = await front(FakeNodes([snapshot("a", "m")]), own)
+    here.own.limits, here.cluster.own._need_of = {"ram": 10}, need_of
+    await here.cluster.own.refresh()
+    await here.cluster.own.refresh_needs()
+    async with here.runtime.admit("m", None, 4096, wait_s=1.0, request_id="r") as target:
+        assert target.node == "a"
+    assert here.own.admitted == []
+    here.nodes.set_state("a", NodeState.REFUSED)
+    here.own.fails_with = ModelTooLargeError("m", {"ram": 20}, {"ram": 10})
+    with pytest.raises(ModelTooLargeError):
+        async with here.runtime.admit("m", None, 4096, wait_s=1.0, request_id="s"):
             pass
 
 
@@ -234,7 +305,7 @@ async def test_a_conversation_prefers_the_node_of_its_last_answer() -> None:
 
     async def ask(request_id: str, conversation: str | None = None) -> str | None:
         if conversation is not None:
-            here.runtime.note_conversation(request_id, conversation)
+            here.runtime.note_conversation(request_id, conversation, 100)
         async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id=request_id) as target:
             return target.node
 
@@ -246,8 +317,45 @@ async def test_a_conversation_prefers_the_node_of_its_last_answer() -> None:
     assert await ask("4", "another talk") == first.node
 
 
+@pytest.mark.parametrize("is_measured", [False, True])
+async def test_a_long_conversation_stays_although_another_node_is_free(*, is_measured: bool) -> None:
+    """Once the speed of prompts is measured: it would be computed again there."""
+    here = await front(FakeNodes([snapshot("a", "n", ready=("n",)), snapshot("b", "n", ready=("n",))]))
+
+    async def ask(request_id: str) -> str | None:
+        here.runtime.note_conversation(request_id, "talk", 40_000)
+        async with here.runtime.admit("n", None, 4096, wait_s=1.0, request_id=request_id) as target:
+            return target.node
+
+    home = await ask("1")
+    assert home is not None
+    prompt_speed = 1000.0 if is_measured else None
+    response = MeasuredResponse(
+        node=home, model="n", tokens=100, seconds=5.0, prompt_tokens_per_s=prompt_speed
+    )
+    here.cluster.note_response(response)
+    here.cluster.sent.started(home, "n")
+    assert (await ask("2") == home) is is_measured
+
+
+async def test_a_slow_node_gets_fewer_requests_once_it_is_measured() -> None:
+    """This machine is measured like the others."""
+    own = ModelSummary(id=1, name="n", size_bytes=1000, hashes=("hash of n",))
+    here = await front(FakeNodes([snapshot("a", "n", ready=("n",))]), own)
+    here.own.targets["n"] = HERE
+    await here.own.load("n", None, 4096)
+    await here.cluster.own.refresh()
+    for node, seconds in ((None, 8.0), ("a", 1.0)):
+        here.cluster.note_response(MeasuredResponse(node=node, model="n", tokens=100, seconds=seconds))
+    nodes = []
+    for number in range(4):
+        lease = here.runtime.admit("n", None, 4096, wait_s=1.0, request_id=str(number))
+        nodes.append((await lease.__aenter__()).node)
+    assert nodes == ["a"] * 4
+
+
 async def test_without_nodes_nothing_is_kept_of_conversations() -> None:
     """Every request of a server would be noted."""
     here = await front(FakeNodes(), "m")
-    here.runtime.note_conversation("1", "talk")
+    here.runtime.note_conversation("1", "talk", 100)
     assert len(here.runtime._conversation_of) == 0

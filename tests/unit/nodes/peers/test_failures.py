@@ -1,6 +1,7 @@
 """The sentence for each reason not to use a node."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from gglib.nodes.peers.peer import Peer
 PEER = Peer(name="box", url="http://10.0.0.2:8080")
 WITH_VARIABLE = replace(PEER, key_env="BOX_KEY")
 WITH_KEY = replace(WITH_VARIABLE, key="secret-of-the-box")
+SECURE = replace(WITH_KEY, url="https://box", ca_file=Path("/my certs/ca.pem"))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,20 @@ WITH_KEY = replace(WITH_VARIABLE, key="secret-of-the-box")
             ),
         ),
         (
+            failures.https_required(PEER),
+            (
+                "Node 'box' at http://10.0.0.2:8080 serves HTTPS: add it with 'gglib node add https://10.0.0.2:8080 "
+                "--name box'."
+            ),
+        ),
+        (
+            failures.https_required(WITH_VARIABLE),
+            (
+                "Node 'box' at http://10.0.0.2:8080 serves HTTPS: add it with 'gglib node add https://10.0.0.2:8080 "
+                "--name box --key-env BOX_KEY'."
+            ),
+        ),
+        (
             failures.other_version(PEER, "9.9\x1b[2J"),
             (
                 f"Node 'box' runs gglib 9.9\\x1b[2J, whose responses gglib {__version__} cannot read: install the same "
@@ -95,6 +111,40 @@ WITH_KEY = replace(WITH_VARIABLE, key="secret-of-the-box")
 def test_each_reason_says_what_to_do(sentence: str, expected: str) -> None:
     """In one sentence."""
     assert sentence == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "command"),
+    [
+        (
+            failures.untrusted(SECURE, "is not trusted", TlsFault.UNTRUSTED),
+            "'gglib node add https://box --name box --key-env BOX_KEY --ca FILE'",
+        ),
+        (
+            failures.untrusted(SECURE, "has another name", TlsFault.WRONG_NAME),
+            "\"gglib node add URL --name box --key-env BOX_KEY --ca '/my certs/ca.pem'\"",
+        ),
+        (
+            failures.untrusted(SECURE, "does not speak TLS", TlsFault.NOT_TLS),
+            "'gglib node add URL --name box --key-env BOX_KEY'",
+        ),
+        (
+            failures.not_gglib(SECURE),
+            "\"gglib node add URL --name box --key-env BOX_KEY --ca '/my certs/ca.pem'\"",
+        ),
+        (
+            failures.key_refused(replace(SECURE, key_env=None, key=None), 401),
+            "\"gglib node add https://box --name box --key-env VARIABLE --ca '/my certs/ca.pem'\"",
+        ),
+        (
+            failures.key_refused(replace(PEER, url="http://[::1]:8080"), 401),
+            "\"gglib node add 'http://[::1]:8080' --name box --key-env VARIABLE\"",
+        ),
+    ],
+)
+def test_the_command_keeps_the_key_and_the_certificates(sentence: str, command: str) -> None:
+    """``gglib node add`` without them would remove them; shells expand brackets."""
+    assert sentence.endswith(f"{command}.")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from gglib.core.hub.downloads import DownloadState
 from gglib.core.memory import DeviceMemory
 from gglib.core.models import ModelCapabilities, ModelSettings, ModelSource, ModelSummary
-from gglib.core.nodes import ModelContent
+from gglib.core.nodes import ModelContent, NodeDownload
 from gglib.core.priority import Priority
 from gglib.core.runtime.status import (
     LoadCount,
@@ -24,11 +25,14 @@ from gglib.nodes.peers import messages
 from gglib.nodes.peers.messages import (
     UnreadableError,
     need_by_device,
+    read_download,
     read_error,
+    read_error_code,
     read_models,
     read_needs,
     read_status,
     read_was_stopped,
+    read_was_withdrawn,
 )
 from gglib.proxy.routes import responses
 
@@ -126,6 +130,33 @@ def test_a_status_with_other_types_is_that_of_another_version(residents: object)
     assert caught.value.version == "9.9"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"residents": [{"model_id": 1, "model_name": "m", "state": "ready", "effective_ctx": 10**400}]},
+        {"loads": [{"model_name": "m", "outcome": "ready", "count": 1, "total_s": 1e300}]},
+        {"limits": {"ram": -(10**400)}},
+        {"devices": {"ram": {"total_bytes": 10**30, "available_bytes": None}}},
+    ],
+)
+def test_numbers_that_no_machine_has_are_unreadable(fields: dict[str, Any]) -> None:
+    """The arithmetic of placement would overflow with them, for all requests."""
+    with pytest.raises(UnreadableError) as caught:
+        read_status(json.dumps({"version": "1", "residents": []} | fields).encode())
+    assert caught.value.version == "1"
+
+
+@pytest.mark.parametrize("size_bytes", [10**400, -1_048_576_000])
+def test_models_and_downloads_of_sizes_that_no_file_has_are_unreadable(size_bytes: int) -> None:
+    """A load is expected to take as long as its size says: never 0 s, and never for ever."""
+    with pytest.raises(UnreadableError):
+        read_models(models_body({"id": 1, "name": "m", "size_bytes": size_bytes}))
+    with pytest.raises(UnreadableError):
+        read_needs(json.dumps({"fits": [{"model_id": 1, "need": {"total_bytes": size_bytes}}]}).encode())
+    with pytest.raises(UnreadableError):
+        read_download(json.dumps({"id": "d", "state": "queued", "total_bytes": size_bytes}).encode())
+
+
 def test_the_models_of_this_version_are_read_without_paths() -> None:
     """For an admin key, with hashes; the time of the last use is left out."""
     sent = responses.Models(models=(responses.Model.of(MODEL, "ready"),))
@@ -186,10 +217,38 @@ def test_needs_are_read_by_model() -> None:
         read_needs(b"{}")
 
 
+def test_a_download_has_an_id_and_a_state() -> None:
+    """The rest may be missing; its error is one line."""
+    assert read_download(b'{"id": "d", "state": "queued"}') == ("d", NodeDownload(state=DownloadState.QUEUED))
+    error = {"code": "disk_full", "message": "The disk\nis full."}
+    body = {"id": "d", "state": "failed", "done_bytes": 1, "total_bytes": 2, "bytes_per_s": 3, "error": error}
+    assert read_download(json.dumps(body).encode()) == (
+        "d",
+        NodeDownload(
+            state=DownloadState.FAILED,
+            done_bytes=1,
+            total_bytes=2,
+            bytes_per_s=3,
+            error="The disk\\nis full.",
+        ),
+    )
+    with pytest.raises(messages.UnreadableError):
+        read_download(b'{"id": "d", "state": "teleporting"}')
+
+
 def test_an_unload_says_whether_the_model_was_in_memory() -> None:
     """By the names that it lists."""
     assert read_was_stopped(b'{"stopped":["m"]}')
     assert not read_was_stopped(b'{"stopped":[]}')
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_a_withdrawal_says_whether_the_request_waited(*, expected: bool) -> None:
+    """Older versions have no such response."""
+    sent = responses.WithdrawnRequest(withdrawn=expected)
+    assert read_was_withdrawn(msgspec.json.encode(sent)) is expected
+    with pytest.raises(UnreadableError):
+        read_was_withdrawn(b"{}")
 
 
 @pytest.mark.parametrize(
@@ -206,6 +265,7 @@ def test_an_unload_says_whether_the_model_was_in_memory() -> None:
 def test_the_message_of_an_error_is_read_if_there_is_one(body: bytes, message: str | None) -> None:
     """Other servers have other forms."""
     assert read_error(body) == message
+    assert read_error_code(body.replace(b'"message"', b'"code"')) == message
 
 
 def device(total_bytes: int | None) -> DeviceMemory:
