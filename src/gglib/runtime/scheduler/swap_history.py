@@ -1,7 +1,8 @@
 """Records swaps for the log, the status and the metrics, from the scheduler's events and effects.
 
 Pure: the times are arguments. An unload that makes room is recorded together with the launch that takes the room; any
-other unload (idle time-to-live, stall, stop by the user, death) is recorded alone. Swaps and loads are counted.
+other unload (idle time-to-live, stall, stop by the user, death, or the launch was stopped before it was ready) is
+recorded alone. Swaps and loads are counted.
 """
 
 from collections import deque
@@ -142,13 +143,12 @@ class SwapHistory:
         unloaded = self._finish_unload(event, now)
         for effect in effects:
             if isinstance(effect, Stop) and effect.eviction is not None:
-                self._begin_unload(effect.generation, effect.eviction, now)
+                swaps += self._begin_unload(effect.generation, effect.eviction, now)
             elif isinstance(effect, Launch):
                 self._begin_load(effect, unloaded, now)
                 unloaded = None
         if unloaded is not None:
-            self._count_swap(reason_code(unloaded.eviction.reason))
-            swaps.append(_unload_swap(unloaded))
+            swaps.append(self._end_unload(unloaded))
         return swaps
 
     def _detach(self, ticket: int) -> None:
@@ -168,13 +168,21 @@ class SwapHistory:
         request = self._requests.get(launch.ticket) if launch.ticket is not None else None
         self._loads[launch.generation] = _Load(launch.spec.model_name, now, request, unloaded)
 
-    def _begin_unload(self, generation: int, eviction: Eviction, now: float) -> None:
+    def _begin_unload(self, generation: int, eviction: Eviction, now: float) -> Iterator[SwapStatus]:
+        """Note that a model is unloaded; yield the unload that made room for it, if its own load was not finished."""
         load = self._loads.pop(generation, None)
         if load is not None:
-            if not load.is_finished:
-                self._count_load(load, "stopped", now)
             request = self._requests.get(eviction.ticket) if eviction.ticket is not None else None
             self._unloads[generation] = _Unload(load.model_name, eviction, request, now)
+            if not load.is_finished:
+                self._count_load(load, "stopped", now)
+                if load.evicted is not None:
+                    yield self._end_unload(load.evicted)
+
+    def _end_unload(self, unload: _Unload) -> SwapStatus:
+        """Count an unload that no finished load took the room of, and return it."""
+        self._count_swap(reason_code(unload.eviction.reason))
+        return _unload_swap(unload)
 
     def _finish_unload(self, event: Event, now: float) -> _Unload | None:
         if not isinstance(event, Exited):

@@ -128,6 +128,22 @@ def test_a_larger_context_is_a_swap_of_a_model_with_itself(golden: Golden) -> No
     assert golden(swap.why)
 
 
+def test_the_model_that_made_room_for_an_abandoned_load_is_recorded() -> None:
+    """A was unloaded for B, whose request left, and which A replaced before it was ready."""
+    *_, first, second = swaps_of(
+        *A_IS_IDLE,
+        (50.0, request_for(2, B)),
+        (50.5, Exited(1)),
+        (51.0, RequestEnded(2)),
+        (52.0, request_for(3, A)),
+        (52.5, Exited(2)),
+        (56.5, BecameReady(3)),
+    )
+    assert (first.from_model, first.to_model, first.why) == ("a", None, "'a' was idle")
+    assert (first.stop_s, first.total_s) == (0.5, 0.5)
+    assert (second.from_model, second.to_model) == ("b", "a")
+
+
 def test_an_abandoned_load_is_recorded_as_the_evicted_model(golden: Golden) -> None:
     """Its request was cancelled, and another model was requested."""
     (swap,) = swaps_of(
