@@ -25,6 +25,7 @@ STATES = {
 }
 """Text and colour of the values in the timeline; the name is that of the label ``state``, without 0."""
 NO_MODELS = "No model in memory"
+NO_NODES = "No nodes"
 
 
 def models() -> list[Panel]:
@@ -92,6 +93,56 @@ def memory() -> list[Panel]:
             ),
             "percentunit",
             empty="No model in memory, or no memory budget",
+        ),
+    ]
+
+
+def nodes() -> list[Panel]:
+    """Return what each node does, as the server sees it; empty without nodes."""
+    return [
+        graph(
+            "Nodes",
+            "1 while a node takes requests, else 0; a sum if several servers are chosen.",
+            Query(gauge_by("node", "gglib_node_up", SERVER), "{{node}}"),
+            "none",
+            empty=NO_NODES,
+        ),
+        graph(
+            "Requests by node",
+            "Finished requests per second that a node served, without those of the server's own machine.",
+            Query(rate_by("node", "gglib_node_requests_total", SERVER), "{{node}}"),
+            "reqps",
+            empty=NO_NODES,
+            is_stacked=True,
+        ),
+        counts(
+            "Lost requests by node",
+            "Number of requests that a node lost: it died or was cut off. Most are served by another one.",
+            Query(or_zero(count_by("node", "gglib_node_lost_requests_total", SERVER), "node"), "{{node}}"),
+        ),
+        graph(
+            "Models in memory by node",
+            "Models that are loading, ready, or on their way out.",
+            Query(gauge_by("node", "gglib_node_resident_models", SERVER), "{{node}}"),
+            "short",
+            empty=NO_NODES,
+            is_stacked=True,
+        ),
+        graph(
+            "In progress by node",
+            "Requests that the server has sent to a node and that have not ended.",
+            Query(gauge_by("node", "gglib_node_requests_in_progress", SERVER), "{{node}}"),
+            "short",
+            empty=NO_NODES,
+            is_stacked=True,
+        ),
+        graph(
+            "Waiting by node",
+            "Requests that wait at a node, also those of other clients.",
+            Query(gauge_by("node", "gglib_node_requests_waiting", SERVER), "{{node}}"),
+            "short",
+            empty=NO_NODES,
+            is_stacked=True,
         ),
     ]
 

@@ -25,7 +25,7 @@ from gglib.proxy.access.policy import AccessPolicy
 from gglib.proxy.access.priority import caller_priority, requested_priority
 from gglib.proxy.access.visible_catalog import VisibleCatalog
 from gglib.proxy.access.visible_errors import visible_error
-from gglib.proxy.cluster.hops import is_forwarded
+from gglib.proxy.cluster.hops import error_line, is_forwarded
 from gglib.proxy.dialects.base import ErrorDialect
 from gglib.proxy.dialects.errors import dialect_for
 from gglib.proxy.errors import EngineError, to_error_response
@@ -94,7 +94,10 @@ class ProxyApp:
             message = recorded_message(error)
             _log_error(request, error)
             dialect = dialect_for(request.path, head.fields)
-            shown = visible_error(error, caller_of(request), is_forwarded=is_forwarded(head.headers))
+            is_hop = is_forwarded(head.headers)
+            if is_hop:
+                response.extra_header_lines += error_line(_own_code(error))
+            shown = visible_error(error, caller_of(request), is_forwarded=is_hop)
             await response.fail(shown, dialect)
         finally:
             del self._open[request]
@@ -221,11 +224,18 @@ class ProxyApp:
         check_access(access, caller)
 
     def _own_services(self, head: RequestHead) -> Services | None:
-        """Return the services of this machine alone if another gglib has forwarded the request; else None."""
-        cluster = self._services.cluster
-        if cluster is None or not is_forwarded(head.headers):
+        """Return the services of this machine alone if another gglib has forwarded the request; else None.
+
+        Without heartbeats, which that gglib sends to the client itself: the status of the response stays open while
+        the request waits, so that an error has a status and headers.
+        """
+        if not is_forwarded(head.headers):
             return None
-        return replace(self._services, runtime=cluster.own_runtime, catalog=cluster.own_catalog, cluster=None)
+        own = replace(self._services, options=replace(self._services.options, heartbeat_s=0))
+        cluster = own.cluster
+        if cluster is None:
+            return own
+        return replace(own, runtime=cluster.own_runtime, catalog=cluster.own_catalog, cluster=None)
 
     def _services_for(self, grant: Grant | None, own: Services | None) -> Services:
         """Return the services for a request with these rights: those of the app if it may use all models.
@@ -311,6 +321,11 @@ def _wait_s(head: RequestHead, options: ProxyOptions) -> float:
     """Return the wait for a model, in seconds: ``Prefer: wait=N`` (RFC 7240) can only shorten it."""
     preferred_s = preferred_wait_s(head.headers)
     return options.model_wait_s if preferred_s is None else min(preferred_s, options.model_wait_s)
+
+
+def _own_code(error: Exception) -> str | None:
+    """Return the code of an error of this gglib. That of an engine is any text, and may be one of gglib's own."""
+    return error.code if isinstance(error, EngineError) else to_error_response(error).code
 
 
 def _upstream_headers(head: RequestHead) -> Headers:

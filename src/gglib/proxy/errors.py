@@ -479,8 +479,12 @@ _TABLE: dict[type[errors.GglibError], tuple[int, str]] = {
     errors.ModelStoppedError: (503, _SERVER_ERROR),
     errors.ShuttingDownError: (503, _SERVER_ERROR),
     errors.UpstreamStalledError: (504, "upstream_error"),
+    errors.RequestWithdrawnError: (503, _SERVER_ERROR),
     errors.NoNodeError: (503, _SERVER_ERROR),
     errors.NodeError: (502, _SERVER_ERROR),
+    errors.NodeNotFoundError: (404, _INVALID_REQUEST),
+    errors.ModelNotOnNodeError: (404, _INVALID_REQUEST),
+    errors.NodeNeededError: (400, _INVALID_REQUEST),
     # Instances of these have their own status; the rows are the usual values, for the OpenAPI document.
     EngineError: (500, _SERVER_ERROR),
     RefusedByEngineError: (400, _INVALID_REQUEST),

@@ -17,7 +17,13 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from time import monotonic
 
-from gglib.core.errors import CatalogError, EngineDiedError, EngineUnreachableError, NodeLostError
+from gglib.core.errors import (
+    CatalogError,
+    EngineDiedError,
+    EngineUnreachableError,
+    NodeLostError,
+    RequestWithdrawnError,
+)
 from gglib.core.models import ModelCapabilities, ModelKind, RunningTarget
 from gglib.core.profiles import Profile
 from gglib.http.client.connection import UpstreamConnection
@@ -28,6 +34,7 @@ from gglib.proxy.access.priority import request_priority
 from gglib.proxy.bodies import offloaded
 from gglib.proxy.cluster.conversation import conversation_key
 from gglib.proxy.cluster.hops import hop_lines, node_line
+from gglib.proxy.cluster.node_errors import SHUTTING_DOWN, is_shutdown
 from gglib.proxy.cluster.services import ClusterPorts
 from gglib.proxy.dialects import engine_errors
 from gglib.proxy.dialects.base import BatchedExchange, Exchange
@@ -64,13 +71,13 @@ from gglib.proxy.relay.exchange_relay import (
     unexpected_response_error,
 )
 from gglib.proxy.relay.heartbeat import Heartbeat
-from gglib.proxy.relay.node_relay import FIRST_ERROR_STATUS, relay_node_error
+from gglib.proxy.relay.node_relay import FIRST_ERROR_STATUS, relay_node_error, skip_comments
 from gglib.proxy.relay.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.token_usage import TAIL_BYTES
 from gglib.proxy.tool_support import WARNING_HEADER, models_with_tools, tool_warning
-from gglib.proxy.upstream_errors import check_backend_status, upstream_error
+from gglib.proxy.upstream_errors import check_backend_head, upstream_error
 
 log = logging.getLogger("gglib.proxy")
 
@@ -82,6 +89,8 @@ RECONNECT_DELAYS_S = (0.02, 0.1, 0.3, None)
 
 When an engine dies, the kernel closes its sockets some milliseconds before the runtime sees the exit. A request in that
 gap cannot connect. Retrying it is safe, because none of its bytes were sent."""
+LOST_NODE_DELAYS_S = (0.02, 0.1, 0.3, 1.0, 1.0, 1.0, None)
+"""The same after a node was lost: another one is chosen each time, and several may be lost one after the other."""
 
 
 async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine would cost each request 0.4 us
@@ -169,7 +178,7 @@ async def forward(  # noqa: C901, PLR0912, PLR0913, PLR0915 - one more coroutine
 def _note_conversation(request: ProxyRequest, body: bytes, cluster: ClusterPorts) -> None:
     conversation = conversation_key(body)
     if conversation is not None:
-        cluster.note_conversation(request.id, conversation)
+        cluster.note_conversation(request.id, conversation, len(body))
 
 
 async def forward_exchange(
@@ -256,7 +265,7 @@ def _read_envelope(body: bytes, options: ProxyOptions) -> Envelope:
     )
 
 
-async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would cost each request 0.3 us
+async def _exchange(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - an object for them would cost each request 0.3 us
     request: ProxyRequest,
     response: Response,
     services: Services,
@@ -280,7 +289,8 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
     priority = request_priority(request.caller_priority, None if spec is None else spec.settings.priority)
     cors_header_lines = response.extra_header_lines
     queued_at_s = monotonic()
-    for delay_s in RECONNECT_DELAYS_S:
+    reconnect_delays_s, lost_node_delays_s = iter(RECONNECT_DELAYS_S), iter(LOST_NODE_DELAYS_S)
+    while True:
         try:
             async with services.runtime.admit(
                 model_name,
@@ -293,9 +303,8 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
             ) as target:
                 request.running_target, request.waited_s = target, monotonic() - queued_at_s
                 node = target.node
-                response.extra_header_lines = cors_header_lines + (
-                    _context_line(target.effective_ctx) if node is None else node_line(node)
-                )
+                if node is None:
+                    response.extra_header_lines = cors_header_lines + _context_line(target.effective_ctx)
                 sent = upstream_request
                 if target.served_name is not None:
                     sent = await _adapted(upstream_request, target, request, services)
@@ -306,8 +315,11 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
                     # ``isinstance`` of an abstract class takes 0.4 us, so only for translated requests.
                     if exchange is None or not isinstance(exchange, BatchedExchange):
                         async with services.pool.post(target, sent) as upstream:
-                            check_backend_status(upstream.head.status, target)
-                            await relay(upstream, response, heartbeat, exchange, node)
+                            check_backend_head(upstream.head, target)
+                            if node is None:
+                                await relay(upstream, response, heartbeat, exchange)
+                            else:
+                                await _relay_from_node(upstream, response, heartbeat, exchange, node)
                     else:
                         await relay_batches(services.pool, target, sent, response, heartbeat, exchange)
                 except TransportError as error:
@@ -336,12 +348,47 @@ async def _exchange(  # noqa: C901, PLR0913, PLR0917 - an object for them would 
                     limit_s=wait_s,
                 )
                 return
-        except (EngineUnreachableError, NodeLostError):
-            if delay_s is None or not _has_sent_only_comments(response):
-                raise
+        except (EngineUnreachableError, NodeLostError, RequestWithdrawnError) as error:
             response.extra_header_lines = cors_header_lines  # the next engine may have another context size
-            await asyncio.sleep(delay_s)
+            delays_s = lost_node_delays_s if isinstance(error, NodeLostError) else reconnect_delays_s
+            delay_s = 0.0 if isinstance(error, RequestWithdrawnError) else next(delays_s)
+            await _before_resending(error, delay_s, response, heartbeat)
+            request.running_target = request.waited_s = None  # it waits again
             wait_s = max(0.0, request.wait_s - (monotonic() - queued_at_s))
+
+
+async def _before_resending(
+    error: Exception, delay_s: float | None, response: Response, heartbeat: Heartbeat | None
+) -> None:
+    """Wait before a request is sent again. Raises ``error`` after the last attempt, and after the first content."""
+    if delay_s is None or not _has_sent_only_comments(response):
+        raise error
+    if heartbeat is not None:
+        heartbeat.start()
+    await asyncio.sleep(delay_s)
+
+
+async def _relay_from_node(
+    upstream: UpstreamConnection,
+    response: Response,
+    heartbeat: Heartbeat | None,
+    exchange: Exchange | None,
+    node: str,
+) -> None:
+    """Relay a node's response like ``relay``, and name the node in the head, if that is not sent yet.
+
+    Heartbeats go on until the content begins: they send the head, and until then another node may be the one that
+    answers. Raises ``NodeLostError`` for a stream that ends because the node shuts down.
+    """
+    if upstream.head.is_event_stream:
+        await skip_comments(upstream)
+    response.extra_header_lines += node_line(node)
+    try:
+        await relay(upstream, response, heartbeat, exchange, node)
+    except EngineError as error:
+        if is_shutdown(error):
+            raise NodeLostError(node, SHUTTING_DOWN) from error
+        raise
 
 
 async def _adapted(
@@ -349,15 +396,15 @@ async def _adapted(
 ) -> UpstreamRequest:
     """Return the request as the server of a backend, or a node, takes it. The body of a translated request is JSON."""
     if target.node is not None and target.served_name == request.named_model:
-        return _marked(upstream_request, request)
+        return _marked(upstream_request, request, services.instance)
     is_own = request.exchange is None
     content_type = request.head.fields.get(b"content-type", b"") if is_own else b""
     adapt = partial(adapted_request, upstream_request, target, content_type)
     adapted = await offloaded(services, len(upstream_request.body), adapt, short_bytes=_SHORT_BODY_BYTES)
-    return adapted if target.node is None else _marked(adapted, request)
+    return adapted if target.node is None else _marked(adapted, request, services.instance)
 
 
-def _marked(upstream_request: UpstreamRequest, request: ProxyRequest) -> UpstreamRequest:
+def _marked(upstream_request: UpstreamRequest, request: ProxyRequest, front: str) -> UpstreamRequest:
     """Return the request with the headers for a node, where it waits for its model as long as it may."""
     spec = request.launch_spec
     model_priority = None if spec is None else spec.settings.priority
@@ -366,7 +413,7 @@ def _marked(upstream_request: UpstreamRequest, request: ProxyRequest) -> Upstrea
     return UpstreamRequest(
         upstream_request.path,
         upstream_request.header_lines
-        + hop_lines(wait_s, request_priority(request.caller_priority, model_priority)),
+        + hop_lines(front, wait_s, request_priority(request.caller_priority, model_priority)),
         upstream_request.request_id,
         upstream_request.body,
         first_byte_s + wait_s if first_byte_s else first_byte_s,
@@ -441,7 +488,7 @@ async def relay(
         await _relay_events(upstream, response)
         return
     if node is not None and head.status >= FIRST_ERROR_STATUS:
-        await relay_node_error(upstream, response, node)
+        await relay_node_error(upstream, response)
         return
     if head.status >= 400 and is_json_within_limit(head.headers, length, engine_errors.SIZE_LIMIT_BYTES):
         await _relay_error(upstream, response)

@@ -314,6 +314,10 @@ class Response:
         if not self.is_started:
             lines = encode_header_lines(headers)
             await self.start_with(200, lines, length=None, is_stream=True)
+        self.write_heartbeat(content)
+
+    def write_heartbeat(self, content: bytes) -> None:
+        """Send a heartbeat of a stream that has started. It does not count as a part of the body."""
         self._next_state(ResponseEvent.PART)
         self._transport.write(self._writer.part(content))
 

@@ -4,6 +4,7 @@ The module installs no signal handlers, configures no logging and chooses no eve
 """
 
 import asyncio
+import contextlib
 import secrets
 import socket
 from dataclasses import dataclass, field
@@ -158,6 +159,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
             shared.recorder.counting(lambda: http_server.connection_count),
             shared.recorder.storing(lambda: live_history.current, services.runtime.swap_of),
             live.attached(partial(_apply, live, listener, services, app, http_server)),
+            contextlib.nullcontext() if cluster is None else shared.recorder.measuring(cluster.response_note),
         ):
             if cluster is not None:
                 services.background.start(break_off_lost(cluster.nodes, pool))

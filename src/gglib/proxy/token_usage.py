@@ -34,6 +34,8 @@ _STARTS = (b"{", b" {")
 """llama-server's JSON is compact; other servers may write a space."""
 _BACKSLASH = ord("\\")
 _NS_PER_S = 1e9
+_MIN_PROMPT_TOKENS = 64
+"""The time for fewer computed tokens is mostly that of the call: it says nothing of the speed."""
 
 
 class Usage(NamedTuple):
@@ -45,6 +47,8 @@ class Usage(NamedTuple):
     cached_tokens: int | None = None
     tokens_per_s: float | None = None
     """Speed of the generation."""
+    prompt_tokens_per_s: float | None = None
+    """Speed of the prompt, without the tokens that came from the cache."""
 
 
 _NO_USAGE = Usage()
@@ -75,6 +79,7 @@ class _Timings(Struct):
     cache_n: _Count = None
     """Not part of ``prompt_n``."""
     prompt_n: _Count = None
+    prompt_per_second: float | None = None
     predicted_n: _Count = None
     predicted_per_second: float | None = None
 
@@ -110,7 +115,11 @@ def _engine_usage(excerpts: bytes) -> Usage:
         if prompt is None and completion is None and timings.prompt_n is not None:
             prompt, completion = timings.prompt_n + (timings.cache_n or 0), timings.predicted_n
         return Usage(
-            prompt, completion, timings.cache_n if cached is None else cached, timings.predicted_per_second
+            prompt,
+            completion,
+            timings.cache_n if cached is None else cached,
+            timings.predicted_per_second,
+            timings.prompt_per_second if (timings.prompt_n or 0) >= _MIN_PROMPT_TOKENS else None,
         )
     return Usage(prompt, completion, cached)
 

@@ -10,6 +10,8 @@ from gglib.core.errors import (
 from gglib.core.models import RunningTarget
 from gglib.core.shell_quoting import quoted_command
 from gglib.http.errors import ConnectError, StallError, TransportError
+from gglib.http.response_reader import ResponseHead
+from gglib.proxy.cluster.node_errors import check_node_head
 
 
 def upstream_error(error: TransportError, target: RunningTarget) -> UpstreamError:
@@ -30,19 +32,18 @@ def upstream_error(error: TransportError, target: RunningTarget) -> UpstreamErro
     return UpstreamError(f"The engine {error.reason}.")
 
 
-def check_backend_status(status: int, target: RunningTarget) -> None:
+def check_backend_head(head: ResponseHead, target: RunningTarget) -> None:
     """Raise ``UpstreamError`` for a status of a backend that concerns gglib, and would mislead its clients.
 
-    Backends are the targets with a ``served_name``; others are llama.cpp's servers, which ``engine_errors`` knows.
-    401 is about the key between gglib and the backend, whose message may have a part of that key. A client that follows
-    a redirect would leave gglib.
+    ``check_node_head`` has those of nodes. Backends are the targets with a ``served_name``; others are llama.cpp's
+    servers, which ``engine_errors`` knows. 401 is about the key between gglib and the backend, whose message may have a
+    part of that key. A client that follows a redirect would leave gglib.
     """
-    is_redirect = 300 <= status < 400
     if target.node is not None:
-        if is_redirect or status == 401:
-            problem = "redirects to another address" if is_redirect else "does not accept gglib's key"
-            raise NodeLostError(target.node, f"{problem} (status {status})")
+        check_node_head(head, target.node)
         return
+    status = head.status
+    is_redirect = 300 <= status < 400
     if target.served_name is None or not (is_redirect or status == 401):
         return
     name = target.model_name

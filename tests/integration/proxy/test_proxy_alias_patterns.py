@@ -82,7 +82,7 @@ class TestPatterns:
             loaded = await ask(proxy.port, "POST", "/gglib/models/gpt-4/load", body=b"")
             unloaded = await ask(proxy.port, "POST", "/gglib/models/gpt-4/unload", body=b"")
             shown = await ask(proxy.port, "GET", "/gglib/models/gpt-4")
-        assert (loaded.json()["model_name"], unloaded.json()) == ("a", {"stopped": ["a"]})
+        assert (loaded.json()["model_name"], unloaded.json()) == ("a", {"stopped": ["a"], "node": None})
         assert shown.json()["name"] == "b"
         catalog = FakeCatalog(ALL)
         library = FakeLibrary(catalog)

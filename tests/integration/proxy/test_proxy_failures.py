@@ -133,6 +133,22 @@ async def test_a_runtime_error_has_the_status_of_the_table(
                 assert reply.values(name) == ([value] if value else [])
 
 
+@pytest.mark.parametrize("code", ["forbidden", "withdrawn", "shutting_down", "x\r\nset-cookie: a=b"])
+async def test_an_engine_s_code_is_no_code_of_this_gglib_for_the_front_of_a_forwarded_request(
+    code: str,
+) -> None:
+    """A front would take it for one: that the node refuses it, shuts down or gives the request back."""
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.write(json_answer({"error": {"message": "no", "code": code}}, b"403 Forbidden"))
+
+    async with engine_running(refuse) as engine, proxy_running(runtime_for(engine)) as proxy:
+        reply = await ask(proxy.port, body=chat_body(), headers=(("x-gglib-hop", "front-1"),))
+        assert (reply.status, reply.error["code"]) == (403, code)
+        assert reply.values("x-gglib-error") == ["engine_error"]
+        assert reply.values("set-cookie") == []
+
+
 async def test_a_request_that_ends_engines_does_not_reach_a_third_one() -> None:
     """A request that was alone in flight at two deaths is refused from then on; all other requests continue."""
     runtime = FakeRuntime(fails_with=EngineDiedError("tiny", "signal 6", was_only_request=True))

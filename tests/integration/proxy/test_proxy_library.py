@@ -217,8 +217,8 @@ def target_of(described: OperationSpec, download_id: str) -> str:
     if described.path.startswith("/gglib/logs"):
         values["name"] = "gglib"
     path = re.sub(r"{(\w+)}", lambda match: values[match[1]], described.path)
-    query = {"searchHub": "?q=coder", "listClients": f"?model={model}"}.get(described.id, "")
-    return path + query
+    queries = {"searchHub": "?q=coder", "listClients": f"?model={model}", "withdrawRequest": "?front=f"}
+    return path + queries.get(described.id, "")
 
 
 class TestEveryOperation:

@@ -294,7 +294,7 @@ class TestAliasLists:
             loaded = await ask(proxy.port, "POST", "/gglib/models/fast/load", body=b"")
             unloaded = await ask(proxy.port, "POST", "/gglib/models/fast/unload", body=b"")
         assert loaded.json()["model_name"] == "b"
-        assert unloaded.json() == {"stopped": ["b"]}
+        assert unloaded.json() == {"stopped": ["b"], "node": None}
 
     @pytest.mark.parametrize(
         ("path", "served"), [(CHAT, "a"), ("/v1/embeddings", "embed"), ("/rerank", "rank")]

@@ -57,12 +57,20 @@ async def test_a_model_is_loaded_and_unloaded_by_any_name(name: str) -> None:
     async with serving() as (proxy, world):
         loaded = await send(proxy, "POST", f"{name}/load")
         assert loaded.status == 200
-        assert loaded.json() == {"model_id": 7, "model_name": "Org/coder:Q4", "effective_ctx": 512}
+        assert loaded.json() == {
+            "model_id": 7,
+            "model_name": "Org/coder:Q4",
+            "effective_ctx": 512,
+            "node": None,
+        }
         current = await world.current_model()
         assert current is not None
         assert current.model_id == 7
         unloaded = [(await send(proxy, "POST", f"{name}/unload")).json() for _ in range(2)]
-        assert unloaded == [{"stopped": ["Org/coder:Q4"]}, {"stopped": []}]
+        assert unloaded == [
+            {"stopped": ["Org/coder:Q4"], "node": None},
+            {"stopped": [], "node": None},
+        ]
         assert await world.current_model() is None
 
 
@@ -70,7 +78,7 @@ async def test_an_unload_leaves_other_models_in_memory() -> None:
     """The current model is another one."""
     async with serving() as (proxy, world):
         await send(proxy, "POST", "chat/load")
-        assert (await send(proxy, "POST", "coder/unload")).json() == {"stopped": []}
+        assert (await send(proxy, "POST", "coder/unload")).json() == {"stopped": [], "node": None}
         assert await world.current_model() is not None
 
 

@@ -175,6 +175,37 @@ async def test_the_message_of_an_operators_error_is_stored() -> None:
     assert history.requests[1].swap is None
 
 
+async def test_a_forwarded_request_that_waits_is_withdrawn() -> None:
+    """It ends at once, and so does its lease; while it runs it stays, and other gglibs cannot withdraw it."""
+    gate = asyncio.Event()
+    hop = (("x-request-id", "a/b"), ("x-gglib-hop", "front-1"))
+    async with engine_running(hang) as engine:
+        runtime = FakeRuntime({"tiny": engine.target}, gate=gate)
+        async with proxy_running(runtime) as proxy, await connect(proxy.port) as client:
+
+            async def withdraw(front: str) -> bool:
+                reply = await ask(proxy.port, "POST", f"{PATH}/a%2Fb/withdraw?front={front}")
+                assert reply.status == 200, reply.body
+                return bool(reply.json()["withdrawn"])
+
+            await client.send(body=chat_body(stream=True), headers=hop)
+            await until(lambda: runtime.waiting)
+            assert not await withdraw("front-2")
+            assert await withdraw("front-1")
+            reply = await client.read_reply()
+            assert (reply.status, reply.error["code"]) == (503, "withdrawn")
+            assert reply.values("x-gglib-error") == ["withdrawn"]
+            assert (runtime.waiting, runtime.holds, engine.exchanges) == (0, 0, [])
+            gate.set()
+            async with await connect(proxy.port) as other:
+                await other.send(body=chat_body(stream=True), headers=hop)
+                await until(lambda: runtime.holds)
+                assert not await withdraw("front-1")
+                assert runtime.holds == 1
+            missing = await ask(proxy.port, "POST", f"{PATH}/a%2Fb/withdraw")
+            assert (missing.status, missing.error["param"]) == (400, "front")
+
+
 async def test_a_request_in_progress_is_listed_and_cancelled() -> None:
     """The client gets an error event, the record its code, and the engine a closed connection."""
     history = FakeHistory()

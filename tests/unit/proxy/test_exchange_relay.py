@@ -128,3 +128,18 @@ async def test_body_above_the_limit_is_an_upstream_error(monkeypatch: pytest.Mon
     response, _ = a_response()
     with pytest.raises(UpstreamError, match="more than 5 bytes"):
         await relay_body(upstream(b'{"n"', b": 5}"), response, an_exchange())
+
+
+async def test_a_comment_of_the_engine_is_a_heartbeat() -> None:
+    """It sends the head, and is no part of the body: the request may still be sent again."""
+    response, transport = a_response()
+    relay = ExchangeRelay(response, an_exchange())
+    assert not relay.try_write(b":\n\n")
+    await relay.write(b":\n\n")
+    assert b"content-type: text/numbers" in transport.head
+    assert relay.try_write(b":\n\n")
+    assert transport.body == b"1\r\n\n\r\n" * 2
+    assert (response.chunks, response.tail) == (0, b"")
+    assert relay.try_write(ONE)
+    assert (response.chunks, response.tail) == (1, b"1\n")
+    assert relay.try_write(LAST, is_last=True)

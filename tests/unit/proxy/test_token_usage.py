@@ -328,3 +328,10 @@ def test_each_count_is_the_last_that_was_reported() -> None:
     """A later report need not repeat all counts of an earlier one."""
     stream = b'"usage":{"prompt_tokens":4,"completion_tokens":3} "usage":{"prompt_tokens":5}'
     assert read_usage(stream, CHAT) == Usage(5, 3, None)
+
+
+@pytest.mark.parametrize(("computed", "speed"), [(63, None), (64, 2000.0)])
+def test_the_speed_of_a_prompt_needs_some_tokens(computed: int, speed: float | None) -> None:
+    """The time for a few is mostly that of the call."""
+    timings = b'"timings":{"cache_n":53,"prompt_n":%d,"prompt_per_second":2000.0,"predicted_n":3}' % computed
+    assert read_usage(b"{" + timings + b"}", CHAT).prompt_tokens_per_s == speed

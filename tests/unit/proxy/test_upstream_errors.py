@@ -13,7 +13,13 @@ from gglib.core.errors import (
 )
 from gglib.core.models import RunningTarget
 from gglib.http.errors import ConnectError, StallError, StallPhase, TlsError, TransportError
-from gglib.proxy.upstream_errors import check_backend_status, upstream_error
+from gglib.http.response_reader import ResponseHead, parse_response_head
+from gglib.proxy.upstream_errors import check_backend_head, upstream_error
+
+
+def head(status: int, *lines: bytes) -> ResponseHead:
+    """Return a response head."""
+    return parse_response_head(b"\r\n".join((b"HTTP/1.1 %d X" % status, *lines)))[0]
 
 
 @pytest.mark.parametrize(
@@ -106,15 +112,15 @@ def test_a_refused_key_and_a_redirect_are_errors_of_gglib(
 ) -> None:
     """A client would look for the fault in its own key, or send its next request elsewhere."""
     with pytest.raises(UpstreamError) as caught:
-        check_backend_status(status, target)
+        check_backend_head(head(status), target)
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("status", [200, 299, 400, 403, 404, 429, 503])
 def test_other_statuses_concern_the_client(status: int) -> None:
     """They are relayed, as are all of llama.cpp's own server."""
-    check_backend_status(status, REMOTE)
-    check_backend_status(401, RunningTarget.local(1, 1, "tiny", 4096))
+    check_backend_head(head(status), REMOTE)
+    check_backend_head(head(401), RunningTarget.local(1, 1, "tiny", 4096))
 
 
 NODE = replace(RunningTarget.local(1, 1, "tiny", 4096), node="gpu-1", served_name="tiny", is_remote=True)
@@ -135,6 +141,6 @@ def test_a_node_that_breaks_off_is_lost() -> None:
 def test_a_node_that_does_not_serve_this_gglib_is_lost(status: int, problem: str) -> None:
     """Other statuses are the client's."""
     with pytest.raises(NodeLostError, match=problem):
-        check_backend_status(status, NODE)
+        check_backend_head(head(status), NODE)
     for other in (200, 400, 403, 404, 429, 500, 503):
-        check_backend_status(other, NODE)
+        check_backend_head(head(other), NODE)

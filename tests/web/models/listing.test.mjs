@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  abilitiesOf, filtered, joined, kindOf, nextSort, parametersOf, shortFacts, sorted, sortOf, sortText, usedAgo,
+  abilitiesOf, filtered, isElsewhere, joined, kindOf, nextSort, nodeNames, nodesText, parametersOf, shortFacts, sorted, sortOf, sortText, stateOnNodes, usedAgo,
 } from "../../../src/gglib/proxy/web/page/pages/models/listing.js";
 
 const model = (id, name, fields = {}) => ({
@@ -86,4 +86,21 @@ test("facts are short, and unknown ones are left out", () => {
   assert.equal(usedAgo(null, 100), "never");
   assert.equal(usedAgo(40, 100), "1 min ago");
   assert.equal(usedAgo(101, 100), "just now");
+});
+
+test("a model has the best state of its nodes, unless it is in memory here", () => {
+  const nodes = [{ node: "a", name: "m", state: null }, { node: "b", name: "m", state: "loading" }, { node: "c", name: "m", state: "ready" }];
+  const all = joined([model(1, "here", { nodes }), model(-2, "there", { nodes }), model(3, "none", { nodes: [] })], [], [{ model_id: 1, state: "stopping" }]);
+  assert.deepEqual(all.map((row) => row.state), ["stopping", "ready", null]);
+  assert.deepEqual(names(filtered(all, "", "memory")), ["here", "there"]);
+  assert.deepEqual(names(sorted(all, { key: "nodes", isDescending: false })), ["here", "there", "none"]);
+  assert.equal(stateOnNodes({ nodes: [] }), null);
+  assert.deepEqual(all.map((row) => isElsewhere(row.model)), [false, true, false]);
+});
+
+test("the nodes with a model in memory come first", () => {
+  const nodes = [{ node: "a", name: "m", state: null }, { node: "b", name: "m", state: "ready" }];
+  assert.equal(nodesText({ nodes }), "b (ready), a");
+  assert.equal(nodeNames({ nodes }), "b, a");
+  assert.equal(nodesText({}) + nodeNames({}), "");
 });

@@ -57,11 +57,12 @@ test("long bodies are folded at a line or a length", () => {
   assert.equal(folded("y".repeat(20_000)).text.length, 6000);
 });
 
-test("the most important columns stay, and a key is a column if there are keys", () => {
-  const names = (width, hasKeys = false) => fitting(width, hasKeys).map(({ id }) => id);
+test("the most important columns stay, and keys and nodes are columns if there are some", () => {
+  const names = (width, hasKeys = false, hasNodes = false) => fitting(width, { hasKeys, hasNodes }).map(({ id }) => id);
   assert.deepEqual(names(340), ["time", "model", "status", "total"]);
   assert.deepEqual(names(4000, true), ["time", "model", "client", "key", "route", "status", "waited", "first", "total", "prompt", "cached", "completion", "speed"]);
-  assert.ok(!names(4000).includes("key"));
+  assert.ok(!names(4000).includes("key") && !names(4000).includes("node"));
+  assert.ok(names(4000, false, true).includes("node"));
 });
 
 test("the text of a streamed part, in each dialect", () => {

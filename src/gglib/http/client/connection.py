@@ -212,6 +212,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return part
 
+    def put_back(self, part: bytes) -> None:
+        """Have a part that was read, and is not empty, read again first."""
+        self._queue.insert(0, part)
+        self._queued_bytes += len(part)
+
     def abort(self) -> None:
         """Close at once and discard unsent data."""
         self._cancel_stall_check()

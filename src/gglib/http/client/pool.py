@@ -120,6 +120,8 @@ class UpstreamPool:
         """By ``_pool_key``: idle connections and the time at which they expire; the most recently used one is last."""
         self._connect_locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By origin: held by the request that retries connecting. A lock exists while requests wait."""
+        self._attempts: dict[asyncio.Timeout, tuple[bytes, float]] = {}
+        """Attempts to connect by TCP, with the header lines of their server, and when they began."""
         self._expiry_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -144,8 +146,12 @@ class UpstreamPool:
         """End the exchanges with a server that is gone, except those in which it has sent content lately.
 
         ``silent_s`` seconds without content, while a task waited for it, count. ``reason`` as for ``TransportError``.
+        Attempts to connect that have lasted as long end as if nothing listened.
         """
-        lines = origin_header_lines(origin)
+        lines, now_s = origin_header_lines(origin), self._loop.time()
+        for attempt, (server_lines, since_s) in list(self._attempts.items()):
+            if server_lines == lines and now_s - since_s >= silent_s and not attempt.expired():
+                attempt.reschedule(now_s)
         for connection in [c for c in self._connections if c.origin_header_lines == lines]:
             connection.break_off(reason, silent_s)
 
@@ -222,9 +228,23 @@ class UpstreamPool:
         return connection
 
     async def _connect_once(self, origin: Origin, connection: UpstreamConnection) -> None:
-        is_tls = origin.unix_socket is None and origin.base_url.startswith("https:")
-        tls = await self._tls_for(origin.ca_file) if is_tls else None
-        await connect(origin, lambda: connection, connect_timeout_s=self._connect_timeout_s, tls=tls)
+        limit_s = self._connect_timeout_s
+        if origin.unix_socket is not None:
+            await connect(origin, lambda: connection, connect_timeout_s=limit_s)
+            return
+        is_tls = origin.base_url.startswith("https:")
+        try:
+            async with asyncio.timeout(None) as attempt:
+                self._attempts[attempt] = (connection.origin_header_lines, self._loop.time())
+                try:
+                    tls = await self._tls_for(origin.ca_file) if is_tls else None
+                    await connect(origin, lambda: connection, connect_timeout_s=limit_s, tls=tls)
+                finally:
+                    del self._attempts[attempt]
+        except TimeoutError as error:
+            if attempt.expired():  # by ``break_off_silent``
+                raise connect_error(error) from error
+            raise
 
     async def _tls_for(self, ca_file: str | None) -> ssl.SSLContext:
         """Return the context that verifies a server."""

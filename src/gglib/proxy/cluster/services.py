@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gglib.core.nodes import MeasuredResponse
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort
-from gglib.core.ports.nodes import NodesPort
+from gglib.core.ports.nodes import ClusterView, NodesPort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,12 +16,20 @@ class ClusterPorts:
     """
 
     nodes: NodesPort
+    view: ClusterView
     own_runtime: ModelRuntimePort
     own_catalog: ModelCatalogPort
-    note_conversation: Callable[[str, str], None]
-    """Called with the id of a request and the key of its conversation, before its admission."""
+    note_conversation: Callable[[str, str, int], None]
+    """Called with the id of a request, the key of its conversation, and the size of its body in bytes, before its
+    admission."""
+    note_response: Callable[[MeasuredResponse], None]
+    """Called for finished responses, those of this machine among them, while there are nodes."""
 
     @property
     def has_nodes(self) -> bool:
         """Whether there are nodes now: the settings may change."""
         return bool(self.nodes.snapshots())
+
+    def response_note(self) -> Callable[[MeasuredResponse], None] | None:
+        """Return ``note_response``; None without nodes."""
+        return self.note_response if self.has_nodes else None

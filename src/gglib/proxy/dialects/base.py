@@ -51,6 +51,12 @@ class Translated(NamedTuple):
     """The error that ends the stream after ``output``; nothing more is fed then."""
 
 
+class TranslatedComment(Translated):
+    """A heartbeat for a comment of the engine: nothing of the response has begun with it."""
+
+    __slots__ = ()
+
+
 class StreamTranslator(ABC):
     """Translates one event stream of the engine, received in parts that are split anywhere."""
 

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import msgspec
 
 from gglib.http.sse import SseEvent, SseReader
-from gglib.proxy.dialects.base import StreamTranslator, Translated
+from gglib.proxy.dialects.base import StreamTranslator, Translated, TranslatedComment
 from gglib.proxy.dialects.engine_errors import read_parsed_event
 from gglib.proxy.errors import EngineError
 
@@ -40,7 +40,7 @@ class EventTranslator(StreamTranslator):
             except EngineError as failure:
                 return Translated(b"".join(outputs), failure)
         if not outputs and is_comment:
-            outputs.append(self.heartbeat())
+            return TranslatedComment(self.heartbeat())
         return Translated(b"".join(outputs))
 
     def finish(self) -> Translated:

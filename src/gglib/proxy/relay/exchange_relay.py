@@ -10,12 +10,13 @@ from gglib.core.models import RunningTarget
 from gglib.http.client.connection import UpstreamConnection
 from gglib.http.client.pool import UpstreamPool, UpstreamRequest
 from gglib.http.response_writer import encode_header_lines
+from gglib.proxy.cluster.hops import node_line
 from gglib.proxy.dialects import engine_errors
-from gglib.proxy.dialects.base import BatchedExchange, Exchange, Translated
+from gglib.proxy.dialects.base import BatchedExchange, Exchange, Translated, TranslatedComment
 from gglib.proxy.errors import EngineError
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.response import Response, ResponseState
-from gglib.proxy.upstream_errors import check_backend_status
+from gglib.proxy.upstream_errors import check_backend_head
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """Limit on a response that is translated as a whole, and so kept in memory. 2,048 embeddings of 4,096 numbers have
@@ -59,13 +60,15 @@ async def relay_batches(  # noqa: PLR0913, PLR0917 - the parts of an exchange
         bodies = await asyncio.to_thread(list, bodies)
     for body in bodies:
         async with pool.post(target, replace(upstream_request, body=body)) as upstream:
-            check_backend_status(upstream.head.status, target)
+            check_backend_head(upstream.head, target)
             if upstream.head.status != 200:
                 raise await unexpected_response_error(upstream)
             part = await _read_body(upstream, room_bytes)
         room_bytes -= len(part)
         await _translate(exchange.add_batch, part)
     whole = await asyncio.to_thread(exchange.finish)
+    if target.node is not None:
+        response.extra_header_lines += node_line(target.node)
     await response.send_body(whole, exchange.body_headers())
 
 
@@ -107,10 +110,11 @@ class ExchangeRelay:
     ``write`` raises the ``EngineError`` that ends the stream.
     """
 
-    __slots__ = ("_header_lines", "_pending", "_response", "_stream", "_translate_common")
+    __slots__ = ("_exchange", "_header_lines", "_pending", "_response", "_stream", "_translate_common")
 
     def __init__(self, response: Response, exchange: Exchange) -> None:
         self._response = response
+        self._exchange = exchange
         self._stream = exchange.open_stream()
         self._translate_common = self._stream.translate_common
         self._header_lines = encode_header_lines(exchange.stream_headers)
@@ -130,6 +134,9 @@ class ExchangeRelay:
         if translated.error is not None:
             self._pending = translated
             return False
+        if isinstance(translated, TranslatedComment):
+            response.write_heartbeat(translated.output)
+            return True
         if not translated.output and not is_last:
             return True
         return response.try_write(translated.output, is_last=is_last)
@@ -141,7 +148,11 @@ class ExchangeRelay:
 
     async def write(self, part: bytes, *, is_last: bool = False) -> None:
         """Translate and send a part; if it ends with an error, what comes before it."""
-        output, error = self._pending or self._translate(part, is_last=is_last)
+        translated = self._pending or self._translate(part, is_last=is_last)
+        output, error = translated
+        if isinstance(translated, TranslatedComment):
+            await self._response.send_heartbeat(output, self._exchange.stream_headers)
+            return
         await self._send(output, is_last=is_last and error is None)
         if error is not None:
             raise error

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 
+from gglib.core.nodes import ClusterOverview
 from gglib.proxy.forward_query import EngineRoute, forward_query
 from gglib.proxy.names.named_model import read_named_model
 from gglib.proxy.options import Services
@@ -25,6 +26,7 @@ async def show_metrics(request: ProxyRequest, response: Response, services: Serv
     recorder = services.recorder
     status = await services.runtime.status()
     history = None if services.history is None else services.history.statistics()
-    snapshot = MetricsSnapshot(recorder.metrics(), status, recorder.connection_count(), history)
+    cluster = ClusterOverview() if services.cluster is None else services.cluster.view.overview()
+    snapshot = MetricsSnapshot(recorder.metrics(), status, recorder.connection_count(), history, cluster)
     body = await asyncio.to_thread(render, snapshot.collect())
     await response.send_body(body, [(b"content-type", CONTENT_TYPE)])

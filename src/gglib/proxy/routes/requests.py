@@ -91,12 +91,30 @@ class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = UNSET
 
 
+MAX_NODE_CHARACTERS = 200
+_NODE = (
+    "The node, by its name in `GET /gglib/nodes`. Default: the machine of this server, or the only node that has the "
+    "model."
+)
+
+
 class LoadOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options for loading a model."""
 
     num_ctx: Annotated[
         Annotated[int, Meta(ge=1, le=2**31 - 1)] | None,
         Meta(description="Context in tokens, as in a request. Default: as for a request without it."),
+    ] = None
+    node: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_NODE_CHARACTERS)] | None, Meta(description=_NODE)
+    ] = None
+
+
+class UnloadOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options for unloading a model."""
+
+    node: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_NODE_CHARACTERS)] | None, Meta(description=_NODE)
     ] = None
 
 
@@ -155,6 +173,19 @@ class CancelQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     files: Annotated[bool, Meta(description="Also delete its partial files that no other pull needs.")] = (
         False
     )
+
+
+class WithdrawQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gglib that has forwarded a request."""
+
+    front: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_NAME_CHARS,
+            description="Its `instance`, as in its `GET /gglib/status`.",
+        ),
+    ]
 
 
 class SearchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

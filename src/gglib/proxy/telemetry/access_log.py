@@ -33,6 +33,7 @@ QUIET_PATHS = frozenset(
             "/gglib/usage",
         ),  # by ``gglib top`` and ``requests -f``, each second
         *("/gglib/models", "/gglib/fits", "/gglib/downloads", "/gglib/swaps", "/gglib/logs"),  # by the page
+        "/gglib/nodes",
     )
 )
 """Polled paths; only changes and failures there are logged, and all requests at the level debug."""

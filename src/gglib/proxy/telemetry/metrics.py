@@ -2,8 +2,9 @@
 
 Recording a request costs 0.9 µs (CPython 3.11, x86-64; ``python -m bench.metrics`` measures it): one dict lookup finds
 the series; the rest is integer arithmetic and bisection. No single request is stored, and the number of series is
-bounded: unknown paths and methods count as ``other``, model names are those of the catalogue, and key names those that
-were configured since the start. The series of a removed key stay, because sums over counters must not fall.
+bounded: unknown paths and methods count as ``other``, model names are those of the catalogue, and names of keys and
+nodes those that were configured since the start. The series of a removed key or node stay, because sums over counters
+must not fall.
 """
 
 from bisect import bisect_left
@@ -142,6 +143,9 @@ class RequestMetrics:
         self.refusals: dict[int, int] = {}
         """By status: connections and malformed requests that the HTTP server refused."""
 
+        self.nodes: dict[str, int] = {}
+        """Number of requests by the node that served them; those of the server's own machine are not counted here."""
+
     @property
     def requests(self) -> dict[RequestLabels, int]:
         """Number of requests by labels."""
@@ -168,6 +172,8 @@ class RequestMetrics:
             self._record_response(record, series, record.waited_s)
         if record.error_code is not None:
             self._record_error(record, record.error_code)
+        if record.node is not None:
+            self.nodes[record.node] = self.nodes.get(record.node, 0) + 1
 
     def record_refusal(self, status: int) -> None:
         """Record a connection or malformed request that the HTTP server refused."""

@@ -6,8 +6,9 @@ Each server enters and removes its requests in a group of its own, a plain dict:
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from gglib.core.errors import RequestCancelledError
+from gglib.core.errors import RequestCancelledError, RequestWithdrawnError
 from gglib.core.history.requests import RunningRequest
+from gglib.proxy.cluster.hops import is_forwarded_by
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
 from gglib.proxy.telemetry.stored_requests import is_read
@@ -57,17 +58,33 @@ class OpenRequests:
                 cancelled = True
         return cancelled
 
+    def withdraw(self, request_id: str, front: str) -> bool:
+        """Have a request end that waits for its model, and that the gglib ``front`` has forwarded.
+
+        It ends with ``RequestWithdrawnError``, before an engine gets anything of it: a model that is granted to it
+        meanwhile is only reserved until its task runs again. Returns False, and changes nothing, if it is unknown, has
+        got its model, and so may be in an engine, or if several requests have this id.
+        """
+        found = [
+            request
+            for request, _, _ in self._all()
+            if request.id == request_id and is_forwarded_by(request.head.headers, front)
+        ]
+        if len(found) != 1 or not _is_waiting(found[0]):
+            return False
+        found[0].cancel_scope.cancel_with(RequestWithdrawnError())
+        return True
+
     def _all(self) -> Iterator[tuple[ProxyRequest, Response, float]]:
         for group in self._groups:
             for request, (response, started_s) in group.items():
                 yield request, response, started_s
 
     def _running(self, request: ProxyRequest, response: Response, age_s: float) -> RunningRequest:
-        is_waiting = request.model is not None and request.waited_s is None
         return RunningRequest(
             request_id=request.id,
             route=self._route_of(request.path, request.method),
-            state=WAITING if is_waiting else RUNNING,
+            state=WAITING if _is_waiting(request) else RUNNING,
             age_s=round(age_s, 3),
             model=request.model,
             requested_model=request.other_name,
@@ -79,3 +96,8 @@ class OpenRequests:
             waited_s=request.waited_s,
             chunks=response.chunks,
         )
+
+
+def _is_waiting(request: ProxyRequest) -> bool:
+    """Whether the request waits for its model: it is known, and not granted to it yet."""
+    return request.model is not None and request.waited_s is None

@@ -5,7 +5,7 @@ takes a tenth of a second, so only ``routes/metrics.py`` imports this module, at
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from prometheus_client import ProcessCollector, generate_latest
@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from gglib.core.nodes import ClusterOverview
 from gglib.core.ports import HistoryStatistics, RuntimeStatus
 from gglib.core.version import __version__
 from gglib.proxy.telemetry.metrics import (
@@ -41,6 +42,8 @@ class MetricsSnapshot:
     connections: int
     history: HistoryStatistics | None = None
     """None: there is no request history."""
+    cluster: ClusterOverview = field(default_factory=ClusterOverview)
+    """Empty without nodes."""
 
     def collect(self) -> list[Metric]:
         """Return all metrics of gglib with their current values, as copies."""
@@ -53,6 +56,7 @@ class MetricsSnapshot:
             *self._current(),
             *self._memory(),
             *self._loads_and_swaps(),
+            *self._nodes(),
             *self._request_history(),
             *self._version(),
         ]
@@ -221,6 +225,51 @@ class MetricsSnapshot:
             "Swaps, by the reason for the unload; room: nothing was unloaded.",
             "reason",
             [((swap.reason,), swap.count) for swap in self.status.swaps],
+        )
+
+    def _nodes(self) -> Iterator[Metric]:
+        nodes = self.cluster.nodes
+        yield _gauge(
+            "node_up",
+            "1 if the node takes requests, else 0; with the machine of this server.",
+            "node",
+            [((node.name,), int(node.takes_requests)) for node in nodes],
+        )
+        yield _gauge(
+            "node_requests_in_progress",
+            "Requests that this server has sent to a node and that have not ended.",
+            "node",
+            [((node.name,), self.cluster.sent.get(node.name, 0)) for node in nodes],
+        )
+        yield _gauge(
+            "node_requests_waiting",
+            "Requests that wait at a node, also those of other clients.",
+            "node",
+            [
+                ((node.name,), sum(queue.waiting for queue in node.status.waiting))
+                for node in nodes
+                if node.answers
+            ],
+        )
+        yield _gauge(
+            "node_resident_models",
+            "Models in the memory of a node, by state: loading, ready, draining, stopping.",
+            "node state",
+            _sums(((node.name, resident.state), 1) for node in nodes for resident in node.residents),
+        )
+        yield _counter(
+            "node_requests",
+            "Finished requests that a node served; those of this server's own machine are not among them.",
+            "node",
+            [((node,), count) for node, count in self.metrics.nodes.items()],
+        )
+        # Begins at 0: Prometheus's rate() and increase() do not see the first value of a series.
+        lost = dict.fromkeys((node.name for node in nodes), 0) | dict(self.cluster.lost)
+        yield _counter(
+            "node_lost_requests",
+            "Requests that a node lost: it died, was cut off or refused them; most are served by another node then.",
+            "node",
+            [((node,), count) for node, count in lost.items()],
         )
 
     def _request_history(self) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 from gglib.core.history.records import RequestRecord
 from gglib.core.log_lines import TEXT
+from gglib.core.nodes import MeasuredResponse
 from gglib.core.plain_text import escape_line
 from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.runtime.status import SwapStatus
@@ -21,8 +22,9 @@ from gglib.proxy.telemetry.metrics import RequestMetrics
 from gglib.proxy.telemetry.outcome import Refusal
 from gglib.proxy.telemetry.programs import ProgramNames
 from gglib.proxy.telemetry.request_feed import RequestFeed
+from gglib.proxy.telemetry.response_measures import measured_response
 from gglib.proxy.telemetry.stored_requests import is_stored
-from gglib.proxy.token_usage import read_usage
+from gglib.proxy.token_usage import Usage, read_usage
 
 log = logging.getLogger("gglib.proxy")
 
@@ -38,6 +40,8 @@ MAX_REQUESTED_CHARS = 200
 """Names that are longer are cut in the records: no name in a catalogue is."""
 HistoryOf = Callable[[], RequestHistoryPort | None]
 SwapOf = Callable[[str], SwapStatus | None]
+NoteResponse = Callable[[MeasuredResponse], None]
+NoteOf = Callable[[], NoteResponse | None]
 _recorders: "weakref.WeakSet[RequestRecorder]" = weakref.WeakSet()
 
 
@@ -69,6 +73,7 @@ class RequestRecorder:
         _recorders.add(self)
         self._connection_counts: list[Callable[[], int]] = []
         self._servers: list[tuple[HistoryOf, SwapOf]] = []
+        self._notes: list[NoteOf] = []
 
     def connection_count(self) -> int:
         """Return the number of client connections of all servers that use this recorder."""
@@ -96,6 +101,19 @@ class RequestRecorder:
         finally:
             self.flush()
             self._servers.remove(server)
+
+    @contextmanager
+    def measuring(self, note_of: NoteOf) -> Iterator[None]:
+        """Pass what responses say of speeds to the function that ``note_of`` returns, during the block.
+
+        ``note_of`` is called once for each batch; None: nothing is measured. Servers that share a recorder have the
+        same function.
+        """
+        self._notes.append(note_of)
+        try:
+            yield
+        finally:
+            self._notes.remove(note_of)
 
     def metrics(self) -> RequestMetrics:
         """Return the metrics of all requests recorded so far."""
@@ -142,10 +160,11 @@ class RequestRecorder:
         pending, self._pending = self._pending, []
         history = next((found for of, _ in self._servers if (found := of()) is not None), None)
         keeps = history is not None or self.feed.has_subscribers
+        note = self._notes[0]() if self._notes else None
         stored: list[RequestRecord] = []
         for at_s, item, usage_excerpt in pending:
             try:
-                record = self._process(item, at_s, usage_excerpt)
+                record = self._process(item, at_s, usage_excerpt, note)
                 if keeps and is_stored(record):
                     self._complete(record)
                     stored.append(record)
@@ -162,17 +181,17 @@ class RequestRecorder:
             except Exception:  # an adapter of an embedder must not affect requests
                 log.exception("%d requests cannot be stored", len(stored))
 
-    def _process(self, item: RequestRecord | Refusal, at_s: float, usage_excerpt: bytes) -> RequestRecord:
+    def _process(
+        self, item: RequestRecord | Refusal, at_s: float, usage_excerpt: bytes, note: NoteResponse | None
+    ) -> RequestRecord:
         """Count and log a record or a refusal. Return its record."""
         if isinstance(item, RequestRecord):
             item.ended_at_s = at_s
             if item.waited_s is not None:  # only a model reports usage
-                (
-                    item.prompt_tokens,
-                    item.completion_tokens,
-                    item.cached_tokens,
-                    item.tokens_per_s,
-                ) = read_usage(usage_excerpt, item.path)
+                usage = read_usage(usage_excerpt, item.path)
+                item.prompt_tokens, item.completion_tokens, item.cached_tokens, item.tokens_per_s, _ = usage
+                if note is not None:
+                    _note(note, item, usage)
             self._metrics.record(item)
             self._access_log.record(item, at_s)
             return item
@@ -200,6 +219,12 @@ class RequestRecorder:
         if self._timer is None:
             self._loop = asyncio.get_running_loop()
             self._timer = self._loop.call_later(FLUSH_INTERVAL_S, self.flush)
+
+
+def _note(note: NoteResponse, record: RequestRecord, usage: Usage) -> None:
+    measured = measured_response(record, usage)
+    if measured is not None:
+        note(measured)
 
 
 def describe_swap(swap: SwapStatus) -> str:

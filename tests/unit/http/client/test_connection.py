@@ -287,3 +287,20 @@ async def test_a_silent_exchange_can_be_broken_off() -> None:
         connection.break_off("is gone", silent_s=0)
         await task
         assert target.is_ended
+
+
+async def test_a_part_that_was_put_back_is_read_again_first() -> None:
+    """Before what arrived meanwhile, and by any reader."""
+    connection, target = UpstreamConnection(set(), origin_header_lines=b""), ListTarget()
+    connection.connection_made(Transport())
+    connection.send_small(b"", StallTimer(first_byte_s=0, chunk_gap_s=0))
+    connection.data_received(HEAD + framed(EVENTS[0]))
+    first = await anext(aiter(connection))
+    connection.data_received(framed(EVENTS[1]))
+    connection.put_back(first)
+    assert not connection.is_fully_read
+    connection.data_received(END)
+    assert not connection.is_fully_read
+    await connection.relay_to(target)
+    assert (target.all, target.is_ended) == (EVENTS[0] + EVENTS[1], True)
+    connection.connection_lost(None)

@@ -107,6 +107,7 @@ ALLOWED = {
     ("UsageParameters", "model"): "a text that is compared",
     ("UsageParameters", "since"): "a time",
     ("UsageParameters", "until"): "a time",
+    ("WithdrawQuery", "front"): "a text that is compared",
     ("CancelQuery", "files"): "true or false; only the parts of this download are deleted",
     ("ClientsQuery", "model"): "a name that is looked up in the catalogue",
     ("ClientsQuery", "url"): "a URL without a path, shown in settings and never requested",
@@ -117,6 +118,7 @@ ALLOWED = {
     ("Forwarded", "model"): "a name that is looked up in the catalogue",
     ("Forwarded", "num_ctx"): "a number, bounded by the trained context",
     ("Forwarded", "stream"): "true or false",
+    ("LoadOptions", "node"): "a name that is looked up among the nodes of the settings",
     ("LoadOptions", "num_ctx"): "a number, bounded by the trained context",
     ("ModelChanges", "aliases"): "names",
     ("ModelChanges", "context"): "a number, bounded by the trained context",
@@ -146,6 +148,7 @@ ALLOWED = {
     ("SearchQuery", "max_size"): "a number",
     ("SearchQuery", "q"): "search terms for the hub",
     ("SearchQuery", "sort"): "one of a fixed set",
+    ("UnloadOptions", "node"): "a name that is looked up among the nodes of the settings",
 }
 """All fields that a request may set, and why each is harmless. Bodies of forwarded requests are checked by
 ``guards.engine_fields``."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gglib.proxy.cluster.conversation import MAX_BODY_BYTES, conversation_key
+from gglib.proxy.cluster.conversation import MAX_READ_BYTES, conversation_key
 
 SYSTEM = {"role": "system", "content": "Be brief."}
 HELLO = {"role": "user", "content": "Hello"}
@@ -44,9 +44,30 @@ def test_another_beginning_is_another_conversation() -> None:
         b'{"messages": [3]}',
         b'{"messages": [{"role": "system"}]}',
         b'{"messages": [{"role": 3}]}',
-        body(HELLO) + b" " * MAX_BODY_BYTES,
+        body({"role": "user", "content": "x" * MAX_READ_BYTES}),
+        b'{"prompt": "' + b"x" * MAX_READ_BYTES + b'"}',
+        b'{"messages": [' + b"[" * MAX_READ_BYTES,
+        b'{"messages": ["' + b"x" * MAX_READ_BYTES,
+        b'{"messages": [3' + b" " * MAX_READ_BYTES,
     ],
 )
 def test_what_is_no_chat_has_no_conversation(text: bytes) -> None:
-    """Also a body that is too long to be read for it."""
+    """Also one whose beginning is too long to be read."""
     assert conversation_key(text) is None
+
+
+@pytest.mark.parametrize("ensure_ascii", [False, True])
+def test_a_conversation_that_grows_long_keeps_its_key(*, ensure_ascii: bool) -> None:
+    """Only the beginning of its body is read; a character may be cut off there."""
+    first = [SYSTEM, {"role": "user", "content": 'Grüße \U0001f600 "quoted"'}]
+    long = {"role": "assistant", "content": "ü" * MAX_READ_BYTES}
+
+    def chat(*messages: object) -> bytes:
+        return json.dumps({"model": "m", "messages": messages}, ensure_ascii=ensure_ascii).encode()
+
+    key = conversation_key(chat(*first))
+    assert key is not None
+    for padding in range(4):
+        assert conversation_key(chat(*first, {"role": "x" * padding}, long)) == key
+    spaced = chat(*first, long).replace(b'"messages": [', b'"messages" : [ ').replace(b"}, {", b"} , {")
+    assert conversation_key(spaced) == key

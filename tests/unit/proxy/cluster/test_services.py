@@ -1,6 +1,6 @@
 """What a front's proxy needs."""
 
-from tests.support.node_values import snapshot
+from tests.support.node_values import FixedView, snapshot
 
 from gglib.proxy.cluster.services import ClusterPorts
 from gglib.testing import FakeCatalog, FakeNodes, FakeRuntime
@@ -11,10 +11,13 @@ def test_nodes_come_and_go() -> None:
     nodes = FakeNodes()
     ports = ClusterPorts(
         nodes=nodes,
+        view=FixedView(),
         own_runtime=FakeRuntime(),
         own_catalog=FakeCatalog(),
         note_conversation=lambda *_: None,
+        note_response=lambda _: None,
     )
-    assert not ports.has_nodes
+    found = [(ports.has_nodes, ports.response_note() is None)]
     nodes.put(snapshot("a"))
-    assert ports.has_nodes
+    found.append((ports.has_nodes, ports.response_note() is None))
+    assert found == [(False, True), (True, False)]

@@ -21,6 +21,7 @@ from gglib.proxy.routes.requests import (
     RequestsQuery,
     RevisionQuery,
     SearchQuery,
+    UnloadOptions,
     UsageParameters,
 )
 
@@ -37,6 +38,8 @@ LIMITS: list[tuple[type[msgspec.Struct], dict[str, Any], dict[str, Any]]] = [
     (LoadOptions, {"num_ctx": 1}, {"num_ctx": 0}),
     (LoadOptions, {"num_ctx": 2**31 - 1}, {"num_ctx": 2**31}),
     (LoadOptions, {}, {"num_ctx": "1"}),
+    (LoadOptions, {"node": "n" * 200}, {"node": "n" * 201}),
+    (UnloadOptions, {"node": "box"}, {"node": ""}),
     (ModelChanges, {"aliases": ["a"] * 20}, {"aliases": ["a"] * 21}),
     (ModelChanges, {"tags": ["a"] * 100}, {"tags": ["a"] * 101}),
     (ModelChanges, {"context": 1}, {"context": 0}),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from gglib.core.errors import RequestCancelledError
+from gglib.core.errors import RequestCancelledError, RequestWithdrawnError
 from gglib.core.history.records import RequestRecord
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.telemetry import open_requests
@@ -123,6 +123,49 @@ def test_all_with_an_id_are_cancelled_but_the_one_that_cancels(
     assert own.reason is other.reason is None
     assert not requests.cancel("nosuch")
     assert not requests.cancel("q/")
+
+
+def forwarded(id_: str, front: str = "f", *, waited_s: float | None = None) -> OpenRequest:
+    """Return a request that a gglib has forwarded."""
+    request = OpenRequest(id_)
+    request.model, request.waited_s = "tiny", waited_s
+    request.head = cast("Any", SimpleNamespace(headers=[(b"host", b"x"), (b"x-gglib-hop", front.encode())]))
+    return request
+
+
+def test_a_forwarded_request_that_waits_is_withdrawn(opened: tuple[OpenRequests, OpenGroup]) -> None:
+    """By the gglib that has forwarded it: another one may use the same ids."""
+    requests, group = opened
+    mine, foreign = forwarded("q"), forwarded("q", "other")
+    for request in (mine, foreign, forwarded("r")):
+        group[request] = RESPONSE, 0.0
+    assert not requests.withdraw("q", "nobody")
+    assert not requests.withdraw("nosuch", "f")
+    assert requests.withdraw("q", "f")
+    assert isinstance(mine.reason, RequestWithdrawnError)
+    assert foreign.reason is None
+
+
+def test_a_request_that_has_its_model_is_not_withdrawn(opened: tuple[OpenRequests, OpenGroup]) -> None:
+    """Nor one whose model is not known yet."""
+    requests, group = opened
+    running, unread = forwarded("q", waited_s=0.1), forwarded("r")
+    unread.model = None
+    for request in (running, unread):
+        group[request] = RESPONSE, 0.0
+    assert not requests.withdraw("q", "f")
+    assert not requests.withdraw("r", "f")
+    assert running.reason is unread.reason is None
+
+
+def test_requests_with_the_same_id_are_not_withdrawn(opened: tuple[OpenRequests, OpenGroup]) -> None:
+    """A client has chosen it twice: the front means one of them."""
+    requests, group = opened
+    twins = forwarded("q"), forwarded("q")
+    for request in twins:
+        group[request] = RESPONSE, 0.0
+    assert not requests.withdraw("q", "f")
+    assert {request.reason for request in twins} == {None}
 
 
 def test_each_start_is_published_once(opened: tuple[OpenRequests, OpenGroup]) -> None:

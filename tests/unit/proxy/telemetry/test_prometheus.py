@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.node_values import snapshot
 from tests.support.promql import check
 
 import gglib
 from gglib.core.errors import GglibError
+from gglib.core.nodes import ClusterOverview, NodeState
 from gglib.core.ports import (
     HistoryStatistics,
     LoadCount,
@@ -61,6 +63,23 @@ STATUS = RuntimeStatus(
 HISTORY = HistoryStatistics(recorded=9, aggregated=4, lost=2, error="disk full", size_bytes=4096)
 
 
+CLUSTER = ClusterOverview(
+    nodes=(
+        snapshot("own"),
+        replace(
+            snapshot("box", "tiny", ready=("tiny", "small")),
+            status=replace(
+                snapshot("box", ready=("tiny", "small")).status,
+                waiting=(WaitingStatus(model_name="large", waiting=2, longest_wait_s=1.0),),
+            ),
+        ),
+        snapshot("gone", "tiny", state=NodeState.DOWN, ready=("tiny",)),
+    ),
+    sent={"own": 0, "box": 3, "gone": 1},
+    lost={"gone": 2, "removed": 1},
+)
+
+
 def all_metrics() -> RequestMetrics:
     """Return metrics with every counter set, without keys."""
     metrics = RequestMetrics(route_of)
@@ -68,6 +87,7 @@ def all_metrics() -> RequestMetrics:
     for record in (full, REFUSED, replace(ANSWER, error_code="upstream_timeout")):
         metrics.record(record)
     metrics.record_refusal(431)
+    metrics.nodes["box"] = 1
     return metrics
 
 
@@ -84,9 +104,10 @@ def shown(
     status: RuntimeStatus = STATUS,
     connections: int = 6,
     history: HistoryStatistics | None = HISTORY,
+    cluster: ClusterOverview = CLUSTER,
 ) -> str:
     """Return the whole text."""
-    return render(MetricsSnapshot(metrics, status, connections, history).collect()).decode()
+    return render(MetricsSnapshot(metrics, status, connections, history, cluster).collect()).decode()
 
 
 def numbers(text: str, name: str) -> dict[tuple[str, ...], float]:
@@ -138,6 +159,25 @@ def test_every_metric_is_rendered() -> None:
     assert numbers(text, "gglib_history_size_bytes") == {(): 4096}
     assert numbers(text, "gglib_history_write_failing") == {(): 1}
     assert numbers(text, "gglib_build_info") == {(gglib.__version__,): 1}
+
+
+def test_nodes_are_rendered() -> None:
+    """Of a node that does not answer, neither its queue nor its memory is known; lost requests stay counted."""
+    metrics = all_metrics()
+    metrics.record(replace(ANSWER, node="box"))
+    text = shown(metrics)
+    assert numbers(text, "gglib_node_up") == {("own",): 1, ("box",): 1, ("gone",): 0}
+    assert numbers(text, "gglib_node_requests_in_progress") == {("own",): 0, ("box",): 3, ("gone",): 1}
+    assert numbers(text, "gglib_node_requests_waiting") == {("own",): 0, ("box",): 2}
+    assert numbers(text, "gglib_node_resident_models") == {("box", "ready"): 2}
+    assert numbers(text, "gglib_node_requests_total") == {("box",): 2}
+    assert numbers(text, "gglib_node_lost_requests_total") == {
+        ("own",): 0,
+        ("box",): 0,
+        ("gone",): 2,
+        ("removed",): 1,
+    }
+    assert "\ngglib_node" not in shown(RequestMetrics(route_of), cluster=ClusterOverview())
 
 
 def test_buckets_are_cumulative() -> None:

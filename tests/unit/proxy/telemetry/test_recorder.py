@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +19,9 @@ from gglib.proxy.token_usage import Usage, read_usage
 from gglib.testing import FakeHistory
 
 from .conftest import Records
+
+if TYPE_CHECKING:
+    from gglib.core.nodes import MeasuredResponse
 
 TAIL = b'{"usage":{"completion_tokens":3,"prompt_tokens":54}}'
 
@@ -270,3 +274,24 @@ async def test_servers_that_share_a_recorder_store_once() -> None:
             seen.record(a_record(), TAIL)
         seen.record(a_record(), TAIL)
     assert len(history.requests) == 2
+
+
+async def test_speeds_are_passed_on_while_they_are_wanted() -> None:
+    """Read once for each batch: without nodes nothing is measured."""
+    noted: list[MeasuredResponse] = []
+    wants = True
+    seen = RequestRecorder(route_of)
+    tail = b'{"usage":{"completion_tokens":30,"prompt_tokens":54}}'
+    with seen.measuring(lambda: noted.append if wants else None):
+        seen.record(a_record(), tail)
+        seen.record(a_record(), TAIL)  # too short
+        seen.record_refusal(Refusal(431, "too large", "req_9"))
+        seen.flush()
+        assert [(response.model, response.tokens) for response in noted] == [("tiny", 30)]
+        wants = False
+        seen.record(a_record(), tail)
+        seen.flush()
+    wants = True
+    seen.record(a_record(), tail)
+    seen.flush()
+    assert len(noted) == 1

@@ -73,12 +73,14 @@ async def preview_removal(call: Call[None, None], response: Response) -> None:
 async def shown_models(call: Call[Any, Any], models: Sequence[ModelSummary]) -> tuple[responses.Model, ...]:
     """Return the JSON form of models for the caller."""
     states = await states_of(call)
+    cluster = call.services.cluster
     lists = lists_by_model(await call.services.catalog.list_models(), call.services.aliases)
     return tuple(
         responses.Model.of(
             model,
             states.get(model.id),
             alias_lists=lists.get(model.id, ()),
+            copies=() if cluster is None else cluster.view.copies(model.name),
             is_for_admin=call.is_admin,
         )
         for model in models

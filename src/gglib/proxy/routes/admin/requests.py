@@ -12,7 +12,7 @@ from gglib.proxy.routes.admin.groups import REQUESTS_GROUP
 from gglib.proxy.routes.admin.history_queries import request_filter
 from gglib.proxy.routes.dispatch import Call, operation
 from gglib.proxy.routes.operation_spec import OperationSpec
-from gglib.proxy.routes.requests import RequestsQuery
+from gglib.proxy.routes.requests import RequestsQuery, WithdrawQuery
 
 PATH = "/gglib/requests"
 REQUEST_PATH = PATH + "/{id}"
@@ -68,6 +68,12 @@ async def cancel_request(call: Call[None, None], response: Response) -> None:
     await response.send(responses.CancelledRequest(cancelled=request_id))
 
 
+async def withdraw_request(call: Call[WithdrawQuery, None], response: Response) -> None:
+    """Withdraw a request that another gglib has forwarded, if it still waits for its model."""
+    is_withdrawn = call.services.open_requests.withdraw(call.path["id"], call.query.front)
+    await response.send(responses.WithdrawnRequest(withdrawn=is_withdrawn))
+
+
 def _running(call: Call[RequestsQuery, None], wanted: RequestFilter) -> tuple[RunningRequest, ...]:
     if call.query.state == "finished" or call.query.before is not None:
         return ()
@@ -119,6 +125,22 @@ OPERATIONS = (
             path_parameters={"id": "The `x-request-id`, percent-encoded."},
             response=responses.CancelledRequest,
             errors=(RequestNotFoundError,),
+        ),
+    ),
+    operation(
+        withdraw_request,
+        OperationSpec(
+            id="withdrawRequest",
+            method="POST",
+            path=REQUEST_PATH + "/withdraw",
+            may_have_slashes=True,
+            group=REQUESTS_GROUP,
+            summary="Withdraw a forwarded request that waits",
+            text="For a gglib that sends the request to another node. The request ends with the error `withdrawn`, if "
+            "it still waits for its model. Requests of other gglibs with the same id, and of clients, are left alone.",
+            path_parameters={"id": "The `x-request-id`, percent-encoded."},
+            query=WithdrawQuery,
+            response=responses.WithdrawnRequest,
         ),
     ),
 )

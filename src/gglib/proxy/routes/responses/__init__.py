@@ -14,6 +14,7 @@ from gglib.proxy.routes.responses.history import (
     RequestDetails,
     Requests,
     Usage,
+    WithdrawnRequest,
 )
 from gglib.proxy.routes.responses.hub import (
     File,
@@ -28,9 +29,18 @@ from gglib.proxy.routes.responses.hub import (
 )
 from gglib.proxy.routes.responses.keys import Key, Keys, KeyUse
 from gglib.proxy.routes.responses.machine import Checks, Logs, NewLogLines, System
-from gglib.proxy.routes.responses.models import KeptFile, LoadedModel, Model, Models, RemovedModel, Source
+from gglib.proxy.routes.responses.models import (
+    KeptFile,
+    LoadedModel,
+    Model,
+    ModelCopy,
+    Models,
+    RemovedModel,
+    Source,
+)
+from gglib.proxy.routes.responses.nodes import NameConflict, Node, NodeModel, Nodes
 from gglib.proxy.routes.responses.profiles import Profile, Profiles
-from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped, Swaps
+from gglib.proxy.routes.responses.runtime import EVENT_NAMES, FailedModel, Status, Stopped, Swaps, Unloaded
 from gglib.proxy.routes.responses.server import Error, ErrorDetail, Health, Ready, Reloaded, SettingChange
 from gglib.proxy.routes.responses.updates import FileChange, FirstModel, FirstModels, Update, Updates
 
@@ -62,11 +72,16 @@ __all__ = [
     "Logs",
     "Memory",
     "Model",
+    "ModelCopy",
     "ModelFit",
     "ModelFits",
     "Models",
+    "NameConflict",
     "Need",
     "NewLogLines",
+    "Node",
+    "NodeModel",
+    "Nodes",
     "Profile",
     "Profiles",
     "Ready",
@@ -85,10 +100,12 @@ __all__ = [
     "Stopped",
     "Swaps",
     "System",
+    "Unloaded",
     "Update",
     "Updates",
     "Usage",
     "Variant",
     "Verification",
     "VerifyProgress",
+    "WithdrawnRequest",
 ]

@@ -37,6 +37,15 @@ class CancelledRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawnRequest:
+    """Whether a forwarded request was withdrawn."""
+
+    withdrawn: Annotated[
+        bool, Meta(description="False if it is unknown, or does not wait for its model any more.")
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Usage by group, and its sum."""
 

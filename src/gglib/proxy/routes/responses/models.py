@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from msgspec import Meta
 
 from gglib.core import backends
+from gglib.core import nodes as node_values
 from gglib.core.hub.shown_source import shown_url
 from gglib.core.models import ModelSource, ModelSummary, RunningTarget
 from gglib.core.ports import library
@@ -115,6 +116,22 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCopy:
+    """A model at one node."""
+
+    node: str
+    name: Annotated[str, Meta(description="Its name there: the same file can have several.")]
+    state: Annotated[
+        str | None, Meta(description="`loading`, `ready`, `draining` or `stopping`; null if not in memory.")
+    ]
+
+    @classmethod
+    def of(cls, copy: node_values.ModelCopy) -> Self:
+        """Return the JSON form of a copy."""
+        return cls(node=copy.node, name=copy.model_name, state=copy.state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model of the catalogue."""
 
@@ -149,7 +166,10 @@ class Model:
     tags: tuple[str, ...]
     state: Annotated[
         str | None,
-        Meta(description="`loading`, `ready`, `draining` or `stopping`; null if not in memory."),
+        Meta(
+            description="On the machine of this server: `loading`, `ready`, `draining` or `stopping`; null if not "
+            "in memory."
+        ),
     ]
     paths: Annotated[
         tuple[str, ...] | None,
@@ -177,6 +197,13 @@ class Model:
         int | None,
         Meta(description="Unix time in seconds; null if unused, and for callers without admin rights."),
     ]
+    nodes: Annotated[
+        tuple[ModelCopy, ...],
+        Meta(
+            description="The nodes that have it, the machine of this server among them; empty if the server has no "
+            "other nodes, and for callers without admin rights."
+        ),
+    ] = ()
 
     @classmethod
     def of(
@@ -185,6 +212,7 @@ class Model:
         state: str | None,
         *,
         alias_lists: tuple[str, ...] = (),
+        copies: tuple[node_values.ModelCopy, ...] = (),
         is_for_admin: bool = True,
     ) -> Self:
         """Return the JSON form of a model. ``state`` is None without a server or if the model is not in memory.
@@ -221,6 +249,7 @@ class Model:
             chat_template_sha256=model.chat_template_sha256,
             added_at=model.added_at,
             last_used_at=model.last_used_at if is_for_admin else None,
+            nodes=tuple(map(ModelCopy.of, copies)) if is_for_admin else (),
         )
 
 
@@ -237,7 +266,11 @@ class LoadedModel:
 
     model_id: int
     model_name: str
-    effective_ctx: Annotated[int, Meta(description="Context of each request, in tokens.")]
+    effective_ctx: Annotated[
+        int | None,
+        Meta(description="Context of each request, in tokens; null if a node has not reported it yet."),
+    ]
+    node: Annotated[str | None, Meta(description="The node; null for the machine of this server.")] = None
 
     @classmethod
     def of(cls, target: RunningTarget) -> Self:

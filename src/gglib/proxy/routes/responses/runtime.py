@@ -88,7 +88,7 @@ class Status:
         """Return the JSON form of a status."""
         return cls(
             version=version,
-            residents=tuple(map(_with_dicts, status.residents)),
+            residents=tuple(map(encodable, status.residents)),
             waiting=status.waiting,
             failed=tuple(FailedModel(model_name=name, reason=reason) for name, reason in status.failed),
             last_swap=status.last_swap,
@@ -104,7 +104,7 @@ class Status:
         )
 
 
-def _with_dicts(resident: ResidentStatus) -> ResidentStatus:
+def encodable(resident: ResidentStatus) -> ResidentStatus:
     """Return a resident that can be encoded: a runtime may use any mappings."""
     return replace(
         resident,
@@ -126,6 +126,14 @@ class Stopped:
     """The unloaded models."""
 
     stopped: Annotated[tuple[str, ...], Meta(description="Names of the models that were in memory.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unloaded:
+    """The unloaded models, and where they were."""
+
+    stopped: Annotated[tuple[str, ...], Meta(description="Names of the models that were in memory.")]
+    node: Annotated[str | None, Meta(description="The node; null for the machine of this server.")]
 
 
 EVENT_NAMES: dict[type[RuntimeEvent], str] = {

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from gglib.core.models import ModelSettings, ModelSource, ModelSummary, RunningTarget
+from gglib.core.nodes import ModelCopy
 from gglib.core.ports import library
 from gglib.core.priority import Priority
 from gglib.proxy.routes.responses import LoadedModel, Model, RemovedModel
@@ -43,7 +44,7 @@ def test_a_loaded_model_is_shown_without_its_address() -> None:
         base_url="http://127.0.0.1:1", model_id=7, model_name="m", effective_ctx=512, bearer_key="secret"
     )
     shown_target = msgspec.to_builtins(LoadedModel.of(target))
-    assert shown_target == {"model_id": 7, "model_name": "m", "effective_ctx": 512}
+    assert shown_target == {"model_id": 7, "model_name": "m", "effective_ctx": 512, "node": None}
 
 
 def test_pin_and_priority_are_shown() -> None:
@@ -67,3 +68,12 @@ def test_removal_lists_deleted_and_retained_files() -> None:
     assert shown_removal["removed"]["state"] == "ready"
     assert (shown_removal["deleted"], shown_removal["freed_bytes"]) == (("/models/a.gguf",), 7)
     assert list(shown_removal["kept"]) == [{"path": "/models/b.gguf", "reason": "another model uses it"}]
+
+
+def test_admins_see_the_nodes_of_a_model() -> None:
+    """With its name and state there; others see no names of machines."""
+    copies = (ModelCopy(node="box", model_name="far", state="ready"),)
+    found = msgspec.to_builtins(Model.of(ModelSummary(id=1, name="near"), None, copies=copies))
+    assert list(found["nodes"]) == [{"node": "box", "name": "far", "state": "ready"}]
+    hidden = Model.of(ModelSummary(id=1, name="near"), None, copies=copies, is_for_admin=False)
+    assert hidden.nodes == ()

@@ -341,14 +341,18 @@ export interface LoadCount {
 export interface LoadOptions {
   /** Context in tokens, as in a request. Default: as for a request without it. */
   num_ctx?: number | null;
+  /** The node, by its name in `GET /gglib/nodes`. Default: the machine of this server, or the only node that has the model. */
+  node?: string | null;
 }
 
 /** A model that is ready for requests. */
 export interface LoadedModel {
   model_id: number;
   model_name: string;
-  /** Context of each request, in tokens. */
-  effective_ctx: number;
+  /** Context of each request, in tokens; null if a node has not reported it yet. */
+  effective_ctx: number | null;
+  /** The node; null for the machine of this server. */
+  node: string | null;
 }
 
 /** The log of gglib, or of the engine of a model. */
@@ -421,7 +425,7 @@ export interface Model {
   /** Capabilities of the model as it is served. */
   capabilities: Array<string>;
   tags: Array<string>;
-  /** `loading`, `ready`, `draining` or `stopping`; null if not in memory. */
+  /** On the machine of this server: `loading`, `ready`, `draining` or `stopping`; null if not in memory. */
   state: string | null;
   /** All files, in shard order; null for callers without admin rights. */
   paths: Array<string> | null;
@@ -443,6 +447,8 @@ export interface Model {
   added_at: number;
   /** Unix time in seconds; null if unused, and for callers without admin rights. */
   last_used_at: number | null;
+  /** The nodes that have it, the machine of this server among them; empty if the server has no other nodes, and for callers without admin rights. */
+  nodes: Array<ModelCopy>;
 }
 
 /** Changes of a model's names and settings, as a merge patch (RFC 7396): absent fields stay, null resets a field. */
@@ -463,6 +469,15 @@ export interface ModelChanges {
   is_pinned?: boolean | null;
   /** Priority of its requests; null: the default applies. */
   priority?: "batch" | "interactive" | null;
+}
+
+/** A model at one node. */
+export interface ModelCopy {
+  node: string;
+  /** Its name there: the same file can have several. */
+  name: string;
+  /** `loading`, `ready`, `draining` or `stopping`; null if not in memory. */
+  state: string | null;
 }
 
 /** How a model of the catalogue fits, with its own context and slots. */
@@ -492,6 +507,19 @@ export interface ModelFits {
 export interface Models {
   /** In the order in which they were added. */
   models: Array<Model>;
+}
+
+/** Nodes that have different files under one name. */
+export interface NameConflict {
+  name: string;
+  /** The nodes with the file that the name stands for. */
+  served: Array<string>;
+  /** The nodes with another file, which is not served under the name. */
+  others: Array<string>;
+  /** The conflict, and what ends it, as a sentence. */
+  message: string;
+  /** What ends it, on the machines of `others`. */
+  command: string;
 }
 
 /** Estimated memory of a model. */
@@ -541,6 +569,55 @@ export interface NewProfile {
   template_kwargs?: Record<string, unknown>;
   /** Fields that are removed from requests, even if set. */
   strip?: Array<string>;
+}
+
+/** A gglib that requests are sent to. What only a node that answers has is empty while it does not. */
+export interface Node {
+  name: string;
+  /** Whether it is the machine of this server. */
+  is_own: boolean;
+  /** Its address; null for the machine of this server. */
+  url: string | null;
+  /** As `gglib node list` shows it. */
+  state: "down" | "draining" | "ready" | "refused" | "unknown";
+  /** Why it cannot be used, as a sentence; null if it can be. */
+  failure: string | null;
+  /** Of its gglib; null if unknown. */
+  version: string | null;
+  /** Seconds since its last status arrived; null if none did. */
+  seen_s: number | null;
+  /** Its catalogue, also while it does not answer. */
+  models: Array<NodeModel>;
+  /** Its models in memory. */
+  residents: Array<ResidentStatus>;
+  /** Memory budget of its models, by device; empty if memory is not limited. */
+  limits: Record<string, number>;
+  /** Sum of the sizes of its models in memory, by device. */
+  used: Record<string, number>;
+  /** Memory of its machine, by device. */
+  devices: Record<string, DeviceMemory>;
+  /** Requests that wait there, those of other clients among them. */
+  waiting: number;
+  /** Requests that its engines serve, those of other clients too. */
+  in_flight: number;
+  /** Requests in progress that this server has sent there. */
+  requests: number;
+}
+
+/** A model in the catalogue of a node. */
+export interface NodeModel {
+  /** Its name at the node. */
+  name: string;
+  size_bytes: number | null;
+  /** `loading`, `ready`, `draining` or `stopping`; null if not in memory. */
+  state: string | null;
+}
+
+/** The nodes of a server. */
+export interface Nodes {
+  /** The machine of this server first; empty if it has no other nodes. */
+  nodes: Array<Node>;
+  conflicts: Array<NameConflict>;
 }
 
 /** The processor of a machine. */
@@ -912,6 +989,20 @@ export interface System {
   keys_required: boolean;
 }
 
+/** Options for unloading a model. */
+export interface UnloadOptions {
+  /** The node, by its name in `GET /gglib/nodes`. Default: the machine of this server, or the only node that has the model. */
+  node?: string | null;
+}
+
+/** The unloaded models, and where they were. */
+export interface Unloaded {
+  /** Names of the models that were in memory. */
+  stopped: Array<string>;
+  /** The node; null for the machine of this server. */
+  node: string | null;
+}
+
 /** A model compared with its source. */
 export interface Update {
   model_name: string;
@@ -992,4 +1083,10 @@ export interface WaitingStatus {
   runs_in_s: number | null;
   is_minimum: boolean;
   waits_for: string;
+}
+
+/** Whether a forwarded request was withdrawn. */
+export interface WithdrawnRequest {
+  /** False if it is unknown, or does not wait for its model any more. */
+  withdrawn: boolean;
 }

@@ -8,7 +8,9 @@ export const modelPath = (name) => `/gglib/models/${segment(name)}`;
 /** Load a model; returns when it is ready. @param {string} name */
 export async function loadModel(name) {
   const loaded = await api.post(`${modelPath(name)}/load`, {});
-  toast(`${loaded.model_name} is ready, with a context of ${count(loaded.effective_ctx)} tokens.`, "success");
+  const where = loaded.node === null ? "" : ` on ${loaded.node}`;
+  const context = loaded.effective_ctx === null ? "" : `, with a context of ${count(loaded.effective_ctx)} tokens`;
+  toast(`${loaded.model_name} is ready${where}${context}.`, "success");
 }
 
 /** Unload a model after its responses in flight. @param {string} name */
@@ -19,12 +21,12 @@ async function unloadModel(name) {
 
 /**
  * What the button beside a model does now. It is one button, which keeps the focus; while the model stops, it does nothing.
- * @param {string} name @param {{state: string} | null | undefined} resident
+ * @param {string} name @param {string | null} state Null if it is not in memory.
  * @returns {{verb: string, icon: string, run: () => Promise<void>, attributes: {"aria-disabled"?: "true"}}}
  */
-export function memoryAction(name, resident) {
-  if (!resident) return { verb: "Load", icon: "load", run: () => loadModel(name), attributes: {} };
-  const isStopping = resident.state === "stopping";
+export function memoryAction(name, state) {
+  if (state === null) return { verb: "Load", icon: "load", run: () => loadModel(name), attributes: {} };
+  const isStopping = state === "stopping";
   return { verb: "Unload", icon: "unload", run: async () => isStopping ? undefined : unloadModel(name), attributes: isStopping ? { "aria-disabled": "true" } : {} };
 }
 

@@ -2,7 +2,7 @@
 
 import { api, ApiError, Badge, Button, bytes, count, counted, dateTime, deviceTitle, Dialog, Elapsed, ErrorNote, FitBadge, go, html, Icon, isSafeLink, link, Menu, NeedBar, NeedLegend, Note, Progress, route, status, statusAt, streamEvents, toast, useEffect, useLoad, useRef, useState } from "../../ui/kit.js";
 import { memoryAction, modelPath, pinModel } from "./actions.js";
-import { abilitiesOf, kindOf, parametersOf } from "./listing.js";
+import { abilitiesOf, isElsewhere, kindOf, nodesText, parametersOf, stateOnNodes } from "./listing.js";
 import { EngineOptions, Pending, ProfilesCard, SettingsCard, StateBadge } from "./settings.js";
 
 /**
@@ -51,12 +51,11 @@ export function ModelDetail({ name }) {
       <div class="model-columns">
         <div class="stack">
           <${FactsCard} model=${model} />
-          <${ProfilesCard} model=${model.name} />
-          <${FilesCard} model=${model} />
+          ${isElsewhere(model) ? null : html`<${ProfilesCard} model=${model.name} /><${FilesCard} model=${model} />`}
         </div>
         <div class="stack">
-          <${SettingsCard} model=${model} onChanged=${changed} />
-          <${EngineOptions} model=${model} />
+          ${isElsewhere(model) ? html`<${Note}>Only nodes have this model: its files and settings are changed there.<//>`
+            : html`<${SettingsCard} model=${model} onChanged=${changed} /><${EngineOptions} model=${model} />`}
         </div>
       </div>
     </div>
@@ -66,23 +65,27 @@ export function ModelDetail({ name }) {
 /** @param {{model: Model, resident: Resident | undefined, reload: () => Promise<void>, onRemove: () => void}} props */
 function Head({ model, resident, reload, onRemove }) {
   const { name, description, is_pinned: isPinned } = model;
-  const { verb, icon, run, attributes } = memoryAction(name, resident);
+  const state = resident?.state ?? stateOnNodes(model);
+  const { verb, icon, run, attributes } = memoryAction(name, state);
+  const isHere = !isElsewhere(model);
   return html`<div class="page-head">
     <h1 class="break">${name}</h1>
     ${kindOf(model) === "chat" ? html`<a class="button" href=${link("chat", "", { model: name })}><${Icon} name="chat" /><span>Chat</span></a>` : null}
-    <${Button} icon="pin" aria-pressed=${isPinned} onClick=${() => pinModel(name, !isPinned).then(reload)}>${isPinned ? "Unpin" : "Pin"}<//>
-    <${Button} kind=${resident ? "plain" : "primary"} icon=${icon} onClick=${() => run().then(reload)} ...${attributes}>${verb}<//>
+    ${isHere && html`<${Button} icon="pin" aria-pressed=${isPinned} onClick=${() => pinModel(name, !isPinned).then(reload)}>${isPinned ? "Unpin" : "Pin"}<//>`}
+    <${Button} kind=${state ? "plain" : "primary"} icon=${icon} onClick=${() => run().then(reload)} ...${attributes}>${verb}<//>
     <${Menu} label=${`More for ${name}`} items=${[
       { label: "Connect a client", icon: "connect", onClick: () => go("connect", "", { model: name }) },
       { label: "Its requests", icon: "requests", onClick: () => go("requests", "", { model: name }) },
-      { label: "Log of its engine", icon: "logs", onClick: () => go("logs", `engine:${name}`) },
-      null,
-      { label: "Remove", icon: "trash", danger: true, onClick: onRemove },
+      ...(isHere ? [
+        { label: "Log of its engine", icon: "logs", onClick: () => go("logs", `engine:${name}`) },
+        null,
+        { label: "Remove", icon: "trash", danger: true, onClick: onRemove },
+      ] : []),
     ]} />
     <div class="row head-marks"><${Badge} tone="accent">${kindOf(model)}<//>
       ${abilitiesOf(model).map((ability) => html`<${Badge}>${ability}<//>`)}
       ${isPinned ? html`<${Badge} tone="warn">pinned<//>` : null}
-      ${resident ? html`<${StateBadge} state=${resident.state} />` : null}
+      ${state ? html`<${StateBadge} state=${state} />` : null}
       ${description ? html`<span class="quiet break">${description}</span>` : null}</div>
   </div>`;
 }
@@ -115,7 +118,7 @@ function FactsCard({ model }) {
   const { id, capabilities, aliases, tags, context, last_used_at: usedAt } = model;
   const lists = model.alias_lists;
   return html`<section class="card">
-    <header><h2>Facts</h2><span class="quiet small">number ${id}</span></header>
+    <header><h2>Facts</h2>${isElsewhere(model) ? null : html`<span class="quiet small">number ${id}</span>`}</header>
     <dl class="facts card-body">
       <dt>Kind</dt><dd>${kindOf(model)}${model.kind === null ? "" : " (set)"}</dd>
       <dt>Can do</dt><dd>${capabilities.join(", ") || "–"}</dd>
@@ -127,6 +130,7 @@ function FactsCard({ model }) {
       <dt>Also called</dt><dd>${aliases.length === 0 ? "–" : codes(aliases)}</dd>
       ${lists.length > 0 ? html`<dt>In alias lists</dt><dd>${codes(lists)} <a class="small" href=${link("models", "", { tab: "aliases" })}>All aliases</a></dd>` : null}
       ${tags.length > 0 ? html`<dt>Tags</dt><dd class="row">${tags.map((tag) => html`<${Badge}>${tag}<//>`)}</dd>` : null}
+      ${model.nodes.length > 0 ? html`<dt>Nodes</dt><dd>${nodesText(model)}</dd>` : null}
       <dt>Source</dt><dd><${SourceText} source=${model.source} /></dd>
       <dt>Added</dt><dd>${dateTime(model.added_at)}</dd>
       <dt>Last used</dt><dd>${usedAt === null ? "never" : dateTime(usedAt)}</dd>

@@ -9,8 +9,8 @@ import { isActive } from "../../state/downloads.js";
  * @typedef {import("../../lib/api_types.js").ResidentStatus} Resident
  * @typedef {import("../../lib/api_types.js").Download} Download
  * @typedef {import("../../lib/api_types.js").Update} Update
- * @typedef {{model: Model, fit: ModelFit | null, resident: Resident | null}} Row
- * @typedef {"used" | "name" | "quantization" | "parameters" | "size" | "context" | "fit" | "state"} SortKey
+ * @typedef {{model: Model, fit: ModelFit | null, resident: Resident | null, state: string | null}} Row `state`: on the machine of the server, else on a node.
+ * @typedef {"used" | "name" | "quantization" | "parameters" | "size" | "context" | "fit" | "state" | "nodes"} SortKey
  * @typedef {{key: SortKey, isDescending: boolean}} Sort
  */
 
@@ -44,7 +44,8 @@ export const SORTS = {
   size: ["Size", ({ model }) => model.size_bytes, true],
   context: ["Context", ({ model }) => model.context ?? model.trained_context, true],
   fit: ["Fit", ({ fit }) => fit && FIT_ORDER.indexOf(fit.fit)],
-  state: ["State", ({ resident }) => resident && STATE_ORDER.indexOf(resident.state)],
+  state: ["State", ({ state }) => (state === null ? null : STATE_ORDER.indexOf(state))],
+  nodes: ["Nodes", ({ model }) => nodesText(model) || null],
 };
 
 /** @param {Model} model @returns {string} How the model is served: "chat", "embedding" or "rerank". */
@@ -81,7 +82,36 @@ export function usedAgo(unixSeconds, now) {
 export function joined(models, fits, residents) {
   const fitById = new Map(fits.map((fit) => [fit.model_id, fit]));
   const residentById = new Map(residents.map((resident) => [resident.model_id, resident]));
-  return models.map((model) => ({ model, fit: fitById.get(model.id) ?? null, resident: residentById.get(model.id) ?? null }));
+  return models.map((model) => {
+    const resident = residentById.get(model.id) ?? null;
+    return { model, fit: fitById.get(model.id) ?? null, resident, state: resident?.state ?? stateOnNodes(model) };
+  });
+}
+
+/** @param {Pick<Model, "nodes">} model @returns {string | null} Its best state on a node; null if it is in memory on none. */
+export function stateOnNodes({ nodes = [] }) {
+  const states = nodes.map((copy) => copy.state).filter((state) => state !== null);
+  return STATE_ORDER.find((state) => states.includes(state)) ?? null;
+}
+
+/** @param {Pick<Model, "nodes">} model @returns {string} The nodes that have it, those with it in memory first, with its state there. */
+export function nodesText({ nodes = [] }) {
+  return inMemoryFirst(nodes).map(({ node, state }) => (state === null ? node : `${node} (${state})`)).join(", ");
+}
+
+/** @param {Pick<Model, "nodes">} model @returns {string} The same without states. */
+export function nodeNames({ nodes = [] }) {
+  return inMemoryFirst(nodes).map(({ node }) => node).join(", ");
+}
+
+/** @param {Model["nodes"]} nodes */
+function inMemoryFirst(nodes) {
+  return nodes.toSorted((one, other) => Number(other.state !== null) - Number(one.state !== null));
+}
+
+/** @param {Pick<Model, "id">} model @returns {boolean} Whether the server itself lacks it: only nodes have it, and change it. */
+export function isElsewhere({ id }) {
+  return id < 0;
 }
 
 /** @param {readonly Row[]} rows @param {string} text Words that names or facts must contain. @param {string} filter A key of `FILTERS`. */
@@ -119,8 +149,8 @@ export function nextSort(current, key) {
 }
 
 /** @param {Row} row @param {string} filter */
-function matchesFilter({ model, fit, resident }, filter) {
-  if (filter === "memory") return resident !== null;
+function matchesFilter({ model, fit, state }, filter) {
+  if (filter === "memory") return state !== null;
   if (filter === "pinned") return model.is_pinned;
   if (filter === "fits") return fit?.fit === filter;
   if (filter === "tools" || filter === "vision") return model.capabilities.includes(filter);

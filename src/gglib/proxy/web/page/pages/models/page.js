@@ -6,7 +6,7 @@ import { VirtualTable } from "../../ui/virtual_table.js";
 import { memoryAction } from "./actions.js";
 import { ModelDetail } from "./detail.js";
 import { namesIn } from "./forms.js";
-import { FILTERS, SORTS, abilitiesOf, doneIds, filtered, joined, kindOf, nextSort, parametersOf, pullOf, shortFacts, sorted, sortOf, sortText, usedAgo } from "./listing.js";
+import { FILTERS, SORTS, abilitiesOf, doneIds, filtered, joined, kindOf, nextSort, nodeNames, nodesText, parametersOf, pullOf, shortFacts, sorted, sortOf, sortText, usedAgo } from "./listing.js";
 import { FormDialog, Pending, PLAIN, ProfilesTab, StateBadge, choices, useForm } from "./settings.js";
 
 /**
@@ -93,22 +93,23 @@ function ModelList({ catalogue: { rows, memory, error, reload }, query, onAdd })
   if (rows === null) return html`<${Pending} error=${error} onRetry=${reload} label="Reading the catalogue" />`;
   if (rows.length === 0) return html`<${NoModels} onAdd=${onAdd} />`;
   const total = counted(rows.length, "model");
+  const hasNodes = rows.some(({ model }) => model.nodes.length > 0);
   return html`<div class="stack">
     <div class="row models-filter">
       <${SearchInput} label="Search models" placeholder="Search by name, tag, quantization" value=${text} onInput=${(/** @type {string} */ q) => change({ q })} />
       <${Select} aria-label="Show" value=${filter} options=${choices(FILTERS)} onChange=${(/** @type {string} */ show) => change({ show })} />
-      <span class="narrow-only"><${Select} aria-label="Sort by" value=${sort.key} options=${SORT_OPTIONS} onChange=${sortBy} /></span>
+      <span class="narrow-only"><${Select} aria-label="Sort by" value=${sort.key} options=${SORT_OPTIONS.filter(({ value }) => hasNodes || value !== "nodes")} onChange=${sortBy} /></span>
       <span class="quiet small push" role="status">${shown.length === rows.length ? total : `${count(shown.length)} of ${total}`}</span>
     </div>
     ${shown.length === 0
       ? html`<${Empty} icon="find" title="No model matches"><p>Change the search or the filter.</p><//>`
-      : html`<${VirtualTable} label="Models of the catalogue" items=${shown} columns=${columnsOf(sort, sortBy, reload)} rowKey=${(/** @type {Row} */ row) => row.model.id} rowHeight=${ROW_HEIGHT} onOpen=${(/** @type {Row} */ row) => go("models", row.model.name)} />`}
+      : html`<${VirtualTable} label="Models of the catalogue" items=${shown} columns=${columnsOf(sort, sortBy, reload, hasNodes)} rowKey=${(/** @type {Row} */ row) => row.model.id} rowHeight=${ROW_HEIGHT} onOpen=${(/** @type {Row} */ row) => go("models", row.model.name)} />`}
     ${memory ? html`<p class="quiet small">Fit is judged against the memory that is free now: ${memoryText(memory)}. <${HeldMemory} /></p>` : null}
   </div>`;
 }
 
-/** @param {Sort} sort @param {(key: SortKey) => void} onSort @param {() => Promise<void>} reload */
-function columnsOf(sort, onSort, reload) {
+/** @param {Sort} sort @param {(key: SortKey) => void} onSort @param {() => Promise<void>} reload @param {boolean} hasNodes */
+function columnsOf(sort, onSort, reload, hasNodes) {
   const arrow = sort.isDescending ? "↓" : "↑";
   /** @param {SortKey} key @param {(row: Row) => unknown} cell @param {string} [classes] @param {string} [label] */
   const column = (key, cell, classes = "", label = SORTS[key][0]) => {
@@ -123,18 +124,19 @@ function columnsOf(sort, onSort, reload) {
     column("size", ({ model }) => bytes(model.size_bytes), "number wide-only"),
     column("context", contextCell, "number wide-only"),
     column("fit", ({ fit }) => (fit ? html`<${FitBadge} fit=${fit.fit} reason=${fit.reason} />` : "–"), "fit"),
-    column("state", ({ resident }) => html`<${StateBadge} state=${resident?.state} />`, "state wide-only"),
-    column("used", ({ model }) => usedAgo(model.last_used_at, Date.now() / 1000), "wide-only quiet"),
+    column("state", ({ state }) => html`<${StateBadge} state=${state ?? undefined} />`, "state wide-only"),
+    ...(hasNodes ? [column("nodes", ({ model }) => html`<span class="clip" title=${nodesText(model)}>${nodeNames(model) || "–"}</span>`, "nodes wide-only")] : []),
+    column("used", ({ model }) => usedAgo(model.last_used_at, Date.now() / 1000), "used wide-only quiet"),
     { id: "actions", title: html`<span class="visually-hidden">Actions</span>`, class: "right actions", cell: (/** @type {Row} */ row) => html`<${RowAction} row=${row} reload=${reload} />` },
   ];
 }
 
 /** @param {Row} row */
-function nameCell({ model, resident }) {
+function nameCell({ model, state }) {
   const kind = kindOf(model);
   const line = (/** @type {unknown[]} */ ...facts) => facts.filter(Boolean).join(" · ");
   return html`<span class="model-title clip">${model.is_pinned ? html`<${Icon} name="pin" label="Pinned" />` : null}<a class="clip" href=${link("models", model.name)} tabindex="-1">${model.name}</a></span>
-    <span class="quiet small clip"><span class="narrow-only">${line(resident?.state, shortFacts(model))}</span><span class="wide-only">${line(kind !== "chat" && kind, ...abilitiesOf(model), model.architecture, ...model.tags)}</span></span>`;
+    <span class="quiet small clip"><span class="narrow-only">${line(state, shortFacts(model), nodeNames(model))}</span><span class="wide-only">${line(kind !== "chat" && kind, ...abilitiesOf(model), model.architecture, ...model.tags)}</span></span>`;
 }
 
 /** @param {Row} row */
@@ -144,8 +146,8 @@ function contextCell({ model: { context, trained_context: trained } }) {
 }
 
 /** @param {{row: Row, reload: () => Promise<void>}} props */
-function RowAction({ row: { model: { name }, resident }, reload }) {
-  const { verb, icon, run, attributes } = memoryAction(name, resident);
+function RowAction({ row: { model: { name }, state }, reload }) {
+  const { verb, icon, run, attributes } = memoryAction(name, state);
   return html`<${IconButton} icon=${icon} label=${`${verb} ${name}`} onClick=${() => run().then(reload)} ...${attributes} />`;
 }
 

@@ -8,6 +8,7 @@ import { connection, deviceTitle, duration, effect, finished, NO_VALUE, now, run
 
 /**
  * @typedef {import("../../lib/api_types.js").Status} Status
+ * @typedef {Pick<Status, "devices" | "limits" | "residents">} Machine This machine or a node.
  * @typedef {import("../../lib/api_types.js").SwapStatus} Swap
  * @typedef {import("../../lib/api_types.js").RunningRequest & {seenAt: number}} Request
  * @typedef {{id: number, name: string, colour: number, size: number, measured: number | null, isMeasured: boolean}} ModelShare
@@ -152,7 +153,7 @@ effect(() => {
   });
 });
 
-/** @param {Status} status @param {ReadonlyMap<number, number>} colours @returns {DeviceBar[]} RAM first, then GPUs. */
+/** @param {Machine} status @param {ReadonlyMap<number, number>} colours @returns {DeviceBar[]} RAM first, then GPUs. */
 export function deviceBars(status, colours) {
   const names = new Set([status.devices ?? {}, status.limits, ...status.residents.map(({ size }) => size)].flatMap(Object.keys));
   const order = (/** @type {string} */ one, /** @type {string} */ other) => Number(other === "ram") - Number(one === "ram") || byName(one, other);
@@ -234,7 +235,7 @@ export function byName(one, other) {
   return one.localeCompare(other, "en", { numeric: true });
 }
 
-/** @param {Status} status @param {string} device @param {ReadonlyMap<number, number>} colours @returns {DeviceBar} */
+/** @param {Machine} status @param {string} device @param {ReadonlyMap<number, number>} colours @returns {DeviceBar} */
 function deviceBar(status, device, colours) {
   const models = status.residents.map(({ model_id: id, model_name: name, size, measured_size: measured, is_measured: isMeasured }) => (
     { id, name, colour: colours.get(id) ?? 1, size: size[device] ?? 0, measured: measured?.[device] ?? null, isMeasured }

@@ -1,6 +1,6 @@
 /** The models in memory: their cards, the choice of one to load, and what is done with them: load, unload, pin. */
 
-import { api, Badge, Bar, Button, bytes, computed, confirmDialog, count, counted, deviceTitle, Dialog, duration, Empty, ErrorNote, html, IconButton, link, Loading, now, Progress, rate, SearchInput, segment, status, statusAt, TextField, toast, useLoad, useState } from "../../ui/kit.js";
+import { api, Badge, Bar, Button, bytes, computed, confirmDialog, count, counted, deviceTitle, Dialog, duration, Empty, ErrorNote, html, IconButton, link, Loading, now, Progress, rate, SearchInput, segment, SelectField, status, statusAt, TextField, toast, useLoad, useState } from "../../ui/kit.js";
 import { byName, counting, rates, secondsSince } from "./figures.js";
 
 /**
@@ -85,10 +85,10 @@ export function matching(models, text) {
 
 /**
  * Load a model. Its progress is shown with the models in memory, so that nothing waits for the end.
- * @param {string} model @param {number | null} [context] In tokens.
+ * @param {string} model @param {number | null} [context] In tokens. @param {string} [node] "": the server chooses.
  */
-export function load(model, context = null) {
-  const body = context === null ? {} : { num_ctx: context };
+export function load(model, context = null, node = "") {
+  const body = { ...(context === null ? {} : { num_ctx: context }), ...(node === "" ? {} : { node }) };
   api.post(`/gglib/models/${segment(model)}/load`, body).then(
     () => toast(`${model} is loaded.`, "success"),
     (error) => toast(error.message, "error"),
@@ -198,9 +198,11 @@ export function LoadDialog({ onClose }) {
   const { value, error, reload, isLoading } = useLoad(async (signal) => /** @type {Model[]} */ ((await api.get("/gglib/models", { signal })).models), []);
   const [chosen, setChosen] = useState("");
   const [context, setContext] = useState("");
+  const [node, setNode] = useState("");
+  const places = value?.find((model) => model.name === chosen)?.nodes.map((copy) => copy.node) ?? [];
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    load(chosen, context === "" ? null : Number(context));
+    load(chosen, context === "" ? null : Number(context), places.includes(node) ? node : "");
     onClose();
   };
   return html`<${Dialog} title="Load a model" onClose=${onClose}>
@@ -214,6 +216,8 @@ export function LoadDialog({ onClose }) {
         <${Choice} models=${value} chosen=${chosen} onChoose=${setChosen} />
         <${TextField} label="Context in tokens" type="number" min="1" step="1" placeholder="the model's default" value=${context} onInput=${setContext}
           hint="The load makes room if it has to: idle models are unloaded first." />
+        ${places.length > 1 && html`<${SelectField} label="Node" value=${places.includes(node) ? node : ""} onChange=${setNode}
+          options=${[{ value: "", label: "this machine, if it has the model" }, ...places.map((place) => ({ value: place, label: place }))]} />`}
         <div class="form-actions">
           <${Button} onClick=${onClose}>Cancel<//>
           <${Button} kind="primary" type="submit" icon="load" disabled=${chosen === ""}>Load<//>

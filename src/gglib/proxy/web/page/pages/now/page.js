@@ -1,6 +1,7 @@
 /** What happens now: memory, the models in it, requests that wait and are served, and the last swaps. */
 
-import { api, Badge, Bar, Button, bytes, clock, confirmDialog, connection, connectionError, count, counted, duration, ErrorNote, forgetKey, html, Icon, IconButton, key, link, Loading, Note, now, rate, running, segment, ShowAll, status, swaps, toast, useState } from "../../ui/kit.js";
+import { nodes, useNodes } from "../../state/nodes.js";
+import { api, Badge, Bar, Button, bytes, clock, confirmDialog, connection, connectionError, count, counted, duration, ErrorNote, forgetKey, html, Icon, IconButton, key, link, Loading, Note, now, rate, running, segment, ShowAll, status, swaps, toast, useEffect, useState } from "../../ui/kit.js";
 import { clientText, counting, deviceBars, keyOf, lengthOf, moveText, PHASES, queueGroups, rates, runsInText, scaleOf, secondsSince, segmentsOf, solidAndLighter, waitsForText } from "./figures.js";
 import { colours, load, LoadDialog, Residents, sinceStatus, unloadAll } from "./models.js";
 
@@ -23,6 +24,7 @@ export function Page() {
     ${known ? html`<div class="stack">
       <${Stale} /><${Failed} />${known.hint && html`<${Note} tone="accent" icon="swap">${known.hint}<//>`}
       <${Totals} />
+      <${Nodes} />
       <div class="now-top"><${MemoryCard} /><${QueueCard} /></div>
       <section class="stack" aria-labelledby="residents-title"><h2 id="residents-title" class="visually-hidden">Models in memory</h2><${Residents} onLoad=${choose} /></section>
       <div class="now-columns"><${InFlightCard} /><${SwapCard} /></div>
@@ -84,6 +86,17 @@ function perSecond(value) {
 /** @param {{name: string, value: number | string, unit: string, isNotable?: boolean}} props A number is of units, a text is not. */
 function Total({ name, value, unit, isNotable = false }) {
   return html`<div class=${isNotable ? "notable" : ""}><dt>${name}</dt><dd><strong>${value}</strong> <span>${unit}${typeof value === "number" && value !== 1 && "s"}</span></dd></div>`;
+}
+
+/** The nodes, if there are any: most servers have none, so their module is loaded when the first one is known. */
+function Nodes() {
+  useNodes();
+  const hasNodes = nodes.value.nodes.length > 0;
+  const [part, setPart] = useState(/** @type {{NodesCard: any} | null} */ (null));
+  useEffect(() => {
+    if (hasNodes) import("./nodes.js").then(setPart, () => {}); // the server may have been updated meanwhile
+  }, [hasNodes]);
+  return hasNodes && part && html`<${part.NodesCard} />`;
 }
 
 /** Memory by device: models in memory, other use, what is free, and the budget. */

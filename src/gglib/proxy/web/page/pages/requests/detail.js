@@ -107,7 +107,7 @@ function Facts({ request, query }) {
     ["Client", filter("client")],
     ["Address", request.address],
     ["Key", filter("key")],
-    ["Machine", stored?.node],
+    ["Node", stored?.node],
     ["Swap", stored?.swap?.replace(/^-> /, "loaded ").replace(" -> ", " → ")],
     ["Prompt", stored && stored.prompt_tokens !== null && `${count(stored.prompt_tokens)} tokens${cached(stored)}`],
     ["Response", tokens(request)],

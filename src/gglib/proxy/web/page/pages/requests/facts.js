@@ -20,16 +20,17 @@ const COLUMNS = [
   ["time", 92, 1],
   ["model", 176, 0],
   ["client", 100, 4],
-  ["key", 84, 10],
-  ["route", 136, 9],
+  ["key", 84, 11],
+  ["node", 84, 8],
+  ["route", 136, 10],
   ["status", 114, 2],
   ["waited", 72, 7, true],
   ["first", 98, 6, true],
   ["total", 90, 3, true],
-  ["prompt", 66, 8, true],
-  ["cached", 70, 12, true],
+  ["prompt", 66, 9, true],
+  ["cached", 70, 13, true],
   ["completion", 70, 5, true],
-  ["speed", 88, 11, true],
+  ["speed", 88, 12, true],
 ];
 /** Never left out: on a phone they are narrower. */
 const LAST_KEPT_RANK = 3;
@@ -109,12 +110,12 @@ export function phases({ waited_s: waited, first_byte_s: first, duration_s: tota
   return found.filter(({ seconds }) => seconds >= SHORTEST_S);
 }
 
-/** Which columns fit into the list. @param {number} width In pixels. @param {boolean} hasKeys @returns {{id: string, isNumber: boolean}[]} */
-export function fitting(width, hasKeys) {
+/** Which columns fit into the list. @param {number} width In pixels. @param {{hasKeys: boolean, hasNodes: boolean}} values Columns that have some. @returns {{id: string, isNumber: boolean}[]} */
+export function fitting(width, { hasKeys, hasNodes }) {
   const taken = new Set();
   let rest = width;
   for (const [id, columnWidth, rank] of COLUMNS.toSorted((one, other) => one[2] - other[2])) {
-    if (id === "key" && !hasKeys) continue;
+    if ((id === "key" && !hasKeys) || (id === "node" && !hasNodes)) continue;
     if (rank > LAST_KEPT_RANK && columnWidth > rest) break;
     rest -= columnWidth;
     taken.add(id);

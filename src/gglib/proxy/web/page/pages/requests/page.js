@@ -44,6 +44,7 @@ const COLUMNS = {
   model: ["Model", (row) => html`<span class="cell">${clipped(modelName(row))}${isStored(row) ? swapMark(row) : null}</span>`],
   client: ["Client", ({ client }) => clipped(client)],
   key: ["Key", ({ key }) => clipped(key)],
+  node: ["Node", whenStored(({ node }) => clipped(node))],
   route: ["Route", ({ route }) => clipped(shortRoute(route))],
   status: ["Status", (row) => (isStored(row) ? status(row) : html`<${Badge} tone="busy">${row.state}<//>`)],
   waited: ["Waited", ({ waited_s: waited }) => duration(waited === null || waited < 0.0005 ? null : waited)],
@@ -154,9 +155,9 @@ function rowId(row) {
   return isStored(row) && row.id !== null ? String(row.id) : row.request_id;
 }
 
-/** @param {number} width In pixels. @param {boolean} hasKeys Whether any request has a key. */
-function columnsFor(width, hasKeys) {
-  return fitting(width, hasKeys).map(({ id, isNumber }) => {
+/** @param {number} width In pixels. @param {boolean} hasKeys Whether any request has a key. @param {boolean} hasNodes Whether a node served any. */
+function columnsFor(width, hasKeys, hasNodes) {
+  return fitting(width, { hasKeys, hasNodes }).map(({ id, isNumber }) => {
     const [title, cell] = /** @type {(typeof COLUMNS)[string]} */ (COLUMNS[id]);
     return { id, title, cell, class: `c-${id} ${isNumber ? "number" : ""}` };
   });
@@ -181,7 +182,8 @@ function RequestList({ running, listing, selected, onOpen }) {
   const { rows } = listing;
   const items = useMemo(() => [...running.toReversed(), ...rows], [running, rows]);
   const hasKeys = useMemo(() => items.some((row) => row.key !== null), [items]);
-  const columns = useMemo(() => columnsFor(width, hasKeys), [width, hasKeys]);
+  const hasNodes = useMemo(() => items.some((row) => isStored(row) && row.node !== null), [items]);
+  const columns = useMemo(() => columnsFor(width, hasKeys, hasNodes), [width, hasKeys, hasNodes]);
   const rowHeight = innerWidth < NARROW ? ROW_HEIGHT_TOUCH : ROW_HEIGHT;
   const { unseen, onScroll, showNewest } = useAnchor(root, listing, running.length, rowHeight);
   return html`<div class="request-list" ref=${root} onScrollCapture=${onScroll}>
