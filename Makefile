@@ -3,6 +3,7 @@
 #   make up [ARGS="--yes --port 18080"]   install, start, prove that a real model answers
 #   make test [ARGS="-k chaos"]           everything that must hold; what CI runs
 #   make test-clients [ARGS="--only openai"]  real client programs, from their registries, against a real server
+#   make test-ray                         the adapter to Ray with real clusters on this machine; needs Linux
 #   make explore [ARGS="--part unit"]     the same tests with other random examples in each run
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
@@ -30,10 +31,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # Only what the lock files name, whatever the machine's own pip settings add; pip itself never talks.
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP_IN := bin/python -m pip --disable-pip-version-check --quiet
+PIP    := $(VENV)/$(PIP_IN)
+RAY_VENV := .venv-ray
 ARGS   ?=
 
-.PHONY: up test test-clients explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table import-tables engine-options grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames tune-transcripts check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
+.PHONY: up test test-clients test-ray explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table import-tables engine-options grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames tune-transcripts check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -43,6 +46,12 @@ test: lint types contracts web-packages
 
 test-clients: $(VENV)/.ready-to-test
 	@$(BIN)/python -m tests.clients $(ARGS)
+
+# Ray and what it needs, 290 MB, in an environment of its own: nothing else may depend on it.
+test-ray:
+	@if $(MAKE) --silent --no-print-directory $(RAY_VENV)/.ready; then \
+		$(RAY_VENV)/bin/python scripts/run_tests.py --part ray $(ARGS); \
+	else echo "Ray cannot be installed here: its tests are skipped."; fi
 
 explore: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/run_tests.py --profile explore $(ARGS)
@@ -136,9 +145,10 @@ lock: $(VENV)/bin/python
 	@$(PIP) install uv
 	@$(LOCK) --group build -o requirements/run.lock
 	@$(LOCK) --group build --group dev -c requirements/run.lock -o requirements/test.lock
+	@$(LOCK) --extra ray -c requirements/test.lock -o requirements/ray.lock
 
 clean:
-	rm -rf $(VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) $(RAY_VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("gglib needs Python 3.11 or newer: make PYTHON=python3.12 ...") \
@@ -155,6 +165,14 @@ $(VENV)/.ready-to-run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.ready-to-test: requirements/test.lock $(VENV)/.ready-to-run
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements/test.lock
+	@touch $@
+
+$(RAY_VENV)/.ready: requirements/ray.lock requirements/test.lock requirements/run.lock pyproject.toml
+	@echo "Installing Ray for its tests (a first time takes a minute) ..."
+	@$(PYTHON) -m venv $(RAY_VENV)
+	@$(RAY_VENV)/$(PIP_IN) install --require-hashes -r requirements/test.lock
+	@$(RAY_VENV)/$(PIP_IN) install --require-hashes -r requirements/ray.lock
+	@$(RAY_VENV)/$(PIP_IN) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json .npmrc

@@ -11,8 +11,10 @@ after another.
 The tests in ``tests/e2e`` run on both engines: the embedded one, and the llama-server of a wheel that exists for Linux
 on x86-64 only. The part ``e2e on llama-server`` leaves out what does not depend on the engine, marked
 ``only_engine("embedded")``: gglib's own wheel, which is built and installed, and the installation of an engine, which
-chooses its engines itself. The parts ``web`` and ``browser`` test the page. Where the wheel, Node.js or Chromium is
-missing, they are left out, with one line that says so; tests that need TypeScript or axe-core are skipped without them.
+chooses its engines itself. The part ``cluster`` runs several gglibs, each in a network of its own; without root or user
+namespaces its tests are skipped. The parts ``web`` and ``browser`` test the page. Where the wheel, Node.js or Chromium
+is missing, they are left out, with one line that says so; tests that need TypeScript or axe-core are skipped without
+them. So is ``ray``, which has an environment of its own: ``make test-ray``.
 
 The modules are compiled first: a fresh clone where ``PYTHONDONTWRITEBYTECODE`` is set has no compiled ones, and each of
 the thousands of processes that the tests start would compile them again (0.45 s instead of 0.28 s for a short command).
@@ -103,8 +105,12 @@ PARTS = (
         ("tests/integration", "tests/contract"),
         90,
         workers=3,
-        ignored=("tests/integration/http_server", "tests/integration/cli", "tests/integration/files"),
+        ignored=(
+            *("tests/integration/http_server", "tests/integration/cli", "tests/integration/files"),
+            "tests/integration/cluster",
+        ),
     ),
+    Part("cluster", ("tests/integration/cluster",), 90, workers=2),
     Part("files", ("tests/integration/files",), 180, workers=3),
     Part("e2e", ("tests/integration/cli", "tests/e2e"), 120, workers=2),
     Part(
@@ -117,6 +123,7 @@ PARTS = (
     ),
     Part("web", ("tests/web",), 60, programs=("node",)),
     Part("browser", ("tests/browser",), 120, programs=CHROMIUM_NAMES),
+    Part("ray", ("tests/ray",), 120, workers=0, package="ray"),
     Part("quiet", ("tests",), 60, workers=0, is_quiet=True),
 )
 BUDGET_S = 600

@@ -1,0 +1,1 @@
+"""Tests with a real Ray cluster on this machine: ``make test-ray``."""

@@ -1,0 +1,5 @@
+"""Errors of Ray."""
+
+
+class RayError(Exception):
+    """An error of Ray."""
