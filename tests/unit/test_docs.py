@@ -39,7 +39,7 @@ SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
 HTTP_SERVER = (ROOT / "docs" / "http-server.md").read_text()
 CLIENTS_PAGE = (ROOT / "docs" / "clients.md").read_text()
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
-NOT_FOR_CLIENTS = {"already_running", "engine_install_failed", "node_failed"}
+NOT_FOR_CLIENTS = {"already_running", "engine_install_failed"}
 """Errors of the command line, which no request can cause."""
 
 

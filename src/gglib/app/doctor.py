@@ -16,6 +16,7 @@ from gglib.core.errors import GglibError
 from gglib.core.hub.shown_source import pull_target
 from gglib.core.memory import Fit
 from gglib.core.models import ModelSummary
+from gglib.core.nodes import NodeSnapshot, NodeState
 from gglib.core.shell_quoting import in_quotes, quoted_command
 from gglib.core.sizes import format_size
 from gglib.library.fit.slots import SlotFit
@@ -220,3 +221,16 @@ def check_memory(available_bytes: int | None, largest: str | None, fit: SlotFit 
             Verdict.OK, f"{text}; '{largest}' answers {fit.requests} at a time in it, not {fit.wanted}."
         )
     return Finding(Verdict.OK, text)
+
+
+def check_node(node: NodeSnapshot, *, is_drained: bool) -> Finding:
+    """Check a node that was probed. One that cannot be used is no failure: others, and this machine, serve."""
+    if node.state is NodeState.READY:
+        return Finding(Verdict.OK, f"{node.url} is ready, gglib {node.version}")
+    if node.state is NodeState.DRAINING and is_drained:
+        undo = quoted_command("node", "drain", "--undo", node.name)
+        return Finding(Verdict.WARN, f"{node.url} gets no new requests: {undo} sends it requests again.")
+    if node.state is NodeState.DRAINING:
+        return Finding(Verdict.WARN, f"{node.url} is shutting down: start 'gglib serve' there again.")
+    reason = node.failure or f"{node.url} did not answer in time: check that 'gglib serve' runs there."
+    return Finding(Verdict.WARN, reason)

@@ -21,6 +21,7 @@ from gglib.app.doctor import (
     check_gpu,
     check_memory,
     check_models,
+    check_node,
     check_python,
     check_recording,
     check_tls,
@@ -28,6 +29,7 @@ from gglib.app.doctor import (
 from gglib.app.memory.fitting import default_fit, usable_memory
 from gglib.app.memory.gpu_use import gpu_names, gpu_text, read_gpu_use
 from gglib.app.models.catalog import model_load_errors, open_catalog
+from gglib.app.nodes import look_at, peers_of
 from gglib.app.serving.busy_port import check_ollama_port, check_port
 from gglib.app.serving.instance import Instance, running_instance
 from gglib.app.serving.recording import recorded
@@ -115,7 +117,21 @@ def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> 
         ("tls", partial(_tls, settings)),
         *recording,
         *_with_names((disk, memory)),
+        *_node_checks(settings),
     ]
+
+
+def _node_checks(settings: Settings) -> list[Check]:
+    """Return a check for each node. The first one probes them all at once."""
+    findings: dict[str, Finding] = {}
+
+    async def node(name: str) -> Finding:
+        if not findings:
+            for found in await look_at(peers_of(settings.nodes, os.environ)):
+                findings[found.name] = check_node(found, is_drained=settings.nodes[found.name].is_drained)
+        return findings[name]
+
+    return [(f"node {name}", partial(node, name)) for name in settings.nodes]
 
 
 async def _python() -> Finding:

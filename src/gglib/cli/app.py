@@ -18,7 +18,7 @@ from gglib.cli.command_names import (
 from gglib.cli.context import Options
 from gglib.cli.errors import error_boundary, exit_on_click_errors
 from gglib.cli.help.hints import use_options
-from gglib.cli.help.pages import START_PAGE, HelpGroup, with_help_style
+from gglib.cli.help.pages import EXAMPLES, START_PAGE, HelpGroup, with_help_style
 from gglib.cli.help.synonyms import SYNONYMS, synonyms_of, unknown_command
 from gglib.core.version import __version__
 
@@ -43,7 +43,7 @@ class LazyGroup(HelpGroup):
         command: click.Command = importlib.import_module(
             f"gglib.cli.commands{package or ''}.{module}"
         ).command
-        return with_help_style(command, synonyms_of(name))
+        return with_help_style(command, EXAMPLES.get(name, ()), synonyms_of(name))
 
     def unknown_command_message(self, ctx: click.Context, word: str) -> str:  # noqa: ARG002 - the base's signature
         """Return the message for an unknown word, which may be a command of another program."""

@@ -22,7 +22,7 @@ GROUPS = {
     ),
     "engines": ("engine",),
     "settings": ("config", "key"),
-    "nodes": ("node",),
+    "nodes": ("node", "cluster"),
     "running": (
         "ps",
         "top",

@@ -366,6 +366,7 @@ ARGUMENTS = {
     "config": ("path",),
     "key": ("list",),
     "node": ("list",),
+    "cluster": ("status",),
     "engine": ("list",),
     "import": ("--dry-run",),
     "search": ("none",),

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner
+from tests.support.node_values import snapshot
 
 from gglib.cli.app import cli
 from gglib.cli.command_names import REMOTE_COMMANDS
@@ -278,6 +279,7 @@ STORED = StoredRequest(
     has_bodies=True,
 )
 USAGE = UsageRow(start_s=0.0, requests=3, prompt_tokens=9, cached_tokens=1, busy_s=2.0)
+NODE = responses.Node.of(snapshot("box", "tiny", ready=("tiny",)), sent=1, now_s=1.0, own_version="")
 VALID: dict[str, object] = {
     "GET /gglib/requests": responses.Requests(
         running=(RUNNING,), requests=(STORED,), next_before=7, is_off=False
@@ -302,7 +304,7 @@ VALID: dict[str, object] = {
         kept=(responses.KeptFile(path="/m/x.gguf", reason="r"),),
     ),
     "POST /gglib/models/tiny/load": responses.LoadedModel(model_id=1, model_name="tiny", effective_ctx=4096),
-    "POST /gglib/models/tiny/unload": responses.Stopped(stopped=("tiny",)),
+    "POST /gglib/models/tiny/unload": responses.Unloaded(stopped=("tiny",), node=None),
     "POST /gglib/stop": responses.Stopped(stopped=("tiny",)),
     "POST /gglib/reload": responses.Reloaded(
         settings=(responses.SettingChange(setting="slots", old="1", new="2", applied=True),),
@@ -317,6 +319,7 @@ VALID: dict[str, object] = {
     "PATCH /gglib/models/1": MODEL,
     "GET /health": responses.Health(),
     "GET /gglib/status": STATUS,
+    "GET /gglib/nodes": responses.Nodes(nodes=(NODE,), conflicts=()),
     "GET /gglib/hub/models": responses.SearchResult(
         query="tiny", memory=MEMORY, repositories=(responses.Repository(**REPOSITORY),), left_out=1
     ),

@@ -32,7 +32,7 @@ def test_models_are_loaded_and_unloaded_by_name(twice: Home) -> None:
         assert twice.ok("unload", "Org/other:Q4") == "Unloaded Org/other:Q4.\n"
         assert (is_alive(first), is_alive(second)) == (True, False)
         assert twice.ok("unload", "other") == "'other' was not loaded.\n"
-        assert json.loads(twice.ok("stop", "tiny", "--json")) == {"stopped": ["tiny"]}
+        assert json.loads(twice.ok("stop", "tiny", "--json")) == {"stopped": ["tiny"], "node": None}
         assert not is_alive(first)
         assert json.loads(twice.ok("stop", "--json")) == {"stopped": []}
         assert twice.run("stop", "tiny", "--server").returncode == 2

@@ -128,7 +128,7 @@ def test_models_are_loaded_pinned_and_set_there(stocked: Home, here: Home, there
     assert here.ok("unload", "tiny") == "Unloaded tiny.\n"
     assert here.ok("unload", "tiny") == "'tiny' was not loaded.\n"
     assert json.loads(here.ok("load", "tiny", "--json"))["model_name"] == "tiny"
-    assert json.loads(here.ok("stop", "tiny", "--json")) == {"stopped": ["tiny"]}
+    assert json.loads(here.ok("stop", "tiny", "--json")) == {"stopped": ["tiny"], "node": None}
     assert here.ok("pin", "tiny").startswith(
         "Pinned 'tiny': it stays in memory once it is loaded, and models"
     )

@@ -155,6 +155,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "devices": {},
         "hint": None,
         "remotes": [],
+        "nodes": [],
     }
     assert json.loads(stocked.ok("ps", "--json")) == nothing
     assert "No gglib is running" in stocked.refused("stop")

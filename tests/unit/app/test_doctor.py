@@ -1,8 +1,10 @@
 """The verdict on each fact about a machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.node_values import snapshot
 
 from gglib.app.certificates.facts import CertificateFacts
 from gglib.app.doctor import (
@@ -15,6 +17,7 @@ from gglib.app.doctor import (
     check_gpu,
     check_memory,
     check_models,
+    check_node,
     check_python,
     check_tls,
     run_checks,
@@ -22,6 +25,7 @@ from gglib.app.doctor import (
 from gglib.core.errors import EngineNotFoundError
 from gglib.core.memory import Fit, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
+from gglib.core.nodes import NodeState
 from gglib.library.fit.slots import SlotFit
 
 
@@ -156,3 +160,33 @@ def test_https_is_checked_by_its_certificate() -> None:
     ended = check_tls(facts, "127.0.0.1", 10**8)
     assert ended.verdict is Verdict.FAIL
     assert ended.detail.startswith("The certificate of tls_cert expired on")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_drained", "verdict", "words"),
+    [
+        (NodeState.READY, False, Verdict.OK, "http://box:8080 is ready, gglib 1.0"),
+        (NodeState.DRAINING, True, Verdict.WARN, "'gglib node drain --undo box' sends it requests again"),
+        (NodeState.DRAINING, False, Verdict.WARN, "start 'gglib serve' there again"),
+        (
+            NodeState.UNKNOWN,
+            False,
+            Verdict.WARN,
+            "did not answer in time: check that 'gglib serve' runs there",
+        ),
+    ],
+)
+def test_a_node_is_judged_by_its_state(
+    state: NodeState, *, is_drained: bool, verdict: Verdict, words: str
+) -> None:
+    """None is a failure: this machine and the others serve."""
+    node = replace(snapshot("box", state=state), version="1.0")
+    found = check_node(node, is_drained=is_drained)
+    assert (found.verdict, words in found.detail) == (verdict, True), found.detail
+
+
+@pytest.mark.parametrize("state", [NodeState.DOWN, NodeState.REFUSED])
+def test_a_node_that_cannot_be_used_has_its_own_reason(state: NodeState) -> None:
+    """The sentence of the front."""
+    node = replace(snapshot("box", state=state), failure="The key in BOX_KEY is wrong.")
+    assert check_node(node, is_drained=False) == Finding(Verdict.WARN, "The key in BOX_KEY is wrong.")

@@ -14,6 +14,7 @@ SETTINGS = Settings(
     default_model="CODER:precise",
     preload=("other", "coder"),
     aliases={"fast": ("other",), "best": ("coder", "other")},
+    model_nodes={"coder": ("gpu*",)},
     api_keys={
         "all": ApiKey(key="k1", models=("*",)),
         "bob": ApiKey(key="k2", models=("cod*r",)),
@@ -29,6 +30,7 @@ def test_settings_with_the_old_name_are_found() -> None:
         "default_model",
         "preload",
         "aliases 'best'",
+        "model_nodes",
         "api_keys 'bob'",
     ]
 
@@ -44,7 +46,12 @@ def test_names_that_still_mean_the_model_are_not_lost() -> None:
 
 def test_settings_with_the_name_of_a_removed_model_are_found() -> None:
     """Keys are not: a pattern may allow other models, too."""
-    assert list(lost_references(SETTINGS, BEFORE, [OTHER])) == ["default_model", "preload", "aliases 'best'"]
+    assert list(lost_references(SETTINGS, BEFORE, [OTHER])) == [
+        "default_model",
+        "preload",
+        "aliases 'best'",
+        "model_nodes",
+    ]
     assert list(lost_references(SETTINGS, OTHER, [BEFORE])) == ["preload", "aliases 'fast'", "aliases 'best'"]
     assert list(lost_references(Settings(home=Path("/h"), default_model="x"), BEFORE, [])) == []
 

@@ -147,6 +147,7 @@ FREE_ARGUMENTS = {
     "requests.words",
     "engine.pattern",
     "node.url",
+    "node.address",
 }
 """Arguments whose values cannot be known, or which are choices of click's."""
 

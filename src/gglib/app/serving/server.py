@@ -11,6 +11,7 @@ from functools import partial
 from gglib.app.certificates.expiry import warned_of_expiry
 from gglib.app.certificates.facts import CertificateFacts, pinned_endpoint
 from gglib.app.certificates.loading import load_server_certificate
+from gglib.app.cluster.rejoining import rejoined_when_lost
 from gglib.app.memory.accounts import open_accounts
 from gglib.app.models.library import open_library
 from gglib.app.monitoring.machine import open_machine_ports
@@ -130,7 +131,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         readiness = Readiness(ReadyState.STARTING)
         shared = SharedState(recorder=new_recorder(settings.log_format), readiness=readiness)
         shown = FreshCatalog(home.catalog, facts.refresh, time.monotonic)
-        front = Front(settings, manager, shown, instance=shared.instance)
+        front = Front(settings, manager, shown, accounts, instance=shared.instance)
         live.followers.append(front.apply)
         serve_all = partial(
             serve,
@@ -147,6 +148,7 @@ async def running_server(  # noqa: PLR0913 - what a command line adds is optiona
         watching = AsyncExitStack()
         try:
             await watching.enter_async_context(front.running(settings))
+            await watching.enter_async_context(rejoined_when_lost(settings.home))
             live.local_url = await supervisor.start(proxy_config(settings), front.runtime, front.catalog)
             ollama_url = None
             if settings.ollama_port is not None:

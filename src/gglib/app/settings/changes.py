@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from gglib.app.settings.definitions import SETTINGS, Settings
+from gglib.app.settings.node_tables import NodeSetting
 from gglib.app.settings.spec import SettingSpec
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.ports.reload import SettingChange
@@ -43,8 +44,18 @@ def _shown(spec: SettingSpec, value: Any) -> str | None:  # noqa: ANN401 - the t
             return "auto"
         case "memory":
             return shown_value({device: format_size(size) for device, size in value.items()})
+        case "nodes":
+            return shown_value({name: _shown_node(node) for name, node in value.items()})
         case _:
             return shown_value(value)
+
+
+def _shown_node(node: NodeSetting) -> str:
+    """Return all that may change of a node, so that no change looks like none."""
+    key = None if node.key_env is None else f"key in {node.key_env}"
+    ca = None if node.ca is None else f"ca {node.ca}"
+    rest = ", ".join(filter(None, (key, ca, "drained" if node.is_drained else None)))
+    return f"{node.url} ({rest})" if rest else node.url
 
 
 def shown_value(value: object) -> str:

@@ -12,11 +12,13 @@ from types import MappingProxyType
 from gglib.app.certificates.facts import CertificateFiles
 from gglib.app.settings.access_keys import parse_keys
 from gglib.app.settings.alias_lists import parse_aliases
+from gglib.app.settings.model_nodes import parse_model_nodes
 from gglib.app.settings.node_tables import NodeSetting, parse_nodes
 from gglib.app.settings.parsers import (
     MAX_MODELS,
     parse_boolean,
     parse_choice,
+    parse_cluster_address,
     parse_context,
     parse_download_url,
     parse_engine,
@@ -299,6 +301,30 @@ class Settings:
         parse_nodes,
         "a table of addresses of other gglibs by name, or of tables [nodes.NAME]",
         "Gglibs of other machines by name, each with its address.",
+    )
+    model_nodes: Mapping[str, tuple[str, ...]] = setting(
+        MappingProxyType({}),
+        parse_model_nodes,
+        "a table of names of nodes, or lists of names or patterns, by model",
+        "Nodes that may serve a model: names or patterns such as gpu*. Other models run on all nodes.",
+    )
+    pull_to_nodes: bool = setting(
+        False,
+        parse_boolean,
+        "true or false",
+        "Download a model to a node if a request needs it and no node that has it takes requests.",
+    )
+    cluster_address: str | None = setting(
+        None,
+        parse_cluster_address,
+        "HOST:PORT, or 'off'",
+        "Address of the head of a Ray cluster whose nodes are used, HOST:PORT. Default: off.",
+    )
+    cluster_token_file: Path = setting(
+        Path("cluster/token"),
+        parse_home_path,
+        "the path of a file",
+        "File with the token of the cluster, relative to the home.",
     )
     warnings: tuple[str, ...] = ()
     """Problems that do not prevent a start, one sentence each."""

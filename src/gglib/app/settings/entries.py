@@ -17,11 +17,11 @@ from gglib.app.settings.suggestions import suggestion
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.errors import InvalidSettingError
 
-KEYS, ALIASES, MEMORY, NODES = "api_keys", "aliases", "memory", "nodes"
-_TABLES = (KEYS, ALIASES, MEMORY, NODES)
+KEYS, ALIASES, MEMORY, NODES, MODEL_NODES = "api_keys", "aliases", "memory", "nodes", "model_nodes"
+_TABLES = (KEYS, ALIASES, MEMORY, NODES, MODEL_NODES)
 _NO_KEYS = "A key on the command line is visible to other users: 'gglib key new NAME' generates one."
 _ADD_NODES = "'gglib node add URL' adds a node, and changes the address or the key of one."
-_NAMES_FOR_NONE = {"max_models": "auto", "ollama_port": "off"}
+_NAMES_FOR_NONE = {"max_models": "auto", "ollama_port": "off", "cluster_address": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ def config_value(entry: Entry, text: str, config: Mapping[str, Any]) -> object:
         raise InvalidSettingError(
             "Set one alias: 'gglib config set aliases.NAME MODEL', or 'gglib alias NAME MODEL'."
         )
+    if spec.key == MODEL_NODES:
+        raise InvalidSettingError("Set the nodes of one model: 'gglib set MODEL --nodes PATTERN'.")
     return _plain(spec, text, _parsed(spec, text))
 
 
@@ -121,7 +123,7 @@ def _table_value(entry: Entry, text: str, config: Mapping[str, Any]) -> object:
         return _key_field(entry, text, config)
     if table == NODES:
         raise InvalidSettingError(_ADD_NODES)
-    if table == ALIASES:
+    if table in {ALIASES, MODEL_NODES}:
         models = [model.strip() for model in text.split(",")]
         value: object = models[0] if len(models) == 1 else models
         _parsed(entry.spec, {name: value})

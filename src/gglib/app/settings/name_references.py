@@ -30,6 +30,8 @@ def lost_references(
     for alias, names in settings.aliases.items():
         if any(map(is_lost, names)):
             yield f"aliases '{alias}'"
+    if any(map(is_lost, settings.model_nodes)):
+        yield "model_nodes"
     for key_name, key in settings.api_keys.items():
         allows = ModelFilter(key.models).allows
         if after is not None and allows(before) and not allows(after):

@@ -77,6 +77,18 @@ def parse_second_port(value: object) -> int | None:
     return parse_integer(0, 65535)(value)
 
 
+def parse_cluster_address(value: object) -> str | None:
+    """Return HOST:PORT, of IPv6 with the host in brackets; None for ``off``."""
+    text = parse_text(value)
+    if text.lower() == "off":
+        return None
+    parts = urlsplit(f"//{text}")
+    is_whole = not parts.path and not {"@", "?", "#"} & set(text)
+    if not parts.hostname or not parts.port or not is_whole or len(text.split()) != 1:
+        raise InvalidValueError
+    return text
+
+
 def parse_seconds(value: object) -> float:
     """Return a number of seconds, 0 or more."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

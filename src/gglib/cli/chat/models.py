@@ -39,17 +39,17 @@ def find_local_model(settings: "Settings", name: str) -> ChatModel:
 
     Raises ``ModelNotFoundError``, ``GglibError``.
     """
-    from gglib.cli.server.instance import find_instance
+    from gglib.cli.server.nodes import front_of
     from gglib.cli.sessions import with_catalog
     from gglib.core.errors import ModelNotFoundError
 
     try:
         return with_catalog(settings, lambda store: _find_in(store, name, settings))
     except ModelNotFoundError:
-        instance = find_instance(settings) if settings.nodes else None
-        if instance is None or instance.endpoint is None:
+        server = front_of(settings)
+        if server is None:
             raise
-        return find_served_model(instance.endpoint, name)
+        return find_served_model(server, name)
 
 
 async def _find_in(store: "HomeStorePort", name: str, settings: "Settings") -> ChatModel:

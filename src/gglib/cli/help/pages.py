@@ -31,6 +31,11 @@ EXAMPLES = {
     "run": ("run coder", "run coder 'Write a haiku about swap space'", "run coder < question.txt"),
     "launch": ("launch claude", "launch codex --model coder"),
     "dashboard": ("dashboard > gglib.json", "dashboard --scrape-config > prometheus.yml"),
+    "cluster": ("cluster init", "cluster status"),
+    "node add": (
+        "node add box:8080 --key-env BOX_KEY",
+        "node add https://box.lan --name gpu1 --key-env BOX_KEY --ca box.pem",
+    ),
     "search": ("search qwen coder", "search --max-size 8G --sort likes llama"),
     "pull": (
         "pull bartowski/Qwen2.5-7B-Instruct-GGUF",
@@ -60,7 +65,7 @@ EXAMPLES = {
     ),
     "usage": ("usage --by key,model --since 30d", "usage --by hour --csv"),
 }
-"""Lines that can be typed, without ``gglib``, by command."""
+"""Lines that can be typed, without ``gglib``, by the words of the command."""
 
 
 class BoldHeadings(click.HelpFormatter):
@@ -101,7 +106,9 @@ class HelpGroup(SuggestingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command, whose page is like that of this group."""
         command = super().get_command(ctx, cmd_name)
-        return None if command is None else with_help_style(command)
+        if command is None:
+            return None
+        return with_help_style(command, EXAMPLES.get(f"{self.name} {command.name}", ()))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
@@ -121,13 +128,15 @@ class HelpGroup(SuggestingGroup):
             formatter.write_dl(rows)
 
 
-def with_help_style(command: click.Command, synonyms: Sequence[str] = ()) -> click.Command:
+def with_help_style(
+    command: click.Command, examples: Sequence[str] = (), synonyms: Sequence[str] = ()
+) -> click.Command:
     """Set the style of a command's page, with its examples and synonyms at the end; return the command."""
     command.context_class = HelpContext
     # Not only inherited from the root: click keeps the option that the first context of a command had.
     command.context_settings.setdefault("help_option_names", ["-h", "--help"])
     parts = []
-    if examples := EXAMPLES.get(command.name or ""):
+    if examples:
         parts.append("\b\nExamples:" + "".join(f"\n  gglib {example}" for example in examples))
     if synonyms:
         parts.append(f"Also: {', '.join(f'gglib {word}' for word in synonyms)}.")

@@ -60,9 +60,17 @@ INSTEAD_IN: Mapping[str, Mapping[str, str]] = {
     },
     "node": {
         **dict.fromkeys(("del", "delete", "rm"), "Did you mean 'remove'?"),
-        **dict.fromkeys(("join", "new"), "Did you mean 'add'?"),
+        "new": "Did you mean 'add'?",
         **dict.fromkeys(("ls", "show", "status"), "Did you mean 'list'?"),
         **dict.fromkeys(("resume", "undrain"), "Did you mean 'drain --undo'?"),
+    },
+    "cluster": {
+        **dict.fromkeys(("create", "new", "start", "up"), "Did you mean 'init'?"),
+        **dict.fromkeys(("list", "ls", "nodes", "ps", "show"), "Did you mean 'status'?"),
+        "join": "'gglib node join HOST:PORT --token-file FILE' makes this machine a node of a cluster.",
+        **dict.fromkeys(
+            ("down", "leave", "remove", "stop"), "'gglib node leave' ends the part of this machine."
+        ),
     },
     "config": {
         **dict.fromkeys(("list", "ls", "show"), _CONFIG_SHOWS),

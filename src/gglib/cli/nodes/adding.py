@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from gglib.app.nodes import look_at, peer_of
 from gglib.app.settings.home import prepare_home
 from gglib.app.settings.node_tables import NodeSetting, is_node_name, is_variable_name, name_of
 from gglib.app.settings.node_writer import set_node
-from gglib.cli.nodes.listing import show_table
+from gglib.cli.nodes.listing import node_json, show_table
 from gglib.cli.remote.address import check_ca_address, plaintext_key_warning
+from gglib.cli.server.instance import find_instance, get_status
 from gglib.cli.views import nodes, render
 from gglib.core.addresses import Endpoint, base_url
-from gglib.core.errors import InvalidSettingError
+from gglib.core.errors import GglibError, InvalidSettingError
 from gglib.core.nodes import NodeState
+from gglib.nodes.peers import failures
 
 if TYPE_CHECKING:
     from gglib.app.settings import Settings
@@ -74,20 +77,41 @@ def add_node(settings: "Settings", name: str, node: NodeSetting, *, is_forced: b
     warning = plaintext_key_warning(Endpoint(peer.url, peer.key, is_remote=True), os.environ)
     if warning is not None:
         render.echo(warning, is_error=True)
-    (found,) = asyncio.run(look_at([peer]))
+    (found,) = asyncio.run(look_at([peer], own_instance=_own_instance(settings)))
+    if found.failure == failures.itself(peer):
+        raise InvalidSettingError(
+            f"{peer.url} is this gglib itself, whose models are served anyway: add the gglib of another machine."
+        )
     if found.state not in _USABLE and not is_forced:
         raise InvalidSettingError(
             found.failure or f"Node '{name}' did not answer: pass --force to add it anyway."
         )
     prepare_home(settings)
     set_node(settings.config_path, name, entry_of(node))
+    shown = [node_json(found)]
     if as_json:
-        render.show_json(nodes.node_fields(found))
+        render.show_json(shown[0])
         return
-    show_table([found])
-    for line in nodes.failure_lines([found]):
+    show_table(shown)
+    for line in nodes.problem_lines(shown):
         render.echo(line, is_error=True)
     render.echo(f"Node '{name}' is in {settings.config_path}.", is_error=True)
+    if node.key_env is not None and find_instance(settings) is not None:
+        render.echo(
+            f"The running server needs {node.key_env}, too: if it was started without it, restart it; "
+            "'gglib node list' shows whether it uses the node.",
+            is_error=True,
+        )
+
+
+def _own_instance(settings: "Settings") -> str:
+    """Return the id of the running server of this home; empty if none runs or answers."""
+    instance = find_instance(settings)
+    if instance is None or instance.endpoint is None:
+        return ""
+    with suppress(GglibError):
+        return str(get_status(instance.endpoint)["instance"])
+    return ""
 
 
 def entry_of(node: NodeSetting) -> dict[str, object]:

@@ -94,12 +94,14 @@ def pull(server: Endpoint, target: str, reporter: "TextReporter | JsonReporter")
                 download = parse_event(server, f"GET {path}", event, "Download")
                 if "state" not in download:  # the error of a server that stops
                     raise stream_error(server, f"GET {path}", event)
+                if download["phase"] is None:
+                    continue  # it has not begun; "waiting" is the phase of one that another gglib downloads
                 on_progress(
                     PullProgress(
                         file=download["file"] or target,
                         done_bytes=download["done_bytes"],
                         total_bytes=download["total_bytes"],
-                        phase=download["phase"] or "waiting",
+                        phase=download["phase"],
                     )
                 )
     return show_model(server, _model_name(server, download))

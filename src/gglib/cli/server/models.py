@@ -44,7 +44,8 @@ def find_name(server: Endpoint, model: str) -> str:
 def require_models(server: Endpoint, typed: Sequence[str]) -> list[ModelSummary]:
     """Return the models of typed names, each once, for an operation on models: aliases of several are refused.
 
-    Raises ``ModelNotFoundError`` with similar names, and the errors of ``get_json``.
+    Raises ``ModelNotFoundError`` with similar names, ``GglibError`` for a model that only nodes have, and the errors of
+    ``get_json``.
     """
     from gglib.cli.models.typed_names import require_one
 
@@ -54,6 +55,12 @@ def require_models(server: Endpoint, typed: Sequence[str]) -> list[ModelSummary]
         rows = get_json(server, "/gglib/aliases", "Aliases")["aliases"]
         aliases = {row["name"]: row["models"] for row in rows if row["source"] == "config"}
     found = [require_one(name, models, aliases) for name in typed]
+    for model in found:
+        if model.id < 0:  # the server's own catalogue lacks it
+            raise GglibError(
+                f"Model '{model.name}' is only in the catalogues of nodes: run this command on one of them "
+                "('gglib list' shows which)."
+            )
     return list({model.id: model for model in found}.values())
 
 
@@ -89,20 +96,22 @@ def _models_and_aliases(server: Endpoint) -> tuple[list[ModelSummary], dict[str,
     return models, aliases
 
 
-def load(server: Endpoint, model: str, *, num_ctx: int | None) -> dict[str, Any]:
+def load(server: Endpoint, model: str, *, num_ctx: int | None, node: str | None = None) -> dict[str, Any]:
     """Load a model and return ``responses.LoadedModel`` when it is ready. Raises ``GglibError``."""
-    body = {} if num_ctx is None else {"num_ctx": num_ctx}
+    body: dict[str, Any] = {} if num_ctx is None else {"num_ctx": num_ctx}
+    if node is not None:
+        body["node"] = node
     loaded: dict[str, Any] = post_json(
         server, f"{_path(model)}/load", body, "LoadedModel", timeout_s=STREAM_TIMEOUT_S
     )
     return loaded
 
 
-def unload(server: Endpoint, model: str, *, timeout_s: float) -> list[str]:
-    """Unload a model and return its name; empty if it was not in memory. Raises ``GglibError``."""
-    reply = post_json(server, f"{_path(model)}/unload", None, "Stopped", timeout_s=timeout_s)
-    names: list[str] = reply["stopped"]
-    return names
+def unload(server: Endpoint, model: str, *, timeout_s: float, node: str | None = None) -> dict[str, Any]:
+    """Unload a model and return ``responses.Unloaded``; without names it was not in memory. Raises ``GglibError``."""
+    body = None if node is None else {"node": node}
+    reply: dict[str, Any] = post_json(server, f"{_path(model)}/unload", body, "Unloaded", timeout_s=timeout_s)
+    return reply
 
 
 def unload_all(server: Endpoint, *, timeout_s: float) -> list[str]:

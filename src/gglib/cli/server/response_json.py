@@ -28,12 +28,14 @@ ResponseName = Literal[
     "LoadedModel",
     "Model",
     "Models",
+    "Nodes",
     "Reloaded",
     "RemovedModel",
     "SearchResult",
     "ShownRepository",
     "Status",
     "Stopped",
+    "Unloaded",
 ]
 """A type of ``gglib.proxy.routes.responses``. A name, because the import is slow and only for remote servers."""
 MAX_NUMBER = 2**63

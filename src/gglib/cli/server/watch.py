@@ -3,12 +3,13 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
+from gglib.cli.server.nodes import get_nodes_async
 from gglib.cli.server.response_json import SNAPSHOT, UNNAMED, parse_event, stream_error
 from gglib.cli.views import render, running
 from gglib.cli.views.tables import fit_columns, table_lines
@@ -16,6 +17,7 @@ from gglib.core.addresses import Endpoint
 from gglib.core.errors import ShuttingDownError
 from gglib.core.plain_text import escape_line, json_text
 from gglib.http.sse import SseEvent
+from gglib.http.tasks import run_until_first_ends
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -25,6 +27,10 @@ REQUEST_EVENTS_PATH = f"{EVENTS_PATH}?requests=true"
 """With the events of requests."""
 _OPERATION = f"GET {EVENTS_PATH}"
 REFRESHES_PER_S = 2
+NODES_INTERVAL_S = 1.0
+"""The nodes of a server have no events."""
+NO_NODES_INTERVAL_S = 10.0
+"""Nodes can be added while a server runs."""
 
 Status = Mapping[str, Any]
 
@@ -92,15 +98,28 @@ async def _watch_live(server: Endpoint, heading: str) -> None:
     from gglib.cli.terminal.console import rich_console
 
     latest: tuple[Status, float] | None = None
+    nodes: Sequence[Status] = ()
 
     def drawn() -> "Group":
         status, at_s = latest or (running.EMPTY_STATUS, time.monotonic())
-        return _render(heading, running.advanced_by(status, time.monotonic() - at_s))
+        advanced = running.advanced_by(status, time.monotonic() - at_s)
+        return _render(heading, {**advanced, "nodes": nodes})
 
-    with Live(console=rich_console(sys.stdout), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
+    async def follow_status() -> None:
+        nonlocal latest
         async with stream_status(server) as statuses:
             async for status in statuses:
                 latest = status, time.monotonic()
+
+    async def follow_nodes() -> None:
+        nonlocal nodes
+        while True:
+            nodes = (await get_nodes_async(server))["nodes"]
+            await asyncio.sleep(NODES_INTERVAL_S if nodes else NO_NODES_INTERVAL_S)
+
+    with Live(console=rich_console(sys.stdout), get_renderable=drawn, refresh_per_second=REFRESHES_PER_S):
+        for ended in await run_until_first_ends(follow_status(), follow_nodes()):
+            ended.result()
 
 
 def _render(heading: str, status: Status) -> "Group":

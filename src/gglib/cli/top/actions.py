@@ -37,7 +37,7 @@ async def _perform(server: Endpoint, action: Action, unload_timeout_s: float) ->
     match action:
         case Unload(model):
             path = f"{_path(model)}/unload"
-            reply = await request_json_async(server, b"POST", path, "Stopped", timeout_s=unload_timeout_s)
+            reply = await request_json_async(server, b"POST", path, "Unloaded", timeout_s=unload_timeout_s)
             return f"Unloaded {model}." if reply["stopped"] else f"{model} was not loaded."
         case Load(model):
             path = f"{_path(model)}/load"

@@ -7,7 +7,7 @@ from gglib.cli.top.rates import Rates
 from gglib.core.history.matching import is_failed
 from gglib.core.history.requests import RunningRequest, StoredRequest
 from gglib.core.runtime.status import ResidentStatus, SwapStatus, WaitingStatus
-from gglib.proxy.routes.responses import Status
+from gglib.proxy.routes.responses import Node, Status
 
 MAX_KEPT = 50
 """Swaps and failed requests that are kept."""
@@ -51,6 +51,10 @@ class TopData:
     swaps: tuple[EndedSwap, ...] = ()
     failed: tuple[FailedRequest, ...] = ()
     rates: Rates = field(default_factory=Rates)
+    nodes: tuple[Node, ...] = ()
+    """The nodes of the server, its own machine first; empty if it has no others."""
+    has_nodes: bool = True
+    """Whether the server reports nodes; an older one does not."""
     problem: str | None = None
     """Why the server does not respond; None if it does."""
 
@@ -108,7 +112,7 @@ def with_finished(data: TopData, request: StoredRequest, ended_s: float) -> TopD
 
 def without_server(data: TopData, problem: str) -> TopData:
     """Return the data while the server does not respond: past swaps and failures are kept, current values are not."""
-    return replace(data, status=None, running=(), rates=Rates(), problem=problem)
+    return replace(data, status=None, running=(), nodes=(), rates=Rates(), problem=problem)
 
 
 def is_of_client(request: RunningRequest | StoredRequest) -> bool:

@@ -11,6 +11,7 @@ from gglib.cli.history.query import requests_path
 from gglib.cli.history.sources import FINISHED, RUNNING
 from gglib.cli.server.client import get_json_async, stream_events
 from gglib.cli.server.instance import STATUS_PATH
+from gglib.cli.server.nodes import NODES_PATH
 from gglib.cli.server.response_json import SNAPSHOT, UNNAMED, parse_event
 from gglib.cli.server.watch import EVENTS_PATH, REQUEST_EVENTS_PATH
 from gglib.cli.top.data import (
@@ -22,7 +23,7 @@ from gglib.cli.top.data import (
     with_swap,
     without_server,
 )
-from gglib.cli.top.decode import parse_finished, parse_requests, parse_status, parse_swap
+from gglib.cli.top.decode import parse_finished, parse_nodes, parse_requests, parse_status, parse_swap
 from gglib.cli.top.rates import RateMeter
 from gglib.core.addresses import Endpoint
 from gglib.core.errors import GglibError, UpstreamError
@@ -87,7 +88,8 @@ class Feed:
                 source = self._find()
                 self.server = source.server
                 started_s = _monotonic(source.started_at)
-                self.data = replace(self.data, url=source.server.url, started_s=started_s, has_requests=True)
+                self.data = replace(self.data, url=source.server.url, started_s=started_s)
+                self.data = replace(self.data, has_requests=True, has_nodes=True)
                 self._has_request_events = True  # another version may have been started
 
     async def follow(self) -> None:
@@ -110,7 +112,19 @@ class Feed:
         self.data = with_status(self.data, parse_status(self.server, content), time.monotonic())
         if self.data.has_requests:
             await self._read_requests()
+        if self.data.has_nodes:
+            await self._read_nodes()
         self.data = replace(self.data, rates=self._meter.rates(time.monotonic()))
+
+    async def _read_nodes(self) -> None:
+        try:
+            content = await get_json_async(self.server, NODES_PATH, timeout_s=TIMEOUT_S)
+        except UpstreamError:
+            raise
+        except GglibError:  # an older server
+            self.data = replace(self.data, has_nodes=False)
+            return
+        self.data = replace(self.data, nodes=parse_nodes(self.server, content))
 
     async def _read_requests(self) -> None:
         try:

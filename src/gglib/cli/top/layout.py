@@ -40,6 +40,7 @@ PANELS = (
     _Panel(panel.REQUEST_COLUMNS, panel.request_rows, "No request is in progress.", Panel.REQUESTS),
     _Panel(panel.SWAP_COLUMNS, panel.swap_rows, "No swap yet."),
     _Panel(panel.FAILED_COLUMNS, panel.failed_rows, "No request has failed."),
+    _Panel(panel.NODE_COLUMNS, panel.node_rows, "No nodes."),
 )
 _NO_REQUESTS = "This server does not report its requests: update it."
 _FILTERED = "Nothing here fits the filter."
@@ -73,7 +74,7 @@ def frame(
 def plain_frame(data: TopData, ui: Ui, now_s: float, width: int) -> list[Line]:
     """Return the lines of one printed frame: all rows, without selection and keys."""
     lines = header_lines(data, ui, now_s, width)
-    for shown in PANELS:
+    for shown in _panels(data):
         rows = shown.rows(data, ui, now_s)
         lines += [[], heading_line(shown.columns, _title(shown, len(rows)), width, TITLE)]
         lines += [row_line(shown.columns, row, width, is_selected=False) for row in rows]
@@ -125,18 +126,24 @@ def _memory_text(data: TopData) -> str:
 
 def _body(data: TopData, ui: Ui, now_s: float, size: tuple[int, int], needs: Sequence[int]) -> list[Line]:
     width, height = size
-    all_rows = [shown.rows(data, ui, now_s) for shown in PANELS]
+    panels = _panels(data)
+    all_rows = [shown.rows(data, ui, now_s) for shown in panels]
     counts = [len(rows) for rows in all_rows]
-    most = [max(pair) for pair in zip(counts, needs or counts, strict=True)]
+    most = [max(pair) for pair in zip(counts, (needs or counts)[: len(counts)], strict=True)]
     gap = 1 if height + HEADER_ROWS + FOOTER_ROWS >= AIRY_HEIGHT else 0
     lines: list[Line] = []
-    for shown, rows, room in zip(PANELS, all_rows, panel_rows(height, most, gap), strict=True):
+    for shown, rows, room in zip(panels, all_rows, panel_rows(height, most, gap), strict=True):
         if not room:
             continue
         if lines and gap:
             lines.append([])
         lines += _panel_lines(shown, rows, data, ui, (width, room))
     return lines
+
+
+def _panels(data: TopData) -> Sequence[_Panel]:
+    """Return the panels; without nodes, all but theirs."""
+    return PANELS if data.nodes else PANELS[:-1]
 
 
 def _panel_lines(shown: _Panel, rows: list[Row], data: TopData, ui: Ui, size: tuple[int, int]) -> list[Line]:

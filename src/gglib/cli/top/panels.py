@@ -5,9 +5,9 @@ from collections.abc import Sequence
 HEADING_ROWS = 1
 AIRY_HEIGHT = 30
 """From this height on, an empty line separates two panels."""
-ROUND = (2, 0, 1, 3, 4, 2)
+ROUND = (2, 0, 1, 3, 4, 2, 5)
 """Indexes of the panels in the order in which they get one more row each: the requests in progress get two a round."""
-PRECEDENCE = (0, 2, 1, 3, 4)
+PRECEDENCE = (0, 2, 5, 1, 3, 4)
 """Where not even one row each fits, the last panels of this order are left out."""
 
 
@@ -15,11 +15,11 @@ def panel_rows(height: int, needs: Sequence[int], gap: int) -> list[int]:
     """Return the number of rows of each panel below its heading; 0: the panel is left out.
 
     ``needs`` are the rows that each panel can use. They should only grow while the view is open, so that no panel moves
-    when a row goes. A panel without rows gets one, for a sentence.
+    when a row goes. A panel without rows gets one, for a sentence. The last panel, of nodes, may be missing.
     """
     kept: list[int] = []
-    for index in PRECEDENCE[: len(needs)]:
-        if (len(kept) + 1) * (HEADING_ROWS + 1) + len(kept) * gap <= height:
+    for index in PRECEDENCE:
+        if index < len(needs) and (len(kept) + 1) * (HEADING_ROWS + 1) + len(kept) * gap <= height:
             kept.append(index)
     rows = [1 if index in kept else 0 for index in range(len(needs))]
     spare = height - len(kept) * (HEADING_ROWS + 1) - max(0, len(kept) - 1) * gap

@@ -9,13 +9,14 @@ from gglib.cli.top.rates import Rates
 from gglib.cli.top.ui import Panel, Ui
 from gglib.cli.views import render
 from gglib.cli.views.measures import NO_VALUE, short_rate, short_time
+from gglib.cli.views.nodes import STATE_STYLES as NODE_STATE_STYLES
 from gglib.cli.views.requests import model_cell
 from gglib.cli.views.running import memory_text
 from gglib.core.history.requests import RunningRequest
 from gglib.core.plain_text import escape_line
 from gglib.core.runtime.expectation import expectation
 from gglib.core.runtime.status import ResidentStatus, WaitingStatus
-from gglib.proxy.routes.responses import Status
+from gglib.proxy.routes.responses import Node, Status
 
 BAR_WIDTH = 22
 ENGINE_ERROR = "error of the engine"
@@ -66,6 +67,16 @@ FAILED_COLUMNS = (
     Column(title="KEY", width=9, most=16, drop=3),
     Column(title="ROUTE", width=20, drop=2),
     Column(title="MESSAGE", width=15, most=80, drop=1),
+)
+
+NODE_COLUMNS = (
+    Column(title="NODES", width=0),
+    Column(title="STATE", width=8),
+    Column(title="IN FLIGHT", width=9, is_right=True, drop=3),
+    Column(title="WAITING", width=8, is_right=True, drop=4),
+    Column(title="FREE", width=8, most=24, drop=2),
+    Column(title="IN MEMORY", width=15, most=60, drop=5),
+    Column(title="WHY", width=15, most=80, drop=1),
 )
 
 MODEL_ORDERS = ("name", "tokens/s", "memory", "in flight")
@@ -131,6 +142,16 @@ def failed_rows(data: TopData, ui: Ui, now_s: float) -> list[Row]:
     ]
     shown = (f for f in data.failed if _fits(ui, *_failed_texts(f)))
     return rows + [_failed_row(failed, now_s) for failed in shown]
+
+
+def node_rows(data: TopData, ui: Ui, now_s: float) -> list[Row]:
+    """Return the rows of the nodes, this machine first."""
+    del now_s
+    return [
+        _node_row(node)
+        for node in data.nodes
+        if _fits(ui, node.name, node.state, node.failure, *(r.model_name for r in node.residents))
+    ]
 
 
 def row_ids(data: TopData, ui: Ui, panel: Panel) -> list[str]:
@@ -238,6 +259,31 @@ def _failed_row(failed: FailedRequest, now_s: float) -> Row:
         request.key or NO_VALUE,
         request.route,
         request.error_message or NO_VALUE,
+    )
+
+
+def _node_row(node: Node) -> Row:
+    answers = node.state in {"ready", "draining"}
+    free = {
+        device: memory.available_bytes
+        for device, memory in node.devices.items()
+        if memory.available_bytes is not None
+    }
+    residents = (
+        resident.model_name if resident.state == "ready" else f"{resident.model_name} ({resident.state})"
+        for resident in node.residents
+    )
+    return _row(
+        node.name,
+        node.name,
+        node.state,
+        str(node.in_flight) if answers else NO_VALUE,
+        str(node.waiting) if answers else NO_VALUE,
+        memory_text(free, is_measured=True),
+        ", ".join(residents) or NO_VALUE,
+        node.failure or "",
+        style=NODE_STATE_STYLES[node.state],
+        is_state=True,
     )
 
 

@@ -1,7 +1,8 @@
 """Formats the fields of a model for ``list`` and ``show``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gglib.cli.views import render
@@ -62,6 +63,13 @@ def format_context(model: ModelSummary) -> str:
     if own == UNLIMITED_CONTEXT:
         return "max" if trained is None else f"{trained} (max)"
     return f"{own} (set)"
+
+
+def shown_state(model: Mapping[str, Any]) -> str | None:
+    """Return the state of a model as a server lists it: on its own machine, else on the node where it is ready."""
+    states = [copy["state"] for copy in model.get("nodes") or () if copy["state"] is not None]
+    found: str | None = model["state"] or ("ready" if "ready" in states else next(iter(states), None))
+    return found
 
 
 def usage_hint(model: ModelSummary) -> str:

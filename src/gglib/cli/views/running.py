@@ -1,18 +1,20 @@
 """The output of ``gglib ps``: a table of the models in memory, and sentences for the rest. Pure.
 
-A status is the response of ``GET /gglib/status``; ``docs/api.md`` has its fields. The server may be older than this
-command and lack newer fields.
+A status is the response of ``GET /gglib/status``; ``docs/api.md`` has its fields. That of a server with nodes has
+``nodes``, too, as in ``GET /gglib/nodes``. The server may be older than this command and lack newer fields.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gglib.cli.views import nodes as node_views
 from gglib.cli.views import render
 from gglib.core.memory import RAM, DeviceBytes
 
 Status = Mapping[str, Any]
 
 MODEL = "MODEL"
+NODE = "NODE"
 STATE = "STATE"
 MEMORY = "MEMORY"
 ESTIMATE = "ESTIMATE"
@@ -23,9 +25,9 @@ PID = "PID"
 CONTEXT = "CONTEXT"
 IN_FLIGHT = "IN FLIGHT"
 UPTIME = "UPTIME"
-DROPPABLE_COLUMNS = (ESTIMATE, LOAD, PID, THREADS, UPTIME, CONTEXT, TTL, IN_FLIGHT, MEMORY, STATE)
+DROPPABLE_COLUMNS = (ESTIMATE, LOAD, PID, THREADS, UPTIME, CONTEXT, TTL, IN_FLIGHT, MEMORY, NODE, STATE)
 """Omitted in this order where the names leave no room for them."""
-_OPTIONAL_COLUMNS = (MEMORY, ESTIMATE, THREADS, TTL)
+_OPTIONAL_COLUMNS = (NODE, MEMORY, ESTIMATE, THREADS, TTL)
 """Omitted if no model has a value."""
 _NO_VALUE = "-"
 _FAILED = "Failed to load"
@@ -42,13 +44,17 @@ EMPTY_STATUS: Status = {
     "devices": {},
     "hint": None,
     "remotes": [],
+    "nodes": [],
 }
 
 
 def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
-    """Return the columns and rows of the models in memory. Optional columns without a value are omitted."""
-    columns = [MODEL, STATE, CONTEXT, IN_FLIGHT, UPTIME, LOAD, MEMORY, ESTIMATE, THREADS, TTL, PID]
-    rows = [_resident_row(resident) for resident in status["residents"]]
+    """Return the columns and rows of the models in memory, those of nodes last.
+
+    Optional columns without a value are omitted.
+    """
+    columns = [MODEL, NODE, STATE, CONTEXT, IN_FLIGHT, UPTIME, LOAD, MEMORY, ESTIMATE, THREADS, TTL, PID]
+    rows = [_resident_row(resident, node) for resident, node in _residents(status)]
     kept = [
         index
         for index, column in enumerate(columns)
@@ -57,10 +63,21 @@ def resident_table(status: Status) -> tuple[list[str], list[list[str]]]:
     return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
 
 
-def _resident_row(resident: Status) -> list[str]:
+def _residents(status: Status) -> Iterator[tuple[Status, str]]:
+    """Return the models in memory with the names of their nodes; without nodes, no names."""
+    nodes = status.get("nodes") or ()
+    own = next((str(node["name"]) for node in nodes if node["is_own"]), _NO_VALUE)
+    yield from ((resident, own) for resident in status["residents"])
+    for node in nodes:
+        if not node["is_own"]:
+            yield from ((resident, str(node["name"])) for resident in node["residents"])
+
+
+def _resident_row(resident: Status, node: str) -> list[str]:
     idle_ttl_s = resident.get("idle_ttl_s")
     return [
         str(resident["model_name"]),
+        node,
         f"{resident['state']}, pinned" if resident.get("is_pinned") else str(resident["state"]),
         str(resident["effective_ctx"]),
         str(resident["in_flight"]),
@@ -114,6 +131,9 @@ def status_lines(status: Status) -> Iterator[str]:
         yield from _last_swap_lines(swap)
         if swap["error"] is not None and not _is_reported(swap, status["failed"]):
             yield f"  error: {swap['error']}"
+    nodes = status.get("nodes") or ()
+    yield from node_views.queue_lines(nodes)
+    yield from node_views.problem_lines(nodes)
     for failed in status["failed"]:
         yield f"{_FAILED} '{failed['model_name']}': {failed['reason']}"
     yield from map(_remote_line, status.get("remotes") or ())
@@ -267,3 +287,18 @@ def event_line(name: str, data: Status) -> str | None:
         case _:
             return None
     return line
+
+
+def loaded_text(loaded: Status) -> str:
+    """Return what was loaded, as a sentence."""
+    where = f" on {loaded['node']}" if loaded.get("node") else ""
+    context = loaded["effective_ctx"]
+    with_context = "" if context is None else f" with a context of {context} tokens"
+    return f"Loaded '{loaded['model_name']}'{where}{with_context}."
+
+
+def unloaded_text(stopped: Status, model: str) -> str:
+    """Return what was unloaded, as a sentence; ``model`` is the name that was asked for."""
+    where = f" on {stopped['node']}" if stopped.get("node") else ""
+    names = stopped["stopped"]
+    return f"Unloaded {', '.join(names)}{where}." if names else f"'{model}' was not loaded{where}."

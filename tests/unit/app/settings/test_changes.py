@@ -1,5 +1,6 @@
 """Comparison of a server's settings with newly loaded ones."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from gglib.app.settings import SETTINGS, Settings
 from gglib.app.settings.changes import applicable, changes_between, shown_value
+from gglib.app.settings.node_tables import NodeSetting
 from gglib.core.api_keys import ApiKey
 from gglib.core.context import UNLIMITED_CONTEXT
 from gglib.core.ports.reload import SettingChange
@@ -44,6 +46,18 @@ def test_limits_of_models_are_shown_as_in_the_file() -> None:
         ("memory", "", "ram = 20.0 GB"),
         ("aliases", "", "fast = a, b; code = c"),
     ]
+
+
+def test_a_change_of_a_node_is_seen() -> None:
+    """Also if its address stays."""
+    node = NodeSetting(url="http://box:8080")
+    other = replace(node, key_env="BOX_KEY", ca=Path("/box.pem"), is_drained=True)
+    running, loaded = Settings(home=HOME, nodes={"box": node}), Settings(home=HOME, nodes={"box": other})
+    (change,) = changes_between(running, loaded)
+    assert (change.old, change.new) == (
+        "box = http://box:8080",
+        "box = http://box:8080 (key in BOX_KEY, ca /box.pem, drained)",
+    )
 
 
 def test_secrets_are_compared_and_not_shown() -> None:

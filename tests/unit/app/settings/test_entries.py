@@ -54,6 +54,8 @@ def test_an_unknown_name_is_refused_with_similar_ones(name: str, message: str) -
         ("ctx", "4096", 4096),
         ("max_models", "auto", "auto"),
         ("ollama_port", "off", "off"),
+        ("cluster_address", "Off", "off"),
+        ("cluster_address", "[fd00::1]:6379", "[fd00::1]:6379"),
         ("insecure", "yes", True),
         ("heartbeat_s", "2.5", 2.5),
         ("host", " box.lan ", "box.lan"),
@@ -69,6 +71,8 @@ def test_an_unknown_name_is_refused_with_similar_ones(name: str, message: str) -
         ("api_keys.jobs.admin", "true", True),
         ("api_keys.a.b.priority", "batch", "batch"),
         ("api_keys.jobs.rpm", "60", 60),
+        ("model_nodes.qwen2.5", "gpu*", "gpu*"),
+        ("model_nodes.m", "gpu*, box", ["gpu*", "box"]),
     ],
 )
 def test_a_text_becomes_a_value_of_toml(name: str, text: str, value: object) -> None:
@@ -86,6 +90,8 @@ def test_a_text_becomes_a_value_of_toml(name: str, text: str, value: object) -> 
         ("aliases.a b ", "c", "'aliases' has 'a b ' as an alias"),
         ("aliases.fast", "1", "with the number '1' instead of a model's name"),
         ("aliases", "fast=a", "'gglib config set aliases.NAME MODEL'"),
+        ("model_nodes", "m=box", "'gglib set MODEL --nodes PATTERN'"),
+        ("model_nodes.m", "a b", "'a b' is not the name of a node"),
         ("nodes", "box=http://box:8080", "'gglib node add URL' adds a node"),
         ("nodes.box", "http://box:8080", "'gglib node add URL' adds a node"),
         ("api_keys", "s3cret-of-hers", "'gglib key new NAME' generates one"),

@@ -136,6 +136,10 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "api_keys": {"alice": "alice-key==", "bob": "bob-key-1"},
         "record_bodies": ["key:alice", "model:qwen*"],
         "nodes": {"box": "box:8080", "tower": "https://tower"},
+        "model_nodes": {"chat": "gpu*"},
+        "pull_to_nodes": True,
+        "cluster_address": "head:6379",
+        "cluster_token_file": "token",
     }
     assert set(raw) == {spec.key for spec in SETTINGS}
     lines = [f"{key} = {as_toml(value)}" for key, value in raw.items()]
@@ -172,6 +176,10 @@ def as_variable(value: object) -> str:
         ("port", "70000"),
         ("port", "-1"),
         ("port", "http"),
+        ("cluster_address", "box"),
+        ("cluster_address", "box:6379?x"),
+        ("cluster_address", "box:6379#x"),
+        ("cluster_address", "http://box:6379"),
         ("ctx", "0"),
         ("ctx", "much"),
         ("host", "  "),

@@ -68,12 +68,22 @@ def test_list_of_commands_has_whole_first_sentences() -> None:
 def test_example_can_be_typed(name: str, example: str) -> None:
     """It is a command line that the parser accepts, at the end of its page."""
     words = shlex.split(re.split("[<>]", example)[0])
-    assert words[0] == name
-    command = PAGES[(name,)]
-    command.make_context(name, words[1:], parent=click.Context(cli))
-    page = CliRunner().invoke(cli, [name, "--help"], terminal_width=80).stdout
+    path = tuple(name.split())
+    assert tuple(words[: len(path)]) == path
+    command = PAGES[path]
+    command.make_context(path[-1], words[len(path) :], parent=click.Context(cli))
+    page = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80).stdout
     assert page.rstrip().endswith(f"gglib {EXAMPLES[name][-1]}")
     assert f"\n    gglib {example}\n" in page
+
+
+def test_a_command_below_another_one_has_no_examples_of_its_namesake() -> None:
+    """``gglib profile set`` is not ``gglib set``."""
+    for words in PAGES:
+        page = CliRunner().invoke(cli, [*words, "--help"], terminal_width=80).stdout
+        if len(words) > 1 and "Examples:" in page:
+            examples = page.partition("Examples:")[2].split("\n")
+            assert all(line.startswith(f"    gglib {' '.join(words)} ") for line in examples if line), words
 
 
 def test_gglib_alone_shows_the_first_commands() -> None:

@@ -5,17 +5,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.support.top_values import URL, finished, running, status
+from tests.support.top_values import URL, a_node, finished, running, status
 
+from gglib.cli.server.nodes import NO_NODES
 from gglib.cli.top import feed
 from gglib.cli.top.feed import FAILED_PATH, RUNNING_PATH, Feed, Source
 from gglib.core.addresses import Endpoint
-from gglib.core.errors import GglibError
+from gglib.core.errors import GglibError, UpstreamError
 
 
-async def read(monkeypatch: pytest.MonkeyPatch, failed: object, requests: object) -> Feed:
+async def read(
+    monkeypatch: pytest.MonkeyPatch, failed: object, requests: object, nodes: object = NO_NODES
+) -> Feed:
     """Return the feed after one reading of a server with these responses; errors are raised."""
-    contents = {"/gglib/status": status(), RUNNING_PATH: requests, FAILED_PATH: failed}
+    contents = {
+        "/gglib/status": status(),
+        RUNNING_PATH: requests,
+        FAILED_PATH: failed,
+        "/gglib/nodes": nodes,
+    }
 
     async def get(_: Endpoint, path: str, *__: Any, **___: Any) -> object:
         content = contents[path]
@@ -48,3 +56,14 @@ async def test_older_server_has_no_requests(monkeypatch: pytest.MonkeyPatch) -> 
     """It responds with 404."""
     found = await read(monkeypatch, GglibError("not_found"), GglibError("not_found"))
     assert not found.data.has_requests
+
+
+async def test_nodes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older server has none; another failure is one of the reading."""
+    nodes = {"nodes": [a_node("box")], "conflicts": []}
+    found = await read(monkeypatch, {"requests": []}, {"running": []}, nodes)
+    assert found.data.nodes == (a_node("box"),)
+    found = await read(monkeypatch, {"requests": []}, {"running": []}, GglibError("not_found"))
+    assert (found.data.nodes, found.data.has_nodes) == ((), False)
+    with pytest.raises(UpstreamError):
+        await read(monkeypatch, {"requests": []}, {"running": []}, UpstreamError("gone"))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.top_values import NOW_S, URL, data, finished, loading, resident, running, swap
+from tests.support.top_values import NOW_S, URL, a_node, data, finished, loading, resident, running, swap
 
 from gglib.cli.top.cells import Line
 from gglib.cli.top.data import TopData, with_finished, with_swap, without_server
@@ -198,3 +198,15 @@ def test_printed_frame_has_all_rows_and_no_keys() -> None:
     assert "q quit" not in text
     assert "> " not in text.replace("-> ", "")
     assert "No model is loaded." in "\n".join(texts(plain_frame(data(), UI, NOW_S, 140)))
+
+
+def test_nodes_are_a_panel_if_there_are_any() -> None:
+    """Also in a printed frame; the room that panels had does not depend on it."""
+    without, known = busy(), replace(busy(), nodes=(a_node("own", is_own=True), a_node("box")))
+    assert not any(line.startswith("NODES") for line in texts(plain_frame(without, UI, NOW_S, 100)))
+    assert any(line.startswith("NODES 2") for line in texts(plain_frame(known, UI, NOW_S, 100)))
+    needs = row_counts(without, UI, NOW_S)
+    assert len(needs) == len(row_counts(known, UI, NOW_S))
+    shown = texts(frame(known, UI, NOW_S, (100, 40), needs))
+    assert any(line.strip().startswith("box") for line in shown)
+    assert not any(line.startswith("NODES") for line in texts(frame(without, UI, NOW_S, (100, 40), needs)))

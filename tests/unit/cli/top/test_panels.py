@@ -56,3 +56,9 @@ def test_selected_row_is_visible(
 def test_needed_height_is_used_to_the_last_line(gap: int) -> None:
     """Headings, rows and the lines between the panels."""
     assert sum(panel_rows(40, [50] * 5, gap)) + 5 + 4 * gap == 40
+
+
+def test_nodes_come_after_the_models_and_requests() -> None:
+    """Where not all panels fit; without nodes there is no such panel."""
+    assert panel_rows(6, [3, 3, 3, 3, 3, 3], 0) == [1, 0, 1, 0, 0, 1]
+    assert panel_rows(100, [3, 3, 3, 3, 3, 4], 0) == [3, 3, 3, 3, 3, 4]

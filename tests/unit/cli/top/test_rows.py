@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.support.top_values import (
     NOW_S,
+    a_node,
     data,
     failed_load,
     finished,
@@ -19,6 +20,7 @@ from gglib.cli.top.cells import Column, Row
 from gglib.cli.top.data import with_finished, with_swap, without_server
 from gglib.cli.top.rates import Rates
 from gglib.cli.top.ui import Panel, Ui
+from gglib.core.memory import DeviceMemory
 from gglib.core.runtime.status import LoadCount, ResidentStatus
 
 UI = Ui()
@@ -255,3 +257,33 @@ def test_filter_finds_what_a_failed_request_shows(text: str) -> None:
     known = with_finished(data(), replace(failed, address="10.0.0.9"), NOW_S)
     assert len(rows.failed_rows(known, Ui(filter_text=text), NOW_S)) == 1
     assert rows.failed_rows(known, Ui(filter_text="claude"), NOW_S) == []
+
+
+def test_nodes_have_their_work_and_what_is_wrong() -> None:
+    """Of one that does not answer, neither its queue nor its memory is known; the filter finds models in memory."""
+    box = a_node("box", resident("small"), loading("big"), in_flight=2, waiting=5)
+    gone = a_node("gone", state="down", failure="It is down.", devices={})
+    known = replace(data(), nodes=(a_node("own", is_own=True), box, gone))
+    shown = [cells(row, rows.NODE_COLUMNS) for row in rows.node_rows(known, UI, NOW_S)]
+    assert [row["NODES"] for row in shown] == ["own", "box", "gone"]
+    assert shown[1] == {
+        "NODES": "box",
+        "STATE": "ready",
+        "IN FLIGHT": "2",
+        "WAITING": "5",
+        "FREE": "12.0 GB",
+        "IN MEMORY": "small, big (loading)",
+        "WHY": "",
+    }
+    assert list(shown[2].values()) == ["gone", "down", "-", "-", "-", "-", "It is down."]
+    assert [row.id for row in rows.node_rows(known, Ui(filter_text="big"), NOW_S)] == ["box"]
+
+
+def test_free_memory_that_is_unknown_is_not_zero() -> None:
+    """A GPU may report its size only."""
+    memory = {
+        "ram": DeviceMemory(total_bytes=None, available_bytes=10**9),
+        "gpu0": DeviceMemory(total_bytes=10**10, available_bytes=None),
+    }
+    known = replace(data(), nodes=(a_node("box", devices=memory),))
+    assert [cells(row, rows.NODE_COLUMNS)["FREE"] for row in rows.node_rows(known, UI, NOW_S)] == ["1.0 GB"]

@@ -307,3 +307,60 @@ def test_each_event_is_a_line(name: str, data: dict[str, Any], line: str | None)
 def test_every_eviction_reason_has_a_text() -> None:
     """Those of the scheduler."""
     assert set(running._STOP_REASONS) == {reason_code(reason) for reason in StopReason}
+
+
+def a_node(name: str, *residents: dict[str, Any], is_own: bool = False, **fields: Any) -> dict[str, Any]:
+    """Return a node of ``GET /gglib/nodes``."""
+    return {
+        "name": name,
+        "is_own": is_own,
+        "state": "ready",
+        "failure": None,
+        "waiting": 0,
+        "residents": list(residents),
+        **fields,
+    }
+
+
+def test_models_of_nodes_have_a_column() -> None:
+    """This machine's are those of the status, which is newer than what its node says."""
+    nodes = [a_node("this", resident("old"), is_own=True), a_node("box", resident("far")), a_node("idle")]
+    columns, rows = running.resident_table(EMPTY | {"residents": [resident("near")], "nodes": nodes})
+    assert columns[:2] == ["MODEL", "NODE"]
+    assert [row[:2] for row in rows] == [["near", "this"], ["far", "box"]]
+
+
+def test_nodes_have_lines_for_their_queues_and_failures() -> None:
+    """Only those with something to say."""
+    nodes = [a_node("this", is_own=True), a_node("box", waiting=2), a_node("far", failure="It is down.")]
+    assert list(running.status_lines(EMPTY | {"nodes": nodes})) == [
+        "Waiting at box: 2 requests",
+        "It is down.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"effective_ctx": 4096}, "Loaded 'm' with a context of 4096 tokens."),
+        ({"effective_ctx": 4096, "node": "box"}, "Loaded 'm' on box with a context of 4096 tokens."),
+        ({"effective_ctx": None, "node": "box"}, "Loaded 'm' on box."),
+    ],
+)
+def test_a_load_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
+    """The node may not have reported the context yet."""
+    assert running.loaded_text({"model_name": "m", **fields}) == sentence
+
+
+@pytest.mark.parametrize(
+    ("stopped", "sentence"),
+    [
+        ({"stopped": ["a", "b"]}, "Unloaded a, b."),
+        ({"stopped": ["a"], "node": "box"}, "Unloaded a on box."),
+        ({"stopped": [], "node": None}, "'m' was not loaded."),
+        ({"stopped": [], "node": "box"}, "'m' was not loaded on box."),
+    ],
+)
+def test_an_unload_is_a_sentence(stopped: dict[str, Any], sentence: str) -> None:
+    """Of an alias list, all its models."""
+    assert running.unloaded_text(stopped, "m") == sentence

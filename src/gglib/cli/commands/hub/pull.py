@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     help="Download the projector (mmproj) for image input, or skip it. Default: download.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Take the recommended quantization without a prompt.")
+@click.option("--to", "node", metavar="NODE", help="Download it to a node instead of this machine.")
 @click.option("--discard", is_flag=True, help="Discard an unfinished pull and its partial files.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON events, one object per line.")
 @click.pass_obj
@@ -33,6 +34,7 @@ def command(  # noqa: PLR0913 - click passes each option
     aliases: tuple[str, ...],
     wants_projector: bool | None,
     yes: bool,
+    node: str | None,
     discard: bool,
     as_json: bool,
 ) -> None:
@@ -41,18 +43,29 @@ def command(  # noqa: PLR0913 - click passes each option
     TARGET is REPO[:QUANT][@REVISION], REPO/FILE.gguf or the URL of a GGUF file. After an interruption the same command
     resumes the download. Without TARGET: lists unfinished pulls, and offers first models.
 
+    With --to, the gglib of another machine downloads the model ('gglib node list'); --yes is implied, and Ctrl-C leaves
+    the download running there.
+
     In non-interactive mode nothing is prompted: the command lists the choices and exits.
     """
     from gglib.cli.pull import prompts, reporters, run, unfinished
 
+    has_more = bool(name or aliases or wants_projector is not None or discard)
     if options.remote is not None:
-        if target is None or name or aliases or wants_projector is not None or discard:
+        if target is None or has_more or node is not None:
             raise click.UsageError(
                 "On a remote server, pull takes only TARGET, --yes and --json: run it there for the others."
             )
         _pull_remote(options.remote, target, as_json=as_json)
         return
     settings = options.settings()
+    if node is not None:
+        if target is None or has_more:
+            raise click.UsageError(
+                "With --to, pull takes only TARGET, --yes and --json: run it on that machine for the others."
+            )
+        _pull_to_node(settings, node, target, as_json=as_json)
+        return
     if discard:
         if target is None:
             raise click.UsageError("--discard requires TARGET: 'gglib pull' lists the unfinished pulls.")
@@ -92,6 +105,12 @@ def _offer_first_models(settings: "Settings", *, has_unfinished: bool) -> None:
     elif not has_unfinished:
         first_model.show(settings)
         raise click.UsageError("Name what to pull: one of these, or what 'gglib search QUERY' finds.")
+
+
+def _pull_to_node(settings: "Settings", node: str, target: str, *, as_json: bool) -> None:
+    from gglib.cli.nodes.endpoint import node_endpoint
+
+    _pull_remote(node_endpoint(settings, node), target, as_json=as_json)
 
 
 def _pull_remote(server: "Endpoint", target: str, *, as_json: bool) -> None:

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     type=click.Choice(["interactive", "batch", "default"]),
     help="Priority of its requests: 'interactive' or 'batch'; 'default' resets it.",
 )
+@click.option(
+    "--nodes",
+    metavar="PATTERN",
+    multiple=True,
+    help="Serve it on these nodes only: names or patterns such as 'gpu*'; may be repeated; '' clears them.",
+)
 @kind_options
 @backend_edit_options
 @click.option("--auto", is_flag=True, help="Serve it as its header says; resets the three options above.")
@@ -57,6 +63,7 @@ def command(  # noqa: PLR0913 - click passes each option
     engine_args: str | None,
     idle_ttl: str | None,
     priority: str | None,
+    nodes: tuple[str, ...],
     mmproj: str | None,
     as_json: bool,
     **others: Any,  # noqa: ANN401 - the kind, the options of a backend and of the engine
@@ -69,6 +76,9 @@ def command(  # noqa: PLR0913 - click passes each option
     context, engine arguments, kind or projector, a running server unloads the model after its requests, and the next
     request loads it again.
 
+    With --nodes, only these nodes serve the model, which may be a model of nodes alone: a table in config.toml, for a
+    command of its own.
+
     Arguments after '--' are passed to a llama-server unchecked, after all others; '--' alone removes them.
     """
     from gglib.cli.models.engine_words import is_given
@@ -80,21 +90,29 @@ def command(  # noqa: PLR0913 - click passes each option
     kinds: dict[str, bool] = others
     kind = kind_from_flags(**kinds)
     has_engine_words = is_given(ctx_, words)
-    given = (has_engine_words or None, backend.is_given or None)
-    values = (new_name, ctx, idle_ttl, priority, mmproj, *given)
-    _require_change(*values, *filter(None, (aliases, no_alias, added, removed, any(kinds.values()))))
+    values = (new_name, ctx, idle_ttl, priority, mmproj)
+    flags = (aliases, no_alias, added, removed, any(kinds.values()), has_engine_words, backend.is_given)
+    has_changes = any(value is not None for value in values) or any(flags)
+    _require_change(is_given=has_changes or bool(nodes))
 
     replacement = aliases if aliases or no_alias else None
     settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl, priority=priority)
     if any(kinds.values()):
         settings["kind"] = kind
     if options.remote is not None:
-        if has_engine_words or mmproj is not None or added or removed or backend.is_given:
+        if has_engine_words or mmproj is not None or added or removed or backend.is_given or nodes:
             raise click.UsageError(
                 "On a remote server, set does not take options for the engine, commands and other servers, --mmproj, "
-                "--add-alias and --remove-alias: run it there for these."
+                "--nodes, --add-alias and --remove-alias: run it there for these."
             )
         _set_remote(options.remote, model, new_name, settings, aliases=replacement, as_json=as_json)
+        return
+    if has_changes and nodes:
+        raise click.UsageError("--nodes is not a setting of the catalogue: set it with a command of its own.")
+    if nodes:
+        from gglib.cli.nodes.restricting import restrict
+
+        restrict(options.settings(), model, nodes, as_json=as_json)
         return
     names = _NewNames(name=new_name, aliases=replacement, added=added, removed=removed)
     changes = _Changes(
@@ -246,14 +264,14 @@ def _not_llama_cpp(name: str) -> str:
     return f"Model '{name}' is not served by llama.cpp: write arguments into its command, with --command."
 
 
-def _require_change(*values: object) -> None:
+def _require_change(*, is_given: bool) -> None:
     """Raise ``click.UsageError`` if no option is given."""
-    if all(value is None for value in values):
+    if not is_given:
         raise click.UsageError(
             "Nothing to change: give --name, --ctx, --alias, --no-alias, --add-alias, --remove-alias, --idle-ttl, "
-            "--priority, --embedding, --rerank, --chat, --auto, --mmproj, --engine-args, --device, --gpu-layers, "
-            "--kv-type, --draft, --lora, --template, --thinking, --env, arguments for the engine after '--', or "
-            "an option of commands and servers."
+            "--priority, --embedding, --rerank, --chat, --auto, --mmproj, --nodes, --engine-args, --device, "
+            "--gpu-layers, --kv-type, --draft, --lora, --template, --thinking, --env, arguments for the engine after "
+            "'--', or an option of commands and servers."
         )
 
 

@@ -10,6 +10,7 @@ from gglib.cli.context import Options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from gglib.app.settings import Settings
     from gglib.core.addresses import Endpoint
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gglib.core.versions import Version
 
 _LABEL_WIDTH = 14
-_WRAPPED = ("Description", "Aliases", "Alias lists", "Profiles", "Capabilities")
+_WRAPPED = ("Description", "Aliases", "Alias lists", "Nodes", "Profiles", "Capabilities")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +46,26 @@ def command(options: Options, model: str, *, as_json: bool) -> None:
     MODEL is a model in the catalogue, or owner/name of a Hugging Face repository, whose files are listed.
     """
     from gglib.cli.sessions import with_catalog
+    from gglib.core.errors import ModelNotFoundError
 
     if options.remote is not None:
         _show_remote(options.remote, model, as_json=as_json)
         return
     settings = options.tolerant_settings()
-    found = with_catalog(settings, lambda store: _find_details(store, model, settings))
-    if found is None:
-        _show_repository(settings, model, as_json=as_json)
-    else:
+    try:
+        found = with_catalog(settings, lambda store: _find_details(store, model, settings))
+    except ModelNotFoundError:
+        elsewhere = _shown_by_front(settings, model)
+        if elsewhere is None:
+            raise
+        _show_listed(elsewhere, as_json=as_json)
+        return
+    if found is not None:
         _show_model(settings, found, as_json=as_json)
+    elif (elsewhere := _shown_by_front(settings, model)) is not None:
+        _show_listed(elsewhere, as_json=as_json)
+    else:
+        _show_repository(settings, model, as_json=as_json)
 
 
 async def _find_details(store: "HomeStorePort", name: str, settings: "Settings") -> _ModelDetails | None:
@@ -83,12 +94,8 @@ def _show_remote(server: "Endpoint", name: str, *, as_json: bool) -> None:
     from gglib.library.variants.pull_target import read_target
 
     model = commands.find_model(server, name)
-    if model is not None and as_json:
-        render.show_json(model)
-    elif model is not None:
-        alias_lists = tuple(model.get("alias_lists", ()))
-        _print_model(decode.model_of(model), model["state"], None, alias_lists=alias_lists)
-        _print_files(decode.model_of(model))
+    if model is not None:
+        _show_listed(model, as_json=as_json)
     else:
         target = read_target(name)
         repository = commands.show_repository(server, target.repo or name, target.revision)
@@ -96,6 +103,39 @@ def _show_remote(server: "Endpoint", name: str, *, as_json: bool) -> None:
             render.show_json(repository)
         else:
             _print_repository(decode.repository_of(repository, target.revision))
+
+
+def _shown_by_front(settings: "Settings", name: str) -> "Mapping[str, Any] | None":
+    """Return a model as the running server shows it; None if none runs with nodes, or no node has the model."""
+    from contextlib import suppress
+
+    from gglib.cli.server.models import show_model
+    from gglib.cli.server.nodes import front_of
+    from gglib.core.errors import GglibError
+
+    with suppress(GglibError):
+        server = front_of(settings)
+        return None if server is None else show_model(server, name)
+    return None
+
+
+def _show_listed(model: "Mapping[str, Any]", *, as_json: bool) -> None:
+    """Show a model as a server shows it."""
+    from gglib.cli.remote.decode import model_of
+    from gglib.cli.views import render
+    from gglib.cli.views.model_list import shown_state
+
+    if as_json:
+        render.show_json(model)
+        return
+    _print_model(
+        model_of(model),
+        shown_state(model),
+        None,
+        alias_lists=tuple(model.get("alias_lists", ())),
+        copies=model.get("nodes") or (),
+    )
+    _print_files(model_of(model))
 
 
 def _show_repository(settings: "Settings", name: str, *, as_json: bool) -> None:
@@ -133,29 +173,42 @@ def _show_model(settings: "Settings", shown: _ModelDetails, *, as_json: bool) ->
     from gglib.cli.server.instance import model_states
     from gglib.cli.views import render
 
+    at_front = _shown_by_front(settings, shown.model.name)
     state = model_states(settings).get(shown.model.id)
+    if as_json and at_front is not None:
+        render.show_json(at_front)
+        return
     if as_json:
         from gglib.proxy.routes.responses import Model
 
         render.show_json(Model.of(shown.model, state, alias_lists=shown.alias_lists))
         return
-    _print_model(shown.model, state, shown.version, shown.profiles, alias_lists=shown.alias_lists)
+    _print_model(
+        shown.model,
+        state,
+        shown.version,
+        shown.profiles,
+        alias_lists=shown.alias_lists,
+        copies=() if at_front is None else at_front.get("nodes") or (),
+    )
     _print_local_files(shown)
 
 
-def _print_model(
+def _print_model(  # noqa: PLR0913 - what is known of a model, by its source
     found: "ModelSummary",
     state: str | None,
     version: "Version | None",
     profiles: "Sequence[Profile]" = (),
     *,
     alias_lists: "Sequence[str]",
+    copies: "Sequence[Mapping[str, Any]]" = (),
 ) -> None:
     import time
 
     from gglib.cli.models import engine_words
     from gglib.cli.views import model_list, render
     from gglib.cli.views.backends import backend_fields
+    from gglib.cli.views.nodes import copies_text
     from gglib.core.backends import UrlBackend
     from gglib.core.hub.shown_source import shown_url
     from gglib.library.backend_rules import describe_backend
@@ -163,7 +216,7 @@ def _print_model(
     idle_ttl_s = found.settings.idle_ttl_s
     lines = {
         "Name": found.name,
-        "Id": str(found.id),
+        "Id": str(found.id) if found.id > 0 else None,
         "Aliases": ", ".join(found.aliases),
         "Alias lists": ", ".join(alias_lists),
         "Description": found.description,
@@ -182,6 +235,7 @@ def _print_model(
         "Profiles": ", ".join(f"{found.name}:{profile.name}" for profile in profiles),
         "Capabilities": model_list.format_kind(found),
         "State": "runs elsewhere" if isinstance(found.backend, UrlBackend) else state or "not in memory",
+        "Nodes": copies_text(copies),
         "Last used": None if found.last_used_at is None else render.ago(time.time() - found.last_used_at),
         "Source": found.source.repo or shown_url(found.source) or found.source.origin,
         "Requested": found.source.asked_revision,

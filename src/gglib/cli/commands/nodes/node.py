@@ -1,4 +1,4 @@
-"""``gglib node``: adds, lists, drains and removes the gglibs of other machines."""
+"""``gglib node``: adds, lists, drains and removes the gglibs of other machines; joins and leaves a cluster."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ def add(  # noqa: PLR0913 - click passes each option
 def list_(options: Options, *, as_json: bool) -> None:
     """List the nodes: their state, the models in their memory, free memory, and waiting requests.
 
-    Each node is probed, for at most three seconds.
+    Shows what the running server uses, or probes each node, for at most three seconds, if none runs. Names that
+    stand for different files are listed with the command that renames a model.
     """
     from gglib.cli.nodes.listing import show_nodes
 
@@ -104,6 +105,61 @@ def remove(options: Options, name: str, *, as_json: bool) -> None:
     else:
         render.echo(f"Removed the node '{name}'.")
     _end(options)
+
+
+@command.command("join")
+@click.argument("address", metavar="HOST:PORT")
+@click.option(
+    "--token-file", metavar="FILE", required=True, help="File with the token of the cluster; '-': stdin."
+)
+@click.option("--name", metavar="NAME", help="Name of this node. Default: that of this machine.")
+@click.option(
+    "--node-ip", metavar="IP", help="Address of this machine for the others. Default: the one towards HOST."
+)
+@click.option(
+    "--first-port", type=int, metavar="PORT", help="First of 40 ports for the cluster. Default: 6400."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def join(  # noqa: PLR0913 - click passes each option
+    options: Options,
+    address: str,
+    *,
+    token_file: str,
+    name: str | None,
+    node_ip: str | None,
+    first_port: int | None,
+    as_json: bool,
+) -> None:
+    """Make this machine a node of a cluster, and keep its gglib running for it.
+
+    HOST:PORT is the address of the cluster's head: 'gglib cluster init' there prints the command. Needs Linux and
+    gglib[ray].
+    """
+    from gglib.cli.nodes.cluster import join_cluster
+
+    join_cluster(
+        options.settings(),
+        address,
+        token_file,
+        name=name,
+        node_ip=node_ip,
+        first_port=first_port,
+        as_json=as_json,
+    )
+
+
+@command.command("leave")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def leave(options: Options, *, as_json: bool) -> None:
+    """End this machine's part in a cluster: its gglib, if the cluster started it, and all processes of Ray.
+
+    On the head's machine it ends the cluster; the gglibs of the nodes go on.
+    """
+    from gglib.cli.nodes.cluster import leave_cluster
+
+    leave_cluster(options.tolerant_settings(), as_json=as_json)
 
 
 def _end(options: Options) -> "Settings":

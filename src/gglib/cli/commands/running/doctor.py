@@ -8,7 +8,9 @@ import click
 if TYPE_CHECKING:
     from gglib.cli.context import Options
 
-_DETAIL_COLUMN = 16
+_NAME_COLUMN = 6
+_MIN_NAME_WIDTH, _MAX_NAME_WIDTH = 10, 24
+"""With the space that follows; a longer name, of a node, moves its own detail."""
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
 
@@ -40,10 +42,12 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         render.show_json(results)
     else:
+        longest = max(len(result["name"]) + 1 for result in results)
+        width = min(max(longest, _MIN_NAME_WIDTH), _MAX_NAME_WIDTH)
         for result in results:
             mark, colour = MARKS[result["verdict"]]
-            line = f"{mark}  {result['name']:<10}{escape_line(runnable(result['detail']))}"
-            shown = render.fit_terminal(line, sys.stdout, hanging=_DETAIL_COLUMN)
+            line = f"{mark}  {result['name']:<{width - 1}} {escape_line(runnable(result['detail']))}"
+            shown = render.fit_terminal(line, sys.stdout, hanging=_NAME_COLUMN + width)
             click.echo(click.style(mark, fg=colour) + shown[len(mark) :])
     if any(result["verdict"] == "fail" for result in results):
         ctx.exit(1)

@@ -23,6 +23,7 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
         get_status,
         server_endpoint,
     )
+    from gglib.cli.server.nodes import get_nodes
     from gglib.cli.views import render, running
 
     if is_watching:
@@ -37,7 +38,7 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
     instance = find_instance(options.tolerant_settings())
     status = running.EMPTY_STATUS
     if instance is not None and instance.endpoint is not None:
-        status = get_status(instance.endpoint)
+        status = {**get_status(instance.endpoint), "nodes": get_nodes(instance.endpoint)["nodes"]}
     if as_json:
         about = None if instance is None else {"pid": instance.pid, "url": instance.url}
         render.show_json({"server": about, **status})
@@ -51,9 +52,10 @@ def command(options: Options, *, as_json: bool, is_watching: bool) -> None:
 
 def _show_remote(server: "Endpoint", *, as_json: bool) -> None:
     from gglib.cli.server.instance import get_status
+    from gglib.cli.server.nodes import get_nodes
     from gglib.cli.views import render
 
-    status = get_status(server)
+    status = {**get_status(server), "nodes": get_nodes(server)["nodes"]}
     if as_json:
         render.show_json({"server": {"pid": None, "url": server.url}, **status})
         return
@@ -74,9 +76,11 @@ def _show_gpus(status: Mapping[str, Any]) -> None:
 def _show(status: Mapping[str, Any]) -> None:
     from gglib.cli.views import render, running
 
-    if status["residents"]:
+    columns, rows = running.resident_table(status)
+    if rows:
         render.show_table(
-            *running.resident_table(status),
+            columns,
+            rows,
             droppable=running.DROPPABLE_COLUMNS,
             styles={running.STATE: render.STATE_STYLES},
         )
