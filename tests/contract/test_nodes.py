@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 from tests.support.gglib_node import GglibNode, content_hash
 from tests.support.waiting import until
@@ -24,6 +25,7 @@ from gglib.testing import FakeNodes, Script
 
 MODELS = {"a": ("small", "large"), "b": ("small",), "slow": ("small",)}
 KEY = "an-admin-key-of-all-nodes"
+FRONT = "the-id-of-this-front"
 
 
 class Cluster(ABC):
@@ -58,6 +60,14 @@ class Cluster(ABC):
         """Start it again, with other models."""
 
     @abstractmethod
+    async def send_waiting(self, name: str, request_id: str) -> None:
+        """Send a request of this gglib to a node, where it waits for its model."""
+
+    @abstractmethod
+    async def until_given_back(self, name: str, request_id: str) -> None:
+        """Return when this request has ended, withdrawn. Fails if it has ended otherwise."""
+
+    @abstractmethod
     async def pulled(self, name: str) -> list[str]:
         """Return what a node has to download."""
 
@@ -69,6 +79,7 @@ class FakeCluster(Cluster):
         self.fake = self.nodes = FakeNodes(_snapshot(name, *models) for name, models in MODELS.items())
         self.fake.slow_nodes = ("slow",)
         self.fake.keys = dict.fromkeys(MODELS, KEY)
+        self.given_back: list[tuple[str, str]] = []
 
     async def kill(self, name: str) -> None:
         """End a node."""
@@ -78,6 +89,14 @@ class FakeCluster(Cluster):
         """Start it again."""
         self.fake.put(_snapshot(name, *models))
 
+    async def send_waiting(self, name: str, request_id: str) -> None:
+        """Add a request that waits."""
+        self.fake.waiting[name, request_id] = lambda: self.given_back.append((name, request_id))
+
+    async def until_given_back(self, name: str, request_id: str) -> None:
+        """Check that it was ended."""
+        assert self.given_back == [(name, request_id)]
+
     async def pulled(self, name: str) -> list[str]:
         """Return the sources of its commands."""
         return [
@@ -85,10 +104,38 @@ class FakeCluster(Cluster):
         ]
 
 
-class PeerCluster(Cluster):
+class ServedCluster(Cluster):
+    """Nodes that are servers, which take requests as they are sent by the front ``FRONT``."""
+
+    key = KEY
+
+    def __init__(self) -> None:
+        self.sent: dict[tuple[str, str], asyncio.Task[httpx2.Response]] = {}
+
+    async def send_waiting(self, name: str, request_id: str) -> None:
+        """Send a chat as a front does."""
+        headers = {"authorization": f"Bearer {self.key}", "x-gglib-hop": FRONT, "x-request-id": request_id}
+        body = {"model": "small", "messages": [{"role": "user", "content": "Hello"}]}
+        client = httpx2.AsyncClient(base_url=self.node(name).url, timeout=60, trust_env=False)
+
+        async def send() -> httpx2.Response:
+            async with client:
+                return await client.post("/v1/chat/completions", json=body, headers=headers)
+
+        self.sent[name, request_id] = asyncio.create_task(send())
+        await until(lambda: self.node(name).status.waiting)
+
+    async def until_given_back(self, name: str, request_id: str) -> None:
+        """Check the error of its response."""
+        response = await self.sent.pop((name, request_id))
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "withdrawn")
+
+
+class PeerCluster(ServedCluster):
     """Servers in this process, by address."""
 
     def __init__(self, servers: dict[str, GglibNode], nodes: NodesPort) -> None:
+        super().__init__()
         self.servers = servers
         self.nodes = nodes
 
@@ -140,7 +187,7 @@ async def peer_cluster(directory: Path) -> AsyncIterator[PeerCluster]:
         peers = [
             Peer(name=name, url=server.url, key_env="NODES_KEY", key=KEY) for name, server in servers.items()
         ]
-        nodes = await stack.enter_async_context(PeerNodes(peers))
+        nodes = await stack.enter_async_context(PeerNodes(peers, own_instance=FRONT))
         cluster = PeerCluster(servers, nodes)
         for name in MODELS:
             await cluster.until_state(name, NodeState.READY)
@@ -211,6 +258,23 @@ class TestNodesPort:
             with pytest.raises(NodeRefusedError, match="'large'"):
                 await command
         assert cluster.node("b").takes_requests
+
+    async def test_a_request_that_waits_is_withdrawn(self, cluster: Cluster) -> None:
+        """Once: then it is unknown."""
+        await cluster.send_waiting("slow", "a/request?")
+        assert not await cluster.nodes.withdraw("a", "a/request?")
+        assert not await cluster.nodes.withdraw("slow", "another")
+        assert await cluster.nodes.withdraw("slow", "a/request?")
+        async with asyncio.timeout(30):
+            await cluster.until_given_back("slow", "a/request?")
+        assert not await cluster.nodes.withdraw("slow", "a/request?")
+
+    async def test_nothing_is_withdrawn_from_a_node_that_is_lost(self, cluster: Cluster) -> None:
+        """The command raises nothing."""
+        await cluster.kill("a")
+        await cluster.until_state("a", NodeState.DOWN)
+        assert not await cluster.nodes.withdraw("a", "request")
+        assert not await cluster.nodes.withdraw("nowhere", "request")
 
     async def test_there_is_no_such_node(self, cluster: Cluster) -> None:
         """A command fails, and a report is ignored."""

@@ -25,6 +25,16 @@ from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeCon
 from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, install_scripted_server
 
+REFRESH_S = 0.2
+"""How often the front looks at its own machine."""
+
+
+async def refresh(this: OwnNode) -> None:
+    """Keep what the front knows of its own machine up to date, until cancelled."""
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        await this.refresh()
+
 
 class FrontServer:
     """Serves during its block. ``client`` sends requests to it."""
@@ -41,9 +51,9 @@ class FrontServer:
         self._catalog = catalog or FakeCatalog()
         self._options = options or ProxyOptions(shutdown_grace_s=0)
         self.shared = SharedState()
-        self.peers = PeerNodes(
-            [Peer(name=name, url=node.url) for name, node in nodes.items()], own_instance=self.shared.instance
-        )
+        self._nodes = dict(nodes)
+        self._drained: frozenset[str] = frozenset()
+        self.peers = PeerNodes(self._peers(), own_instance=self.shared.instance)
         self.url = ""
         self._stack = AsyncExitStack()
 
@@ -59,13 +69,15 @@ class FrontServer:
         own = await self._stack.enter_async_context(EngineManager(self._catalog, launcher, RuntimeConfig()))
         this = OwnNode("front", own, self._catalog, max_models=1)
         await this.refresh()
-        cluster = Cluster(self.peers, this)
+        self.cluster = cluster = Cluster(self.peers, this)
         front = FrontRuntime(own, cluster)
         ports = ClusterPorts(
             nodes=self.peers,
+            view=cluster,
             own_runtime=own,
             own_catalog=self._catalog,
             note_conversation=front.note_conversation,
+            note_response=cluster.note_response,
         )
         await self._stack.enter_async_context(self.peers)
         listener, cancel = bound_socket(), asyncio.Event()
@@ -88,6 +100,8 @@ class FrontServer:
             await serving
 
         self._stack.push_async_callback(stop)
+        for work in (front.mover.run(), refresh(this)):
+            self._stack.callback(asyncio.create_task(work).cancel)
         self.client = await self._stack.enter_async_context(
             httpx2.AsyncClient(base_url=self.url, timeout=60, trust_env=False)
         )
@@ -98,6 +112,28 @@ class FrontServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def add_node(self, name: str, node: GglibNode) -> None:
+        """Add a node, and wait until it is known."""
+        self._nodes[name] = node
+        await self.peers.replace_peers(self._peers())
+        await until(lambda: self.node(name).models)
+
+    def in_progress(self, model: str, state: str) -> int:
+        """Return how many requests for a model wait or run."""
+        running = self.shared.open_requests.running()
+        return sum(request.model == model and request.state == state for request in running)
+
+    async def drain(self, *names: str) -> None:
+        """Send new requests to none of these nodes, and to all others."""
+        self._drained = frozenset(names)
+        await self.peers.replace_peers(self._peers())
+
+    def _peers(self) -> list[Peer]:
+        return [
+            Peer(name=name, url=node.url, key=node.key, is_drained=name in self._drained)
+            for name, node in self._nodes.items()
+        ]
 
     def node(self, name: str) -> NodeSnapshot:
         """Return what the front knows of a node."""

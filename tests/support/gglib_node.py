@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +13,8 @@ from tests.support.cable import Cable
 from tests.support.sockets import bound_socket
 
 from gglib.core.api_keys import ApiKey
-from gglib.core.models import ModelSummary
-from gglib.proxy import ProxyOptions, Readiness, SharedState, serve
+from gglib.core.models import ModelCapabilities, ModelSummary
+from gglib.proxy import LiveOptions, ProxyOptions, Readiness, SharedState, serve
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import find_engine
 from gglib.testing import FakeCatalog, FakeLibrary, Script, install_scripted_server
@@ -22,6 +23,20 @@ from gglib.testing import FakeCatalog, FakeLibrary, Script, install_scripted_ser
 def content_hash(name: str) -> str:
     """Return the hash of the file of a model of this name, the same on all nodes."""
     return hashlib.sha256(name.encode()).hexdigest()
+
+
+def scripted_model(directory: Path, number: int, name: str) -> ModelSummary:
+    """Return a model for a scripted engine. One whose name begins with ``embed`` is for embeddings."""
+    path = directory / f"{name}.gguf"
+    path.touch()
+    return ModelSummary(
+        id=number,
+        name=name,
+        paths=(path,),
+        hashes=(content_hash(name),),
+        size_bytes=1000,
+        capabilities=ModelCapabilities(embedding=name.startswith("embed")),
+    )
 
 
 class GglibNode:
@@ -42,8 +57,14 @@ class GglibNode:
         self.port = 0
         self._directory = directory
         self._engine = install_scripted_server(directory / "engine", script)
-        self._api_keys = api_keys or {}
+        self.options = LiveOptions(ProxyOptions(api_keys=api_keys or {}, shutdown_grace_s=0))
+        self._cancel = asyncio.Event()
         self._stack = AsyncExitStack()
+
+    @property
+    def key(self) -> str | None:
+        """A key for the front; None if it needs none."""
+        return next((key for key in self.options.current.api_keys.values() if isinstance(key, str)), None)
 
     @property
     def url(self) -> str:
@@ -78,8 +99,8 @@ class GglibNode:
         )
         manager = await self._stack.enter_async_context(EngineManager(catalog, launcher, RuntimeConfig()))
         listener, cancel = bound_socket(), asyncio.Event()
+        self._cancel = cancel
         self.port = listener.getsockname()[1]
-        options = ProxyOptions(api_keys=self._api_keys, shutdown_grace_s=0)
         serving = asyncio.create_task(
             serve(
                 listener,
@@ -87,7 +108,7 @@ class GglibNode:
                 manager,
                 catalog,
                 cancel,
-                options=options,
+                options=self.options,
                 library=self.library,
                 shared=self.shared,
             )
@@ -100,14 +121,18 @@ class GglibNode:
         self._stack.push_async_callback(stop)
         await self.cable.plug_in(self.port)
 
+    def shut_down(self) -> None:
+        """Begin an orderly shutdown: the requests end with an error. ``stop`` follows."""
+        self._cancel.set()
+
+    def replace_key(self, key: str) -> None:
+        """Accept another key from now on, and no longer the former ones."""
+        self.options.replace(replace(self.options.current, api_keys={"front": key}))
+
     async def stop(self) -> None:
         """Cut the cable, so that no end of a response arrives, then stop the server and its engines."""
         await self.cable.cut()
         await self._stack.aclose()
 
     def _model(self, number: int, name: str) -> ModelSummary:
-        path = self._directory / f"{name}.gguf"
-        path.touch()
-        return ModelSummary(
-            id=number, name=name, paths=(path,), hashes=(content_hash(name),), size_bytes=1000
-        )
+        return scripted_model(self._directory, number, name)

@@ -2,7 +2,14 @@
 
 from gglib.core.memory import DeviceMemory
 from gglib.core.models import ModelSummary
-from gglib.core.nodes import ModelContent, NodeModel, NodeSnapshot, NodeState
+from gglib.core.nodes import (
+    ClusterOverview,
+    ModelContent,
+    ModelCopy,
+    NodeModel,
+    NodeSnapshot,
+    NodeState,
+)
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus
 
 
@@ -35,3 +42,19 @@ def snapshot(
         devices={"ram": DeviceMemory(total_bytes=10**9, available_bytes=10**9)},
         seen_at_s=seen_at_s,
     )
+
+
+class FixedView:
+    """A view of nodes that are what a test says."""
+
+    def __init__(self, overview: ClusterOverview | None = None, **copies: tuple[ModelCopy, ...]) -> None:
+        self._overview = overview or ClusterOverview()
+        self._copies = copies
+
+    def overview(self) -> ClusterOverview:
+        """Return the overview of the test."""
+        return self._overview
+
+    def copies(self, model_name: str) -> tuple[ModelCopy, ...]:
+        """Return the copies of the test."""
+        return self._copies.get(model_name, ())

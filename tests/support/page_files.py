@@ -68,6 +68,8 @@ def fulfil_status(route: Route) -> bool:
         route.fulfill(body=event, content_type="text/event-stream")
     elif path == "/gglib/requests":
         route.fulfill(json={"running": [], "requests": [], "next_before": None, "is_off": False})
+    elif path == "/gglib/nodes":
+        route.fulfill(json={"nodes": [], "conflicts": []})
     elif path == "/gglib/swaps":
         route.fulfill(json={"swaps": []})
     else:

@@ -4,8 +4,9 @@ from typing import Any
 
 from gglib.cli.top.data import TopData, with_running, with_status
 from gglib.core.history.requests import RunningRequest, StoredRequest
+from gglib.core.memory import DeviceMemory
 from gglib.core.runtime.status import ResidentStatus, SwapStatus, WaitingStatus
-from gglib.proxy.routes.responses import FailedModel, Status
+from gglib.proxy.routes.responses import FailedModel, Node, Status
 
 URL = "http://127.0.0.1:8080"
 NOW_S = 1000.0
@@ -43,6 +44,25 @@ def status(
         "devices": {},
     }
     return Status(**{**values, **fields})
+
+
+def a_node(name: str, *residents: ResidentStatus, is_own: bool = False, **fields: Any) -> Node:
+    """Return a node that is ready."""
+    values: dict[str, Any] = {
+        "url": None if is_own else f"http://{name}:8080",
+        "state": "ready",
+        "failure": None,
+        "version": "1.2.3",
+        "seen_s": 0.5,
+        "models": (),
+        "limits": {},
+        "used": {},
+        "devices": {"ram": DeviceMemory(total_bytes=16 * 10**9, available_bytes=12 * 10**9)},
+        "waiting": 0,
+        "in_flight": 0,
+        "requests": 0,
+    }
+    return Node(name=name, is_own=is_own, residents=residents, **{**values, **fields})
 
 
 def failed_load(name: str, reason: str) -> FailedModel:

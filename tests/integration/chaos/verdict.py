@@ -9,6 +9,8 @@ from typing import Any, Protocol
 STATUS_OF_CODE = {
     "model_load_failed": 500,
     "upstream_error": 502,
+    "node_lost": 502,
+    "no_node": 503,
     "model_loading": 503,
     "queue_full": 503,
     "shutting_down": 503,

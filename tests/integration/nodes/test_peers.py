@@ -18,8 +18,10 @@ from tests.support.gglib_node import GglibNode
 from tests.support.waiting import until
 
 from gglib.core.api_keys import ApiKey
-from gglib.core.errors import NodeRefusedError, NodeUnreachableError
-from gglib.core.nodes import NodeSnapshot, NodeState
+from gglib.core.errors import NodeRefusedError, NodeUnreachableError, RepositoryNotFoundError
+from gglib.core.hub.downloads import DownloadState
+from gglib.core.models import GgufFacts, NewModel
+from gglib.core.nodes import NodeDownload, NodeSnapshot, NodeState
 from gglib.http.client.connection import UpstreamConnection
 from gglib.nodes.peers import probing, watcher
 from gglib.nodes.peers.adapter import PeerNodes
@@ -210,6 +212,8 @@ async def test_another_http_server_is_refused() -> None:
     [
         (json_reply({}, "404 Not Found"), REFUSED, "No gglib answers at"),
         (body_reply(b"", "302 Found"), REFUSED, "No gglib answers at"),
+        (json_reply({"error": {"code": 1}}, "400 Bad Request"), REFUSED, "No gglib answers at"),
+        (json_reply({"error": {"code": "https_required"}}, "400 Bad Request"), REFUSED, "serves HTTPS"),
         (body_reply(b"\x00\xff{garbage"), REFUSED, "No gglib answers at"),
         (body_reply(b'{"x":' + b"[" * 1_000_000), REFUSED, "No gglib answers at"),
         (json_reply({"version": "9.9", "residents": 3}), REFUSED, "runs gglib 9.9, whose responses gglib"),
@@ -549,3 +553,50 @@ async def test_a_certificate_is_verified_with_the_ca_of_the_node(tmp_path: Path)
         await until(lambda: f"{missing} cannot be read" in only(nodes).failure)
         await nodes.replace_peers([peer(server.url, ca_file=public)])
         await until_state(nodes, READY)
+
+
+async def test_a_download_is_followed(tmp_path: Path) -> None:
+    """Its progress, its failure, and at its end the model that the node has then."""
+    async with GglibNode(tmp_path / "box", "small") as node, watching(node) as nodes:
+        assert await nodes.download("box", "ada/tiny") is None
+        await nodes.pull("box", "ada/tiny")
+        (download,) = await node.library.list_downloads()
+        node.library.update(download.id, done_bytes=1, total_bytes=4, bytes_per_s=2)
+        assert await nodes.download("box", "ada/tiny") == NodeDownload(
+            state=DownloadState.RUNNING, done_bytes=1, total_bytes=4, bytes_per_s=2
+        )
+        await node.library.store.add_model(
+            NewModel(name="tiny", paths=(), size_bytes=1, facts=GgufFacts(architecture="llama"))
+        )
+        node.library.finish(download.id, "tiny")
+        found = await nodes.download("box", "ada/tiny")
+        assert found is not None
+        assert found.state is DownloadState.DONE
+        await until(lambda: [model.name for model in only(nodes).models] == ["small", "tiny"])
+        await nodes.pull("box", "ada/none")
+        failing = (await node.library.list_downloads())[-1]
+        node.library.fail(failing.id, RepositoryNotFoundError("There is no repository\n'ada/none'."))
+        lost = await nodes.download("box", "ada/none")
+        assert lost == NodeDownload(state=DownloadState.FAILED, error="There is no repository\\n'ada/none'.")
+        nodes._download_ids["gone", "ada/tiny"] = "x"
+        with pytest.raises(NodeUnreachableError):
+            await nodes.download("gone", "ada/tiny")
+
+
+async def test_what_is_no_download_is_unknown() -> None:
+    """Another version, or another server."""
+    replies = gglib_replies() | {
+        "/gglib/downloads": json_reply({"id": "d1", "state": "queued"}),
+        "/gglib/downloads/d1": json_reply({"id": "d1", "state": "teleporting"}),
+    }
+    async with raw_server(replies) as server, watching(server) as nodes:
+        await nodes.pull("box", "ada/tiny")
+        assert await nodes.download("box", "ada/tiny") is None
+
+
+async def test_a_download_without_an_id_is_not_followed() -> None:
+    """It goes on; nothing is known of it."""
+    replies = gglib_replies() | {"/gglib/downloads": json_reply({"state": "queued"})}
+    async with raw_server(replies) as server, watching(server) as nodes:
+        await nodes.pull("box", "ada/tiny")
+        assert await nodes.download("box", "ada/tiny") is None
