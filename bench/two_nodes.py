@@ -4,6 +4,7 @@ In one run, in turns: a front with one node, and a front with two. Each node is 
 engine, the same tiny models, and its default of one model in memory; the fronts have no models. Clients want a random
 model each time. With one node, the models take turns in its memory; with two, each has a node nearly all the time. All
 processes share the machine's cores, so two nodes compute no faster here: what is measured is the swaps that they save.
+An engine has one thread: two engines with a thread for each core wait for one another (``bench.threads``).
 Needs the packages of the tests.
 """
 
@@ -29,6 +30,7 @@ from gglib.testing import write_tiny_gguf
 
 MODELS = ("first", "second")
 MAX_TOKENS = 8
+_PROGRAM = (sys.executable, "-m", "gglib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,12 @@ def serving(directory: Path, cores: Cores, *, models: Sequence[Path] = (), nodes
         environment["GGLIB_NODES"] = nodes
     every = cores.proxy | cores.load
     for model in models:
-        with process(
-            [sys.executable, "-m", "gglib", "add", str(model)], every, directory / "add.log", environment
-        ) as add:
+        log, command = directory / "add.log", [*_PROGRAM, "add", str(model), "--engine-args", "--threads 1"]
+        with process(command, every, log, environment) as add:
             if add.wait():
-                raise RuntimeError((directory / "add.log").read_text())
+                raise RuntimeError(log.read_text())
     log = directory / "serve.log"
-    with process([sys.executable, "-m", "gglib", "serve", "--port", "0"], every, log, environment) as child:
+    with process([*_PROGRAM, "serve", "--port", "0"], every, log, environment) as child:
         wait_until(lambda: "Listening on" in log.read_text(), child, log)
         url = next(line.split()[-1] for line in log.read_text().splitlines() if "Listening on" in line)
         yield urlsplit(url).port or 80
