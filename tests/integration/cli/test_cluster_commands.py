@@ -89,7 +89,7 @@ def test_commands_show_the_nodes_of_a_cluster(stocked: Home, tmp_path: Path) -> 
             config = tomllib.loads((front.path / "config.toml").read_text())
             assert config["model_nodes"] == {"tiny": ["gpu*"]}
             refused = front.refused("pull", "--to", "box", "ada/tiny")
-            assert "'gglib pull' on a node of the cluster downloads to it" in refused
+            assert "is not for nodes of a cluster: run 'gglib pull' on that machine" in refused
             assert server.end(signal.SIGTERM) == 0
         done = front.run("set", "tiny", "--nodes", "b*")
         assert (done.returncode, "'tiny'" in done.stderr) == (1, True)  # its names are not known now

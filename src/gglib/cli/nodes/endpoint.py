@@ -23,15 +23,11 @@ def node_endpoint(settings: "Settings", name: str, environ: Mapping[str, str] = 
     to do.
     """
     node = settings.nodes.get(name)
-    if node is None and settings.cluster_address is not None:
-        raise InvalidSettingError(
-            f"config.toml has no node '{name}', and this command is not for nodes of a cluster: run it on that machine."
-        )
     if node is None:
         known = ", ".join(settings.nodes)
         advice = f"the nodes are {known}" if known else "'gglib node add URL' adds one"
         if settings.cluster_address is not None:
-            advice = f"{advice}; 'gglib pull' on a node of the cluster downloads to it"
+            advice = f"{advice}; this command is not for nodes of a cluster: run 'gglib pull' on that machine"
         raise InvalidSettingError(f"There is no node '{name}': {advice}.")
     peer = peer_of(name, node, environ)
     (found,) = asyncio.run(look_at([peer]))
