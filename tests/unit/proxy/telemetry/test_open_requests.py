@@ -139,7 +139,7 @@ def test_a_forwarded_request_that_waits_is_withdrawn(opened: tuple[OpenRequests,
     mine, foreign = forwarded("q"), forwarded("q", "other")
     for request in (mine, foreign, forwarded("r")):
         group[request] = RESPONSE, 0.0
-    assert not requests.withdraw("q", "nobody")
+    assert not requests.withdraw("q", "another")
     assert not requests.withdraw("nosuch", "f")
     assert requests.withdraw("q", "f")
     assert isinstance(mine.reason, RequestWithdrawnError)
