@@ -4,6 +4,7 @@
 #   make test [ARGS="-k chaos"]           everything that must hold; what CI runs
 #   make test-clients [ARGS="--only openai"]  real client programs, from their registries, against a real server
 #   make test-ray                         the adapter to Ray with real clusters on this machine; needs Linux
+#   make docs                             the documentation site, in build/site; make docs-serve shows it while it is written
 #   make explore [ARGS="--part unit"]     the same tests with other random examples in each run
 #   make check                            its quick part: format, lint, types, import contracts, unit tests
 #   make bench [ARGS="--quick"]           gglib beside nginx and Caddy, measured; needs nginx, caddy and wrk
@@ -25,6 +26,7 @@
 #   make web-types                        write the page's types of the admin API
 #   make page-screenshots                 write the pictures of the page in docs/page; needs Chromium
 #   make vendor-web                       write the libraries of the web page from their npm packages; needs npm
+#   make dist [ARGS="--check-tag"]        the source archive and the wheel of HEAD into dist/, checked
 #   make lock                             refresh the pinned versions after a change in pyproject.toml
 
 PYTHON ?= python3
@@ -34,9 +36,10 @@ BIN    := $(VENV)/bin
 PIP_IN := bin/python -m pip --disable-pip-version-check --quiet
 PIP    := $(VENV)/$(PIP_IN)
 RAY_VENV := .venv-ray
+DOCS_VENV := .venv-docs
 ARGS   ?=
 
-.PHONY: up test test-clients test-ray explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table import-tables engine-options grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames tune-transcripts check-first-models web-packages web-check web-types vendor-web page-screenshots lock clean
+.PHONY: up test test-clients test-ray docs docs-serve explore check format lint types contracts unit golden bench bench-gate hooks module-tables access-table import-tables engine-options grafana-dashboard diagrams first-run-picture terminal-transcripts top-frames tune-transcripts check-first-models web-packages web-check web-types vendor-web page-screenshots dist lock clean
 
 up: $(VENV)/.ready-to-run
 	@$(BIN)/gglib up $(ARGS)
@@ -52,6 +55,17 @@ test-ray:
 	@if $(MAKE) --silent --no-print-directory $(RAY_VENV)/.ready; then \
 		$(RAY_VENV)/bin/python scripts/run_tests.py --part ray $(ARGS); \
 	else echo "Ray cannot be installed here: its tests are skipped."; fi
+
+# MkDocs and its theme, in an environment of their own: nothing else may depend on them.
+docs:
+	@if $(MAKE) --silent --no-print-directory $(DOCS_VENV)/.ready; then \
+		$(DOCS_VENV)/bin/python -m scripts.docs_site.fetch_mermaid build/mermaid.min.js && \
+		NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs --quiet build --strict && \
+		$(DOCS_VENV)/bin/python -m scripts.docs_site.check_site build/site; \
+	else echo "MkDocs cannot be installed here: the documentation site is not built."; fi
+
+docs-serve: $(DOCS_VENV)/.ready
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs serve $(ARGS)
 
 explore: $(VENV)/.ready-to-test
 	@$(BIN)/python scripts/run_tests.py --profile explore $(ARGS)
@@ -138,6 +152,9 @@ bench-gate: $(VENV)/.ready-to-test
 hooks: $(VENV)/.ready-to-test
 	@$(BIN)/pre-commit install
 
+dist: $(VENV)/.ready-to-run
+	@$(BIN)/python -m scripts.build_dist $(ARGS)
+
 # A lock carries hashes for every platform and the address of no registry.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
@@ -146,9 +163,10 @@ lock: $(VENV)/bin/python
 	@$(LOCK) --group build -o requirements/run.lock
 	@$(LOCK) --group build --group dev -c requirements/run.lock -o requirements/test.lock
 	@$(LOCK) --extra ray -c requirements/test.lock -o requirements/ray.lock
+	@$(LOCK) --group docs -c requirements/test.lock -o requirements/docs.lock
 
 clean:
-	rm -rf $(VENV) $(RAY_VENV) node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) $(RAY_VENV) $(DOCS_VENV) build/site node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("gglib needs Python 3.11 or newer: make PYTHON=python3.12 ...") \
@@ -173,6 +191,14 @@ $(RAY_VENV)/.ready: requirements/ray.lock requirements/test.lock requirements/ru
 	@$(RAY_VENV)/$(PIP_IN) install --require-hashes -r requirements/test.lock
 	@$(RAY_VENV)/$(PIP_IN) install --require-hashes -r requirements/ray.lock
 	@$(RAY_VENV)/$(PIP_IN) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DOCS_VENV)/.ready: requirements/docs.lock pyproject.toml
+	@echo "Installing MkDocs for the documentation site (a first time takes a minute) ..."
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/$(PIP_IN) install --require-hashes -r requirements/docs.lock
+	@$(DOCS_VENV)/$(PIP_IN) install --require-hashes -r requirements/run.lock
+	@$(DOCS_VENV)/$(PIP_IN) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json .npmrc

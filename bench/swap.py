@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -226,15 +226,19 @@ class Bare:
             self._process = None
 
 
+WITHOUT_LLAMA_SERVER = {"PATH": "/nonexistent"}
+"""A PATH without llama-server: gglib uses the embedded engine."""
+
+
 @contextmanager
-def served(home: Path) -> Iterator[str]:
-    """Run ``gglib serve`` for the block and yield its address."""
+def served(home: Path, variables: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run ``gglib serve`` for the block and yield its address. ``variables`` replace those of this benchmark."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GGLIB_", "LLAMA_"))}
-    # A PATH without llama-server: the comparison uses the embedded engine.
-    environment = {**own, "GGLIB_HOME": str(home), "PATH": "/nonexistent", "GGLIB_SLOTS": str(SLOTS)}
+    if variables is None:
+        variables = {**WITHOUT_LLAMA_SERVER, "GGLIB_SLOTS": str(SLOTS)}
     server = subprocess.Popen(
         [sys.executable, "-m", "gglib", "serve", "--port", "0"],
-        env=environment,
+        env={**own, "GGLIB_HOME": str(home), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

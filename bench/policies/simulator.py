@@ -121,10 +121,15 @@ class SimulationError(Exception):
 
 
 @dataclass(slots=True)
-class _Engine:
+class Engine:
+    """One launch of a model."""
+
+    generation: int
     model: Model
     is_ready: bool = False
     is_stopping: bool = False
+    has_made_way: bool = False
+    """Whether it stops beside the next load: it takes its memory, and does not count as an engine."""
     serving: set[int] = field(default_factory=set)
     queue: deque[int] = field(default_factory=deque)
     """Admitted, but without a free slot: the engine serves them when a slot is free."""
@@ -154,7 +159,7 @@ class Simulation:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._tickets = itertools.count(1)
         self._records: dict[int, Record] = {}
-        self._engines: dict[int, _Engine] = {}
+        self._engines: dict[int, Engine] = {}
         self._launched: list[str] = []
         self._models: dict[int, Model] = {}
         self._events: deque[Event] = deque()
@@ -169,6 +174,22 @@ class Simulation:
             self._now, _, happen = heapq.heappop(self._agenda)
             happen()
         return Run(tuple(self._records.values()), tuple(self._launched))
+
+    # --- times, which a machine with more detail replaces ---
+
+    def load_s(self, engine: Engine) -> float:
+        """Return how long the load of an engine takes that is launched now."""
+        model = engine.model
+        seconds = model.load_s if model.fails_after_s is None else model.fails_after_s
+        return seconds * self._swap_factor
+
+    def service_s(self, ticket: int, engine: Engine) -> float:  # noqa: ARG002 - of use to subclasses
+        """Return how long a request takes whose slot is free now."""
+        return self._records[ticket].ask.service_s
+
+    def stop_s(self, engine: Engine) -> float:
+        """Return how long the stop of an engine takes that begins now."""
+        return engine.model.stop_s * self._swap_factor
 
     def _after(self, seconds: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (self._now + seconds, next(self._order), happen))
@@ -239,12 +260,12 @@ class Simulation:
     # --- engines ---
 
     def _launch(self, generation: int, model: Model) -> None:
-        if len(self._engines) >= self._capacity or not self._fits(model, *self._resident_models()):
+        counted = sum(not engine.has_made_way for engine in self._engines.values())
+        if counted >= self._capacity or not self._fits(model, *self._resident_models()):
             raise SimulationError(f"no room for {model.spec.model_name} at {self._now}")
-        self._engines[generation] = _Engine(model)
+        self._engines[generation] = Engine(generation, model)
         self._launched.append(model.spec.model_name)
-        seconds = model.load_s if model.fails_after_s is None else model.fails_after_s
-        self._after(seconds * self._swap_factor, lambda: self._finish_load(generation))
+        self._after(self.load_s(self._engines[generation]), lambda: self._finish_load(generation))
 
     def _resident_models(self) -> list[Model]:
         return [engine.model for engine in self._engines.values()]
@@ -284,16 +305,16 @@ class Simulation:
         engine.queue.append(ticket)
         self._fill_slots(engine)
 
-    def _fill_slots(self, engine: _Engine) -> None:
+    def _fill_slots(self, engine: Engine) -> None:
         while engine.queue and len(engine.serving) < SLOTS:
             ticket = engine.queue.popleft()
             engine.serving.add(ticket)
             self._after(
-                self._records[ticket].ask.service_s,
+                self.service_s(ticket, engine),
                 lambda ticket=ticket: self._finish(ticket, engine),  # type: ignore[misc]
             )
 
-    def _finish(self, ticket: int, engine: _Engine) -> None:
+    def _finish(self, ticket: int, engine: Engine) -> None:
         engine.serving.remove(ticket)
         self._fill_slots(engine)
         self._end(ticket, Outcome.SERVED)
@@ -303,7 +324,10 @@ class Simulation:
         if engine.serving or engine.queue or engine.is_stopping:
             raise SimulationError(f"{engine.model.spec.model_name} was stopped in use at {self._now}")
         engine.is_stopping = True
-        self._after(engine.model.stop_s * self._swap_factor, lambda: self._exit(generation))
+        self._begin_stop(engine)
+
+    def _begin_stop(self, engine: Engine) -> None:
+        self._after(self.stop_s(engine), lambda: self._exit(engine.generation))
 
     def _exit(self, generation: int) -> None:
         del self._engines[generation]

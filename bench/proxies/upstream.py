@@ -281,7 +281,9 @@ async def serve(socket_path: str, tcp_port: int | None) -> None:
 def main(argv: Sequence[str]) -> None:
     """Run with a llama-server command line."""
     if "--help" in argv:
-        names = "--model --alias --host --port --ctx-size --api-key-file --parallel --kv-unified --cache-ram"
+        names = (
+            "--model --alias --host --port --ctx-size --api-key-file --parallel --cache-ram --slot-save-path"
+        )
         print("\n".join(f"{name} VALUE" for name in names.split()))
     elif "--version" in argv:
         print("version: 11549 (canned)")

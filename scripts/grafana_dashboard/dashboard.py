@@ -15,6 +15,7 @@ ROWS = {
     "Tokens": request_rows.tokens,
     "Models and queue": server_rows.models,
     "Memory of models": server_rows.memory,
+    "Kept prompts": server_rows.kept_prompts,
     "Nodes": server_rows.nodes,
     "Access keys": request_rows.keys,
     "Server": server_rows.server,

@@ -26,6 +26,7 @@ STATES = {
 """Text and colour of the values in the timeline; the name is that of the label ``state``, without 0."""
 NO_MODELS = "No model in memory"
 NO_NODES = "No nodes"
+NO_KEPT_PROMPTS = "No prompt has been kept"
 
 
 def models() -> list[Panel]:
@@ -93,6 +94,41 @@ def memory() -> list[Panel]:
             ),
             "percentunit",
             empty="No model in memory, or no memory budget",
+        ),
+    ]
+
+
+def kept_prompts() -> list[Panel]:
+    """Return the prompts that are kept in files while their model is not in memory."""
+    return [
+        graph(
+            "Kept prompts: tokens",
+            "Tokens per second that were saved when a model was unloaded, and restored when it was loaded.",
+            Query(rate_by("operation", "gglib_kept_prompt_tokens_total", SERVER), "{{operation}}"),
+            "short",
+            empty=NO_KEPT_PROMPTS,
+        ),
+        graph(
+            "Kept prompts: time",
+            "Mean time of the save and of the restore of a prompt since the start of gglib.",
+            Query(
+                f"{gauge_by('operation', 'gglib_kept_prompt_seconds_total', SERVER)} / "
+                f"({gauge_by('operation', 'gglib_kept_prompts_total', SERVER)} > 0)",
+                "{{operation}}",
+            ),
+            "s",
+            empty=NO_KEPT_PROMPTS,
+        ),
+        graph(
+            "Kept prompts: disk",
+            "Size of the files. The dashed line is the limit, the setting kv_keep.",
+            [
+                Query(gauge_by("", "gglib_kept_prompt_files_bytes", SERVER), "files"),
+                Query(gauge_by("", "gglib_kept_prompt_limit_bytes", SERVER), "limit"),
+            ],
+            "bytes",
+            empty=NO_KEPT_PROMPTS,
+            overrides=[limit_line("limit")],
         ),
     ]
 

@@ -28,6 +28,25 @@ def test_the_focus_goes_back_to_the_row(page: Page, server: PageServer, width: i
     expect(row).to_be_focused()
 
 
+def test_escape_closes_the_details_from_the_first_moment(page: Page, server: PageServer) -> None:
+    """Also before they were painted: their heading has the focus once they are in the document."""
+    server.ask("llama-3b", "one")
+    page.goto(f"{server.url}/#/requests")
+    page.evaluate(
+        """() => new MutationObserver((changes, observer) => {
+          if (document.querySelector(".request-detail") === null) return;
+          observer.disconnect();
+          const escape = new KeyboardEvent("keydown", { key: "Escape", bubbles: true });
+          document.activeElement.dispatchEvent(escape);
+          globalThis.wasEscapePressed = true;
+        }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    page.locator("[data-row]").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("globalThis.wasEscapePressed")
+    expect(page.get_by_role("region", name="Details of the request")).to_be_hidden()
+
+
 def test_the_heading_has_the_focus_after_a_request_that_is_not_listed(
     page: Page, server: PageServer, problems: Problems
 ) -> None:

@@ -87,6 +87,7 @@ FULL = NewModel(
         idle_ttl_s=1.5,
         is_pinned=True,
         priority=Priority.BATCH,
+        keep_conversations=False,
     ),
     source=ModelSource(
         origin="hub", repo="Qwen/Qwen3-8B-GGUF", revision="abc", file="a b.gguf", sha256="00ff"

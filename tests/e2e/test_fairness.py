@@ -83,7 +83,8 @@ async def play(home: Gglib) -> Scene:
 
 async def test_a_busy_model_lets_another_one_have_its_turn(home: Gglib) -> None:
     """B, requested while three clients stream from A without a gap, is served once it is due; then A continues."""
-    (home.home / "config.toml").write_text(f"swap_wait_s = {SWAP_WAIT_S}\n")
+    # Nothing is kept: a model that saves its conversations may exit beside the next load.
+    (home.home / "config.toml").write_text(f'swap_wait_s = {SWAP_WAIT_S}\nkv_keep = "0"\n')
     home.serve()
     scene, launches = await play(home), (2, 1)
     for _ in range(OTHER_TRIES):  # a delayed test process may leave A without requests

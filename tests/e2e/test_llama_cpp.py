@@ -90,11 +90,16 @@ def test_reads_do_not_swap(server: Gglib) -> None:
 
 
 def test_changes_are_those_that_the_engine_permits(server: Gglib) -> None:
-    """Gglib sets no directory for slots, so there is none to write to."""
+    """Slots are saved by gglib itself; no spelling of the route lets a client do it."""
     post(server, "/completion", model="tiny-a", prompt="a", n_predict=1)
     assert post(server, "/v1/streams/lookup", conversation_ids=["none"]) == []
+    for path in ("/slots/0", "/slots/0/", "//slots/0", "/v1/slots/0", "/slots/%30", "/slots/0;x"):
+        for action in ("save", "restore", "erase"):
+            refused = request(server, "POST", f"{path}?action={action}", {"filename": "x.bin"})
+            assert refused.status_code in {400, 404}, (path, action, refused.text)
     saved = request(server, "POST", "/slots/0?action=save", {"filename": "x.bin"})
     assert (saved.status_code, saved.json()["error"]["code"]) == (400, "unsupported_by_model")
+    assert not list(server.home.rglob("x.bin"))
     assert request(server, "POST", "/slots/0?action=save", {"filename": "../x"}).status_code == 400
     stopped = 204 if server.engine == EMBEDDED else 404  # b10068 has the id in the path instead of the query
     assert request(server, "DELETE", "/v1/stream?conv_id=none").status_code == stopped

@@ -8,6 +8,7 @@ import sys
 import venv
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -63,19 +64,44 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An environment with gglib."""
+
+    directory: Path
+    before: set[str]
+    """The files that were in it before gglib was."""
+
+    @property
+    def gglib(self) -> Path:
+        """The command."""
+        return self.directory / "bin" / "gglib"
+
+    def pip(self, *arguments: str | Path) -> None:
+        """Run pip on the environment."""
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+        run(*pip, "--python", self.directory / "bin" / "python", *arguments)
+
+
+def files_of(directory: Path) -> set[str]:
+    """Return the paths of all files but the compiled modules of other packages, relative to the directory."""
+    names = {str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()}
+    return {name for name in names if not name.endswith(".pyc") or "gglib" in name}
+
+
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel and its locked dependencies into a new environment; return the ``gglib`` command.
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """Install the wheel and its locked dependencies into a new environment.
 
     Python compiles the modules that it imports: pip would compile all of them, which takes longer than the rest.
     """
     directory = tmp_path_factory.mktemp("environment")
     venv.create(directory)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    install = (*pip, "--python", directory / "bin" / "python", "install", "--no-compile")
-    run(*install, "--require-hashes", "-r", ROOT / "requirements" / "run.lock")
-    run(*install, "--no-deps", wheel)
-    return directory / "bin" / "gglib"
+    environment = Installed(directory, set())
+    environment.pip("install", "--no-compile", "--require-hashes", "-r", ROOT / "requirements" / "run.lock")
+    environment.before.update(files_of(directory))
+    environment.pip("install", "--no-compile", "--no-deps", wheel)
+    return environment
 
 
 def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> None:
@@ -97,14 +123,14 @@ def test_wheel_has_the_package_its_types_and_its_licence_alone(wheel: Path) -> N
 
 
 @pytest.fixture
-def up(installed: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def up(installed: Installed, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``gglib up`` from the installed environment, with a model in a new home."""
     home = {"HOME": str(tmp_path), "GGLIB_HOME": str(tmp_path / "home")}
     model = write_tiny_gguf(tmp_path / "tiny.gguf")
-    run(installed, "add", model, "--name", "tiny", "--engine-args", "--threads 1", **home)
+    run(installed.gglib, "add", model, "--name", "tiny", "--engine-args", "--threads 1", **home)
     with (tmp_path / "up.out").open("wb") as output:
         process = subprocess.Popen(
-            [installed, "up", "--yes", "--port", "0"],
+            [installed.gglib, "up", "--yes", "--port", "0"],
             env=clean_environment(**home),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
@@ -118,7 +144,7 @@ def up(installed: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_up_serves_from_the_installed_wheel(up: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    """It checks a model, prints an address that serves a client, and exits cleanly on SIGTERM."""
+    """It checks a model, prints an address that serves a client, exits on SIGTERM, and writes to its home alone."""
     output = tmp_path / "up.out"
 
     def address() -> re.Match[str] | None:
@@ -135,3 +161,17 @@ def test_up_serves_from_the_installed_wheel(up: subprocess.Popen[bytes], tmp_pat
     assert response.json()["choices"][0]["message"]["content"]
     up.send_signal(signal.SIGTERM)
     assert up.wait(LIMIT_S) == 0, output.read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "tiny.gguf", "up.out"}
+
+
+def test_the_version_is_that_of_the_wheel(wheel: Path, installed: Installed) -> None:
+    """The number of the metadata is the one that the program prints."""
+    assert run(installed.gglib, "--version").strip() == f"gglib {wheel.name.split('-')[1]}"
+
+
+def test_uninstalling_leaves_nothing_in_the_environment(installed: Installed) -> None:
+    """Also no compiled modules of a program that was used. The last test: the environment is without gglib then."""
+    run(installed.gglib, "--version")
+    assert any(name.endswith(".pyc") for name in files_of(installed.directory) - installed.before)
+    installed.pip("uninstall", "--yes", "gglib")
+    assert files_of(installed.directory) == installed.before

@@ -3,8 +3,10 @@
 Starting Python and importing gglib takes 0.3 to 0.5 s of CPU, which was most of the time of the tests of the command
 line. ``PreloadedProcess`` is a ``subprocess.Popen`` whose child is such a fork: it has its own files, environment,
 directory, signal handlers and standard streams, and runs ``gglib.cli.main``. With ``start_new_session`` it has its own
-session, and a terminal on stdin is that of the session. What belongs to the interpreter is not as in a fresh process:
-options such as ``PYTHONUTF8``, the locale, and the command line in ``/proc``. Tests of these start the program.
+session, and a terminal on stdin is that of the session. ``pass_fds`` get the descriptors from 3 on, and the value
+``OWN_PID`` of a variable becomes the child's process id, as a service manager does it. What belongs to the interpreter
+is not as in a fresh process: options such as ``PYTHONUTF8``, the locale, and the command line in ``/proc``. Tests of
+these start the program.
 
 Run as a program, this module is the fork server. It has one thread and no event loop.
 """
@@ -45,7 +47,12 @@ GGLIB = (sys.executable, "-m", "gglib")
 """``python -m gglib``: its messages name the program so."""
 PROGRAM = "gglib"
 """The name of the installed program."""
+OWN_PID = "{pid}"
+"""The value of a variable that the child replaces by its process id."""
 _START_S = 120.0
+_MAX_STREAMS = 16
+_HIGH = 100
+"""Copies of the passed descriptors, where none of the places is."""
 _MAX_ORDER_BYTES = 1024 * 1024
 _MODULES = (
     *("gglib.cli.app", "gglib.app.serving.server", "gglib.app.models.pulls"),
@@ -62,11 +69,13 @@ class PreloadedProcess(subprocess.Popen[AnyStr]):
 
     def _execute_child(self, *values: Any) -> None:  # the hook of CPython's Popen that starts the process
         args, _, _, _, _, cwd, env, _, _, _, *pipes = values[:16]
+        passed: Sequence[int] = values[4]
         command = _Command(
             list(map(str, args)), str(cwd or Path.cwd()), dict(env or os.environ), bool(values[21])
         )
         with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - for its descriptor
             streams = [nothing.fileno() if descriptor == -1 else descriptor for descriptor in _ends(pipes)]
+            streams += passed
             self._server = _server().start(command, streams)
         self.pid = int(self._server.recv(64))
         self._child_created = True
@@ -96,7 +105,7 @@ def is_gglib(command: Sequence[object]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What the child needs beside its standard streams."""
+    """What the child needs beside its streams."""
 
     words: list[str]
     directory: str
@@ -165,7 +174,7 @@ def _serve(listener: socket.socket) -> None:
             _send_statuses(children)
         if listener in ready:
             connection, _ = listener.accept()
-            order, streams, _, _ = socket.recv_fds(connection, _MAX_ORDER_BYTES, 3)
+            order, streams, _, _ = socket.recv_fds(connection, _MAX_ORDER_BYTES, _MAX_STREAMS)
             child = os.fork()
             if child == 0:
                 signal.set_wakeup_fd(-1)
@@ -186,10 +195,11 @@ def _send_statuses(children: dict[int, socket.socket]) -> None:
 
 
 def _become_gglib(command: _Command, streams: Sequence[int]) -> None:
-    """Run gglib with these standard streams, and exit as the interpreter would."""
-    for number, descriptor in enumerate(streams):
+    """Run gglib with these standard streams and passed ones, and exit as the interpreter would."""
+    copies = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, _HIGH) for descriptor in streams]
+    for number, descriptor in enumerate(copies):
         os.dup2(descriptor, number)
-    os.closerange(3, 1024)
+    os.closerange(len(copies), 1024)
     if command.is_session_leader:
         os.setsid()
         if os.isatty(0):
@@ -197,7 +207,10 @@ def _become_gglib(command: _Command, streams: Sequence[int]) -> None:
     for number in (signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
-    os.environ.update(command.environment)
+    own = str(os.getpid())
+    os.environ.update(
+        {name: own if value == OWN_PID else value for name, value in command.environment.items()}
+    )
     os.chdir(command.directory)
     sys.argv, sys.orig_argv = _arguments(command.words)
     for name, stream in (("stdin", _text(0, "r")), ("stdout", _text(1, "w")), ("stderr", _text(2, "w"))):

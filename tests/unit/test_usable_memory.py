@@ -13,6 +13,7 @@ from gglib.app.memory.fitting import (
     fit_slots,
     launch_facts,
     launch_fit,
+    launch_need,
     usable_memory,
 )
 from gglib.app.settings import Settings
@@ -135,6 +136,26 @@ def test_launch_gets_the_slots_that_fit(monkeypatch: pytest.MonkeyPatch, tmp_pat
         memory = free(need[slots] + 257 * MIB)
         monkeypatch.setattr(of_this_machine, "read_memory", lambda memory=memory: memory)
         assert fit_slots(EmbeddedEngine(reason=""))(spec_of(path), 32_768, 4) == slots
+
+
+async def test_launch_has_all_its_slots_or_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the memory that is free; a model that is tight with one slot has not, though it wants no more."""
+    path = write_tiny_gguf(tmp_path / "tiny.gguf")
+    engine = EmbeddedEngine(reason="")
+    accounts = await open_accounts(engine, FakeCatalog(), slots=4, memory={})
+    need = [
+        launch_need(spec_of(path), launch_facts(spec_of(path)), 32_768, slots).total_bytes
+        for slots in range(5)
+    ]
+    one = spec_of(path, "--parallel", "1")
+    for size_bytes, all_four, single in (
+        (need[4] + 257 * MIB, True, True),
+        (need[3] + 257 * MIB, False, True),
+        (need[1], False, False),
+    ):
+        monkeypatch.setattr(of_this_machine, "read_memory", lambda size_bytes=size_bytes: free(size_bytes))
+        assert await accounts.fits_with_all_slots(spec_of(path), 32_768) is all_four
+        assert await accounts.fits_with_all_slots(one, 32_768) is single
 
 
 def test_replaced_file_is_read_again_and_a_broken_one_is_guessed(tmp_path: Path) -> None:

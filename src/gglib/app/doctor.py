@@ -20,6 +20,7 @@ from gglib.core.nodes import NodeSnapshot, NodeState
 from gglib.core.shell_quoting import in_quotes, quoted_command
 from gglib.core.sizes import format_size
 from gglib.library.fit.slots import SlotFit
+from gglib.library.starter import STARTER
 
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 * 1024**3
@@ -82,12 +83,19 @@ def check_config(path: Path, *, exists: bool, ignored: Sequence[str]) -> Finding
 
 
 def check_engine(
-    description: str, reason: str, warning: str | None, plugin_faults: Sequence[str] = ()
+    description: str,
+    reason: str,
+    warning: str | None,
+    plugin_faults: Sequence[str] = (),
+    *,
+    fault: str | None = None,
 ) -> Finding:
     """Report the engine in use; ``warning`` states why it is not the expected one, and what to do.
 
-    ``plugin_faults`` are sentences on plug-ins that cannot be used.
+    ``plugin_faults`` are sentences on plug-ins that cannot be used, ``fault`` why the engine itself cannot.
     """
+    if fault is not None:
+        return Finding(Verdict.FAIL, " ".join(filter(None, (fault, warning, *plugin_faults))))
     if warning is not None:
         return Finding(Verdict.WARN, " ".join((f"{warning} It is {description}.", *plugin_faults)))
     if plugin_faults:
@@ -143,14 +151,16 @@ def check_recording(recorded: str) -> Finding:
     )
 
 
-def check_models(
+def check_models(  # noqa: PLR0913 - facts of one check
     models: Sequence[ModelSummary],
     missing: Sequence[str],
     hidden: Sequence[str] = (),
     load_errors: Mapping[str, str] = MappingProxyType({}),
     name_warnings: Sequence[str] = (),
+    *,
+    unread: int = 0,
 ) -> Finding:
-    """Check whether there are models, and whether each could be loaded.
+    """Check whether there are models, and whether each could be loaded; ``unread`` is how many were not looked at.
 
     ``missing`` and ``hidden`` are names: of models without their files, and of models in directories that this user
     cannot search. ``load_errors`` has by name, as a phrase, why the engine in use cannot load a model.
@@ -181,11 +191,16 @@ def check_models(
         return Finding(Verdict.WARN, f"{len(load_errors)} of {len(models)} cannot be loaded: {each}.")
     if name_warnings:
         return Finding(Verdict.WARN, " ".join(name_warnings))
-    return Finding(Verdict.OK, f"{len(models)} in the catalogue, all files in place.")
+    text = f"{len(models)} in the catalogue, all files in place."
+    if unread:
+        text += f" The headers of {unread} were not read, because it takes too long."
+    return Finding(Verdict.OK, text)
 
 
 def _restore_hint(model: ModelSummary) -> str | None:
     """Return how to restore the files of a downloaded model; None if unknown."""
+    if model.source.origin == STARTER:
+        return f"{quoted_command('pull')} at a terminal, and 1 in its list, restores '{model.name}'"
     target = pull_target(model) if model.is_downloaded else None
     return None if target is None else f"{quoted_command('pull', target)} restores '{model.name}'"
 

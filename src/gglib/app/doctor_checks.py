@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -40,9 +40,12 @@ from gglib.core.models import ModelSummary
 from gglib.core.ports.store import HomeStorePort
 from gglib.core.profiles import Profile
 from gglib.library.file_state import FileState, file_state
-from gglib.runtime.engines import Engine, find_engine
+from gglib.runtime.engines import EmbeddedEngine, Engine, find_engine
 from gglib.runtime.engines.registry import plugin_faults
 from gglib.system.present_gpus import read_present_gpus
+
+READ_HEADERS_S = 10.0
+"""How long the headers of models are read; a header takes 1 to 50 ms, and a catalogue may have thousands of models."""
 
 OpenCatalog = Callable[[], AbstractAsyncContextManager[HomeStorePort]]
 """Opens the catalogue for one check."""
@@ -56,8 +59,8 @@ def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> 
     opened = open_store or partial(open_catalog, settings)
 
     async def engine() -> Finding:
-        found, description, faults = await asyncio.to_thread(_engine, settings)
-        return check_engine(description, found.reason, found.warning, faults)
+        found, description, fault, plugins = await asyncio.to_thread(_engine, settings)
+        return check_engine(description, found.reason, found.warning, plugins, fault=fault)
 
     async def home() -> Finding:
         return await asyncio.to_thread(_home, settings)
@@ -66,12 +69,14 @@ def doctor_checks(settings: Settings, open_store: OpenCatalog | None = None) -> 
         found, profiles = await _models(opened)
         states = await asyncio.to_thread(_file_states, found)
         present = [model for model in found if states[model.name] == {FileState.HERE}]
+        load_errors, unread = await asyncio.to_thread(_load_errors, present, settings)
         return check_models(
             found,
             [name for name, seen in states.items() if FileState.GONE in seen],
             [name for name, seen in states.items() if FileState.HIDDEN in seen],
-            await asyncio.to_thread(model_load_errors, present, settings),
+            load_errors,
             tuple(name_warnings(settings, found, profiles)),
+            unread=unread,
         )
 
     async def address() -> Finding:
@@ -178,10 +183,11 @@ async def _check_ollama_port(settings: Settings, port: int) -> Finding:
     return Finding(Verdict.OK, f"{settings.host}:{port} is free")
 
 
-def _engine(settings: Settings) -> tuple[Engine, str, tuple[str, ...]]:
-    """Return the engine, its description and the faults of plug-ins. It runs programs, which may take seconds."""
+def _engine(settings: Settings) -> tuple[Engine, str, str | None, tuple[str, ...]]:
+    """Return the engine, its description, its fault and those of plug-ins. It runs programs, which may take seconds."""
     found = find_engine(settings.engine)
-    return found, found.description, tuple(plugin_faults())
+    fault = found.fault() if isinstance(found, EmbeddedEngine) else None
+    return found, found.description, fault, tuple(plugin_faults())
 
 
 def _home(settings: Settings) -> Finding:
@@ -193,6 +199,23 @@ def _home(settings: Settings) -> Finding:
 
 def _file_states(models: Sequence[ModelSummary]) -> dict[str, set[FileState]]:
     return {model.name: {file_state(path) for path in model.all_files} for model in models}
+
+
+def _load_errors(
+    models: Sequence[ModelSummary], settings: Settings, limit_s: float = READ_HEADERS_S
+) -> tuple[dict[str, str], int]:
+    """Return the models that cannot be loaded with the reasons, and how many were not looked at within ``limit_s``.
+
+    Those that were used last are first.
+    """
+    deadline_s = time.monotonic() + limit_s
+    waiting = sorted(models, key=lambda model: model.last_used_at or 0)
+
+    def in_time() -> Iterator[ModelSummary]:
+        while waiting and time.monotonic() < deadline_s:
+            yield waiting.pop()
+
+    return model_load_errors(in_time(), settings), len(waiting)
 
 
 async def _find_instance(settings: Settings) -> Instance | None:

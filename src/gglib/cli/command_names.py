@@ -1,7 +1,7 @@
 """The names of all commands, in groups. Pure."""
 
 GROUPS = {
-    "start": ("up", "serve", "run", "completion"),
+    "start": ("up", "serve", "run", "service", "completion"),
     "clients": ("connect", "launch", "dashboard"),
     "hub": ("search", "pull"),
     "models": (

@@ -36,14 +36,17 @@ class CatalogSession:
 
         ``ModelNotFoundError`` for the name of an alias list is raised with the models of the list.
         """
+        results: list[T] = []
 
-        async def main() -> T:
+        async def main() -> None:
+            # Not the task's result: restoring the signal handler formats the task with it, 0.3 s for 10,000 models.
             try:
-                return await call(self._store)
+                results.append(await call(self._store))
             except ModelNotFoundError as error:
                 raise await self._explained(error) from error
 
-        return self._runner.run(main())
+        self._runner.run(main())
+        return results[0]
 
     async def _explained(self, error: ModelNotFoundError) -> ModelNotFoundError:
         if not self._aliases or error.is_ambiguous:

@@ -67,6 +67,9 @@ class ModelSettings:
     """Whether it stays in memory once it is loaded: not evicted for other models, nor unloaded after ``idle_ttl_s``."""
     priority: Priority | None = None
     """The priority of requests for the model; None: the default applies."""
+    keep_conversations: bool | None = None
+    """Whether the prompts in its slots are saved at its stop and restored at its next start (``docs/slots.md``); None:
+    where that delays no swap by more than a few percent. Read at its stop."""
     environment: tuple[tuple[str, str], ...] = ()
     """Environment variables of its engine, by name. Never set over HTTP."""
     extra_args: tuple[str, ...] = ()
@@ -351,6 +354,10 @@ class RunningTarget:
     """The node, if it is another gglib (``core.nodes``): it gets the request as a client would send it."""
     ca_file: str | None = None
     """Of an https server: the file of the certificates that are trusted; None: those of the system."""
+    slots: int | None = None
+    """How many slots gglib may choose by ``id_slot``, from 0 on; None: it may not."""
+    kept_slots: tuple[int, ...] = ()
+    """The slots whose prompts were restored at the start; they have the numbers that they had when they were saved."""
 
     @classmethod
     def local(cls, port: int, model_id: int, model_name: str, effective_ctx: int) -> Self:

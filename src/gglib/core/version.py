@@ -1,4 +1,4 @@
 """The version of gglib, in a module without imports, so that every package may read it."""
 
 __version__ = "0.1.0"
-"""The same as in ``pyproject.toml``."""
+"""The only place of the number: ``pyproject.toml`` reads it from here, and ``make dist`` compares it with the tag."""

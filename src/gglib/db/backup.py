@@ -8,10 +8,9 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from gglib.core.errors import CatalogError
@@ -45,6 +44,7 @@ from gglib.db.wal_repair import (
     write_new_file,
 )
 from gglib.system.files.durable import sync
+from gglib.system.files.kept_files import date_text, unused_path
 
 OWN_TABLES = frozenset({"models", "names", "model_paths", "tags"})
 """Tables of every format of the catalogue."""
@@ -83,9 +83,7 @@ def back_up(path: Path, target: Path, *, is_forced: bool = False) -> Backup:
     """
     if not path.exists():
         raise CatalogError("There is no catalogue to back up: 'gglib up' creates one.", path=path)
-    with _map_errors_of(target):
-        target = target.resolve()
-        _check_target(path, target, is_forced=is_forced)
+    target = writable_target(path, target, is_forced=is_forced)
     with map_sqlite_errors(path):
         repair(path)
         with closing(open_reader(path)) as reader:
@@ -98,6 +96,27 @@ def back_up(path: Path, target: Path, *, is_forced: bool = False) -> Backup:
         with _map_errors_of(target):
             _write_file(image, target)
             return Backup(target, names, target.stat().st_size)
+
+
+def writable_target(
+    path: Path, target: Path, *, is_forced: bool, is_backup: Callable[[Path], bool] = lambda _: False
+) -> Path:
+    """Return ``target`` without links, if a backup of the catalogue at ``path`` may be written to it.
+
+    ``is_backup`` recognises other backups that may be replaced. Raises ``CatalogError``.
+    """
+    with _map_errors_of(target):
+        target = target.resolve()
+        _check_target(path, target, is_forced=is_forced, is_backup=is_backup)
+        return target
+
+
+def check_backup(source: Path, home: Path) -> tuple[ModelSummary, ...]:
+    """Return the models of a backup, with paths below ``home``. Raises ``CatalogError`` as ``restore`` does."""
+    with _map_errors_of(source):
+        image = _read_source(source)
+        with closing(image):
+            return _require_catalogue(image, source, home)
 
 
 def restore(path: Path, source: Path) -> Restored:
@@ -146,14 +165,14 @@ def _save_current(path: Path) -> tuple[Path | None, str, int]:
         image = copy_in_memory(reader)
     with closing(image):
         _require_intact(image)
-        before = _unused_path(path, BEFORE)
+        before = unused_path(path, BEFORE)
         _write_file(image, before)
     return before, commit_id, page_size
 
 
 def _save_damaged(path: Path) -> Path:
     """Copy the file unchanged. No connection of this process is open, so reading it drops no lock of SQLite."""
-    return write_new_file(path, BEFORE + _date(), path.read_bytes())
+    return write_new_file(path, BEFORE + date_text(), path.read_bytes())
 
 
 def _replace_damaged(image: sqlite3.Connection, path: Path) -> None:
@@ -161,12 +180,12 @@ def _replace_damaged(image: sqlite3.Connection, path: Path) -> None:
     real = path.resolve()
     log = wal_path(path)
     if log.exists():
-        log.replace(_unused_path(path, "-wal.set-aside-"))
+        log.replace(unused_path(path, "-wal.set-aside-"))
     log.with_name(f"{real.name}-shm").unlink(missing_ok=True)
     _write_file(image, real)
 
 
-def _check_target(path: Path, target: Path, *, is_forced: bool) -> None:
+def _check_target(path: Path, target: Path, *, is_forced: bool, is_backup: Callable[[Path], bool]) -> None:
     """Raise ``CatalogError`` if ``target``, which has no links in it, must not be written."""
     real = path.resolve()
     if target == real or target in {
@@ -186,7 +205,7 @@ def _check_target(path: Path, target: Path, *, is_forced: bool) -> None:
         return
     if not stat.S_ISREG(status.st_mode):
         raise _file_error(target, "is not a regular file: name another file")
-    if not is_forced and not _is_catalogue(target):
+    if not is_forced and not _is_catalogue(target) and not is_backup(target):
         raise _file_error(target, "is not a gglib backup: name another file, or overwrite it with --force")
 
 
@@ -303,17 +322,6 @@ def _with_page_size(image: sqlite3.Connection, page_size: int) -> Iterator[sqlit
         other.executescript("\n".join(image.iterdump()))
         other.execute(f"PRAGMA user_version = {version}")
         yield other
-
-
-def _unused_path(path: Path, between: str) -> Path:
-    real = path.resolve()
-    first = real.with_name(f"{real.name}{between}{_date()}")
-    names = (first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 100)))
-    return next((name for name in names if not os.path.lexists(name)), first)
-
-
-def _date() -> str:
-    return datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
 
 
 def _reason_of(error: sqlite3.DatabaseError) -> str:

@@ -213,6 +213,11 @@ ALTER TABLE models ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'; -- a JSON 
 ALTER TABLE models ADD COLUMN extra_args TEXT NOT NULL DEFAULT '[]'; -- a JSON array of strings
 """
 
+# 10: whether the prompts of a model are kept while it is not in memory.
+KEEP_CONVERSATIONS = """
+ALTER TABLE models ADD COLUMN keep_conversations INTEGER; -- 0 or 1; NULL: the default
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     CREATE_CATALOGUE,
     KEEP_SOURCES_AND_USES,
@@ -223,6 +228,7 @@ MIGRATIONS: tuple[str, ...] = (
     KEEP_PINS_AND_PRIORITIES,
     KEEP_PROFILES,
     KEEP_BACKENDS,
+    KEEP_CONVERSATIONS,
 )
 
 

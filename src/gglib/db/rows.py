@@ -35,7 +35,7 @@ SELECT_MODELS = """
         source_origin, source_repo, source_revision, source_file, source_sha256,
         projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at,
         can_rerank, pooling, kind, version_id, source_asked_revision, source_url,
-        is_pinned, priority, backend, environment, extra_args
+        is_pinned, priority, backend, environment, extra_args, keep_conversations
     FROM models LEFT JOIN uses ON uses.model_id = models.id WHERE ?1 IS NULL OR id = ?1 ORDER BY id
 """
 SELECT_NAMES = """
@@ -237,7 +237,7 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
     context, engine_args, idle_ttl_s, origin, repo, revision, file, sha256 = row[12:20]
     projector, projector_sha256, is_downloaded, chat_template_sha256, added_at, used_at = row[20:26]
     can_rerank, pooling, kind, version_id, asked_revision, url = row[26:32]
-    is_pinned, priority, backend, environment, extra_args = row[32:37]
+    is_pinned, priority, backend, environment, extra_args, keep_conversations = row[32:38]
     model = ModelSummary(
         id=row[0],
         name=parts.names[0],
@@ -265,6 +265,7 @@ def _summary(row: Sequence[Any], parts: _RelatedRows, home: HomePaths) -> ModelS
             kind=kind,
             is_pinned=bool(is_pinned),
             priority=None if priority is None else Priority[priority.upper()],
+            keep_conversations=None if keep_conversations is None else bool(keep_conversations),
             environment=tuple(json.loads(environment).items()),
             extra_args=tuple(json.loads(extra_args)),
         ),
@@ -299,6 +300,7 @@ def _setting_columns(settings: ModelSettings) -> dict[str, str | float | None]:
         "kind": settings.kind,
         "is_pinned": settings.is_pinned,
         "priority": None if settings.priority is None else settings.priority.name.lower(),
+        "keep_conversations": settings.keep_conversations,
         "environment": json.dumps(dict(settings.environment)),
         "extra_args": json.dumps(settings.extra_args),
     }

@@ -1,4 +1,4 @@
-"""Deletes files below ``models/`` that no model uses.
+"""Deletes files below ``models/`` that no model uses, and saved conversations of models that are gone.
 
 Only files that gglib wrote are deleted: versions without a model whose files are unchanged; incoming files and drafts
 without a pull; part files of an older gglib; empty directories. Links are neither followed nor deleted. Files that are
@@ -62,7 +62,8 @@ class PrunePlan:
     versions: tuple[int, ...] = ()
     """The ids of versions without a model."""
     leftovers: frozenset[Path] = frozenset()
-    """Deletable files without a record: part files of an older gglib, and of the starter's download."""
+    """Deletable files without a record: part files of an older gglib and of the starter's download, and saved
+    conversations."""
 
     @property
     def freed_bytes(self) -> int:
@@ -92,13 +93,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruner:
-    """Deletes the unused files of one ``models/`` directory."""
+    """Deletes the unused files of one home."""
 
     models_dir: Path
     locks: HomeLocks
     is_part_manifest: IsPartManifest
     work_name: str
     """Name of the directory below ``models/`` that the starter model is downloaded to."""
+    kept_dir: Path
+    """The directory of saved conversations, in a directory for each model by its id."""
 
     async def plan(self, store: HomeStorePort) -> PrunePlan:
         """Return what can be deleted. Changes nothing."""
@@ -126,6 +129,9 @@ class Pruner:
         scan = _Scan(self, known)
         if self.models_dir.is_dir():
             scan.walk(self.models_dir, 0)
+        for path in _conversations_without_model(self.kept_dir, known.models):
+            scan.deletable.append(path)
+            scan.leftovers.add(path)
         return PrunePlan(
             deletable=deletable_files(scan.deletable),
             retained=tuple(scan.retained),
@@ -162,7 +168,7 @@ class Pruner:
         )
 
     def _delete(self, path: Path) -> dict[Path, str]:
-        """Delete a leftover file of an older gglib or of the starter's download if it is still a regular file."""
+        """Delete a leftover file if it is still a regular file."""
         try:
             if not stat.S_ISREG(path.lstat().st_mode):
                 return {path: "it is not a regular file"}
@@ -173,6 +179,15 @@ class Pruner:
             return {path: error.strerror or str(error)}
         _remove_if_empty(path.parent)
         return {}
+
+
+def _conversations_without_model(kept_dir: Path, models: Sequence[ModelSummary]) -> Iterator[Path]:
+    """Yield the files of saved conversations whose model is not in the catalogue."""
+    known = {str(model.id) for model in models}
+    with suppress(OSError):
+        for directory in kept_dir.iterdir():
+            if directory.name.isdigit() and directory.name not in known and not directory.is_symlink():
+                yield from (path for path in directory.iterdir() if not path.is_dir())
 
 
 class _Scan:

@@ -6,7 +6,7 @@ and later gglib processes retry. A file that the user puts in its place is not d
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +56,8 @@ class Removals(ModelRemovalPort):
     store: HomeStorePort
     models_dir: Path
     locks: HomeLocks
+    forget: Callable[[int], None] = lambda _: None
+    """Deletes what the home keeps of a model beside its files, by its id. Called in a thread."""
 
     async def plan(self, name: str) -> RemovalPlan:
         """Return what removing a model with its files deletes. Changes nothing.
@@ -87,6 +89,7 @@ class Removals(ModelRemovalPort):
             removed = await self._forget(await require_model(self.store, name))
         if removed is None:  # another gglib removed it first
             raise not_found(name, await self.store.list_models())
+        await asyncio.to_thread(self.forget, removed.model.id)
         return removed
 
     async def _forget(self, model: ModelSummary) -> RemovedModel | None:

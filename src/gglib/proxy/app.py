@@ -395,4 +395,5 @@ def _record(  # noqa: PLR0913 - what a record is made of
         profile=request.profile_name,
         error_message=message,
         node=None if request.running_target is None else request.running_target.node,
+        continues_restored=request.continues_restored,
     )

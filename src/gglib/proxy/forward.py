@@ -72,6 +72,7 @@ from gglib.proxy.relay.exchange_relay import (
 )
 from gglib.proxy.relay.heartbeat import Heartbeat
 from gglib.proxy.relay.node_relay import FIRST_ERROR_STATUS, relay_node_error, skip_comments
+from gglib.proxy.relay.slot_use import SlotUse
 from gglib.proxy.relay.target_locks import ExclusiveTimeoutError, TargetLock
 from gglib.proxy.request import ProxyRequest
 from gglib.proxy.response import Response
@@ -311,7 +312,11 @@ async def _exchange(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - an obje
                 lock = services.target_locks.of(target)
                 while (ticket := lock.try_acquire_shared()) is None:
                     await lock.wait_shared()
+                slot_use = None
                 try:
+                    if target.slots is not None and target.slots > 1:
+                        slot_use = SlotUse(request, sent, services.slot_tables.of(target))
+                        sent = slot_use.begin() or await slot_use.begin_slowly(target, services)
                     # ``isinstance`` of an abstract class takes 0.4 us, so only for translated requests.
                     if exchange is None or not isinstance(exchange, BatchedExchange):
                         async with services.pool.post(target, sent) as upstream:
@@ -324,18 +329,25 @@ async def _exchange(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - an obje
                         await relay_batches(services.pool, target, sent, response, heartbeat, exchange)
                 except TransportError as error:
                     raise upstream_error(error, target) from error
-                except ContextLengthExceededError as error:
+                except EngineError as error:
+                    if slot_use is not None:
+                        slot_use.is_refused = True
                     if not (
-                        error.is_cache_full
+                        isinstance(error, ContextLengthExceededError)
+                        and error.is_cache_full
                         and lock.had_concurrent(ticket)
                         and _has_sent_only_comments(response)
                     ):
                         raise
                     cache_full_error = error
                 else:
+                    if slot_use is not None:
+                        slot_use.is_answered = True
                     return
                 finally:
                     lock.release_shared()
+                    if slot_use is not None:
+                        slot_use.end(response)
                 await _resend_exclusively(
                     target,
                     sent,

@@ -45,6 +45,8 @@ class EngineRoute:
     """Whether the response may have paths of this machine, which only admins see."""
     check_body: Callable[[bytes], None] | None = None
     """Raises ``BadRequestError`` for a body that must not be forwarded; it is JSON or empty."""
+    check_target: Callable[[RunningTarget], None] | None = None
+    """Raises an error for an engine that must not get the request."""
 
 
 async def forward_query(
@@ -137,6 +139,8 @@ class _Forwarding:
             await self._send(target)
 
     async def _send(self, target: RunningTarget) -> None:
+        if self.route.check_target is not None:
+            self.route.check_target(target)
         request, options = self.request, self.services.options
         method = b"GET" if request.method == "HEAD" else request.method.encode()
         upstream_request = UpstreamRequest(

@@ -32,6 +32,7 @@ from gglib.proxy.names.aliases import AliasLists
 from gglib.proxy.profiles.guards import FieldLimits
 from gglib.proxy.readiness import Readiness
 from gglib.proxy.relay.target_locks import TargetLocks
+from gglib.proxy.slots.slot_tables import SlotTables
 from gglib.proxy.telemetry.open_requests import OpenRequests
 from gglib.proxy.telemetry.recorder import RequestRecorder
 from gglib.proxy.web.reading import PageReader
@@ -175,6 +176,8 @@ class Services:
     pool: UpstreamPool
     target_locks: TargetLocks = field(default_factory=TargetLocks)
     """One shared/exclusive lock per target."""
+    slot_tables: SlotTables = field(default_factory=SlotTables)
+    """What is in the slots of the engines that gglib launched."""
     model_objects: ModelObjects
     recorder: RequestRecorder
     default_ctx: int

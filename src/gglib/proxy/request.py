@@ -41,6 +41,8 @@ class ProxyRequest(Request):
     """The running engine that serves the request; None before admission."""
     waited_s: float | None = None
     """How long the request waited for its model, in seconds; None before admission."""
+    continues_restored: bool | None = None
+    """Whether it continues a prompt that was restored after the engine's start; None: unknown."""
     capture: BodyCapture | None = None
     """Keeps the bodies; None if they are not recorded."""
     scheme: str = "http"

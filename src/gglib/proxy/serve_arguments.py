@@ -14,6 +14,7 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.ports.history import RequestHistoryPort
 from gglib.core.priority import Priority
+from gglib.core.runtime.slots import SlotCopy
 
 _RUNTIME_METHODS = ("ensure_model_running", "current_model", "stop_current")
 _CATALOG_METHODS = ("list_models", "resolve_model", "resolve_for_launch")
@@ -118,6 +119,10 @@ class _StructuralRuntime(ModelRuntimePort):
     async def apply_pins(self) -> None:
         await (getattr(self._runtime, "apply_pins", None) or super().apply_pins)()
 
+    async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:
+        own = getattr(self._runtime, "copy_slot", None) or super().copy_slot
+        return bool(await own(target, copy))
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         own = getattr(self._runtime, "is_blocking_swap", None) or super().is_blocking_swap
         return bool(own(target))
@@ -131,6 +136,10 @@ class _StructuralRuntime(ModelRuntimePort):
         own = getattr(self._runtime, "swap_of", None) or super().swap_of
         swap: SwapStatus | None = own(request_id)
         return swap
+
+    def note_cached(self, model_name: str, cached_tokens: int, ended_at_s: float) -> None:
+        own = getattr(self._runtime, "note_cached", None) or super().note_cached
+        own(model_name, cached_tokens, ended_at_s)
 
     def subscribe(self) -> EventSubscription | None:
         own = getattr(self._runtime, "subscribe", None) or super().subscribe

@@ -18,6 +18,7 @@ from gglib.core.ports.profiles import ProfileStorePort
 from gglib.core.ports.reload import ReloadFunction
 from gglib.http.client.pool import UpstreamPool
 from gglib.http.server.deadlines import DeadlineLimits
+from gglib.http.server.handover import Handover
 from gglib.http.server.http_server import HttpServer
 from gglib.proxy.access.cors import CorsRules
 from gglib.proxy.access.hosts import HostRules
@@ -80,6 +81,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     machine: MachinePorts | None = None,
     cluster: ClusterPorts | None = None,
     shared: SharedState | None = None,
+    handover: Handover | None = None,
 ) -> None:
     """Serve on ``listener`` until ``cancel`` is set, then close it.
 
@@ -95,6 +97,7 @@ async def serve(  # noqa: PLR0913 - the public entry point
     The history also restores what keys with limits used in the last minute.
     Calls on several listeners with the same runtime pass one ``shared``, so that ``/metrics`` counts the requests of
     all and ``/gglib/requests`` lists them; they pass the same ``history``.
+    ``handover`` ends accepting before ``cancel``, for a listener that another process holds and serves next.
 
     Returns within a second after ``cancel``, whatever clients do (``ProxyOptions.shutdown_grace_s``): open streams end
     with an error event, waiting requests get 503. Does not stop models: that is up to the runtime. Raises
@@ -157,9 +160,12 @@ async def serve(  # noqa: PLR0913 - the public entry point
         await shared.use_restoration.run(services.limiter, live_history.current)
         with (
             shared.recorder.counting(lambda: http_server.connection_count),
-            shared.recorder.storing(lambda: live_history.current, services.runtime.swap_of),
+            shared.recorder.storing(
+                lambda: live_history.current, services.runtime.swap_of, services.runtime.note_cached
+            ),
             live.attached(partial(_apply, live, listener, services, app, http_server)),
             contextlib.nullcontext() if cluster is None else shared.recorder.measuring(cluster.response_note),
+            contextlib.nullcontext() if handover is None else handover.attached(http_server),
         ):
             if cluster is not None:
                 services.background.start(break_off_lost(cluster.nodes, pool))

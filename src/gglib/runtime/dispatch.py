@@ -10,6 +10,7 @@ from contextlib import suppress
 from gglib.core.models import ModelLaunchSpec
 from gglib.runtime.events import EventHub, EventTranslator
 from gglib.runtime.scheduler.events import Event, Grant, Launch, Refuse, Stop, Tick, WakeAt
+from gglib.runtime.scheduler.kept_events import KeptEvent
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_hint import SwapHint
 from gglib.runtime.scheduler.swap_history import SwapHistory, describe_swap
@@ -68,6 +69,12 @@ class Dispatcher:
             self.is_dispatching = False
         if self._idle is not None and not self.in_flight:
             self._idle.set()
+
+    def report_kept(self, event: KeptEvent) -> None:
+        """Add saved or restored prompts to the swap that they belong to, and publish them."""
+        self.swap_history.record_kept(event)
+        for runtime_event in self._translator.translate_kept(event):
+            self.event_hub.publish(runtime_event)
 
     async def wait_until_idle(self, timeout_s: float) -> None:
         """Return when no request is in flight, or after ``timeout_s``.

@@ -12,6 +12,8 @@ from gglib.core.runtime.events import (
     EventsLost,
     ModelLoadFailed,
     ModelLoading,
+    ModelPromptsRestored,
+    ModelPromptsSaved,
     ModelReady,
     ModelStopping,
     ModelUnloaded,
@@ -33,6 +35,7 @@ from gglib.runtime.scheduler.events import (
     Requested,
     Stop,
 )
+from gglib.runtime.scheduler.kept_events import KeptEvent, PromptsSaved
 from gglib.runtime.scheduler.swap_history import failure_reason, reason_code
 
 MAX_QUEUED_EVENTS = 256
@@ -64,6 +67,14 @@ class EventTranslator:
             yield from self._from_effect(effect, now)
         for swap in swaps:
             yield SwapFinished(swap=swap)
+
+    def translate_kept(self, event: KeptEvent) -> Iterator[RuntimeEvent]:
+        """Return the runtime event of saved or restored prompts; none for a launch that has exited."""
+        launched = self._launched.get(event.generation)
+        if launched is not None:
+            id_, name = launched.spec.model_id, launched.spec.model_name
+            kind = ModelPromptsSaved if isinstance(event, PromptsSaved) else ModelPromptsRestored
+            yield kind(model_id=id_, model_name=name, transfer=event.transfer)
 
     def _from_event(self, event: Event, now: float) -> Iterator[RuntimeEvent]:
         match event:

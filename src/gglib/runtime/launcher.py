@@ -4,15 +4,22 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gglib.core.models import ModelLaunchSpec, RunningTarget
+from gglib.core.runtime.kept_prompts import KeptTotals, KeptTransfer
+from gglib.core.runtime.slots import SlotCopy
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
+from gglib.runtime.scheduler.kept_events import KeptEvent
+from gglib.runtime.scheduler.saving import SaveLimits
 
-RunEvent = BecameReady | Died | LoadFailed
+RunEvent = BecameReady | Died | LoadFailed | KeptEvent
 """Events that a run reports. ``on_exit`` reports its end, after the cleanup."""
+MakeWay = Callable[[], Awaitable[bool]]
+"""Lets the load that waits for a stop begin beside the saves, if there is memory for it; returns whether it has begun.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,24 @@ class EngineRun(Protocol):
         ...
 
     @property
+    def restored(self) -> KeptTransfer | None:
+        """The prompts of an earlier launch that it restored; None if none."""
+        ...
+
+    @property
+    def kept_off_reason(self) -> str | None:
+        """Why its prompts are not kept, as a clause; None if they are, or if keeping is off altogether."""
+        ...
+
+    @property
+    def keep_hint(self) -> str | None:
+        """A sentence with the command that would have saved time; None without a reason for it."""
+        ...
+
+    keep_conversations: bool | None
+    """``ModelSettings.keep_conversations`` as it is now: the launched spec has the value of the launch."""
+
+    @property
     def target(self) -> RunningTarget | None:
         """Its address; None before it is ready. Read for each request: implement it as a plain attribute."""
         ...
@@ -95,8 +120,23 @@ class EngineRun(Protocol):
         """Return the time to process the prompts in its cache again, in seconds; None if unknown."""
         ...
 
-    def stop(self) -> None:
-        """Stop the engine or its load; returns at once."""
+    async def copy_slot(self, copy: SlotCopy) -> bool:
+        """Copy the prompt in one slot to another one, if that saves time; False if it was not done in a second."""
+        ...
+
+    def stop(self, saves: SaveLimits | None = None, make_way: MakeWay | None = None) -> None:
+        """Stop the engine or its load; returns at once. ``saves``: its prompts may be saved before it stops."""
+        ...
+
+    def hurry(self, *, is_shutdown: bool = False) -> None:
+        """Stop without further saves: a request waits. Does nothing if one has waited for them from the beginning.
+
+        ``is_shutdown``: gglib stops. Ends those that it would delete.
+        """
+        ...
+
+    def note_reuse(self, *, is_reused: bool) -> None:
+        """Note whether the first response after prompts were restored has reused a part of one."""
         ...
 
     async def wait(self) -> None:
@@ -132,5 +172,11 @@ class Launcher(Protocol):
         ``Died`` when it exits after it was ready without being stopped. ``on_exit`` is called once at the end of any
         run, after its cleanup and the release of its model's files. The cleanup waits, for a bounded time, until the
         engine's memory is free, also after a crash: the next launch may start after ``on_exit``.
+
+        It is also called with ``PromptsRestored`` before ``BecameReady``, and with ``PromptsSaved`` before ``on_exit``.
         """
+        ...
+
+    def kept_totals(self) -> KeptTotals | None:
+        """Return what was saved and restored since the start, and the files; None for one that keeps no prompts."""
         ...

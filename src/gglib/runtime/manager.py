@@ -9,10 +9,11 @@ A *ticket* identifies a request to the scheduler, a *generation* identifies a la
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self
 from weakref import WeakSet
@@ -24,6 +25,7 @@ from gglib.core.errors import (
     EngineDiedError,
     EngineUnreachableError,
     GglibError,
+    ModelOutOfMemoryError,
     ModelStoppedError,
     ModelTooLargeError,
     ShuttingDownError,
@@ -35,6 +37,7 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.names import not_found
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
+from gglib.core.runtime.slots import SlotCopy
 from gglib.runtime.device_readings import DeviceReadings
 from gglib.runtime.dispatch import Dispatcher
 from gglib.runtime.events import Subscription
@@ -52,6 +55,7 @@ from gglib.runtime.scheduler.events import (
     Grant,
     Launch,
     LoadFailed,
+    MadeWay,
     Reconfigured,
     Refuse,
     Requested,
@@ -62,9 +66,11 @@ from gglib.runtime.scheduler.events import (
     StopRequested,
     WaitTimedOut,
 )
+from gglib.runtime.scheduler.kept_events import PromptsRestored, PromptsSaved
 from gglib.runtime.scheduler.load_times import LoadTimes
+from gglib.runtime.scheduler.saving import SaveLimits, save_limits
 from gglib.runtime.scheduler.scheduler import DEFAULT_QUEUE_LIMIT, Scheduler
-from gglib.runtime.scheduler.state import ResidentState
+from gglib.runtime.scheduler.state import Resident, ResidentState
 from gglib.runtime.scheduler.swap_hint import KnownSizes, SwapHint
 from gglib.runtime.status import StatusReader
 
@@ -129,6 +135,8 @@ class EngineManager(ModelRuntimePort):
         self._granted: dict[int, EngineRun] = {}
         self._runs: dict[int, EngineRun] = {}
         self._died_with_one_request: WeakSet[EngineRun] = WeakSet()
+        self._unused_restores: dict[str, tuple[EngineRun, float]] = {}
+        """By model: the run with restored prompts that no response has followed yet, and when, in Unix seconds."""
         self._used: set[int] = set()
         self._is_configured = asyncio.Event()
         """Not set while ``reconfigure`` reads sizes: those of new requests would be of another configuration."""
@@ -157,6 +165,7 @@ class EngineManager(ModelRuntimePort):
             self._dispatcher.swap_history,
             self._swap_hint,
             self._memory_watch,
+            launcher.kept_totals,
         )
         self._device_readings = DeviceReadings(None if memory is None else memory.devices)
         self._watch_tasks: list[asyncio.Task[None]] = []
@@ -305,6 +314,11 @@ class EngineManager(ModelRuntimePort):
         """Apply the pins of the catalogue now, not at the next poll."""
         await self._model_watch.apply_pins()
 
+    async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:
+        """Copy the prompt in one slot of an engine to another one, if that saves time."""
+        run = next((run for run in self._runs.values() if run.target is target), None)
+        return run is not None and await run.copy_slot(copy)
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` drains while other requests wait."""
         return self._status_reader.is_blocking_swap(target)
@@ -316,6 +330,13 @@ class EngineManager(ModelRuntimePort):
     def swap_of(self, request_id: str) -> SwapStatus | None:
         """Return the finished swap that a request caused, if it is one of the last."""
         return self._dispatcher.swap_history.of_request(request_id)
+
+    def note_cached(self, model_name: str, cached_tokens: int, ended_at_s: float) -> None:
+        """Note whether the first response after prompts were restored has reused a part of one."""
+        restored = self._unused_restores.get(model_name)
+        if restored is not None and ended_at_s > restored[1]:
+            del self._unused_restores[model_name]
+            restored[0].note_reuse(is_reused=cached_tokens > 0)
 
     def swaps(self, limit: int) -> tuple[SwapStatus, ...]:
         """Return the last finished swaps, newest first, at most ``limit``."""
@@ -433,11 +454,32 @@ class EngineManager(ModelRuntimePort):
         try:
             self._dispatcher.dispatch(request)
             if not future.done():
+                self._hurry_saves(request)
                 await self._wait_for(future, request, wait_s)
             return future.result()
         except BaseException:
             self.release(ticket)
             raise
+
+    def _hurry_saves(self, request: Requested) -> None:
+        """End saves that nothing waited for. A request for the same model goes on with what is saved.
+
+        One whose model is in memory, or loads beside the saves, does not wait for them.
+        """
+        if self._is_ready_or_loading(request.spec, request.needed_ctx):
+            return
+        for run in self._runs.values():
+            if run.spec.model_id != request.spec.model_id:
+                run.hurry()
+
+    def _hurry_those_that_made_way(self, stopping: int | None = None) -> None:
+        """End saves beside a load, but not those of a model that another launch is ``stopping`` for."""
+        stopped = None if stopping is None else self._resident(stopping)
+        wanted = None if stopped is None else stopped.evicted_for
+        for resident in self._scheduler.residents:
+            run = self._runs.get(resident.generation)
+            if resident.has_made_way and run is not None and resident.spec.model_id != wanted:
+                run.hurry()
 
     def _is_ready_or_loading(self, spec: ModelLaunchSpec, needed_ctx: int) -> bool:
         """Whether a ready or loading model serves the request, so that no model is evicted for it."""
@@ -485,7 +527,42 @@ class EngineManager(ModelRuntimePort):
             case Launch():
                 self._launch(effect)
             case Stop(generation):
-                self._runs[generation].stop()
+                self._hurry_those_that_made_way(generation)  # the next load may wait for their exit, too
+                make_way = partial(self._make_way, generation)
+                self._runs[generation].stop(self._save_limits(effect), make_way)
+
+    def _save_limits(self, effect: Stop) -> SaveLimits | None:
+        """Return the limits of the saves before a stop; None without saves."""
+        resident = self._resident(effect.generation)
+        if resident is None:
+            return None
+        waiters = (*self._scheduler.waiters, *self._scheduler.pending_loads)
+        return save_limits(resident, effect.eviction, waiters, self._load_times.expected_s)
+
+    async def _make_way(self, generation: int) -> bool:
+        """Let the load that a stopping launch is to make room for begin beside it, if there is memory for both."""
+        scheduler = self._scheduler
+        wanted = self._load_after(generation)
+        if wanted is None or not await self._memory_watch.fits_beside_all(*wanted):
+            return False
+        if self._load_after(generation) != wanted:
+            return False  # meanwhile another context is needed, or nothing any more
+        self._dispatcher.dispatch(MadeWay(generation))
+        return any(
+            r.spec.model_id == wanted[0].model_id and r.state is ResidentState.LOADING
+            for r in scheduler.residents
+        )
+
+    def _load_after(self, generation: int) -> tuple[ModelLaunchSpec, int] | None:
+        """Return the spec and the context of the load that waits for a stop; None without one."""
+        scheduler = self._scheduler
+        resident = self._resident(generation)
+        model_id = None if resident is None else resident.evicted_for
+        waiters = [w for w in (*scheduler.pending_loads, *scheduler.waiters) if w.spec.model_id == model_id]
+        if not waiters or self._is_closing:
+            return None
+        newest = max(waiters, key=lambda waiter: waiter.ticket)
+        return newest.spec, max(waiter.launch_ctx for waiter in waiters)
 
     def _grant(self, ticket: int, generation: int) -> None:
         run = self._runs[generation]
@@ -511,18 +588,30 @@ class EngineManager(ModelRuntimePort):
 
     def _on_run_event(self, event: RunEvent) -> None:
         match event:
+            case PromptsSaved() | PromptsRestored():
+                if isinstance(event, PromptsRestored):
+                    run = self._runs[event.generation]
+                    self._unused_restores[run.spec.model_name] = run, time.time()
+                self._dispatcher.report_kept(event)
+                return
             case BecameReady(generation):
                 run = self._runs[generation]
                 self._record_load(run)
                 event = replace(event, slots=run.slots)
             case LoadFailed(generation):
                 self._memory_watch.record_failure(event, self._size_of(generation))
+                if isinstance(event.error, ModelOutOfMemoryError):
+                    self._hurry_those_that_made_way()  # it is repeated once they have exited
             case Died(generation):
                 self._record_death(self._runs[generation])
         self._dispatcher.dispatch(event)
 
     def _size_of(self, generation: int) -> DeviceBytes:
-        return next((r.size for r in self._scheduler.residents if r.generation == generation), {})
+        resident = self._resident(generation)
+        return {} if resident is None else resident.size
+
+    def _resident(self, generation: int) -> Resident | None:
+        return next((r for r in self._scheduler.residents if r.generation == generation), None)
 
     def _record_load(self, run: EngineRun) -> None:
         if (seconds := load_time_s(run)) is not None:
@@ -538,6 +627,9 @@ class EngineManager(ModelRuntimePort):
 
     def _on_exit(self, run: EngineRun) -> None:
         del self._runs[run.launch.generation]
+        restored = self._unused_restores.get(run.spec.model_name)
+        if restored is not None and restored[0] is run:
+            del self._unused_restores[run.spec.model_name]
         self._dispatcher.dispatch(Exited(run.launch.generation))
         if self._config.on_engine_exit is not None:
             self._config.on_engine_exit()
@@ -552,6 +644,8 @@ class EngineManager(ModelRuntimePort):
         """Stop all current runs and wait for them; while closing, also for runs started meanwhile."""
         self._dispatcher.dispatch(StopRequested(self._now() + drain_s, is_shutdown=is_shutdown))
         runs = list(self._runs.values())
+        for run in runs if is_shutdown else ():
+            run.hurry(is_shutdown=True)
         while runs:
             await asyncio.gather(*(run.wait() for run in runs))
             runs = list(self._runs.values()) if self._is_closing else []

@@ -58,6 +58,10 @@ class MemoryAccounts(Protocol):
         """Return what a launch with ``context`` tokens takes: the measured peak of earlier ones, or an estimate."""
         ...
 
+    async def fits_with_all_slots(self, spec: ModelLaunchSpec, context: int) -> bool:
+        """Whether a launch has all its slots in the memory that is free now. Without a budget it gets fewer if not."""
+        ...
+
     async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
         """Return what an engine takes by the estimate alone, whatever was measured, without a margin."""
         ...

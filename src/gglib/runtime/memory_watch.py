@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from gglib.core.errors import EngineArgumentError, ModelOutOfMemoryError
@@ -72,6 +73,30 @@ class MemoryWatch:
         except Exception as error:  # noqa: BLE001 - a request must not fail because of an estimate
             self._warn_once(f"the size of '{spec.model_name}' cannot be estimated", error)
             return {RAM: spec.size_bytes}
+
+    async def fits_beside_all(self, spec: ModelLaunchSpec, context: int) -> bool:
+        """Whether there is memory for a launch beside all that run, those that stop included; False if unknown."""
+        if self._accounts is None:
+            return False
+        try:
+            sizes = [
+                await self.size_in_budget(spec, context),
+                *[
+                    resident.size or await self.size_in_budget(resident.spec, resident.context)
+                    for resident in self._scheduler.residents
+                ],
+            ]
+            limits = await self._read_limits(self._accounts)
+            has_slots = self._scheduler.placement.limits_memory or (
+                await self._accounts.fits_with_all_slots(spec, context)
+            )
+        except Exception as error:  # noqa: BLE001 - the launch waits for the stop
+            self._warn_once(f"the memory for '{spec.model_name}' cannot be read", error)
+            return False
+        needed = Counter[str]()
+        for size in sizes:
+            needed.update(size)
+        return has_slots and all(taken <= limits.get(device, 0) for device, taken in needed.items())
 
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         """Return what would fit instead of a launch that does not; empty if it cannot be determined."""

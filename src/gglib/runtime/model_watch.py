@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 
-from gglib.core.models import ModelLaunchSpec
+from gglib.core.models import ModelLaunchSpec, ModelSettings
 from gglib.core.ports import ModelCatalogPort
 from gglib.runtime.launcher import EngineRun
 from gglib.runtime.scheduler.events import Event, FileChanged, ModelRemoved, PinsChanged, Superseded
@@ -68,6 +68,7 @@ class ModelWatch:
     async def apply_pins(self) -> None:
         """Dispatch ``PinsChanged`` if the catalogue's pinned models differ from the last ones dispatched.
 
+        Runs get the settings that they read at their stop.
         The result of a read that ends after a later one is ignored: it may be older.
         """
         self._pin_reads = number = self._pin_reads + 1
@@ -76,10 +77,17 @@ class ModelWatch:
             return
         self._last_applied_read = number
         self._on_models(frozenset(model.id for model in models))
+        self._apply_to_runs({model.id: model.settings for model in models})
         pinned = frozenset(model.id for model in models if model.settings.is_pinned)
         if pinned != self._pinned:
             self._pinned = pinned
             self._dispatch(PinsChanged(pinned))
+
+    def _apply_to_runs(self, settings: Mapping[int, ModelSettings]) -> None:
+        for run in self._runs.values():
+            own = settings.get(run.spec.model_id)
+            if own is not None:
+                run.keep_conversations = own.keep_conversations
 
     async def _current_specs(self) -> dict[int, ModelLaunchSpec]:
         """Return the current specs of the scheduler's models. Dispatches ``ModelRemoved`` for models that are gone."""
@@ -133,7 +141,7 @@ async def _change(run: EngineRun, current: ModelLaunchSpec) -> Superseded | File
 def _launch_options(spec: ModelLaunchSpec) -> tuple[object, ...]:
     """Return the user's settings of a model that an engine only reads at its launch.
 
-    ``idle_ttl_s`` is read for each request.
+    ``idle_ttl_s`` is read for each request, and ``keep_conversations`` at the stop.
     """
     settings = spec.settings
     projector = None if spec.projector is None else spec.projector.absolute()

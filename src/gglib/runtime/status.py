@@ -1,11 +1,12 @@
 """Builds the runtime status from the scheduler, the launches and the swap history. ``now`` is an argument."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gglib.core.errors import BatchSlotsFullError, GglibError, ModelLoadingError
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.runtime.expectation import with_expectations
+from gglib.core.runtime.kept_prompts import KeptTotals
 from gglib.core.runtime.load_progress import LoadProgress
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, WaitingStatus
 from gglib.runtime.launcher import EngineRun, load_time_s
@@ -32,6 +33,8 @@ class StatusReader:
     swap_history: SwapHistory
     swap_hint: SwapHint
     memory_watch: MemoryWatch
+    kept_totals: Callable[[], KeptTotals | None]
+    """``Launcher.kept_totals``."""
 
     def status(self, now: float) -> RuntimeStatus:
         """Return resident models, waiting requests, failed loads, and counts since the start."""
@@ -50,6 +53,7 @@ class StatusReader:
             loads=self.swap_history.load_counts,
             limits=dict(self.scheduler.placement.memory_budget),
             hint=self.swap_hint.text,
+            kept=self.kept_totals(),
         )
         return with_expectations(status)
 
@@ -128,4 +132,7 @@ class StatusReader:
             measured_size=dict(self.memory_watch.measured_size(resident.generation)),
             is_pinned=resident.spec.model_id in self.scheduler.pinned,
             threads=run.threads,
+            restored=run.restored,
+            kept_off_reason=run.kept_off_reason,
+            keep_hint=run.keep_hint,
         )

@@ -14,6 +14,7 @@ from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
 from gglib.core.runtime.events import RuntimeEvent
+from gglib.core.runtime.slots import SlotCopy
 
 RETRY_AFTER_S = 1.0
 """The ``Retry-After`` of a request whose wait ended before the gate opened."""
@@ -75,7 +76,8 @@ class FakeRuntime(ModelRuntimePort):
     of ``status``.
     Read by tests: ``admitted``, every entered call of ``admit``, including failed ones; ``holds``, the number of
     requests that hold a target; ``waiting``, the number of requests that wait at the gate; ``stops``, the number of
-    calls of ``stop_current``; ``subscriptions``, which receive what ``publish`` is given.
+    calls of ``stop_current``; ``subscriptions``, which receive what ``publish`` is given; ``copies``, the slots that
+    were copied.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class FakeRuntime(ModelRuntimePort):
         self.holds = 0
         self.waiting = 0
         self.stops = 0
+        self.copies: list[SlotCopy] = []
         self.subscriptions: set[FakeSubscription] = set()
         self.ended_swaps: list[SwapStatus] = []
         self.device_memory: Mapping[str, DeviceMemory] = {}
@@ -119,6 +122,12 @@ class FakeRuntime(ModelRuntimePort):
         """Clear the current target and count the call."""
         self.stops += 1
         self._current = None
+
+    async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:
+        """Note the copy, and report that it is done."""
+        del target
+        self.copies.append(copy)
+        return True
 
     def admit(  # noqa: PLR0913 - the arguments of the port
         self,

@@ -37,7 +37,7 @@ async def test_every_request_of_a_storm_gets_a_response_or_one_error(tmp_path: P
         assert sum(report.ends.values()) == 90
         if saw_everything(report):
             break
-    assert count(report, "answered") >= 25
+    assert count(report, "answered") >= 15
     assert count(report, "cut", "refused") >= 1
     assert count(report, "broken cut", "broken refused") >= 1
     assert count(report, "dropped cut") >= 1

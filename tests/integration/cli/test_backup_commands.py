@@ -21,6 +21,9 @@ from gglib.testing import write_tiny_gguf
 
 from .conftest import Home
 
+CATALOG = ("--only", "catalog")
+"""The backup is the catalogue itself, as older gglibs wrote it; ``test_home_backup`` has archives."""
+
 
 def add_models(home: Home, *names: str) -> None:
     """Add models with these names, each with its own file."""
@@ -53,7 +56,7 @@ class TestBackup:
         add_models(home, "a", "b")
         home.ok("set", "a", "--alias", "first", "--ctx", "1234")
         file = tmp_path / "backup.db"
-        output = home.ok("backup", str(file))
+        output = home.ok("backup", *CATALOG, str(file))
         size = format_size(file.stat().st_size)
         assert output == (
             f"Wrote the catalogue with 2 models to {file} ({size}). The models' files are not in it.\n"
@@ -67,7 +70,7 @@ class TestBackup:
         (kept,) = home.path.glob("gglib.db.before-restore-*")
         assert (
             output
-            == f"Restored the catalogue from {file}, with 2 models.\nThe previous catalogue is kept as {kept}.\n"
+            == f"Restored the catalogue with 2 models from {file}.\nThe previous catalogue is kept as {kept}.\n"
         )
         home.ok("restore", str(kept))
         assert names_in(home) == ["b", "c"]
@@ -77,24 +80,30 @@ class TestBackup:
         """JSON output lists what was written, what the catalogue contains now, and which files are missing."""
         add_models(home, "a", "b")
         file = tmp_path / "backup.db"
-        assert json.loads(home.ok("backup", str(file), "--json")) == {
+        assert json.loads(home.ok("backup", *CATALOG, str(file), "--json")) == {
             "path": str(file),
             "size_bytes": file.stat().st_size,
+            "parts": ["catalog"],
             "models": ["a", "b"],
+            "requests": None,
+            "recorded_bodies": None,
         }
         (home.path / "b.gguf").unlink()
         output = json.loads(home.ok("restore", str(file), "--json"))
         (kept,) = home.path.glob("gglib.db.before-restore-*")
         assert output == {
+            "parts": ["catalog"],
             "models": ["a", "b"],
             "before": str(kept),
+            "settings_before": None,
+            "history_before": None,
             "missing": [{"model": "b", "files": [str(home.path / "b.gguf")]}],
         }
 
     def test_a_missing_file_is_named_with_what_helps(self, home: Home, tmp_path: Path) -> None:
         """A model whose file is missing is listed with the command that downloads it again."""
         add_models(home, "a")
-        home.ok("backup", str(tmp_path / "backup.db"))
+        home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
         (home.path / "a.gguf").unlink()
         *_, last = home.ok("restore", str(tmp_path / "backup.db")).splitlines()
         assert last == "a: a.gguf is missing: restore the file, or remove the model: 'gglib rm a'."
@@ -104,9 +113,9 @@ class TestBackup:
         file, link = tmp_path / "backup.db", tmp_path / "link.db"
         link.symlink_to(file)
         add_models(home, "a")
-        home.ok("backup", str(file))
+        home.ok("backup", *CATALOG, str(file))
         add_models(home, "b")
-        assert "with 2 models" in home.ok("backup", str(link))
+        assert "with 2 models" in home.ok("backup", *CATALOG, str(link))
         assert link.is_symlink()
         assert sorted(os.listdir(tmp_path)) == ["backup.db", "link.db"]  # noqa: PTH208 - the names are compared
         home.ok("restore", str(link))
@@ -117,7 +126,7 @@ class TestBackup:
         add_models(home, "a")
         directory = tmp_path / "readonly"
         directory.mkdir()
-        home.ok("backup", str(directory / "backup.db"))
+        home.ok("backup", *CATALOG, str(directory / "backup.db"))
         directory.chmod(0o500)
         (directory / "backup.db").chmod(0o400)
         home.ok("restore", str(directory / "backup.db"))
@@ -127,18 +136,18 @@ class TestBackup:
     def test_a_new_home(self, home: Home, tmp_path: Path) -> None:
         """A backup is restored into a home without a catalogue; there is no replaced catalogue to keep."""
         add_models(home, "a")
-        home.ok("backup", str(tmp_path / "backup.db"))
+        home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
         for each in home.path.glob("gglib.db*"):
             each.unlink()
         assert home.ok("restore", str(tmp_path / "backup.db")) == (
-            f"Restored the catalogue from {tmp_path / 'backup.db'}, with 1 model.\n"
+            f"Restored the catalogue with 1 model from {tmp_path / 'backup.db'}.\n"
         )
         assert databases(home) == ["gglib.db"]
 
     def test_a_damaged_catalogue_is_replaced(self, home: Home, tmp_path: Path) -> None:
         """A restore replaces a file that is not a database, or one that SQLite reports as damaged."""
         add_models(home, "a")
-        home.ok("backup", str(tmp_path / "backup.db"))
+        home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
         database = home.path / "gglib.db"
         intact = database.read_bytes()
         for damaged in (
@@ -169,13 +178,13 @@ class TestRefusals:
         file = tmp_path / "file"
         file.write_bytes(content)
         assert home.refused("restore", str(file)).startswith(f"{file} {reason}: name ")
-        assert home.refused("backup", str(file)) == (
+        assert home.refused("backup", *CATALOG, str(file)) == (
             f"{file} is not a gglib backup: name another file, or overwrite it with --force."
         )
         assert file.read_bytes() == content
         assert names_in(home) == ["a"]
         assert not list(home.path.glob("*.before-restore-*"))
-        home.ok("backup", str(file), "--force")
+        home.ok("backup", *CATALOG, str(file), "--force")
         home.ok("restore", str(file))
 
     @pytest.mark.parametrize("number", [0, len(MIGRATIONS)])
@@ -189,14 +198,14 @@ class TestRefusals:
         assert home.refused("restore", str(file)) == (
             f"{file} belongs to another program: name a file that 'gglib backup' wrote."
         )
-        assert "--force" in home.refused("backup", str(file))
+        assert "--force" in home.refused("backup", *CATALOG, str(file))
         assert file.read_bytes() == content
 
     def test_of_a_newer_gglib(self, home: Home, tmp_path: Path) -> None:
         """A backup of a newer gglib is refused with both format numbers in the message, and nothing changes."""
         add_models(home, "a")
         file = tmp_path / "backup.db"
-        home.ok("backup", str(file))
+        home.ok("backup", *CATALOG, str(file))
         with closing(sqlite3.connect(file)) as connection:
             connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 3}")
         assert home.refused("restore", str(file)) == (
@@ -209,7 +218,7 @@ class TestRefusals:
         """A backup with inconsistent rows is refused, and the catalogue does not change."""
         add_models(home, "a")
         file = tmp_path / "backup.db"
-        home.ok("backup", str(file))
+        home.ok("backup", *CATALOG, str(file))
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("DELETE FROM names")
         assert "is damaged" in home.refused("restore", str(file))
@@ -233,19 +242,19 @@ class TestRefusals:
         odd = home.path / "odd"
         make(odd)
         assert "is not a regular file: name " in home.refused("restore", str(odd))
-        assert "is not a regular file: name " in home.refused("backup", str(odd), "--force")
+        assert "is not a regular file: name " in home.refused("backup", *CATALOG, str(odd), "--force")
 
     def test_what_is_not_there(self, home: Home, tmp_path: Path) -> None:
         """A missing file, a missing directory and an empty home are each reported in one sentence."""
         gone = tmp_path / "gone" / "backup.db"
-        assert home.refused("backup", str(gone)) == (
+        assert home.refused("backup", *CATALOG, str(gone)) == (
             "There is no catalogue to back up: 'gglib up' creates one."
         )
         assert home.refused("restore", str(gone)) == (
             f"{gone} does not exist: name a file that 'gglib backup' wrote."
         )
         add_models(home, "a")
-        assert home.refused("backup", str(gone)) == (
+        assert home.refused("backup", *CATALOG, str(gone)) == (
             f"{gone} is in a directory that does not exist: create it first."
         )
 
@@ -255,7 +264,7 @@ class TestRefusals:
         add_models(home, "a")
         (home.path / "link").symlink_to("gglib.db")
         file = home.path / name
-        assert "is the catalogue itself" in home.refused("backup", str(file), "--force")
+        assert "is the catalogue itself" in home.refused("backup", *CATALOG, str(file), "--force")
         if name in {"gglib.db", "link"}:
             assert "is the catalogue itself" in home.refused("restore", str(file))
         assert names_in(home) == ["a"]
@@ -264,7 +273,7 @@ class TestRefusals:
         """A backup is not written beside the write-ahead log of another database: SQLite would apply that log to it."""
         add_models(home, "a")
         (tmp_path / "backup.db-wal").write_bytes(b"x")
-        assert home.refused("backup", str(tmp_path / "backup.db")) == (
+        assert home.refused("backup", *CATALOG, str(tmp_path / "backup.db")) == (
             f"{tmp_path / 'backup.db'} has a write-ahead log beside it (backup.db-wal): name another file."
         )
 
@@ -280,7 +289,7 @@ class TestWhileItRuns:
                 return sorted(model["id"] for model in answer["data"])
 
             assert served() == ["a", "b"]
-            home.ok("backup", str(tmp_path / "backup.db"))
+            home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
             home.ok("rm", "a")
             add_models(home, "c")
             assert served() == ["b", "c"]
@@ -296,7 +305,7 @@ class TestWhileItRuns:
     def test_copied_over_a_running_server(self, home: Home, tmp_path: Path, *, is_moved: bool) -> None:
         """A running server serves a backup that is copied or moved over its database."""
         add_models(home, "a")
-        home.ok("backup", str(tmp_path / "backup.db"))
+        home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
         with home.serving() as server:
 
             def served() -> list[str]:
@@ -321,7 +330,7 @@ class TestWhileItRuns:
     def test_a_killed_server(self, home: Home, tmp_path: Path) -> None:
         """After kill -9 of a server with concurrent writers, a backup copied over the database is what gglib reads."""
         add_models(home, "a")
-        home.ok("backup", str(tmp_path / "backup.db"))
+        home.ok("backup", *CATALOG, str(tmp_path / "backup.db"))
         with home.serving() as server:
             add_models(home, "b")
             assert server.end(signal.SIGKILL) == -signal.SIGKILL

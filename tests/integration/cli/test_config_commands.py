@@ -355,14 +355,13 @@ class TestHints:
             assert f"Try '{shown} list --help' for help." in screen.text
 
 
-LOCAL = sorted({*COMMANDS} - {"up", "serve", "connect", "completion"})
+LOCAL = sorted({*COMMANDS} - {"up", "serve", "connect", "completion", "service"})
 ARGUMENTS = {
     "run": ("none", "Hello"),
     "launch": ("codex",),
     "pull": ("--discard", "none"),
     "add": ("none.gguf",),
     "profile": ("list",),
-    "backup": ("--force", "backup.db"),
     "config": ("path",),
     "key": ("list",),
     "node": ("list",),
@@ -370,18 +369,25 @@ ARGUMENTS = {
     "engine": ("list",),
     "import": ("--dry-run",),
     "search": ("none",),
-    "restore": ("none.db",),
 }
 NEEDS_A_MODEL = ("show", "set", "tune", "rm", "load", "unload", "pin", "unpin")
 
 
 @pytest.mark.parametrize("command", LOCAL)
 def test_every_command_warns_of_an_unknown_variable_once(home: Home, command: str) -> None:
-    """Also one that fails, or that needs no server. The list of ``connect`` uses no settings."""
+    """Also one that fails, or that needs no server.
+
+    The list of ``connect`` uses no settings, and a service not those of a shell.
+    """
     home.variables = {"GGLIB_MAX_MODLES": "3", "HOME": str(home.path)}
     arguments = ARGUMENTS.get(command, ("none",) if command in NEEDS_A_MODEL else ())
     if command == "set":
         arguments = ("none", "--ctx", "1")
+    if command == "backup":
+        arguments = (str(home.path / "backup.zip"),)
+    if command == "restore":
+        arguments = (str(home.path / "no-backup.zip"),)
+        (home.path / "no-backup.zip").write_bytes(b"no backup")
     done = home.run(command, *arguments)
     output = done.stderr + (done.stdout if command == "doctor" else "")
     warning = "Unknown environment variable GGLIB_MAX_MODLES: did you mean GGLIB_MAX_MODELS"

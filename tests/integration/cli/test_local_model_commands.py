@@ -450,6 +450,16 @@ class TestListing:
             "520 kB are shared between models and counted once.\n"
         )
 
+    def test_a_model_without_its_file_is_named(self, home: Home) -> None:
+        """Below the list, with the command that says what to do."""
+        path = home.path / "own.gguf"
+        write_tiny_gguf(path)
+        home.ok("add", str(path))
+        path.unlink()
+        note = home.run("list").stderr.splitlines()[-1]
+        assert note.startswith("Files are missing of: own. '")
+        assert note.endswith(" doctor' says how to restore them.")
+
     def test_what_is_known_is_shown(self, home: Home) -> None:
         """``list`` shows size, source and last use; ``show`` adds revision, hash and template."""
         pulled(home, sha256="a" * 64)

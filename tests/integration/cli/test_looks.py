@@ -139,7 +139,7 @@ def test_pipe_has_colours_on_demand(env: Mapping[str, str]) -> None:
 def test_overview_fits_the_terminal(env: Mapping[str, str], columns: int) -> None:
     """Each command in one line, none cut; at most 80 columns wide, because long lines read badly."""
     lines = shown(env, columns, "--help")
-    assert any(line.endswith("even while gglib runs.") for line in lines)
+    assert any(line.endswith("and those that only nodes have.") for line in lines)
     assert not [line for line in lines if line.endswith("...") and "Usage" not in line]
     assert max(map(len, lines)) <= 80
 

@@ -111,9 +111,10 @@ def url(stocked: Home) -> Iterator[str]:
     for name in ("other", "broken"):
         file = write_tiny_gguf(stocked.path / f"{name}.gguf", name=name, seed=len(name))
         stocked.ok("add", str(file), "--name", name)
-    stocked.script(
-        Script(load_s=0.1, chunk_interval_s=0.02, scripts={"broken": {"load_fails_with": "invalid magic"}})
-    )
+    for name in ("tiny", "other"):
+        stocked.ok("set", name, "--keep-conversations", "on")
+    broken = {"broken": {"load_fails_with": "invalid magic"}}
+    stocked.script(Script(load_s=0.1, chunk_interval_s=0.02, slot_tokens=1000, scripts=broken))
     stocked.set(KEYS)
     (stocked.path / "config.toml").chmod(0o600)
     with stocked.serving() as running:

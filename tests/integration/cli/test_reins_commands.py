@@ -85,6 +85,18 @@ def test_a_priority_is_set_shown_and_taken_back(stocked: Home) -> None:
     assert stocked.run("set", "tiny", "--priority", "high").returncode == 2
 
 
+def test_keeping_conversations_is_set_shown_and_taken_back(stocked: Home) -> None:
+    """The default differs from both values."""
+    for value, stored, shown in (("on", True, "yes, while it is not in memory"), ("off", False, "no")):
+        stocked.ok("set", "tiny", "--keep-conversations", value)
+        assert json.loads(stocked.ok("show", "tiny", "--json"))["keep_conversations"] is stored
+        assert f"Kept prompts: {shown}\n" in stocked.ok("show", "tiny")
+    stocked.ok("set", "tiny", "--keep-conversations", "default")
+    assert json.loads(stocked.ok("show", "tiny", "--json"))["keep_conversations"] is None
+    assert "Kept prompts" not in stocked.ok("show", "tiny")
+    assert stocked.run("set", "tiny", "--keep-conversations", "always").returncode == 2
+
+
 def test_models_are_preloaded_and_a_failure_does_not_end_the_server(twice: Home) -> None:
     """The server listens first; warnings name unknown models and failed loads."""
     twice.script(Script(scripts={"tiny": {"load_fails_with": "invalid magic"}}))

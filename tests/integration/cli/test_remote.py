@@ -135,13 +135,13 @@ def test_models_are_loaded_pinned_and_set_there(stocked: Home, here: Home, there
     here.ok("load", "tiny")
     for words in (
         ("--alias", "small", "--alias", "s"),
-        ("--idle-ttl", "10m", "--priority", "batch"),
+        ("--idle-ttl", "10m", "--priority", "batch", "--keep-conversations", "off"),
         ("--idle-ttl", "off"),
     ):
         assert here.ok("set", "tiny", *words) == "Changed 'tiny'.\n"
     assert "It is in memory" in here.ok("set", "small", "--ctx", "max", "--chat")
     local, remote = (home.ok("show", "tiny").splitlines() for home in (stocked, here))
-    for line in ("Pinned:       yes", "Priority:     batch", "Aliases:      small, s"):
+    for line in ("Pinned:       yes", "Priority:     batch", "Kept prompts: no", "Aliases:      small, s"):
         assert line in remote
         assert line in local
     assert json.loads(here.ok("show", "tiny", "--json"))["context"] == 2**31 - 1

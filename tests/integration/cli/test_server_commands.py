@@ -154,6 +154,7 @@ def test_what_runs_is_seen_and_stopped_from_beside(stocked: Home) -> None:
         "used": {},
         "devices": {},
         "hint": None,
+        "kept": None,
         "remotes": [],
         "nodes": [],
     }

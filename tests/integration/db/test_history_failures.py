@@ -116,8 +116,11 @@ def test_a_full_disk(path: Path) -> None:
     assert output[0].startswith("WARNING The request history cannot be written: ")
     assert "of them are kept in memory" in output[0]
     assert output[1] == "usage 10"
-    assert output[2] == "INFO The request history is written again; 0 requests were lost."
-    assert output[3] == "end 3020 0 3020 3020"
+    # The writer's thread logs, the other one prints: on a busy machine in either order.
+    assert sorted(output[2:]) == [
+        "INFO The request history is written again; 0 requests were lost.",
+        "end 3020 0 3020 3020",
+    ]
 
 
 async def test_bodies_that_waited_for_the_disk_are_redacted(

@@ -139,7 +139,7 @@ class TestKilledWriters:
 
     def test_a_lost_row_would_be_noticed(self) -> None:
         """The script detects writers that acknowledge a row before they add it."""
-        done = run_kill_writers("--rounds", "3", "--acknowledge-first")
+        done = run_kill_writers("--rounds", "12", "--acknowledge-first")
         assert done.returncode == 1
         assert "was acknowledged and is lost" in done.stdout
 

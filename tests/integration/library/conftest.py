@@ -37,6 +37,7 @@ class LibraryHarness:
             locks=self.locks,
             is_part_manifest=lambda content: content == PART_MANIFEST,
             work_name=".starter",
+            kept_dir=models_dir.parent / "kept",
         )
 
     def put(self, name: str, content: bytes = CONTENT) -> Path:

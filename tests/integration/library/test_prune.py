@@ -92,6 +92,17 @@ class TestFreeing:
         await harness.prune()
         assert list(harness.models_dir.iterdir()) == []
 
+    async def test_conversations_of_models_that_are_gone_go(self, harness: LibraryHarness) -> None:
+        """Those of models in the catalogue stay."""
+        kept = harness.models_dir.parent / "kept"
+        gone = kept / "99" / "slot-0.bin"
+        gone.parent.mkdir(parents=True)
+        gone.write_bytes(b"x")
+        plan = await harness.pruner.plan(harness.catalog)
+        assert [file.path for file in plan.deletable] == [gone]
+        await harness.pruner.prune(plan, harness.catalog)
+        assert list(kept.iterdir()) == []
+
     async def test_empty_directories_go(self, harness: LibraryHarness) -> None:
         """Nested empty directories are deleted too; one with a user's file stays."""
         (harness.models_dir / "ada/old/older").mkdir(parents=True)

@@ -18,6 +18,7 @@ from gglib.core.ports import (
     SwapStatus,
     WaitingStatus,
 )
+from gglib.core.runtime.kept_prompts import NO_TRANSFER, KeptTotals, KeptTransfer
 from gglib.core.runtime.status import RemoteStatus
 from gglib.proxy.access.authorization import is_local_peer
 from gglib.testing import FakeCatalog, FakeRuntime
@@ -39,6 +40,7 @@ FULL = ModelSummary(
     added_at=1_700_000_000,
 )
 SMALL = ModelSummary(id=4, name="small", trained_context=2048)
+KEPT = KeptTransfer(slots=1, tokens=2006, size_bytes=9, seconds=0.02)
 SWAP = SwapStatus(
     from_model="b",
     to_model="a",
@@ -50,6 +52,7 @@ SWAP = SwapStatus(
     load_s=1.0,
     total_s=1.875,
     ago_s=60.0,
+    saved=KEPT,
 )
 API_PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 BARE = ModelSummary(id=5, name="bare")
@@ -174,6 +177,7 @@ async def test_unknown_model_is_404(spelling: str) -> None:
 
 async def test_status_is_the_runtimes_own() -> None:
     """A local program gets the resident models, the waiting requests and the failures."""
+    kept = KeptTotals(saved=KEPT, restored=NO_TRANSFER, files=1, files_bytes=9, limit_bytes=100)
     runtime_status = RuntimeStatus(
         residents=(MEASURED,),
         waiting=(WaitingStatus(model_name="b", waiting=2, longest_wait_s=1.5),),
@@ -183,6 +187,7 @@ async def test_status_is_the_runtimes_own() -> None:
         loads=(LoadCount(model_name="a", outcome="ready", count=4, total_s=6.5),),
         limits={"ram": 20},
         hint="Keep both.",
+        kept=kept,
     )
     status = await status_of(runtime_status)
     assert status["version"] == gglib.__version__
@@ -192,6 +197,7 @@ async def test_status_is_the_runtimes_own() -> None:
     assert status["last_swap"] == asdict(SWAP)
     assert status["swaps"] == [{"reason": "idle", "count": 3}]
     assert status["loads"] == [{"model_name": "a", "outcome": "ready", "count": 4, "total_s": 6.5}]
+    assert status["kept"] == asdict(kept)
     assert (status["limits"], status["used"], status["hint"]) == ({"ram": 20}, {"ram": 5}, "Keep both.")
 
 
@@ -213,6 +219,7 @@ async def test_status_before_the_first_swap_says_so() -> None:
         "hint": None,
         "remotes": [],
         "readiness": "ready",
+        "kept": None,
     }
 
 

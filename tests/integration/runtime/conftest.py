@@ -12,6 +12,7 @@ from tests.support.waiting import is_alive
 from gglib.core.models import ModelSettings, ModelSummary
 from gglib.runtime import EngineManager, LaunchConfig, LocalLauncher, RuntimeConfig
 from gglib.runtime.engines import Engine, find_engine
+from gglib.runtime.memory import MemoryAccounts
 from gglib.testing import FakeCatalog, Script, install_scripted_server, read_record
 
 MODELS = ("a", "b", "broken")
@@ -26,6 +27,10 @@ class World:
         self.record = home / "record.jsonl"
         self.engine: Engine | None = None
         """The manager's engine, once a manager runs."""
+        self.launcher: LocalLauncher | None = None
+        self.launch_config: LaunchConfig | None = None
+        """Those of the last manager."""
+        self._script: Script | None = None
         self.catalog = FakeCatalog([self._model(number, name) for number, name in enumerate(MODELS, 1)])
 
     def set_idle_ttl(self, name: str, seconds: float) -> None:
@@ -43,7 +48,8 @@ class World:
 
     def _model(self, number: int, name: str, settings: ModelSettings | None = None) -> ModelSummary:
         path = self.home / f"{name}.gguf"
-        path.write_bytes(b"GGUF")
+        if not path.exists():  # writing it again would make it another file
+            path.write_bytes(b"GGUF")
         return ModelSummary(
             id=number,
             name=name,
@@ -53,10 +59,15 @@ class World:
         )
 
     @asynccontextmanager
-    async def manager(self, script: Script | None = None, **config: Any) -> AsyncIterator[EngineManager]:
+    async def manager(
+        self, script: Script | None = None, *, memory: MemoryAccounts | None = None, **config: Any
+    ) -> AsyncIterator[EngineManager]:
         """Run a manager whose engine follows the script; ``config`` sets fields of either configuration."""
         scripted = replace(script or Script(), record=str(self.record))
-        self.engine = find_engine(install_scripted_server(self.home / "bin", scripted))
+        if scripted != self._script:  # a program that is written again is another build
+            self._script = scripted
+            self.engine = find_engine(install_scripted_server(self.home / "bin", scripted))
+        assert self.engine is not None
         runtime_config = RuntimeConfig(**{name: config.pop(name) for name in _OF_THE_MANAGER & config.keys()})
         launch_config = LaunchConfig(
             engine=self.engine,
@@ -65,8 +76,11 @@ class World:
             resolve=self.catalog.resolve_for_launch,
             **config,
         )
-        async with EngineManager(self.catalog, LocalLauncher(launch_config), runtime_config) as manager:
+        launcher = self.launcher = LocalLauncher(launch_config)
+        self.launch_config = launch_config
+        async with EngineManager(self.catalog, launcher, runtime_config, memory=memory) as manager:
             yield manager
+        await launcher.close()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Return the engine's records of this kind, oldest first."""

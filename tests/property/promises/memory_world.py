@@ -29,6 +29,7 @@ from gglib.runtime.scheduler.events import (
     Launch,
     LimitsChanged,
     LoadFailed,
+    MadeWay,
     Measured,
     PinsChanged,
     Reconfigured,
@@ -93,6 +94,11 @@ class Process:
     """The ticket of the request that it was stopped for."""
     measured: dict[str, int] = field(default_factory=dict)
     """What it may take, by the last measurement; empty before the first."""
+    has_died: bool = False
+    made_way_for: int | None = None
+    """The model whose load may begin beside its stop."""
+    is_beside_saves: bool = False
+    """One that had made way has exited while it was loading: it may have run out of memory before."""
 
 
 def within_budget(size: dict[str, int]) -> dict[str, int]:
@@ -124,6 +130,8 @@ class MemoryWorld:
     """Models whose load is repeated after it ran out of memory."""
     grown: dict[int, dict[str, int]] = field(default_factory=dict)
     """Sizes after a load ran out of memory."""
+    awaited: dict[int, set[int]] = field(default_factory=dict)
+    """By model: the processes that exit before its load is repeated."""
     wake_at: float | None = None
     last_ticket: int = 0
     scheduler: Scheduler = field(init=False)
@@ -188,7 +196,7 @@ class MemoryWorld:
     def die(self, generation: int) -> None:
         """Exit a process that was not stopped; its memory is back after ``exit_stopped``."""
         process = self.processes[generation]
-        process.state, process.began = "stopping", self.now
+        process.state, process.began, process.has_died = "stopping", self.now, True
         lost = [ticket for ticket, held in self.holding.items() if held == generation]
         self.send(Died(generation, "bang"))
         for ticket in lost:
@@ -196,11 +204,23 @@ class MemoryWorld:
 
     def exit_stopped(self, generation: int) -> None:
         """Finish the exit of a process that was stopped or died."""
-        del self.processes[generation]
+        process = self.processes.pop(generation)
+        for other in self.in_state("loading").values():
+            other.is_beside_saves |= process.made_way_for is not None and _share_a_device(process, other)
         self.send(Exited(generation))
 
+    def make_way(self, generation: int) -> None:
+        """Let the next load begin beside a stop, if it is one: the event may be late, or come twice."""
+        process = self.processes.get(generation)
+        resident = next((r for r in self.scheduler.residents if r.generation == generation), None)
+        if process is not None and resident is not None and process.state == "stopping":
+            process.made_way_for = (
+                process.made_way_for if resident.evicted_for is None else resident.evicted_for
+            )
+        self.send(MadeWay(generation))
+
     def run_out_of_memory(self, generation: int) -> None:
-        """Fail a load for lack of memory: with idle residents beside it, it is repeated once."""
+        """Fail a load for lack of memory: it is repeated once, if what ran beside it stops."""
         process = self.processes.pop(generation)
         model = process.launch.spec.model_id
         waiting = {t for t, request in self.waiting.items() if request.spec.model_id == model}
@@ -210,6 +230,11 @@ class MemoryWorld:
             if r.is_idle
             and r.spec.model_id not in self.pinned
             and any(self.processes[r.generation].size.get(device) for device in process.size)
+        }
+        saving = {
+            g
+            for g, other in self.processes.items()
+            if other.made_way_for is not None and _share_a_device(process, other)
         }
         limits = self._unpinned(self._limits(), model)
         grown = {
@@ -222,16 +247,20 @@ class MemoryWorld:
         self.repeated &= {r.spec.model_id for r in self.waiting.values()} | {
             load.spec.model_id for load in self.scheduler.pending_loads
         }
-        is_repeated = is_wanted and bool(beside) and model not in self.repeated and _fits(grown, limits)
+        was_beside = bool(beside or saving) or process.is_beside_saves
+        is_repeated = is_wanted and was_beside and model not in self.repeated and _fits(grown, limits)
         if is_repeated:
             self.repeated.add(model)
             self.grown[model] = grown
+            self.awaited[model] = beside | saving
         else:
             self.repeated.discard(model)
             self.grown.pop(model, None)
         refused = self.send(LoadFailed(generation, ModelOutOfMemoryError(f"m{model}", "out of memory")))
         if is_repeated:
-            assert not waiting & set(refused), "7: a load that is repeated refused its waiters"
+            # In its place, a pinned model may be launched that leaves no room for it.
+            failed = {t for t, error in refused.items() if not isinstance(error, ModelsPinnedError)}
+            assert not waiting & failed, "7: a load that is repeated refused its waiters"
             assert all(self.processes[g].state == "stopping" for g in beside), "7: idle residents stay"
         else:
             assert waiting <= set(refused), "7: a failure did not refuse its waiters"
@@ -304,6 +333,9 @@ class MemoryWorld:
                 refused[effect.ticket] = effect.error
             else:
                 self._execute(effect)
+        requested = {request.spec.model_id for request in self.waiting.values()}
+        requested |= {load.spec.model_id for load in self.scheduler.pending_loads}
+        self.awaited = {model: beside for model, beside in self.awaited.items() if model in requested}
         self._record_shortages()
         self._check_minimal([e for e in effects if isinstance(e, Stop)], demand)
         return refused
@@ -369,13 +401,16 @@ class MemoryWorld:
         assert all(_fits(r.size, {**size, "models": 1}) for r in served), (
             "8: a launch is smaller than expected"
         )
-        assert self._fits_beside(size, [p.size for p in self.processes.values()]), (
-            "8: the models take more memory than the budget"
-        )
-        assert len(self.processes) < self.capacity, "5: more processes than allowed"
+        taken = self._taken(beginning=model)
+        assert self._fits_beside(size, taken), "8: the models take more memory than the budget"
+        assert sum(one["models"] for one in taken) < self.capacity, "5: more processes than allowed"
         assert all(request.needed_ctx <= context for request in served), "2: too small for a waiter"
         assert not any(p.stopped_for in {r.ticket for r in served} for p in self.in_state("stopping").values()
                        if model in self.repeated), "7: a repeated load did not wait for the stops"  # fmt: skip
+        awaited = self.awaited.pop(model, set())
+        assert model not in self.repeated or not awaited & set(self.processes), (
+            "7: a load was repeated beside what it had run out of memory with"
+        )
         self._check_priority(model)
         self.processes[generation] = Process(launch, size, began=self.now)
 
@@ -397,7 +432,7 @@ class MemoryWorld:
         (other,) = interactive
         needed = [r.size for r in self.waiting.values() if r.spec.model_id == other]
         size = {device: max(one.get(device, 0) for one in needed) for device in BUDGET}
-        is_possible = self._fits_beside(size, [p.size for p in self.processes.values()])
+        is_possible = self._fits_beside(size, self._taken())
         is_there = other in {p.launch.spec.model_id for p in self.processes.values()}
         assert is_there or other in self.repeated or not is_possible, (
             "9: a batch request's model was launched before an interactive request's"
@@ -459,11 +494,15 @@ class MemoryWorld:
         residents = self.scheduler.residents
         assert {w.ticket for w in self.scheduler.waiters} == set(self.waiting), "6: different waiters"
         assert {r.generation for r in residents} == set(self.processes), "5: different residents"
+        models = [p.launch.spec.model_id for p in self.processes.values()]
+        assert len(models) == len(set(models)), "5: two processes of one model"
         held = {(t, r.generation) for r in residents for t in r.holders}
         assert held == set(self.holding.items()), "different holders"
         for resident in residents:
             assert resident.batch_holders == {t for t in resident.holders if self._is_batch(t)}
-            assert dict(resident.size) == self.processes[resident.generation].size, "8: different sizes"
+            process = self.processes[resident.generation]
+            assert dict(resident.size) == process.size, "8: different sizes"
+            assert resident.made_way_for == process.made_way_for, "5: different processes have made way"
             if resident.state is ResidentState.DRAINING:
                 self._check_drain(resident.generation, resident.spec.model_id)
         self._check_progress()
@@ -515,6 +554,19 @@ class MemoryWorld:
         free = self.free if self.has_budget else UNLIMITED
         return {device: min(limit, free.get(device, limit)) for device, limit in self._budget().items()}
 
+    def _taken(self, *, beginning: int | None = None) -> list[dict[str, int]]:
+        """Return what each process takes: its memory until it exits, and a place.
+
+        One that stops beside the model that it has made way for takes no place. For a load that is ``beginning``, none
+        that stops does, if one has made way for it: the memory was compared with all of them.
+        """
+        there = {p.launch.spec.model_id for p in self.processes.values() if p.state != "stopping"}
+        has_gap = beginning is not None and any(p.made_way_for == beginning for p in self.processes.values())
+        return [
+            {**p.size, "models": 0 if p.made_way_for in there or (has_gap and p.state == "stopping") else 1}
+            for p in self.processes.values()
+        ]
+
     def _fits_beside(self, size: DeviceBytes, others: Sequence[DeviceBytes]) -> bool:
         """Whether a process fits beside others on the devices that it uses; these may exceed a limit on another one."""
         total, limits = _total([*others, size]), self._limits()
@@ -555,6 +607,11 @@ def _amount(size: DeviceBytes, device: str) -> int:
 
 def _total(sizes: Sequence[DeviceBytes]) -> dict[str, int]:
     return {device: sum(_amount(size, device) for size in sizes) for device in (*BUDGET, "models")}
+
+
+def _share_a_device(failed: Process, other: Process) -> bool:
+    """Whether two processes take memory of the same device, or it is unknown of one of them."""
+    return not any(failed.size.values()) or not other.size or any(map(other.size.get, failed.size))
 
 
 def _fits(size: DeviceBytes, limits: DeviceBytes) -> bool:

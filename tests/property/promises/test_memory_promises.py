@@ -13,7 +13,7 @@ from .test_promises import EXAMPLES, PHASES, SEED, STEPS, pick
 MODELS = one_of((1, 1, 2, 2, 3, 4, 4, 5, 6, 7))
 CONTEXTS = one_of((CONTEXT, CONTEXT, CONTEXT, LARGE_CONTEXT))
 PRIORITIES = one_of((Priority.INTERACTIVE, Priority.INTERACTIVE, Priority.BATCH))
-KINDS = ("out of memory", "die", "measure", "free", "pin", "budget")
+KINDS = ("out of memory", "die", "measure", "free", "pin", "budget", "make_way")
 FREE: tuple[dict[str, int], ...] = ({}, {}, {"ram": 70}, {"ram": 35, "gpu0": 40}, {"gpu0": 0})
 
 
@@ -56,6 +56,12 @@ class MemoryPromises(RuleBasedStateMachine):
         """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
+    @precondition(lambda self: self.world.in_state("stopping"))
+    @rule(number=NUMBERS)
+    def make_way(self, number: int) -> None:
+        """Let the next load begin beside a stop."""
+        self.world.make_way(pick(self.world.in_state("stopping"), number))
+
     @rule(kind=one_of(KINDS), number=NUMBERS)
     def disturb(self, kind: str, number: int) -> None:
         """Change memory, budget or pins, or kill a process: a single rule, so that most steps are ordinary."""
@@ -70,6 +76,8 @@ class MemoryPromises(RuleBasedStateMachine):
             world.measure(pick(ready, number), (80, 100, 105, 120)[number % 4])
         elif kind == "free":
             world.change_free({**BUDGET, **FREE[number % len(FREE)]})
+        elif kind == "make_way":  # also of a process that has exited, or does not stop
+            world.make_way(1 + number % (1 + max(world.processes, default=1)))
         elif kind == "pin":
             world.pin(frozenset((1 + number % len(SIZES),)) if number % 3 else frozenset())
 

@@ -26,7 +26,19 @@ CHANGES = (
     (1, CONTEXTS[0]),
 )
 """Edition of the spec and needed context: most requests are alike."""
-DISTURBANCES = ("fail", "fail", "die", "die", "stall", "stop", "remove", "change_file", "update", "update")
+DISTURBANCES = (
+    "fail",
+    "fail",
+    "die",
+    "die",
+    "stall",
+    "stop",
+    "remove",
+    "change_file",
+    "update",
+    "update",
+    "make_way",
+)
 
 
 class SchedulerPromises(RuleBasedStateMachine):
@@ -86,6 +98,12 @@ class SchedulerPromises(RuleBasedStateMachine):
         """Finish the exit of a process that was stopped or died."""
         self.world.exit_stopped(pick(self.world.in_state("stopping"), number))
 
+    @precondition(lambda self: self.world.in_state("stopping"))
+    @rule(number=NUMBERS)
+    def make_way(self, number: int) -> None:
+        """Let the next load begin beside a stop."""
+        self.world.make_way(pick(self.world.in_state("stopping"), number))
+
     @rule(kind=one_of(DISTURBANCES), number=NUMBERS)
     def disturb(self, kind: str, number: int) -> None:
         """Fail a load, kill or update a loaded model, or stop all: a single rule, so that most steps are ordinary."""
@@ -102,6 +120,8 @@ class SchedulerPromises(RuleBasedStateMachine):
             world.change_file(pick(ready, number))
         elif kind == "update":
             world.update(1 + number % MODELS, is_noticed=number % 3 != 0)
+        elif kind == "make_way":  # also of a process that has exited, or does not stop
+            world.make_way(1 + number % (1 + max(world.processes, default=1)))
         elif kind == "stop":
             world.stop_all((0.0, 5.0, 20.0)[number % 3])
 

@@ -32,6 +32,7 @@ from gglib.runtime.scheduler.events import (
     Grant,
     Launch,
     LoadFailed,
+    MadeWay,
     ModelRemoved,
     Refuse,
     Requested,
@@ -96,6 +97,11 @@ class _Process:
     """It takes no new requests: it stalled, its model was removed or updated, or its file changed."""
     evicted_for: int | None = None
     """The model of the request that it was stopped for."""
+    has_died: bool = False
+    made_way_for: int | None = None
+    """The model whose load may begin beside its stop."""
+    is_replaced: bool = False
+    """Whether that load has begun."""
 
 
 @dataclass(slots=True)
@@ -283,16 +289,30 @@ class World:
         self.send(Exited(generation))
         if model is not None:
             is_there = model in {p.launch.spec.model_id for p in self.processes.values()}
-            assert is_there or len(self.processes) == self.capacity, (
-                "6: a model was evicted for a load that does not follow"
-            )
+            assert is_there or self._is_full(), "6: a model was evicted for a load that does not follow"
         for ticket in holders:
             self.send(RequestEnded(ticket))
+
+    def make_way(self, generation: int) -> None:
+        """Let the next load begin beside a stop, if it is one: the event may be late, or come twice."""
+        process = self.processes.get(generation)
+        resident = next((r for r in self.scheduler.residents if r.generation == generation), None)
+        model = None if resident is None else resident.evicted_for
+        if process is not None and model is not None and process.state == "stopping":
+            assert not process.has_died, "a crash is no eviction"
+            process.made_way_for = model
+        self.send(MadeWay(generation))
+        requested = {request.spec.model_id for request in self.waiting.values()} | set(self.pending)
+        if model is not None and requested == {model}:
+            is_there = model in {p.launch.spec.model_id for p in self.processes.values()}
+            assert is_there or process is None or process.state != "stopping", (
+                "3: a load does not begin beside the launch that made way for it"
+            )
 
     def die(self, generation: int) -> None:
         """Exit a process that was not stopped; ``exit_stopped`` follows after its cleanup."""
         process = self.processes[generation]
-        process.state, process.began = "stopping", self.now
+        process.state, process.began, process.has_died = "stopping", self.now, True
         spec = process.spec
         known, times = self.deaths.get(spec.model_id, (spec, deque()))
         times = times if known == spec else deque()
@@ -422,12 +442,18 @@ class World:
         )
         assert not self._is_backed_off(spec), "7: a model in backoff was launched"
         assert launch.ticket == min(request.ticket for request in served), "a launch names the wrong request"
+        there = {p.launch.spec.model_id for p in self.processes.values() if p.state != "stopping"}
+        others = sum(process.made_way_for not in there for process in self.processes.values())
+        gaps = [p for p in self.processes.values() if p.made_way_for == spec.model_id]
+        assert gaps or others < self.capacity, "5: a load begins beside one that has not made way for it"
+        for process in gaps:
+            process.is_replaced = True
         self._clear_evictions_for(spec.model_id)
         current = replace(spec, path=spec_of(spec.model_id, 0, self.versions.get(spec.model_id, 0)).path)
         self.processes[generation] = _Process(
             launch, spec, current, launched=self.now, began=self.now, last_used=self.now
         )
-        assert len(self.processes) <= self.capacity, "5: more processes than allowed"
+        assert self._count() <= self.capacity, "5: more processes than allowed"
 
     def _stop(self, generation: int, reason: StopReason, ticket: int | None) -> None:
         process = self.processes[generation]
@@ -479,7 +505,13 @@ class World:
         assert {r.generation for r in residents} == set(self.processes), (
             "5: the model and the scheduler differ on the residents"
         )
-        assert len(self.processes) <= self.capacity, "5: more processes than allowed"
+        assert self._count() <= self.capacity, "5: more processes than allowed"
+        models = [p.launch.spec.model_id for p in self.processes.values()]
+        assert len(models) == len(set(models)), "5: two processes of one model"
+        for resident in residents:
+            assert resident.made_way_for == self.processes[resident.generation].made_way_for, (
+                "5: the model and the scheduler differ on what has made way"
+            )
         held = {(t, r.generation) for r in residents for t in r.holders}
         assert held == set(self.holding.items()), "the model and the scheduler differ on the holders"
         for resident in residents:
@@ -523,7 +555,7 @@ class World:
 
     def _check_abandoned_loads(self) -> None:
         """Check that an abandoned load is stopped for waiters of other models, unless it is protected."""
-        if len(self.processes) < self.capacity or self.capacity != 1:
+        if self._count() < self.capacity or self.capacity != 1:
             return
         for resident in self.scheduler.residents:
             is_wanted = any(map(partial(self._is_served_by, resident.generation), self.waiting))
@@ -559,6 +591,16 @@ class World:
             self.check()
 
     # --- the model of the state ---
+
+    def _count(self) -> int:
+        """Return how many processes count: those that stop beside the load that they have made way for do not."""
+        return sum(not process.is_replaced for process in self.processes.values())
+
+    def _is_full(self) -> bool:
+        """Whether all places are taken, or kept for the next launches of models that are still saving."""
+        saving = {p.launch.spec.model_id for p in self.processes.values() if p.made_way_for is not None}
+        requested = {request.spec.model_id for request in self.waiting.values()} | set(self.pending)
+        return self._count() + len(saving & requested) >= self.capacity
 
     def _add_pending(self, request: Requested) -> None:
         """Record a pending load, as large as the largest of its requests."""

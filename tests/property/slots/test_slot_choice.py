@@ -6,8 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gglib.proxy.slots.slot_table import HOLD_S, MAX_EVICTED, MAX_PREFIXES, SlotTable
-from gglib.proxy.slots.turns import Turn
+from gglib.proxy.slots.slot_table import HOLD_S, MAX_EVICTED, Placement, SlotTable
+from gglib.proxy.slots.turns import MAX_PREFIXES, Turn
 
 SLOTS = 3
 CONVERSATIONS = 5
@@ -16,8 +16,7 @@ SYSTEM_BYTES, MESSAGE_BYTES = 400, 60
 
 @dataclass(slots=True)
 class _Request:
-    slot: int | None
-    """The slot that was chosen for it; None: the engine chose."""
+    placement: Placement
     engine_slot: int | None
     """The slot that computes it; None: queued by the engine."""
 
@@ -27,7 +26,8 @@ def turn_of(conversation: int, messages: int) -> Turn:
     prefixes = {hash("system"): SYSTEM_BYTES}
     for number in range(messages):
         prefixes[hash((conversation, number))] = SYSTEM_BYTES + (number + 1) * MESSAGE_BYTES
-    return Turn(prefixes, SYSTEM_BYTES)
+    tip = next(reversed(prefixes))
+    return Turn(prefixes, tip, prefixes[tip], SYSTEM_BYTES, None, b"", messages <= 1)
 
 
 @dataclass(slots=True)
@@ -55,6 +55,8 @@ class SlotChoice(RuleBasedStateMachine):
         self.table = SlotTable(SLOTS)
         self.engine = _Engine()
         self.requests: list[_Request] = []
+        self.copying: list[tuple[Placement, int]] = []
+        """Requests that wait for a copy of a slot, and which free slot the engine would take for them."""
         self.aborted: list[tuple[float, int | None]] = []
         self.now_s = 0.0
         self.lengths = [1] * CONVERSATIONS
@@ -70,16 +72,37 @@ class SlotChoice(RuleBasedStateMachine):
         """Send a request without messages: the engine chooses."""
         self._begin(None, wish)
 
+    @precondition(lambda self: self.copying)
+    @rule(which=st.integers(0, 99), is_done=st.booleans())
+    def end_copy(self, which: int, *, is_done: bool) -> None:
+        """End a copy, or the attempt: the request goes to its slot, which is still free."""
+        placement, wish = self.copying.pop(which % len(self.copying))
+        self.table.end_copy(placement, self.now_s, is_done=is_done)
+        self._send(placement, wish)
+
+    @precondition(lambda self: self.copying)
+    @rule(which=st.integers(0, 99))
+    def leave_during_copy(self, which: int) -> None:
+        """Let a client leave before its request was sent: the slots are as they were."""
+        placement, _ = self.copying.pop(which % len(self.copying))
+        self.table.release(placement, self.now_s, is_computed=False)
+
     @precondition(lambda self: self.requests)
-    @rule(which=st.integers(0, 99), is_complete=st.booleans())
-    def end(self, which: int, *, is_complete: bool) -> None:
+    @rule(which=st.integers(0, 99), is_complete=st.booleans(), is_computed=st.booleans())
+    def end(self, which: int, *, is_complete: bool, is_computed: bool) -> None:
         """End a request: the engine frees its slot at once after a response, later after an abort."""
         request = self.requests.pop(which % len(self.requests))
-        self.table.release(request.slot, self.now_s, is_complete=is_complete)
+        self.table.release(request.placement, self.now_s, is_complete=is_complete, is_computed=is_computed)
         if is_complete:
             self._free(request.engine_slot)
         else:
             self.aborted.append((self.now_s, request.engine_slot))
+
+    @precondition(lambda self: not self.requests and not self.aborted and not self.copying)
+    @rule(kept=st.sets(st.integers(0, SLOTS - 1)), is_same_table=st.booleans())
+    def swap(self, kept: set[int], *, is_same_table: bool) -> None:
+        """Stop the engine and start it again with some of its prompts; gglib may have been restarted, too."""
+        self.table = self.table.relaunched(SLOTS, kept) if is_same_table else SlotTable(SLOTS, kept)
 
     @rule(seconds=st.sampled_from((0.1, HOLD_S / 2, HOLD_S)))
     def wait(self, seconds: float) -> None:
@@ -90,32 +113,68 @@ class SlotChoice(RuleBasedStateMachine):
         for _, slot in over:
             self._free(slot)
 
-    @precondition(lambda self: not self.requests and not self.aborted)
-    @rule(conversations=st.lists(st.integers(0, CONVERSATIONS - 1), min_size=1, max_size=SLOTS, unique=True))
-    def return_in_turn(self, conversations: list[int]) -> None:
-        """Run up to as many conversations as slots: after three rounds each has its own, whatever happened before."""
+    @precondition(lambda self: not self.requests and not self.aborted and not self.copying)
+    @rule(
+        conversations=st.lists(st.integers(0, CONVERSATIONS - 1), min_size=1, max_size=SLOTS, unique=True),
+        copies=st.booleans(),
+    )
+    def return_in_turn(self, conversations: list[int], *, copies: bool) -> None:
+        """Run up to as many conversations as slots: after three rounds each has its own, whatever happened before.
+
+        Unless a slot is unknown: the engine chooses then.
+        """
+        if any(slot.is_unknown for slot in self.table._slots):
+            return
         for _ in range(3):
-            slots = [self._turn_alone(one) for one in conversations]
+            slots = [self._turn_alone(one, copies=copies) for one in conversations]
         assert len(set(slots)) == len(slots)
         for _ in range(2):
-            assert [self._turn_alone(one) for one in reversed(conversations)] == slots[::-1]
+            assert [self._turn_alone(one, copies=copies) for one in reversed(conversations)] == slots[::-1]
+
+    @invariant()
+    def copies_are_known(self) -> None:
+        """Hold a slot as long as it is copied, and no longer; copy no slot to itself."""
+        copies = [placement.copy for placement, _ in self.copying]
+        held = [slot.number for slot in self.table._slots if slot.is_copied]
+        assert held == sorted(copy.source for copy in copies if copy is not None)
+        assert all(copy is not None and copy.source != copy.destination for copy in copies)
+
+    @invariant()
+    def requests_are_counted(self) -> None:
+        """Count the slots in use, and the requests whose slots are unknown."""
+        placements = [one.placement for one in self.requests] + [placement for placement, _ in self.copying]
+        used = sorted(placement.slot for placement in placements if placement.slot is not None)
+        assert used == [slot.number for slot in self.table._slots if slot.is_busy]
+        assert (self.table._busy, self.table._unplaced) == (len(used), len(placements) - len(used))
 
     @invariant()
     def memory_is_bounded(self) -> None:
         """Keep a bounded number of hashes."""
-        assert all(len(slot.prefixes) <= MAX_PREFIXES for slot in self.table._slots)
+        prompts = [slot.prompt for slot in self.table._slots if slot.prompt is not None]
+        assert all(len(prompt.prefixes) <= MAX_PREFIXES for prompt in prompts)
         assert len(self.table._evicted) <= MAX_EVICTED
 
-    def _turn_alone(self, conversation: int) -> int:
-        slot = self.table.acquire(turn_of(conversation, self.lengths[conversation]), self.now_s)
-        assert slot is not None
+    def _turn_alone(self, conversation: int, *, copies: bool) -> int:
+        placement = self.table.acquire(turn_of(conversation, self.lengths[conversation]), self.now_s)
+        self.table.end_copy(placement, self.now_s, is_done=copies)
+        assert placement.slot is not None
         self.lengths[conversation] += 2
-        self.table.release(slot, self.now_s)
-        return slot
+        self.table.release(placement, self.now_s)
+        return placement.slot
 
     def _begin(self, turn: Turn | None, wish: int) -> None:
-        slot = self.table.acquire(turn, self.now_s)
-        self.requests.append(_Request(slot, self.engine.start(slot, wish)))
+        can_choose = self.table.can_choose(self.now_s)
+        placement = self.table.acquire(turn, self.now_s)
+        assert can_choose or placement.slot is None
+        if placement.copy is None:
+            self._send(placement, wish)
+            return
+        assert placement.copy.destination == placement.slot
+        assert placement.copy.source not in self.engine.busy
+        self.copying.append((placement, wish))
+
+    def _send(self, placement: Placement, wish: int) -> None:
+        self.requests.append(_Request(placement, self.engine.start(placement.slot, wish)))
 
     def _free(self, slot: int | None) -> None:
         """End a request in the engine; one that it queued gets the slot."""
@@ -128,4 +187,4 @@ class SlotChoice(RuleBasedStateMachine):
 
 
 TestSlotChoice = SlotChoice.TestCase
-TestSlotChoice.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSlotChoice.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -1,11 +1,13 @@
 """The verdict on each fact about a machine."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.support.node_values import snapshot
 
+from gglib.app import doctor_checks
 from gglib.app.certificates.facts import CertificateFacts
 from gglib.app.doctor import (
     Finding,
@@ -22,6 +24,7 @@ from gglib.app.doctor import (
     check_tls,
     run_checks,
 )
+from gglib.app.settings import Settings, load_settings
 from gglib.core.errors import EngineNotFoundError
 from gglib.core.memory import Fit, MemoryNeed
 from gglib.core.models import ModelSource, ModelSummary
@@ -74,6 +77,7 @@ async def test_check_that_raises_is_a_failure_and_the_others_run() -> None:
         (check_engine("xllamacpp 1", "it is configured", None), Verdict.OK),
         (check_engine("xllamacpp 1", "llama-server is broken", "It is broken."), Verdict.WARN),
         (check_engine("xllamacpp 1", "it is configured", None, ("A plug-in is broken.",)), Verdict.WARN),
+        (check_engine("xllamacpp 1", "it is configured", None, fault="It cannot be imported."), Verdict.FAIL),
         (check_access("127.0.0.1", [], is_insecure=False), Verdict.OK),
         (check_access("127.0.0.1", ["alice"], is_insecure=True), Verdict.OK),
         (check_access("10.0.0.1", ["alice"], is_insecure=False), Verdict.OK),
@@ -131,6 +135,37 @@ def test_damaged_downloads_are_pulled_again() -> None:
         "restores 'pulled', or remove the models with 'gglib rm'."
     )
     assert "are missing: restore them, or" in check_models([BIG], ["big"]).detail
+
+
+def test_a_missing_starter_is_pulled_again() -> None:
+    """It has no address: the list of first models has it."""
+    starter = replace(BIG, source=ModelSource(origin="starter"))
+    assert "missing: 'gglib pull' at a terminal, and 1 in its list, restores 'big', or" in (
+        check_models([starter], ["big"]).detail
+    )
+
+
+def test_headers_that_were_not_read_are_counted() -> None:
+    """A catalogue of thousands of models is checked in part, and the detail says so."""
+    finding = check_models([BIG], [], unread=3)
+    assert finding.verdict is Verdict.OK
+    assert finding.detail.endswith(" The headers of 3 were not read, because it takes too long.")
+
+
+def test_headers_are_read_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that were used last are read first; what is left after the limit is counted."""
+    used = replace(BIG, id=3, name="used", last_used_at=5)
+    read: list[str] = []
+
+    def load_errors(models: Iterable[ModelSummary], settings: Settings) -> dict[str, str]:
+        read.extend(model.name for model in models)
+        return {}
+
+    monkeypatch.setattr(doctor_checks, "model_load_errors", load_errors)
+    settings = load_settings({"home": Path("/nonexistent")}, {})
+    assert doctor_checks._load_errors([BIG, used], settings) == ({}, 0)
+    assert read == ["used", "big"]
+    assert doctor_checks._load_errors([BIG, used], settings, limit_s=0.0) == ({}, 2)
 
 
 def test_settings_that_cannot_be_used_are_a_failure() -> None:

@@ -68,7 +68,7 @@ def test_unknown_command_is_a_usage_error() -> None:
     """A misspelt command exits with 2, as shells expect."""
     result = CliRunner().invoke(cli, ["serv"])
     assert result.exit_code == 2
-    assert "Unknown command 'serv'. Did you mean 'serve'?" in result.stderr
+    assert "Unknown command 'serv'. Did you mean 'serve' or 'service'?" in result.stderr
 
 
 def failing(error: BaseException, home: Path, *, is_debug: bool = False) -> click.testing.Result:

@@ -43,6 +43,21 @@ def test_one_call_opens_and_closes(steps: list[str]) -> None:
     assert steps == ["opened", "closed"]
 
 
+def test_a_result_is_not_formatted(steps: list[str]) -> None:
+    """``asyncio.Runner`` formats the task of a call twice: with its result, which may be 10,000 models."""
+
+    class Models:
+        def __repr__(self) -> str:
+            steps.append("formatted")
+            return "models"
+
+    async def models(_: HomeStorePort) -> Models:
+        return Models()
+
+    assert isinstance(with_catalog(SETTINGS, models), Models)
+    assert steps == ["opened", "closed"]
+
+
 def test_several_calls_open_once(steps: list[str]) -> None:
     """Between them no loop runs, so that Ctrl-C interrupts a prompt."""
     with catalog_session(SETTINGS) as catalog:

@@ -193,6 +193,7 @@ def values(*words: str) -> list[str]:
         (("alias", "new", "smollm2", "my"), ["my model"]),
         (("profile", "show", "cr"), ["creative"]),
         (("set", "smollm2", "--priority", "b"), ["batch"]),
+        (("set", "smollm2", "--keep-conversations", "o"), ["on", "off"]),
         (("key", "new", "laptop", "--priority", ""), ["interactive", "batch"]),
         (("import", "o"), ["ollama"]),
         (("import", "llama"), ["llama-swap", "llama-cpp"]),

@@ -14,10 +14,12 @@ import pytest
 from gglib.core.models import RunningTarget
 from gglib.core.ports import ModelCatalogPort, ModelRuntimePort, RuntimeStatus, SwapStatus
 from gglib.core.priority import Priority
+from gglib.core.runtime.slots import SlotCopy
 from gglib.proxy.serve_arguments import as_runtime, check_arguments, checked_history
 from gglib.testing import FakeCatalog, FakeHistory, FakeRuntime
 
 TARGET = RunningTarget.local(9000, 1, "mine", 4096)
+COPY = SlotCopy(source=0, destination=1, shared_bytes=600, size_bytes=700)
 
 
 class Structural:
@@ -131,6 +133,8 @@ async def test_structural_runtime_gets_the_defaults_of_the_port() -> None:
     assert await runtime.current_model() is TARGET
     assert runtime.subscribe() is None
     assert runtime.swap_of("req_1") is None
+    runtime.note_cached("mine", 1, 0.0)
+    assert not await runtime.copy_slot(TARGET, COPY)
     assert await runtime.load("mine", None, 4096) is TARGET
     assert not await runtime.unload("other")
     assert await runtime.unload("mine")
@@ -152,11 +156,17 @@ async def test_structural_runtime_keeps_its_own_methods() -> None:
         def subscribe(self) -> object:
             return calls
 
+        async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:
+            calls.append((target, copy))
+            return True
+
         def swap_of(self, request_id: str) -> SwapStatus:
             return SwapStatus(from_model=None, to_model="mine", why="", request_id=request_id)
 
     runtime = as_runtime(Own())
     assert id(runtime.subscribe()) == id(calls)
+    assert await runtime.copy_slot(TARGET, COPY)
+    assert calls.pop() == (TARGET, COPY)
     swap = runtime.swap_of("req_1")
     assert (swap and swap.request_id) == "req_1"
     async with runtime.admit("mine", 1, 2, wait_s=3, request_id="req_1") as target:

@@ -63,6 +63,17 @@ def test_planned_threads_are_passed() -> None:
     assert "cpuparams.n_threads" not in parameters(PLAN)
 
 
+def test_slots_are_saved_below_a_directory() -> None:
+    """The server appends names to the text; a build without the option saves nothing."""
+    plan = replace(PLAN, slot_directory=Path("/run/slots"))
+    assert "--slot-save-path /run/slots/" in " ".join(
+        build_arguments(plan, EVERYTHING | {"--slot-save-path"})
+    )
+    assert "--slot-save-path" not in build_arguments(plan, EVERYTHING)
+    assert parameters(plan)["slot_save_path"] == "/run/slots/"
+    assert "slot_save_path" not in parameters(PLAN)
+
+
 def test_threads_for_prompts_of_a_model_win() -> None:
     """A model may set the threads for prompts alone."""
     plan = replace(plan_with("--threads-batch", "2"), threads=6)

@@ -1,6 +1,7 @@
 """The environment of child processes."""
 
 from gglib.runtime.environment import child_environment
+from gglib.system.service_manager.protocol import VARIABLES
 
 
 def test_secrets_and_own_settings_are_not_passed_on() -> None:
@@ -25,3 +26,9 @@ def test_secrets_and_own_settings_are_not_passed_on() -> None:
 def test_variables_with_options_of_an_engine_are_dropped() -> None:
     """They would apply silently."""
     assert child_environment({"LLAMA_ARG_PORT": "1", "A": "b"}, dropped=("LLAMA_",)) == {"A": "b"}
+
+
+def test_a_child_does_not_speak_for_gglib_to_its_service_manager() -> None:
+    """Neither its notifications nor its descriptors are inherited (sd_notify(3), sd_listen_fds(3))."""
+    given = dict.fromkeys(VARIABLES, "1") | {"LISTEN": "kept", "PATH": "/bin"}
+    assert child_environment(given) == {"LISTEN": "kept", "PATH": "/bin"}

@@ -7,6 +7,8 @@ from gglib.core.models import ModelLaunchSpec
 from gglib.core.runtime.events import (
     EventsLost,
     ModelLoading,
+    ModelPromptsRestored,
+    ModelPromptsSaved,
     ModelReady,
     ModelStopping,
     ModelUnloaded,
@@ -14,13 +16,16 @@ from gglib.core.runtime.events import (
     RuntimeEvent,
     SwapFinished,
 )
+from gglib.core.runtime.kept_prompts import KeptTransfer
 from gglib.runtime.events import MAX_QUEUED_EVENTS, EventHub, EventTranslator
 from gglib.runtime.scheduler.events import BecameReady, Died, Event, Exited, Grant, Requested, RequestEnded
+from gglib.runtime.scheduler.kept_events import PromptsRestored, PromptsSaved
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import SwapHistory
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+KEPT = KeptTransfer(slots=1, tokens=2006, size_bytes=9, seconds=0.02)
 
 
 def lived(*story: tuple[float, Event]) -> list[RuntimeEvent]:
@@ -58,6 +63,22 @@ def test_a_swap_is_published_step_by_step() -> None:
         ModelLoading(model_id=2, model_name="b", effective_ctx=8192, expected_s=3.0),
         ModelReady(model_id=2, model_name="b", load_s=4),
     ]
+
+
+def test_kept_prompts_are_published_with_the_model() -> None:
+    """Until its engine has exited."""
+    scheduler, reader = Scheduler(), EventTranslator(lambda _: 3.0)
+    request = ask(1, A)
+    assert list(reader.translate_kept(PromptsRestored(1, KEPT))) == []
+    list(reader.translate(request, scheduler.handle(request, 0), (), 0))
+    assert list(reader.translate_kept(PromptsRestored(1, KEPT))) == [
+        ModelPromptsRestored(model_id=1, model_name="a", transfer=KEPT)
+    ]
+    assert list(reader.translate_kept(PromptsSaved(1, KEPT))) == [
+        ModelPromptsSaved(model_id=1, model_name="a", transfer=KEPT)
+    ]
+    list(reader.translate(Exited(1), (), (), 1))
+    assert list(reader.translate_kept(PromptsSaved(1, KEPT))) == []
 
 
 def test_a_death_says_why() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,16 +15,22 @@ from gglib.core.errors import (
     EngineDiedError,
     ModelFileNotFoundError,
     ModelLoadFailedError,
+    ModelOutOfMemoryError,
     ShuttingDownError,
     UpstreamError,
 )
 from gglib.core.memory import DeviceBytes, DeviceMemory
 from gglib.core.models import ModelEdit, ModelLaunchSpec, ModelSettings, ModelSummary, RunningTarget
 from gglib.core.priority import Priority
+from gglib.core.runtime.events import ModelPromptsRestored, ModelPromptsSaved, ModelReady, ModelUnloaded
+from gglib.core.runtime.kept_prompts import NO_TRANSFER, KeptTotals, KeptTransfer
+from gglib.core.runtime.slots import SlotCopy
 from gglib.runtime import EngineManager, RuntimeConfig
-from gglib.runtime.launcher import EngineRun, Launcher, RunEvent, UnexpectedExit
+from gglib.runtime.launcher import EngineRun, Launcher, MakeWay, RunEvent, UnexpectedExit
 from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
+from gglib.runtime.scheduler.kept_events import PromptsRestored, PromptsSaved
+from gglib.runtime.scheduler.saving import SaveLimits
 from gglib.testing import FakeCatalog
 
 MODELS = ("a", "b")
@@ -43,14 +50,31 @@ class MemoryRun:
         self.slots: int | None = None
         self.prompt_cache_mib: int | None = None
         self.threads: int | None = None
+        self.restored: KeptTransfer | None = None
+        self.kept_off_reason: str | None = None
+        self.keep_hint: str | None = None
+        self.keep_conversations: bool | None = None
+        self.saves: KeptTransfer | None = None
         self.target: RunningTarget | None = None
         self.unavailable = asyncio.Event()
         self.unexpected_exit: UnexpectedExit | None = None
         self.is_overwritten = False
+        self.copies: list[SlotCopy] = []
         self.was_stopped = False
+        self.was_hurried = False
+        self.save_limits: SaveLimits | None = None
+        self.make_way: MakeWay | None = None
+        self.lingers = False
+        """Whether it goes on after its stop, until the test calls ``end``."""
+        self.reuses: list[bool] = []
         self._on_event = on_event
         self._on_exit = on_exit
         self._is_gone = asyncio.Event()
+
+    def restore(self, transfer: KeptTransfer) -> None:
+        """Restore prompts."""
+        self.restored = transfer
+        self._on_event(PromptsRestored(self.launch.generation, transfer))
 
     def become_ready(self) -> None:
         """Become ready."""
@@ -64,6 +88,12 @@ class MemoryRun:
         self._on_event(LoadFailed(self.launch.generation, ModelLoadFailedError(self.spec.model_name, reason)))
         self.end()
 
+    def run_out_of_memory(self) -> None:
+        """Fail before ready for lack of memory."""
+        error = ModelOutOfMemoryError(self.spec.model_name, "out of memory")
+        self._on_event(LoadFailed(self.launch.generation, error))
+        self.end()
+
     def die(self, ended: UnexpectedExit) -> None:
         """Exit; ``end`` finishes the cleanup."""
         self.unexpected_exit = ended
@@ -71,7 +101,9 @@ class MemoryRun:
         self._on_event(Died(self.launch.generation, ended.reason))
 
     def end(self) -> None:
-        """Finish the cleanup."""
+        """Finish the cleanup, after a save if the test wants one."""
+        if self.saves is not None:
+            self._on_event(PromptsSaved(self.launch.generation, self.saves))
         self._is_gone.set()
         self._on_exit(self)
 
@@ -83,12 +115,27 @@ class MemoryRun:
         """Unknown."""
         return None
 
-    def stop(self) -> None:
+    async def copy_slot(self, copy: SlotCopy) -> bool:
+        """Note the copy."""
+        self.copies.append(copy)
+        return True
+
+    def hurry(self, *, is_shutdown: bool = False) -> None:  # noqa: ARG002 - of the protocol
+        """Note that a request waits."""
+        self.was_hurried = True
+
+    def note_reuse(self, *, is_reused: bool) -> None:
+        """Note the reuse."""
+        self.reuses.append(is_reused)
+
+    def stop(self, saves: SaveLimits | None = None, make_way: MakeWay | None = None) -> None:
         """Stop soon."""
+        self.save_limits, self.make_way = saves, make_way
         if not self.was_stopped:
             self.was_stopped = True
             self.unavailable.set()
-            asyncio.get_running_loop().call_soon(self.end)
+            if not self.lingers:
+                asyncio.get_running_loop().call_soon(self.end)
 
     async def wait(self) -> None:
         """Return when the run has ended."""
@@ -102,6 +149,7 @@ class MemoryLauncher:
         self.calls: list[str] = []
         self.runs: list[MemoryRun] = []
         self.refused: set[str] = set()
+        self.totals: KeptTotals | None = None
         self._is_manual = is_manual
 
     async def prepare(self) -> None:
@@ -130,6 +178,15 @@ class MemoryLauncher:
         if not self._is_manual:
             asyncio.get_running_loop().call_soon(run.become_ready)
         return run
+
+    @property
+    def started(self) -> list[str]:
+        """The starts, in order."""
+        return [call for call in self.calls if call.startswith("start")]
+
+    def kept_totals(self) -> KeptTotals | None:
+        """Return what the test set."""
+        return self.totals
 
 
 if TYPE_CHECKING:
@@ -175,6 +232,18 @@ async def test_swap_waits_for_the_request_in_flight_and_the_exit_of_its_engine()
         assert [r.model_name for r in (await manager.status()).residents] == ["b"]
     assert len(exits) == 2
     assert launcher.stopped == ["a", "b"]
+
+
+async def test_slots_are_copied_by_the_run_of_the_target() -> None:
+    """A target that runs no more copies nothing."""
+    launcher = MemoryLauncher()
+    copy = SlotCopy(source=0, destination=1, shared_bytes=1, size_bytes=1)
+    async with manager_over(launcher) as manager:
+        target = await manager.ensure_model_running("a", None, 4096)
+        assert await manager.copy_slot(target, copy)
+        assert launcher.runs[-1].copies == [copy]
+        await manager.stop_current()
+        assert not await manager.copy_slot(target, copy)
 
 
 async def test_model_that_cannot_be_loaded_stops_nothing() -> None:
@@ -326,6 +395,10 @@ class _Accounts:
         await self.may_size.wait()
         return size
 
+    async def fits_with_all_slots(self, spec: ModelLaunchSpec, context: int) -> bool:
+        del spec, context
+        return True
+
     async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
         del engine
         return {"ram": 35}
@@ -349,6 +422,125 @@ class _Accounts:
     async def advice(self, spec: ModelLaunchSpec, context: int) -> str:
         del spec, context
         return ""
+
+
+@asynccontextmanager
+async def swapping(accounts: _Accounts | None) -> AsyncIterator[tuple[EngineManager, MemoryLauncher]]:
+    """Run a manager in which ``a`` is stopped for ``b``, and goes on; a request waits for ``b``."""
+    launcher, config = MemoryLauncher(), RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, config, accounts) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        launcher.runs[0].lingers = True
+        waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await run_pending_tasks()
+        try:
+            yield manager, launcher
+        finally:
+            launcher.runs[0].end()
+        assert (await waiting).model_name == "b"
+
+
+async def test_a_load_begins_beside_one_that_makes_way() -> None:
+    """If there is memory for both. Requests for the model that loads end no saves; others do."""
+    async with swapping(_Accounts(80)) as (manager, launcher):
+        saving = launcher.runs[0]
+        assert saving.save_limits is not None
+        assert saving.save_limits.may_make_way
+        assert saving.make_way is not None
+        assert launcher.started == ["start a"]
+        assert await saving.make_way()
+        assert launcher.started == ["start a", "start b"]
+        saving.was_hurried = False
+        await manager.ensure_model_running("b", None, 8192)
+        assert not saving.was_hurried
+
+
+@pytest.mark.parametrize("accounts", [None, _Accounts(79)])
+async def test_a_load_waits_for_the_exit_without_memory_for_both(accounts: _Accounts | None) -> None:
+    """Also if the memory is unknown."""
+    async with swapping(accounts) as (_, launcher):
+        saving = launcher.runs[0]
+        assert saving.make_way is not None
+        assert not await saving.make_way()
+        assert launcher.started == ["start a"]
+
+
+@pytest.mark.parametrize("is_closing", [False, True])
+async def test_nothing_makes_way_for_requests_that_have_left(*, is_closing: bool) -> None:
+    """While the memory was read, the user stopped the load that waits; or gglib stops."""
+    launcher, accounts, config = MemoryLauncher(), _Accounts(80), RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, config, accounts) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        saving = launcher.runs[0]
+        saving.lingers = True
+        waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await run_pending_tasks()
+        assert saving.make_way is not None
+        accounts.may_limit.clear()
+        making_way = asyncio.ensure_future(saving.make_way())
+        await run_pending_tasks()
+        if is_closing:
+            closing = asyncio.create_task(manager.close())
+        else:
+            waiting.cancel()
+            await run_pending_tasks()
+            closing = asyncio.create_task(manager.stop_current())
+        await run_pending_tasks()
+        accounts.may_limit.set()
+        assert not await making_way
+        assert launcher.started == ["start a"]
+        saving.end()
+        await asyncio.gather(closing, waiting, return_exceptions=True)
+        assert launcher.started == ["start a"]
+
+
+async def test_nothing_makes_way_for_another_context() -> None:
+    """The memory was compared with a smaller one."""
+    launcher, accounts, config = MemoryLauncher(), _Accounts(80), RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, config, accounts) as manager:
+        await manager.ensure_model_running("a", None, 8192)
+        saving = launcher.runs[0]
+        saving.lingers = True
+        waiting = [asyncio.create_task(manager.ensure_model_running("b", None, 8192))]
+        await run_pending_tasks()
+        assert saving.make_way is not None
+        accounts.may_limit.clear()
+        making_way = asyncio.ensure_future(saving.make_way())
+        await run_pending_tasks()
+        waiting.append(asyncio.create_task(manager.ensure_model_running("b", 16384, 8192)))
+        await run_pending_tasks()
+        accounts.may_limit.set()
+        assert not await making_way
+        assert launcher.started == ["start a"]
+        saving.end()
+        await asyncio.gather(*waiting)
+
+
+async def test_a_load_that_ran_out_of_memory_ends_saves() -> None:
+    """It is repeated once the one that made way has exited."""
+    launcher = MemoryLauncher(is_manual=True)
+    config = RuntimeConfig(watch_interval_s=0)
+    async with EngineManager(catalog_of_models(), launcher, config, _Accounts(80)) as manager:
+        first = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await run_pending_tasks()
+        saving = launcher.runs[0]
+        saving.become_ready()
+        await first
+        saving.lingers = True
+        waiting = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+        await run_pending_tasks()
+        assert saving.make_way is not None
+        assert await saving.make_way()
+        saving.was_hurried = False
+        launcher.runs[1].run_out_of_memory()
+        await run_pending_tasks()
+        assert saving.was_hurried
+        assert launcher.started == ["start a", "start b"]
+        saving.end()
+        await run_pending_tasks()
+        assert launcher.started == ["start a", "start b", "start b"]
+        launcher.runs[2].become_ready()
+        assert (await waiting).model_name == "b"
 
 
 async def test_devices_are_those_of_the_accounts() -> None:
@@ -539,3 +731,38 @@ async def test_the_target_of_a_ready_model_needs_no_lease() -> None:
         assert runtime.in_flight == 0
         await runtime.unload("a")
         assert await runtime.loaded_target("a") is None
+
+
+async def test_kept_prompts_are_in_the_status_and_in_the_swap_and_are_published() -> None:
+    """The prompts that the unloaded model saved, and those that the loaded one restored."""
+    launcher = MemoryLauncher(is_manual=True)
+    saved = KeptTransfer(slots=1, tokens=2006, size_bytes=9, seconds=0.02)
+    restored = KeptTransfer(slots=2, tokens=50, size_bytes=7, seconds=0.01)
+    async with manager_over(launcher) as manager:
+        first = asyncio.create_task(manager.ensure_model_running("a", None, 8192))
+        await run_pending_tasks()
+        launcher.runs[0].become_ready()
+        await first
+        with manager.subscribe() as events:
+            launcher.runs[0].saves = saved
+            second = asyncio.create_task(manager.ensure_model_running("b", None, 8192))
+            await run_pending_tasks(10)
+            launcher.runs[1].restore(restored)
+            launcher.runs[1].become_ready()
+            await second
+            names = [type(await events.next(0)) for _ in range(8)]
+        assert names.count(ModelPromptsSaved) == names.count(ModelPromptsRestored) == 1
+        assert names.index(ModelPromptsSaved) < names.index(ModelUnloaded)
+        assert names.index(ModelPromptsRestored) < names.index(ModelReady)
+        launcher.totals = KeptTotals(
+            saved=saved, restored=NO_TRANSFER, files=1, files_bytes=9, limit_bytes=100
+        )
+        launcher.runs[1].kept_off_reason = "its engine has a disk cache"
+        launcher.runs[1].keep_hint = "keep its prompts."
+        status = await manager.status()
+        assert status.kept == launcher.totals
+        assert status.last_swap is not None
+        assert (status.last_swap.saved, status.last_swap.restored) == (saved, restored)
+        (resident,) = status.residents
+        assert (resident.restored, resident.kept_off_reason) == (restored, "its engine has a disk cache")
+        assert status.hints == ("keep its prompts.",)

@@ -42,11 +42,17 @@ class Accounts:
         self.free: DeviceBytes = {"ram": 100}
         self.calls: list[object] = []
         self.fails_with: Exception | None = None
+        self.has_slots = True
 
     async def size_of(self, spec: ModelLaunchSpec, context: int) -> DeviceBytes:
         assert spec.model_name == "a"
         self._fail()
         return {"ram": context}
+
+    async def fits_with_all_slots(self, spec: ModelLaunchSpec, context: int) -> bool:
+        self._fail()
+        del spec, context
+        return self.has_slots
 
     async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
         self._fail()
@@ -123,6 +129,26 @@ async def test_without_accounts_nothing_is_known() -> None:
     await watched.watch.refresh_limits()
     await watched.watch.run(0.0)
     assert watched.events == []
+
+
+async def test_memory_beside_all_that_run() -> None:
+    """Sizes that the scheduler does not know are those of the accounts; what cannot be read has no room."""
+    accounts = Accounts()
+    watched = Watched(accounts, budget=None)
+    accounts.free = {"ram": 16}
+    assert await watched.watch.fits_beside_all(A, 8)
+    assert not await watched.watch.fits_beside_all(A, 9)
+    watched.scheduler.handle(Measured(1, {"ram": 2}), 0)
+    assert await watched.watch.fits_beside_all(A, 14)
+    assert not await watched.watch.fits_beside_all(A, 15)
+    accounts.has_slots = False
+    assert not await watched.watch.fits_beside_all(A, 14)
+    accounts.has_slots = True
+    accounts.free = {"gpu0": 100}
+    assert not await watched.watch.fits_beside_all(A, 1)
+    accounts.fails_with = OSError("no driver")
+    assert not await watched.watch.fits_beside_all(A, 1)
+    assert not await Watched(None, budget=None).watch.fits_beside_all(A, 1)
 
 
 async def test_limits_are_reported_when_they_change() -> None:

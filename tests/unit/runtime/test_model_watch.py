@@ -118,6 +118,20 @@ async def test_pins_are_dispatched_when_they_change_and_only_then() -> None:
     assert dispatched == [PinsChanged(frozenset((2,))), PinsChanged(frozenset())]
 
 
+async def test_a_run_gets_the_setting_that_is_read_at_its_stop() -> None:
+    """Without another launch."""
+    catalog = FakeCatalog([ModelSummary(id=1, name="a")])
+    run: Any = SimpleNamespace(spec=replace(OLDER, path=NO_FILE), keep_conversations=None)
+    other: Any = SimpleNamespace(spec=replace(OLDER, model_id=9), keep_conversations=True)
+    watch = ModelWatch(catalog, Scheduler(), {1: run, 2: other}, lambda _: None)
+    for is_kept in (True, False, None):
+        settings = ModelSettings(keep_conversations=is_kept)
+        await catalog.edit_model("a", lambda _, settings=settings: ModelEdit(settings=settings))  # type: ignore[misc]
+        await watch.apply_pins()
+        assert run.keep_conversations is is_kept
+    assert other.keep_conversations, "a model that is removed"
+
+
 async def test_an_older_list_of_pins_does_not_replace_a_newer_one() -> None:
     """A poll that read the catalogue before a pin ends after it."""
     older, newer = asyncio.Event(), ModelSummary(id=1, name="a", settings=ModelSettings(is_pinned=True))

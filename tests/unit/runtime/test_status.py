@@ -15,7 +15,7 @@ def status_of(budget: DeviceBytes | None = None, swap_hint: SwapHint | None = No
     swap_hint = swap_hint or SwapHint(lambda *_: True)
     scheduler = Scheduler(budget=budget)
     watch = MemoryWatch(None, scheduler, {}, lambda _: None, KnownSizes(dict))
-    return StatusReader(scheduler, {}, LoadTimes(), SwapHistory(), swap_hint, watch).status(0.0)
+    return StatusReader(scheduler, {}, LoadTimes(), SwapHistory(), swap_hint, watch, lambda: None).status(0.0)
 
 
 def test_status_has_the_memory_budget() -> None:

@@ -6,7 +6,7 @@ import {
 } from "../../../src/gglib/proxy/web/page/pages/models/forms.js";
 
 const model = {
-  name: "llama", aliases: ["a", "b"], tags: [], context: 8192, idle_ttl_s: 600, kind: null, priority: "batch", is_pinned: false,
+  name: "llama", aliases: ["a", "b"], tags: [], context: 8192, idle_ttl_s: 600, kind: null, priority: "batch", keep_conversations: null, is_pinned: false,
 };
 const changed = (fields) => changesOf(settingsForm(model), { ...settingsForm(model), ...fields });
 
@@ -21,6 +21,14 @@ test("only the fields that differ are sent", () => {
   assert.deepEqual(changed({ name: " coder ", tags: "x", kind: "embedding", priority: "interactive" }).changes, {
     name: "coder", tags: ["x"], kind: "embedding", priority: "interactive",
   });
+});
+
+test("whether conversations are kept is true, false, or the default", () => {
+  assert.deepEqual(changed({ keep_conversations: "true" }).changes, { keep_conversations: true });
+  assert.deepEqual(changed({ keep_conversations: "false" }).changes, { keep_conversations: false });
+  const before = settingsForm({ ...model, keep_conversations: false });
+  assert.equal(before.keep_conversations, "false");
+  assert.deepEqual(changesOf(before, { ...before, keep_conversations: "" }).changes, { keep_conversations: null });
 });
 
 test("an empty field resets the setting", () => {

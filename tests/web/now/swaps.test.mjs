@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { keyOf, lengthOf, moveText, scaleOf, segmentsOf } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
+import { hintsOf, keptText, keyOf, lengthOf, moveText, scaleOf, segmentsOf } from "../../../src/gglib/proxy/web/page/pages/now/figures.js";
 
 const swap = (changes) => ({ from_model: "a", to_model: "b", why: "", waited_s: 0, drain_s: 0, stop_s: 0, load_s: 0, total_s: 0, ended_at: null, ...changes });
 
@@ -26,4 +26,15 @@ test("a swap in words", () => {
   assert.equal(moveText(swap({})), "a replaced by b");
   assert.equal(moveText(swap({ from_model: null })), "b loaded");
   assert.equal(moveText(swap({ to_model: null })), "a unloaded");
+});
+
+test("prompts that a swap kept are said after its reason", () => {
+  assert.equal(keptText(swap({})), "");
+  assert.equal(keptText(swap({ saved: null, restored: { tokens: 2006 } })), "; restored 2,006 tokens");
+  assert.equal(keptText(swap({ saved: { tokens: 50 }, restored: { tokens: 2006 } })), "; saved 50 tokens; restored 2,006 tokens");
+});
+
+test("hints of single models follow that of swapped ones", () => {
+  assert.deepEqual(hintsOf({ hint: null, residents: [{ keep_hint: null }, {}] }), []);
+  assert.deepEqual(hintsOf({ hint: "both", residents: [{ keep_hint: "keep" }] }), ["both", "keep"]);
 });

@@ -14,7 +14,7 @@ from math import inf
 from typing import Protocol
 
 from gglib.app.memory.command_sizes import command_advice
-from gglib.app.memory.fitting import engine_memory
+from gglib.app.memory.fitting import engine_memory, has_all_slots
 from gglib.app.memory.launch_sizes import LaunchSizes
 from gglib.app.memory.sized_launch import SizedLaunch
 from gglib.core.errors import CatalogError
@@ -71,6 +71,7 @@ class LocalMemoryAccounts:
     The event loop replaces ``_sizes`` as a whole. Worker threads read it once for each call.
     """
 
+    _engine: Engine
     _sizes: LaunchSizes
     _catalog: CatalogWithPeaks
     _readers: MemoryReaders
@@ -106,6 +107,11 @@ class LocalMemoryAccounts:
         Raises ``EngineArgumentError`` for an engine argument that a model may not set.
         """
         return await asyncio.to_thread(self._sizes.of, spec, context)
+
+    async def fits_with_all_slots(self, spec: ModelLaunchSpec, context: int) -> bool:
+        """Whether ``fitting.fit_slots`` would give a launch all its slots now."""
+        setting = self._sizes.wanted_slots
+        return await asyncio.to_thread(has_all_slots, spec, context, setting=setting, engine=self._engine)
 
     async def estimate(self, engine: LaunchedEngine) -> DeviceBytes:
         """Return the estimate of an engine with its own slots and prompt cache."""
@@ -263,6 +269,7 @@ async def open_accounts(  # noqa: PLR0913 - what tests replace is optional
     machine = await asyncio.to_thread(engine_memory, engine)
     totals = totals_of(machine)
     return LocalMemoryAccounts(
+        _engine=engine,
         _sizes=LaunchSizes(
             engine_kind=engine.kind,
             wanted_slots=slots,

@@ -10,7 +10,7 @@ from gglib.app.memory.header_cache import HeaderCache
 from gglib.app.settings import Settings
 from gglib.core.context import ContextRequest
 from gglib.core.errors import EngineNotFoundError, InvalidGgufError, UnreadableFileError
-from gglib.core.memory import MachineMemory, MemoryNeed
+from gglib.core.memory import Fit, MachineMemory, MemoryNeed
 from gglib.core.models import GgufFacts, ModelLaunchSpec
 from gglib.core.runtime.slots import clamp_slots
 from gglib.gguf import read_model
@@ -51,6 +51,13 @@ def fit_slots(engine: Engine) -> FitSlots:
     return choose
 
 
+def has_all_slots(spec: ModelLaunchSpec, context: int, *, setting: int, engine: Engine) -> bool:
+    """Whether ``fit_slots`` gives a launch all its slots in the memory that is free now. Blocks as it does."""
+    wanted = launch_slots(spec.settings.engine_args, setting=setting, context=context)
+    fit = launch_fit(spec, context, wanted, engine_memory(engine))
+    return fit.fit is Fit.FITS and not fit.is_short
+
+
 def launch_fit(spec: ModelLaunchSpec, context: int, wanted: int, memory: MachineMemory) -> SlotFit:
     """Return how a model fits into ``memory`` with its projector; reads its header, or uses the cached facts.
 
@@ -78,6 +85,15 @@ def launch_need(spec: ModelLaunchSpec, facts: GgufFacts | None, context: int, sl
     )
     draft = draft_model(arguments)
     return need if draft is None else _with_draft(need, draft, spec, context, slots)
+
+
+def slot_bytes_token(spec: ModelLaunchSpec) -> float | None:
+    """Return about how many bytes of the cache a token takes; None if the header cannot be read or says nothing."""
+    facts = launch_facts(spec)
+    if facts is None:
+        return None
+    kv_bytes = launch_need(spec, facts, _TYPICAL_CONTEXT, 1).kv_bytes
+    return kv_bytes / _TYPICAL_CONTEXT or None
 
 
 def _with_draft(need: MemoryNeed, draft: Path, spec: ModelLaunchSpec, context: int, slots: int) -> MemoryNeed:
@@ -154,6 +170,8 @@ def wanted_slots(spec: ModelLaunchSpec, settings: Settings, context: int) -> int
 
 _FULL_WINDOW_CACHE = "--swa-full"
 """With this option, layers with a sliding window have a full-size cache."""
+_TYPICAL_CONTEXT = 4096
+"""In tokens; with it, what a saved token takes is estimated."""
 
 
 def engine_memory(engine: Engine | None) -> MachineMemory:

@@ -226,7 +226,7 @@ def _download_command(model: ModelSummary) -> str:
     """Return the command that downloads the files of a model."""
     source = model.source
     if source.origin == STARTER:
-        return "'gglib pull'"
+        return f"{quoted_command('pull')} at a terminal, and 1 in its list,"
     names = [alias for alias in model.aliases if source.repo and alias.startswith(f"{source.repo}:")]
     target = names[0] if names else pull_target(model)
     return "'gglib pull' with its address" if target is None else quoted_command("pull", target)

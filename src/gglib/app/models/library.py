@@ -1,10 +1,12 @@
 """Composes the model library of a server from the settings, the catalogue and the hub."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from gglib.app.models.catalog import add_file
 from gglib.app.models.first_models import first_model_list
@@ -33,7 +35,10 @@ from gglib.library.service import ModelLibrary
 from gglib.library.variants.pull_target import PullTarget, read_target
 from gglib.library.verifier import Verifier
 from gglib.library.versions.locks import HomeLocks
+from gglib.runtime.local.kept_prompts.store import delete_model
 from gglib.system.files.hashing import hash_file
+
+logger = logging.getLogger("gglib")
 
 
 @asynccontextmanager
@@ -83,7 +88,19 @@ def build_library(
 
 def removals(settings: Settings, store: HomeStorePort) -> Removals:
     """Return the remover of a home's models."""
-    return Removals(store, settings.models_dir, HomeLocks(settings.home))
+    return Removals(store, settings.models_dir, HomeLocks(settings.home), partial(_forget, settings.kept_dir))
+
+
+def _forget(kept_dir: Path, model_id: int) -> None:
+    """Delete the saved conversations of a model that was removed."""
+    try:
+        delete_model(kept_dir, model_id)
+    except OSError as error:
+        logger.warning(
+            "the saved conversations in %s cannot be deleted (%s): 'gglib prune' deletes them later",
+            kept_dir / str(model_id),
+            error.strerror or error,
+        )
 
 
 async def read_facts(model: ModelSummary) -> GgufFacts:

@@ -14,4 +14,5 @@ def pruner(settings: Settings) -> Pruner:
         locks=HomeLocks(settings.home),
         is_part_manifest=lambda content: decode(content) is not None,
         work_name=WORK_NAME,
+        kept_dir=settings.kept_dir,
     )

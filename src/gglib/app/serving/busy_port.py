@@ -63,6 +63,11 @@ def busy_text(port: int, holder: PortHolder, *, command: str, free_port: int | N
     """Return the error for a busy port: who has it, and a command with a free one. Pure."""
     home = ", for another home" if holder.program is Program.GGLIB else ""
     other = quoted_command(command, "--port", str(free_port or 0))
+    if holder.process is not None and holder.process.name == "systemd":
+        return (
+            f"Port {port} is kept open by systemd for a service: 'gglib service start' starts that of gglib, or "
+            f"{other} uses a free port."
+        )
     return f"Port {port} is in use by {holder.text}{home}: {other} uses a free one."
 
 
@@ -78,20 +83,28 @@ def foreign_address_text(host: str, command: str) -> str:
     return f"GGLIB_HOST is '{host}', which is not an address of this machine, to listen on: {here} starts gglib here."
 
 
-def require_free_ports(settings: Settings, command: str) -> None:
-    """Raise ``InvalidSettingError`` if ``gglib COMMAND`` cannot listen on its ports; blocks for up to 3 s then."""
-    asyncio.run(check_ports(settings, command))
+def require_free_ports(
+    settings: Settings, command: str, *, has_main: bool = False, has_ollama: bool = False
+) -> None:
+    """Raise ``InvalidSettingError`` if ``gglib COMMAND`` cannot listen on its ports; blocks for up to 3 s then.
+
+    ``has_main`` and ``has_ollama``: the port is another process's, which passed a socket that listens there.
+    """
+    asyncio.run(check_ports(settings, command, has_main=has_main, has_ollama=has_ollama))
 
 
-async def check_ports(settings: Settings, command: str) -> None:
+async def check_ports(
+    settings: Settings, command: str, *, has_main: bool = False, has_ollama: bool = False
+) -> None:
     """Like ``require_free_ports``, without blocking the event loop."""
     try:
-        await check_port(settings.host, settings.port, command)
+        if not has_main:
+            await check_port(settings.host, settings.port, command)
     except ForeignAddressError as error:
         if settings.sources.get("host", ())[:1] == ("GGLIB_HOST",):
             raise InvalidSettingError(foreign_address_text(settings.host, command)) from error
         raise
-    if settings.ollama_port is not None:
+    if settings.ollama_port is not None and not has_ollama:
         await check_ollama_port(settings.host, settings.ollama_port)
 
 

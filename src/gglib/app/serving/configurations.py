@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gglib.app.certificates.loading import ServerCertificate
 from gglib.app.memory.accounts import LocalMemoryAccounts
-from gglib.app.memory.fitting import fit_slots
+from gglib.app.memory.fitting import fit_slots, slot_bytes_token
 from gglib.app.memory.policy import memory_policy
 from gglib.app.serving.recording import recording_rule
 from gglib.app.serving.request_limits import allowed_engine_fields, schema_limits
@@ -18,6 +18,7 @@ from gglib.db import SqliteCatalog
 from gglib.proxy import ProxyOptions
 from gglib.runtime import LaunchConfig, RuntimeConfig
 from gglib.runtime.engines import Engine
+from gglib.runtime.local.kept_prompts.service import KeepSettings
 from gglib.system import read_memory_state
 
 MIB = 1024 * 1024
@@ -103,6 +104,12 @@ def launch_config(
         concurrent_engines=policy.capacity,
         heartbeat_s=settings.heartbeat_s,
         memory_state=read_memory_state,
+        keep=KeepSettings(
+            directory=settings.kept_dir.absolute(),
+            limit_bytes=settings.kv_keep_bytes,
+            keeps_over_restart=settings.kv_keep_over_restart,
+            bytes_token=slot_bytes_token,
+        ),
         resolve=catalog.resolve_for_launch,
     )
 

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -49,8 +50,13 @@ class LiveParts:
         accounts: LocalMemoryAccounts,
         *,
         certificate: ServerCertificate | None = None,
+        passed_hosts: tuple[str, ...] = (),
+        around_reload: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """``passed_hosts`` are the addresses of sockets that another process opened for this server."""
         self.settings = settings
+        self._passed_hosts = passed_hosts
+        self._around_reload = around_reload
         self.certificate = certificate
         """The certificate of new connections; None: HTTP."""
         self.local_url = ""
@@ -67,10 +73,15 @@ class LiveParts:
         """Called with the settings after each reload."""
         options = self._proxy_options(settings)
         self.options = LiveOptions(options)
-        self.ollama_options = LiveOptions(replace(options, has_page=False))
-        """Those of the second port."""
+        self._further_options: list[LiveOptions] = []
         launch = launch_config(settings, engine, home.catalog, accounts)
         self.launcher = LocalLauncher(launch, preflight=facts.check)
+
+    def add_options(self, *, has_page: bool) -> LiveOptions:
+        """Return options for one more listener, such as the second port, which has no page."""
+        added = LiveOptions(replace(self.options.current, has_page=has_page))
+        self._further_options.append(added)
+        return added
 
     @property
     def url(self) -> str:
@@ -128,6 +139,7 @@ class LiveParts:
             check_names=self.warnings,
             replace_changed=manager.replace_changed,
             reload_certificate=self._reload_certificate,
+            around=self._around_reload,
         )
 
     async def _reload_certificate(self) -> SettingChange | None:
@@ -154,7 +166,7 @@ class LiveParts:
 
     async def _apply(self, manager: EngineManager, settings: Settings) -> None:
         """Apply other settings. Raises ``InvalidSettingError``, and changes nothing, if they cannot be applied."""
-        check_server_exposure(settings)
+        check_server_exposure(settings, self._passed_hosts)
         self.redactor.add_keys(own_keys(settings))
         before, self.settings = self.settings, settings
         try:
@@ -179,7 +191,10 @@ class LiveParts:
     def _replace_options(self, settings: Settings) -> None:
         options = self._proxy_options(settings)
         self.options.replace(options, default_ctx=settings.default_ctx)
-        self.ollama_options.replace(replace(options, has_page=False), default_ctx=settings.default_ctx)
+        for further in self._further_options:
+            further.replace(
+                replace(options, has_page=further.current.has_page), default_ctx=settings.default_ctx
+            )
 
     def _publish_or_raise(self) -> None:
         try:
@@ -195,6 +210,10 @@ def check_server_certificate(settings: Settings) -> None:
     load_server_certificate(settings.certificate_files, time.time())
 
 
-def check_server_exposure(settings: Settings) -> None:
-    """Raise ``InvalidSettingError`` for a server that other machines reach without a key, unless ``insecure``."""
-    check_exposure(settings.host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)
+def check_server_exposure(settings: Settings, passed_hosts: Iterable[str] = ()) -> None:
+    """Raise ``InvalidSettingError`` for a server that other machines reach without a key, unless ``insecure``.
+
+    ``passed_hosts`` are the addresses of sockets that another process opened for it.
+    """
+    for host in (settings.host, *passed_hosts):
+        check_exposure(host, has_keys=bool(settings.api_keys), is_insecure=settings.insecure)

@@ -6,7 +6,7 @@ The files are ``config.toml`` and those of the certificate.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, nullcontext
 
 from gglib.app.settings import Settings
 from gglib.app.settings.changes import applicable, changes_between
@@ -33,13 +33,15 @@ class Reloader:
         check_names: Callable[[Settings], Awaitable[tuple[str, ...]]],
         replace_changed: Callable[[], Awaitable[tuple[str, ...]]],
         reload_certificate: Callable[[], Awaitable[SettingChange | None]] = _no_certificate,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Reload from ``source``; ``settings`` are those in use.
 
         ``apply`` applies others, or raises ``InvalidSettingError`` and changes nothing. ``check_names`` returns
         a warning for each name in settings that is no model's. ``replace_changed`` compares the loaded models with the
         catalogue, and returns the names of those that are unloaded. ``reload_certificate`` loads the files of the
-        certificate again, and raises ``InvalidSettingError`` if the server keeps the one that it has.
+        certificate again, and raises ``InvalidSettingError`` if the server keeps the one that it has. ``around`` is
+        entered for the duration of each reload.
         """
         self._settings = settings
         self._source = source
@@ -47,6 +49,7 @@ class Reloader:
         self._check_names = check_names
         self._replace_changed = replace_changed
         self._reload_certificate = reload_certificate
+        self._around = around
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[ReloadResult]] = set()
         self._is_closing = False
@@ -82,31 +85,35 @@ class Reloader:
 
     async def _reload(self, *, may_drop_keys: bool) -> ReloadResult:
         async with self._lock:
-            loaded = await asyncio.to_thread(self._source.load)
-            changes = changes_between(self._settings, loaded)
-            settings = applicable(self._settings, loaded)
-            if self._settings.api_keys and not settings.api_keys and not may_drop_keys:
-                raise InvalidSettingError(
-                    "config.toml has no access keys any more, so it was not applied: run 'gglib reload' to serve "
-                    "without keys."
-                )
-            has_applied = any(change.is_applied for change in changes)
-            if has_applied:
-                await self._apply(settings)
-                self._settings = settings
-            renewed, problem = await self._certificate_change()
-            changes += renewed
-            if changes:
-                logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
-            try:
-                replaced, warnings = await self._replace_changed(), await self._check_names(settings)
-            except CatalogError as error:
-                if not has_applied and not renewed:
-                    raise
-                replaced = ()
-                warnings = (f"The settings are applied, but the loaded models could not be checked: {error}",)
-            if problem and not (changes or replaced):
-                raise InvalidSettingError(problem[0])
+            with self._around():
+                return await self._reload_locked(may_drop_keys=may_drop_keys)
+
+    async def _reload_locked(self, *, may_drop_keys: bool) -> ReloadResult:
+        loaded = await asyncio.to_thread(self._source.load)
+        changes = changes_between(self._settings, loaded)
+        settings = applicable(self._settings, loaded)
+        if self._settings.api_keys and not settings.api_keys and not may_drop_keys:
+            raise InvalidSettingError(
+                "config.toml has no access keys any more, so it was not applied: run 'gglib reload' to serve "
+                "without keys."
+            )
+        has_applied = any(change.is_applied for change in changes)
+        if has_applied:
+            await self._apply(settings)
+            self._settings = settings
+        renewed, problem = await self._certificate_change()
+        changes += renewed
+        if changes:
+            logger.info("reloaded the settings: %s", "; ".join(map(describe, changes)))
+        try:
+            replaced, warnings = await self._replace_changed(), await self._check_names(settings)
+        except CatalogError as error:
+            if not has_applied and not renewed:
+                raise
+            replaced = ()
+            warnings = (f"The settings are applied, but the loaded models could not be checked: {error}",)
+        if problem and not (changes or replaced):
+            raise InvalidSettingError(problem[0])
         return ReloadResult(
             changes=changes, replaced_models=replaced, warnings=(*problem, *loaded.warnings, *warnings)
         )

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from enum import Enum
@@ -99,16 +100,24 @@ class ProxySupervisor:
         self._cancel = asyncio.Event()
         self._url: str | None = None
 
-    async def start(self, config: ProxyConfig, runtime: ModelRuntimePort, catalog: ModelCatalogPort) -> str:
-        """Bind, start serving, and return the URL for clients on this machine.
+    async def start(
+        self,
+        config: ProxyConfig,
+        runtime: ModelRuntimePort,
+        catalog: ModelCatalogPort,
+        *,
+        listener: socket.socket | None = None,
+    ) -> str:
+        """Bind, start serving, and return the URL for clients on this machine; of a unix socket ``unix:PATH``.
 
-        The socket is listening when this returns. The caller stops ``runtime`` after the proxy. Raises
+        With a ``listener``, which another process opened, that one is served, whatever address ``config`` has. The
+        socket is listening when this returns. The caller stops ``runtime`` after the proxy. Raises
         ``AlreadyRunningError`` if the proxy is running, and ``InvalidSettingError`` if the address is not available.
         """
         if self._task is not None and not self._task.done():
             raise AlreadyRunningError(f"The proxy is already running at {self._url}.")
-        listener = bind(config.host, config.port, busy_advice=config.busy_advice)
-        self._url = reachable_url(*listener.getsockname()[:2], scheme=config.scheme)
+        listener = listener or bind(config.host, config.port, busy_advice=config.busy_advice)
+        self._url = _url_of(listener, config.scheme)
         self._cancel = asyncio.Event()
         self._task = asyncio.create_task(
             self._serve(listener, config.default_ctx, runtime, catalog, self._cancel), name="proxy"
@@ -173,6 +182,13 @@ def bind(host: str, port: int, *, busy_advice: str = BUSY_ADVICE) -> socket.sock
         error_type = PortInUseError if error.errno == errno.EADDRINUSE else InvalidSettingError
         raise error_type(_bind_error_message(error, host, port, busy_advice)) from None
     return listener
+
+
+def _url_of(listener: socket.socket, scheme: str) -> str:
+    address = listener.getsockname()
+    if not isinstance(address, tuple):
+        return f"unix:{os.fsdecode(address)}"
+    return reachable_url(*address[:2], scheme=scheme)
 
 
 def _bind_error_message(error: OSError, host: str, port: int, busy_advice: str) -> str:

@@ -37,6 +37,20 @@ def check_config(path: Path) -> list[str]:
         config, _ = read_config(path)
     except InvalidSettingError as error:
         return [str(error)]
+    return _value_problems(path, config)
+
+
+def check_content(name: Path, content: bytes) -> list[str]:
+    """Return a sentence for each problem of settings that are no file yet; ``name`` is their name in the sentences."""
+    try:
+        config = _parse_config(name, content)
+        _refuse_unknown(name, config)
+    except InvalidSettingError as error:
+        return [str(error)]
+    return _value_problems(name, config)
+
+
+def _value_problems(path: Path, config: dict[str, object]) -> list[str]:
     problems = []
     for spec in SETTINGS:
         if spec.key in config:

@@ -1,12 +1,14 @@
 """Changes ``config.toml``: single settings and entries of its tables; comments, order and line ends stay."""
 
 import errno
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gglib.app.settings.new_keys import changed_entry, key_exists_error
 from gglib.app.toml_editing import BYTE_ORDER_MARK, entry_line, parsed, remove_value, set_value
 from gglib.core.errors import InvalidSettingError
+from gglib.system.files.kept_files import unused_path
 from gglib.system.files.rewriting import exclusive_change, read_writable, replace_file
 
 ALIASES = "aliases"
@@ -129,6 +131,28 @@ def change_config(path: Path, edit: Callable[[str], str], *, advice: str) -> Non
             raise InvalidSettingError(f"{path} cannot be changed {cause}.") from error
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidSettingError(f"{path} cannot be changed ({reason}): {advice}.") from error
+
+
+def replace_config(path: Path, content: bytes, between: str) -> Path | None:
+    """Replace the whole file by ``content``, which may have access keys: users outside its group cannot read it.
+
+    Returns the file with the previous content, whose name has ``between`` and the date and which only its owner can
+    read; None if there was no file, or the same one. Raises ``InvalidSettingError``.
+    """
+    target = path.resolve()
+    try:
+        with exclusive_change(target):
+            before, found = read_writable(target)
+            if found is not None and before == content:
+                return None
+            keep_as = unused_path(target, between)  # in the lock: a change at the same time gets another name
+            if found is not None:
+                replace_file(keep_as, before, None)
+            replace_file(target, content, found, forbidden_mode=stat.S_IRWXO)
+    except OSError as error:
+        cause = _NOTHING_CAN_WRITE.get(error.errno or 0) or f"({error.strerror}): make it writable"
+        raise InvalidSettingError(f"{path} cannot be changed {cause}.") from error
+    return None if found is None else keep_as
 
 
 def insert_setting(text: str, key: str, value: str | int) -> str:

@@ -31,6 +31,7 @@ from gglib.app.settings.parsers import (
     parse_origin,
     parse_second_port,
     parse_seconds,
+    parse_size_limit,
     parse_text,
 )
 from gglib.app.settings.recorded_bodies import parse_record_bodies
@@ -51,6 +52,7 @@ from gglib.core.errors import InvalidSettingError
 from gglib.core.log_lines import LOG_FORMATS, LOG_LEVELS, TEXT
 from gglib.core.memory import DeviceBytes
 from gglib.core.runtime.slots import DEFAULT_SLOTS
+from gglib.core.sizes import parse_size
 from gglib.system.files.file_state import FileState
 
 CONFIG_NAME = "config.toml"
@@ -124,6 +126,15 @@ class Settings:
         "Memory budget of all models together, of the RAM or by device: ram=20G,gpu0=8G.",
     )
     """In bytes by device; devices without an entry have the default budget."""
+    kv_keep: str = setting(
+        "8G",
+        parse_size_limit,
+        "a size like 8G or 512M, or 0",
+        "Disk space for conversations of models that leave the memory; 0: they are not kept.",
+    )
+    kv_keep_over_restart: bool = setting(
+        False, parse_boolean, "true or false", "Keep these conversations when gglib stops, too."
+    )
     preload: tuple[str, ...] = setting(
         (),
         parse_list(parse_text),
@@ -394,6 +405,16 @@ class Settings:
     def engines_dir(self) -> Path:
         """The directory of installed engines."""
         return self.home / "engines"
+
+    @property
+    def kv_keep_bytes(self) -> int:
+        """``kv_keep`` in bytes; 0: nothing is kept."""
+        return 0 if self.kv_keep == "0" else parse_size(self.kv_keep)
+
+    @property
+    def kept_dir(self) -> Path:
+        """The directory of conversations whose models are not in memory."""
+        return self.home / "kept"
 
     @property
     def run_dir(self) -> Path:

@@ -178,6 +178,17 @@ def parse_max_models(value: object) -> int | None:
     return parse_integer(1, MAX_MODELS)(value)
 
 
+def parse_size_limit(value: object) -> str:
+    """Return a size as it is written, ``0`` for 0 and ``off``."""
+    if isinstance(value, bool):
+        raise InvalidValueError
+    text = parse_text(str(value))
+    if text.lower() in {"0", "off"}:
+        return "0"
+    parse_size(text)
+    return text
+
+
 def parse_memory(value: object) -> DeviceBytes:
     """Return sizes by device, from a table or from a text of ``SIZE`` or ``DEVICE=SIZE`` entries, separated by commas.
 

@@ -15,6 +15,7 @@ from gglib.core.priority import Priority
 DEFAULT_KEYWORD = "default"
 """Resets a setting of a model."""
 OFF_KEYWORD = "off"
+_KEEP_VALUES = {"on": True, OFF_KEYWORD: False, DEFAULT_KEYWORD: None}
 NONE_KEYWORD = "none"
 """Removes the projector of a model."""
 _TIME = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,3})?)\s*(?P<unit>[smh]?)", re.ASCII)
@@ -47,7 +48,11 @@ def parse_idle_ttl(text: str) -> float | None:
 
 
 def parse_model_settings(
-    *, ctx: str | None, idle_ttl: str | None, priority: str | None = None
+    *,
+    ctx: str | None,
+    idle_ttl: str | None,
+    priority: str | None = None,
+    keep_conversations: str | None = None,
 ) -> dict[str, Any]:
     """Return the fields of ``ModelSettings`` that the options set; options not given are omitted.
 
@@ -60,6 +65,8 @@ def parse_model_settings(
         settings["idle_ttl_s"] = parse_idle_ttl(idle_ttl)
     if priority is not None:
         settings["priority"] = None if priority == DEFAULT_KEYWORD else Priority[priority.upper()]
+    if keep_conversations is not None:
+        settings["keep_conversations"] = _KEEP_VALUES[keep_conversations]
     return settings
 
 

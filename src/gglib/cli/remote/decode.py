@@ -41,6 +41,7 @@ def model_of(fields: Json) -> ModelSummary:
             kind=fields.get("kind"),
             is_pinned=bool(fields.get("is_pinned")),
             priority=_priority_of(fields.get("priority")),
+            keep_conversations=fields.get("keep_conversations"),
         ),
         source=_source_of(fields.get("source") or {}),
         backend=_backend_of(fields.get("backend")),

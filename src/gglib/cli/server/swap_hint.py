@@ -1,4 +1,4 @@
-"""Prints the runtime's hint, how two models could both stay in memory, while a server runs in this terminal."""
+"""Prints the runtime's hints, how swaps could be fewer or shorter, while a server runs in this terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ _WAIT_S = 3600.0
 
 @asynccontextmanager
 async def shown_swap_hint(runtime: ModelRuntimePort) -> AsyncIterator[None]:
-    """Print the hint during the block, once, after the swap that is the reason for it."""
+    """Print each hint once during the block, after the swap that is the reason for it."""
     task = asyncio.create_task(_show_hint(runtime), name="swap-hint")
     try:
         yield
@@ -27,11 +27,12 @@ async def _show_hint(runtime: ModelRuntimePort) -> None:
     subscription = runtime.subscribe()
     if subscription is None:
         return
+    shown: set[str] = set()
     with subscription:
         while True:
             event = await subscription.next(_WAIT_S)
             if isinstance(event, SwapFinished | EventsLost):
-                hint = (await runtime.status()).hint
-                if hint is not None:
-                    render.echo(f"Hint: {hint}", is_error=True)
-                    return
+                for hint in (await runtime.status()).hints:
+                    if hint not in shown:
+                        shown.add(hint)
+                        render.echo(f"Hint: {hint}", is_error=True)

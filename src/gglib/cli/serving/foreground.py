@@ -73,6 +73,9 @@ def run_in_foreground(
     The first signal cancels the work, which cleans up. A second signal ends an active ``drain``; otherwise the second,
     else the third, exits the process immediately (the engines notice and exit), with 128 + the number of the signal.
     """
+    from gglib.system.malloc_tuning import tune_malloc
+
+    tune_malloc()
     announce = announce or printing_announcer()
     return _run(
         _run_until_signal(work, lambda task: _Signals(task, drain, request_reload, was_requested, announce))

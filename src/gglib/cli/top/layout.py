@@ -199,9 +199,17 @@ def _message(data: TopData, ui: Ui) -> Styled:
         text, style = data.problem, "bold yellow"
     elif ui.note is not None:
         text, style = ui.note.text, "red" if ui.note.is_error else ""
-    elif data.status is not None and data.status.hint:
-        text = f"Hint: {data.status.hint}"
+    elif (advice := _hint(data)) is not None:
+        text = f"Hint: {advice}"
     return (text if ui.typing else escape_line(text)), style
+
+
+def _hint(data: TopData) -> str | None:
+    """Return the first hint: on swapped models, else of a model."""
+    if data.status is None:
+        return None
+    own = (resident.keep_hint for resident in data.status.residents)
+    return next((hint for hint in (data.status.hint, *own) if hint), None)
 
 
 def _key_line(width: int) -> Line:

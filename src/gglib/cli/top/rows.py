@@ -15,6 +15,7 @@ from gglib.cli.views.running import memory_text
 from gglib.core.history.requests import RunningRequest
 from gglib.core.plain_text import escape_line
 from gglib.core.runtime.expectation import expectation
+from gglib.core.runtime.kept_prompts import transfer_texts
 from gglib.core.runtime.status import ResidentStatus, WaitingStatus
 from gglib.proxy.routes.responses import Node, Status
 
@@ -232,7 +233,8 @@ def _swap_row(ended: EndedSwap, now_s: float) -> Row:
     moves = f"-> {swap.to_model or 'unloaded'}"
     if swap.from_model is not None:
         moves = f"{swap.from_model} {moves}"
-    why = swap.why if swap.error is None else f"{swap.error} ({swap.why})"
+    reason = swap.why if swap.error is None else f"{swap.error} ({swap.why})"
+    why = "; ".join((reason, *transfer_texts(swap.saved, swap.restored)))
     took = short_time(swap.total_s) if swap.total_s else NO_VALUE
     style = "" if swap.error is None else "red"
     return _row(moves, moves, took, short_time(now_s - ended.ended_s), why, style=style)

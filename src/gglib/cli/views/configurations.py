@@ -164,6 +164,7 @@ def _model_json(model: PlannedModel) -> dict[str, object]:
         "kind": settings.kind,
         "is_pinned": settings.is_pinned,
         "priority": None if settings.priority is None else settings.priority.name.lower(),
+        "keep_conversations": settings.keep_conversations,
         "profiles": [_profile_json(profile) for profile in model.profiles],
     }
 

@@ -42,7 +42,7 @@ def format_check(check: FileCheck) -> str:
                 how = "no longer the file that gglib wrote (modified or replaced), and gglib never deletes it"
             return f"{what} is {how}: {recovery_hint(check.model)}"
         case FileVerdict.GONE:
-            return f"{what} is missing: {recovery_hint(check.model)}"
+            return f"{what} is missing: {recovery_hint(check.model, is_missing=True)}"
         case FileVerdict.UNREADABLE:
             return f"{what} cannot be read ({check.reason}): make it readable for this user."
 
@@ -50,14 +50,16 @@ def format_check(check: FileCheck) -> str:
 _REPLACEMENT = {True: "it again", False: "a copy managed by gglib"}
 
 
-def recovery_hint(model: ModelSummary) -> str:
-    """Return how to restore a file of the model."""
+def recovery_hint(model: ModelSummary, *, is_missing: bool = False) -> str:
+    """Return how to restore a file of the model: a missing one of the starter model without removing the model."""
     target = pull_target(model)
     if target is not None:
         return f"{quoted_command('pull', target)} downloads {_REPLACEMENT[model.is_downloaded]}."
     match model.source.origin:
+        case "starter" if is_missing:
+            return f"{quoted_command('pull')} at a terminal, and 1 in its list, downloads it again."
         case "starter":
-            return f"{quoted_command('rm', '--files', model.name)}, then 'gglib pull' offers it again."
+            return f"{quoted_command('rm', '--files', model.name)}, then {quoted_command('pull')} offers it again."
         case "url":
             return "'gglib pull' with its full URL downloads it again."
         case "ollama":
@@ -170,6 +172,11 @@ def format_disk_use(use: DiskUse) -> str:
     )
     own = render.size(use.own_bytes)
     return f"{models}, {render.size(use.total_bytes)} on disk, {own} of that managed by gglib.{shared}"
+
+
+def format_missing(names: Sequence[str]) -> str:
+    """Return the line below a list that names the models without their files."""
+    return f"Files are missing of: {escaped(', '.join(names))}. {quoted_command('doctor')} says how to restore them."
 
 
 def sharers_suffix(names: Sequence[str]) -> str:

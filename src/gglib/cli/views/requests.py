@@ -11,11 +11,11 @@ from gglib.core.history.requests import RequestFilter, RunningRequest, StoredReq
 
 STATUS, ERROR, SWAP = "STATUS", "ERROR", "SWAP"
 DROPPABLE = (
-    *("NODE", SWAP, "ROUTE", "TOK/S", "FIRST", "IN", "OUT", "WAITED", "KEY", "CLIENT"),
+    *("NODE", SWAP, "CACHED", "ROUTE", "TOK/S", "FIRST", "IN", "OUT", "WAITED", "KEY", "CLIENT"),
     *("COUNT", ERROR, "ID", "TOTAL", STATUS),
 )
 """Omitted in this order where the names leave no room for them: who sent it and how long it took stay longest."""
-OPTIONAL = ("KEY", "CLIENT", "COUNT", "NODE", SWAP, ERROR)
+OPTIONAL = ("KEY", "CLIENT", "CACHED", "COUNT", "NODE", SWAP, ERROR)
 """Omitted in a list without a value for them."""
 _STATE_STYLES = {"waiting": "yellow", "running": "cyan"}
 
@@ -40,6 +40,7 @@ def finished_row(request: StoredRequest, now: datetime) -> Row:
         "FIRST": measures.interval(None if was_never_served(request) else request.first_byte_s),
         "TOTAL": measures.interval(request.duration_s),
         "IN": measures.number(request.prompt_tokens),
+        "CACHED": measures.number(request.cached_tokens),
         "OUT": measures.number(request.completion_tokens),
         "TOK/S": measures.rate(request.tokens_per_s),
         "COUNT": f"x {request.count:,}" if request.count > 1 else NO_VALUE,
@@ -68,7 +69,7 @@ def running_row(request: RunningRequest, short_id: str, now: datetime) -> Row:
 
 COLUMNS = (
     *("ID", "TIME", "MODEL", "KEY", "CLIENT", "ROUTE", STATUS, "WAITED", "FIRST", "TOTAL"),
-    *("IN", "OUT", "TOK/S", "COUNT", "NODE", SWAP, ERROR),
+    *("IN", "CACHED", "OUT", "TOK/S", "COUNT", "NODE", SWAP, ERROR),
 )
 """In the order of the table."""
 

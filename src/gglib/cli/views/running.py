@@ -10,6 +10,7 @@ from typing import Any
 from gglib.cli.views import nodes as node_views
 from gglib.cli.views import render
 from gglib.core.memory import RAM, DeviceBytes
+from gglib.core.runtime.kept_prompts import transfer_text
 
 Status = Mapping[str, Any]
 
@@ -43,6 +44,7 @@ EMPTY_STATUS: Status = {
     "used": {},
     "devices": {},
     "hint": None,
+    "kept": None,
     "remotes": [],
     "nodes": [],
 }
@@ -113,7 +115,7 @@ def memory_text(size: DeviceBytes, *, is_measured: bool) -> str:
 
 
 def status_lines(status: Status) -> Iterator[str]:
-    """Return the used memory, the loads, the queue, the last swap, the failures and the hint.
+    """Return the used memory, the loads, the queue, the last swap, the kept prompts, the failures and the hints.
 
     An indented line continues the line above.
     """
@@ -131,14 +133,37 @@ def status_lines(status: Status) -> Iterator[str]:
         yield from _last_swap_lines(swap)
         if swap["error"] is not None and not _is_reported(swap, status["failed"]):
             yield f"  error: {swap['error']}"
+    yield from _kept_lines(status)
     nodes = status.get("nodes") or ()
     yield from node_views.queue_lines(nodes)
     yield from node_views.problem_lines(nodes)
     for failed in status["failed"]:
         yield f"{_FAILED} '{failed['model_name']}': {failed['reason']}"
     yield from map(_remote_line, status.get("remotes") or ())
-    if status.get("hint"):
-        yield f"Hint: {status['hint']}"
+    hints = (status.get("hint"), *(resident.get("keep_hint") for resident in status["residents"]))
+    yield from (f"Hint: {hint}" for hint in hints if hint)
+
+
+def _kept_lines(status: Status) -> Iterator[str]:
+    """Return the files on the disk, the restored prompts, and why those of a model are not kept.
+
+    The line of the last swap has what its model restored.
+    """
+    swap = status.get("last_swap") or {"to_model": None}
+    kept = status.get("kept")
+    if kept is not None and kept["files"]:
+        files = f"{kept['files']} file{'s' if kept['files'] > 1 else ''}"
+        yield f"Kept prompts: {files}, {render.size(kept['files_bytes'])} of {render.size(kept['limit_bytes'])}"
+    for resident in status["residents"]:
+        name = resident["model_name"]
+        if (restored := resident.get("restored")) is not None and swap["to_model"] != name:
+            yield f"'{name}' {_transfer_text('restored', restored)}"
+        if (reason := resident.get("kept_off_reason")) is not None:
+            yield f"Prompts of '{name}' are not kept: {reason}"
+
+
+def _transfer_text(verb: str, transfer: Status) -> str:
+    return transfer_text(verb, transfer["tokens"], transfer["seconds"])
 
 
 def _remote_line(remote: Status) -> str:
@@ -206,6 +231,9 @@ def _last_swap_lines(swap: Status) -> Iterator[str]:
     yield f"Last swap, {when}: {', '.join(moves)}; {swap['why']}"
     if swap["total_s"]:  # 0 for a model that died
         yield f"  {_phase_times(swap)}"
+    texts = [_transfer_text(verb, swap[verb]) for verb in ("saved", "restored") if swap.get(verb) is not None]
+    if texts:
+        yield f"  {', '.join(texts)}"
     if swap["request_id"] is not None:
         yield f"  requested by {swap['request_id']}"
 
@@ -282,6 +310,10 @@ def event_line(name: str, data: Status) -> str | None:
             line = f"Unloading {model}: {_STOP_REASONS.get(data['reason'], data['reason'])}"
         case "gone":
             line = f"{model} is unloaded" + (f": {data['died']}" if data["died"] else "")
+        case "prompts_saved":
+            line = f"{model} {_transfer_text('saved', data['transfer'])}"
+        case "prompts_restored":
+            line = f"{model} {_transfer_text('restored', data['transfer'])}"
         case "queued":
             line = f"A request is queued for {model}"
         case _:

@@ -76,5 +76,7 @@ class RequestRecord:
     """Message of an error that the operator can mend; errors of clients and engines may quote a prompt, so None."""
     node: str | None = None
     """Name of the machine that computed; None: this one."""
+    continues_restored: bool | None = None
+    """Whether it continues a prompt that was restored after the engine's start; None: unknown. Not stored."""
     bodies: RecordedBodies | None = None
     """Only if recording is on for its model or key."""

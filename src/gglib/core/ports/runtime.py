@@ -8,6 +8,7 @@ from gglib.core.memory import DeviceMemory
 from gglib.core.models import ModelLaunchSpec, RunningTarget
 from gglib.core.priority import Priority
 from gglib.core.runtime.events import EventSubscription
+from gglib.core.runtime.slots import SlotCopy
 from gglib.core.runtime.status import ResidentStatus, RuntimeStatus, SwapStatus
 
 MAX_SWAPS = 200
@@ -99,6 +100,16 @@ class ModelRuntimePort(ABC):
         """Apply the pins of the catalogue (``ModelSettings.is_pinned``) now. The default does nothing."""
         return
 
+    async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:  # noqa: ARG002 - for runtimes that can
+        """Copy the prompt in one slot of ``target`` to another one without a request; False if that is not done.
+
+        Called before a request is sent to the destination, if ``target.slots`` is set and the request begins like the
+        source's prompt. The implementation decides whether the copy takes less time than computing that beginning, and
+        returns within about a second; a call may be cancelled. It does not raise for an engine that cannot. The default
+        returns False.
+        """
+        return False
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:  # noqa: ARG002 - for runtimes that swap
         """Whether ``target``'s requests in flight delay a swap: requests for another model have waited for their limit.
 
@@ -132,6 +143,14 @@ class ModelRuntimePort(ABC):
         ``request_id`` is that of ``admit``. Called after the request has ended; the default returns None.
         """
         return None
+
+    def note_cached(self, model_name: str, cached_tokens: int, ended_at_s: float) -> None:  # noqa: ARG002 - for runtimes that keep prompts
+        """Note how many tokens of its prompt a finished response of this machine has reused: ``cached_tokens``.
+
+        Not called for requests that are known to continue no restored prompt. ``ended_at_s`` is the time of its end in
+        Unix seconds; calls come in batches, shortly after it. The default does nothing.
+        """
+        return
 
     def swaps(self, limit: int) -> tuple[SwapStatus, ...]:  # noqa: ARG002 - for runtimes that swap
         """Return the last finished swaps, newest first; the default has none.

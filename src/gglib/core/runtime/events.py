@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from gglib.core.runtime.kept_prompts import KeptTransfer
 from gglib.core.runtime.status import SwapStatus
 
 
@@ -61,6 +62,24 @@ class ModelUnloaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPromptsSaved:
+    """Prompts of a model were saved before its engine stops."""
+
+    model_id: int
+    model_name: str
+    transfer: KeptTransfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPromptsRestored:
+    """Prompts of a model were restored during its load."""
+
+    model_id: int
+    model_name: str
+    transfer: KeptTransfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestQueued:
     """A request was queued for a model."""
 
@@ -86,6 +105,8 @@ RuntimeEvent = (
     | ModelLoadFailed
     | ModelStopping
     | ModelUnloaded
+    | ModelPromptsSaved
+    | ModelPromptsRestored
     | RequestQueued
     | SwapFinished
     | EventsLost

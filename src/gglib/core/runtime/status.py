@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from gglib.core.memory import DeviceBytes
+from gglib.core.runtime.kept_prompts import KeptTotals, KeptTransfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,12 @@ class ResidentStatus:
     """Whether it is not evicted for other models."""
     threads: int | None = None
     """How many threads its engine computes with; None if unknown."""
+    restored: KeptTransfer | None = None
+    """The prompts of an earlier launch that were restored when it was loaded; None if none were."""
+    kept_off_reason: str | None = None
+    """Why its prompts are not kept while it is not in memory, as a clause; None if they are, or if none are kept."""
+    keep_hint: str | None = None
+    """A sentence with the command that would have saved time; None without a reason for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +110,10 @@ class SwapStatus:
     """Time since it finished."""
     ended_at: float | None = None
     """When it finished, in Unix seconds; None if the runtime does not know."""
+    saved: KeptTransfer | None = None
+    """The prompts of the unloaded model that were saved; None if none were."""
+    restored: KeptTransfer | None = None
+    """The prompts of the loaded model that were restored, a part of ``load_s``; None if none were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +158,14 @@ class RuntimeStatus:
     """The memory budget of all models together in bytes, by device; empty if memory is not limited."""
     hint: str | None = None
     """A sentence that says how two models that were swapped repeatedly could both stay; None without a hint."""
+    kept: KeptTotals | None = None
+    """The prompts that were saved and restored, and the files; None for a runtime that keeps none."""
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """All hints: on models that were swapped repeatedly, then those of single models."""
+        own = (resident.keep_hint for resident in self.residents)
+        return tuple(hint for hint in (self.hint, *own) if hint is not None)
 
     @property
     def used(self) -> dict[str, int]:

@@ -70,18 +70,28 @@ class Acceptor:
         self._close_refused_timer: asyncio.TimerHandle | None = None
 
     def start(self, backlog: int) -> None:
-        """Start listening and accepting."""
+        """Start accepting, and listening if the socket does not listen yet.
+
+        A listener that another process opened keeps the backlog that it has.
+        """
         self._listener.setblocking(False)
-        self._listener.listen(backlog)
+        if not _is_listening(self._listener):
+            self._listener.listen(backlog)
         self._refill_reserve()
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
-    def stop(self) -> None:
-        """Stop accepting and close the socket."""
-        for timer in (self._resume_timer, self._close_refused_timer):
-            if timer is not None:
-                timer.cancel()
+    def pause(self) -> None:
+        """Stop accepting: connections wait in the queue of the listener, for another process that holds it."""
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+            self._resume_timer = None
         self._loop.remove_reader(self._listener.fileno())
+
+    def stop(self) -> None:
+        """Stop accepting and close the socket; another process that holds it keeps it open."""
+        self.pause()
+        if self._close_refused_timer is not None:
+            self._close_refused_timer.cancel()
         self._listener.close()
         while self._refused:
             self._close_oldest()
@@ -155,6 +165,13 @@ class Acceptor:
         with contextlib.suppress(OSError):
             while len(self._reserve) < RESERVED_DESCRIPTORS:
                 self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+
+def _is_listening(listener: socket.socket) -> bool:
+    try:
+        return listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+    except OSError:  # a system without this option
+        return False
 
 
 def _descriptor_limit() -> int:

@@ -114,6 +114,7 @@ TRANSITIONS: Mapping[tuple[ConnectionState, ConnectionEvent], ConnectionState] =
 )
 """The state after each event. Only a second ``CLOSE`` is illegal."""
 
+_EXPECTING = frozenset((Phase.NEW, Phase.HEAD, Phase.BODY, Phase.QUEUE))
 _idle_counter = itertools.count()
 """Orders connections by when they became idle; ``loop.time()`` may be equal within one iteration of the loop."""
 
@@ -124,6 +125,8 @@ class ServerContext(Protocol):
     limits: DeadlineLimits
     date_line: bytes
     is_shutting_down: bool
+    is_draining: bool
+    """No more connections are accepted, and each closes after its current request."""
     max_body_bytes: int
     body_budget: "BodyBudget[ClientConnection]"
     disconnect_watcher: DisconnectWatcher
@@ -198,7 +201,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def can_keep_alive(self) -> bool:
         """Whether another request may follow: only if the unread rest of the body is small enough to discard."""
-        if self._state is not _OPEN or self._server.is_shutting_down:
+        if self._state is not _OPEN or self._server.is_shutting_down or self._server.is_draining:
             return False
         if self._has_whole_body or not self._reader.is_in_body:
             return True
@@ -245,6 +248,16 @@ class ClientConnection(asyncio.Protocol):
         is_unused = phase is Phase.NEW and self._loop.time() >= self._accepted_s + NEW_CONNECTION_GRACE_S
         is_idle = (phase is Phase.IDLE or is_unused) and self._state is not _CLOSING
         return self._idle_order if is_idle else None
+
+    @property
+    def expects_request(self) -> bool:
+        """Whether a request may be on its way: the connection is new, or the request has not arrived completely."""
+        return self._state is not _CLOSING and self._deadlines.phase in _EXPECTING
+
+    def close_if_idle(self) -> None:
+        """Close the connection if it is between two requests."""
+        if self._deadlines.phase is Phase.IDLE:
+            self._close()
 
     def check(self, now_s: float) -> float:
         """Enforce the deadline, and return the time of the next check at the latest; in the loop's time."""

@@ -57,6 +57,7 @@ class HttpServer:
         self.is_blocking_others = is_blocking_others
         self.limits = limits
         self.is_shutting_down = False
+        self.is_draining = False
         self.date_line = b""
         self.max_body_bytes = max_body_bytes
         self.body_budget = BodyBudget[ClientConnection](max_bodies_bytes, max_body_bytes=max_body_bytes)
@@ -71,11 +72,28 @@ class HttpServer:
         self._is_read_scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._all_closed = asyncio.Event()
+        self._acceptor: Acceptor | None = None
 
     @property
     def connection_count(self) -> int:
         """Number of open connections."""
         return len(self._connections)
+
+    @property
+    def expected_requests(self) -> int:
+        """Number of connections whose next request has not arrived completely; idle ones expect none."""
+        return sum(connection.expects_request for connection in self._connections)
+
+    def stop_accepting(self) -> None:
+        """Accept no more connections, and close each after its current request."""
+        self.is_draining = True
+        if self._acceptor is not None:
+            self._acceptor.pause()
+
+    def close_idle(self) -> None:
+        """Close the connections that are between two requests."""
+        for connection in list(self._connections):
+            connection.close_if_idle()
 
     def reconfigure(
         self,
@@ -110,9 +128,13 @@ class HttpServer:
         )
         try:
             acceptor.start(BACKLOG)
+            self._acceptor = acceptor
+            if self.is_draining:
+                acceptor.pause()
             while not cancel.is_set():
                 await _wait_at_most(cancel, self._check_connections())
         finally:
+            self._acceptor = None
             acceptor.stop()
             await self._shut_down(grace_s)
             self.disconnect_watcher.close()

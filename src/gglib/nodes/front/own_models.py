@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from gglib.core.memory import DeviceMemory
 from gglib.core.models import RunningTarget
 from gglib.core.ports import EventSubscription, ModelRuntimePort, RuntimeStatus, SwapStatus
+from gglib.core.runtime.slots import SlotCopy
 
 
 class OwnModels(ModelRuntimePort, ABC):
@@ -38,6 +39,10 @@ class OwnModels(ModelRuntimePort, ABC):
         """Apply the pins of this machine's catalogue."""
         await self._own.apply_pins()
 
+    async def copy_slot(self, target: RunningTarget, copy: SlotCopy) -> bool:
+        """Copy the prompt in a slot of an engine of this machine; a node does so itself."""
+        return target.node is None and await self._own.copy_slot(target, copy)
+
     def is_blocking_swap(self, target: RunningTarget) -> bool:
         """Whether ``target`` drains while other requests wait, on this machine."""
         return target.node is None and self._own.is_blocking_swap(target)
@@ -49,6 +54,10 @@ class OwnModels(ModelRuntimePort, ABC):
     def swap_of(self, request_id: str) -> SwapStatus | None:
         """Return the finished swap that a request caused on this machine."""
         return self._own.swap_of(request_id)
+
+    def note_cached(self, model_name: str, cached_tokens: int, ended_at_s: float) -> None:
+        """Note the reused tokens of a response of this machine."""
+        self._own.note_cached(model_name, cached_tokens, ended_at_s)
 
     def swaps(self, limit: int) -> tuple[SwapStatus, ...]:
         """Return the last finished swaps of this machine."""

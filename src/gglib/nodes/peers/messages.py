@@ -18,6 +18,7 @@ from gglib.core.name_rules import is_name
 from gglib.core.nodes import ModelContent, NodeDownload, NodeModel
 from gglib.core.plain_text import escape_line
 from gglib.core.priority import Priority
+from gglib.core.runtime.kept_prompts import KeptTotals
 from gglib.core.runtime.status import (
     LoadCount,
     RemoteStatus,
@@ -81,6 +82,7 @@ class _Status:
     remotes: tuple[RemoteStatus, ...] = ()
     instance: str = ""
     readiness: str = READY
+    kept: KeptTotals | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class _Model:
     kind: str | None = None
     is_pinned: bool = False
     priority: str | None = None
+    keep_conversations: bool | None = None
     capabilities: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     hashes: tuple[str | None, ...] = ()
@@ -181,6 +184,7 @@ def read_status(body: bytes) -> PeerStatus:
             loads=status.loads,
             limits=status.limits,
             hint=status.hint,
+            kept=status.kept,
         ),
         devices=status.devices,
     )
@@ -305,6 +309,7 @@ def _node_model(model: _Model) -> NodeModel:
             kind=_kind(model.kind),
             is_pinned=model.is_pinned,
             priority=_priority(model.priority),
+            keep_conversations=model.keep_conversations,
         ),
         source=model.source,
         is_downloaded=model.is_downloaded,

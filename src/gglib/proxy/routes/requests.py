@@ -89,6 +89,13 @@ class ModelChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Literal["interactive", "batch"] | UnsetType | None,
         Meta(description="Priority of its requests; null: the default applies."),
     ] = UNSET
+    keep_conversations: Annotated[
+        bool | UnsetType | None,
+        Meta(
+            description="Keep the prompts of its conversations while it is not in memory; null: where that does not "
+            "slow down swaps."
+        ),
+    ] = UNSET
 
 
 MAX_NODE_CHARACTERS = 200

@@ -56,6 +56,7 @@ class MetricsSnapshot:
             *self._current(),
             *self._memory(),
             *self._loads_and_swaps(),
+            *self._kept_prompts(),
             *self._nodes(),
             *self._request_history(),
             *self._version(),
@@ -225,6 +226,52 @@ class MetricsSnapshot:
             "Swaps, by the reason for the unload; room: nothing was unloaded.",
             "reason",
             [((swap.reason,), swap.count) for swap in self.status.swaps],
+        )
+
+    def _kept_prompts(self) -> Iterator[Metric]:
+        kept = self.status.kept
+        transfers = [] if kept is None else [("save", kept.saved), ("restore", kept.restored)]
+        yield _counter(
+            "kept_prompts",
+            "Prompts that were saved to files at an unload (save), and restored at a load (restore).",
+            "operation",
+            [((name,), transfer.slots) for name, transfer in transfers],
+        )
+        yield _counter(
+            "kept_prompt_tokens",
+            "Tokens of saved and restored prompts.",
+            "operation",
+            [((name,), transfer.tokens) for name, transfer in transfers],
+        )
+        yield _counter(
+            "kept_prompt_bytes",
+            "Bytes that were written to save prompts, and read to restore them.",
+            "operation",
+            [((name,), transfer.size_bytes) for name, transfer in transfers],
+        )
+        yield _counter(
+            "kept_prompt_seconds",
+            "Time that unloads took longer to save prompts, and loads to restore them.",
+            "operation",
+            [((name,), transfer.seconds) for name, transfer in transfers],
+        )
+        yield _gauge(
+            "kept_prompt_files",
+            "Prompts in files on the disk.",
+            "",
+            [] if kept is None else [((), kept.files)],
+        )
+        yield _gauge(
+            "kept_prompt_files_bytes",
+            "Size of the prompts in files on the disk.",
+            "",
+            [] if kept is None else [((), kept.files_bytes)],
+        )
+        yield _gauge(
+            "kept_prompt_limit_bytes",
+            "Limit of the prompts in files: the setting kv_keep.",
+            "",
+            [] if kept is None else [((), kept.limit_bytes)],
         )
 
     def _nodes(self) -> Iterator[Metric]:

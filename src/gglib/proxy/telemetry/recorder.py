@@ -40,6 +40,8 @@ MAX_REQUESTED_CHARS = 200
 """Names that are longer are cut in the records: no name in a catalogue is."""
 HistoryOf = Callable[[], RequestHistoryPort | None]
 SwapOf = Callable[[str], SwapStatus | None]
+NoteCached = Callable[[str, int, float], None]
+"""A model's name, the tokens that a response of it has reused, and its end in Unix seconds."""
 NoteResponse = Callable[[MeasuredResponse], None]
 NoteOf = Callable[[], NoteResponse | None]
 _recorders: "weakref.WeakSet[RequestRecorder]" = weakref.WeakSet()
@@ -72,7 +74,7 @@ class RequestRecorder:
         """The loop of ``record``; set while there is something to flush."""
         _recorders.add(self)
         self._connection_counts: list[Callable[[], int]] = []
-        self._servers: list[tuple[HistoryOf, SwapOf]] = []
+        self._servers: list[tuple[HistoryOf, SwapOf, NoteCached | None]] = []
         self._notes: list[NoteOf] = []
 
     def connection_count(self) -> int:
@@ -89,12 +91,16 @@ class RequestRecorder:
             self._connection_counts.remove(connection_count)
 
     @contextmanager
-    def storing(self, history: HistoryOf, swap_of: SwapOf) -> Iterator[None]:
+    def storing(
+        self, history: HistoryOf, swap_of: SwapOf, note_cached: NoteCached | None = None
+    ) -> Iterator[None]:
         """Store the requests of a server during the block, and the swaps that they caused.
+
+        ``note_cached`` gets the reused tokens of each response of this machine that may continue a restored prompt.
 
         Servers that share a recorder have the same runtime and the same history, or none.
         """
-        server = history, swap_of
+        server = history, swap_of, note_cached
         self._servers.append(server)
         try:
             yield
@@ -158,7 +164,7 @@ class RequestRecorder:
 
     def _process_pending(self) -> None:
         pending, self._pending = self._pending, []
-        history = next((found for of, _ in self._servers if (found := of()) is not None), None)
+        history = next((found for of, _, _ in self._servers if (found := of()) is not None), None)
         keeps = history is not None or self.feed.has_subscribers
         note = self._notes[0]() if self._notes else None
         stored: list[RequestRecord] = []
@@ -192,12 +198,24 @@ class RequestRecorder:
                 item.prompt_tokens, item.completion_tokens, item.cached_tokens, item.tokens_per_s, _ = usage
                 if note is not None:
                     _note(note, item, usage)
+                # A new conversation finds nothing in restored slots, and says nothing about them.
+                if (
+                    item.cached_tokens is not None
+                    and item.node is None
+                    and item.continues_restored is not False
+                ):
+                    self._note_cached(item, item.cached_tokens)
             self._metrics.record(item)
             self._access_log.record(item, at_s)
             return item
         self._metrics.record_refusal(item.status)
         self._access_log.record_refusal(item, at_s)
         return item.record(at_s)
+
+    def _note_cached(self, record: RequestRecord, cached_tokens: int) -> None:
+        note_cached = next((note for _, _, note in self._servers), None)
+        if note_cached is not None and record.model is not None:
+            note_cached(record.model, cached_tokens, record.ended_at_s)
 
     def _complete(self, record: RequestRecord) -> None:
         """Add what only the history and the feed need."""
@@ -209,7 +227,7 @@ class RequestRecorder:
             record.tokens_per_s = _stream_speed(record)
         waited_s = record.waited_s
         if record.model is not None and (waited_s is None or waited_s > _SWAP_WAIT_S):
-            swaps = (swap_of(record.request_id) for _, swap_of in self._servers)
+            swaps = (swap_of(record.request_id) for _, swap_of, _ in self._servers)
             swap = next((swap for swap in swaps if swap is not None), None)
             record.swap = None if swap is None else describe_swap(swap)
 

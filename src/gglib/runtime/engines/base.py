@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gglib.core.models import ModelKind, ModelLaunchSpec
+from gglib.runtime.engines.slot_files import SlotFiles
 from gglib.system.ram import Ram
 
 FitSlots = Callable[[ModelLaunchSpec, int, int], int]
@@ -45,6 +46,8 @@ class LaunchRequest:
     """A file with that key (mode 0600), because the command line is visible in the process list."""
     plan_file: Path
     """The path of a file that the engine may write for its process."""
+    slot_directory: Path
+    """A directory of this launch (mode 0700) for the prompts in its slots; removed after the exit."""
     slots: int
     """The wanted number of requests at a time, unless the model's arguments set it."""
     fit_slots: FitSlots | None
@@ -114,6 +117,13 @@ class PreparedLaunch:
     """The limit of its prompt cache in MiB; None: it has none, or it is unknown."""
     threads: int | None = None
     """How many threads compute; None: the engine's default."""
+    slot_directory: Path | None = None
+    """Where the engine saves the prompts in its slots, and restores them from; None: it cannot. A request can choose
+    a slot of such an engine by ``id_slot``."""
+    slot_files: SlotFiles | None = None
+    """How its prompts are kept while it is not in memory; None: they are not."""
+    has_private_files: bool = False
+    """Whether what the process writes is readable for this user only."""
     before_spawn: Callable[[], None] = lambda: None
     """Called right before the process is started: releases what was reserved for it."""
 

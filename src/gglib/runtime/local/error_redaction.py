@@ -17,8 +17,12 @@ _PATH_IN_WORD = re.compile(r"(?:^|[=,:])(/(?!/)[^=,:]+)")
 """An absolute path in a word such as ``--file=/a/b.bin`` or ``/a/b.bin:0.5``, but not that of a URL."""
 
 
-def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_name: str) -> list[Path]:
-    """Return the directories to redact: of the model, the engine and the launch, with links also resolved."""
+def known_directories(spec: ModelLaunchSpec, config: LaunchConfig) -> list[Path]:
+    """Return the directories to redact: of the model, the engine and the launches, with links also resolved.
+
+    None is of a single launch, so that all launches of a model have the same patterns: ``re`` caches 512 of them, each
+    with 20 kB.
+    """
     files = [*spec.files, *_named_files(spec)]
     if isinstance(spec.backend, CommandBackend):
         files += _files_of(spec.backend)
@@ -27,7 +31,7 @@ def known_directories(spec: ModelLaunchSpec, config: LaunchConfig, *, launch_nam
     folders = [file.absolute().parent for file in files]
     folders += [file.resolve().parent for file in files]  # the loader logs resolved paths
     folders += [
-        config.engines_dir / launch_name,
+        config.engines_dir,
         config.engines_dir.parent,
         config.log_dir.absolute(),
         Path(tempfile.gettempdir()),
@@ -56,7 +60,7 @@ def _files_of(backend: CommandBackend) -> list[Path]:
 
 def redact_preflight_error(error: GglibError, spec: ModelLaunchSpec, config: LaunchConfig) -> GglibError:
     """Return an error of the checks before a launch, redacted for clients. Blocks: links are followed."""
-    return redact_error(error, PathRedactor(known_directories(spec, config, launch_name=""), config.home))
+    return redact_error(error, PathRedactor(known_directories(spec, config), config.home))
 
 
 def redact_error(error: GglibError, redactor: PathRedactor) -> GglibError:

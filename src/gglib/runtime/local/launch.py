@@ -81,6 +81,7 @@ def _request(
         key=workspace.key,
         key_file=workspace.key_file,
         plan_file=workspace.plan_file,
+        slot_directory=workspace.slot_directory,
         slots=config.slots,
         fit_slots=config.fit_slots,
         prompt_cache=config.prompt_cache,

@@ -7,6 +7,7 @@ from pathlib import Path
 from gglib.core.defaults import HEARTBEAT_S
 from gglib.core.runtime.slots import DEFAULT_SLOTS
 from gglib.runtime.engines.base import Engine, FitSlots, PromptCacheLimit
+from gglib.runtime.local.kept_prompts.service import KeepSettings
 from gglib.runtime.local.version_lock import Resolve
 from gglib.system import MemoryState, Ram, read_cores, read_ram
 from gglib.system.gpus import GpuState
@@ -60,6 +61,8 @@ class LaunchConfig:
     """Shortened to ``~`` in errors for clients."""
     memory_state: Callable[[], MemoryState] | None = None
     """Reads the system's memory state, to explain a SIGKILL; blocks for a moment."""
+    keep: KeepSettings | None = None
+    """How prompts are kept while their engine is not in memory; None: they are not."""
     resolve: Resolve | None = None
     """Resolves a model again if its files were deleted for a newer version."""
 

@@ -23,6 +23,7 @@ from gglib.runtime.local.os_processes import kill_descendants, signal_group
 logger = logging.getLogger("gglib.runtime")
 
 _READ_BYTES = 65_536
+_PRIVATE_UMASK = 0o077
 _DRAIN_READS = 64
 """Limit of the reads after the exit: a pipe buffers little, but grandchildren may write to it for ever."""
 
@@ -63,6 +64,7 @@ class EngineProcess:
             | dict(launch.environment)
             | dict(environment or {}),
             cwd=launch.directory,
+            umask=_PRIVATE_UMASK if launch.has_private_files else -1,
         )
         return cls(process, log, launch.stop_escalation)
 

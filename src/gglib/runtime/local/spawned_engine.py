@@ -90,6 +90,7 @@ class SpawnedEngine:
             unix_socket=None if socket_path is None else str(socket_path),
             bearer_key=self.launch.bearer_key,
             served_name=self.launch.served_name,
+            slots=None if self.launch.slot_directory is None else self.launch.slots,
         )
 
     async def _wait_while_loading(self, ready: asyncio.Future[int | None]) -> float:

@@ -45,6 +45,11 @@ class Workspace:
         """The file from which an engine may read its parameters."""
         return self.directory / "plan.json"
 
+    @property
+    def slot_directory(self) -> Path:
+        """The directory in which the engine saves its slots."""
+        return self.directory / "slots"
+
     def record(self, pid: int) -> None:
         """Record the engine process, for ``reap_orphans``."""
         record = {"pid": pid, "mark": process_start_id(pid), "socket_path": str(self.socket_path or "")}
@@ -65,6 +70,7 @@ def open_workspace(engines_dir: Path, name: str, *, use_unix_socket: bool) -> It
                 socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_DIR_PREFIX))  # mode 0700
                 socket_path = socket_dir / "engine.sock"
         workspace = Workspace(directory, socket_path, secrets.token_urlsafe(32))
+        workspace.slot_directory.mkdir(mode=0o700)
         workspace.key_file.touch(mode=0o600)
         workspace.key_file.write_text(workspace.key)
         yield workspace

@@ -94,6 +94,17 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeWay:
+    """A launch that stops goes on saving its prompts, and there is memory for the load that it was stopped for.
+
+    While that model is in memory, it does not count as a model, only with its memory. Other loads wait for ``Exited``,
+    which follows as after any stop: the memory was not compared with theirs.
+    """
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """Stop every resident: idle ones now, busy ones after their requests, at the latest at ``deadline``."""
 
@@ -178,6 +189,7 @@ Event = (
     | LoadFailed
     | Died
     | Exited
+    | MadeWay
     | StopRequested
     | PinsChanged
     | Measured

@@ -15,7 +15,7 @@ from gglib.runtime.scheduler.events import (
     Refuse,
     StopReason,
 )
-from gglib.runtime.scheduler.repeated_loads import idle_beside
+from gglib.runtime.scheduler.repeated_loads import idle_beside, saving_beside, share_a_device
 from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import Resident, ResidentState
 from gglib.runtime.scheduler.unloading import stop
@@ -58,7 +58,11 @@ def _remove(state: SchedulerState, generation: int, now: float) -> Resident | No
 
 
 def fail_load(state: SchedulerState, event: LoadFailed, now: float) -> Iterator[Effect]:
-    """Refuse the waiters of a failed load, or stop idle residents and repeat it if it ran out of memory."""
+    """Refuse the waiters of a failed load, or repeat it if it ran out of memory beside others.
+
+    It is repeated once idle residents, which stop for it, and those that had made way have exited. One of these may
+    have exited already, after the load ran out of memory and before it ended.
+    """
     resident = _remove(state, event.generation, now)
     if resident is None:
         return
@@ -66,8 +70,13 @@ def fail_load(state: SchedulerState, event: LoadFailed, now: float) -> Iterator[
     is_wanted = resident.state is ResidentState.LOADING and model_id in state.launch_sizes()
     if is_wanted and isinstance(event.error, ModelOutOfMemoryError):
         idle = idle_beside(resident, state.residents.values(), state.pinned)
-        if idle and model_id not in state.repeated_loads and _fits_grown(state, resident):
-            state.repeated_loads.add(resident, state.placement.memory_limits)
+        saving = saving_beside(resident, state.residents.values())
+        was_beside = bool(idle or saving) or resident.was_beside_saves
+        if was_beside and model_id not in state.repeated_loads and _fits_grown(state, resident):
+            state.repeated_loads.add(resident, state.placement.memory_limits, (*idle, *saving))
+            for other in saving:
+                if other.evicted_for is None:  # otherwise the load that it was stopped for has not begun yet
+                    other.evicted_for = model_id
             for other in idle:
                 other.evicted_for = model_id
                 yield stop(other, now, Eviction(StopReason.OUT_OF_MEMORY, now))
@@ -108,5 +117,12 @@ def _refuse_waiters_of(state: SchedulerState, failure: Failure, now: float) -> I
 def finish_exit(state: SchedulerState, generation: int, now: float) -> None:
     """Drop a launch that has exited."""
     resident = _remove(state, generation, now)
-    if resident is not None and resident.state is ResidentState.STOPPING and not resident.has_died:
+    if resident is None or resident.state is not ResidentState.STOPPING or resident.has_died:
+        return
+    if resident.has_made_way:
+        for other in state.residents.values():
+            if other.state is ResidentState.LOADING and share_a_device(other, resident):
+                other.was_beside_saves = True
+    if resident.evicted_for is not None or not resident.has_made_way:
         state.keep_warm.record_stop(now - resident.since)
+    # Otherwise the load began beside its stop, whose time says nothing about swaps.

@@ -14,7 +14,8 @@ The decision for a request, with the numbers of the decision tree in ``docs/memo
 6. Its launch fits into the room that is free now: it starts (``Room.fits_now``).
 7. It fits once the residents that are stopping have exited: it waits for them, and nothing else is evicted.
 8. A set of residents makes room for it (``choose_victims``). Without such a set it waits.
-9. The victims have exited and their memory is free (``Exited``): the launch starts.
+9. The victims have exited and their memory is free (``Exited``): the launch starts. If a victim has made way for it
+   (``MadeWay``), it starts before, beside the victim's memory (``Room.fits_beside_stop``).
 10. The load runs out of memory: it is repeated once, after idle residents have stopped (``launches.fail_load``).
 
 The victims are the set with the least expected loss (``expected_loss``) among the sets that are large enough. The loss
@@ -61,6 +62,15 @@ class Room:
     def fits_now(self, size: Mapping[str, int]) -> bool:
         """Whether a launch of this size can start."""
         return all(not size.get(device) or size[device] <= left for device, left in self.now.items())
+
+    def fits_beside_stop(self, size: Mapping[str, int]) -> bool:
+        """Whether a launch can start now in the place of a model that is stopping, beside its memory."""
+        return self.fits_now({**size, MODELS: 0}) and not self.shortage(size)
+
+    def take_beside_stop(self, size: Mapping[str, int]) -> None:
+        """Take room for such a launch."""
+        _subtract(self.now, {**size, MODELS: 0})
+        _subtract(self.soon, size)
 
     def shortage(self, size: Mapping[str, int]) -> Vector:
         """Return what a launch of this size lacks after the present stops, by device; empty if nothing."""
@@ -134,9 +144,15 @@ class Placement:
             device: min(limit, memory.get(device, limit)) for device, limit in self._budget.items()
         }
 
-    def footprint(self, size: DeviceBytes) -> Vector:
-        """Return the vector of a launch: one model, and its memory on the limited devices."""
-        return {MODELS: 1, **{device: size.get(device, 0) for device in self._budget if device != MODELS}}
+    def footprint(self, size: DeviceBytes, *, models: int = 1) -> Vector:
+        """Return the vector of a launch: one model, and its memory on the limited devices.
+
+        ``models`` is 0 for one that stops beside the launch that it has made way for.
+        """
+        return {
+            MODELS: models,
+            **{device: size.get(device, 0) for device in self._budget if device != MODELS},
+        }
 
     def difference(self, larger: DeviceBytes, smaller: DeviceBytes) -> Vector:
         """Return what the larger of two sizes of one launch takes in addition on the limited devices."""
@@ -170,14 +186,14 @@ class Placement:
             _subtract(left, self.footprint(size))
         return {device: max(0, amount) for device, amount in left.items() if device != MODELS}
 
-    def room(self, staying: Collection[DeviceBytes], stopping: Collection[DeviceBytes]) -> Room:
-        """Return what these residents leave."""
+    def room(self, staying: Iterable[Vector], stopping: Collection[Vector]) -> Room:
+        """Return what residents with these footprints leave."""
         now = dict(self._limits)
-        for size in (*staying, *stopping):
-            _subtract(now, self.footprint(size))
+        for footprint in (*staying, *stopping):
+            _subtract(now, footprint)
         room = Room(now, dict(now))
-        for size in stopping:
-            room.give_back(self.footprint(size))
+        for footprint in stopping:
+            room.give_back(footprint)
         return room
 
     def excess(self, sizes: Collection[DeviceBytes]) -> Vector:

@@ -19,7 +19,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.priority import Priority
 from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.keep_warm import KeepWarm
-from gglib.runtime.scheduler.placement import MODELS, Candidate, Placement, Room, largest
+from gglib.runtime.scheduler.placement import MODELS, Candidate, Placement, Room, Vector, largest
 from gglib.runtime.scheduler.repeated_loads import RepeatedLoads
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 from gglib.runtime.scheduler.victim_rule import LeastExpectedLoss, VictimRule
@@ -97,8 +97,8 @@ class Planner:
         """Return what these waiters need: one for each model that no resident serves, in order."""
         plan = Plan()
         room = self.placement.room(
-            [r.size for r in self.residents if r.state is not ResidentState.STOPPING],
-            [r.size for r in self.residents if r.state is ResidentState.STOPPING],
+            [self._footprint(r) for r in self.residents if r.state is not ResidentState.STOPPING],
+            [self._footprint(r) for r in self.residents if r.state is ResidentState.STOPPING],
         )
         for waiter in next_waiters:
             self._plan_for(waiter, room, plan)
@@ -116,6 +116,20 @@ class Planner:
             resident, placement=self.placement, keep_warm=self.keep_warm, now=self.now
         )
 
+    def _footprint(self, resident: Resident) -> Vector:
+        return self.placement.footprint(resident.size, models=0 if self._is_replaced(resident) else 1)
+
+    def _is_replaced(self, resident: Resident) -> bool:
+        """Whether a resident stops beside the one that it has made way for."""
+        return resident.has_made_way and any(
+            r.spec.model_id == resident.made_way_for and r.state is not ResidentState.STOPPING
+            for r in self.residents
+        )
+
+    def _may_begin_beside(self, model_id: int) -> bool:
+        """Whether a resident that stops has made way for this load, and it has not begun yet."""
+        return any(r.made_way_for == model_id == r.evicted_for for r in self.residents)
+
     def _plan_for(self, waiter: Waiter, room: Room, plan: Plan) -> None:
         model_id = waiter.spec.model_id
         existing = next((r for r in self.residents if r.spec.model_id == model_id), None)
@@ -124,7 +138,11 @@ class Planner:
             return
         size = self.placement.footprint(self.sizes[model_id])
         # The numbers are those of the decision tree (``placement``); 1 to 5 are decided already.
-        if existing is None and not self._waits_for_stops(model_id) and room.fits_now(size):  # 6
+        can_begin = existing is None and not self._waits_for_stops(model_id)
+        if can_begin and self._may_begin_beside(model_id) and room.fits_beside_stop(size):  # 9
+            room.take_beside_stop(size)
+            plan.launches.append(waiter)
+        elif can_begin and room.fits_now(size):  # 6
             room.take(size)
             plan.launches.append(waiter)
         elif not (shortage := room.shortage(size)):  # 7
@@ -140,7 +158,9 @@ class Planner:
     def _waits_for_stops(self, model_id: int) -> bool:
         """Whether the load of this model is repeated once the residents that stop for it have exited."""
         return model_id in self.repeated_loads and any(
-            r.state is ResidentState.STOPPING and r.evicted_for == model_id for r in self.residents
+            r.state is ResidentState.STOPPING
+            and (r.evicted_for == model_id or self.repeated_loads.awaits(model_id, r.generation))
+            for r in self.residents
         )
 
     def _drop_surplus(self, plan: Plan, room: Room) -> None:

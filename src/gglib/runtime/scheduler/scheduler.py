@@ -36,6 +36,9 @@ new requests, and stops after its last one, if its engine stalled, the user stop
 was overwritten or its model has a newer version. A request for a newer version is treated like one for a larger
 context: the launch of the older version has to stop first.
 
+A resident that saves its prompts at its stop may make way (``MadeWay``), if there is memory for two: the load that it
+was stopped for starts beside it. It still takes its memory, and its own model is not launched before it has exited.
+
 A swap that has started is finished: if the last waiter leaves after a resident was stopped for its model, the load
 stays pending. A request whose wait timed out (``WaitTimedOut``) or that does not wait (``Requested.waits``) leaves a
 pending load, one for each model, renewed by the next such request. It ends when the model is ready, fails or is
@@ -46,7 +49,8 @@ but a load that replaced an abandoned load is protected from this until a waiter
 timeout shorter than the loads would cancel each other's loads for ever.
 
 A model whose load failed, or whose process died too often, is refused at once for a growing time (``backoff``). A load
-that ran out of memory is repeated once, after the idle residents on its devices have stopped; pinned ones stay.
+that ran out of memory is repeated once, after the idle residents on its devices have stopped, and those that had made
+way there have exited; pinned ones stay.
 
 *Priorities*: interactive requests come before batch requests, until these have waited for ``swap_wait_s``. A resident
 processes a limited number of batch requests at a time, so that interactive ones find a free slot.
@@ -68,6 +72,7 @@ from gglib.runtime.scheduler.events import (
     Grant,
     LimitsChanged,
     LoadFailed,
+    MadeWay,
     Measured,
     ModelRemoved,
     PinsChanged,
@@ -104,6 +109,7 @@ from gglib.runtime.scheduler.scheduler_state import SchedulerState
 from gglib.runtime.scheduler.state import PendingLoad, Resident, ResidentState, Waiter
 from gglib.runtime.scheduler.unloading import (
     drain,
+    make_way,
     remove_model,
     request_stop,
     stall,
@@ -135,8 +141,8 @@ class Scheduler:
         """Start without residents.
 
         ``capacity`` limits their number and ``budget`` their memory by device (None: no limit), including those that
-        load, drain or stop. ``keep_warm`` has the records of earlier loads and returns (None: none);
-        ``victim_rule`` chooses the residents that make room (None: ``LeastExpectedLoss``).
+        load, drain or stop; only the memory of those that have made way. ``keep_warm`` has the records of earlier loads
+        and returns (None: none); ``victim_rule`` chooses the residents that make room (None: ``LeastExpectedLoss``).
         """
         self._state = SchedulerState(
             placement=Placement(capacity=capacity, budget=budget),
@@ -294,6 +300,8 @@ class Scheduler:
                 effects += record_death(state, event, now)
             case Exited(generation):
                 finish_exit(state, generation, now)
+            case MadeWay(generation):
+                make_way(state, generation)
             case FileChanged(generation):
                 effects += drain(state.residents.get(generation), StopReason.CHANGED, now)
             case Superseded(generation):

@@ -60,6 +60,10 @@ class Resident:
     """The time to process the prompts in its cache again, in seconds."""
     eviction: Eviction | None = None
     """Why it drains or stops; None: it does neither, or it stops because its process died."""
+    made_way_for: int | None = None
+    """Id of the model whose load may begin beside its stop, because it saves its prompts; None: no load may."""
+    was_beside_saves: bool = False
+    """Whether one that had made way exited while it was loading: it may have run out of memory before that."""
     stop_deadline: float | None = None
     """When it stops even if requests hold it; None: never."""
     is_protected: bool = False
@@ -79,6 +83,11 @@ class Resident:
     def is_unused(self) -> bool:
         """Whether it has served no request since it became ready."""
         return self.last_used <= self.since
+
+    @property
+    def has_made_way(self) -> bool:
+        """Whether a load may begin beside its stop, or has begun."""
+        return self.made_way_for is not None
 
     @property
     def has_died(self) -> bool:

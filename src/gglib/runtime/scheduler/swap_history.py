@@ -13,6 +13,7 @@ from itertools import islice
 from gglib.core.errors import GglibError, ModelLoadFailedError
 from gglib.core.ports import LoadCount, SwapCount, SwapStatus
 from gglib.core.ports.runtime import MAX_SWAPS
+from gglib.core.runtime.kept_prompts import NO_TRANSFER, KeptTransfer, transfer_texts
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
@@ -23,12 +24,14 @@ from gglib.runtime.scheduler.events import (
     Grant,
     Launch,
     LoadFailed,
+    MadeWay,
     Requested,
     RequestEnded,
     Stop,
     StopReason,
     WaitTimedOut,
 )
+from gglib.runtime.scheduler.kept_events import KeptEvent, PromptsSaved
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,16 @@ class _QueuedRequest:
 class _Unload:
     """A launch that was stopped."""
 
+    generation: int
     model_name: str
     eviction: Eviction
     request: _QueuedRequest | None
     stopped_at: float
+    saved: KeptTransfer | None
+    has_made_way: bool = False
+    """Whether it has made way, and the load that it was stopped for has not begun yet."""
     exited_at: float = 0.0
+    """Or when the next load began beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,9 @@ class _Load:
     request: _QueuedRequest | None
     evicted: _Unload | None
     is_finished: bool = False
+    restored: KeptTransfer | None = None
+    saved: KeptTransfer | None = None
+    """Saved before it was stopped."""
 
 
 MAX_SWAPS_BY_REQUEST = 512
@@ -130,6 +141,40 @@ class SwapHistory:
             self._keep_by_request(swaps)
         return swaps
 
+    def record_kept(self, event: KeptEvent) -> None:
+        """Add saved or restored prompts to the current unload or load of their launch; ignored for another launch."""
+        generation, transfer = event.generation, event.transfer
+        is_saved = isinstance(event, PromptsSaved)
+        if (load := self._loads.get(generation)) is not None:
+            self._loads[generation] = (
+                replace(load, saved=_sum(load.saved, transfer))
+                if is_saved
+                else replace(load, restored=_sum(load.restored, transfer))
+            )
+        elif is_saved and (unload := self._unloads.get(generation)) is not None:
+            self._unloads[generation] = replace(unload, saved=_sum(unload.saved, transfer))
+        elif is_saved:
+            self._add_saved_beside(generation, transfer)
+
+    def _add_saved_beside(self, generation: int, transfer: KeptTransfer) -> None:
+        """Add prompts that were saved beside the next load to its swap, which may be finished."""
+        for number, load in self._loads.items():
+            if load.evicted is None or load.evicted.generation != generation:
+                continue
+            evicted = replace(load.evicted, saved=_sum(load.evicted.saved, transfer))
+            self._loads[number] = replace(load, evicted=evicted)
+            if load.is_finished:
+                self._replace_saved(evicted.model_name, load.model_name, evicted.saved)
+            return
+
+    def _replace_saved(self, from_model: str, to_model: str, saved: KeptTransfer | None) -> None:
+        for index, (swap, ended_at) in enumerate(self._swaps):
+            if (swap.from_model, swap.to_model) == (from_model, to_model):
+                self._swaps[index] = replace(swap, saved=saved), ended_at
+                if swap.request_id is not None and self._by_request.get(swap.request_id) is swap:
+                    self._by_request[swap.request_id] = self._swaps[index][0]
+                return
+
     def _keep_by_request(self, swaps: Sequence[SwapStatus]) -> None:
         for swap in swaps:
             if swap.request_id is not None:
@@ -140,12 +185,12 @@ class SwapHistory:
 
     def _apply(self, event: Event, effects: Sequence[Effect], now: float) -> list[SwapStatus]:
         swaps = [*self._end_load(event, now)]
-        unloaded = self._finish_unload(event, now)
+        unloaded = self._finish_unload(event, effects, now)
         for effect in effects:
             if isinstance(effect, Stop) and effect.eviction is not None:
                 swaps += self._begin_unload(effect.generation, effect.eviction, now)
             elif isinstance(effect, Launch):
-                self._begin_load(effect, unloaded, now)
+                self._begin_load(effect, unloaded or self._take_made_way_for(effect, now), now)
                 unloaded = None
         if unloaded is not None:
             swaps.append(self._end_unload(unloaded))
@@ -173,7 +218,9 @@ class SwapHistory:
         load = self._loads.pop(generation, None)
         if load is not None:
             request = self._requests.get(eviction.ticket) if eviction.ticket is not None else None
-            self._unloads[generation] = _Unload(load.model_name, eviction, request, now)
+            self._unloads[generation] = _Unload(
+                generation, load.model_name, eviction, request, now, load.saved
+            )
             if not load.is_finished:
                 self._count_load(load, "stopped", now)
                 if load.evicted is not None:
@@ -184,11 +231,23 @@ class SwapHistory:
         self._count_swap(reason_code(unload.eviction.reason))
         return _unload_swap(unload)
 
-    def _finish_unload(self, event: Event, now: float) -> _Unload | None:
-        if not isinstance(event, Exited):
+    def _finish_unload(self, event: Event, effects: Sequence[Effect], now: float) -> _Unload | None:
+        """Return the unload that ends with this event: its process has exited, or the next load begins beside it."""
+        if not isinstance(event, Exited | MadeWay) or event.generation not in self._unloads:
             return None
-        unload = self._unloads.pop(event.generation, None)
-        return None if unload is None else replace(unload, exited_at=now)
+        unload = self._unloads.pop(event.generation)
+        if isinstance(event, MadeWay) and not any(isinstance(effect, Launch) for effect in effects):
+            self._unloads[event.generation] = replace(unload, has_made_way=True)
+            return None
+        return replace(unload, exited_at=now)
+
+    def _take_made_way_for(self, launch: Launch, now: float) -> _Unload | None:
+        """Return the unload that has made way for a load, if this waited for something else: its own former launch."""
+        for generation, unload in self._unloads.items():
+            request = unload.request
+            if unload.has_made_way and request is not None and request.model_name == launch.spec.model_name:
+                return replace(self._unloads.pop(generation), exited_at=now)
+        return None
 
     def _end_load(self, event: Event, now: float) -> Iterator[SwapStatus]:
         match event:
@@ -225,17 +284,23 @@ class SwapHistory:
 
 def describe_swap(swap: SwapStatus) -> str:
     """Return a swap as one log line."""
+    kept = "".join(f"; {text}" for text in transfer_texts(swap.saved, swap.restored))
     if swap.to_model is None:
         return (
-            f"'{swap.from_model}' unloaded: {swap.why} (drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s)"
+            f"'{swap.from_model}' unloaded: {swap.why} "
+            f"(drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s{kept})"
         )
     requested_by = f", requested by {swap.request_id}" if swap.request_id else ""
     failed = f", failed: {swap.error}" if swap.error else ""
     return (
         f"swap from {_quoted(swap.from_model)} to {_quoted(swap.to_model)}{requested_by}{failed}: "
         f"waited {swap.waited_s:.2f} s, drain {swap.drain_s:.2f} s, stop {swap.stop_s:.2f} s, "
-        f"load {swap.load_s:.2f} s, total {swap.total_s:.2f} s ({swap.why})"
+        f"load {swap.load_s:.2f} s, total {swap.total_s:.2f} s ({swap.why}){kept}"
     )
+
+
+def _sum(former: KeptTransfer | None, transfer: KeptTransfer) -> KeptTransfer:
+    return (former or NO_TRANSFER) + transfer
 
 
 def _quoted(model_name: str | None) -> str:
@@ -261,6 +326,8 @@ def _load_swap(load: _Load, now: float, error: GglibError | None) -> SwapStatus:
         load_s=now - load.started_at,
         total_s=now - min(began_at, turn_at),
         error=None if error is None else failure_reason(error),
+        saved=None if evicted is None else evicted.saved,
+        restored=load.restored,
     )
 
 
@@ -272,6 +339,7 @@ def _unload_swap(unload: _Unload) -> SwapStatus:
         drain_s=unload.stopped_at - unload.eviction.since,
         stop_s=unload.exited_at - unload.stopped_at,
         total_s=unload.exited_at - unload.eviction.since,
+        saved=unload.saved,
     )
 
 

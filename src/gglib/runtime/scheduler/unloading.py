@@ -117,6 +117,13 @@ def stop_expired(state: SchedulerState, now: float) -> Iterator[Effect]:
             yield stop(resident, now, Eviction(StopReason.EXPIRED, now))
 
 
+def make_way(state: SchedulerState, generation: int) -> None:
+    """Let the load begin that a launch was stopped for, beside its stop."""
+    resident = state.residents.get(generation)
+    if resident is not None and resident.state is ResidentState.STOPPING and resident.evicted_for is not None:
+        resident.made_way_for = resident.evicted_for
+
+
 def stop(resident: Resident, now: float, eviction: Eviction | None = None) -> Stop:
     """Stop a resident; without ``eviction`` for the reason that it drains for."""
     resident.transition_to(ResidentState.STOPPING, now)

@@ -61,17 +61,20 @@ def read_writable(path: Path) -> tuple[bytes, os.stat_result | None]:
     return content, found
 
 
-def replace_file(path: Path, content: bytes, found: os.stat_result | None) -> None:
+def replace_file(
+    path: Path, content: bytes, found: os.stat_result | None, *, forbidden_mode: int = 0
+) -> None:
     """Write the file beside the old one, with its mode and owner, and rename it over the old one.
 
-    Without an old one (``found`` is None) only the owner gets access. Raises OSError.
+    Without an old one (``found`` is None) only the owner gets access. The bits of ``forbidden_mode`` are not copied.
+    Raises OSError.
     """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             if found is not None:
-                os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+                os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~forbidden_mode)
                 with suppress(OSError):  # only root may give a file away
                     os.fchown(descriptor, found.st_uid, found.st_gid)
         sync(Path(name))

@@ -39,6 +39,16 @@ class Script:
     """As ``load_fails_with``, for launches with an argument: ``{"--flash-attn=on": "not supported"}``."""
     load_exit_code: int = 1
     """Negative: the process dies of this signal, as after an illegal instruction."""
+    slot_tokens: int = 0
+    """How many tokens each completion leaves in a slot, in turn; 0: slots say nothing of their prompts."""
+    slot_bytes: int = 100
+    """Of each token in a saved slot."""
+    slot_save_s: float = 0.0
+    """How long the file of a save stays half."""
+    slot_restore_s: float = 0.0
+    slot_fault: str | None = None
+    """``unsupported``, ``full disk`` (half a file, and success), ``refused restore``; ``die in save`` and ``die in
+    restore`` kill the process."""
     speeds: Mapping[str, float] = field(default_factory=dict)
     """Factors of the rates that ``/completion`` reports, by argument of the launch: ``{"--threads=4": 1.5}``."""
     die_while_loading_after_s: float | None = None

@@ -18,6 +18,7 @@ from gglib.testing.scripted_server.options import Options
 from gglib.testing.scripted_server.record import Recorder
 from gglib.testing.scripted_server.response_writer import CutError, ResponseWriter
 from gglib.testing.scripted_server.script import Script
+from gglib.testing.scripted_server.slot_files import Slots
 
 IDLE_TIMEOUT_S = 5.0
 MAX_REQUESTS_PER_CONNECTION = 100
@@ -46,6 +47,7 @@ class ScriptedServer:
         self._alias = _alias(options)
         self._keys = _keys(options)
         self._slot_count = options.number("--parallel", 4)
+        self._slots = Slots(script, self._slot_count, options.text("--slot-save-path"))
         whole = options.number("--ctx-size", 4096)
         # As in llama-server: slots split the context, unless they share one cache.
         self._n_ctx = whole if options.has("--kv-unified") else whole // self._slot_count
@@ -115,7 +117,7 @@ class ScriptedServer:
             await _send_error(response, payloads.NO_KEY)
         elif is_health and not script.is_health_affected:
             await response.send(200, payloads.dumps({"status": "ok"}))
-        elif not await self._misbehave(response):
+        elif not await self._misbehave(response) and not await self._slots.act(request, response):
             await self._route(path, request, response)
 
     async def _misbehave(self, response: ResponseWriter) -> bool:
@@ -161,14 +163,15 @@ class ScriptedServer:
     def _report(self, path: str) -> bytes | None:
         """Return the body of a page about the server itself."""
         if path == "/slots" and not self._options.has("--no-slots"):
-            return payloads.slots(self._slot_count, busy=self._generating, n_ctx=self._n_ctx)
+            shown = payloads.slots(self._slot_count, busy=self._generating, n_ctx=self._n_ctx)
+            return self._slots.shown(shown)
         if path == "/props":
             model_path = self._options.text("--model")
             return payloads.props(
                 self._alias, model_path=model_path, n_ctx=self._n_ctx, slot_count=self._slot_count
             )
         if path == "/metrics" and self._options.has("--metrics"):
-            return b"llamacpp:requests_processing %d\n" % self._generating
+            return b"llamacpp:requests_processing %d\n" % self._generating + self._slots.metrics()
         return None
 
     def _native(self, path: str, request: Request) -> bytes | None:
@@ -200,6 +203,7 @@ class ScriptedServer:
             await _send_error(response, (400, "parse error: not a JSON object", "invalid_request_error"))
             return
         self._generating += 1
+        self._slots.fill()
         try:
             if wanted.get("stream"):
                 options = wanted.get("stream_options") or {}

@@ -59,6 +59,15 @@ def test_error_names_the_program_and_a_command(holder: PortHolder, text: str) ->
     assert shown == f"Port 8080 is in use by {text}'gglib up --port 8081' uses a free one."
 
 
+def test_a_port_of_a_socket_unit_is_served_by_its_service() -> None:
+    """Connections to it wait there for the service that systemd starts."""
+    shown = busy_text(8080, PortHolder(process=ListeningProcess(1, "systemd")), command="up", free_port=8081)
+    assert shown == (
+        "Port 8080 is kept open by systemd for a service: 'gglib service start' starts that of gglib, or "
+        "'gglib up --port 8081' uses a free port."
+    )
+
+
 def test_without_a_free_port_nearby_the_kernel_chooses() -> None:
     """As with ``--port 0``."""
     assert "'gglib serve --port 0'" in busy_text(65_535, PortHolder(), command="serve", free_port=None)

@@ -107,6 +107,8 @@ def test_each_setting_can_be_set_from_each_source(tmp_path: Path) -> None:
         "slots": 1,
         "max_models": "auto",
         "memory": {"ram": "20G", "gpu0": "512MiB"},
+        "kv_keep": "512M",
+        "kv_keep_over_restart": True,
         "max_body_mb": 1,
         "max_bodies_mb": 3,
         "heartbeat_s": 0,

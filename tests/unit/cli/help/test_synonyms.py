@@ -18,7 +18,7 @@ ALL = (*COMMANDS, *HIDDEN_COMMANDS, *SYNONYMS)
     ("word", "message"),
     [
         ("lst", "Unknown command 'lst'. Did you mean 'list'?"),
-        ("serv", "Unknown command 'serv'. Did you mean 'serve'?"),
+        ("serv", "Unknown command 'serv'. Did you mean 'serve' or 'service'?"),
         ("outd", "Unknown command 'outd'. Did you mean 'outdated'?"),
         ("Pull", "Unknown command 'Pull'. Did you mean 'pull'?"),
         ("remov", "Unknown command 'remov'. Did you mean 'rm'?"),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gglib.cli.server.swap_hint import shown_swap_hint
-from gglib.core.ports import ModelRuntimePort, RuntimeStatus, SwapStatus
+from gglib.core.ports import ModelRuntimePort, ResidentStatus, RuntimeStatus, SwapStatus
 from gglib.core.runtime.events import EventsLost, RequestQueued, RuntimeEvent, SwapFinished
 from gglib.testing import FakeRuntime
 
@@ -20,12 +20,16 @@ class HintingRuntime(FakeRuntime):
     def __init__(self) -> None:
         super().__init__()
         self.hint: str | None = None
+        self.keep_hint: str | None = None
         self.reads = 0
 
     async def status(self) -> RuntimeStatus:
-        """Return the hint only."""
+        """Return the hints only."""
         self.reads += 1
-        return RuntimeStatus(hint=self.hint)
+        resident = ResidentStatus(
+            model_id=1, model_name="a", state="ready", effective_ctx=1, keep_hint=self.keep_hint
+        )
+        return RuntimeStatus(residents=(resident,), hint=self.hint)
 
 
 class SilentRuntime(HintingRuntime):
@@ -47,7 +51,7 @@ async def events_pass(runtime: FakeRuntime, *events: RuntimeEvent) -> None:
 async def test_hint_is_printed_once_after_its_swap(
     event: RuntimeEvent, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Later swaps print nothing, and the subscription ends."""
+    """Later swaps print other hints only."""
     runtime = HintingRuntime()
     async with shown_swap_hint(runtime):
         await events_pass(runtime, event)
@@ -55,7 +59,10 @@ async def test_hint_is_printed_once_after_its_swap(
         runtime.hint = "keep both."
         await events_pass(runtime, event, event)
         assert capsys.readouterr().err == LINE
-        assert not runtime.subscriptions
+        runtime.keep_hint = "keep its prompts."
+        await events_pass(runtime, event, event)
+        assert capsys.readouterr().err == "Hint: keep its prompts.\n"
+    assert not runtime.subscriptions
 
 
 async def test_other_events_do_not_read_the_status(capsys: pytest.CaptureFixture[str]) -> None:

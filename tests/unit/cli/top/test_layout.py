@@ -176,6 +176,20 @@ def test_message_line(ui: Ui, line: str) -> None:
     assert lines[-2][0][1] == {"It failed.": "red"}.get(line, lines[-2][0][1])
 
 
+def test_hint_of_a_model_is_shown_if_there_is_no_other() -> None:
+    """There is one line for it."""
+    own = data(resident(keep_hint="keep its prompts"))
+    assert texts(frame(own, UI, NOW_S, (80, 24)))[-2] == "Hint: keep its prompts"
+    both = data(resident(keep_hint="keep its prompts"), hint="keep both")
+    assert texts(frame(both, UI, NOW_S, (80, 24)))[-2] == "Hint: keep both"
+
+
+def test_without_a_status_there_is_no_hint() -> None:
+    """The server has not answered yet."""
+    unknown = replace(data(), status=None, problem=None)
+    assert texts(frame(unknown, UI, NOW_S, (80, 24)))[-2] == ""
+
+
 def test_marks_of_the_view_are_in_the_first_line() -> None:
     """A paused or filtered view must not look like an idle server."""
     ui = Ui(is_paused=True, filter_text="qwen")

@@ -21,6 +21,7 @@ from gglib.cli.top.data import with_finished, with_swap, without_server
 from gglib.cli.top.rates import Rates
 from gglib.cli.top.ui import Panel, Ui
 from gglib.core.memory import DeviceMemory
+from gglib.core.runtime.kept_prompts import KeptTransfer
 from gglib.core.runtime.status import LoadCount, ResidentStatus
 
 UI = Ui()
@@ -182,6 +183,14 @@ def test_swap_has_its_reason_or_its_error() -> None:
     assert [row.cells[2] for row in found] == ["30.0 s", "40.0 s", "50.0 s", "60.0 s"]
     assert found[0].cells[3] == "out of memory ('big' was idle)"
     assert [row.style for row in found] == ["red", "", "", ""]
+
+
+def test_swap_has_the_tokens_that_it_saved_and_restored() -> None:
+    """After its reason."""
+    saved = KeptTransfer(slots=1, tokens=50, size_bytes=1, seconds=1.5)
+    restored = KeptTransfer(slots=1, tokens=2006, size_bytes=1, seconds=0.02)
+    (row,) = rows.swap_rows(with_swap(data(), swap(saved=saved, restored=restored), NOW_S), UI, NOW_S)
+    assert row.cells[3] == "'big' was idle; saved 50 tokens in 1.50 s; restored 2,006 tokens in 0.02 s"
 
 
 def test_failures_are_loads_and_requests() -> None:

@@ -67,6 +67,12 @@ def test_model_is_forgotten_by_its_name(origin: str | None) -> None:
     assert command_in(local_models.recovery_hint(named)) == ["gglib", "rm", *files, "--", "-my coder"]
 
 
+def test_missing_starter_is_downloaded_again_without_removing_the_model() -> None:
+    """Its aliases, settings and profiles stay."""
+    starter = replace(model(), source=ModelSource(origin="starter"))
+    assert command_in(local_models.recovery_hint(starter, is_missing=True)) == ["gglib", "pull"]
+
+
 @pytest.mark.parametrize("state", [Upstream.CHANGED, Upstream.PINNED])
 def test_newest_version_is_pulled_by_its_name(state: Upstream) -> None:
     """Also a file with a space in its name."""

@@ -90,6 +90,17 @@ def test_narrow_terminal_has_fewer_columns(width: int, columns: str) -> None:
     assert all(len(line) <= width and "qwen2.5-7b-q4" in line for line in lines)
 
 
+def test_tokens_from_the_cache_have_a_column_if_a_response_reports_them() -> None:
+    """A prompt of which nothing was cached has 0."""
+    rows = [requests.finished_row(stored(n, cached_tokens=cached), NOW) for n, cached in ((1, 1200), (2, 0))]
+    assert drawn(None, *rows, requests.finished_row(stored(3), NOW)) == [
+        "ID      TIME  MODEL  ROUTE                 STATUS  WAITED   FIRST  TOTAL     IN  CACHED  OUT  TOK/S",
+        " 1  10:29:00  coder  /v1/chat/completions  200       0 ms  210 ms  4.2 s  1,234   1,200  210   52.6",
+        " 2  10:29:00  coder  /v1/chat/completions  200       0 ms  210 ms  4.2 s  1,234       0  210   52.6",
+        " 3  10:29:00  coder  /v1/chat/completions  200       0 ms  210 ms  4.2 s  1,234       -  210   52.6",
+    ]
+
+
 @pytest.mark.parametrize(("caused_swap", "is_kept"), [(True, True), (None, False)])
 def test_what_was_searched_for_stays(*, caused_swap: bool | None, is_kept: bool) -> None:
     """A list of swaps shows the swaps."""

@@ -10,6 +10,7 @@ from gglib.runtime.scheduler.events import StopReason
 from gglib.runtime.scheduler.swap_history import reason_code
 
 EMPTY: dict[str, Any] = {"residents": [], "waiting": [], "failed": [], "last_swap": None}
+TRANSFER = {"slots": 1, "tokens": 2006, "size_bytes": 9, "seconds": 0.02}
 
 
 def resident(name: str = "small", **fields: Any) -> dict[str, Any]:
@@ -154,6 +155,41 @@ def test_hint_is_the_last_line() -> None:
     assert last == "Hint: set max_models."
 
 
+def test_kept_prompts_are_shown() -> None:
+    """What the last swap restored is in its lines; a model whose prompts are not kept says why."""
+    kept = {
+        "saved": TRANSFER,
+        "restored": TRANSFER,
+        "files": 3,
+        "files_bytes": 120_000_000,
+        "limit_bytes": 8 * 10**9,
+    }
+    residents = [
+        resident("a", restored=TRANSFER),
+        resident("b", restored=TRANSFER),
+        resident("c", restored=None, kept_off_reason="its engine has a disk cache"),
+    ]
+    swap = a_swap(
+        to_model="b", request_id=None, saved={**TRANSFER, "tokens": 50, "seconds": 1.5}, restored=TRANSFER
+    )
+    lines = list(running.status_lines(EMPTY | {"residents": residents, "kept": kept, "last_swap": swap}))
+    assert lines[-4:] == [
+        "  saved 50 tokens in 1.50 s, restored 2,006 tokens in 0.02 s",
+        "Kept prompts: 3 files, 120 MB of 8.0 GB",
+        "'a' restored 2,006 tokens in 0.02 s",
+        "Prompts of 'c' are not kept: its engine has a disk cache",
+    ]
+    assert list(running.status_lines(EMPTY | {"kept": {**kept, "files": 0}})) == []
+    one = running.status_lines(EMPTY | {"kept": {**kept, "files": 1}})
+    assert list(one) == ["Kept prompts: 1 file, 120 MB of 8.0 GB"]
+
+
+def test_the_hint_of_a_model_follows_that_of_swaps() -> None:
+    """An older server has none."""
+    shown = EMPTY | {"residents": [resident(keep_hint="keep its prompts.")], "hint": "keep both."}
+    assert list(running.status_lines(shown)) == ["Hint: keep both.", "Hint: keep its prompts."]
+
+
 @pytest.mark.parametrize(
     ("width", "shown"),
     [
@@ -294,6 +330,14 @@ def test_watch_begins_with_the_current_state() -> None:
         ("stopping", {"model_name": "a", "reason": "new"}, "Unloading 'a': new"),
         ("gone", {"model_name": "a", "died": None}, "'a' is unloaded"),
         ("gone", {"model_name": "a", "died": "signal 9"}, "'a' is unloaded: signal 9"),
+        (
+            *("prompts_saved", {"model_name": "a", "transfer": TRANSFER}),
+            "'a' saved 2,006 tokens in 0.02 s",
+        ),
+        (
+            *("prompts_restored", {"model_name": "a", "transfer": TRANSFER}),
+            "'a' restored 2,006 tokens in 0.02 s",
+        ),
         ("queued", {"model_name": "a"}, "A request is queued for 'a'"),
         ("swap", {"swap": {}}, None),
         ("snapshot", EMPTY, None),

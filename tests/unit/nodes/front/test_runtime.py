@@ -12,6 +12,7 @@ from gglib.core.memory import DeviceBytes
 from gglib.core.models import ModelSummary, RunningTarget
 from gglib.core.nodes import MeasuredResponse, NodeState
 from gglib.core.priority import Priority
+from gglib.core.runtime.slots import SlotCopy
 from gglib.nodes.front.cluster import Cluster
 from gglib.nodes.front.own_node import OwnNode
 from gglib.nodes.front.runtime import MAX_REQUESTS, FrontRuntime
@@ -293,10 +294,15 @@ async def test_everything_else_is_the_own_runtime_s() -> None:
     assert own.stops == 2
     await runtime.apply_pins()
     assert runtime.swap_of("r") is None
+    runtime.note_cached("n", 1, 0.0)
     assert runtime.swaps(3) == ()
     assert await runtime.devices() == {}
     assert runtime.subscribe() is not None
     assert not runtime.is_blocking_swap(HERE)
+    copy = SlotCopy(source=0, destination=1, shared_bytes=1, size_bytes=1)
+    assert await runtime.copy_slot(HERE, copy)
+    assert not await runtime.copy_slot(replace(HERE, node="a"), copy)
+    assert own.copies == [copy]
 
 
 async def test_a_conversation_prefers_the_node_of_its_last_answer() -> None:

@@ -66,7 +66,12 @@ MODEL = ModelSummary(
     capabilities=ModelCapabilities(chat=True, tools=True),
     tags=("fast",),
     settings=ModelSettings(
-        context=4096, idle_ttl_s=600, kind="chat", is_pinned=True, priority=Priority.BATCH
+        context=4096,
+        idle_ttl_s=600,
+        kind="chat",
+        is_pinned=True,
+        priority=Priority.BATCH,
+        keep_conversations=True,
     ),
     source=ModelSource(origin="hub", repo="owner/small", sha256="b" * 64),
     hashes=("a" * 64,),

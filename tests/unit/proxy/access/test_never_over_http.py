@@ -124,6 +124,7 @@ ALLOWED = {
     ("ModelChanges", "context"): "a number, bounded by the trained context",
     ("ModelChanges", "idle_ttl_s"): "a number",
     ("ModelChanges", "is_pinned"): "true or false",
+    ("ModelChanges", "keep_conversations"): "true or false",
     ("ModelChanges", "kind"): "one of a fixed set",
     ("ModelChanges", "name"): "a name",
     ("ModelChanges", "priority"): "one of a fixed set",

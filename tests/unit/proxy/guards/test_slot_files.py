@@ -1,11 +1,21 @@
-"""File names of saved slots."""
+"""Changes of slots, and file names of saved slots."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from gglib.proxy.errors import BadRequestError
-from gglib.proxy.guards.slot_files import refuse_slot_paths
+from gglib.core.models import RunningTarget
+from gglib.proxy.errors import BadRequestError, UnsupportedByModelError
+from gglib.proxy.guards.slot_files import refuse_own_slots, refuse_slot_paths
+
+
+def test_slots_that_gglib_saves_are_its_own() -> None:
+    """Other engines decide for themselves."""
+    target = RunningTarget.local(1, 1, "chat", 512)
+    refuse_own_slots(target)
+    with pytest.raises(UnsupportedByModelError, match="'chat': see the setting 'kv_keep'"):
+        refuse_own_slots(replace(target, slots=1))
 
 
 @pytest.mark.parametrize("name", ["slot1.bin", "a", "my chat-2_b.x", "_", "a" * 200])

@@ -8,7 +8,12 @@ from gglib.proxy.routes.admin.edits import edit_of
 from gglib.proxy.routes.requests import ModelChanges
 
 SETTINGS = ModelSettings(
-    context=512, engine_args=("--mlock",), idle_ttl_s=5.0, kind="rerank", priority=Priority.BATCH
+    context=512,
+    engine_args=("--mlock",),
+    idle_ttl_s=5.0,
+    kind="rerank",
+    priority=Priority.BATCH,
+    keep_conversations=True,
 )
 MODEL = ModelSummary(id=1, name="a", aliases=("x",), tags=("t",), settings=SETTINGS)
 
@@ -20,10 +25,14 @@ def test_absent_fields_stay() -> None:
 
 def test_null_resets_and_engine_arguments_always_stay() -> None:
     """Null is the default of a setting; an idle time of 0 means never."""
-    reset = ModelChanges(context=None, idle_ttl_s=None, kind=None, priority=None)
+    reset = ModelChanges(context=None, idle_ttl_s=None, kind=None, priority=None, keep_conversations=None)
     assert edit_of(reset)(MODEL).settings == ModelSettings(engine_args=("--mlock",))
     assert edit_of(ModelChanges(idle_ttl_s=0))(MODEL).settings == ModelSettings(
-        context=512, engine_args=("--mlock",), kind="rerank", priority=Priority.BATCH
+        context=512,
+        engine_args=("--mlock",),
+        kind="rerank",
+        priority=Priority.BATCH,
+        keep_conversations=True,
     )
 
 
@@ -45,6 +54,7 @@ def test_values_replace_values() -> None:
         kind="chat",
         is_pinned=True,
         priority="interactive",
+        keep_conversations=False,
     )
     assert edit_of(changes)(MODEL) == ModelEdit(
         name="b",
@@ -57,5 +67,6 @@ def test_values_replace_values() -> None:
             kind="chat",
             is_pinned=True,
             priority=Priority.INTERACTIVE,
+            keep_conversations=False,
         ),
     )

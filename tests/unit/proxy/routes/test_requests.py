@@ -49,6 +49,7 @@ LIMITS: list[tuple[type[msgspec.Struct], dict[str, Any], dict[str, Any]]] = [
     (ModelChanges, {"kind": "rerank"}, {"kind": "music"}),
     (ModelChanges, {"is_pinned": True}, {"is_pinned": 1}),
     (ModelChanges, {"priority": "batch"}, {"priority": 1}),
+    (ModelChanges, {"keep_conversations": False}, {"keep_conversations": "off"}),
     (NewDownload, {"target": "t" * 2048}, {"target": "t" * 2049}),
     (NewDownload, {"target": "t"}, {"target": ""}),
     (RemoveQuery, {"files": True}, {"files": None}),

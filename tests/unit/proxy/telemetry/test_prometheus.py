@@ -22,6 +22,7 @@ from gglib.core.ports import (
     SwapCount,
     WaitingStatus,
 )
+from gglib.core.runtime.kept_prompts import KeptTotals, KeptTransfer
 from gglib.proxy.routes.table import route_of
 from gglib.proxy.telemetry.metrics import (
     BOUNDS_S,
@@ -56,6 +57,13 @@ STATUS = RuntimeStatus(
     loads=(
         LoadCount(model_name="tiny", outcome="ready", count=5, total_s=12.5),
         LoadCount(model_name="tiny", outcome="failed", count=1, total_s=0.25),
+    ),
+    kept=KeptTotals(
+        saved=KeptTransfer(slots=2, tokens=3000, size_bytes=9_000, seconds=1.5),
+        restored=KeptTransfer(slots=1, tokens=2006, size_bytes=6_018, seconds=0.25),
+        files=2,
+        files_bytes=9_000,
+        limit_bytes=8_000_000_000,
     ),
 )
 
@@ -241,6 +249,19 @@ def test_collected_metrics_are_a_snapshot() -> None:
     names = ("gglib_requests_total", "gglib_request_duration_seconds_bucket", "gglib_answer_chunks_total")
     for name in names:
         assert numbers(render(collected).decode(), name) == numbers(shown(all_metrics()), name)
+
+
+def test_kept_prompts() -> None:
+    """What was saved and restored since the start, and the files; none for a runtime that keeps none."""
+    text = shown(RequestMetrics(route_of))
+    assert numbers(text, "gglib_kept_prompts_total") == {("save",): 2, ("restore",): 1}
+    assert numbers(text, "gglib_kept_prompt_tokens_total") == {("save",): 3000, ("restore",): 2006}
+    assert numbers(text, "gglib_kept_prompt_bytes_total") == {("save",): 9_000, ("restore",): 6_018}
+    assert numbers(text, "gglib_kept_prompt_seconds_total") == {("save",): 1.5, ("restore",): 0.25}
+    assert numbers(text, "gglib_kept_prompt_files") == {(): 2}
+    assert numbers(text, "gglib_kept_prompt_files_bytes") == {(): 9_000}
+    assert numbers(text, "gglib_kept_prompt_limit_bytes") == {(): 8_000_000_000}
+    assert "\ngglib_kept" not in shown(RequestMetrics(route_of), RuntimeStatus())
 
 
 def test_residents_of_the_same_name_are_summed() -> None:

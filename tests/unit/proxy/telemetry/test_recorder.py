@@ -242,6 +242,22 @@ async def test_a_swap_belongs_to_the_request_that_waited(
     assert history.requests[0].swap == expected
 
 
+async def test_reused_tokens_of_own_responses_are_noted() -> None:
+    """With the time of their end; not those of nodes and new conversations, nor responses that do not say."""
+    noted: list[tuple[str, int, float]] = []
+    seen = RequestRecorder(route_of)
+    cached = b'{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":5}}}'
+    with seen.storing(lambda: None, lambda _: None, lambda *note: noted.append(note)):
+        before_s = time.time()
+        seen.record(a_record(), cached)
+        seen.record(replace(a_record(), node="box"), cached)
+        seen.record(replace(a_record(), model=None), cached)
+        seen.record(a_record(), TAIL)
+        seen.record(replace(a_record(), continues_restored=False), cached)
+    assert [(model, tokens) for model, tokens, _ in noted] == [("tiny", 5)]
+    assert before_s <= noted[0][2] <= time.time()
+
+
 def test_a_swap_in_words() -> None:
     """Without a model before it if there was room."""
     assert describe_swap(SwapStatus(from_model=None, to_model="b", why="")) == "-> b"

@@ -32,6 +32,20 @@ def test_traceback_of_the_runner_shows_no_installation_path(
     assert shown.reason == 'File "runner.py", line 3'
 
 
+def test_the_directory_of_a_launch_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the patterns know no single launch: ``re`` would keep those of each."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    engines = tmp_path / "run/engines"
+    config = LaunchConfig(
+        engine=EmbeddedEngine(reason="test"), engines_dir=engines, log_dir=tmp_path / "logs"
+    )
+    spec = ModelLaunchSpec(model_id=1, model_name="a", path=tmp_path / "a.gguf")
+    error = ModelLoadFailedError("a", f"{engines}/7-12/slots/kept-0.bin: no such file in '{engines}/7-12'")
+    shown = redact_preflight_error(error, spec, config)
+    assert isinstance(shown, ModelLoadFailedError)
+    assert shown.reason == "kept-0.bin: no such file in '7-12'"
+
+
 def test_the_directories_of_a_command_are_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither those that it names nor its program's own, which tracebacks show."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))

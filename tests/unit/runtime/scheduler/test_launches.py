@@ -6,6 +6,8 @@ import pytest
 from tests.unit.runtime.scheduler.playbook import (
     A,
     B,
+    C,
+    D,
     effects_without_wakeups,
     request_for,
     request_without_wait,
@@ -15,6 +17,7 @@ from tests.unit.runtime.scheduler.playbook import (
 from gglib.core.errors import (
     EngineCrashLoopError,
     ModelLoadFailedError,
+    ModelOutOfMemoryError,
 )
 from gglib.runtime.scheduler.events import (
     BecameReady,
@@ -25,6 +28,7 @@ from gglib.runtime.scheduler.events import (
     Grant,
     Launch,
     LoadFailed,
+    MadeWay,
     Measured,
     Refuse,
     RequestEnded,
@@ -273,6 +277,7 @@ def test_a_failed_load_is_no_longer_pending() -> None:
         LoadFailed(9, ModelLoadFailedError("a", "no")),
         Died(9, "signal 6"),
         Exited(9),
+        MadeWay(9),
     ],
 )
 def test_events_of_unknown_launches_change_nothing(event: Event) -> None:
@@ -281,3 +286,134 @@ def test_events_of_unknown_launches_change_nothing(event: Event) -> None:
     assert scheduler.handle(event, 1) == []
     assert not scheduler.residents
     assert not scheduler.failures
+
+
+# --- beside a launch that has made way ---
+
+OUT_OF_MEMORY = ModelOutOfMemoryError("b", "out of memory")
+
+
+def beside_saves(budget: dict[str, int] | None = None, keep_warm: KeepWarm | None = None) -> Scheduler:
+    """Return a scheduler in which B loads as generation 2 beside A, which saves as generation 1."""
+    scheduler = Scheduler(budget=budget, keep_warm=keep_warm)
+    scheduler.handle(replace(request_for(100, A), size=dict.fromkeys(budget or (), 30)), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(RequestEnded(100), 0)
+    scheduler.handle(replace(request_for(1, B), size=dict.fromkeys(budget or (), 50)), 5)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 6)) == [Launch(2, B, 8192)]
+    return scheduler
+
+
+@pytest.mark.parametrize(("budget", "size"), [(None, {}), ({"ram": 100}, {"ram": 60})])
+def test_a_load_that_ran_out_of_memory_beside_saves_is_repeated_after_them(
+    budget: dict[str, int] | None, size: dict[str, int]
+) -> None:
+    """Once, whether the memory is limited or not, although the estimate says that it fits now."""
+    scheduler = beside_saves(budget)
+    assert effects_without_wakeups(scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 7)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(2), 7)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 8)) == [Launch(3, B, 8192)]
+    assert scheduler.residents[0].size == size
+    (refusal,) = effects_without_wakeups(scheduler.handle(LoadFailed(3, OUT_OF_MEMORY), 9))
+    assert isinstance(refusal, Refuse)
+    assert refusal.ticket == 1
+
+
+def test_a_load_that_ran_out_of_memory_before_the_saves_ended_is_repeated_at_once() -> None:
+    """The other launch exits while the failed one is cleaned up. Without saves beside it, it is a failure."""
+    scheduler = beside_saves()
+    scheduler.handle(Exited(1), 7)
+    assert effects_without_wakeups(scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 8)) == [Launch(3, B, 8192)]
+    (refusal,) = effects_without_wakeups(scheduler.handle(LoadFailed(3, OUT_OF_MEMORY), 9))
+    assert isinstance(refusal, Refuse)
+
+
+def test_a_load_that_fails_for_another_reason_beside_saves_is_a_failure() -> None:
+    """The memory is not the reason."""
+    scheduler = beside_saves()
+    (refusal,) = effects_without_wakeups(scheduler.handle(LoadFailed(2, ModelLoadFailedError("b", "bad")), 7))
+    assert isinstance(refusal, Refuse)
+
+
+@pytest.mark.parametrize("event", [StopRequested(10, 1), StopRequested(10)])
+def test_a_repeated_load_waits_for_the_saves_although_the_user_stops_models(event: Event) -> None:
+    """The model that saves is stopping already."""
+    scheduler = beside_saves()
+    scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 7)
+    assert effects_without_wakeups(scheduler.handle(event, 7.1)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 8)) == [Launch(3, B, 8192)]
+
+
+def test_a_repeated_load_follows_although_its_waiter_leaves() -> None:
+    """A swap that has started is finished."""
+    scheduler = beside_saves()
+    scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 7)
+    assert effects_without_wakeups(scheduler.handle(RequestEnded(1), 7.5)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 8)) == [Launch(3, B, 8192)]
+
+
+def test_a_repeated_load_takes_no_place_from_the_one_that_saves_were_for() -> None:
+    """B makes way for A, which waits for its own former launch; D ran out of memory beside both."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    assert effects_without_wakeups(scheduler.handle(request_for(1, D), 1)) == [Launch(2, D, 8192)]
+    scheduler.handle(request_for(2, B), 50)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 51)) == [Launch(3, B, 8192)]
+    scheduler.handle(BecameReady(3), 52)
+    scheduler.handle(RequestEnded(2), 53)
+    scheduler.handle(request_for(3, A), 150)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(3), 151)) == []
+    assert effects_without_wakeups(scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 152)) == []
+    assert [(r.generation, r.evicted_for) for r in scheduler.residents] == [(1, D.model_id), (3, A.model_id)]
+
+
+def test_saves_on_another_device_are_no_reason_to_repeat_a_load() -> None:
+    """Also if they have ended before the load failed."""
+    scheduler = Scheduler(budget={"ram": 100, "gpu0": 100})
+    scheduler.handle(replace(request_for(1, A), size={"gpu0": 50}), 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(RequestEnded(1), 2)
+    scheduler.handle(replace(request_for(2, B), size={"ram": 50}), 3)
+    scheduler.handle(MadeWay(1), 4)
+    scheduler.handle(Exited(1), 5)
+    (refusal,) = effects_without_wakeups(scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 6))
+    assert isinstance(refusal, Refuse)
+
+
+def test_a_load_on_another_device_is_not_repeated_because_of_saves() -> None:
+    """Nothing would be freed for it."""
+    scheduler = Scheduler(budget={"ram": 100, "gpu0": 100})
+    scheduler.handle(replace(request_for(1, A), size={"gpu0": 50}), 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(RequestEnded(1), 2)
+    scheduler.handle(replace(request_for(2, B), size={"ram": 50}), 3)
+    scheduler.handle(MadeWay(1), 4)
+    (refusal,) = effects_without_wakeups(scheduler.handle(LoadFailed(2, OUT_OF_MEMORY), 5))
+    assert isinstance(refusal, Refuse)
+
+
+@pytest.mark.parametrize(("exits_before", "is_repeated"), [(True, False), (False, True)])
+def test_only_loads_that_were_beside_saves_are_repeated(*, exits_before: bool, is_repeated: bool) -> None:
+    """Not one that began after the saves had ended, nor the model that was ready then."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(request_for(1, C), 1)
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(request_for(2, B), 3)
+    for event in (Exited(1), MadeWay(1)) if exits_before else (MadeWay(1), Exited(1)):
+        scheduler.handle(event, 4)
+    effects = effects_without_wakeups(scheduler.handle(LoadFailed(3, OUT_OF_MEMORY), 5))
+    assert (effects == [Launch(4, B, 8192)]) is is_repeated
+    assert [r.was_beside_saves for r in scheduler.residents if r.spec is C] == [False]
+
+
+def test_a_stop_beside_the_next_load_is_no_measured_stop() -> None:
+    """Nothing waited for it: a model is kept warm according to stops that delay a load."""
+    keep_warm = KeepWarm()
+    beside_saves(keep_warm=keep_warm).handle(Exited(1), 20)
+    assert keep_warm.swap_s(9) == 0
+    scheduler = Scheduler(keep_warm=keep_warm)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(BecameReady(1), 0)
+    scheduler.handle(RequestEnded(1), 0)
+    scheduler.handle(request_for(2, B), 5)
+    scheduler.handle(Exited(1), 6)
+    assert keep_warm.swap_s(9) == 1

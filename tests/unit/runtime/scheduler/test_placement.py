@@ -134,16 +134,28 @@ def test_excess_of_the_residents() -> None:
 
 def test_room_is_what_the_residents_leave() -> None:
     """A resident that is stopping takes memory until it exits, and gives it back then."""
-    room = placement(capacity=3, ram=100).room([{RAM: 30}], [{RAM: 50}])
+    limited = placement(capacity=3, ram=100)
+    room = limited.room([limited.footprint({RAM: 30})], [limited.footprint({RAM: 50})])
     assert room.now == {MODELS: 1, RAM: 20}
     assert room.soon == {MODELS: 2, RAM: 70}
+
+
+def test_a_launch_that_has_made_way_takes_its_memory_and_no_place() -> None:
+    """It gives its memory back when it exits; a model is not counted twice."""
+    limited = placement(capacity=1, ram=100)
+    made_way = limited.footprint({RAM: 50}, models=0)
+    assert made_way == {MODELS: 0, RAM: 50}
+    room = limited.room([], [made_way])
+    assert room.fits_now(limited.footprint({RAM: 50}))
+    assert not room.fits_now(limited.footprint({RAM: 51}))
+    assert room.soon == {MODELS: 1, RAM: 100}
 
 
 def test_room_within_the_limits_of_other_programs() -> None:
     """Room is negative where the residents take more than other programs leave."""
     limited = placement(capacity=3, ram=100)
     limited.set_limits({RAM: 20})
-    assert limited.room([{RAM: 30}], []).now == {MODELS: 2, RAM: -10}
+    assert limited.room([limited.footprint({RAM: 30})], []).now == {MODELS: 2, RAM: -10}
 
 
 def test_fitting_now_and_after_the_stops() -> None:

@@ -178,6 +178,9 @@ def test_a_second_attempt_after_out_of_memory_waits_for_the_stops() -> None:
     assert planned(planner(stopping, waiters=(waiter(2, 10),), repeated_loads=repeated)) == ([2], [])
     stopping.evicted_for = 2
     assert planned(planner(stopping, waiters=(waiter(2, 10),), repeated_loads=repeated)) == ([], [])
+    stopping.evicted_for = None
+    repeated.add(resident(2, 10), {"ram": 100}, [stopping])
+    assert planned(planner(stopping, waiters=(waiter(2, 10),), repeated_loads=repeated)) == ([], [])
     assert planned(planner(stopping, waiters=(waiter(2, 10),))) == ([2], [])
 
 

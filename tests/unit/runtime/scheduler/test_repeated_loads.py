@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gglib.core.models import ModelLaunchSpec
-from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, idle_beside
+from gglib.runtime.scheduler.repeated_loads import RepeatedLoads, idle_beside, saving_beside
 from gglib.runtime.scheduler.state import Resident, ResidentState
 
 
@@ -29,6 +29,20 @@ def test_a_repeated_load_is_expected_to_take_a_fifth_more() -> None:
     assert loads.size_of(1) == {}
 
 
+def test_a_repeated_load_awaits_what_was_beside_it() -> None:
+    """Until it succeeds, fails for good or is not requested any more."""
+    loads = RepeatedLoads()
+    assert not loads.awaits(1, 2)
+    loads.add(resident(1, {}), {}, [resident(2, {}), resident(3, {})])
+    assert [loads.awaits(1, generation) for generation in (2, 3, 4)] == [True, True, False]
+    assert not loads.awaits(2, 3)
+    loads.keep({1})
+    assert loads.awaits(1, 2)
+    loads.keep({2})
+    assert not loads.awaits(1, 2)
+    assert 1 not in loads
+
+
 def test_idle_residents_on_the_same_devices_are_stopped() -> None:
     """Not busy ones, pinned ones, or those on other devices; all if the devices are unknown."""
     failed = resident(1, {"ram": 0, "gpu0": 5})
@@ -37,3 +51,12 @@ def test_idle_residents_on_the_same_devices_are_stopped() -> None:
     others = [on_gpu, on_ram, busy, pinned, unknown]
     assert idle_beside(failed, others, {5}) == [on_gpu, unknown]
     assert idle_beside(resident(1, {}), others, {5}) == [on_gpu, on_ram, unknown]
+
+
+def test_launches_that_have_made_way_on_the_same_devices() -> None:
+    """A load cannot have run out of memory because of one on another device."""
+    on_gpu, on_ram, other = resident(2, {"gpu0": 5}), resident(3, {"ram": 5}), resident(4, {"gpu0": 5})
+    on_gpu.made_way_for = on_ram.made_way_for = 9
+    others = [on_gpu, on_ram, other]
+    assert saving_beside(resident(1, {"ram": 0, "gpu0": 5}), others) == [on_gpu]
+    assert saving_beside(resident(1, {}), others) == [on_gpu, on_ram]

@@ -20,6 +20,7 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Grant,
     Launch,
+    MadeWay,
     Reconfigured,
     Refuse,
     RequestEnded,
@@ -433,3 +434,28 @@ def test_new_limits_apply_at_once() -> None:
     assert effects_without_wakeups(more) == [Launch(2, B, 8192)]
     (refused,) = effects_without_wakeups(scheduler.handle(request_for(3, C), 4))
     assert isinstance(refused, Refuse)
+
+
+def test_two_models_that_alternate_save_beside_the_loads() -> None:
+    """Each load begins when the other launch has made way, and waits only for a former launch of its own model."""
+    scheduler = scheduler_with_ready(A)
+    assert effects_without_wakeups(scheduler.handle(request_for(1, B), 5)) == [Stop(1)]
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.1)) == [Launch(2, B, 8192)]
+    assert effects_without_wakeups(scheduler.handle(BecameReady(2), 7)) == [Grant(1, 2)]
+    scheduler.handle(RequestEnded(1), 8)
+    assert effects_without_wakeups(scheduler.handle(request_for(2, A), 9)) == [Stop(2)]
+    assert effects_without_wakeups(scheduler.handle(MadeWay(2), 9.1)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 9.2)) == [Launch(3, A, 8192)]
+    assert effects_without_wakeups(scheduler.handle(Exited(2), 10)) == []
+    assert [resident.generation for resident in scheduler.residents] == [3]
+
+
+def test_no_younger_request_takes_the_place_of_a_model_that_is_saving() -> None:
+    """A waits for its own exit; C is younger, and would let A wait for another swap."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    scheduler.handle(request_for(2, A), 5.1)
+    scheduler.handle(request_for(3, C), 5.2)
+    scheduler.handle(RequestEnded(1), 5.3)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 6)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 7)) == [Launch(2, A, 8192)]

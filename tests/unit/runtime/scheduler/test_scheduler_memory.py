@@ -32,6 +32,7 @@ from gglib.runtime.scheduler.events import (
     Launch,
     LimitsChanged,
     LoadFailed,
+    MadeWay,
     Measured,
     PinsChanged,
     Refuse,
@@ -710,3 +711,31 @@ def test_a_pending_load_for_a_larger_context_shares_a_launch_if_there_is_room() 
     scheduler.handle(StopRequested(13, A.model_id), 13)
     assert without_wakeups(scheduler.handle(Exited(1), 14)) == [Launch(2, B, 32768)]
     assert scheduler.residents[-1].size == {"ram": 70}
+
+
+# --- a stop beside the next load ---
+
+
+@pytest.mark.parametrize(("ram", "begins"), [(60, True), (61, False)])
+def test_a_launch_that_has_made_way_takes_its_memory_until_it_exits(ram: int, *, begins: bool) -> None:
+    """A load that does not fit beside it waits for its exit."""
+    scheduler = Scheduler(capacity=1, budget={"ram": 100})
+    scheduler.handle(request_for(1, A, 40), 0)
+    scheduler.handle(BecameReady(1), 1)
+    scheduler.handle(RequestEnded(1), 2)
+    scheduler.handle(request_for(2, B, ram), 3)
+    launch = [Launch(2, B, 8192)]
+    assert without_wakeups(scheduler.handle(MadeWay(1), 4)) == (launch if begins else [])
+    assert without_wakeups(scheduler.handle(Exited(1), 5)) == ([] if begins else launch)
+
+
+def test_an_idle_model_stays_if_the_memory_of_the_saves_is_enough() -> None:
+    """What is about to exit counts before an eviction."""
+    scheduler = Scheduler(capacity=2, budget={"ram": 100})
+    for ticket, spec in ((1, A), (2, B)):
+        scheduler.handle(request_for(ticket, spec, 40), ticket)
+        scheduler.handle(BecameReady(ticket), ticket)
+        scheduler.handle(RequestEnded(ticket), ticket)
+    assert stopped(scheduler.handle(request_for(3, C, 50), 10)) == {1: StopReason.IDLE}
+    assert without_wakeups(scheduler.handle(MadeWay(1), 11)) == []
+    assert without_wakeups(scheduler.handle(Exited(1), 12)) == [Launch(3, C, 8192)]

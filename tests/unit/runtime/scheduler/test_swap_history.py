@@ -5,10 +5,11 @@ from pathlib import Path
 
 from tests.support.golden import Golden
 
-from gglib.core.errors import ModelLoadFailedError
+from gglib.core.errors import ModelLoadFailedError, ModelOutOfMemoryError
 from gglib.core.models import ModelLaunchSpec
 from gglib.core.ports import LoadCount, SwapCount, SwapStatus
 from gglib.core.ports.runtime import MAX_SWAPS
+from gglib.core.runtime.kept_prompts import KeptTransfer
 from gglib.runtime.scheduler.events import (
     BecameReady,
     Died,
@@ -17,6 +18,8 @@ from gglib.runtime.scheduler.events import (
     Exited,
     Launch,
     LoadFailed,
+    MadeWay,
+    ModelRemoved,
     Requested,
     RequestEnded,
     RequestStalled,
@@ -26,11 +29,13 @@ from gglib.runtime.scheduler.events import (
     Tick,
     WaitTimedOut,
 )
+from gglib.runtime.scheduler.kept_events import KeptEvent, PromptsRestored, PromptsSaved
 from gglib.runtime.scheduler.scheduler import Scheduler
 from gglib.runtime.scheduler.swap_history import MAX_SWAPS_BY_REQUEST, SwapHistory, describe_swap
 
 A = ModelLaunchSpec(model_id=1, model_name="a", path=Path("/a.gguf"))
 B = ModelLaunchSpec(model_id=2, model_name="b", path=Path("/b.gguf"))
+C = ModelLaunchSpec(model_id=3, model_name="c", path=Path("/c.gguf"))
 
 
 def request_for(ticket: int, spec: ModelLaunchSpec, context: int = 8192) -> Requested:
@@ -99,6 +104,77 @@ def test_a_drain_is_recorded_with_all_its_parts(golden: Golden) -> None:
     )
     assert "waited 15.00 s, drain 3.00 s, stop 0.50 s, load 4.00 s, total 22.50 s" in describe_swap(swap)
     assert golden(describe_swap(swap))
+
+
+def kept(tokens: int, seconds: float = 0.5) -> KeptTransfer:
+    """Return a transfer of one prompt."""
+    return KeptTransfer(slots=1, tokens=tokens, size_bytes=10 * tokens, seconds=seconds)
+
+
+def lived(*scenario: tuple[float, Event | KeptEvent], history: SwapHistory | None = None) -> list[SwapStatus]:
+    """Return every swap of a scenario with kept prompts."""
+    scheduler, history = Scheduler(swap_wait_s=15), history or SwapHistory()
+    swaps: list[SwapStatus] = []
+    for now, event in scenario:
+        if isinstance(event, PromptsSaved | PromptsRestored):
+            history.record_kept(event)
+        else:
+            swaps += history.record(event, scheduler.handle(event, now), now)
+    return swaps
+
+
+def test_a_swap_has_the_prompts_that_were_saved_and_restored() -> None:
+    """Also those that were saved while the model drained; the next swap has its own only."""
+    *_, swap, unload = lived(
+        *A_IS_READY,
+        (5.0, request_for(2, B)),
+        (20.0, Tick()),
+        (21.0, PromptsSaved(1, kept(100))),
+        (23.0, RequestEnded(1)),
+        (23.2, PromptsSaved(1, kept(1906, 0.25))),
+        (23.5, Exited(1)),
+        (27.0, PromptsRestored(2, kept(2006, 0.02))),
+        (27.5, BecameReady(2)),
+        (28.0, RequestEnded(2)),
+        (30.0, StopRequested(30.0)),
+        (31.0, Exited(2)),
+    )
+    assert swap.saved == KeptTransfer(slots=2, tokens=2006, size_bytes=20_060, seconds=0.75)
+    assert swap.restored == kept(2006, 0.02)
+    assert describe_swap(swap).endswith(
+        "while 'a' was busy); saved 2,006 tokens in 0.75 s; restored 2,006 tokens in 0.02 s"
+    )
+    assert (unload.saved, unload.restored) == (None, None)
+
+
+def test_an_unload_has_the_prompts_that_were_saved() -> None:
+    """A load that fails after its restore has them, too."""
+    *_, unload = lived(
+        *A_IS_IDLE, (30.0, StopRequested(30.0)), (30.5, PromptsSaved(1, kept(7))), (31.0, Exited(1))
+    )
+    assert unload.saved == kept(7)
+    assert describe_swap(unload).endswith("(drain 0.00 s, stop 1.00 s; saved 7 tokens in 0.50 s)")
+    error = ModelLoadFailedError("a", "bad magic")
+    *_, failed = lived(
+        (0.0, request_for(1, A)), (1.0, PromptsRestored(1, kept(7))), (2.0, LoadFailed(1, error))
+    )
+    assert failed.restored == kept(7)
+
+
+def test_kept_prompts_of_an_unknown_launch_are_ignored() -> None:
+    """It has exited."""
+    history = SwapHistory()
+    history.record_kept(PromptsSaved(1, kept(7)))
+    history.record_kept(PromptsRestored(1, kept(7)))
+    assert history.last(0) is None
+
+
+def test_restored_prompts_of_a_launch_that_stops_are_not_saved_ones() -> None:
+    """The restore ended after the stop was decided."""
+    *_, unload = lived(
+        *A_IS_IDLE, (30.0, StopRequested(30.0)), (30.5, PromptsRestored(1, kept(7))), (31.0, Exited(1))
+    )
+    assert (unload.saved, unload.restored) == (None, None)
 
 
 def test_an_idle_model_is_evicted_without_a_drain() -> None:
@@ -307,7 +383,14 @@ def test_events_of_unknown_requests_and_launches_are_ignored() -> None:
     history = SwapHistory()
     eviction = Eviction(StopReason.IDLE, 0.0)
     error = ModelLoadFailedError("a", "bad")
-    for event in (WaitTimedOut(9), BecameReady(9), LoadFailed(9, error), Died(9, "bang"), Exited(9)):
+    for event in (
+        WaitTimedOut(9),
+        BecameReady(9),
+        LoadFailed(9, error),
+        Died(9, "bang"),
+        Exited(9),
+        MadeWay(9),
+    ):
         assert history.record(event, [Stop(9, eviction)], 1.0) == []
     assert history.last(2.0) is None
 
@@ -354,3 +437,173 @@ def test_the_last_swaps_are_kept_newest_first() -> None:
     every = history.newest(1_000, 0.0)
     assert (len(every), every[-1].request_id) == (MAX_SWAPS, "req-3")
     assert history.last(MAX_SWAPS + 5.0) == newest[0]
+
+
+B_BEGINS_BESIDE_A: Sequence[tuple[float, Event | KeptEvent]] = (
+    *A_IS_IDLE,
+    (50.0, request_for(2, B)),
+    (50.25, PromptsSaved(1, kept(100))),
+    (50.5, MadeWay(1)),
+)
+
+
+def test_an_unload_that_makes_way_ends_with_the_load_beside_it() -> None:
+    """Its stop lasts until it has made way; what it saves beside the load counts, its exit does not."""
+    history = SwapHistory()
+    _, swap = lived(
+        *B_BEGINS_BESIDE_A,
+        (51.0, PromptsSaved(1, kept(200))),
+        (52.0, Exited(1)),
+        (54.5, BecameReady(2)),
+        history=history,
+    )
+    assert (swap.from_model, swap.to_model, swap.why) == ("a", "b", "'a' was idle")
+    assert (swap.stop_s, swap.load_s, swap.total_s) == (0.5, 4.0, 4.5)
+    assert swap.saved == KeptTransfer(slots=2, tokens=300, size_bytes=3000, seconds=1.0)
+    assert history.swap_counts == (SwapCount(reason="room", count=1), SwapCount(reason="idle", count=1))
+
+
+def test_prompts_that_are_saved_after_the_next_model_is_ready_belong_to_its_swap() -> None:
+    """The history and the request's swap are completed; other swaps, also between the same models, stay."""
+    history = SwapHistory()
+    history.record(request_for(9, B), [Launch(9, B, 8192, 9)], -2.0)
+    history.record(BecameReady(9), [], -1.0)
+    _, swap = lived(*B_BEGINS_BESIDE_A, (54.5, BecameReady(2)), history=history)
+    assert swap.saved == kept(100)
+    history.record(request_for(3, B), [Launch(3, B, 8192, 3)], 55.0)
+    history.record(BecameReady(3), [], 56.0)
+    history.record_kept(PromptsSaved(1, kept(200)))
+    history.record_kept(PromptsSaved(1, kept(300)))
+    saved = KeptTransfer(slots=3, tokens=600, size_bytes=6000, seconds=1.5)
+    assert [found.saved for found in history.newest(4, 60.0)] == [None, saved, None, None]
+    assert history.newest(2, 60.0)[1].ago_s == 5.5
+    of_request = history.of_request("req-2")
+    assert of_request is not None
+    assert of_request.saved == saved
+    first, other = history.of_request("req-1"), history.of_request("req-3")
+    assert first is not None
+    assert other is not None
+    assert (first.saved, other.saved) == (None, None)
+
+
+def test_prompts_that_are_saved_later_change_no_later_swap_of_the_same_request() -> None:
+    """A request with the same id has caused another swap since; one without an id has none."""
+    history = SwapHistory()
+    lived(*B_BEGINS_BESIDE_A, (54.5, BecameReady(2)), history=history)
+    again = Requested(3, A, 8192, 8192, "req-2")
+    history.record(again, [Launch(3, A, 8192, 3)], 55.0)
+    history.record(BecameReady(3), [], 56.0)
+    history.record_kept(PromptsSaved(1, kept(200)))
+    of_request = history.of_request("req-2")
+    assert of_request is not None
+    assert (of_request.to_model, of_request.saved) == ("a", None)
+    assert [found.saved is None for found in history.newest(2, 60.0)] == [True, False]
+
+    without_id = SwapHistory()
+    lived(
+        *A_IS_IDLE,
+        (50.0, Requested(2, B, 8192, 8192)),
+        (50.5, MadeWay(1)),
+        (54.5, BecameReady(2)),
+        (55.0, PromptsSaved(1, kept(200))),
+        history=without_id,
+    )
+    last = without_id.last(60.0)
+    assert last is not None
+    assert (last.request_id, last.saved) == (None, kept(200))
+
+
+def test_prompts_that_are_saved_for_a_swap_that_is_no_longer_kept_are_ignored() -> None:
+    """So many other swaps have ended since."""
+    history = SwapHistory()
+    lived(*B_BEGINS_BESIDE_A, (54.5, BecameReady(2)), history=history)
+    for number in range(10, 10 + MAX_SWAPS):
+        history.record(request_for(number, A), [Launch(number, A, 8192, number)], 60.0)
+        history.record(BecameReady(number), [], 61.0)
+    history.record_kept(PromptsSaved(1, kept(200)))
+    assert {found.saved for found in history.newest(MAX_SWAPS, 70.0)} == {None}
+
+
+def test_prompts_that_are_saved_after_the_next_load_has_failed_are_ignored() -> None:
+    """Its swap is finished, with what was saved before; the next load is another one."""
+    error = ModelLoadFailedError("b", "bad magic")
+    history = SwapHistory()
+    *_, failed = lived(
+        *B_BEGINS_BESIDE_A,
+        (51.0, LoadFailed(2, error)),
+        (51.5, PromptsSaved(1, kept(200))),
+        (52.0, Exited(1)),
+        history=history,
+    )
+    assert (failed.to_model, failed.error, failed.saved) == ("b", "bad magic", kept(100))
+    assert history.of_request("req-2") == failed
+
+
+def test_a_load_that_runs_out_of_memory_beside_saves_has_two_swaps() -> None:
+    """The first one names the model that was unloaded; for the second one there is room."""
+    error = ModelOutOfMemoryError("b", "out of memory")
+    _, failed, repeated = lived(
+        *B_BEGINS_BESIDE_A, (51.0, LoadFailed(2, error)), (52.0, Exited(1)), (56.0, BecameReady(3))
+    )
+    assert (failed.from_model, failed.to_model, failed.error) == ("a", "b", "out of memory")
+    assert (repeated.from_model, repeated.to_model, repeated.error) == (None, "b", None)
+
+
+def test_an_unload_that_makes_way_without_a_load_ends_with_its_exit() -> None:
+    """Nothing waited for it."""
+    *_, unload = lived(
+        *A_IS_IDLE,
+        (30.0, StopRequested(30.0)),
+        (30.5, MadeWay(1)),
+        (30.6, PromptsSaved(1, kept(7))),
+        (31.0, Exited(1)),
+    )
+    assert (unload.to_model, unload.stop_s, unload.saved) == (None, 1.0, kept(7))
+
+
+def test_a_load_that_waits_for_its_own_former_launch_has_the_unload_that_made_way_for_it() -> None:
+    """A is requested again while it is still saving: B makes way for it, and A loads when its former launch exits."""
+    *_, swap = lived(
+        *B_BEGINS_BESIDE_A,
+        (54.5, BecameReady(2)),
+        (55.0, RequestEnded(2)),
+        (56.0, request_for(3, A)),
+        (56.5, MadeWay(2)),
+        (57.0, Exited(1)),
+        (58.0, PromptsSaved(2, kept(7))),
+        (58.5, Exited(2)),
+        (61.0, BecameReady(3)),
+    )
+    assert (swap.from_model, swap.to_model, swap.request_id) == ("b", "a", "req-3")
+    assert (swap.stop_s, swap.load_s, swap.total_s, swap.saved) == (1.0, 4.0, 5.0, kept(7))
+
+
+def test_a_load_into_a_free_place_ends_no_unload() -> None:
+    """The other model is still stopping, and has made way for none."""
+    scheduler, history = Scheduler(capacity=2, swap_wait_s=15), SwapHistory()
+    swaps: list[SwapStatus] = []
+    scenario: tuple[tuple[float, Event], ...] = (
+        (0.0, request_for(1, A)),
+        (1.0, BecameReady(1)),
+        (2.0, RequestEnded(1)),
+        (3.0, StopRequested(10, 1)),
+        (4.0, request_for(2, B)),
+        (5.0, BecameReady(2)),
+    )
+    for now, event in scenario:
+        swaps += history.record(event, scheduler.handle(event, now), now)
+    assert [(swap.from_model, swap.to_model) for swap in swaps] == [(None, "a"), (None, "b")]
+
+
+def test_an_unload_that_made_way_belongs_to_no_load_of_another_model() -> None:
+    """The model that it was stopped for was removed, and another one is requested."""
+    *_, swap = lived(
+        *A_IS_IDLE,
+        (50.0, request_for(2, B)),
+        (50.1, ModelRemoved(2)),
+        (50.5, MadeWay(1)),
+        (50.6, request_for(3, C)),
+        (51.0, Exited(1)),
+        (54.6, BecameReady(2)),
+    )
+    assert (swap.from_model, swap.to_model, swap.stop_s) == ("a", "c", 1.0)

@@ -7,6 +7,7 @@ from tests.unit.runtime.scheduler.playbook import (
     A,
     B,
     C,
+    D,
     effects_without_wakeups,
     request_for,
     request_without_wait,
@@ -14,19 +15,25 @@ from tests.unit.runtime.scheduler.playbook import (
 )
 
 from gglib.core.errors import (
+    ModelLoadFailedError,
     ModelNotFoundError,
     ModelStoppedError,
 )
 from gglib.core.models import ModelSettings
 from gglib.runtime.scheduler.events import (
     BecameReady,
+    Died,
     Event,
     Eviction,
     Exited,
     FileChanged,
     Grant,
     Launch,
+    LoadFailed,
+    MadeWay,
     ModelRemoved,
+    PinsChanged,
+    Reconfigured,
     Refuse,
     RequestEnded,
     RequestStalled,
@@ -259,3 +266,123 @@ def test_a_draining_model_whose_file_changed_is_not_reopened() -> None:
     assert resident.state is ResidentState.DRAINING
     assert resident.eviction is not None
     assert resident.eviction.reason is StopReason.CHANGED
+
+
+# --- a stop beside the next load ---
+
+
+def test_the_next_load_begins_beside_a_stop_that_makes_way() -> None:
+    """Once: its exit, and the same event again, cause nothing."""
+    scheduler = scheduler_with_ready(A)
+    assert effects_without_wakeups(scheduler.handle(request_for(1, B), 5)) == [Stop(1)]
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.2)) == [Launch(2, B, 8192)]
+    assert scheduler.residents[0].has_made_way
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.3)) == []
+    assert effects_without_wakeups(scheduler.handle(request_for(2, C), 5.4)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 6)) == []
+    assert effects_without_wakeups(scheduler.handle(BecameReady(2), 7)) == [Grant(1, 2)]
+
+
+def test_only_a_launch_that_is_stopped_makes_way() -> None:
+    """Not one that loads, serves, drains, died or is gone: a late event changes nothing."""
+    scheduler = Scheduler(swap_wait_s=15)
+    scheduler.handle(request_for(1, A), 0)
+    scheduler.handle(request_for(2, B), 0)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 1)) == []
+    scheduler.handle(BecameReady(1), 2)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 3)) == []
+    scheduler.handle(Tick(), 15)
+    assert scheduler.residents[0].state is ResidentState.DRAINING
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 16)) == []
+    scheduler.handle(Died(1, "signal 6"), 17)
+    scheduler.handle(RequestEnded(1), 17)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 18)) == []
+    assert not scheduler.residents[0].has_made_way
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 19)) == [Launch(2, B, 8192)]
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 20)) == []
+    assert [resident.has_made_way for resident in scheduler.residents] == [False]
+
+
+def test_a_stop_makes_way_although_its_waiter_has_left() -> None:
+    """A swap that has started is finished, beside the saves, too."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    assert effects_without_wakeups(scheduler.handle(RequestEnded(1), 5.1)) == []
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.2)) == [Launch(2, B, 8192)]
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 6)) == []
+
+
+def test_without_another_request_nothing_begins_beside_a_stop() -> None:
+    """The model that waited was removed; the memory was not compared with a load that is requested later."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    scheduler.handle(ModelRemoved(2), 5.1)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.2)) == []
+    assert effects_without_wakeups(scheduler.handle(request_for(2, C), 5.3)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 6)) == [Launch(2, C, 8192)]
+
+
+def test_no_other_load_begins_beside_a_stop() -> None:
+    """Neither an older request's, nor one after the load that began beside it has failed."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    scheduler.handle(RequestEnded(1), 5.1)
+    scheduler.handle(request_for(2, C), 5.2)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.3)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 6)) == [Launch(2, C, 8192)]
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.3)) == [Launch(2, B, 8192)]
+    scheduler.handle(LoadFailed(2, ModelLoadFailedError("b", "bad")), 6)
+    assert effects_without_wakeups(scheduler.handle(request_for(2, C), 7)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 8)) == [Launch(3, C, 8192)]
+
+
+def test_a_model_that_is_saving_is_launched_after_its_exit() -> None:
+    """Never two launches of one model: its next request waits, also after the user stopped or removed it."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    scheduler.handle(MadeWay(1), 5.2)
+    for event in (StopRequested(10, 1), ModelRemoved(1), PinsChanged(frozenset({1}))):
+        assert effects_without_wakeups(scheduler.handle(event, 5.3)) == []
+    assert effects_without_wakeups(scheduler.handle(request_for(2, A), 5.4)) == []
+    assert effects_without_wakeups(scheduler.handle(RequestEnded(1), 5.5)) == [Stop(2)]
+    assert effects_without_wakeups(scheduler.handle(Exited(2), 9)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 10)) == [Launch(3, A, 8192)]
+
+
+def test_a_stop_of_all_models_makes_way_for_no_load() -> None:
+    """It was not for the request that waits, which is served after the exit."""
+    scheduler = scheduler_with_ready(A)
+    scheduler.handle(request_for(1, B), 5)
+    assert effects_without_wakeups(scheduler.handle(StopRequested(10), 5.1)) == []
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 5.2)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 6)) == [Launch(2, B, 8192)]
+
+
+def test_one_that_saves_beside_its_successor_takes_no_place_from_others() -> None:
+    """With two places, another load waits for the exit of the other model, and not for the saves."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(request_for(1, B), 1)
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(request_for(2, C), 3)
+    assert effects_without_wakeups(scheduler.handle(MadeWay(1), 3.1)) == [Launch(3, C, 8192)]
+    scheduler.handle(BecameReady(3), 4)
+    scheduler.handle(RequestEnded(1), 5)
+    assert effects_without_wakeups(scheduler.handle(request_for(3, D), 100)) == [Stop(2)]
+    assert effects_without_wakeups(scheduler.handle(Exited(2), 101)) == [Launch(4, D, 8192)]
+
+
+def test_a_launch_that_has_made_way_does_not_exceed_a_smaller_capacity() -> None:
+    """Of the others, an idle one stops for it."""
+    scheduler = scheduler_with_ready(A, capacity=2)
+    scheduler.handle(request_for(1, B), 1)
+    scheduler.handle(BecameReady(2), 2)
+    scheduler.handle(request_for(2, C), 3)
+    scheduler.handle(MadeWay(1), 3.1)
+    scheduler.handle(BecameReady(3), 4)
+    scheduler.handle(RequestEnded(1), 5)
+    smaller = Reconfigured(capacity=1, budget=None, swap_wait_s=15, queue_limit=10)
+    assert effects_without_wakeups(scheduler.handle(smaller, 6)) == [Stop(2)]
+    assert effects_without_wakeups(scheduler.handle(Exited(1), 7)) == []
+    assert effects_without_wakeups(scheduler.handle(Exited(2), 8)) == []

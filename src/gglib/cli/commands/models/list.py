@@ -40,8 +40,7 @@ def command(options: Options, *, as_json: bool) -> None:
     from gglib.cli.server.instance import model_states
     from gglib.cli.server.models import list_models
     from gglib.cli.sessions import with_catalog
-    from gglib.cli.views import local_models, render
-    from gglib.library.disk_use import disk_use
+    from gglib.cli.views import render
     from gglib.proxy.names.alias_table import lists_by_model
     from gglib.proxy.names.aliases import AliasLists
 
@@ -54,7 +53,7 @@ def command(options: Options, *, as_json: bool) -> None:
     if listed is not None:
         _show_listed(listed, as_json=as_json)
         if models and not as_json:
-            render.show_note(local_models.format_disk_use(disk_use(models, versions)))
+            _show_disk_use(models, versions)
         return
     states = model_states(settings)
     lists = lists_by_model(models, AliasLists(settings.aliases))
@@ -67,7 +66,21 @@ def command(options: Options, *, as_json: bool) -> None:
         return
     _show_models(models, states, lists)
     if models:
-        render.show_note(local_models.format_disk_use(disk_use(models, versions)))
+        _show_disk_use(models, versions)
+
+
+def _show_disk_use(models: "Sequence[ModelSummary]", versions: "Sequence[Version]") -> None:
+    """Show below the list what the models take on the disk, and which of them have lost files."""
+    from gglib.cli.views import local_models, render
+    from gglib.library.disk_use import disk_use
+    from gglib.library.file_state import FileState, file_state
+
+    render.show_note(local_models.format_disk_use(disk_use(models, versions)))
+    lost = [
+        model.name for model in models if any(file_state(path) is FileState.GONE for path in model.all_files)
+    ]
+    if lost:
+        render.show_note(local_models.format_missing(lost))
 
 
 def _listed_by_front(settings: "Settings") -> "list[dict[str, Any]] | None":

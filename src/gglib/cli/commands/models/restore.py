@@ -1,9 +1,11 @@
-"""``gglib restore``: restores the catalogue from a backup."""
+"""``gglib restore``: restores a backup."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from gglib.cli.commands.models.backup import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,49 +17,60 @@ if TYPE_CHECKING:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--only", type=PARTS, multiple=True, metavar="PART", help="Restore only catalog, settings or history."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def command(ctx: click.Context, *, file: Path, as_json: bool) -> None:
-    """Restore the catalogue from the backup FILE, even while gglib runs.
+def command(ctx: click.Context, *, file: Path, only: tuple[str, ...], as_json: bool) -> None:
+    """Restore catalogue, settings and request history from FILE.
 
-    The previous catalogue is kept next to it and can be restored the same way. Model files are not changed; models with
-    missing files are listed with the command that restores them.
+    Catalogue and settings are restored even while gglib runs, the history only while it does not. What is replaced is
+    kept next to it. Model files are not changed; models with missing files are listed with the command that restores
+    them.
     """
+    from gglib.app.backup.manifest import Part
+    from gglib.app.backup.restoring import restore_home
+    from gglib.app.serving.instance import running_instance
     from gglib.app.settings import prepare_home
     from gglib.cli.serving.log_files import escape_warnings
     from gglib.cli.sessions import with_catalog
-    from gglib.cli.views import local_models, render
-    from gglib.db.backup import restore
+    from gglib.cli.views import backups, local_models, render
 
     options: Options = ctx.obj
-    settings = options.settings()
+    settings = options.tolerant_settings()
     escape_warnings()
     prepare_home(settings)
-    restored = restore(settings.database, file)
+    restored = restore_home(settings, file, [Part(name) for name in only])
 
     async def list_models(store: "ModelStorePort") -> "list[ModelSummary]":
         return await store.list_models()
 
-    models = with_catalog(settings, list_models)
+    models = with_catalog(settings, list_models) if Part.CATALOG in restored.parts else []
     missing = [(model, gone) for model in models if (gone := _missing_files(model))]
     if as_json:
+        before = {part.value: str(path) for part, path in restored.before.items()}
         render.show_json(
             {
+                "parts": [part.value for part in restored.parts],
                 "models": [model.name for model in models],
-                "before": None if restored.before is None else str(restored.before),
+                "before": before.get("catalog"),
+                "settings_before": before.get("settings"),
+                "history_before": before.get("history"),
                 "missing": [
                     {"model": model.name, "files": [str(path) for path in gone]} for model, gone in missing
                 ],
             }
         )
         return
-    count = len(models)
-    render.echo(f"Restored the catalogue from {file}, with {'1 model' if count == 1 else f'{count} models'}.")
-    if restored.before is not None:
-        render.echo(f"The previous catalogue is kept as {restored.before}.")
+    is_running = running_instance(settings.run_dir) is not None
+    count = len(models) if Part.CATALOG in restored.parts else None
+    for line in backups.restored_lines(file, restored, count, is_running=is_running):
+        render.echo(line)
     for model, gone in missing:
         names = ", ".join(path.name for path in gone)
-        render.show_line(f"{model.name}: {names} is missing: {local_models.recovery_hint(model)}")
+        hint = local_models.recovery_hint(model, is_missing=True)
+        render.show_line(f"{model.name}: {names} is missing: {hint}")
 
 
 def _missing_files(model: "ModelSummary") -> "Sequence[Path]":

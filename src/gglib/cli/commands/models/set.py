@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     help="Priority of its requests: 'interactive' or 'batch'; 'default' resets it.",
 )
 @click.option(
+    "--keep-conversations",
+    metavar="WHEN",
+    type=click.Choice(["on", "off", "default"]),
+    help="Keep its prompts while it is not in memory: 'on', 'off'; 'default' where no swap gets slower.",
+)
+@click.option(
     "--nodes",
     metavar="PATTERN",
     multiple=True,
@@ -63,6 +69,7 @@ def command(  # noqa: PLR0913 - click passes each option
     engine_args: str | None,
     idle_ttl: str | None,
     priority: str | None,
+    keep_conversations: str | None,
     nodes: tuple[str, ...],
     mmproj: str | None,
     as_json: bool,
@@ -72,9 +79,9 @@ def command(  # noqa: PLR0913 - click passes each option
 
     Options that are not given keep their values, even if another command changes them at the same time.
 
-    Names take effect immediately, the idle timeout and the priority at the next request. After a change of name,
-    context, engine arguments, kind or projector, a running server unloads the model after its requests, and the next
-    request loads it again.
+    Names take effect immediately, the idle timeout and the priority at the next request, --keep-conversations when
+    the model is next unloaded. After a change of name, context, engine arguments, kind or projector, a running server
+    unloads the model after its requests, and the next request loads it again.
 
     With --nodes, only these nodes serve the model, which may be a model of nodes alone: a table in config.toml, for a
     command of its own.
@@ -90,13 +97,15 @@ def command(  # noqa: PLR0913 - click passes each option
     kinds: dict[str, bool] = others
     kind = kind_from_flags(**kinds)
     has_engine_words = is_given(ctx_, words)
-    values = (new_name, ctx, idle_ttl, priority, mmproj)
+    values = (new_name, ctx, idle_ttl, priority, keep_conversations, mmproj)
     flags = (aliases, no_alias, added, removed, any(kinds.values()), has_engine_words, backend.is_given)
     has_changes = any(value is not None for value in values) or any(flags)
     _require_change(is_given=has_changes or bool(nodes))
 
     replacement = aliases if aliases or no_alias else None
-    settings = parse_model_settings(ctx=ctx, idle_ttl=idle_ttl, priority=priority)
+    settings = parse_model_settings(
+        ctx=ctx, idle_ttl=idle_ttl, priority=priority, keep_conversations=keep_conversations
+    )
     if any(kinds.values()):
         settings["kind"] = kind
     if options.remote is not None:
@@ -269,9 +278,9 @@ def _require_change(*, is_given: bool) -> None:
     if not is_given:
         raise click.UsageError(
             "Nothing to change: give --name, --ctx, --alias, --no-alias, --add-alias, --remove-alias, --idle-ttl, "
-            "--priority, --embedding, --rerank, --chat, --auto, --mmproj, --nodes, --engine-args, --device, "
-            "--gpu-layers, --kv-type, --draft, --lora, --template, --thinking, --env, arguments for the engine after "
-            "'--', or an option of commands and servers."
+            "--priority, --keep-conversations, --embedding, --rerank, --chat, --auto, --mmproj, --nodes, "
+            "--engine-args, --device, --gpu-layers, --kv-type, --draft, --lora, --template, --thinking, --env, "
+            "arguments for the engine after '--', or an option of commands and servers."
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gglib.core.versions import Version
 
 _LABEL_WIDTH = 14
+_KEPT = {True: "yes, while it is not in memory", False: "no", None: None}
 _WRAPPED = ("Description", "Aliases", "Alias lists", "Nodes", "Profiles", "Capabilities")
 
 
@@ -229,6 +230,7 @@ def _print_model(  # noqa: PLR0913 - what is known of a model, by its source
         "Idle TTL": None if idle_ttl_s is None else render.exact_duration(idle_ttl_s),
         "Pinned": "yes" if found.settings.is_pinned else None,
         "Priority": None if found.settings.priority is None else found.settings.priority.name.lower(),
+        "Kept prompts": _KEPT[found.settings.keep_conversations],
         "Served by": describe_backend(found),
         **backend_fields(found),
         **engine_words.shown_words(found.settings),

@@ -182,7 +182,7 @@ async def _up(
     from gglib.cli.server.swap_hint import shown_swap_hint
     from gglib.cli.serving.engine_choice import choose_engine_async
     from gglib.cli.views import render
-    from gglib.system.gc_tuning import tune_gc
+    from gglib.system.gc_tuning import tuned_gc
 
     engine = await choose_engine_async(settings)
     render.echo(f"Engine   {engine.description}")
@@ -195,8 +195,7 @@ async def _up(
             _show_addresses(settings, server)
             await _test_and_explain(settings, server, engine, models)
             startup.is_serving = True
-            tune_gc()
-            async with shown_swap_hint(server.manager):
+            async with tuned_gc(), shown_swap_hint(server.manager):
                 await server.wait()
 
 

@@ -184,9 +184,9 @@ OPERATIONS = (
             group="Runtime",
             summary="Follow the events of the models in memory",
             text="Server-sent events: first `snapshot` with a `Status`, then `loading`, `ready`, `load_failed`, "
-            "`stopping`, `gone`, `queued` and `swap` as they happen. A further snapshot follows if other "
-            "values than times changed, at most once a second, and for readers too slow for the events. With "
-            "`requests`: also `request_started`, of requests that take longer than a moment, and "
+            "`stopping`, `gone`, `prompts_saved`, `prompts_restored`, `queued` and `swap` as they happen. A further "
+            "snapshot follows if other values than times changed, at most once a second, and for readers too slow for "
+            "the events. With `requests`: also `request_started`, of requests that take longer than a moment, and "
             "`request_finished`, with the objects of `GET /gglib/requests`.",
             query=EventsQuery,
             response=responses.Status,

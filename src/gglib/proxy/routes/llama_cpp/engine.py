@@ -5,7 +5,7 @@ from functools import partial
 from gglib.core import errors
 from gglib.proxy.errors import ModelNotLoadedError, UnsupportedByModelError
 from gglib.proxy.forward_query import EngineRoute, forward_query
-from gglib.proxy.guards.slot_files import refuse_slot_paths
+from gglib.proxy.guards.slot_files import refuse_own_slots, refuse_slot_paths
 from gglib.proxy.routes.admin.loading import LOAD_ERRORS
 from gglib.proxy.routes.dispatch import Operation
 from gglib.proxy.routes.health import show_health
@@ -18,7 +18,7 @@ GROUP = "llama.cpp"
 _READ = EngineRoute(loads=True, is_read=True, has_paths=True)
 _OBSERVE = EngineRoute(loads=False, is_read=True)
 _CHANGE = EngineRoute(loads=True)
-_CHANGE_SLOT = EngineRoute(loads=True, check_body=refuse_slot_paths)
+_CHANGE_SLOT = EngineRoute(loads=True, check_body=refuse_slot_paths, check_target=refuse_own_slots)
 _STREAM = EngineRoute(loads=False)
 
 _ERRORS = (ModelNotLoadedError, UnsupportedByModelError, errors.UpstreamError, errors.UpstreamStalledError)
@@ -28,7 +28,7 @@ _TEXTS = {
     "only; others see file names.",
     _OBSERVE: f"{_READ_TEXT}No model is loaded for it.",
     _CHANGE: f"{_READ_TEXT}The body or the query names the model.",
-    _CHANGE_SLOT: f"{_READ_TEXT}The engine refuses it unless it was started with a directory for slots.",
+    _CHANGE_SLOT: f"{_READ_TEXT}Refused for engines that gglib launched: it saves and restores their slots itself.",
     _STREAM: f"{_READ_TEXT}The engine keeps streams of requests with the header `x-conversation-id` for a while.",
 }
 

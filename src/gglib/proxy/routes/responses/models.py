@@ -162,6 +162,13 @@ class Model:
         str | None,
         Meta(description="Priority of its requests: `interactive` or `batch`; null: the default applies."),
     ]
+    keep_conversations: Annotated[
+        bool | None,
+        Meta(
+            description="Whether the prompts of its conversations are kept while it is not in memory; null: where "
+            "that does not slow down swaps."
+        ),
+    ]
     capabilities: Annotated[tuple[str, ...], Meta(description="Capabilities of the model as it is served.")]
     tags: tuple[str, ...]
     state: Annotated[
@@ -235,6 +242,7 @@ class Model:
             kind=model.settings.kind,
             is_pinned=model.settings.is_pinned,
             priority=None if model.settings.priority is None else model.settings.priority.name.lower(),
+            keep_conversations=model.settings.keep_conversations,
             capabilities=tuple(model.capabilities.names()),
             tags=model.tags,
             state=state,

@@ -10,6 +10,8 @@ from gglib.core.memory import DeviceMemory
 from gglib.core.runtime.events import (
     ModelLoadFailed,
     ModelLoading,
+    ModelPromptsRestored,
+    ModelPromptsSaved,
     ModelReady,
     ModelStopping,
     ModelUnloaded,
@@ -17,6 +19,7 @@ from gglib.core.runtime.events import (
     RuntimeEvent,
     SwapFinished,
 )
+from gglib.core.runtime.kept_prompts import KeptTotals
 from gglib.core.runtime.status import (
     LoadCount,
     RemoteStatus,
@@ -74,6 +77,12 @@ class Status:
     readiness: Annotated[
         Literal["starting", "ready", "draining"], Meta(description="As `GET /ready` shows it.")
     ] = "ready"
+    kept: Annotated[
+        KeptTotals | None,
+        Meta(
+            description="Prompts that were saved and restored since the start, and their files; null if none are kept."
+        ),
+    ] = None
 
     @classmethod
     def of(
@@ -101,6 +110,7 @@ class Status:
             remotes=status.remotes,
             instance=instance,
             readiness=readiness,
+            kept=status.kept,
         )
 
 
@@ -142,6 +152,8 @@ EVENT_NAMES: dict[type[RuntimeEvent], str] = {
     ModelLoadFailed: "load_failed",
     ModelStopping: "stopping",
     ModelUnloaded: "gone",
+    ModelPromptsSaved: "prompts_saved",
+    ModelPromptsRestored: "prompts_restored",
     RequestQueued: "queued",
     SwapFinished: "swap",
 }

@@ -16,6 +16,11 @@ from gglib.runtime.engines.llama_cpp.options.encoding import embedded_fields
 from gglib.runtime.engines.llama_cpp.options.files import check_files
 from gglib.runtime.engines.llama_cpp.options.rules import check_combinations
 from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
+from gglib.runtime.engines.llama_cpp.slot_files import digest
+
+_LIBGOMP_HINT = (
+    "Install that library with your system's packages: 'apt install libgomp1' or 'dnf install libgomp'."
+)
 
 
 class EmbeddedEngine(LlamaCppEngine):
@@ -45,6 +50,23 @@ class EmbeddedEngine(LlamaCppEngine):
             return version("xllamacpp")
         except PackageNotFoundError:
             return None
+
+    @property
+    def build(self) -> str:
+        """The wheel's version and files."""
+        spec = importlib.util.find_spec("xllamacpp")
+        origin = None if spec is None or spec.origin is None else Path(spec.origin)
+        changed_ns = None if origin is None else origin.stat().st_mtime_ns
+        return f"{self.kind} {self.version} {digest(origin, changed_ns)}"
+
+    def fault(self) -> str | None:
+        """Return why no model can be loaded, as a sentence; None if the wheel can be imported. Imports it: 0.1 s."""
+        try:
+            import xllamacpp  # noqa: F401, PLC0415 - slow, and only needed here
+        except (ImportError, OSError) as error:
+            hint = _LIBGOMP_HINT if "libgomp" in str(error) else "Install it again."
+            return f"{self.description} cannot be imported ({error}). {hint}"
+        return None
 
     def gpu_devices(self) -> tuple[str, ...] | None:
         """Return the wheel's names of the GPUs that it can use. Imports the wheel: 0.1 s."""
@@ -105,6 +127,8 @@ def parameters(plan: LaunchPlan) -> dict[str, object]:
         "ui": False,
         **_pooling_fields(plan),
     }
+    if plan.slot_save_path is not None:
+        fields["slot_save_path"] = plan.slot_save_path
     if plan.threads is not None:
         fields |= {"cpuparams.n_threads": plan.threads, "cpuparams_batch.n_threads": plan.threads}
     if plan.spec.projector is not None:

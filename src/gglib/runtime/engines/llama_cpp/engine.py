@@ -17,6 +17,7 @@ from gglib.runtime.engines.llama_cpp.exit_reasons import reason_for_exit
 from gglib.runtime.engines.llama_cpp.launch_plan import LaunchPlan, plan_of
 from gglib.runtime.engines.llama_cpp.options.reserved import check_extra_args
 from gglib.runtime.engines.llama_cpp.prompt_cost import prompt_cost_s
+from gglib.runtime.engines.llama_cpp.slot_files import slot_files
 from gglib.runtime.engines.llama_cpp.threads import known_threads
 
 _LISTENING = re.compile(r"listening on (?:http://)?127\.0\.0\.1:(\d+)\s*$", re.MULTILINE)
@@ -48,9 +49,19 @@ class LlamaCppEngine(ABC):
         ``EngineBrokenError`` if the engine's program cannot run.
         """
 
+    @property
+    @abstractmethod
+    def build(self) -> str:
+        """Identifies the engine and its build, for saved slots. May block and raise as ``command`` does."""
+
+    def can_save_slots(self) -> bool:
+        """Whether slots can be saved to files. May block and raise as ``command`` does."""
+        return True
+
     def prepare(self, request: LaunchRequest) -> PreparedLaunch:
         """Plan a launch and return its command. Raises as ``command`` does."""
         plan = plan_of(request)
+        saves_slots = self.can_save_slots()
         return PreparedLaunch(
             argv=tuple(self.command(plan)),
             environment=plan.environment,
@@ -63,6 +74,9 @@ class LlamaCppEngine(ABC):
             slots=plan.slots,
             prompt_cache_mib=plan.cache_ram_mib,
             threads=known_threads(plan.spec.settings.engine_args, plan.threads),
+            slot_directory=plan.slot_directory if saves_slots else None,
+            slot_files=slot_files(plan, self.build) if saves_slots else None,
+            has_private_files=True,
         )
 
     def reason_for_exit(

@@ -35,6 +35,8 @@ class LaunchPlan:
     """File with the parameters of the embedded engine."""
     socket_path: Path | None
     """None: a loopback port chosen by the kernel."""
+    slot_directory: Path | None = None
+    """Where slots are saved and restored; None: nowhere."""
     threads: int | None = None
     """Threads that compute; None: set by the model's arguments, or the engine's default."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,11 @@ class LaunchPlan:
         Phi-3's factors for long texts, and warns of a context beyond the trained one.
         """
         return self.context * self.slots
+
+    @property
+    def slot_save_path(self) -> str | None:
+        """``slot_directory`` as the server takes it: it appends the names of files to this text."""
+        return None if self.slot_directory is None else f"{self.slot_directory}/"
 
     @property
     def host(self) -> str:
@@ -73,6 +80,7 @@ def plan_of(request: LaunchRequest) -> LaunchPlan:
         key_file=request.key_file,
         plan_file=request.plan_file,
         socket_path=request.socket_path,
+        slot_directory=request.slot_directory,
         threads=planned_threads(
             spec.settings.engine_args, cores=request.read_cores(), engines=request.running_engines
         ),

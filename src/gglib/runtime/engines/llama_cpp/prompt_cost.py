@@ -12,12 +12,18 @@ _TOTAL = re.compile(rb"^llamacpp:prompt_(tokens|seconds)_total ([0-9.eE+\-]+)$",
 
 def prompt_cost_s(slots: bytes, metrics: bytes) -> float | None:
     """Return the seconds for all prompts in the slots; None if the figures are missing or no prompt was processed."""
-    tokens = _cached_tokens(slots)
+    tokens, totals = _cached_tokens(slots), prompt_totals(metrics)
+    if tokens is None or totals is None:
+        return None
+    processed, seconds = totals
+    return tokens * seconds / processed
+
+
+def prompt_totals(metrics: bytes) -> tuple[float, float] | None:
+    """Return the tokens and the seconds of all prompts so far; None if they are missing or no prompt was processed."""
     totals = {name: float(value) for name, value in _TOTAL.findall(metrics)}
     processed, seconds = totals.get(b"tokens", 0.0), totals.get(b"seconds")
-    if tokens is None or seconds is None or processed <= 0:
-        return None
-    return tokens * seconds / processed
+    return None if seconds is None or processed <= 0 else (processed, seconds)
 
 
 def _cached_tokens(slots: bytes) -> int | None:

@@ -23,8 +23,10 @@ from gglib.runtime.engines.llama_cpp.options.reserved import check_extra_args
 from gglib.runtime.engines.llama_cpp.options.rules import check_combinations
 from gglib.runtime.engines.llama_cpp.options.spelling import binary_arguments
 from gglib.runtime.engines.llama_cpp.pooling import pooling_launch
+from gglib.runtime.engines.llama_cpp.slot_files import digest
 from gglib.runtime.engines.program_output import ProgramOutput, run_program
 
+SAVE_OPTION = "--slot-save-path"
 HELP_TIMEOUT_S = 20.0
 """A CUDA build enumerates its devices before it prints its help."""
 
@@ -79,6 +81,11 @@ class LlamaServerEngine(LlamaCppEngine):
             return self._version[1] or None
 
     @property
+    def build(self) -> str:
+        """The program and its libraries. Raises ``EngineBrokenError`` if the file is gone."""
+        return f"{self.kind} {digest(self.path, self._identity())}"
+
+    @property
     def known_options(self) -> frozenset[str]:
         """All options named by its help.
 
@@ -112,6 +119,10 @@ class LlamaServerEngine(LlamaCppEngine):
             check_files(arguments)
             binary_arguments(arguments, self.known_options)
             check_build(arguments, self.help_entries)
+
+    def can_save_slots(self) -> bool:
+        """Whether this build can save slots. Blocks and raises like ``known_options``."""
+        return SAVE_OPTION in self.known_options
 
     def command(self, plan: LaunchPlan) -> list[str]:
         """Return the argv, without the optional arguments that this build does not know.
@@ -205,6 +216,7 @@ def build_arguments(plan: LaunchPlan, known: frozenset[str], *, has_gpu: bool = 
         ("--jinja",),
         ("--metrics",),
         ("--slots",),
+        *(((SAVE_OPTION, plan.slot_save_path),) if plan.slot_save_path is not None else ()),
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
     )
     settings = plan.spec.settings

@@ -56,6 +56,14 @@ def test_pin_and_priority_are_shown() -> None:
     assert (changed.is_pinned, changed.priority) == (True, "batch")
 
 
+def test_whether_conversations_are_kept_is_shown() -> None:
+    """Null, the default, differs from false."""
+    assert Model.of(ModelSummary(id=1, name="m"), None).keep_conversations is None
+    for is_kept in (True, False):
+        model = ModelSummary(id=1, name="m", settings=ModelSettings(keep_conversations=is_kept))
+        assert Model.of(model, None).keep_conversations is is_kept
+
+
 def test_removal_lists_deleted_and_retained_files() -> None:
     """Paths are strings, and each retained file has its reason."""
     removal = library.RemovedModel(

@@ -293,6 +293,23 @@ export interface KeptFile {
   reason: string;
 }
 
+/** What was saved and restored since the start of this process, and the files that are on the disk now. */
+export interface KeptTotals {
+  saved: KeptTransfer;
+  restored: KeptTransfer;
+  files: number;
+  files_bytes: number;
+  limit_bytes: number;
+}
+
+/** Prompts of an engine's slots that were saved to files at its stop, or restored from them at its start. */
+export interface KeptTransfer {
+  slots: number;
+  tokens: number;
+  size_bytes: number;
+  seconds: number;
+}
+
 /** The rights, limits and use of a key. */
 export interface Key {
   name: string;
@@ -422,6 +439,8 @@ export interface Model {
   is_pinned: boolean;
   /** Priority of its requests: `interactive` or `batch`; null: the default applies. */
   priority: string | null;
+  /** Whether the prompts of its conversations are kept while it is not in memory; null: where that does not slow down swaps. */
+  keep_conversations: boolean | null;
   /** Capabilities of the model as it is served. */
   capabilities: Array<string>;
   tags: Array<string>;
@@ -469,6 +488,8 @@ export interface ModelChanges {
   is_pinned?: boolean | null;
   /** Priority of its requests; null: the default applies. */
   priority?: "batch" | "interactive" | null;
+  /** Keep the prompts of its conversations while it is not in memory; null: where that does not slow down swaps. */
+  keep_conversations?: boolean | null;
 }
 
 /** A model at one node. */
@@ -764,6 +785,9 @@ export interface ResidentStatus {
   measured_size: Record<string, number>;
   is_pinned: boolean;
   threads: number | null;
+  restored: KeptTransfer | null;
+  kept_off_reason: string | null;
+  keep_hint: string | null;
 }
 
 /** A request in progress. Times in seconds. */
@@ -905,6 +929,8 @@ export interface Status {
   instance: string;
   /** As `GET /ready` shows it. */
   readiness: "draining" | "ready" | "starting";
+  /** Prompts that were saved and restored since the start, and their files; null if none are kept. */
+  kept: KeptTotals | null;
 }
 
 /** The unloaded models. */
@@ -962,6 +988,8 @@ export interface SwapStatus {
   error: string | null;
   ago_s: number;
   ended_at: number | null;
+  saved: KeptTransfer | null;
+  restored: KeptTransfer | null;
 }
 
 /** The last finished swaps since the start, newest first. */

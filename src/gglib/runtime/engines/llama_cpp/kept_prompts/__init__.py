@@ -1,1 +1,1 @@
-"""Prompts of slots that are kept in files while their engine is not in memory: which ones, and for which launches."""
+"""How llama.cpp's server saves the prompts in its slots, and what their values depend on."""

@@ -15,6 +15,7 @@ _EXITS = "the engine would exit at once"
 _DOWNLOAD = "the engine would download another model: use 'gglib pull OWNER/NAME'"
 _CACHE = "gglib sizes the cache"
 _ROUTER = "gglib chooses the models"
+_SLOTS = "gglib chooses where conversations are saved"
 _STATUS = "gglib reads the engine's state"
 
 
@@ -36,6 +37,7 @@ TAKEN: Mapping[str, str] = MappingProxyType(
         "-mmu --mmproj-url --spec-draft-hf -hfd -hfrd --hf-repo-draft -hfv -hfrv --hf-repo-v -hffv --hf-file-v",
         _CACHE="-c --ctx-size -kvu --kv-unified -no-kvu --no-kv-unified --kv-unified-per-slot",
         _ROUTER="--models-dir --models-preset --models-max --models-autoload --no-models-autoload",
+        _SLOTS="--slot-save-path",
         _STATUS="--no-slots --sleep-idle-seconds",
     )
 )

@@ -102,7 +102,7 @@ def test_other_options_are_refused_with_a_reason(name: str, reason: str) -> None
     [
         "--host", "--host=::1", "--api_key", "--api-key-file=x", "--log_file", "-lv", "--verbosity", "-m", "--port",
         "--ssl-key-file", "--alias", "-c", "--ctx_size", "--parallel", "-np", "--help", "-hf", "--kv-unified",
-        "--fim-qwen-7b-spec", "--no-slots", "--api-prefix",
+        "--fim-qwen-7b-spec", "--no-slots", "--api-prefix", "--slot-save-path",
     ],
 )  # fmt: skip
 def test_extra_arguments_cannot_take_the_engine_away(argument: str) -> None:
@@ -113,7 +113,7 @@ def test_extra_arguments_cannot_take_the_engine_away(argument: str) -> None:
 
 def test_other_extra_arguments_are_not_checked() -> None:
     """They are passed at the user's own risk, also unknown ones and values."""
-    check_extra_args(["--tools", "all", "--slot-save-path", "/x", "-9", "", "host", "--spec-default"])
+    check_extra_args(["--tools", "all", "--media-path", "/x", "-9", "", "host", "--spec-default"])
     with pytest.raises(EngineArgumentError, match="NUL"):
         check_extra_args(["a\0b"])
 

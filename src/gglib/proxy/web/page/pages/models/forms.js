@@ -5,7 +5,7 @@
  * @typedef {import("../../lib/api_types.js").Profile} Profile
  * @typedef {import("../../lib/api_types.js").NewProfile} NewProfile
  * @typedef {{name: string, aliases: string, tags: string, context: string, idle_ttl_s: string, kind: string,
- *   priority: string, is_pinned: boolean}} SettingsForm
+ *   priority: string, keep_conversations: string, is_pinned: boolean}} SettingsForm
  * @typedef {{name: string, model: string, description: string, system: string, sampling: Record<string, string>,
  *   defaults: string, template_kwargs: string, strip: string}} ProfileForm `model` is "" for a profile of all models.
  * @typedef {Record<string, string>} Errors By name of the field; those of sampling by the name of the value.
@@ -31,7 +31,7 @@ export const SAMPLING = [
 ];
 
 /** @param {Model} model @returns {SettingsForm} */
-export function settingsForm({ name, aliases, tags, context, idle_ttl_s: idleS, kind, priority, is_pinned }) {
+export function settingsForm({ name, aliases, tags, context, idle_ttl_s: idleS, kind, priority, keep_conversations: isKept, is_pinned }) {
   return {
     name,
     aliases: aliases.join(", "),
@@ -40,6 +40,7 @@ export function settingsForm({ name, aliases, tags, context, idle_ttl_s: idleS, 
     idle_ttl_s: idleS === null ? "" : secondsText(idleS),
     kind: kind ?? "",
     priority: priority ?? "",
+    keep_conversations: String(isKept ?? ""),
     is_pinned,
   };
 }
@@ -80,6 +81,7 @@ function read(field, text) {
   if (field === "name") return text ? [text] : [null, "Enter a name."];
   if (field === "aliases" || field === "tags") return [namesIn(text)];
   if (!text) return [null];
+  if (field === "keep_conversations") return [text === "true"];
   if (field === "context") {
     const tokens = Number(text.replace(/[,_\s]/g, ""));
     return Number.isInteger(tokens) && tokens >= 1 && tokens <= MAX_CONTEXT ? [tokens] : [null, "Enter a number of tokens, such as 16384."];

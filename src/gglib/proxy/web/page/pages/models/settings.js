@@ -17,6 +17,7 @@ const STATE_TONES = /** @type {Record<string, string>} */ ({ ready: "ok", loadin
 export const choices = (titles) => Object.entries(titles).map(([value, label]) => ({ value, label }));
 
 const KINDS = choices({ "": "As in its header", chat: "Chat", embedding: "Embedding", rerank: "Rerank" });
+const KEEPING = choices({ "": "Where no swap gets slower", true: "Always", false: "Never" });
 const PRIORITIES = choices({ "": "Default", interactive: "Interactive", batch: "Batch" });
 
 /** Attributes of fields for names and numbers. */
@@ -109,7 +110,10 @@ export function SettingsCard({ model, onChanged }) {
         <${Choice} label="Served for" options=${KINDS} ...${field("kind")} />
         <${Choice} label="Priority of its requests" options=${PRIORITIES} ...${field("priority")} />
       </div>
-      <${TextField} label="Tags" ...${PLAIN} ...${field("tags")} />
+      <div class="form-row">
+        <${Choice} label="Keep conversations while it is not in memory" options=${KEEPING} ...${field("keep_conversations")} />
+        <${TextField} label="Tags" ...${PLAIN} ...${field("tags")} />
+      </div>
       <${Checkbox} label="Pinned: stays in memory once it is loaded" checked=${form.is_pinned} onChange=${(/** @type {boolean} */ isPinned) => setForm({ ...form, is_pinned: isPinned })} />
       <div class="form-actions">
         ${isChanged ? html`<${Button} kind="ghost" onClick=${() => { setForm(before); void submit({}); }}>Reset<//>` : null}

@@ -4,7 +4,7 @@
  * `rates`.
  */
 
-import { connection, deviceTitle, duration, effect, finished, NO_VALUE, now, running, signal, untracked } from "../../ui/kit.js";
+import { connection, count, deviceTitle, duration, effect, finished, NO_VALUE, now, running, signal, untracked } from "../../ui/kit.js";
 
 /**
  * @typedef {import("../../lib/api_types.js").Status} Status
@@ -217,6 +217,17 @@ export function keyOf({ ended_at: endedAt, from_model: from, to_model: to }, ind
 export function moveText({ from_model: from, to_model: to }) {
   if (to === null) return `${from} unloaded`;
   return from === null ? `${to} loaded` : `${from} replaced by ${to}`;
+}
+
+/** @param {Status} status @returns {string[]} Its hint, and those of single models. */
+export function hintsOf({ hint, residents }) {
+  return [hint, ...residents.map((resident) => resident.keep_hint)].flatMap((text) => text || []);
+}
+
+/** @param {Swap} swap @returns {string} The prompts that it saved and restored, after its reason; empty without any. */
+export function keptText({ saved, restored }) {
+  const text = (/** @type {string} */ verb, /** @type {Swap["saved"]} */ kept) => (kept ? `; ${verb} ${count(kept.tokens)} tokens` : "");
+  return text("saved", saved) + text("restored", restored);
 }
 
 /** @param {number | null | undefined} seconds "4 s", "3 min 20 s". */

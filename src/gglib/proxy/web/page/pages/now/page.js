@@ -2,7 +2,7 @@
 
 import { nodes, useNodes } from "../../state/nodes.js";
 import { api, Badge, Bar, Button, bytes, clock, confirmDialog, connection, connectionError, count, counted, duration, ErrorNote, forgetKey, html, Icon, IconButton, key, link, Loading, Note, now, rate, running, segment, ShowAll, status, swaps, toast, useEffect, useState } from "../../ui/kit.js";
-import { clientText, counting, deviceBars, keyOf, lengthOf, moveText, PHASES, queueGroups, rates, runsInText, scaleOf, secondsSince, segmentsOf, solidAndLighter, waitsForText } from "./figures.js";
+import { clientText, counting, deviceBars, hintsOf, keptText, keyOf, lengthOf, moveText, PHASES, queueGroups, rates, runsInText, scaleOf, secondsSince, segmentsOf, solidAndLighter, waitsForText } from "./figures.js";
 import { colours, load, LoadDialog, Residents, sinceStatus, unloadAll } from "./models.js";
 
 /**
@@ -22,7 +22,7 @@ export function Page() {
   return html`<div class="page-head"><h1>Now</h1>${known && html`<${Button} icon="load" kind="primary" onClick=${choose}>Load a model<//>
       <${Button} icon="unload" disabled=${known.residents.length === 0} onClick=${() => unloadAll(known.residents)}>Unload all<//>`}</div>
     ${known ? html`<div class="stack">
-      <${Stale} /><${Failed} />${known.hint && html`<${Note} tone="accent" icon="swap">${known.hint}<//>`}
+      <${Stale} /><${Failed} />${hintsOf(known).map((hint) => html`<${Note} key=${hint} tone="accent" icon="swap">${hint}<//>`)}
       <${Totals} />
       <${Nodes} />
       <div class="now-top"><${MemoryCard} /><${QueueCard} /></div>
@@ -258,7 +258,7 @@ function SwapRow({ swap, scale }) {
     <${Bar} total=${scale} label=${label} parts=${parts} />
     <p class="small quiet">${parts.map((part, index) => html`${index > 0 && ", "}<span class="nowrap">${part.label}</span>`)}</p>
     ${error && html`<p class="small bad break"><${Icon} name="warn" />${error}</p>`}
-    <p class="small quiet swap-why"><span class="break">${why}</span>
+    <p class="small quiet swap-why"><span class="break">${why}${keptText(swap)}</span>
       <span class="nowrap">${request && html`<a href=${link("requests", request)}>request</a> `}<time>${clock(endedAt)}</time></span></p>
   </li>`;
 }

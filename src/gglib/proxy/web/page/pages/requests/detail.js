@@ -1,6 +1,6 @@
 /** The details of one request, beside the list or in its place: its parts of time, what is known of it, its bodies, and a replay. */
 
-import { api, Badge, Bar, Button, bytes, confirmDialog, Copy, count, dateTime, duration, Elapsed, ErrorNote, html, IconButton, link, Loading, parseEvents, percent, rate, running, segment, send, Tabs, toast, useEffect, useLoad, useMemo, useRef, useState } from "../../ui/kit.js";
+import { api, Badge, Bar, Button, bytes, confirmDialog, Copy, count, dateTime, duration, Elapsed, ErrorNote, html, IconButton, link, Loading, parseEvents, percent, rate, running, segment, send, Tabs, toast, useEffect, useLayoutEffect, useLoad, useMemo, useRef, useState } from "../../ui/kit.js";
 import { curlCommand, folded, modelName, phases, readable, replayable, statusBadge, textOfPart } from "./facts.js";
 
 /**
@@ -20,7 +20,8 @@ export function RequestDetail({ id, query, onClose }) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const live = running.value.find((request) => request.request_id === id) ?? null;
   const { value, error, isLoading, reload } = useLoad((signal) => api.get(`/gglib/requests/${segment(id)}`, { signal }), [id, live === null]);
-  useEffect(() => heading.current?.focus({ preventScroll: true }), [id]);
+  // with the change itself: keys that follow at once are for the details
+  useLayoutEffect(() => heading.current?.focus({ preventScroll: true }), [id]);
   const details = /** @type {RequestDetails | null} */ (value);
   const found = details?.request;
   // else it is that of the id before

@@ -3,15 +3,18 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gglib.runtime.engines.llama_cpp.kept_prompts.policy import (
+from gglib.runtime.engines.kept_prompts.policy import (
     DISK_RESERVE_BYTES,
     HALF_LIFE_S,
     LIMIT_S,
+    MIN_TOKENS,
+    RETURN_CHANCE,
     KeptFile,
     Room,
     SavedPrompt,
     SlotPrompt,
     SlotRates,
+    WriteAllowance,
     is_worth_saving,
     plan_restores,
     plan_saves,
@@ -41,6 +44,27 @@ def test_long_prompts_are_saved_and_empty_slots_are_not() -> None:
     assert plan.delete == ()
 
 
+def test_short_prompts_are_not_saved() -> None:
+    """However slow the machine is: they are mostly a template."""
+    slow = SlotRates(prompt_tokens_s=1.0, bytes_token=23_000.0, save_bytes_s=1.5e9, restore_bytes_s=3e9)
+
+    assert not is_worth_saving(MIN_TOKENS - 1, slow)
+    assert is_worth_saving(MIN_TOKENS, slow)
+
+
+def test_what_each_file_has_counts_once() -> None:
+    """For the time and the room of a save."""
+    rates = SlotRates(
+        prompt_tokens_s=100.0, bytes_token=1000.0, fixed_bytes=5e8, save_bytes_s=1e9, restore_bytes_s=1e9
+    )
+
+    assert rates.save_s(1000) == 0.005 + 0.501
+    assert rates.restore_s(1000) == 0.005 + 0.501
+    small = Room(keep_bytes=500_000_000, free_bytes=100 * GB)
+    assert plan_saves([prompt(0, 1000)], rates, [], small).save == ()
+    assert plan_saves([prompt(0, 1000)], rates, [], ROOM).save == (0,)
+
+
 def test_nothing_is_saved_where_prompts_are_quicker() -> None:
     """A fast GPU with a slow disk computes a prompt again before its file is written."""
     assert not is_worth_saving(30_000, FAST)
@@ -54,6 +78,27 @@ def test_requests_that_wait_count() -> None:
     assert is_worth_saving(4000, rates)
     assert is_worth_saving(4000, rates, waiting=1)
     assert not is_worth_saving(4000, rates, waiting=4)
+
+
+def test_prompts_that_may_not_return_are_worth_less() -> None:
+    """Half of them do not: a gain of less than twice the save is not expected to pay, and neither is such a restore."""
+    rates = SlotRates(prompt_tokens_s=5_000.0, bytes_token=131_072.0, save_bytes_s=1.5e9, restore_bytes_s=3e9)
+    slow_disk = SlotRates(
+        prompt_tokens_s=5_000.0, bytes_token=131_072.0, save_bytes_s=1.5e9, restore_bytes_s=1e9
+    )
+
+    assert rates.gain_s(8000) > rates.save_s(8000)
+    assert not is_worth_saving(8000, rates)
+    assert slow_disk.gain_s(8000) > 0
+    assert plan_restores([SavedPrompt(name="a", tokens=8000, idle_s=0.0)], slow_disk, slots=4) == ()
+    assert plan_restores([SavedPrompt(name="a", tokens=8000, idle_s=0.0)], rates, slots=4) == ("a",)
+
+
+def test_the_limit_of_a_stop_counts() -> None:
+    """A long prompt is left out, a short one is saved."""
+    plan = plan_saves([prompt(0, 6000), prompt(1, 900, 60.0)], RATES, [], ROOM, waiting=1, limit_s=0.025)
+
+    assert plan.save == (1,)
 
 
 def test_saves_end_within_their_time() -> None:
@@ -110,6 +155,29 @@ def test_full_disk_saves_nothing() -> None:
     room = Room(keep_bytes=8 * GB, free_bytes=DISK_RESERVE_BYTES)
 
     assert plan_saves([prompt(0, 2000)], RATES, [], room).save == ()
+
+
+def test_what_may_be_written_is_limited() -> None:
+    """A prompt that is too large does not keep a smaller one from being saved."""
+    room = Room(keep_bytes=8 * GB, free_bytes=100 * GB, write_bytes=2500 * 23_000)
+
+    assert plan_saves(
+        [prompt(0, 3000), prompt(1, 2000, 60.0), prompt(2, 1000, 90.0)], RATES, [], room
+    ).save == (1,)
+    assert plan_saves([prompt(0, 2400)], RATES, [], room).save == (0,)
+
+
+def test_what_may_be_written_returns_with_time() -> None:
+    """At once an hour's bytes, and no more after a longer pause; a file larger than that is waited for."""
+    allowance = WriteAllowance(3600.0)
+
+    assert allowance.left(1000.0) == 3600.0
+    allowance.take(3000, 1000.0)
+    assert allowance.left(1000.0) == 600.0
+    assert allowance.left(1060.0) == 660.0
+    allowance.take(1000, 1060.0)
+    assert allowance.left(1060.0) == -340.0
+    assert allowance.left(99_999.0) == 3600.0
 
 
 def test_restores_begin_with_those_used_last() -> None:
@@ -179,4 +247,15 @@ def test_plans_keep_their_limits(
     assert sum(rates.save_s(tokens[slot]) for slot in plan.save) <= LIMIT_S * 1.000001
     for slot in plan.save:
         computing_s = tokens[slot] / rates.prompt_tokens_s
-        assert computing_s > rates.save_s(tokens[slot]) * max(1, waiting) + rates.restore_s(tokens[slot])
+        assert RETURN_CHANCE * computing_s > (
+            rates.save_s(tokens[slot]) * max(1, waiting) + RETURN_CHANCE * rates.restore_s(tokens[slot])
+        )
+
+
+def test_saves_take_no_longer_than_they_may() -> None:
+    """The most valuable that fit into the limit."""
+    both = [prompt(0, 2000), prompt(1, 2000, 60.0)]
+    one_s = RATES.save_s(2000)
+    assert plan_saves(both, RATES, [], ROOM, limit_s=2 * one_s).save == (0, 1)
+    assert plan_saves(both, RATES, [], ROOM, limit_s=1.5 * one_s).save == (0,)
+    assert plan_saves(both, RATES, [], ROOM, limit_s=0.5 * one_s).save == ()

@@ -5,36 +5,13 @@ many tokens, but takes the values of other weights, another adapter or other pos
 everything that changes the values is compared here, and what is unknown counts as a change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 FORMAT = 1
 """Of the notes beside the files; others are not read."""
-UNCHANGED_BY = frozenset(
-    (
-        *(
-            "--threads",
-            "--threads-batch",
-            "--threads-http",
-            "--prio",
-            "--prio-batch",
-            "--poll",
-            "--poll-batch",
-        ),
-        *(
-            "--cpu-mask",
-            "--cpu-range",
-            "--cpu-strict",
-            "--parallel",
-            "--cache-ram",
-            "--slot-prompt-similarity",
-        ),
-        *("--temp", "--top-k", "--top-p", "--min-p", "--seed", "--presence-penalty", "--frequency-penalty"),
-        *("--mmap", "--mlock", "--warmup"),
-    )
-)
-"""Options that do not change what is in a slot. All others of a model count, also those of future builds."""
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +27,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     template: str | None = None
     """Identity of a chat template that replaces the model's own."""
     options: tuple[tuple[str, str], ...] = ()
-    """The model's engine options by name, without those in ``UNCHANGED_BY``: K/V types, flash attention, window,
+    """The model's engine options by name, without those that change no value: K/V types, flash attention, window,
     positions and others."""
 
 
@@ -58,9 +35,27 @@ class SavedSlot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The note beside the file of a slot."""
 
     fingerprint: Fingerprint
+    slot: int
+    """Its number in the engine that saved it."""
     tokens: int
     size_bytes: int
+    used_at_s: float
+    """About the time of its last request, in Unix seconds."""
+    gain_s: float
+    """What its restore saves, by the rates at the save."""
+    boot: str
+    """Identifies the boot of the machine in which it was written; empty if the system has no such id."""
+    is_durable: bool = False
+    """Whether the file survives a power cut; else it is used in the same boot only."""
     format: int = FORMAT
+
+    def may_be_lost(self, boot: str) -> bool:
+        """Whether the machine was started again since the save, which the file may not have survived."""
+        return not self.is_durable and (not boot or self.boot != boot)
+
+    def as_durable(self) -> "SavedSlot":
+        """Return the note of a file that survives a power cut."""
+        return replace(self, is_durable=True)
 
 
 _MEANINGS = {
@@ -70,11 +65,6 @@ _MEANINGS = {
     "adapters": "the adapters are others",
     "template": "the chat template is another one",
 }
-
-
-def compared_options(options: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the options that count, of a model's options by name (``final_values``)."""
-    return tuple(sorted(item for item in options.items() if item[0] not in UNCHANGED_BY))
 
 
 def cold_reason(saved: SavedSlot, launch: Fingerprint, *, context: int, size_bytes: int) -> str | None:

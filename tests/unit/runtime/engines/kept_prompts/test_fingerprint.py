@@ -3,19 +3,18 @@
 import pytest
 from msgspec.structs import replace
 
-from gglib.runtime.engines.llama_cpp.kept_prompts.fingerprint import (
-    UNCHANGED_BY,
+from gglib.runtime.engines.kept_prompts.fingerprint import (
     Fingerprint,
     SavedSlot,
     cold_reason,
-    compared_options,
     encode_note,
     read_note,
 )
-from gglib.runtime.engines.llama_cpp.options import OPTIONS_BY_NAME
 
 LAUNCH = Fingerprint(files=("a",), engine="embedded b11549", options=(("--cache-type-k", "q8_0"),))
-SAVED = SavedSlot(fingerprint=LAUNCH, tokens=1000, size_bytes=23_000_000)
+SAVED = SavedSlot(
+    fingerprint=LAUNCH, slot=2, tokens=1000, size_bytes=23_000_000, used_at_s=1e9, gain_s=5.0, boot="b"
+)
 
 
 def reason(launch: Fingerprint = LAUNCH, *, context: int = 1000, size_bytes: int = 23_000_000) -> str | None:
@@ -65,19 +64,6 @@ def test_slot_has_to_fit_and_be_complete() -> None:
     assert reason(size_bytes=22_999_999) == "its file is not complete"
 
 
-def test_options_without_effect_on_the_values_are_left_out() -> None:
-    """Threads and sampling may change; what is not listed counts."""
-    assert compared_options({"--threads": "4", "--temp": "0", "--rope-scale": "2", "--new": "1"}) == (
-        ("--new", "1"),
-        ("--rope-scale", "2"),
-    )
-
-
-def test_left_out_options_exist() -> None:
-    """A renamed option would count, and nothing would say so."""
-    assert {OPTIONS_BY_NAME[name].name for name in UNCHANGED_BY} == UNCHANGED_BY
-
-
 def test_note_is_read_as_written() -> None:
     """JSON, both ways."""
     assert read_note(encode_note(SAVED)) == SAVED
@@ -98,3 +84,10 @@ def test_note_is_read_as_written() -> None:
 def test_other_notes_are_not_used(content: bytes) -> None:
     """Damaged, of another format, or with unknown fields."""
     assert read_note(content) is None
+
+
+@pytest.mark.parametrize(("boot", "is_lost"), [("b", False), ("c", True), ("", True)])
+def test_a_file_may_not_survive_a_power_cut(boot: str, *, is_lost: bool) -> None:
+    """Unless it was made durable; an unknown boot may be another one."""
+    assert SAVED.may_be_lost(boot) is is_lost
+    assert not SAVED.as_durable().may_be_lost(boot)

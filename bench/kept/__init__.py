@@ -1,0 +1,1 @@
+"""Kept prompts measured: conversations, engines that save their slots, and a simulation of what is kept."""

@@ -1,0 +1,1 @@
+"""``gglib service``: what it asks, shows and runs."""
