@@ -4,6 +4,9 @@
 ``make explore`` runs them with random examples, which find new faults. ``make check`` runs the unit tests with the
 smaller number of profile ``dev``. All further arguments go to pytest: ``make test ARGS="-k chaos"``.
 
+The last lines name the failed tests of all parts, with the first line of the reason: of a long log often the end alone
+is kept.
+
 Most tests wait for processes and sockets, so a part may have more workers than the machine has cores; a CPU-bound part
 has one per core. Tests marked ``quiet`` measure a time or count resources of the whole machine: they run last, one
 after another.
@@ -45,6 +48,8 @@ NOTHING_COLLECTED = 5
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 """Names of the browser, by distribution."""
 QUIET_MARK = "mark.quiet"
+FAILURE_LENGTH = 200
+"""Characters of a reason that the last lines show."""
 DONT_WRITE_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 
 
@@ -145,6 +150,8 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    failures: tuple[str, ...] = ()
+    """The tests that failed, a line each."""
 
     def __str__(self) -> str:
         """Return one line for a person: ``unit: 6217 passed in 74 s (budget 90 s)``."""
@@ -157,6 +164,19 @@ class Outcome:
         return (
             f"{self.part.name}: {', '.join(counts)} in {self.seconds:.0f} s ({over} {self.part.budget_s} s)"
         )
+
+
+def failures_of(report: Path) -> tuple[str, ...]:
+    """Return a line for each failed test in a JUnit report: its name, and the first line of the reason."""
+    if not report.exists():
+        return ()
+    return tuple(
+        f"failed: {case.get('classname')}::{case.get('name')}: {line[:FAILURE_LENGTH]}"
+        for case in ET.parse(report).iter("testcase")  # noqa: S314 - written by pytest in this run
+        for fault in case
+        if fault.tag in {"failure", "error"}
+        for line in (fault.get("message", "").strip() or fault.tag).splitlines()[:1]
+    )
 
 
 def counts_of(report: Path) -> tuple[int, int, int]:
@@ -185,7 +205,10 @@ def run_part(part: Part, profile: str, arguments: Sequence[str]) -> Outcome:
         if code == 0 and (report := directory / COVERAGE).exists():
             gate = [sys.executable, "-m", "scripts.check_coverage", str(report)]
             code = subprocess.run(gate, cwd=ROOT, check=False).returncode
-        return Outcome(part, code, time.monotonic() - started_s, *counts_of(directory / REPORT))
+        report = directory / REPORT
+        return Outcome(
+            part, code, time.monotonic() - started_s, *counts_of(report), failures=failures_of(report)
+        )
 
 
 def exit_code_of(outcomes: Iterable[Outcome], *, is_selection: bool) -> int:
@@ -215,7 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"== {part.name}", flush=True)
         outcomes.append(run_part(part, options.profile, selection))
         print(outcomes[-1], flush=True)
-    print("\n== all", *outcomes, *left_out, sep="\n")
+    failures = [failure for outcome in outcomes for failure in outcome.failures]
+    print("\n== all", *outcomes, *left_out, *failures, sep="\n")
     total_s = sum(outcome.seconds for outcome in outcomes)
     print(
         f"total: {sum(outcome.passed for outcome in outcomes)} passed in {total_s:.0f} s (budget {BUDGET_S} s)"

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 from scripts import run_tests
-from scripts.run_tests import NOTHING_COLLECTED, PARTS, ROOT, Outcome, Part, counts_of, exit_code_of
+from scripts.run_tests import (
+    NOTHING_COLLECTED,
+    PARTS,
+    ROOT,
+    Outcome,
+    Part,
+    counts_of,
+    exit_code_of,
+    failures_of,
+)
 
 PART = Part("some", ("tests/some",), 10)
 REPORT = '<testsuites><testsuite tests="7" failures="1" errors="1" skipped="2"/><testsuite tests="3"/></testsuites>'
@@ -53,6 +62,19 @@ def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
     assert counts_of(report) == (0, 0, 0)
     report.write_text(REPORT)
     assert counts_of(report) == (6, 2, 2)
+
+
+def test_failed_tests_are_named_with_the_first_line_of_the_reason(tmp_path: Path) -> None:
+    """An error of a fixture counts too; a passed or skipped test and a missing report give no line."""
+    report = tmp_path / "report.xml"
+    assert failures_of(report) == ()
+    report.write_text(
+        '<testsuites><testsuite><testcase classname="tests.a" name="one"/>'
+        '<testcase classname="tests.a" name="two[x]"><failure message="assert 1 == 2&#10;more"/></testcase>'
+        '<testcase classname="tests.a" name="three"><skipped message="no"/></testcase>'
+        '<testcase classname="tests.b" name="four"><error message=""/></testcase></testsuite></testsuites>'
+    )
+    assert failures_of(report) == ("failed: tests.a::two[x]: assert 1 == 2", "failed: tests.b::four: error")
 
 
 @pytest.mark.parametrize(
@@ -104,3 +126,15 @@ def test_part_whose_program_is_missing_is_left_out_and_named(
     assert [line.partition(":")[0] for line in summary] == ["some", "shell", "browser", "total"]
     assert summary[2] == "browser: left out, not installed: no-such-browser"
     assert run_tests.main(["--part", "browser"]) == 1
+
+
+def test_failed_tests_are_among_the_last_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a long log the beginning may be cut: the name must not be there alone."""
+    failed = Outcome(PART, 1, 1.0, 5, 1, failures=("failed: tests.a::two: assert 1 == 2",))
+    monkeypatch.setattr(run_tests, "PARTS", (PART, PART))
+    monkeypatch.setattr(run_tests, "run_part", lambda *_: failed)
+    monkeypatch.setattr("compileall.compile_dir", lambda *_, **__: True)
+    assert run_tests.main([]) == 1
+    assert capsys.readouterr().out.splitlines()[-3:-1] == [*failed.failures * 2]
