@@ -148,6 +148,30 @@ def note_slow_saves(world: World) -> None:
     store.write_record(1, ModelRecord(prompt_tokens_s=100.0, bytes_token=1.0, save_bytes_s=1000.0))
 
 
+async def test_one_slow_save_does_not_end_them(world: World) -> None:
+    """A disk that was busy at that moment: after some stops without a save there is another try."""
+    script = replace(SCRIPT, slot_bytes=4096, slot_save_s=0.0)
+    async with keeping(world, script) as manager:
+        store = KeptStore(world.home / "kept")
+        store.open_model(1)
+        slow = ModelRecord(prompt_tokens_s=100.0, bytes_token=4096.0, save_bytes_s=4096.0 * TOKENS / 12)
+        store.write_record(1, slow)
+        await talk(manager)
+        assert await manager.unload("a")
+        assert actions(world, "save") == []
+        for _ in range(40):
+            await talk(manager)
+            assert await manager.unload("a")
+            if actions(world, "save"):
+                break
+        else:
+            raise AssertionError("no save was tried again")
+        record = store.record(1)
+        assert record.save_bytes_s is not None
+        assert slow.save_bytes_s is not None
+        assert record.save_bytes_s > 10 * slow.save_bytes_s
+
+
 @asynccontextmanager
 async def saving_beside(world: World, *, save_s: float, **overrides: Any) -> AsyncIterator[EngineManager]:
     """Run a manager on a machine with memory for two, in which ``a`` saves while ``b`` loads."""

@@ -155,6 +155,39 @@ async def test_engine_that_cannot_is_not_asked_again(tmp_path: Path, error: str)
         assert not slots.files
 
 
+async def test_engine_is_asked_again_after_a_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, if it fails again; a copy that succeeds ends the pauses."""
+    async with engine(tmp_path, error="save") as (slots, copies):
+        for _ in range(MAX_FAILURES):
+            assert not await copies.copy(COPY)
+        monkeypatch.setattr(module, "PAUSE_S", 0.0)
+        assert not await copies.copy(COPY)
+        monkeypatch.setattr(module, "PAUSE_S", 600.0)
+        slots.error = None
+        assert not await copies.copy(COPY)
+        monkeypatch.setattr(module, "PAUSE_S", 0.0)
+        assert await copies.copy(COPY)
+        monkeypatch.setattr(module, "PAUSE_S", 600.0)
+        assert await copies.copy(COPY)
+
+
+async def test_one_slow_copy_does_not_end_them(tmp_path: Path) -> None:
+    """A disk that was busy at that moment: the prompts that are computed meanwhile lead to another try."""
+    async with engine(tmp_path) as (_, copies):
+        slow = {"timings": {"save_ms": 5000}}, {"timings": {"restore_ms": 5000}}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(SAVED, "timings", slow[0]["timings"])
+            patch.setitem(RESTORED, "timings", slow[1]["timings"])
+            assert not await copies.copy(COPY)
+        assert not await copies.copy(COPY)
+        for _ in range(200):
+            if await copies.copy(COPY):
+                break
+        else:
+            raise AssertionError("no copy was tried again")
+        assert await copies.copy(COPY)
+
+
 async def test_nothing_is_copied_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gigabyte of the disk stays free."""
     monkeypatch.setattr(module, "FREE_BYTES", 2**80)

@@ -6,10 +6,14 @@ from gglib.runtime.engines.slot_files import SlotTransfer
 SAFETY = 1.5
 """A copy counts this much more than save and restore take: the request that follows may have to move the rest of the
 copied prompt to the host's prompt cache, which takes about as long as a save."""
+RETRY_FACTOR = 1.02
+"""How much less time a copy counts with each one that is not worth it. One slow copy, beside a large download for
+example, would end them for this launch: only another one can show that the disk is fast again. What is twice too slow
+is tried again after 36 such requests, what is ten times too slow after 117."""
 
 
 class CopyRates:
-    """What was measured with one launch. Rates are those of the last copy."""
+    """What was measured with one launch. Rates are those of the last copy, or ``record_not_worth``."""
 
     def __init__(self) -> None:
         self.prompt_rate: float | None = None
@@ -36,9 +40,25 @@ class CopyRates:
         """Whether a copy saves time; True as long as nothing is known: the first one shows it."""
         if self.prompt_rate is None or self._save_s_per_token is None:
             return True
-        restore_s = self._save_s_per_token if self._restore_s_per_token is None else self._restore_s_per_token
-        copy_s = copy.size_bytes * (self._save_s_per_token + restore_s)
+        copy_s = copy.size_bytes * (self._save_s_per_token + self._restore_s(self._save_s_per_token))
         return copy_s * SAFETY <= copy.shared_bytes / self.prompt_rate
+
+    def is_restore_worth(self, copy: SlotCopy) -> bool:
+        """Whether the rest of a copy saves time once the source is saved. Before the first one, it counts as a save."""
+        if self.prompt_rate is None or self._save_s_per_token is None:
+            return True
+        restore_s = copy.size_bytes * self._restore_s(self._save_s_per_token)
+        return restore_s * SAFETY <= copy.shared_bytes / self.prompt_rate
+
+    def record_not_worth(self) -> None:
+        """Record a request without a copy because of the rates (``RETRY_FACTOR``)."""
+        if self._save_s_per_token is not None:
+            self._save_s_per_token /= RETRY_FACTOR
+        if self._restore_s_per_token is not None:
+            self._restore_s_per_token /= RETRY_FACTOR
+
+    def _restore_s(self, save_s: float) -> float:
+        return save_s if self._restore_s_per_token is None else self._restore_s_per_token
 
     def size_bytes(self, copy: SlotCopy) -> int:
         """Return the expected size of a copy's file; 0 before the first one."""

@@ -7,6 +7,7 @@ has answered, because only then its file can be deleted; the request that wanted
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,10 @@ LIMIT_S = 1.0
 ABANDONED_S = 30.0
 """How long the engine's answer is waited for without a request."""
 MAX_FAILURES = 3
-"""Copies that fail or take too long, one after the other, after which no more are tried with this launch."""
+"""Copies that fail or take too long, one after the other, after which there is a pause."""
+PAUSE_S = 600.0
+"""How long no copy is tried then, and after each further failure: a busy disk is free again, but an engine that cannot
+copy would delay requests for nothing."""
 MIN_RATE_TOKENS = 256
 """The engine's rate counts from this many computed tokens on: after a restore, a request computes a few, slowly."""
 FREE_BYTES = 1024**3
@@ -41,12 +45,17 @@ class SlotCopies:
         self._slot_files = slot_files
         self._rates = CopyRates()
         self._failures = 0
+        self._failed_s = 0.0
+        """When the last one failed (monotonic)."""
         self._started = 0
         self._tasks: set[asyncio.Task[bool]] = set()
 
     async def copy(self, copy: SlotCopy) -> bool:
         """Copy a slot, if that saves time; False if it is not done after ``LIMIT_S``."""
-        if self._failures >= MAX_FAILURES or not self._rates.is_worth(copy):
+        if self._failures >= MAX_FAILURES and time.monotonic() < self._failed_s + PAUSE_S:
+            return False
+        if not self._rates.is_worth(copy):
+            self._rates.record_not_worth()
             return False
         is_abandoned = asyncio.Event()
         task = asyncio.create_task(self._run(copy, is_abandoned), name="copy-slot")
@@ -58,7 +67,7 @@ class SlotCopies:
             is_abandoned.set()
         if task.done():
             return not task.cancelled() and task.result()
-        self._failures += 1
+        self._count_failure()
         logger.info("a copy of a slot of '%s' took too long", self._target.model_name)
         return False
 
@@ -79,7 +88,7 @@ class SlotCopies:
                     return False
                 return await self._save_and_restore(copy, file_name, is_abandoned)
         except (TimeoutError, TransportError, TooManyConnectionsError, SlotRefusedError, OSError) as error:
-            self._failures += 1
+            self._count_failure()
             logger.info("no copy of a slot of '%s': %s", self._target.model_name, error)
             return False
         finally:
@@ -93,13 +102,17 @@ class SlotCopies:
                 rates.prompt_rate = state.prompt_tokens_s
         saved = await self._transfer(files.save(copy.source, file_name))
         rates.record_save(copy, saved)
-        if is_abandoned.is_set() or not rates.is_worth(copy):
+        if is_abandoned.is_set() or not rates.is_restore_worth(copy):
             return False
         restored = await self._transfer(files.restore(copy.destination, file_name))
         rates.record_restore(restored)
         self._failures = 0
         logger.debug("copied a slot of '%s': %d tokens", self._target.model_name, restored.tokens)
         return True
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        self._failed_s = time.monotonic()
 
     async def _transfer(self, request: SlotRequest) -> SlotTransfer:
         status, body = await post(self._target, request)

@@ -54,6 +54,30 @@ def test_copy_is_worth_it_if_computing_takes_longer(
     assert measured(prompt_rate=prompt_rate, save_s=save_s, restore_s=restore_s).is_worth(COPY) is is_worth
 
 
+def test_save_that_is_done_counts_no_more() -> None:
+    """What is left is the restore; before the first one, it counts as the save."""
+    assert CopyRates().is_restore_worth(COPY)
+    slow_save = measured(prompt_rate=1000, save_s=0.5, restore_s=0.01)
+    assert not slow_save.is_worth(COPY)
+    assert slow_save.is_restore_worth(COPY)
+    assert not measured(prompt_rate=1000, save_s=0.5).is_restore_worth(COPY)
+    assert measured(prompt_rate=1000, save_s=0.1).is_restore_worth(COPY)
+
+
+def test_what_was_too_slow_is_tried_again() -> None:
+    """One slow copy would end them: twice too slow, it is tried again after 36 requests without one."""
+    unknown = CopyRates()
+    unknown.record_not_worth()
+    assert unknown.is_worth(COPY)
+    for restore_s, refusals in ((None, 36), (0.25, 47)):
+        rates = measured(prompt_rate=1000, save_s=0.5 / 3, restore_s=restore_s)
+        for _ in range(refusals - 1):
+            rates.record_not_worth()
+        assert not rates.is_worth(COPY)
+        rates.record_not_worth()
+        assert rates.is_worth(COPY), refusals
+
+
 def test_size_follows_from_the_last_copy() -> None:
     """In proportion to the text."""
     rates = measured(prompt_rate=200, save_s=0.1)

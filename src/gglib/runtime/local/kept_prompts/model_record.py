@@ -17,12 +17,18 @@ FIRST_RESTORE_BYTES_S = 1e9
 RATE_MEMORY_TOKENS = 2048
 """A lower speed of prompts counts for as much as the former one after this many tokens. A launch whose prompts were
 restored has computed a few tokens for each request, which take longer each than those of a long prompt."""
+RETRY_FACTOR = 1.1
+"""How much faster transfers count after each stop that saved nothing because of their rates. One slow transfer, beside
+a large download for example, would end the saves of a model for good: only another one can show that the disk is fast
+again. Rates that are ten times too low are tried again after 24 such stops. A try costs no more than a save may."""
+MAX_RETRY_BYTES_S = 2e9
+"""How fast transfers count at most without a measurement: those of the page cache of a common machine."""
 _MIN_BYTES = 1024 * 1024
 """Smaller transfers take as long as their request, and say nothing about the disk."""
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known of one model; its transfers' rates are the last ones. Times in seconds."""
+    """What is known of one model. Its transfers' rates are the last ones; they may age. Times in seconds."""
 
     engine: str = ""
     """The engine and build that ``misses`` and ``refusal`` are of."""
@@ -90,11 +96,23 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         speed = size_bytes / seconds if seconds > 0 else former
         return replace(self, save_bytes_s=min(former, speed))
 
+    def with_nothing_saved(self) -> "ModelRecord":
+        """Return the record after a stop whose prompts were too slow to save, by these rates (``RETRY_FACTOR``)."""
+        return replace(
+            self,
+            save_bytes_s=_faster(self.save_bytes_s or FIRST_SAVE_BYTES_S),
+            restore_bytes_s=_faster(self.restore_bytes_s or FIRST_RESTORE_BYTES_S),
+        )
+
     def with_restore(self, *, size_bytes: int, seconds: float) -> "ModelRecord":
         """Return the record after a restore."""
         if size_bytes < _MIN_BYTES or seconds <= 0:
             return self
         return replace(self, restore_bytes_s=size_bytes / seconds)
+
+
+def _faster(bytes_s: float) -> float:
+    return max(bytes_s, min(bytes_s * RETRY_FACTOR, MAX_RETRY_BYTES_S))
 
 
 def encode_record(record: ModelRecord) -> bytes:

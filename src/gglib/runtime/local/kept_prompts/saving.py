@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from gglib.core.shell_quoting import quoted_command
 from gglib.runtime.engines.kept_prompts.fingerprint import SavedSlot
 from gglib.runtime.engines.kept_prompts.policy import (
     LIMIT_S,
+    MIN_TOKENS,
     REQUEST_S,
     KeptFile,
     Room,
@@ -59,6 +61,13 @@ class _Stop:
         """Return what is saved within limits."""
         prompts = tuple(self.prompts.values())
         return plan_saves(prompts, self.rates, self.kept, room, waiting=waiting, limit_s=limit_s)
+
+    def is_too_slow(self, *, waiting: int, limit_s: float) -> bool:
+        """Whether nothing is saved because of the rates, however much room there is; False if nothing is to save."""
+        if all(prompt.tokens < MIN_TOKENS for prompt in self.prompts.values()):
+            return False
+        room = Room(keep_bytes=sys.maxsize, free_bytes=sys.maxsize)
+        return not self.plan(room, waiting=waiting, limit_s=limit_s).save
 
     def size_bytes(self, slot: int) -> int:
         """Return how much the save of a slot writes."""
@@ -113,6 +122,8 @@ class Saves:
                     plan = stop.plan(self._room(stop, keep=keep), waiting=limits.waiting, limit_s=left_s)
                     if keep is None:
                         self._note_hint(stop, plan, waiting=limits.waiting)
+                    if stop.is_too_slow(waiting=limits.waiting, limit_s=left_s):
+                        launch.record = launch.record.with_nothing_saved()
                 await self._carry_out(target, stop, plan, keep=keep)
         except TimeoutError:
             launch.kept.warn_once(

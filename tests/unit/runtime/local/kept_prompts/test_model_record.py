@@ -5,6 +5,8 @@ from gglib.runtime.local.kept_prompts.model_record import (
     FIRST_RESTORE_BYTES_S,
     FIRST_SAVE_BYTES_S,
     MAX_MISSES,
+    MAX_RETRY_BYTES_S,
+    RETRY_FACTOR,
     ModelRecord,
     encode_record,
     read_record,
@@ -74,6 +76,19 @@ def test_a_save_that_was_given_up_is_never_a_faster_one() -> None:
     assert known.with_unfinished_save(size_bytes=100 * MIB, seconds=0.01).save_bytes_s == MIB
     assert known.with_unfinished_save(size_bytes=MIB, seconds=2.0).save_bytes_s == MIB / 2
     assert KNOWN.with_unfinished_save(size_bytes=1.0, seconds=0.0).save_bytes_s == FIRST_SAVE_BYTES_S
+
+
+def test_what_was_too_slow_is_tried_again() -> None:
+    """One slow transfer would end the saves for good. What was measured as faster stays as it is."""
+    slow = KNOWN.with_save(tokens=1000, size_bytes=2 * MIB, seconds=2.0)
+    slow = slow.with_restore(size_bytes=2 * MIB, seconds=2.0).with_nothing_saved()
+    assert (slow.save_bytes_s, slow.restore_bytes_s) == (MIB * RETRY_FACTOR, MIB * RETRY_FACTOR)
+    for _ in range(200):
+        slow = slow.with_nothing_saved()
+    assert (slow.save_bytes_s, slow.restore_bytes_s) == (MAX_RETRY_BYTES_S, MAX_RETRY_BYTES_S)
+    fast = KNOWN.with_save(tokens=1000, size_bytes=2 * MIB, seconds=0.0001).with_nothing_saved()
+    assert fast.save_bytes_s == 2 * MIB / 0.0001
+    assert fast.restore_bytes_s == FIRST_RESTORE_BYTES_S * RETRY_FACTOR
 
 
 def test_small_files_say_nothing_of_the_disk() -> None:
