@@ -1,6 +1,7 @@
 """The manager over an in-memory launcher: requests and launches, without a process."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -28,12 +29,19 @@ from gglib.core.runtime.slots import SlotCopy
 from gglib.runtime import EngineManager, RuntimeConfig
 from gglib.runtime.launcher import EngineRun, Launcher, MakeWay, RunEvent, UnexpectedExit
 from gglib.runtime.memory import LaunchedEngine, Measurement, RunningEngine
+from gglib.runtime.scheduler import keep_warm
 from gglib.runtime.scheduler.events import BecameReady, Died, Launch, LoadFailed
 from gglib.runtime.scheduler.kept_events import PromptsRestored, PromptsSaved
 from gglib.runtime.scheduler.saving import SaveLimits
 from gglib.testing import FakeCatalog
 
 MODELS = ("a", "b")
+
+
+@pytest.fixture(autouse=True)
+def keeps_nothing_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evict an idle model at once: how long it is kept depends on its load, which is slow on a busy machine."""
+    monkeypatch.setattr(keep_warm, "UNKNOWN_CLIENT_DIVISOR", math.inf)
 
 
 class MemoryRun:
