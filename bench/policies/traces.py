@@ -43,6 +43,8 @@ def a_model(number: int, name: str, *, load_s: float = LOAD_S, fails_after_s: fl
 A = a_model(1, "a")
 B = a_model(2, "b")
 EMBEDDING = a_model(3, "embedding", load_s=1.0)
+LARGE = a_model(5, "large", load_s=10.0)
+SMALL = a_model(6, "small", load_s=1.0)
 BROKEN = a_model(4, "broken", fails_after_s=0.5)
 MANY = tuple(a_model(10 + number, f"m{number}") for number in range(10))
 
@@ -101,6 +103,11 @@ def agent(seed: int) -> list[Client]:
     return [loop(_draw(seed, 0), (A, B), count=30, think_s=(0.5, 3.0))]
 
 
+def quick_agent(seed: int) -> list[Client]:
+    """One program that asks a large model and a small one by turns, without a pause."""
+    return [loop(_draw(seed, 0), (LARGE, SMALL), count=30, think_s=(0.01, TURNAROUND_S))]
+
+
 def chat_and_embeddings(seed: int) -> list[Client]:
     """Chat with A as a person does, while a tool requests embeddings from another model every few seconds."""
     return [
@@ -151,6 +158,12 @@ TRACES = (
         watched=B,
     ),
     Trace(name="agent", title="One agent: A, B, A, B", clients=agent, models=(A, B)),
+    Trace(
+        name="quick-agent",
+        title="One program: a large and a small model by turns",
+        clients=quick_agent,
+        models=(LARGE, SMALL),
+    ),
     Trace(
         name="chat-and-embeddings",
         title="A chat on A, embeddings every few seconds",

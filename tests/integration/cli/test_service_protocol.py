@@ -24,7 +24,7 @@ WAITING = 10
 LIMIT_S = 60.0
 ANY = "0.0.0.0"  # noqa: S104 - gglib does not start there
 CHAT = {"model": "tiny", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
-LONG = {"chunks": 30, "chunk_interval_s": 0.1}
+LONG = {"chunks": 60, "chunk_interval_s": 0.1}
 SHORT = {"chunks": 1}
 
 

@@ -5,9 +5,13 @@ costs a swap each time; keeping it delays the waiting request. The ski-rental ru
 swap back, which costs at most twice the optimum. It applies only if the clients' last ``QUICK_RETURNS`` pauses were
 shorter than that. With fewer known pauses, the model is kept for ``TURNAROUND_S`` at most.
 
+One agent that uses two models by turns sends its next request for the first one when the second has answered: keeping
+the first would only delay that answer. Such a return is none (``_is_handed_over``), however short it was.
+
 ``bench/policies`` measures the benefit and the cost (``bench/results/policies.md``).
 """
 
+import math
 from collections import deque
 
 QUICK_RETURNS = 2
@@ -27,6 +31,8 @@ class KeepWarm:
         self._load_s: dict[int, float] = {}
         self._stop_s = 0.0
         self._idle_since: dict[int, float] = {}
+        self._requested_at: dict[int, float] = {}
+        self._ended_at: dict[int, float] = {}
         self._returns_s: dict[int, deque[float]] = {}
         self._typical_return_s: dict[int, float] = {}
 
@@ -40,19 +46,27 @@ class KeepWarm:
 
     def record_idle(self, model_id: int, now: float) -> None:
         """Record that a model's last request has ended."""
-        self._idle_since[model_id] = now
+        self._idle_since[model_id] = self._ended_at[model_id] = now
 
     def record_request(self, model_id: int, now: float) -> None:
         """Record a request for a model."""
         since = self._idle_since.pop(model_id, None)
+        self._requested_at[model_id] = now
         if since is None:
             return
         returns_s = self._returns_s.get(model_id)
         if returns_s is None:
             returns_s = self._returns_s[model_id] = deque(maxlen=QUICK_RETURNS)
-        returns_s.append(now - since)
+        returns_s.append(math.inf if self._is_handed_over(model_id, since, now) else now - since)
         typical_s = self._typical_return_s.get(model_id, now - since)
         self._typical_return_s[model_id] = typical_s + RETURN_WEIGHT * (now - since - typical_s)
+
+    def _is_handed_over(self, model_id: int, since: float, now: float) -> bool:
+        """Whether another model was requested as soon as this one was idle, and one has answered just before now."""
+        others = self._requested_at.keys() - {model_id}
+        return any(since <= self._requested_at[other] <= since + TURNAROUND_S for other in others) and any(
+            now - TURNAROUND_S <= self._ended_at.get(other, -math.inf) <= now for other in others
+        )
 
     def keep_until(self, model_id: int) -> float:
         """Return until when an idle model is kept for its clients."""

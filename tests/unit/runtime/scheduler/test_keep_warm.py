@@ -83,3 +83,49 @@ def test_the_typical_return_is_a_moving_average() -> None:
     assert after_returns(8.0, 4.0).typical_return_s(MODEL) == 7.0
     assert after_returns(8.0, 4.0, 15.0).typical_return_s(MODEL) == 9.0
     assert after_returns(8.0).typical_return_s(OTHER) == 0.0
+
+
+def by_turns(
+    *, before_s: float = 0.1, service_s: float = 1.0, after_s: float = 0.1, others: tuple[int, ...] = (OTHER,)
+) -> KeepWarm:
+    """Return the records after two rounds: the model, then each other model, after pauses, and the model again."""
+    keep_warm = KeepWarm()
+    keep_warm.record_load(MODEL, 10.0)
+    now = 0.0
+    for _ in range(3):
+        keep_warm.record_request(MODEL, now)
+        keep_warm.record_idle(MODEL, now := now + 1.0)
+        for other in others:
+            keep_warm.record_request(other, now := now + before_s)
+            keep_warm.record_idle(other, now := now + service_s)
+        now += after_s
+    return keep_warm
+
+
+@pytest.mark.parametrize("others", [(OTHER,), (OTHER, 3)])
+def test_one_client_of_several_models_by_turns_does_not_return_before_the_others_answer(
+    others: tuple[int, ...],
+) -> None:
+    """So nothing is gained by keeping its first model, although it is back sooner than a swap takes."""
+    keep_warm = by_turns(others=others)
+    assert keep_warm.keep_s(MODEL) == 0.0
+    assert 1.0 < keep_warm.typical_return_s(MODEL) < 3.0
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.3, 0.1), (0.1, 0.3)])
+def test_a_pause_between_two_models_may_be_that_of_two_clients(before_s: float, after_s: float) -> None:
+    """Then the return counts."""
+    assert by_turns(before_s=before_s, after_s=after_s).keep_s(MODEL) == 10.0
+
+
+def test_a_return_while_the_other_model_answers_is_one() -> None:
+    """Its client did not wait for that answer."""
+    keep_warm = KeepWarm()
+    keep_warm.record_load(MODEL, 10.0)
+    for number in range(2):
+        at_s = 20.0 * number
+        keep_warm.record_idle(MODEL, at_s)
+        keep_warm.record_request(OTHER, at_s + 0.1)
+        keep_warm.record_request(MODEL, at_s + 1.0)
+        keep_warm.record_idle(OTHER, at_s + 2.0)
+    assert keep_warm.keep_s(MODEL) == 10.0
