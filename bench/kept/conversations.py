@@ -188,5 +188,5 @@ LONG_AGENT = with_conversations(
 SHORT = tuple(
     ten_models(trace) if trace.name == "ten-models" else with_conversations(trace, STYLES[trace.name])
     for trace in TRACES
-    if trace.name != "quick-agent"  # its requests are too short for conversations
+    if trace.name != "unequal-agent"  # as "agent"
 )

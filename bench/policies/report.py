@@ -82,8 +82,8 @@ everything else is the median over the seeds.
 - Variants of gglib differ in how long an idle model is kept for its clients while somebody waits for another one.
   As it ships: for as long as a swap was measured to cost (a stop and the model's load) if its clients were back that
   soon the last two times, not at all if they were not, and for 0.25 s (at most a quarter of a swap) while they are not
-  known; never beyond `swap_wait_s`. A client that uses two models by turns, without pauses, is not back before the
-  other model has answered: nothing is kept for it.
+  known; never beyond `swap_wait_s`. A client that uses two models by turns is not back before the other model has
+  answered: nothing is kept for it.
 
 *Bound* is what gglib promises as the worst wait, given how long requests were held: `swap_wait_s`, then one turn
 (longest hold, stop, load) for each other model of the trace. It is the dashed line in the plots."""

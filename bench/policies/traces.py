@@ -103,9 +103,9 @@ def agent(seed: int) -> list[Client]:
     return [loop(_draw(seed, 0), (A, B), count=30, think_s=(0.5, 3.0))]
 
 
-def quick_agent(seed: int) -> list[Client]:
-    """One program that asks a large model and a small one by turns, without a pause."""
-    return [loop(_draw(seed, 0), (LARGE, SMALL), count=30, think_s=(0.01, TURNAROUND_S))]
+def unequal_agent(seed: int) -> list[Client]:
+    """One agent that alternates between a large model and a small one."""
+    return [loop(_draw(seed, 0), (LARGE, SMALL), count=30, think_s=(0.5, 3.0))]
 
 
 def chat_and_embeddings(seed: int) -> list[Client]:
@@ -159,9 +159,9 @@ TRACES = (
     ),
     Trace(name="agent", title="One agent: A, B, A, B", clients=agent, models=(A, B)),
     Trace(
-        name="quick-agent",
-        title="One program: a large and a small model by turns",
-        clients=quick_agent,
+        name="unequal-agent",
+        title="One agent: a large and a small model by turns",
+        clients=unequal_agent,
         models=(LARGE, SMALL),
     ),
     Trace(

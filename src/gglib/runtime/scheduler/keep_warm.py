@@ -5,8 +5,8 @@ costs a swap each time; keeping it delays the waiting request. The ski-rental ru
 swap back, which costs at most twice the optimum. It applies only if the clients' last ``QUICK_RETURNS`` pauses were
 shorter than that. With fewer known pauses, the model is kept for ``TURNAROUND_S`` at most.
 
-One agent that uses two models by turns sends its next request for the first one when the second has answered: keeping
-the first would only delay that answer. Such a return is none (``_is_handed_over``), however short it was.
+One agent that uses two models by turns sends its next request for the first one after the second has answered: keeping
+the first would only delay that answer. Such a return is none (``_is_by_turns``), however short it was.
 
 ``bench/policies`` measures the benefit and the cost (``bench/results/policies.md``).
 """
@@ -20,6 +20,8 @@ TURNAROUND_S = 0.25
 """The usual pause between the requests of a loop, or between requests that nearly overlap."""
 RETURN_WEIGHT = 0.25
 """The weight of the newest return in a model's typical return."""
+USE_S = 600.0
+"""A model counts as used for so long after its newest request, if the end of that is not known."""
 UNKNOWN_CLIENT_DIVISOR = 4
 """With fewer known pauses, a model is kept for at most the time of a swap divided by this."""
 
@@ -31,8 +33,14 @@ class KeepWarm:
         self._load_s: dict[int, float] = {}
         self._stop_s = 0.0
         self._idle_since: dict[int, float] = {}
-        self._requested_at: dict[int, float] = {}
-        self._ended_at: dict[int, float] = {}
+        self._in_use: dict[int, float] = {}
+        """The time of the newest request of each model with requests. Some have left or were refused (``USE_S``)."""
+        self._idle_alone: set[int] = set()
+        """The models that became idle while no other one was in use."""
+        self._newest: tuple[int | None, float] = None, -math.inf
+        """The model of the newest request, and its time."""
+        self._newest_of_others = -math.inf
+        """The time of the newest request for another model than that one."""
         self._returns_s: dict[int, deque[float]] = {}
         self._typical_return_s: dict[int, float] = {}
 
@@ -46,27 +54,43 @@ class KeepWarm:
 
     def record_idle(self, model_id: int, now: float) -> None:
         """Record that a model's last request has ended."""
-        self._idle_since[model_id] = self._ended_at[model_id] = now
+        self._idle_since[model_id] = now
+        self._in_use.pop(model_id, None)
+        if self._is_one_in_use(now):
+            self._idle_alone.discard(model_id)
+        else:
+            self._idle_alone.add(model_id)
 
     def record_request(self, model_id: int, now: float) -> None:
         """Record a request for a model."""
         since = self._idle_since.pop(model_id, None)
-        self._requested_at[model_id] = now
+        is_by_turns = since is not None and self._is_by_turns(model_id, since, now)
+        self._in_use[model_id] = now
+        if self._newest[0] != model_id:
+            self._newest_of_others = self._newest[1]
+        self._newest = model_id, now
         if since is None:
             return
         returns_s = self._returns_s.get(model_id)
         if returns_s is None:
             returns_s = self._returns_s[model_id] = deque(maxlen=QUICK_RETURNS)
-        returns_s.append(math.inf if self._is_handed_over(model_id, since, now) else now - since)
+        returns_s.append(math.inf if is_by_turns else now - since)
         typical_s = self._typical_return_s.get(model_id, now - since)
         self._typical_return_s[model_id] = typical_s + RETURN_WEIGHT * (now - since - typical_s)
 
-    def _is_handed_over(self, model_id: int, since: float, now: float) -> bool:
-        """Whether another model was requested as soon as this one was idle, and one has answered just before now."""
-        others = self._requested_at.keys() - {model_id}
-        return any(since <= self._requested_at[other] <= since + TURNAROUND_S for other in others) and any(
-            now - TURNAROUND_S <= self._ended_at.get(other, -math.inf) <= now for other in others
-        )
+    def _is_by_turns(self, model_id: int, since: float, now: float) -> bool:
+        """Whether others were used since this model was idle, and none of their requests overlapped with its own.
+
+        Two clients overlap sooner or later, at the latest while one waits for the other's swap.
+        """
+        newest_model, newest = self._newest
+        others = self._newest_of_others if newest_model == model_id else newest
+        return others >= since and model_id in self._idle_alone and not self._is_one_in_use(now)
+
+    def _is_one_in_use(self, now: float) -> bool:
+        if self._in_use and min(self._in_use.values()) <= now - USE_S:
+            self._in_use = {model_id: at for model_id, at in self._in_use.items() if at > now - USE_S}
+        return bool(self._in_use)
 
     def keep_until(self, model_id: int) -> float:
         """Return until when an idle model is kept for its clients."""

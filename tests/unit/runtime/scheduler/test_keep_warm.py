@@ -2,7 +2,7 @@
 
 import pytest
 
-from gglib.runtime.scheduler.keep_warm import QUICK_RETURNS, TURNAROUND_S, KeepWarm
+from gglib.runtime.scheduler.keep_warm import QUICK_RETURNS, TURNAROUND_S, USE_S, KeepWarm
 
 MODEL, OTHER = 1, 2
 
@@ -85,47 +85,75 @@ def test_the_typical_return_is_a_moving_average() -> None:
     assert after_returns(8.0).typical_return_s(OTHER) == 0.0
 
 
-def by_turns(
-    *, before_s: float = 0.1, service_s: float = 1.0, after_s: float = 0.1, others: tuple[int, ...] = (OTHER,)
-) -> KeepWarm:
-    """Return the records after two rounds: the model, then each other model, after pauses, and the model again."""
+def by_turns(*, pause_s: float, others: tuple[int, ...] = (OTHER,)) -> KeepWarm:
+    """Return the records after two rounds of one client: the model, then each other model, and the model again."""
     keep_warm = KeepWarm()
     keep_warm.record_load(MODEL, 10.0)
     now = 0.0
     for _ in range(3):
-        keep_warm.record_request(MODEL, now)
-        keep_warm.record_idle(MODEL, now := now + 1.0)
-        for other in others:
-            keep_warm.record_request(other, now := now + before_s)
-            keep_warm.record_idle(other, now := now + service_s)
-        now += after_s
+        for model in (MODEL, *others):
+            keep_warm.record_request(model, now := now + pause_s)
+            keep_warm.record_idle(model, now := now + 1.0)
     return keep_warm
 
 
 @pytest.mark.parametrize("others", [(OTHER,), (OTHER, 3)])
+@pytest.mark.parametrize("pause_s", [0.0, 0.1, 2.0])
 def test_one_client_of_several_models_by_turns_does_not_return_before_the_others_answer(
-    others: tuple[int, ...],
+    pause_s: float, others: tuple[int, ...]
 ) -> None:
     """So nothing is gained by keeping its first model, although it is back sooner than a swap takes."""
-    keep_warm = by_turns(others=others)
+    keep_warm = by_turns(pause_s=pause_s, others=others)
     assert keep_warm.keep_s(MODEL) == 0.0
-    assert 1.0 < keep_warm.typical_return_s(MODEL) < 3.0
+    assert 1.0 <= keep_warm.typical_return_s(MODEL) < 10.0
 
 
-@pytest.mark.parametrize(("before_s", "after_s"), [(0.3, 0.1), (0.1, 0.3)])
-def test_a_pause_between_two_models_may_be_that_of_two_clients(before_s: float, after_s: float) -> None:
-    """Then the return counts."""
-    assert by_turns(before_s=before_s, after_s=after_s).keep_s(MODEL) == 10.0
+BEGAN_BEFORE = (("request", OTHER, 1.0), ("idle", MODEL, 2.0), ("idle", OTHER, 3.0))
+AGAIN = (("request", OTHER, 3.5), ("idle", OTHER, 4.0), ("request", MODEL, 5.0), ("idle", MODEL, 7.0))
+ENDS_AFTER = (
+    ("idle", MODEL, 2.0),
+    ("request", OTHER, 3.0),
+    ("request", MODEL, 5.0),
+    ("idle", OTHER, 6.0),
+    ("idle", MODEL, 7.0),
+)
 
 
-def test_a_return_while_the_other_model_answers_is_one() -> None:
-    """Its client did not wait for that answer."""
+@pytest.mark.parametrize("events", [(*BEGAN_BEFORE, *AGAIN), ENDS_AFTER], ids=["before", "after"])
+def test_requests_that_overlap_are_those_of_two_clients(events: tuple[tuple[str, int, float], ...]) -> None:
+    """Then the return counts: the other model was in use when this one became idle, or is when it returns."""
     keep_warm = KeepWarm()
     keep_warm.record_load(MODEL, 10.0)
     for number in range(2):
-        at_s = 20.0 * number
-        keep_warm.record_idle(MODEL, at_s)
-        keep_warm.record_request(OTHER, at_s + 0.1)
-        keep_warm.record_request(MODEL, at_s + 1.0)
-        keep_warm.record_idle(OTHER, at_s + 2.0)
+        start_s = 8.0 * number
+        keep_warm.record_request(MODEL, start_s)
+        for kind, model, at_s in events:
+            (keep_warm.record_request if kind == "request" else keep_warm.record_idle)(model, start_s + at_s)
+    assert keep_warm.keep_s(MODEL) == 10.0
+
+
+def test_a_request_that_left_does_not_count_as_one_of_another_client_for_ever() -> None:
+    """Its end is not recorded: it was refused, or did not wait."""
+    broken = 9
+    for left_s, keep_s in ((-USE_S / 2, 10.0), (-USE_S, 0.0)):
+        keep_warm = KeepWarm()
+        keep_warm.record_load(MODEL, 10.0)
+        keep_warm.record_request(broken, left_s)
+        for start_s in (0.0, 4.0, 8.0):
+            keep_warm.record_request(MODEL, start_s)
+            keep_warm.record_idle(MODEL, start_s + 1.0)
+            keep_warm.record_request(OTHER, start_s + 2.0)
+            keep_warm.record_idle(OTHER, start_s + 3.0)
+        assert keep_warm.keep_s(MODEL) == keep_s
+
+
+def test_the_pauses_of_a_model_that_is_used_alone_count() -> None:
+    """Also if others were used before."""
+    keep_warm = KeepWarm()
+    keep_warm.record_load(MODEL, 10.0)
+    keep_warm.record_request(OTHER, 0.0)
+    keep_warm.record_idle(OTHER, 1.0)
+    for number in range(3):
+        keep_warm.record_request(MODEL, 10.0 + number)
+        keep_warm.record_idle(MODEL, 10.5 + number)
     assert keep_warm.keep_s(MODEL) == 10.0
