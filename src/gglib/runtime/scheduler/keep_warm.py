@@ -37,10 +37,8 @@ class KeepWarm:
         """The time of the newest request of each model with requests. Some have left or were refused (``USE_S``)."""
         self._idle_alone: set[int] = set()
         """The models that became idle while no other one was in use."""
-        self._newest: tuple[int | None, float] = None, -math.inf
-        """The model of the newest request, and its time."""
-        self._newest_of_others = -math.inf
-        """The time of the newest request for another model than that one."""
+        self._newest_idle_s = -math.inf
+        """When a model became idle last."""
         self._returns_s: dict[int, deque[float]] = {}
         self._typical_return_s: dict[int, float] = {}
 
@@ -54,7 +52,7 @@ class KeepWarm:
 
     def record_idle(self, model_id: int, now: float) -> None:
         """Record that a model's last request has ended."""
-        self._idle_since[model_id] = now
+        self._idle_since[model_id] = self._newest_idle_s = now
         self._in_use.pop(model_id, None)
         if self._is_one_in_use(now):
             self._idle_alone.discard(model_id)
@@ -66,9 +64,6 @@ class KeepWarm:
         since = self._idle_since.pop(model_id, None)
         is_by_turns = since is not None and self._is_by_turns(model_id, since, now)
         self._in_use[model_id] = now
-        if self._newest[0] != model_id:
-            self._newest_of_others = self._newest[1]
-        self._newest = model_id, now
         if since is None:
             return
         returns_s = self._returns_s.get(model_id)
@@ -83,9 +78,8 @@ class KeepWarm:
 
         Two clients overlap sooner or later, at the latest while one waits for the other's swap.
         """
-        newest_model, newest = self._newest
-        others = self._newest_of_others if newest_model == model_id else newest
-        return others >= since and model_id in self._idle_alone and not self._is_one_in_use(now)
+        is_another_used = self._newest_idle_s > since
+        return is_another_used and model_id in self._idle_alone and not self._is_one_in_use(now)
 
     def _is_one_in_use(self, now: float) -> bool:
         if self._in_use and min(self._in_use.values()) <= now - USE_S:
