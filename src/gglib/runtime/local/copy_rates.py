@@ -36,19 +36,16 @@ class CopyRates:
         if restored.tokens > 0:
             self._restore_s_per_token = restored.seconds / restored.tokens
 
-    def is_worth(self, copy: SlotCopy) -> bool:
-        """Whether a copy saves time; True as long as nothing is known: the first one shows it."""
-        if self.prompt_rate is None or self._save_s_per_token is None:
-            return True
-        copy_s = copy.size_bytes * (self._save_s_per_token + self._restore_s(self._save_s_per_token))
-        return copy_s * SAFETY <= copy.shared_bytes / self.prompt_rate
+    def is_worth(self, copy: SlotCopy, *, is_saved: bool = False) -> bool:
+        """Whether a copy, or what is left of it once the source is saved, saves time.
 
-    def is_restore_worth(self, copy: SlotCopy) -> bool:
-        """Whether the rest of a copy saves time once the source is saved. Before the first one, it counts as a save."""
-        if self.prompt_rate is None or self._save_s_per_token is None:
+        True as long as nothing is known: the first one shows it. Before its restore, that counts like the save.
+        """
+        save_s, restore_s = self._save_s_per_token, self._restore_s_per_token
+        if self.prompt_rate is None or save_s is None:
             return True
-        restore_s = copy.size_bytes * self._restore_s(self._save_s_per_token)
-        return restore_s * SAFETY <= copy.shared_bytes / self.prompt_rate
+        copy_s = (0.0 if is_saved else save_s) + (save_s if restore_s is None else restore_s)
+        return copy.size_bytes * copy_s * SAFETY <= copy.shared_bytes / self.prompt_rate
 
     def record_not_worth(self) -> None:
         """Record a request without a copy because of the rates (``RETRY_FACTOR``)."""
@@ -56,9 +53,6 @@ class CopyRates:
             self._save_s_per_token /= RETRY_FACTOR
         if self._restore_s_per_token is not None:
             self._restore_s_per_token /= RETRY_FACTOR
-
-    def _restore_s(self, save_s: float) -> float:
-        return save_s if self._restore_s_per_token is None else self._restore_s_per_token
 
     def size_bytes(self, copy: SlotCopy) -> int:
         """Return the expected size of a copy's file; 0 before the first one."""

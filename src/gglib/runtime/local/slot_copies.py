@@ -102,7 +102,7 @@ class SlotCopies:
                 rates.prompt_rate = state.prompt_tokens_s
         saved = await self._transfer(files.save(copy.source, file_name))
         rates.record_save(copy, saved)
-        if is_abandoned.is_set() or not rates.is_restore_worth(copy):
+        if is_abandoned.is_set() or not rates.is_worth(copy, is_saved=True):
             return False
         restored = await self._transfer(files.restore(copy.destination, file_name))
         rates.record_restore(restored)

@@ -56,12 +56,12 @@ def test_copy_is_worth_it_if_computing_takes_longer(
 
 def test_save_that_is_done_counts_no_more() -> None:
     """What is left is the restore; before the first one, it counts as the save."""
-    assert CopyRates().is_restore_worth(COPY)
+    assert CopyRates().is_worth(COPY, is_saved=True)
     slow_save = measured(prompt_rate=1000, save_s=0.5, restore_s=0.01)
     assert not slow_save.is_worth(COPY)
-    assert slow_save.is_restore_worth(COPY)
-    assert not measured(prompt_rate=1000, save_s=0.5).is_restore_worth(COPY)
-    assert measured(prompt_rate=1000, save_s=0.1).is_restore_worth(COPY)
+    assert slow_save.is_worth(COPY, is_saved=True)
+    assert not measured(prompt_rate=1000, save_s=0.5).is_worth(COPY, is_saved=True)
+    assert measured(prompt_rate=1000, save_s=0.1).is_worth(COPY, is_saved=True)
 
 
 def test_what_was_too_slow_is_tried_again() -> None:

@@ -122,7 +122,7 @@ class Saves:
                     plan = stop.plan(self._room(stop, keep=keep), waiting=limits.waiting, limit_s=left_s)
                     if keep is None:
                         self._note_hint(stop, plan, waiting=limits.waiting)
-                    if stop.is_too_slow(waiting=limits.waiting, limit_s=left_s):
+                    if not plan.save and stop.is_too_slow(waiting=limits.waiting, limit_s=left_s):
                         launch.record = launch.record.with_nothing_saved()
                 await self._carry_out(target, stop, plan, keep=keep)
         except TimeoutError:
