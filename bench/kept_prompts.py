@@ -11,30 +11,18 @@ A is SmolLM2-135M, which is fetched as ``gglib up`` does, or ``--model``; B is S
 """
 
 import argparse
-import asyncio
-import tempfile
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.kept.bare import KINDS, engine_name, server_path
 from bench.kept.prompts_page import page
-from bench.kept.scenario import MODEL, OTHER, Measured, go_on, go_on_with_three
-from bench.kept.turns import serving
-from bench.swap import machine, starter
-
-from gglib.core.models import ModelSettings, NewModel
-from gglib.db import SqliteCatalog
-from gglib.gguf import read_gguf
-from gglib.testing import write_tiny_gguf
+from bench.kept.scenario import Measured, go_on, go_on_with_three
+from bench.kept.servers import OFF, SIDES, serve_sides, small_model
+from bench.swap import machine
 
 RESULT = Path(__file__).resolve().parent / "results/kept-prompts.md"
-CONTEXT = 8192
 LENGTHS, SHORT = (2_000, 6_000), 1_200
 QUICK = 150
-OFF, SHIPPED, KEPT = "nothing kept", "as shipped", "`keep_conversations`"
-SIDES = {OFF: ("0", None), SHIPPED: ("8G", None), KEPT: ("8G", True)}
-"""``kv_keep``, and the setting of the first model."""
 
 
 def main() -> None:
@@ -54,12 +42,7 @@ def main() -> None:
     kinds = options.engine or (KINDS if server_path() is not None else KINDS[:1])
     lengths, rounds = ((QUICK, QUICK), 1) if options.quick else ((*LENGTHS, SHORT), options.rounds)
     long_rounds = rounds if options.long_rounds is None else min(rounds, options.long_rounds)
-    with tempfile.TemporaryDirectory(prefix="kept-models-") as directory:
-        small = (
-            write_tiny_gguf(Path(directory) / "tiny.gguf", context_length=CONTEXT)
-            if options.quick
-            else asyncio.run(starter())
-        )
+    with small_model(is_quick=options.quick) as small:
         found: dict[tuple[str, str], dict[str, Measured]] = {}
         made = f"{datetime.now(UTC):%Y-%m-%d}: {machine()}"
         for kind in kinds:
@@ -80,38 +63,13 @@ def measure(
     The second number of rounds is that of the length before it.
     """
     sides = {name: Measured() for name in SIDES}
-    with ExitStack() as stack:
-        addresses = {}
-        for name, (keep, keeps) in SIDES.items():
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kept-")))
-            asyncio.run(add(home, model, other, keeps=keeps))
-            engine = server_path() if kind == "llama-server" else None
-            addresses[name] = stack.enter_context(serving(home, engine=engine, keep=keep))
+    with serve_sides(kind, model, other, SIDES) as addresses:
         for number in range(rounds[0]):
             for words in lengths[:-1] if number < rounds[1] else lengths[:-2]:
                 go_on(addresses, sides, words, number)
             go_on_with_three(addresses, sides, lengths[-1], number)
             print(f"{kind}, {model.stem}: round {number + 1} of {rounds[0]}", flush=True)
     return sides
-
-
-async def add(home: Path, model: Path, other: Path, *, keeps: bool | None) -> None:
-    """Add the two models to a new catalogue."""
-    async with SqliteCatalog(home / "gglib.db") as catalog:
-        for name, path, own in ((MODEL, model, keeps), (OTHER, other, None)):
-            link = home / f"{name}.gguf"
-            link.symlink_to(path.resolve())
-            threads = ("--threads", "1") if path.stem == "tiny" else ()
-            settings = ModelSettings(context=CONTEXT, keep_conversations=own, engine_args=threads)
-            await catalog.add_model(
-                NewModel(
-                    name=name,
-                    paths=(link,),
-                    size_bytes=path.stat().st_size,
-                    facts=read_gguf(path),
-                    settings=settings,
-                )
-            )
 
 
 if __name__ == "__main__":

@@ -9,12 +9,9 @@ Forty rounds take about five minutes for each length. A is SmolLM2-135M, or ``--
 """
 
 import argparse
-import asyncio
 import json
-import tempfile
 import urllib.request
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
@@ -25,16 +22,13 @@ from typing import Any
 
 from bench.kept.bare import KINDS, engine_name, server_path
 from bench.kept.scenario import MODEL, OTHER, OTHER_PROMPT, in_turn
-from bench.kept.turns import Message, ask, next_turn, opening, serving
-from bench.kept_prompts import add
-from bench.swap import machine, starter
-
-from gglib.testing import write_tiny_gguf
+from bench.kept.servers import OFF, SHIPPED, SIDES, serve_sides, small_model
+from bench.kept.turns import Message, ask, next_turn, opening
+from bench.swap import machine
 
 RESULT = Path(__file__).resolve().parent / "results/kept-swaps.md"
 WORDS, QUICK = (2_000, 6_000), 150
-OFF, SHIPPED = "nothing kept", "as shipped"
-KEEP = {OFF: "0", SHIPPED: "8G"}
+COMPARED = {name: SIDES[name] for name in (OFF, SHIPPED)}
 SHORT: list[Message] = [{"role": "user", "content": "Name a colour."}]
 TURNS = 40
 """After so many turns the conversation begins anew: the context has room for no more."""
@@ -90,12 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     kinds = options.engine or (KINDS if server_path() is not None else KINDS[:1])
     lengths, rounds = ([QUICK], 4) if options.quick else (options.words or WORDS, options.rounds)
-    with tempfile.TemporaryDirectory(prefix="kept-models-") as directory:
-        small = (
-            write_tiny_gguf(Path(directory) / "tiny.gguf", context_length=8192)
-            if options.quick
-            else asyncio.run(starter())
-        )
+    with small_model(is_quick=options.quick) as small:
         made = f"{datetime.now(UTC):%Y-%m-%d}: {machine()}"
         parts = [introduction(made, rounds)]
         for kind in kinds:
@@ -122,14 +111,8 @@ own figures; where B loads beside the saves, the stop is short."""
 
 def measure(kind: str, model: Path, other: Path, words: int, rounds: int) -> dict[str, Side]:
     """Return what each side took on an engine."""
-    with ExitStack() as stack:
-        sides = {}
-        for name, keep in KEEP.items():
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kept-")))
-            asyncio.run(add(home, model, other, keeps=None))
-            engine = server_path() if kind == "llama-server" else None
-            address = stack.enter_context(serving(home, engine=engine, keep=keep))
-            sides[name] = Side(address, None if name == OFF else [])
+    with serve_sides(kind, model, other, COMPARED) as addresses:
+        sides = {name: Side(address, None if name == OFF else []) for name, address in addresses.items()}
         for number in range(rounds):
             for name in in_turn(list(sides), number):
                 sides[name].take(number, words)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import swap
+from bench.kept.turns import WORDS as ALL_WORDS
 from bench.slots import engine, spec_of
 from bench.swap import starter
 
@@ -43,20 +44,7 @@ SLOTS, CONTEXT, TURNS, SHORT_ONES = 4, 4096, 5, 24
 Post = Callable[[bytes], Awaitable[Any]]
 """Sends the body of a chat and returns the response."""
 SYSTEM_CHARS, MESSAGE_CHARS, ANSWER_TOKENS = 351, 40, 8
-WORDS = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "river",
-    "stone",
-    "cloud",
-    "paper",
-    "green",
-    "seven",
-    "quick",
-    "lamp",
-]
+WORDS = ALL_WORDS[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,48 +6,23 @@ no directory of a launch and no engine may be left. A kill comes within two mill
 that is written or read; how many came while it was there is printed. Linux only.
 """
 
-import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.e2e.conftest import make_home
+from tests.e2e.conftest import Gglib
+from tests.e2e.kill_program import kill_program
 from tests.e2e.save_kills import SaveKills, SaveKillsPlan
 from tests.integration.chaos.report import Report
 
 
-def main() -> int:
-    """Print the kills and all complaints; return 1 if there is a complaint."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=100)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="gglib-saves-") as directory:
-        report = run(SaveKillsPlan(seed=options.seed, kills=options.kills), Path(directory) / "home")
-    print(f"seed {options.seed}: {report}")
-    for complaint in report.complaints:
-        print(f"  {complaint}")
-    return 1 if report.complaints else 0
-
-
-def run(plan: SaveKillsPlan, directory: Path) -> Report:
-    """Serve from a temporary home during the kills; check that no engine is left."""
-    gglib = make_home(directory)
+def run(seed: int, kills: int, gglib: Gglib) -> Report:
+    """Kill during saves and restores of one model, whose conversations outlast gglib."""
     gglib.command("set", "tiny-a", "--keep-conversations", "on")
     gglib.command("config", "set", "kv_keep_over_restart", "true")
-    kills = SaveKills(plan, gglib)
-    try:
-        kills.run()
-    finally:
-        exit_code = gglib.stop() if gglib.process is not None else 0
-    kills.report.complain(f"gglib ended with {exit_code}" if exit_code else "")
-    kills.report.complain(f"engines left: {left}" if (left := gglib.engines()) else "")
-    return kills.report
+    return SaveKills(SaveKillsPlan(seed=seed, kills=kills), gglib).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(kill_program(__doc__, run, kills=100))

@@ -43,9 +43,9 @@ def a_model(number: int, name: str, *, load_s: float = LOAD_S, fails_after_s: fl
 A = a_model(1, "a")
 B = a_model(2, "b")
 EMBEDDING = a_model(3, "embedding", load_s=1.0)
+BROKEN = a_model(4, "broken", fails_after_s=0.5)
 LARGE = a_model(5, "large", load_s=10.0)
 SMALL = a_model(6, "small", load_s=1.0)
-BROKEN = a_model(4, "broken", fails_after_s=0.5)
 MANY = tuple(a_model(10 + number, f"m{number}") for number in range(10))
 
 QUICK_S = (0.05, 0.3)
