@@ -1,11 +1,13 @@
 """Parses streamed responses of the OpenAI chat dialect. Performs no I/O: the lines of a stream are passed in."""
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from gglib.core.errors import UpstreamError
+from gglib.core.errors import GglibError, UpstreamError
 from gglib.http.sse import read_events
 
 
@@ -57,8 +59,13 @@ class ChatStream:
         return next(self._deltas)
 
     def _read(self, lines: Iterable[bytes]) -> Iterator[ChatDelta]:
-        for event in read_events(lines):
+        events = read_events(lines)
+        for event in events:
             if event.data == b"[DONE]":
+                with suppress(GglibError):
+                    deque(
+                        events, maxlen=0
+                    )  # a client that leaves now may count as one that left its response
                 return
             content = _parse_event(event.data)
             self._note_end(content)

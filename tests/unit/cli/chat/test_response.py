@@ -1,6 +1,7 @@
 """The parsing of a streamed response."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -56,6 +57,23 @@ def test_truncated_response_is_an_error_after_its_text(lines: list[bytes], sente
     with pytest.raises(UpstreamError) as raised:
         list(pieces)
     assert str(raised.value) == sentence
+
+
+def test_a_stream_is_read_beyond_its_last_event() -> None:
+    """To the end of the body: otherwise the server may see a client that left before the end."""
+    lines = iter(ended([ONE, DONE, b": a comment\n"]))
+    assert list(ChatStream(lines)) == [ChatDelta("one ")]
+    assert next(lines, None) is None
+
+
+def test_a_connection_that_is_lost_after_the_last_event_spoils_nothing() -> None:
+    """The response is complete."""
+
+    def lost() -> Iterator[bytes]:
+        yield from ended([ONE, DONE])
+        raise UpstreamError("lost")
+
+    assert list(ChatStream(lost())) == [ChatDelta("one ")]
 
 
 def test_the_end_of_a_stream_has_its_reason_usage_and_timings() -> None:
